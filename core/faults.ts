@@ -1,0 +1,39 @@
+// The one error class: something in the environment is broken, or a setting is. What a step or a message may do is a value, never a Fault.
+
+/** Stable names, safe to match on in logs, alarms and tests. */
+export type FaultCode =
+  | "TQ_CONFIG"
+  | "TQ_QUEUE"
+  | "TQ_QUEUE_MISSING"
+  | "TQ_QUEUE_DENIED"
+  | "TQ_LEDGER"
+  | "TQ_LEDGER_SCHEMA"
+  | "TQ_HOST_START"
+  | "TQ_HOST_PROTOCOL"
+  | "TQ_HOST_LOST"
+  | "TQ_HEALTH_SERVER";
+
+export interface FaultDetails {
+  /** What to try; one sentence for whoever reads the log. */
+  readonly hint?: string;
+  readonly cause?: unknown;
+}
+
+export class Fault extends Error {
+  override readonly name = "Fault";
+  readonly code: FaultCode;
+  readonly hint: string | undefined;
+
+  constructor(code: FaultCode, message: string, details: FaultDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.hint = details.hint;
+  }
+}
+
+/** One line for a log: the messages of an error and of its causes, outermost first. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause === undefined ? "" : `: ${describeError(error.cause)}`;
+  return `${error.message || error.name}${cause}`;
+}

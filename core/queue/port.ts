@@ -1,0 +1,89 @@
+// The queue: messages in, and the four things that can happen to a received one. Knows nothing of steps or of the ledger.
+
+/** One received message. Times are Unix milliseconds. */
+export interface Message {
+  readonly id: string;
+  /** Names this receive, not the message: a redelivery has another. */
+  readonly receipt: string;
+  readonly body: string;
+  readonly groupId: string | null;
+  readonly deduplicationId: string | null;
+  /** How often any queue handed it out, this time included. */
+  readonly receiveCount: number;
+  readonly sentAtMs: number;
+  readonly firstReceivedAtMs: number;
+  /** The producer's own message attributes, carried over to a dead letter as they are. */
+  readonly attributes: Readonly<Record<string, MessageAttribute>>;
+}
+
+export interface MessageAttribute {
+  readonly dataType: string;
+  readonly stringValue?: string;
+  readonly binaryValue?: Uint8Array;
+}
+
+/** How one entry of a batch call ended. `gone`: the receipt is no longer good (expired, or the message is deleted). */
+export type EntryResult = "done" | "gone" | "failed";
+
+export interface ReceiveOptions {
+  /** 1 to 10. */
+  readonly max: number;
+  /** Long-poll time, 0 to 20 000. */
+  readonly waitMs: number;
+  readonly visibilityMs: number;
+}
+
+export interface Extension {
+  readonly receipt: string;
+  /** Time until the message is visible again, counted from now; 0 gives it back at once. */
+  readonly visibilityMs: number;
+}
+
+/** Why a message became a dead letter; stored as one JSON message attribute beside the untouched body. */
+export interface DeadLetterReason {
+  /** Closed set, for filters: `malformed`, `crash_loop`, `timeout`, … */
+  readonly reason: string;
+  readonly detail: string;
+  readonly errorClass: string | null;
+  /** Groups like errors; see `core/fingerprint.ts`. */
+  readonly fingerprint: string | null;
+  readonly starts: number;
+  readonly worker: string;
+}
+
+export interface QueueFacts {
+  readonly url: string;
+  readonly fifo: boolean;
+  readonly deadLetterUrl: string | null;
+  readonly maxReceiveCount: number | null;
+  readonly retentionMs: number;
+}
+
+/** Approximate by SQS's own word; eventually consistent within a minute. */
+export interface QueueDepth {
+  readonly visible: number;
+  readonly inFlight: number;
+  readonly delayed: number;
+}
+
+/**
+ * The port. Methods reject with a `Fault` (`TQ_QUEUE…`) when the service cannot be reached or refuses; entries of batch calls that
+ * fail alone are values. One contract suite (`test/contract/queue.ts`) says what each adapter must do.
+ */
+export interface Queue {
+  /** What the queue itself says of itself; read once at start. */
+  describe(): Promise<QueueFacts>;
+  /**
+   * One long poll. There is no way to cut it short: SQS goes on handing messages to an abandoned request, and they would be
+   * hidden for a full visibility timeout.
+   */
+  receive(options: ReceiveOptions): Promise<readonly Message[]>;
+  /** Changes when messages become visible again; any number of entries. Answers in order. */
+  extend(extensions: readonly Extension[]): Promise<readonly EntryResult[]>;
+  /** Deletes messages; any number. Answers in order. */
+  ack(receipts: readonly string[]): Promise<readonly EntryResult[]>;
+  /** Copies a message, body byte-identical, to the dead letter queue. Does not ack it. */
+  bury(message: Message, reason: DeadLetterReason): Promise<void>;
+  depth(): Promise<QueueDepth>;
+  close(): Promise<void>;
+}

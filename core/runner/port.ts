@@ -1,0 +1,76 @@
+// The runner: runs one step in a process of its own and says how that ended. Knows no queue, no ledger and no attempts left.
+import type { Envelope } from "../envelope.ts";
+import type { ErrorInfo, ExecutionResult } from "../step.ts";
+
+/** What the step process tells Dagster's event log about the delivery that started it. */
+export interface DeliveryNote {
+  readonly worker: string;
+  readonly messageId: string;
+  readonly receiveCount: number;
+  readonly starts: number;
+  readonly takenOverFrom: string | null;
+}
+
+export interface StepOrder {
+  readonly envelope: Envelope;
+  readonly delivery: DeliveryNote;
+}
+
+/** Ends a step that the machinery could not run, without user code. */
+export interface ReportOrder {
+  readonly runId: string;
+  readonly stepKey: string;
+  readonly attempt: number;
+  /** Seconds until the next attempt: writes STEP_UP_FOR_RETRY. Null writes STEP_FAILURE. */
+  readonly retryIn: number | null;
+  /** Closed set; see `Why` in `core/lifecycle.ts`. */
+  readonly reason: string;
+  readonly message: string;
+  readonly delivery: DeliveryNote;
+}
+
+/** One engine event in the run's log. */
+export interface Notice {
+  readonly runId: string;
+  readonly stepKey: string;
+  readonly level: "info" | "warning" | "error";
+  readonly message: string;
+  readonly metadata: Readonly<Record<string, string | number>>;
+}
+
+/** The answer to a step process that wants to write its terminal event; `withinMs` counts from the instant it asked. */
+export type Permit = { readonly granted: true; readonly withinMs: number } | { readonly granted: false };
+
+/** Asked at most once per process. Never rejects: an unreachable ledger is retried until the lease ends, then refused. */
+export type AskPermit = () => Promise<Permit>;
+
+/** How a process ended. `interrupted` means that its signal was aborted before it had an outcome; why is the caller's to know. */
+export type Ending =
+  /** The attempt is over; `result` is what to record. `wrote` is false when the log already said so. */
+  | { readonly kind: "ended"; readonly result: ExecutionResult; readonly wrote: boolean }
+  | { readonly kind: "rerun_refused"; readonly error: ErrorInfo }
+  | { readonly kind: "permit_refused" }
+  | { readonly kind: "interrupted" }
+  /** `step`: this step cannot run here, or its process died; `location`, `instance`, `host`: nothing can. */
+  | { readonly kind: "fault"; readonly scope: FaultScope; readonly error: ErrorInfo };
+
+export type FaultScope = "step" | "location" | "instance" | "host";
+
+/** How a process is to be ended once its signal aborts. */
+export interface Runner {
+  /** Starts the step host; rejects with a `Fault` (`TQ_HOST_…`) when it cannot. Safe to call again after it was lost. */
+  start(): Promise<void>;
+  /**
+   * Resolves when the step's process is dead and reaped, its whole group with it. Aborting `signal` kills the group at once (SIGKILL):
+   * a process must never outlive the lease under which it runs. Never rejects.
+   */
+  execute(order: StepOrder, ask: AskPermit, signal: AbortSignal): Promise<Ending>;
+  /** Like `execute`, for a report: `ended` with state `reported`, or with what the log already said. */
+  report(order: ReportOrder, ask: AskPermit, signal: AbortSignal): Promise<Ending>;
+  /** Best effort: false when the event could not be written. */
+  notice(notice: Notice): Promise<boolean>;
+  /** Null while the host can take steps, else why it cannot. */
+  unavailable(): string | null;
+  /** Ends the host; step processes still alive are killed. */
+  stop(): Promise<void>;
+}
