@@ -1,6 +1,7 @@
 """Runs the steps of Dagster jobs on a fleet of taskiq workers fed by Amazon SQS.
 
-Names are imported on first use: the step host shares this package and needs neither the executor nor boto3.
+Names are imported on first use: the step host shares this package and needs neither the executor
+nor boto3.
 """
 
 from __future__ import annotations

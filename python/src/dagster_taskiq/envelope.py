@@ -1,0 +1,157 @@
+"""The message contract, version 1: what the executor sends and the step host is given.
+
+Pure, standard library only: the step host imports it before anything else. ARCHITECTURE.md has
+the contract, fixtures/envelopes the golden files that the TypeScript decoder is tested against.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from dagster_taskiq.wire_fields import (
+    Fields,
+    WireError,
+    count_field,
+    is_seconds,
+    name_field,
+    require,
+    seconds_field,
+    text_field,
+    texts_field,
+)
+
+VERSION = 1
+GROUP_TAG = "taskiq/group"
+
+RetryModeName = Literal["deferred", "disabled"]
+
+_COMPRESSED = "z:"
+# What SQS takes as a message group id: 1 to 128 letters, digits and ASCII punctuation.
+_GROUP_ID = re.compile(r"[!-~]{1,128}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnFault:
+    """What the op's RetryPolicy says should the machinery, not the op, fail this attempt."""
+
+    retry_in: float
+    """Seconds until the next attempt may start."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Envelope:
+    """Names one attempt of one step, with what a worker cannot learn from the run record."""
+
+    run_id: str
+    step_key: str
+    op_name: str | None
+    retry_count: int
+    """Dagster's attempt, 0 first."""
+    known_state: str | None
+    """What `encode_known_state` made of the serdes text; None: rebuild it from the event log."""
+    retry_mode: RetryModeName
+    on_fault: OnFault | None
+    """None: no retry is left, a fault of the machinery ends the step."""
+    enqueued_at: float | None
+    """Unix seconds; None when the producer does not say."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def idempotency_key(self) -> str:
+        """Name the attempt in the ledger; attempt 0 bears no suffix, as with older producers."""
+        key = f"{self.run_id}:{self.step_key}"
+        return key if self.retry_count == 0 else f"{key}:{self.retry_count}"
+
+    @property
+    def dedup_id(self) -> str:
+        """MessageDeduplicationId on a FIFO queue: the same for one attempt, whoever sends it."""
+        return _digest(self.idempotency_key)
+
+    @property
+    def group_id(self) -> str:
+        """MessageGroupId on a FIFO queue: by tag, else one per step so that steps run at once."""
+        return sqs_group_id(self.tags.get(GROUP_TAG) or f"{self.run_id}:{self.step_key}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all fields under their wire names."""
+        return {
+            "version": VERSION,
+            "run_id": self.run_id,
+            "step_key": self.step_key,
+            "op_name": self.op_name,
+            "retry_count": self.retry_count,
+            "known_state": self.known_state,
+            "retry_mode": self.retry_mode,
+            "on_fault": None if self.on_fault is None else {"retry_in": self.on_fault.retry_in},
+            "enqueued_at": self.enqueued_at,
+            "tags": dict(self.tags),
+        }
+
+    def to_json(self) -> str:
+        """Return the message body: ASCII, so it has no character that SQS refuses."""
+        return json.dumps(self.to_dict(), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+
+    @classmethod
+    def from_dict(cls, fields: Fields) -> Envelope:
+        """Read a decoded body or frame. Raises WireError that names the first wrong field."""
+        require(fields, "version", str(VERSION), fields.get("version") == VERSION)
+        return cls(
+            run_id=name_field(fields, "run_id"),
+            step_key=name_field(fields, "step_key"),
+            op_name=text_field(fields, "op_name"),
+            retry_count=count_field(fields, "retry_count"),
+            known_state=text_field(fields, "known_state"),
+            retry_mode=_retry_mode(fields),
+            on_fault=_on_fault(fields),
+            enqueued_at=seconds_field(fields, "enqueued_at"),
+            tags=texts_field(fields, "tags"),
+        )
+
+
+def sqs_group_id(text: str) -> str:
+    """Return `text` if SQS takes it as a message group id, its SHA-256 in hex otherwise."""
+    return text if _GROUP_ID.fullmatch(text) else _digest(text)
+
+
+def encode_known_state(serdes_json: str) -> str:
+    """Return the text itself, or `z:` and its base64 zlib when that makes the message smaller."""
+    packed = _COMPRESSED + base64.b64encode(zlib.compress(serdes_json.encode(), 9)).decode()
+    # Inside the JSON body every quote of the plain text costs a backslash too.
+    return packed if len(packed) + 2 < len(json.dumps(serdes_json)) else serdes_json
+
+
+def decode_known_state(carried: str) -> str:
+    """Return the serdes text again. Raises WireError when the compressed form is damaged."""
+    if not carried.startswith(_COMPRESSED):
+        return carried
+    try:
+        packed = base64.b64decode(carried.removeprefix(_COMPRESSED), validate=True)
+        return zlib.decompress(packed).decode()
+    except (ValueError, zlib.error) as error:
+        raise WireError(f"known_state: expected 'z:' and base64 zlib of a text: {error}") from error
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _retry_mode(fields: Fields) -> RetryModeName:
+    value = fields.get("retry_mode")
+    require(fields, "retry_mode", "'deferred' or 'disabled'", value in ("deferred", "disabled"))
+    return "disabled" if value == "disabled" else "deferred"
+
+
+def _on_fault(fields: Fields) -> OnFault | None:
+    value = fields.get("on_fault")
+    if value is None:
+        return None
+    holds = isinstance(value, Mapping) and is_seconds(value.get("retry_in"))
+    require(fields, "on_fault", "{'retry_in': seconds} or null", holds)
+    return OnFault(retry_in=value["retry_in"])
