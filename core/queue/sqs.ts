@@ -1,0 +1,114 @@
+// The queue port over Amazon SQS, or anything that speaks its JSON protocol.
+import { ChangeMessageVisibilityBatchCommand, DeleteMessageBatchCommand } from "@aws-sdk/client-sqs";
+import { type Clock, systemClock } from "../clock.ts";
+import { Fault } from "../faults.ts";
+import type { Observe } from "../observe.ts";
+import { sendDeadLetter } from "./dead-letters.ts";
+import type {
+  DeadLetterReason,
+  EntryResult,
+  Extension,
+  Message,
+  Queue,
+  QueueDepth,
+  QueueFacts,
+  ReceiveOptions,
+} from "./port.ts";
+import { callInBatches } from "./sqs-batches.ts";
+import { openClients, type SqsConnection } from "./sqs-clients.ts";
+import type { QueueAddress, SqsContext } from "./sqs-context.ts";
+import { findQueue, type QueueRef, readDepth, readFacts } from "./sqs-facts.ts";
+import { receiveMessages } from "./sqs-receive.ts";
+
+export interface SqsQueueOptions extends SqsConnection {
+  readonly queue: QueueRef;
+  /** Null: the target of the queue's redrive policy. */
+  readonly deadLetter: QueueRef | null;
+  readonly observe: Observe;
+  readonly clock?: Clock;
+  /** 0 to 1; spreads retries. */
+  readonly random?: () => number;
+}
+
+/** Opens no connection yet: the first call does. */
+export function openSqsQueue(options: SqsQueueOptions): Queue {
+  const queueUrl = "url" in options.queue ? options.queue.url : null;
+  const context: SqsContext = {
+    clients: openClients(options, queueUrl, options.observe),
+    clock: options.clock ?? systemClock,
+    observe: options.observe,
+    random: options.random ?? Math.random,
+  };
+  return new SqsQueue(context, options.queue, options.deadLetter);
+}
+
+class SqsQueue implements Queue {
+  readonly #context: SqsContext;
+  readonly #ref: QueueRef;
+  readonly #deadLetterRef: QueueRef | null;
+  #found: QueueAddress | null = null;
+  #facts: QueueFacts | null = null;
+
+  constructor(context: SqsContext, ref: QueueRef, deadLetterRef: QueueRef | null) {
+    this.#context = context;
+    this.#ref = ref;
+    this.#deadLetterRef = deadLetterRef;
+  }
+
+  async describe(): Promise<QueueFacts> {
+    this.#facts = await readFacts(this.#context, await this.#address(), this.#deadLetterRef);
+    return this.#facts;
+  }
+
+  async receive(options: ReceiveOptions): Promise<readonly Message[]> {
+    return receiveMessages(this.#context, await this.#address(), options);
+  }
+
+  // Seconds are rounded up: whoever asked counts on the time asked for, and 0 stays 0.
+  async extend(extensions: readonly Extension[]): Promise<readonly EntryResult[]> {
+    const { url } = await this.#address();
+    const send = (items: ReadonlyMap<string, Extension>) => {
+      const Entries = [...items].map(([Id, { receipt, visibilityMs }]) => ({
+        Id,
+        ReceiptHandle: receipt,
+        VisibilityTimeout: Math.ceil(visibilityMs / 1000),
+      }));
+      return this.#context.clients.calls.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: url, Entries }));
+    };
+    return callInBatches(this.#context, { action: "ChangeMessageVisibility", queueUrl: url, send }, extensions);
+  }
+
+  async ack(receipts: readonly string[]): Promise<readonly EntryResult[]> {
+    const { url } = await this.#address();
+    const send = (items: ReadonlyMap<string, string>) => {
+      const Entries = [...items].map(([Id, ReceiptHandle]) => ({ Id, ReceiptHandle }));
+      return this.#context.clients.calls.send(new DeleteMessageBatchCommand({ QueueUrl: url, Entries }));
+    };
+    return callInBatches(this.#context, { action: "DeleteMessage", queueUrl: url, send }, receipts);
+  }
+
+  async bury(message: Message, reason: DeadLetterReason): Promise<void> {
+    const { url: sourceUrl, deadLetterUrl } = this.#facts ?? (await this.describe());
+    if (deadLetterUrl === null) {
+      throw new Fault("TQ_CONFIG", `the queue ${sourceUrl} has no dead letter queue to bury message ${message.id} in`, {
+        hint: "Give the queue a redrive policy, or name its dead letter queue.",
+      });
+    }
+    const burial = { message, reason, sourceUrl, buriedAtMs: this.#context.clock.wallMs() };
+    await sendDeadLetter(this.#context, deadLetterUrl, burial);
+  }
+
+  async depth(): Promise<QueueDepth> {
+    return readDepth(this.#context, await this.#address());
+  }
+
+  async close(): Promise<void> {
+    this.#context.clients.polls.destroy();
+    this.#context.clients.calls.destroy();
+  }
+
+  async #address(): Promise<QueueAddress> {
+    this.#found ??= await findQueue(this.#context, this.#ref);
+    return this.#found;
+  }
+}
