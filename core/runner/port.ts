@@ -23,7 +23,9 @@ export interface ReportOrder {
   readonly attempt: number;
   /** Seconds until the next attempt: writes STEP_UP_FOR_RETRY. Null writes STEP_FAILURE. */
   readonly retryIn: number | null;
-  /** Closed set; see `Why` in `core/lifecycle.ts`. */
+  /** Leaves the step open for an operator: reads the log, writes nothing. */
+  readonly park: boolean;
+  /** Closed set; see `Why` in `core/states.ts`. */
   readonly reason: string;
   readonly message: string;
   readonly delivery: DeliveryNote;
@@ -51,12 +53,11 @@ export type Ending =
   | { readonly kind: "rerun_refused"; readonly error: ErrorInfo }
   | { readonly kind: "permit_refused" }
   | { readonly kind: "interrupted" }
-  /** `step`: this step cannot run here, or its process died; `location`, `instance`, `host`: nothing can. */
+  /** `step`: this step cannot run here, or its process died; `location`, `instance`, `host`: nothing of that can run, and nothing ran. */
   | { readonly kind: "fault"; readonly scope: FaultScope; readonly error: ErrorInfo };
 
 export type FaultScope = "step" | "location" | "instance" | "host";
 
-/** How a process is to be ended once its signal aborts. */
 export interface Runner {
   /** Starts the step host; rejects with a `Fault` (`TQ_HOST_…`) when it cannot. Safe to call again after it was lost. */
   start(): Promise<void>;
@@ -65,7 +66,7 @@ export interface Runner {
    * a process must never outlive the lease under which it runs. Never rejects.
    */
   execute(order: StepOrder, ask: AskPermit, signal: AbortSignal): Promise<Ending>;
-  /** Like `execute`, for a report: `ended` with state `reported`, or with what the log already said. */
+  /** Like `execute`, for a report: `ended` with state `reported` or `parked`, or with what the log already said. */
   report(order: ReportOrder, ask: AskPermit, signal: AbortSignal): Promise<Ending>;
   /** Best effort: false when the event could not be written. */
   notice(notice: Notice): Promise<boolean>;

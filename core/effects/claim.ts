@@ -1,0 +1,62 @@
+// Claiming an attempt in the ledger, and waiting while another worker holds it.
+import { payloadDigest } from "../digest.ts";
+import type { Claim, ClaimRequest } from "../ledger/port.ts";
+import type { Event } from "../states.ts";
+import { idempotencyKey } from "../step.ts";
+import { askLedger, type Scene } from "./ports.ts";
+
+export async function claim(scene: Scene): Promise<Event> {
+  const { delivery, ports, stopping } = scene;
+  if (stopping.quiet.aborted) return { is: "stopping" };
+  const askedAtMs = ports.clock.monoMs();
+  const answer = await askLedger(scene, "claim", (ledger) => ledger.claim(requestOf(scene)));
+  if (answer === null) return { is: "ledger_unreachable" };
+  if (answer.kind === "granted") {
+    delivery.granted = answer;
+    delivery.lease.granted(delivery.hold, askedAtMs);
+  }
+  return eventOf(scene, answer);
+}
+
+/** The slot is free meanwhile: a step that another worker runs for hours must not keep others from running here. */
+export async function wait({ delivery, ports, stopping }: Scene, leftMs: number): Promise<Event> {
+  const { lease, seat } = delivery;
+  seat.leave();
+  await ports.clock.sleep(leftMs, AbortSignal.any([stopping.quiet, lease.visibilityLost]));
+  if (lease.visibilityLost.aborted) return { is: "visibility_lost" };
+  return (await seat.retake(stopping.quiet)) ? { is: "lease_ended" } : { is: "stopping" };
+}
+
+function requestOf({ delivery, ports }: Scene): ClaimRequest {
+  return {
+    key: idempotencyKey(delivery.step),
+    step: delivery.step,
+    owner: ports.worker,
+    leaseMs: ports.leaseMs,
+    messageId: delivery.message.id,
+    payloadDigest: delivery.decoded.kind === "step" ? payloadDigest(delivery.decoded.envelope) : "",
+    receivedAtMs: delivery.receivedAtMs,
+  };
+}
+
+function eventOf({ delivery, policy }: Scene, answer: Claim): Event {
+  switch (answer.kind) {
+    case "granted": {
+      const { fence, starts, takenOverFrom } = answer;
+      const how = takenOverFrom === null ? "claimed" : `taken over from ${takenOverFrom}, whose lease ended`;
+      delivery.tell("info", "step.claimed", how, { fence, starts });
+      return { is: "granted", fence, starts, budget: policy.maxStarts };
+    }
+    case "held": {
+      const { owner, leftMs } = answer;
+      delivery.tell("info", "delivery.held", `held by ${owner}; waiting`, { owner, leftMs });
+      return { is: "held", leftMs };
+    }
+    case "settled": {
+      const { outcome, state } = answer;
+      const message = `already settled (${outcome.state}); not run again`;
+      delivery.tell("info", "delivery.duplicate", message, { state: outcome.state });
+      return { is: "settled", outcome, dead: state === "dead" };
+    }
+  }
+}

@@ -1,0 +1,51 @@
+// What happens to the message: deleted, copied to the dead letter queue, or given back.
+import { describeError } from "../faults.ts";
+import { errorFingerprint } from "../fingerprint.ts";
+import { releaseMs } from "../policy.ts";
+import type { DeadLetterReason } from "../queue/port.ts";
+import type { Effect, Event, Why } from "../states.ts";
+import { askQueue, noticeInDagster, type Scene } from "./ports.ts";
+
+export async function ack(scene: Scene): Promise<Event> {
+  const { receipt } = scene.delivery.message;
+  const result = await askQueue(scene, "delete", (queue) => queue.ack([receipt]));
+  return { is: result === "done" ? "acked" : "ack_failed" };
+}
+
+export async function bury(scene: Scene, why: Why): Promise<Event> {
+  const { delivery, ports } = scene;
+  try {
+    await ports.queue.bury(delivery.message, reasonOf(scene, why));
+  } catch (error) {
+    const message = `could not copy to the dead letter queue: ${describeError(error)}`;
+    delivery.tell("error", "dead_letter.failed", message);
+    return { is: "bury_failed" };
+  }
+  const { reason, detail } = why;
+  delivery.tell("error", "dead_letter.buried", `moved to the dead letter queue (${reason}): ${detail}`, { reason });
+  await noticeInDagster(scene, "error", `Message moved to the dead letter queue (${reason}): ${detail}`);
+  return { is: "buried" };
+}
+
+/** Prolonging stops first, or a late extension would overwrite the backoff. */
+export async function release(scene: Scene, { after, starts }: Extract<Effect, { do: "release" }>): Promise<Event> {
+  const { delivery, ports, policy } = scene;
+  await delivery.lease.end();
+  const visibilityMs = releaseMs(policy, after, starts, ports.chance());
+  const { receipt } = delivery.message;
+  const result = await askQueue(scene, "release", (queue) => queue.extend([{ receipt, visibilityMs }]));
+  const message = `released, visible in ${Math.round(visibilityMs / 1000)} s`;
+  delivery.tell("info", "delivery.released", message, { visibilityMs });
+  return { is: result === "done" ? "released" : "release_failed" };
+}
+
+function reasonOf({ delivery, ports }: Scene, { reason, detail, error }: Why): DeadLetterReason {
+  return {
+    reason,
+    detail,
+    errorClass: error?.class ?? null,
+    fingerprint: error === null ? null : errorFingerprint(error),
+    starts: delivery.granted?.starts ?? 0,
+    worker: ports.worker,
+  };
+}

@@ -1,0 +1,97 @@
+// What performing an effect may touch, and how an unreachable dependency becomes a value.
+import type { Clock } from "../clock.ts";
+import type { Delivery } from "../delivery.ts";
+import { describeError } from "../faults.ts";
+import type { Ledger } from "../ledger/port.ts";
+import type { Observe } from "../observe.ts";
+import type { Policy } from "../policy.ts";
+import type { Queue } from "../queue/port.ts";
+import type { Runner } from "../runner/port.ts";
+
+export interface ExecutorPorts {
+  readonly queue: Pick<Queue, "extend" | "ack" | "bury">;
+  readonly ledger: Pick<Ledger, "claim" | "permit" | "settle" | "abandon">;
+  readonly runner: Pick<Runner, "execute" | "report" | "notice">;
+  readonly clock: Clock;
+  readonly observe: Observe;
+  /** Uniform in [0, 1). */
+  readonly chance: () => number;
+  readonly policy: Policy;
+  /** This worker's identity. */
+  readonly worker: string;
+  readonly leaseMs: number;
+}
+
+/** The two stages of stopping: `quiet` starts nothing new, `kill` ends what runs. */
+export interface Stopping {
+  readonly quiet: AbortSignal;
+  readonly kill: AbortSignal;
+}
+
+/** One effect's surroundings. */
+export interface Scene {
+  readonly delivery: Delivery;
+  readonly ports: ExecutorPorts;
+  readonly policy: Policy;
+  readonly stopping: Stopping;
+}
+
+/** An unreachable ledger is asked again at this pace until the lease ends: hours of work may hang on one answer. */
+const LEDGER_RETRY_MS = 500;
+
+/** Null when the ledger cannot be reached. */
+export async function askLedger<T>(
+  { delivery, ports }: Scene,
+  what: string,
+  ask: (ledger: ExecutorPorts["ledger"]) => Promise<T>,
+): Promise<T | null> {
+  try {
+    return await ask(ports.ledger);
+  } catch (error) {
+    delivery.tell("warn", "ledger.unreachable", `ledger, ${what}: ${describeError(error)}`, { what });
+    return null;
+  }
+}
+
+/** Asks until there is an answer or the lease has ended (null). */
+export async function askLedgerWhileLeased<T>(
+  scene: Scene,
+  what: string,
+  ask: (ledger: ExecutorPorts["ledger"]) => Promise<T>,
+): Promise<T | null> {
+  const { lost } = scene.delivery.lease;
+  while (true) {
+    const answer = await askLedger(scene, what, ask);
+    if (answer !== null || lost.aborted) return answer;
+    await scene.ports.clock.sleep(LEDGER_RETRY_MS, lost);
+    if (lost.aborted) return null;
+  }
+}
+
+/** Undefined when the queue cannot be reached. */
+export async function askQueue<T>(
+  { delivery, ports }: Scene,
+  what: string,
+  ask: (queue: ExecutorPorts["queue"]) => Promise<readonly T[]>,
+): Promise<T | undefined> {
+  try {
+    const [result] = await ask(ports.queue);
+    return result;
+  } catch (error) {
+    delivery.tell("warn", "queue.unreachable", `queue, ${what}: ${describeError(error)}`, { what });
+    return undefined;
+  }
+}
+
+/** Best effort: an engine event in the run's log; the fate of the delivery does not hang on it. */
+export async function noticeInDagster(
+  { delivery, ports }: Scene,
+  level: "warning" | "error",
+  message: string,
+): Promise<void> {
+  if (delivery.stepId === null) return;
+  const { runId, stepKey } = delivery.stepId;
+  const { worker, messageId, receiveCount, starts } = delivery.note(ports.worker);
+  const metadata = { worker, message_id: messageId, receive_count: receiveCount, starts };
+  await ports.runner.notice({ runId, stepKey, level, message, metadata });
+}

@@ -1,0 +1,24 @@
+// Ending a claim: with an outcome that is recorded for good, or without one.
+import type { Effect, Event } from "../states.ts";
+import { askLedger, askLedgerWhileLeased, noticeInDagster, type Scene } from "./ports.ts";
+
+export async function settle(scene: Scene, { outcome }: Extract<Effect, { do: "settle" }>): Promise<Event> {
+  const { delivery } = scene;
+  const answer = await askLedgerWhileLeased(scene, "settle", (ledger) => ledger.settle(delivery.hold, outcome));
+  delivery.lease.unclaimed();
+  if (answer === null) return { is: "ledger_unreachable" };
+  delivery.tell("debug", "step.settled", `ledger: ${answer}`, { state: outcome.state, answer });
+  return { is: answer };
+}
+
+export async function abandon(scene: Scene, effect: Extract<Effect, { do: "abandon" }>): Promise<Event> {
+  const { delivery } = scene;
+  const { giveStartBack, why } = effect;
+  const answer = await askLedger(scene, "abandon", (ledger) => ledger.abandon(delivery.hold, { giveStartBack }));
+  delivery.lease.unclaimed();
+  const detail =
+    why?.detail ?? (giveStartBack ? "interrupted before it had an outcome" : "its end could not be reported");
+  delivery.tell("warn", "step.requeued", `back to the queue: ${detail}`);
+  await noticeInDagster(scene, "warning", `Step goes back to the queue: ${detail}`);
+  return answer === null ? { is: "ledger_unreachable" } : { is: answer };
+}

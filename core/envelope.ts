@@ -1,0 +1,166 @@
+// The message contract: text in, envelope out, nothing thrown. Pure. ARCHITECTURE.md has the contract, fixtures/envelopes the golden files.
+import * as v from "valibot";
+import type { StepId } from "./step.ts";
+
+export interface Envelope extends StepId {
+  /** Null when the producer does not know it; the run record decides what runs. */
+  readonly opName: string | null;
+  /** Dagster serdes text, or `z:` + base64(zlib); null: the step host rebuilds it from the event log. */
+  readonly knownState: string | null;
+  readonly retryMode: "deferred" | "disabled";
+  /** What the op's RetryPolicy says should the machinery fail this attempt, in seconds; null: no retry is left. */
+  readonly onFault: { readonly retryIn: number } | null;
+  /** Unix seconds; null when the producer does not say. */
+  readonly enqueuedAt: number | null;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+export type Decoded =
+  | { readonly kind: "step"; readonly envelope: Envelope }
+  /** A deploy is under way: some other worker knows this version. */
+  | { readonly kind: "unknown_version"; readonly version: number }
+  | { readonly kind: "malformed"; readonly detail: string; readonly step: StepId | null };
+
+const Name = v.pipe(v.string(), v.nonEmpty("expected a non-empty string"));
+const Count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const Seconds = v.pipe(v.number(), v.finite(), v.minValue(0));
+
+const VersionOne = v.object({
+  version: v.literal(1),
+  run_id: Name,
+  step_key: Name,
+  op_name: v.optional(v.nullable(v.string()), null),
+  retry_count: Count,
+  known_state: v.optional(v.nullable(Name), null),
+  retry_mode: v.picklist(["deferred", "disabled"]),
+  on_fault: v.optional(v.nullable(v.object({ retry_in: Seconds })), null),
+  enqueued_at: v.optional(v.nullable(Seconds), null),
+  tags: v.optional(v.record(v.string(), v.string()), {}),
+});
+
+/** The original contract: it carries neither version nor known_state, and its op_config and inputs are the run record's to say. */
+const BareTask = v.object({
+  run_id: Name,
+  step_key: Name,
+  op_name: v.optional(v.nullable(v.string()), null),
+  retry_count: v.optional(Count, 0),
+});
+
+type Fields = Readonly<Record<string, unknown>>;
+
+export function decode(body: string): Decoded {
+  const parsed = parseJson(body);
+  if (!isFields(parsed)) return malformed("expected a JSON object", null);
+  const fields = isTaskIqEnvelope(parsed) ? carriedPayload(parsed) : parsed;
+  if (fields === null) return malformed("TaskIQ envelope carries no step in args[0], kwargs.payload or kwargs", null);
+  return "version" in fields ? decodeVersioned(fields) : decodeBare(fields);
+}
+
+/** The envelope as frames and queues carry it. */
+export function toWire(envelope: Envelope): Fields {
+  return {
+    version: 1,
+    run_id: envelope.runId,
+    step_key: envelope.stepKey,
+    op_name: envelope.opName,
+    retry_count: envelope.attempt,
+    known_state: envelope.knownState,
+    retry_mode: envelope.retryMode,
+    on_fault: envelope.onFault === null ? null : { retry_in: envelope.onFault.retryIn },
+    enqueued_at: envelope.enqueuedAt,
+    tags: envelope.tags,
+  };
+}
+
+function decodeVersioned(fields: Fields): Decoded {
+  const version = fields["version"];
+  if (typeof version === "number" && Number.isInteger(version) && version > 1)
+    return { kind: "unknown_version", version };
+  const result = v.safeParse(VersionOne, fields);
+  if (!result.success) return malformed(firstIssue(result.issues), readableStep(fields));
+  const wire = result.output;
+  return {
+    kind: "step",
+    envelope: {
+      runId: wire.run_id,
+      stepKey: wire.step_key,
+      attempt: wire.retry_count,
+      opName: wire.op_name,
+      knownState: wire.known_state,
+      retryMode: wire.retry_mode,
+      onFault: wire.on_fault === null ? null : { retryIn: wire.on_fault.retry_in },
+      enqueuedAt: wire.enqueued_at,
+      tags: wire.tags,
+    },
+  };
+}
+
+function decodeBare(fields: Fields): Decoded {
+  const result = v.safeParse(BareTask, fields);
+  if (!result.success) return malformed(firstIssue(result.issues), readableStep(fields));
+  const { run_id: runId, step_key: stepKey, op_name: opName, retry_count: attempt } = result.output;
+  return {
+    kind: "step",
+    envelope: {
+      runId,
+      stepKey,
+      attempt,
+      opName,
+      knownState: null,
+      retryMode: "deferred",
+      onFault: null,
+      enqueuedAt: null,
+      tags: {},
+    },
+  };
+}
+
+function isTaskIqEnvelope(fields: Fields): boolean {
+  return typeof fields["task_id"] === "string" && typeof fields["task_name"] === "string";
+}
+
+function carriedPayload(taskIq: Fields): Fields | null {
+  const args = taskIq["args"];
+  const kwargs = taskIq["kwargs"];
+  const candidates = [
+    Array.isArray(args) ? args[0] : undefined,
+    isFields(kwargs) ? kwargs["payload"] : undefined,
+    kwargs,
+  ];
+  for (const candidate of candidates) {
+    const value = typeof candidate === "string" ? parseJson(candidate) : candidate;
+    if (isFields(value) && Object.keys(value).length > 0) return value;
+  }
+  return null;
+}
+
+/** Enough to report the step's end before the message is buried: nobody would ever end it otherwise. */
+function readableStep(fields: Fields): StepId | null {
+  const runId = v.safeParse(Name, fields["run_id"]);
+  const stepKey = v.safeParse(Name, fields["step_key"]);
+  const attempt = v.safeParse(Count, fields["retry_count"] ?? 0);
+  if (!runId.success || !stepKey.success || !attempt.success) return null;
+  return { runId: runId.output, stepKey: stepKey.output, attempt: attempt.output };
+}
+
+function malformed(detail: string, step: StepId | null): Decoded {
+  return { kind: "malformed", detail, step };
+}
+
+function firstIssue(issues: readonly [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]]): string {
+  const [issue] = issues;
+  const field = issue.path?.map((item) => String(item.key)).join(".") ?? "body";
+  return `${field}: ${issue.message}`;
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

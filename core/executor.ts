@@ -1,0 +1,66 @@
+// The executor: takes one delivery through its life, one effect at a time. Every command that runs steps goes through `processDelivery`.
+import { Delivery, type Received } from "./delivery.ts";
+import { claim, wait } from "./effects/claim.ts";
+import { ack, bury, release } from "./effects/dispose.ts";
+import type { ExecutorPorts, Scene, Stopping } from "./effects/ports.ts";
+import { execute, report } from "./effects/run.ts";
+import { abandon, settle } from "./effects/settle.ts";
+import { advance, received as start } from "./lifecycle.ts";
+import { policyFor } from "./policy.ts";
+import type { Disposition, Effect, Event, State } from "./states.ts";
+
+/** Resolves when the delivery has met its end; rejects for nothing that a message, a step or a dependency does. */
+export async function processDelivery(
+  received: Received,
+  ports: ExecutorPorts,
+  stopping: Stopping,
+): Promise<Disposition> {
+  const delivery = new Delivery(received, ports.observe);
+  const scene: Scene = { delivery, ports, policy: policyFor(ports.policy, delivery.tags), stopping };
+  let [state, effect]: readonly [State, Effect] = advance(start, decodedEvent(delivery));
+  while (state.at !== "done") [state, effect] = advance(state, await perform(effect, scene));
+  await delivery.lease.end();
+  const { disposition } = state;
+  delivery.tell("debug", "delivery.done", `delivery ${disposition}`, { disposition });
+  return disposition;
+}
+
+function decodedEvent(delivery: Delivery): Event {
+  const { decoded } = delivery;
+  switch (decoded.kind) {
+    case "step":
+      return { is: "decoded" };
+    case "malformed":
+      return { is: "malformed", detail: decoded.detail, readable: decoded.step !== null };
+    case "unknown_version": {
+      const message = `envelope version ${decoded.version} is not known to this worker; left for a newer one`;
+      delivery.tell("warn", "delivery.unknown_version", message, { version: decoded.version });
+      return { is: "unknown_version" };
+    }
+  }
+}
+
+function perform(effect: Effect, scene: Scene): Promise<Event> {
+  switch (effect.do) {
+    case "claim":
+      return claim(scene);
+    case "wait":
+      return wait(scene, effect.leftMs);
+    case "execute":
+      return execute(scene);
+    case "report":
+      return report(scene, effect.why);
+    case "settle":
+      return settle(scene, effect);
+    case "abandon":
+      return abandon(scene, effect);
+    case "bury":
+      return bury(scene, effect.why);
+    case "ack":
+      return ack(scene);
+    case "release":
+      return release(scene, effect);
+    case "none":
+      throw new Error("nothing to perform");
+  }
+}

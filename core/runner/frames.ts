@@ -1,0 +1,118 @@
+// The frames between worker and step host: JSON lines, decoded into values. Pure. ARCHITECTURE.md lists them; fixtures/frames has golden ones.
+import * as v from "valibot";
+
+/** Raised when either side would misread the other. */
+export const PROTOCOL = 1;
+
+const Error_ = v.object({ class: v.string(), message: v.string(), traceback: v.string() });
+const MaybeError = v.nullable(Error_);
+
+const Result = v.object({
+  state: v.picklist(["success", "failure", "up_for_retry", "resource_init_failure", "run_over", "reported", "parked"]),
+  output: v.nullable(v.object({ outputs: v.array(v.string()), assets: v.array(v.string()) })),
+  error: MaybeError,
+  started_at: v.number(),
+  completed_at: v.number(),
+  execution_time_seconds: v.number(),
+});
+
+const Outcome = v.variant("kind", [
+  v.object({
+    kind: v.picklist([
+      "success",
+      "failure",
+      "up_for_retry",
+      "resource_init_failure",
+      "already_recorded",
+      "run_over",
+      "reported",
+      "parked",
+    ]),
+    result: Result,
+  }),
+  v.object({ kind: v.literal("rerun_refused"), error: Error_ }),
+  v.object({ kind: v.picklist(["permit_refused", "noticed"]) }),
+  v.object({ kind: v.literal("fault"), scope: v.picklist(["step", "location", "instance"]), error: Error_ }),
+]);
+
+const HostFrame = v.variant("type", [
+  v.object({
+    type: v.literal("ready"),
+    protocol: v.number(),
+    pid: v.number(),
+    dagster: v.string(),
+    dagster_taskiq: v.string(),
+    python: v.string(),
+    locations: v.array(v.object({ name: v.string(), error: MaybeError })),
+  }),
+  v.object({ type: v.literal("fatal"), code: v.string(), message: v.string(), error: v.optional(MaybeError, null) }),
+  v.object({ type: v.literal("started"), id: v.string(), pid: v.number() }),
+  v.object({ type: v.literal("capture"), id: v.string(), stdout: v.string(), stderr: v.string() }),
+  v.object({ type: v.literal("ask"), id: v.string() }),
+  v.object({ type: v.literal("outcome"), id: v.string(), outcome: Outcome }),
+  v.object({ type: v.literal("exited"), id: v.string(), code: v.nullable(v.number()), signal: v.nullable(v.string()) }),
+]);
+
+export type Outcome = v.InferOutput<typeof Outcome>;
+export type HostFrame = v.InferOutput<typeof HostFrame>;
+export type Ready = Extract<HostFrame, { type: "ready" }>;
+
+export type WorkerFrame =
+  | { readonly type: "run"; readonly id: string; readonly envelope: unknown; readonly delivery: WireNote }
+  | {
+      readonly type: "report";
+      readonly id: string;
+      readonly run_id: string;
+      readonly step_key: string;
+      readonly attempt: number;
+      readonly retry_in: number | null;
+      readonly park: boolean;
+      readonly reason: string;
+      readonly message: string;
+      readonly delivery: WireNote;
+    }
+  | {
+      readonly type: "notice";
+      readonly id: string;
+      readonly run_id: string;
+      readonly step_key: string;
+      readonly message: string;
+      readonly level: "info" | "warning" | "error";
+      readonly metadata: Readonly<Record<string, string | number>>;
+    }
+  | { readonly type: "permit"; readonly id: string; readonly granted: boolean; readonly within_ms: number | null }
+  | { readonly type: "kill"; readonly id: string; readonly signal: "SIGINT" | "SIGTERM" | "SIGKILL" }
+  | { readonly type: "stop" };
+
+export interface WireNote {
+  readonly worker: string;
+  readonly message_id: string;
+  readonly receive_count: number;
+  readonly starts: number;
+  readonly taken_over_from: string | null;
+}
+
+/** Null for a frame type this worker does not know: a newer host may say more. */
+export type DecodedFrame = HostFrame | { readonly type: "broken"; readonly detail: string } | null;
+
+export function decodeFrame(line: string): DecodedFrame {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(line);
+  } catch {
+    return { type: "broken", detail: `not JSON: ${line.slice(0, 200)}` };
+  }
+  const type = typeof parsed === "object" && parsed !== null && "type" in parsed ? parsed.type : undefined;
+  if (typeof type !== "string") return { type: "broken", detail: `no type: ${line.slice(0, 200)}` };
+  if (!HOST_FRAME_TYPES.has(type)) return null;
+  const result = v.safeParse(HostFrame, parsed);
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  return { type: "broken", detail: `${type}.${v.getDotPath(issue) ?? ""}: ${issue.message}` };
+}
+
+export function encodeFrame(frame: WorkerFrame): string {
+  return `${JSON.stringify(frame)}\n`;
+}
+
+const HOST_FRAME_TYPES: ReadonlySet<string> = new Set(HostFrame.options.map((option) => option.entries.type.literal));

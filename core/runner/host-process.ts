@@ -1,0 +1,153 @@
+// One step host process: spawned, shaken hands with, spoken to in frames, and seen to its end.
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Duplex, Readable } from "node:stream";
+import { Fault } from "../faults.ts";
+import { LineSplitter } from "../lines.ts";
+import type { Observe } from "../observe.ts";
+import { decodeFrame, encodeFrame, type HostFrame, PROTOCOL, type Ready, type WorkerFrame } from "./frames.ts";
+
+export interface HostSettings {
+  /** The Python that has Dagster, `dagster_taskiq` and the code location. */
+  readonly python: string;
+  /** Dagster's own code location flags, passed on as they are. */
+  readonly locationArgs: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** How long importing Dagster and the code locations may take. */
+  readonly startMs: number;
+}
+
+/** The descriptor that carries frames; 0 to 2 belong to whatever user code prints. */
+const FRAMES_FD = 3;
+/** A frame holds at most one envelope (1 MiB as a message) or one result (tracebacks are capped by the host). */
+const LONGEST_FRAME = 16 * 1024 * 1024;
+const LONGEST_OUTPUT_LINE = 8 * 1024;
+/** The last frames arrive at once, unless user code smuggled the descriptor into a process that lives on. */
+const LAST_FRAMES_MS = 1_000;
+
+export class HostProcess {
+  /** Resolves with what the host said of itself; rejects with a `Fault` when it could not start. */
+  readonly ready: Promise<Ready>;
+  /** Resolves, once the process is gone, with how it ended; everything it sent has been heard by then. */
+  readonly ended: Promise<string>;
+  readonly #child: ChildProcess;
+  readonly #frames: Duplex;
+
+  constructor(settings: HostSettings, onFrame: (frame: HostFrame) => void, observe: Observe) {
+    const args = ["-m", "dagster_taskiq.host", "--frames-fd", String(FRAMES_FD), ...settings.locationArgs];
+    this.#child = spawn(settings.python, args, {
+      stdio: ["ignore", "pipe", "pipe", "pipe"],
+      // A process group of its own: a terminal's Ctrl-C is the worker's to deal with.
+      detached: true,
+      env: settings.env,
+    });
+    this.#frames = this.#child.stdio[FRAMES_FD] as Duplex;
+    this.#frames.on("error", (error) => {
+      // EPIPE and ECONNRESET: the host is going, and `ended` will tell.
+      observe({ event: "host.frames_closed", level: "debug", message: error.message });
+    });
+    const heard = followLines(this.#frames, LONGEST_FRAME, (line) => this.#hear(line, onFrame, observe));
+    for (const stream of ["stdout", "stderr"] as const) {
+      const pipe = this.#child[stream] as Readable;
+      void followLines(pipe, LONGEST_OUTPUT_LINE, (line) => {
+        observe({ event: "host.output", level: "info", message: line, stream });
+      });
+    }
+    // Not 'close': step processes hold copies of the output pipes and may outlive the host by a moment.
+    const exited = new Promise<string>((resolve) => {
+      this.#child.once("exit", (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
+      this.#child.once("error", (error) => resolve(error.message));
+    });
+    this.ended = exited.then(async (how) => {
+      await Promise.race([heard, new Promise((resolve) => setTimeout(resolve, LAST_FRAMES_MS))]);
+      return how;
+    });
+    this.ready = this.#shakeHands(settings);
+    this.ready.catch(() => undefined); // whoever awaits it hears of it
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  send(frame: WorkerFrame): void {
+    if (this.#frames.writable) this.#frames.write(encodeFrame(frame));
+  }
+
+  /** Ends the host and, because they watch it, every step process below it. */
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+
+  #greet: ((frame: Extract<HostFrame, { type: "ready" | "fatal" }>) => void) | null = null;
+
+  #hear(line: string, onFrame: (frame: HostFrame) => void, observe: Observe): void {
+    const frame = decodeFrame(line);
+    if (frame === null) return;
+    if (frame.type === "broken") {
+      observe({
+        event: "host.broken_frame",
+        level: "error",
+        message: `step host sent a broken frame: ${frame.detail}`,
+      });
+    } else if (frame.type === "ready" || frame.type === "fatal") this.#greet?.(frame);
+    else onFrame(frame);
+  }
+
+  #shakeHands(settings: HostSettings): Promise<Ready> {
+    return new Promise((resolve, reject) => {
+      const fail = (fault: Fault) => {
+        clearTimeout(timer);
+        reject(fault);
+        this.kill();
+      };
+      const timer = setTimeout(() => fail(startTimeout(settings)), settings.startMs);
+      this.#greet = (frame) => {
+        if (frame.type === "fatal") return fail(fatal(frame));
+        if (frame.protocol !== PROTOCOL) return fail(mismatch(frame));
+        clearTimeout(timer);
+        resolve(frame);
+      };
+      void this.ended.then((how) => fail(endedEarly(settings, how)));
+    });
+  }
+}
+
+/** Resolves when the stream has ended and every line of it was heard. */
+function followLines(stream: Readable, longest: number, onLine: (line: string) => void): Promise<void> {
+  const lines = new LineSplitter(longest);
+  stream.setEncoding("utf8");
+  stream.on("data", (chunk: string) => {
+    for (const line of lines.push(chunk)) onLine(line);
+  });
+  return new Promise((resolve) => {
+    stream.once("close", () => {
+      for (const line of lines.flush()) onLine(line);
+      resolve();
+    });
+  });
+}
+
+function startTimeout({ startMs }: HostSettings): Fault {
+  return new Fault("TQ_HOST_START", `step host was not ready within ${startMs / 1000} s`, {
+    hint: "the code location takes this long to import; see the host's lines above",
+  });
+}
+
+function fatal(frame: Extract<HostFrame, { type: "fatal" }>): Fault {
+  const detail = frame.error === null ? "" : `\n${frame.error.traceback}`;
+  return new Fault("TQ_HOST_START", `step host cannot work (${frame.code}): ${frame.message}${detail}`);
+}
+
+function mismatch(ready: Ready): Fault {
+  return new Fault(
+    "TQ_HOST_PROTOCOL",
+    `step host speaks protocol ${ready.protocol} (dagster-taskiq ${ready.dagster_taskiq}), this worker ${PROTOCOL}`,
+    { hint: "install the dagster-taskiq release that belongs to this worker" },
+  );
+}
+
+function endedEarly({ python }: HostSettings, how: string): Fault {
+  return new Fault("TQ_HOST_START", `step host ended before it was ready (${how}): ${python} -m dagster_taskiq.host`, {
+    hint: "is that the Python that has dagster and dagster-taskiq installed? See the host's lines above",
+  });
+}

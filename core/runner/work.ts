@@ -1,0 +1,94 @@
+// One piece of work in the step host: what was heard of it, and how it ended.
+import { describeError } from "../faults.ts";
+import type { ErrorInfo } from "../step.ts";
+import type { HostFrame, Outcome } from "./frames.ts";
+import type { AskPermit, Ending, Permit } from "./port.ts";
+
+type WorkFrame = Exclude<HostFrame, { type: "ready" | "fatal" }>;
+
+export interface WorkListener {
+  readonly ask: AskPermit;
+  readonly onPermit: (permit: Permit) => void;
+  readonly onCapture: (paths: { readonly stdout: string; readonly stderr: string }) => void;
+}
+
+export type WorkEnd =
+  | { readonly how: "exited"; readonly code: number | null; readonly signal: string | null }
+  | { readonly how: "host_lost"; readonly detail: string };
+
+export class Work {
+  /** Resolves when the process is dead and reaped, or gone with its host. */
+  readonly ended: Promise<WorkEnd>;
+  pid: number | null = null;
+  outcome: Outcome | null = null;
+  readonly #listener: WorkListener;
+  readonly #end: (end: WorkEnd) => void;
+
+  constructor(listener: WorkListener) {
+    const { promise, resolve } = Promise.withResolvers<WorkEnd>();
+    this.#listener = listener;
+    this.ended = promise;
+    this.#end = resolve;
+  }
+
+  hear(frame: WorkFrame): void {
+    switch (frame.type) {
+      case "started":
+        this.pid = frame.pid;
+        return;
+      case "capture":
+        this.#listener.onCapture(frame);
+        return;
+      case "ask":
+        void this.#listener.ask().then(this.#listener.onPermit);
+        return;
+      case "outcome":
+        this.outcome = frame.outcome;
+        return;
+      case "exited":
+        this.#end({ how: "exited", code: frame.code, signal: frame.signal });
+        return;
+    }
+  }
+
+  lose(detail: string): void {
+    this.#end({ how: "host_lost", detail });
+  }
+}
+
+/** What the outcome, the way the process ended, and our own wish to end it (`interrupted`) add up to. */
+export function endingOf(work: Pick<Work, "pid" | "outcome">, end: WorkEnd, interrupted: boolean): Ending {
+  const { outcome } = work;
+  if (outcome !== null && outcome.kind !== "fault" && outcome.kind !== "noticed") return endingOfOutcome(outcome);
+  if (interrupted) return { kind: "interrupted" };
+  if (outcome?.kind === "fault") return { kind: "fault", scope: outcome.scope, error: outcome.error };
+  if (end.how === "exited") return { kind: "fault", scope: "step", error: diedWithoutOutcome(end.code, end.signal) };
+  const error = { class: "StepHostLost", message: `the step host ended (${end.detail})`, traceback: "" };
+  return { kind: "fault", scope: work.pid === null ? "host" : "step", error };
+}
+
+function endingOfOutcome(outcome: Exclude<Outcome, { kind: "fault" }>): Ending {
+  switch (outcome.kind) {
+    case "permit_refused":
+      return { kind: "permit_refused" };
+    case "rerun_refused":
+      return { kind: "rerun_refused", error: outcome.error };
+    case "noticed":
+      throw new Error(`a notice is no step: ${describeError(outcome)}`);
+    case "already_recorded":
+    case "run_over":
+      return { kind: "ended", result: outcome.result, wrote: false };
+    default:
+      return { kind: "ended", result: outcome.result, wrote: true };
+  }
+}
+
+function diedWithoutOutcome(code: number | null, signal: string | null): ErrorInfo {
+  const how = signal === null ? `exited with code ${code}` : `was killed by ${signal}`;
+  const hint = signal === "SIGKILL" ? " (out of memory?)" : "";
+  return {
+    class: "StepProcessDied",
+    message: `the step process ${how} before it had an outcome${hint}`,
+    traceback: "",
+  };
+}

@@ -1,0 +1,114 @@
+// A worker: intake, executor, leases and slots put together, from the first receive to a clean stop.
+import type { Clock } from "./clock.ts";
+import type { Received } from "./delivery.ts";
+import { processDelivery } from "./executor.ts";
+import { type IntakeState, newIntakeState, runIntake } from "./intake.ts";
+import { LeaseKeeper } from "./lease.ts";
+import type { Ledger } from "./ledger/port.ts";
+import type { Observe } from "./observe.ts";
+import type { Policy } from "./policy.ts";
+import type { Queue } from "./queue/port.ts";
+import type { Runner } from "./runner/port.ts";
+import { Slots } from "./slots.ts";
+import type { Disposition } from "./states.ts";
+
+export interface WorkerPorts {
+  readonly queue: Queue;
+  readonly ledger: Ledger;
+  readonly runner: Runner;
+  readonly clock: Clock;
+  readonly observe: Observe;
+  /** Uniform in [0, 1). */
+  readonly chance: () => number;
+}
+
+export interface WorkerSettings {
+  /** This worker's identity, as operators will read it. */
+  readonly worker: string;
+  readonly concurrency: number;
+  /** Visibility timeout and ledger lease alike. */
+  readonly leaseMs: number;
+  readonly waitMs: number;
+  readonly policy: Policy;
+}
+
+/** Facts for the health server; times are monotonic milliseconds. */
+export interface WorkerSnapshot {
+  readonly busy: number;
+  readonly slots: number;
+  readonly stopping: boolean;
+  readonly received: number;
+  readonly ended: Readonly<Record<Disposition, number>>;
+  readonly closedBecause: string | null;
+  readonly pollingSinceMs: number | null;
+  readonly lastTurnAtMs: number;
+}
+
+/** Killing a group takes milliseconds; the rest is for an event loop that is late. */
+const KILL_MARGIN_CAP_MS = 5_000;
+
+export class Worker {
+  readonly #ports: WorkerPorts;
+  readonly #settings: WorkerSettings;
+  readonly #slots: Slots;
+  readonly #leases: LeaseKeeper;
+  readonly #intake: IntakeState;
+  readonly #quiet = new AbortController();
+  readonly #kill = new AbortController();
+
+  constructor(ports: WorkerPorts, settings: WorkerSettings) {
+    this.#ports = ports;
+    this.#settings = settings;
+    this.#slots = new Slots(settings.concurrency);
+    const killMarginMs = Math.min(KILL_MARGIN_CAP_MS, settings.leaseMs / 6);
+    this.#leases = new LeaseKeeper(ports, { leaseMs: settings.leaseMs, killMarginMs });
+    this.#intake = newIntakeState(ports.clock);
+  }
+
+  /** Takes steps until `stop`; resolves when every delivery has met its end. */
+  async run(): Promise<void> {
+    const { runner, clock, queue, observe, chance } = this.#ports;
+    const { leaseMs, waitMs } = this.#settings;
+    const stopping = { quiet: this.#quiet.signal, kill: this.#kill.signal };
+    const executor = { ...this.#ports, ...this.#settings };
+    this.#leases.start();
+    const intake = {
+      queue,
+      leases: this.#leases,
+      slots: this.#slots,
+      clock,
+      observe,
+      chance,
+      closed: () => runner.unavailable(),
+      process: (received: Received) => processDelivery(received, executor, stopping),
+    };
+    await runIntake(intake, { waitMs, visibilityMs: leaseMs }, stopping, this.#intake);
+    await this.#leases.stop();
+  }
+
+  /**
+   * Takes nothing new, lets running steps finish for `graceMs`, then kills what is left; those steps go back to the queue at no cost.
+   * Called again with less grace, it hurries.
+   */
+  stop(graceMs: number): void {
+    this.#quiet.abort();
+    const { busy } = this.#slots;
+    const message = `stopping: ${busy} step(s) may finish within ${graceMs / 1000} s`;
+    this.#ports.observe({ event: "worker.stopping", level: "info", message, busy, graceMs });
+    void this.#ports.clock.sleep(graceMs).then(() => this.#kill.abort());
+  }
+
+  snapshot(): WorkerSnapshot {
+    const { received, ended, closedBecause, pollingSinceMs, lastTurnAtMs } = this.#intake;
+    return {
+      busy: this.#slots.busy,
+      slots: this.#slots.total,
+      stopping: this.#quiet.signal.aborted,
+      received,
+      ended,
+      closedBecause,
+      pollingSinceMs,
+      lastTurnAtMs,
+    };
+  }
+}
