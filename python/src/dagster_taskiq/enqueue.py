@@ -1,0 +1,170 @@
+"""Sends envelopes to SQS, and keeps trying for a while: a send that fails ends the whole run."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.parsers import ResponseParserError
+
+from dagster_taskiq.envelope import GROUP_TAG, Envelope, sqs_group_id
+from dagster_taskiq.sqs_client import Connection, build_client
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+
+QUEUE_TAG = "taskiq/queue"
+
+# SQS's limit in bytes, on body and attributes together. An envelope has no attributes.
+MAX_MESSAGE_BYTES = 1_048_576
+
+_THROTTLES = {
+    "KmsThrottled",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+}
+
+Warn = Callable[[str], None]
+
+
+class EnqueueError(Exception):
+    """A step could not be put on its queue."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Queue:
+    """The queue that steps go to unless a tag says otherwise: exactly one of the two is set."""
+
+    url: str | None = None
+    name: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Queue:
+        """Read a URL or a name."""
+        return cls(url=text) if text.startswith(("http://", "https://")) else cls(name=text)
+
+    def __str__(self) -> str:
+        return self.url or self.name or ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long to go on after throttles, connection errors and 5xx answers. All in seconds."""
+
+    first_wait: float = 0.5
+    longest_wait: float = 10.0
+    give_up_after: float = 60.0
+
+    def wait_after(self, tries: int) -> float:
+        """Seconds to wait after so many tries: exponential, with full jitter."""
+        limit = min(self.longest_wait, self.first_wait * 2.0 ** (tries - 1))
+        return random.uniform(0, limit)  # noqa: S311 - jitter, no secret
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """What SQS took."""
+
+    queue_url: str
+    message_id: str
+
+
+class EnvelopeSender:
+    """Keeps the SQS client and the URLs of queues given by name, both made on first use."""
+
+    def __init__(
+        self, queue: Queue, connection: Connection, patience: Patience = Patience()
+    ) -> None:
+        self._queue = queue
+        self._connection = connection
+        self._patience = patience
+        self._urls: dict[str, str] = {}
+        self._clients: dict[str | None, SQSClient] = {}
+
+    def queue_for(self, envelope: Envelope) -> Queue:
+        """Return the queue this envelope goes to: the step's tag `taskiq/queue` or the default."""
+        tag = envelope.tags.get(QUEUE_TAG)
+        return Queue.parse(tag) if tag else self._queue
+
+    def send(self, envelope: Envelope, warn: Warn) -> Sent:
+        """Send, and tell `warn` of each retry. Raises EnqueueError: step, queue and cause."""
+        queue = self.queue_for(envelope)
+        body = envelope.to_json()
+        if len(body) > MAX_MESSAGE_BYTES:
+            raise EnqueueError(_too_large(envelope, queue, len(body)))
+        give_up_at = time.monotonic() + self._patience.give_up_after
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                return self._send_once(envelope, queue, body)
+            except (BotoCoreError, ClientError, ResponseParserError) as error:
+                wait = self._patience.wait_after(tries)
+                if not _may_pass(error) or time.monotonic() + wait > give_up_at:
+                    raise EnqueueError(_failed(envelope, queue, error, tries)) from error
+                warn(f"{_failed(envelope, queue, error, tries)}. Trying again in {wait:.1f} s.")
+                time.sleep(wait)
+
+    def _send_once(self, envelope: Envelope, queue: Queue, body: str) -> Sent:
+        url = queue.url or self._look_up(str(queue.name))
+        answer = self._client(url).send_message(
+            QueueUrl=url, MessageBody=body, **_routing(envelope, url)
+        )
+        return Sent(queue_url=url, message_id=answer["MessageId"])
+
+    def _look_up(self, name: str) -> str:
+        if name not in self._urls:
+            self._urls[name] = self._client(None).get_queue_url(QueueName=name)["QueueUrl"]
+        return self._urls[name]
+
+    def _client(self, queue_url: str | None) -> SQSClient:
+        if queue_url not in self._clients:
+            self._clients[queue_url] = build_client(self._connection, queue_url)
+        return self._clients[queue_url]
+
+
+def _routing(envelope: Envelope, queue_url: str) -> dict[str, Any]:
+    if queue_url.endswith(".fifo"):
+        return {
+            "MessageGroupId": envelope.group_id,
+            "MessageDeduplicationId": envelope.dedup_id,
+        }
+    # On a standard queue the group is the tenant of SQS's fair queues: a run with thousands of
+    # steps does not keep the others waiting. The ledger recognises duplicates, SQS does not.
+    return {"MessageGroupId": sqs_group_id(envelope.tags.get(GROUP_TAG) or envelope.run_id)}
+
+
+def _may_pass(error: Exception) -> bool:
+    """Tell whether the same send may succeed later."""
+    if not isinstance(error, ClientError):
+        return isinstance(error, (HTTPClientError, ResponseParserError))
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    code = error.response.get("Error", {}).get("Code", "")
+    return status >= 500 or status == 429 or code.rpartition(".")[2] in _THROTTLES
+
+
+def _failed(envelope: Envelope, queue: Queue, error: Exception, tries: int) -> str:
+    counted = "1 try" if tries == 1 else f"{tries} tries"
+    return (
+        f"Could not send step {envelope.step_key} (attempt {envelope.retry_count}) of run "
+        f"{envelope.run_id} to queue {queue} after {counted}: {type(error).__name__}: {error}"
+    )
+
+
+def _too_large(envelope: Envelope, queue: Queue, size: int) -> str:
+    known_state = len(envelope.known_state or "")
+    tags = sum(len(name) + len(value) for name, value in envelope.tags.items())
+    return (
+        f"Step {envelope.step_key} (attempt {envelope.retry_count}) of run {envelope.run_id} does "
+        f"not fit in a message for queue {queue}: {size} bytes, SQS takes {MAX_MESSAGE_BYTES}. "
+        f"known_state, which names the outputs that the step loads, is {known_state} bytes of it, "
+        f"tags are {tags}. Let the step load fewer outputs, for example by collecting in stages."
+    )

@@ -1,0 +1,76 @@
+"""Makes the envelope of a step that Dagster's executor wants launched."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from dagster._serdes import serialize_value
+
+from dagster_taskiq import known_state
+from dagster_taskiq.envelope import Envelope, OnFault, encode_known_state
+
+if TYPE_CHECKING:
+    from dagster._core.execution.plan.state import KnownExecutionState
+    from dagster._core.executor.step_delegating import StepHandlerContext
+
+TAG_PREFIX = "taskiq/"
+
+
+def only_step_key(context: StepHandlerContext) -> str:
+    """Return the key of the one step that Dagster's executor asks about at a time."""
+    (step_key,) = context.execute_step_args.step_keys_to_execute or ()
+    return step_key
+
+
+def attempt_of(context: StepHandlerContext) -> int:
+    """Return Dagster's attempt of that step, 0 first."""
+    retry_state = _state(context).get_retry_state()
+    return retry_state.get_attempt_count(only_step_key(context))
+
+
+def build_envelope(context: StepHandlerContext) -> Envelope:
+    """Describe the launch to a worker."""
+    step_key = only_step_key(context)
+    step_context = context.get_step_context(step_key)
+    state = known_state.for_step(_state(context), step_context.execution_plan, step_key)
+    return Envelope(
+        run_id=context.execute_step_args.run_id,
+        step_key=step_key,
+        op_name=step_context.step.node_handle.name,
+        retry_count=attempt_of(context),
+        known_state=encode_known_state(serialize_value(state)),
+        retry_mode="disabled" if _retries_disabled(context) else "deferred",
+        on_fault=_on_fault(context),
+        enqueued_at=time.time(),
+        tags={
+            name: value
+            for name, value in sorted(step_context.step.tags.items())
+            if name.startswith(TAG_PREFIX)
+        },
+    )
+
+
+def retry_delay(context: StepHandlerContext) -> float | None:
+    """Seconds until the next attempt by the op's RetryPolicy, should this one fail; None: none."""
+    policy = context.get_step_context(only_step_key(context)).op_retry_policy
+    attempt = attempt_of(context)
+    if policy is None or _retries_disabled(context) or attempt >= policy.max_retries:
+        return None
+    return float(policy.calculate_delay(attempt + 1))
+
+
+def _on_fault(context: StepHandlerContext) -> OnFault | None:
+    delay = retry_delay(context)
+    return None if delay is None else OnFault(retry_in=delay)
+
+
+def _retries_disabled(context: StepHandlerContext) -> bool:
+    mode = context.execute_step_args.retry_mode
+    return mode is not None and mode.disabled
+
+
+def _state(context: StepHandlerContext) -> KnownExecutionState:
+    state = context.execute_step_args.known_state
+    assert state is not None, "Dagster's executor always passes the known state"
+    return state
