@@ -1,0 +1,60 @@
+"""What a fresh fork does to itself before it touches the step: nothing of the host may stick to it."""
+
+from __future__ import annotations
+
+import atexit
+import io
+import os
+import signal
+import sys
+
+from dagster_taskiq.host import linux
+
+# Enough to die before the host and the worker, which hold every other step's fate.
+_OOM_SCORE = 500
+
+
+def become_step_process(host_pid: int) -> None:
+    """Give the process its own group, its own signals, and an end no later than the host's."""
+    os.setpgid(0, 0)
+    _end_with(host_pid)
+    linux.raise_oom_score(_OOM_SCORE)
+    _reset_signals()
+    _forget_exit_hooks()
+    _reseed()
+    _write_lines_at_once()
+
+
+def _end_with(host_pid: int) -> None:
+    linux.die_with_parent(signal.SIGKILL)
+    if os.getppid() != host_pid:
+        # The host ended between the fork and the line above: nobody would hear of this process.
+        os._exit(1)
+
+
+def _reset_signals() -> None:
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def _forget_exit_hooks() -> None:
+    """Drop what the host registered: a step that ends must not remove what its siblings still use."""
+    atexit._clear()
+    if (util := sys.modules.get("multiprocessing.util")) is not None:
+        util._finalizer_registry.clear()
+        util._run_after_forkers()
+
+
+def _reseed() -> None:
+    # Python's own generator reseeds itself after a fork; NumPy's global one would repeat itself.
+    if (numpy := sys.modules.get("numpy")) is not None:
+        numpy.random.seed()
+
+
+def _write_lines_at_once() -> None:
+    # Into a pipe Python buffers 8 KiB, which a killed step would take with it.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True)

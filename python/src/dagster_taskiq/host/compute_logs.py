@@ -1,0 +1,36 @@
+"""Captures a step's output into Dagster's compute-log files without helper processes.
+
+Dagster mirrors each stream with `tail` and a watcher process, four per step. The worker follows the
+files itself, so the redirect is enough. Cloud log managers wrap the local one and come along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import dagster._core.storage.local_compute_log_manager as local_logs
+from dagster._core.execution.compute_logs import redirect_to_file
+from dagster._utils import ensure_file
+
+Tell = Callable[[str, str], None]
+
+
+def capture_into_files(tell: Tell) -> None:
+    """Replace the mirror in this process; `tell(stdout, stderr)` gets the paths as capture begins."""
+    begun: list[str] = []
+
+    @contextmanager
+    def redirect(stream: Any, path: str) -> Iterator[tuple[None, None]]:
+        ensure_file(path)
+        with redirect_to_file(stream, path):
+            # The local manager enters stdout first, then stderr.
+            begun.append(path)
+            if len(begun) == 2:  # noqa: PLR2004 - the two streams
+                tell(begun[0], begun[1])
+                begun.clear()
+            yield None, None
+
+    # Looked up as a module global at each capture, hence the replacement there.
+    local_logs.mirror_stream_to_file = redirect

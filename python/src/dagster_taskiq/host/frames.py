@@ -1,0 +1,100 @@
+"""The frames between worker and step host: JSON lines, one object a line.
+
+Standard library only, because `fatal` must be sendable when Dagster cannot be imported.
+ARCHITECTURE.md lists the frames; fixtures/frames has golden ones for both languages.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypedDict
+
+PROTOCOL = 1
+
+# An envelope is at most 1 MiB; whoever sends more without a newline is not speaking frames.
+_LONGEST_LINE = 16 * 1024 * 1024
+
+Frame = Mapping[str, Any]
+
+
+# Functional form, because "class" is no identifier.
+ErrorInfo = TypedDict("ErrorInfo", {"class": str, "message": str, "traceback": str})
+"""What failed: bare class name, message, and a traceback of at most 64 KiB."""
+
+
+class Delivery(TypedDict):
+    """The receive that started a process, for Dagster's event log."""
+
+    worker: str
+    message_id: str
+    receive_count: int
+    starts: int
+    taken_over_from: str | None
+
+
+State = Literal[
+    "success",
+    "failure",
+    "up_for_retry",
+    "resource_init_failure",
+    "run_over",
+    "reported",
+    "parked",
+]
+
+
+class ExecutionResult(TypedDict):
+    """How an attempt ended, as the ledger keeps it. Times are Unix seconds."""
+
+    state: State
+    output: Mapping[str, list[str]] | None
+    error: ErrorInfo | None
+    started_at: float
+    completed_at: float
+    execution_time_seconds: float
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A line that is no frame, cut short for the log."""
+
+    line: str
+
+
+class FrameReader:
+    """Cuts a byte stream into frames; keeps the partial line for the next call."""
+
+    def __init__(self) -> None:
+        self._partial = b""
+
+    def feed(self, data: bytes) -> Iterator[Frame | Broken]:
+        """Yield what `data` completes. Lines that are no JSON object with a `type` are Broken."""
+        *lines, self._partial = (self._partial + data).split(b"\n")
+        if len(self._partial) > _LONGEST_LINE:
+            lines.append(self._partial)
+            self._partial = b""
+        for line in lines:
+            if line.strip():
+                yield decode(line)
+
+
+def decode(line: bytes) -> Frame | Broken:
+    """Read one line without its newline."""
+    try:
+        frame = json.loads(line)
+    except (ValueError, RecursionError):
+        return _broken(line)
+    if isinstance(frame, dict) and isinstance(frame.get("type"), str):
+        return frame
+    return _broken(line)
+
+
+def encode(frame: Frame) -> bytes:
+    """Return the line with its newline; ASCII, so lone surrogates of user texts survive."""
+    return json.dumps(frame, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _broken(line: bytes) -> Broken:
+    return Broken(line[:200].decode(errors="backslashreplace"))

@@ -1,0 +1,109 @@
+"""The code locations: imported in the host once, so that each fork finds them imported."""
+
+from __future__ import annotations
+
+import inspect
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from dagster._core.origin import JobPythonOrigin
+from dagster._grpc.utils import get_loadable_targets
+from dagster._serdes import deserialize_value
+from dagster._utils.hosted_user_process import recon_job_from_origin
+
+from dagster_taskiq.host import linux
+from dagster_taskiq.host.errors import error_from, warn
+
+if TYPE_CHECKING:
+    from dagster._core.remote_origin import CodeLocationOrigin
+
+    from dagster_taskiq.host.frames import Frame
+
+
+class Locations:
+    """What is imported, and what a step process asked to have imported before the next fork."""
+
+    def __init__(self) -> None:
+        self._wanted: list[str] = []
+        self._seen: set[str] = set()
+
+    def import_all(self, origins: Sequence[CodeLocationOrigin]) -> list[Frame]:
+        """Import each; one that fails is told in `ready` and does not hinder the others."""
+        return [
+            {"name": origin.location_name, "error": _import_location(origin)} for origin in origins
+        ]
+
+    def want(self, origin: str) -> None:
+        """Note a job's code, as a step process found it in the run record and imported it."""
+        if origin not in self._seen:
+            self._seen.add(origin)
+            self._wanted.append(origin)
+
+    def import_wanted(self) -> None:
+        """Import what was noted. A step ran with each already: an error here costs only time."""
+        wanted, self._wanted = self._wanted, []
+        for origin in wanted:
+            try:
+                with _importing():
+                    job_origin = deserialize_value(origin, JobPythonOrigin)
+                    recon_job_from_origin(job_origin).get_definition()
+            except BaseException as error:  # noqa: BLE001 - user code at import
+                warn(f"cannot keep a job's code imported: {error!r}")
+
+
+def _import_location(origin: CodeLocationOrigin) -> Any:
+    target = getattr(origin, "loadable_target_origin", None)
+    if target is None:
+        warn(f"code location {origin.location_name} is not Python code to import; left out")
+        return None
+    values = {name: getattr(target, name, None) for name in _LOADING if name in _ACCEPTED}
+    if "resolve_lazy_defs" in _ACCEPTED:
+        # Not here: state that a run was planned with must be resolved in its own process.
+        values["resolve_lazy_defs"] = False
+    try:
+        with _importing():
+            get_loadable_targets(**values)
+    except BaseException as error:  # noqa: BLE001 - user code at import may well call sys.exit
+        warn(f"code location {origin.location_name} cannot be imported: {error!r}")
+        return error_from(error)
+    return None
+
+
+_ACCEPTED = inspect.signature(get_loadable_targets).parameters
+_LOADING = (
+    "python_file",
+    "module_name",
+    "package_name",
+    "autoload_defs_module_name",
+    "working_directory",
+    "attribute",
+)
+
+
+@contextmanager
+def _importing() -> Iterator[None]:
+    """Run user code in the host's own process, and look after what it leaves behind."""
+    # In its event loop the host learns of the worker's end by itself, and kills every group first.
+    # In here it may hang for ever, so the kernel must do it.
+    linux.die_with_parent(signal.SIGKILL)
+    try:
+        yield
+    finally:
+        linux.die_with_parent(0)
+        ignore_signals()
+        _warn_of_threads()
+
+
+def ignore_signals() -> None:
+    """Leave it to the worker what a signal means: Ctrl-C reaches the terminal's whole group."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _warn_of_threads() -> None:
+    others = [t.name for t in threading.enumerate() if t is not threading.main_thread()]
+    if others:
+        warn(f"code started threads at import ({', '.join(others)}); no step process has them")

@@ -1,0 +1,70 @@
+"""The command line: the frames' descriptor, and Dagster's own flags that name code locations."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dagster._core.remote_origin import CodeLocationOrigin
+
+
+class UsageError(Exception):
+    """The arguments are wrong; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says; Dagster's flags are read once Dagster is imported."""
+
+    frames_fd: int
+    location_flags: Sequence[str]
+
+
+def parse_options(arguments: Sequence[str]) -> Options:
+    """Read what must be known before Dagster is imported. Raises UsageError."""
+    parser = argparse.ArgumentParser("dagster_taskiq.host", add_help=False, exit_on_error=False)
+    parser.add_argument("--frames-fd", type=int, required=True)
+    try:
+        known, rest = parser.parse_known_args(arguments)
+    except (argparse.ArgumentError, SystemExit) as error:
+        raise UsageError(f"--frames-fd: expected a descriptor number: {error}") from error
+    return Options(known.frames_fd, rest)
+
+
+def location_origins(flags: Sequence[str]) -> list[CodeLocationOrigin]:
+    """Resolve -m, -f, -w, -d, -a and --package-name as `dagster` itself does. Raises UsageError.
+
+    Without flags (and without their environment variables) there are none: a run's record says then
+    where its code is.
+    """
+    import click
+    from dagster._cli.workspace.cli_target import (
+        WorkspaceOpts,
+        workspace_opts_to_load_target,
+    )
+
+    try:
+        opts = WorkspaceOpts.extract_from_cli_options(_parse_dagster_flags(list(flags)))
+        if not opts.specifies_target():
+            return []
+        return list(workspace_opts_to_load_target(opts).create_origins())
+    except click.ClickException as error:
+        raise UsageError(error.format_message()) from error
+    except Exception as error:
+        raise UsageError(f"code locations: {error}") from error
+
+
+def _parse_dagster_flags(flags: list[str]) -> dict[str, Any]:
+    import click
+    from dagster_shared.cli import workspace_options
+
+    @workspace_options
+    def collect(**values: Any) -> dict[str, Any]:
+        return values
+
+    command = click.command(add_help_option=False)(collect)
+    values: dict[str, Any] = command.main(flags, standalone_mode=False)
+    return values

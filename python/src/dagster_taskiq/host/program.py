@@ -1,0 +1,131 @@
+"""`python -m dagster_taskiq.host`: from the arguments to the event loop.
+
+Dagster is imported late, so that its absence or its failure can be told as a frame.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from dagster_taskiq import __version__
+from dagster_taskiq.host import linux
+from dagster_taskiq.host.channel import Channel
+from dagster_taskiq.host.errors import error_from
+from dagster_taskiq.host.frames import PROTOCOL
+from dagster_taskiq.host.options import Options, UsageError, parse_options
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+USAGE = 2
+
+
+class Fatal(Exception):
+    """The host cannot work at all. The cause is chained."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the host; return its exit code."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    linux.die_with_parent(signal.SIGKILL)
+    linux.adopt_orphans()
+    _read_nothing_from_stdin()
+    try:
+        options = parse_options(arguments)
+        worker = _open_frames(options.frames_fd)
+    except UsageError as error:
+        # No descriptor to tell it on.
+        sys.stderr.write(f"dagster_taskiq.host: {error}\n")
+        return USAGE
+    return _serve(options, worker)
+
+
+def _serve(options: Options, worker: Channel) -> int:
+    try:
+        _import_dagster()
+        _run(options, worker)
+    except Fatal as error:
+        cause = None if error.__cause__ is None else error_from(error.__cause__)
+        fatal = {"type": "fatal", "code": error.code, "message": str(error), "error": cause}
+        worker.send(fatal)
+        return 1
+    return 0
+
+
+def _run(options: Options, worker: Channel) -> None:
+    from dagster_taskiq.host.locations import Locations
+    from dagster_taskiq.host.options import location_origins
+    from dagster_taskiq.host.zygote import Zygote
+
+    try:
+        origins = location_origins(options.location_flags)
+    except UsageError as error:
+        raise Fatal("USAGE", str(error)) from None
+    instance = _build_instance()
+    locations = Locations()
+    imported = locations.import_all(origins)
+    zygote = Zygote(worker, instance, locations)
+    worker.send(_ready(imported))
+    zygote.serve()
+
+
+def _import_dagster() -> None:
+    from dagster_taskiq.host.preload import preload
+
+    try:
+        import dagster_taskiq.host.step_process  # noqa: F401 - and with it all of Dagster
+
+        preload()
+    except Exception as error:
+        raise Fatal("DAGSTER_IMPORT", f"Dagster cannot be imported: {error}") from error
+
+
+def _build_instance() -> DagsterInstance:
+    """Build it before any fork; it connects on use, so no connection is shared between processes."""
+    from dagster._cli.utils import get_instance_for_cli
+
+    try:
+        # As `dagster api execute_step` does, .env file included. Left open: processes dispose of it.
+        return get_instance_for_cli().__enter__()
+    except Exception as error:
+        raise Fatal("INSTANCE", f"the Dagster instance cannot be opened: {error}") from error
+
+
+def _ready(locations: Sequence[object]) -> dict[str, object]:
+    import dagster
+
+    return {
+        "type": "ready",
+        "protocol": PROTOCOL,
+        "pid": os.getpid(),
+        "dagster": dagster.__version__,
+        "dagster_taskiq": __version__,
+        "python": platform.python_version(),
+        "locations": locations,
+    }
+
+
+def _open_frames(descriptor: int) -> Channel:
+    try:
+        return Channel(socket.socket(fileno=descriptor))
+    except OSError as error:
+        raise UsageError(f"--frames-fd {descriptor}: expected an open socket: {error}") from error
+
+
+def _read_nothing_from_stdin() -> None:
+    """Give every step end of file, whatever the host was started with."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    if null != 0:
+        os.close(null)

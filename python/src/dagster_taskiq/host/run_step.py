@@ -1,0 +1,128 @@
+"""Work of kind `run`: one attempt of one step, from the first look at the log to its outcome."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dagster._core.events import EngineEventData
+from dagster._utils.error import SerializableErrorInfo
+
+from dagster_taskiq.envelope import Envelope
+from dagster_taskiq.host.attempt_log import AttemptLog, StepId
+from dagster_taskiq.host.compute_logs import capture_into_files
+from dagster_taskiq.host.errors import error_from, error_info
+from dagster_taskiq.host.execution import code_origin, execute, load_job
+from dagster_taskiq.host.gate import Gate
+from dagster_taskiq.host.known_state import known_state_for
+from dagster_taskiq.host.outcomes import MachineryFault, Outcome, fault, outcome
+from dagster_taskiq.host.standing import already_over, look_up, reaching_storage
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance, DagsterRun
+
+    from dagster_taskiq.host.channel import Channel
+    from dagster_taskiq.host.frames import Delivery, Frame
+
+# "fail": refuse to run an attempt again once its user code has begun.
+_ON_WORKER_LOST = "taskiq/on_worker_lost"
+
+
+def run_step(frame: Frame, instance: DagsterInstance, channel: Channel) -> Outcome:
+    """Run the step unless what stands forbids it. Raises MachineryFault and what Dagster raises."""
+    envelope = Envelope.from_dict(frame["envelope"])
+    step = StepId(envelope.run_id, envelope.step_key, envelope.retry_count)
+    standing = look_up(instance, step)
+    refused = already_over(standing) or _rerun_refused(standing.log, envelope)
+    if refused is not None or standing.run is None:
+        return refused or outcome("run_over")
+    gate = Gate(instance, step, channel)
+    capture_into_files(
+        lambda out, err: channel.send({"type": "capture", "stdout": out, "stderr": err})
+    )
+    try:
+        _prepare_and_execute(instance, standing.run, envelope, frame["delivery"], channel)
+    except BaseException as error:
+        if gate.written is None:
+            raise _blamed(error, gate) from error
+    return gate.written or _nothing_written(envelope)
+
+
+def _prepare_and_execute(
+    instance: DagsterInstance,
+    run: DagsterRun,
+    envelope: Envelope,
+    delivery: Delivery,
+    channel: Channel,
+) -> None:
+    with reaching_storage():
+        _note_claim(instance, run, envelope, delivery)
+    try:
+        state = known_state_for(instance, run, envelope)
+        load_job(instance, run)
+    except BaseException as error:
+        _note_fault(instance, run, envelope, error)
+        raise
+    _tell_origin(run, channel)
+    execute(instance, run, envelope, state)
+
+
+def _rerun_refused(log: AttemptLog, envelope: Envelope) -> Outcome | None:
+    what = f"attempt {envelope.retry_count} of step {envelope.step_key}"
+    if log.has_dynamic_outputs:
+        message = f"{what} recorded dynamic outputs before its worker was lost"
+        return outcome("rerun_refused", error=error_info("DynamicOutputsRecorded", message))
+    if log.began and envelope.tags.get(_ON_WORKER_LOST) == "fail":
+        message = f"{what} had begun when its worker was lost, and its tag says not to run it again"
+        return outcome("rerun_refused", error=error_info("WorkerLost", message))
+    return None
+
+
+def _note_claim(
+    instance: DagsterInstance, run: DagsterRun, envelope: Envelope, delivery: Delivery
+) -> None:
+    lost = delivery["taken_over_from"]
+    text = f"Claimed by worker {delivery['worker']}: start {delivery['starts']}"
+    text += f", taken over from worker {lost}, whose lease ended." if lost else "."
+    metadata = {
+        "message_id": delivery["message_id"],
+        "receive_count": delivery["receive_count"],
+        "attempt": envelope.retry_count,
+    }
+    data = EngineEventData(metadata=metadata)
+    instance.report_engine_event(text, run, data, step_key=envelope.step_key)
+
+
+def _note_fault(
+    instance: DagsterInstance, run: DagsterRun, envelope: Envelope, error: BaseException
+) -> None:
+    """Say in the run's own log why the step did not start; Dagster's body is not there yet to do so."""
+    told = error_from(error.__cause__ or error)
+    record = SerializableErrorInfo(f"{told['class']}: {told['message']}\n", [], told["class"])
+    text = f"Step {envelope.step_key} could not be started: {error}"
+    with reaching_storage():
+        data = EngineEventData.engine_error(record)
+        instance.report_engine_event(text, run, data, step_key=envelope.step_key)
+
+
+def _tell_origin(run: DagsterRun, channel: Channel) -> None:
+    """Let the host import what this process just had to, so that the next fork finds it there."""
+    if not run.has_repository_load_data:
+        from dagster._serdes import serialize_value
+
+        channel.send({"type": "origin", "origin": serialize_value(code_origin(run))})
+
+
+def _blamed(error: BaseException, gate: Gate) -> BaseException:
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, MachineryFault):
+            return seen
+        if seen is gate.storage_error:
+            return MachineryFault("instance", "the Dagster storage cannot be reached")
+        seen = seen.__cause__ or seen.__context__
+    return error
+
+
+def _nothing_written(envelope: Envelope) -> Outcome:
+    message = f"step {envelope.step_key} ended without a terminal event"
+    return fault("step", error_info("NoTerminalEvent", message))

@@ -1,0 +1,51 @@
+"""Where an attempt stands before anything is done about it: its log, its run, and what they decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dagster import DagsterRunStatus
+
+from dagster_taskiq.host.attempt_log import AttemptLog, StepId, read_attempt, result_of
+from dagster_taskiq.host.outcomes import MachineryFault, Outcome, ended_now, outcome
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance, DagsterRun
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What Dagster's storage says. `run` is None for a run that it does not know."""
+
+    log: AttemptLog
+    run: DagsterRun | None
+
+
+@contextmanager
+def reaching_storage() -> Iterator[None]:
+    """Blame the Dagster instance for whatever is raised inside."""
+    try:
+        yield
+    except Exception as error:
+        raise MachineryFault("instance", "the Dagster storage cannot be reached") from error
+
+
+def look_up(instance: DagsterInstance, step: StepId) -> Standing:
+    """Read the log first, then the run: an outcome that stands outweighs the run's own end."""
+    with reaching_storage():
+        log = read_attempt(instance, step)
+        return Standing(log, instance.get_run_by_id(step.run_id))
+
+
+def already_over(standing: Standing) -> Outcome | None:
+    """Return the outcome if nothing is left to do for the attempt, else None."""
+    if standing.log.terminal is not None:
+        result = result_of(standing.log)
+        return outcome("already_recorded", result, result["error"])
+    run = standing.run
+    if run is None or run.is_finished or run.status is DagsterRunStatus.CANCELING:
+        return outcome("run_over", ended_now("run_over"))
+    return None

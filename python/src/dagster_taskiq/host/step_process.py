@@ -1,0 +1,55 @@
+"""The life of one forked process: be born, do its one piece of work, tell the outcome, end."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NoReturn
+
+from dagster._utils.interrupts import capture_interrupts
+
+from dagster_taskiq.host.birth import become_step_process
+from dagster_taskiq.host.death import end_process
+from dagster_taskiq.host.errors import error_from
+from dagster_taskiq.host.interrupts import HELD_SIGNALS
+from dagster_taskiq.host.outcomes import MachineryFault, Outcome, fault
+from dagster_taskiq.host.report import report_step, write_notice
+from dagster_taskiq.host.run_step import run_step
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+    from dagster_taskiq.host.channel import Channel
+    from dagster_taskiq.host.frames import Frame
+
+Work = Callable[["Frame", "DagsterInstance", "Channel"], Outcome]
+
+WORKS: Mapping[str, Work] = {"run": run_step, "report": report_step, "notice": write_notice}
+
+
+def live(frame: Frame, instance: DagsterInstance, channel: Channel, host_pid: int) -> NoReturn:
+    """Be the process that does `frame`. Never returns into the host's stack."""
+    code = 1
+    try:
+        become_step_process(host_pid)
+        # An interrupt is noted, and raised only where Dagster lets user code run.
+        with capture_interrupts():
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_SIGNALS)
+            told = _outcome_of(frame, instance, channel)
+            channel.send({"type": "outcome", "outcome": told})
+            code = 1 if told["kind"] == "fault" else 0
+        instance.dispose()
+    except BaseException:  # noqa: BLE001 - nothing may unwind into the host's stack
+        traceback.print_exc(file=sys.stderr)
+    end_process(code)
+
+
+def _outcome_of(frame: Frame, instance: DagsterInstance, channel: Channel) -> Outcome:
+    try:
+        return WORKS[frame["type"]](frame, instance, channel)
+    except MachineryFault as error:
+        return fault(error.scope, error_from(error.__cause__ or error))
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is told
+        return fault("step", error_from(error))

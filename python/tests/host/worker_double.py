@@ -1,0 +1,123 @@
+"""Plays the worker: starts a real step host and speaks frames with it over a socket pair."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from dagster_taskiq.host.frames import Broken, Frame, FrameReader, encode
+
+# Generous, because it is only ever reached by a failure.
+DEADLINE = 60.0
+
+Granting = Callable[[], Mapping[str, Any]]
+
+
+def grant(within_ms: float = 30_000) -> Granting:
+    return lambda: {"granted": True, "within_ms": within_ms}
+
+
+def refuse() -> Mapping[str, Any]:
+    return {"granted": False, "within_ms": None}
+
+
+class WorkerDouble:
+    """One host process. Frames are kept by id; waiting is always for a frame, with a deadline."""
+
+    def __init__(self, home: Path, *flags: str, env: Mapping[str, str] | None = None) -> None:
+        self._socket, theirs = socket.socketpair()
+        self.output = home / f"host-{time.monotonic_ns()}.log"
+        with self.output.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "dagster_taskiq.host", "--frames-fd", str(theirs.fileno()), *flags],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "DAGSTER_HOME": str(home), **(env or {})},
+                cwd=home,
+            )
+        theirs.close()
+        self._reader = FrameReader()
+        self._ids = count(1)
+        self.seen: list[Frame] = []
+        self.broken: list[str] = []
+
+    def send(self, frame: Frame) -> None:
+        self._socket.sendall(encode(frame))
+
+    def start(self, kind: str, **fields: Any) -> str:
+        identifier = f"w{next(self._ids)}"
+        self.send({"type": kind, "id": identifier, **fields})
+        return identifier
+
+    def answer(self, identifier: str, permit: Granting) -> None:
+        self.await_frame("ask", identifier)
+        self.send({"type": "permit", "id": identifier, **permit()})
+
+    def finish(self, identifier: str, permit: Granting = grant()) -> list[Frame]:
+        """Answer what is asked until the process has ended; return its frames."""
+        answered = 0
+        while not self._found("exited", identifier):
+            asks = len(self._of(identifier, "ask"))
+            if asks > answered:
+                answered += 1
+                self.send({"type": "permit", "id": identifier, **permit()})
+                continue
+            self._read()
+        return [f for f in self.seen if f.get("id") == identifier]
+
+    def outcome(self, identifier: str, permit: Granting = grant()) -> Mapping[str, Any]:
+        frames = self.finish(identifier, permit)
+        [told] = [f["outcome"] for f in frames if f["type"] == "outcome"]
+        return told
+
+    def await_frame(self, kind: str, identifier: str | None = None) -> Frame:
+        while (found := self._found(kind, identifier)) is None:
+            self._read()
+        return found
+
+    def hang_up(self) -> None:
+        self._socket.close()
+
+    def close(self) -> None:
+        self._socket.close()
+        try:
+            self.process.wait(DEADLINE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+
+    def _read(self) -> None:
+        ready, _, _ = select.select([self._socket], [], [], DEADLINE)
+        if not ready:
+            raise TimeoutError(f"no frame within {DEADLINE} s; seen {self.seen}; {self.log()}")
+        data = self._socket.recv(1 << 16)
+        if not data:
+            raise EOFError(f"the host is gone: {self.log()}")
+        for frame in self._reader.feed(data):
+            if isinstance(frame, Broken):
+                self.broken.append(frame.line)
+            else:
+                self.seen.append(frame)
+
+    def log(self) -> str:
+        return self.output.read_text(errors="replace")[-4000:]
+
+    def _found(self, kind: str, identifier: str | None) -> Frame | None:
+        return next(iter(self._of(identifier, kind)), None)
+
+    def _of(self, identifier: str | None, kind: str) -> list[Frame]:
+        return [
+            f
+            for f in self.seen
+            if f["type"] == kind and (identifier is None or f.get("id") == identifier)
+        ]
