@@ -1,0 +1,69 @@
+// The life of a delivery, every (state, event) pair of it; and the table that stands above the code and in ARCHITECTURE.md.
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { describe, test } from "node:test";
+import { advance, received } from "../../../core/lifecycle.ts";
+import type { Event, State } from "../../../core/states.ts";
+import { rows } from "./rows.ts";
+import { events, states } from "./samples.ts";
+
+const eventSamples: readonly (readonly [string, Event])[] = Object.values(events).flatMap((group) =>
+  Object.entries(group),
+);
+const stateSamples: readonly (readonly [string, State])[] = Object.values(states).flatMap((group) =>
+  Object.entries(group),
+);
+
+test("every pair has at most one row", () => {
+  const pairs = rows.map(([from, on]) => `${from} + ${on}`);
+  assert.deepEqual(
+    pairs.filter((pair, i) => pairs.indexOf(pair) !== i),
+    [],
+  );
+});
+
+for (const [from, state] of stateSamples) {
+  describe(from, () => {
+    for (const [on, event] of eventSamples) {
+      const row = rows.find((candidate) => candidate[0] === from && candidate[1] === on);
+      if (row === undefined) {
+        test(`${on}: no such transition`, () => {
+          assert.throws(() => advance(state, event), new Error(`no transition from ${state.at} on ${event.is}`));
+        });
+      } else {
+        const [, , to, effect] = row;
+        test(`${on}: ${to.at}, ${effect.do}`, () => assert.deepEqual(advance(state, event), [to, effect]));
+      }
+    }
+  });
+}
+
+test("a delivery starts as received", () => assert.deepEqual(received, { at: "received" }));
+
+test("the table above the code names every state and every effect", async () => {
+  const cells = (await tableAboveTheCode()).map((line) => line.split("|").map((cell) => cell.trim()));
+  const from = new Set(cells.map(([, state]) => state));
+  const living = Object.keys(states).filter((state) => state !== "done");
+  assert.deepEqual(
+    living.filter((state) => !from.has(state)),
+    [],
+  );
+  const effects = cells.map(([, , , , effect]) => effect).join(" ");
+  for (const [, , , { do: effect }] of rows) assert.match(effects, new RegExp(`\\b${effect}\\b`));
+});
+
+test("ARCHITECTURE.md shows the same table", async () => {
+  const page = await readFile(new URL("../../../ARCHITECTURE.md", import.meta.url), "utf8");
+  assert.ok(
+    page.includes((await tableAboveTheCode()).join("\n")),
+    "expected the table of core/lifecycle.ts, word by word",
+  );
+});
+
+async function tableAboveTheCode(): Promise<readonly string[]> {
+  const source = await readFile(new URL("../../../core/lifecycle.ts", import.meta.url), "utf8");
+  return source
+    .split("\n")
+    .filter((line) => line.startsWith("// |"))
+    .map((line) => line.slice("// ".length));
+}

@@ -1,0 +1,121 @@
+// One sample of every state and event, and one more wherever a rule asks for more than the name. A state or event that is new,
+// renamed or gone does not compile here.
+import type { Event, State, Why } from "../../../core/states.ts";
+import type { ErrorInfo, ExecutionResult, ExecutionState } from "../../../core/step.ts";
+
+type States = { readonly [At in State["at"]]: Readonly<Record<string, Extract<State, { at: At }>>> };
+type Events = { readonly [Is in Event["is"]]: Readonly<Record<string, Extract<Event, { is: Is }>>> };
+
+export const error: ErrorInfo = { class: "StepProcessDied", message: "was killed by SIGKILL", traceback: "…" };
+export const malformedWhy: Why = { reason: "malformed", detail: "tags: expected texts", error: null };
+export const crashLoopWhy: Why = {
+  reason: "crash_loop",
+  detail: "started 3 times without an outcome; the budget is 3",
+  error: null,
+};
+export const faultWhy: Why = { reason: "step_fault", detail: "StepProcessDied: was killed by SIGKILL", error };
+export const rerunWhy: Why = { reason: "dynamic_outputs_recorded", detail: "2 outputs are recorded", error };
+
+export function outcome(state: ExecutionState, cause: ErrorInfo | null = null): ExecutionResult {
+  return { state, output: null, error: cause, started_at: 10, completed_at: 12.5, execution_time_seconds: 2.5 };
+}
+
+export const states = {
+  received: { received: { at: "received" } },
+  claiming: {
+    claiming: { at: "claiming", malformed: null },
+    "claiming a malformed one": { at: "claiming", malformed: malformedWhy },
+  },
+  waiting: {
+    waiting: { at: "waiting", malformed: null },
+    "waiting with a malformed one": { at: "waiting", malformed: malformedWhy },
+  },
+  executing: {
+    executing: { at: "executing", fence: 7, starts: 2, budget: 3 },
+    "executing for the last time": { at: "executing", fence: 7, starts: 3, budget: 3 },
+  },
+  reporting: {
+    reporting: { at: "reporting", fence: 7, starts: 4, why: crashLoopWhy },
+    "reporting a malformed one": { at: "reporting", fence: 7, starts: 1, why: malformedWhy },
+  },
+  settling: {
+    settling: { at: "settling", fence: 7, bury: null },
+    "settling a dead one": { at: "settling", fence: 7, bury: crashLoopWhy },
+  },
+  abandoning: {
+    "abandoning after a fault": { at: "abandoning", release: "backoff", starts: 2 },
+    "abandoning, interrupted": { at: "abandoning", release: "now", starts: 2 },
+    "abandoning, no host": { at: "abandoning", release: "short", starts: 2 },
+  },
+  burying: { burying: { at: "burying", why: crashLoopWhy } },
+  acking: {
+    acking: { at: "acking", disposition: "acked" },
+    "acking a buried one": { at: "acking", disposition: "buried" },
+  },
+  releasing: { releasing: { at: "releasing" } },
+  done: {
+    acked: { at: "done", disposition: "acked" },
+    buried: { at: "done", disposition: "buried" },
+    released: { at: "done", disposition: "released" },
+    lost: { at: "done", disposition: "lost" },
+  },
+} satisfies States;
+
+const ended = (state: ExecutionState) => ({ is: "ended", outcome: outcome(state) }) as const;
+
+export const events = {
+  decoded: { decoded: { is: "decoded" } },
+  unknown_version: { "unknown version": { is: "unknown_version" } },
+  malformed: {
+    "malformed, no step": { is: "malformed", detail: "expected a JSON object", readable: false },
+    "malformed, step readable": { is: "malformed", detail: "tags: expected texts", readable: true },
+  },
+  granted: {
+    "granted within budget": { is: "granted", fence: 7, starts: 2, budget: 3 },
+    "granted for the last time": { is: "granted", fence: 7, starts: 3, budget: 3 },
+    "granted beyond budget": { is: "granted", fence: 7, starts: 4, budget: 3 },
+  },
+  held: { held: { is: "held", leftMs: 40_000 } },
+  settled: {
+    "settled, completed": { is: "settled", outcome: outcome("success"), dead: false },
+    "settled, failed": { is: "settled", outcome: outcome("failure", error), dead: false },
+    "settled, dead": { is: "settled", outcome: outcome("reported", error), dead: true },
+    "settled, dead without an error": { is: "settled", outcome: outcome("parked"), dead: true },
+  },
+  ledger_unreachable: { "ledger unreachable": { is: "ledger_unreachable" } },
+  stopping: { stopping: { is: "stopping" } },
+  lease_ended: { "lease ended": { is: "lease_ended" } },
+  visibility_lost: { "visibility lost": { is: "visibility_lost" } },
+  ended: {
+    "ended, success": ended("success"),
+    "ended, failure": ended("failure"),
+    "ended, up for retry": ended("up_for_retry"),
+    "ended, resource init failure": ended("resource_init_failure"),
+    "ended, run over": ended("run_over"),
+    "ended, reported": ended("reported"),
+    "ended, parked": ended("parked"),
+  },
+  permit_refused: { "permit refused": { is: "permit_refused" } },
+  lease_lost: { "lease lost": { is: "lease_lost" } },
+  host_fault: {
+    "host fault": { is: "host_fault", why: faultWhy, permitted: false },
+    "host fault, permitted": { is: "host_fault", why: faultWhy, permitted: true },
+  },
+  unavailable: { unavailable: { is: "unavailable" } },
+  rerun_refused: { "rerun refused": { is: "rerun_refused", why: rerunWhy } },
+  interrupted: { interrupted: { is: "interrupted" } },
+  recorded: { recorded: { is: "recorded" } },
+  stale: { stale: { is: "stale" } },
+  abandoned: { abandoned: { is: "abandoned" } },
+  buried: { buried: { is: "buried" } },
+  bury_failed: { "bury failed": { is: "bury_failed" } },
+  acked: { acked: { is: "acked" } },
+  ack_failed: { "ack failed": { is: "ack_failed" } },
+  released: { released: { is: "released" } },
+  release_failed: { "release failed": { is: "release_failed" } },
+} satisfies Events;
+
+type NamesOf<Groups> = { [Group in keyof Groups]: keyof Groups[Group] & string }[keyof Groups];
+
+export type StateName = NamesOf<typeof states>;
+export type EventName = NamesOf<typeof events>;
