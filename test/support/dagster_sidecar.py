@@ -1,0 +1,179 @@
+# ruff: noqa: INP001 - a program, no package
+"""Answers a test's questions about one Dagster instance, and executes runs in forks of itself.
+
+Importing Dagster takes seconds; this process does it once. Requests and answers are JSON, an object
+a line, on stdin and stdout: `{"id", "ask", …}` and `{"id", "answer"}` or `{"id", "error"}`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
+from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
+from dagster._core.execution.api import execute_run
+from dagster._utils.error import SerializableErrorInfo
+
+if TYPE_CHECKING:
+    from dagster._core.events.log import EventLogEntry
+
+Request = Mapping[str, Any]
+
+PR_SET_PDEATHSIG = 1
+
+
+def launch(request: Request) -> dict[str, Any]:
+    """Create a run of `job` with `config`; a fork with `env` executes it, as a run worker does."""
+    job = _job(request["job"])
+    run = _create_run(request, job, None)
+    pid = os.fork()
+    if pid == 0:
+        _execute_and_exit(job, run, request["env"])
+    return {"run_id": run.run_id, "pid": pid}
+
+
+def create_started(request: Request) -> dict[str, Any]:
+    """Create a run that is under way without a run worker: its steps are sent by hand."""
+    run = _create_run(request, _job(request["job"]), DagsterRunStatus.STARTED)
+    return {"run_id": run.run_id}
+
+
+def status(request: Request) -> str | None:
+    """Return the status of `run_id`; None for an unknown run."""
+    _reap()
+    run = instance().get_run_by_id(request["run_id"])
+    return run.status.value if run else None
+
+
+def events(request: Request) -> list[dict[str, Any]]:
+    """Return the log of `run_id`, in order."""
+    return [_described(entry) for entry in instance().all_logs(request["run_id"])]
+
+
+def compute_log(request: Request) -> dict[str, str]:
+    """Return what Dagster's UI shows as stdout and stderr of `step` of `run_id`."""
+    keys = [
+        entry.dagster_event.logs_captured_data.file_key
+        for entry in instance().all_logs(request["run_id"])
+        if entry.dagster_event
+        and entry.dagster_event.event_type_value == "LOGS_CAPTURED"
+        and request["step"] in (entry.dagster_event.logs_captured_data.step_keys or [])
+    ]
+    manager = instance().compute_log_manager
+    data = [
+        manager.get_log_data(manager.build_log_key_for_run(request["run_id"], key)) for key in keys
+    ]
+    return {
+        "stdout": b"".join(one.stdout or b"" for one in data).decode(),
+        "stderr": b"".join(one.stderr or b"" for one in data).decode(),
+    }
+
+
+ASKS: dict[str, Callable[[Request], Any]] = {
+    ask.__name__: ask for ask in (launch, create_started, status, events, compute_log)
+}
+
+
+@cache
+def instance() -> DagsterInstance:
+    """Return the instance of DAGSTER_HOME."""
+    return DagsterInstance.get()
+
+
+@cache
+def _repository() -> ReconstructableRepository:
+    return ReconstructableRepository.for_module(
+        "definitions", "defs", working_directory=os.environ["DEFINITIONS_PARENT"]
+    )
+
+
+def _job(name: str) -> ReconstructableJob:
+    return _repository().get_reconstructable_job(name)
+
+
+def _create_run(
+    request: Request, job: ReconstructableJob, status: DagsterRunStatus | None
+) -> DagsterRun:
+    return instance().create_run_for_job(
+        job_def=job.get_definition(),
+        run_config=request["config"],
+        status=status,
+        job_code_origin=job.get_python_origin(),
+    )
+
+
+def _execute_and_exit(job: ReconstructableJob, run: DagsterRun, env: Mapping[str, str]) -> None:
+    try:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        os.setpgid(0, 0)
+        os.environ.update(env)
+        instance.cache_clear()
+        execute_run(job, run, instance())
+    except BaseException:  # noqa: BLE001 - whatever it is, the fork must not go on as the sidecar
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def _described(entry: EventLogEntry) -> dict[str, Any]:
+    event = entry.dagster_event
+    data = event.event_specific_data if event else None
+    error = entry.error_info or getattr(data, "error", None)
+    return {
+        "type": event.event_type_value if event else None,
+        "step": entry.step_key,
+        "message": entry.user_message if event is None else event.message,
+        "at": entry.timestamp,
+        "metadata": _metadata(data),
+        "error": _error(error) if isinstance(error, SerializableErrorInfo) else None,
+    }
+
+
+def _metadata(data: object) -> dict[str, Any]:
+    holder = getattr(data, "materialization", data)
+    metadata = getattr(holder, "metadata", None) or {}
+    return {name: getattr(value, "value", None) for name, value in metadata.items()}
+
+
+def _error(error: SerializableErrorInfo) -> dict[str, Any]:
+    # `to_string` holds the causes too, as the UI shows them.
+    return {"class": error.cls_name, "message": error.message, "text": error.to_string()}
+
+
+def _reap() -> None:
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+
+
+def _answer(request: Request) -> dict[str, Any]:
+    try:
+        return {"id": request["id"], "answer": ASKS[request["ask"]](request)}
+    except Exception:  # noqa: BLE001 - the test shows it
+        return {"id": request["id"], "error": traceback.format_exc()}
+
+
+def main() -> None:
+    """Serve until stdin ends."""
+    # Whatever Dagster or user code prints goes to stderr, not between the answers.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    os.set_inheritable(answers.fileno(), False)
+    for line in sys.stdin:
+        answers.write(json.dumps(_answer(json.loads(line)), default=str) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+// A whole deployment in a temporary directory: a Dagster instance, a queue on a real SQS server over HTTP, a ledger, and workers.
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import type { TestContext } from "node:test";
+import type { LedgerRow } from "../../core/ledger/port.ts";
+import { toRow } from "../../core/ledger/sqlite-rows.ts";
+import { DagsterSidecar, DEFINITIONS_PARENT, PYTHON } from "./dagster-sidecar.ts";
+import { eventually } from "./eventually.ts";
+import { startFauxqsServer } from "./fauxqs.ts";
+import {
+  createQueues,
+  type InspectedMessage,
+  LOCAL_CREDENTIALS,
+  LOCAL_REGION,
+  type LocalSqs,
+  type QueuePair,
+  sendMessage,
+  type TestMessage,
+} from "./local-sqs.ts";
+import { endProcess, MARK, markedProcesses, noneMarked } from "./marked-processes.ts";
+import { WorkerProcess, type WorkerProcessOptions } from "./worker-process.ts";
+
+/** How often the executor looks for events; its default is for people, not for tests. */
+const EXECUTOR_POLL_SECONDS = "0.1";
+
+const dagsterYaml = "telemetry:\n  enabled: false\n";
+
+export interface WorkerOptions extends Partial<WorkerProcessOptions> {
+  /** Added to the flags that every worker gets; a repeated flag's last value counts. */
+  readonly flags?: readonly string[];
+  readonly id?: string;
+}
+
+export class Deployment {
+  readonly home: string;
+  readonly dagster: DagsterSidecar;
+  readonly #sqs: LocalSqs;
+  readonly #queues: QueuePair;
+  readonly #mark: string;
+  readonly #workers: WorkerProcess[] = [];
+  #files = 0;
+
+  /** `maxReceiveCount` is SQS's own: high, so that what is seen is our doing. */
+  static async open(maxReceiveCount = 50): Promise<Deployment> {
+    const sqs = await startFauxqsServer();
+    return new Deployment(sqs, await createQueues(sqs, "steps", { maxReceiveCount }));
+  }
+
+  constructor(sqs: LocalSqs, queues: QueuePair) {
+    this.#sqs = sqs;
+    this.#queues = queues;
+    this.home = mkdtempSync(join(tmpdir(), "taskiq-e2e-"));
+    this.#mark = this.home;
+    writeFileSync(join(this.home, "dagster.yaml"), dagsterYaml);
+    this.dagster = new DagsterSidecar({ mark: this.#mark, home: this.home, env: this.env });
+  }
+
+  /** Where everything is, for run workers and taskiq workers alike; nothing of the developer's own settings. */
+  get env(): Readonly<Record<string, string>> {
+    return {
+      PATH: process.env["PATH"] ?? "",
+      HOME: this.home,
+      [MARK]: this.#mark,
+      DAGSTER_HOME: this.home,
+      TASKIQ_QUEUE_URL: this.#queues.url,
+      AWS_ENDPOINT_URL_SQS: this.#sqs.endpoint,
+      AWS_REGION: LOCAL_REGION,
+      AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
+      DAGSTER_STEP_DELEGATING_EXECUTOR_SLEEP_SECONDS: EXECUTOR_POLL_SECONDS,
+    };
+  }
+
+  /** Starts `taskiq run` without waiting for anything. */
+  spawnWorker({ flags = [], id = "worker-1", env = {}, ...rest }: WorkerOptions = {}): WorkerProcess {
+    const args = [
+      "run",
+      ...["--worker-id", id, "--python", PYTHON, "-m", "definitions", "-d", DEFINITIONS_PARENT],
+      ...["--health-port", "0", "--wait-time", "1s", "--visibility-timeout", "10s", "--log-format", "json"],
+      ...["--log-level", "debug", ...flags],
+    ];
+    const worker = new WorkerProcess({ args, env: { ...this.env, ...env }, ...rest });
+    this.#workers.push(worker);
+    return worker;
+  }
+
+  /** Starts `taskiq run` and waits until it takes steps. */
+  async startWorker(options: WorkerOptions = {}): Promise<WorkerProcess> {
+    const worker = this.spawnWorker(options);
+    await eventually("the worker is ready or gone", () => !worker.running || worker.count("worker.ready") > 0);
+    if (!worker.running) throw new Error(`the worker ended before it was ready:\n${worker.tail()}`);
+    return worker;
+  }
+
+  /** Rows of the ledger, one run's or all. */
+  ledger(runId?: string): readonly LedgerRow[] {
+    const path = join(this.home, "taskiq.sqlite");
+    if (!existsSync(path)) return [];
+    const db = new DatabaseSync(path, { readOnly: true });
+    try {
+      const rows = db.prepare("SELECT * FROM taskiq_idempotency_records ORDER BY received_at, idempotency_key").all();
+      return rows.map(toRow).filter(({ step }) => runId === undefined || step.runId === runId);
+    } finally {
+      db.close();
+    }
+  }
+
+  queued(): Promise<readonly InspectedMessage[]> {
+    return this.#sqs.inspect(this.#queues.name);
+  }
+
+  deadLetters(): Promise<readonly InspectedMessage[]> {
+    return this.#sqs.inspect(this.#queues.deadLetterName);
+  }
+
+  send(message: TestMessage): Promise<string> {
+    return sendMessage(this.#sqs, this.#queues.url, message);
+  }
+
+  /** Waits until the queue holds nothing, in flight or not. */
+  async queueEmpty(withinMs = 20_000): Promise<void> {
+    await eventually("the queue is empty", async () => (await this.queued()).length === 0, withinMs);
+  }
+
+  /** Paths of files that are not there yet, for the jobs that wait for one or leave traces in one. */
+  files(): { readonly started: string; readonly release: string; readonly trace: string } {
+    this.#files += 1;
+    const folder = join(this.home, "files", String(this.#files));
+    mkdirSync(folder, { recursive: true });
+    return { started: join(folder, "started"), release: join(folder, "release"), trace: join(folder, "trace") };
+  }
+
+  /** For `afterEach`: what is needed to understand a failure that happened on another machine. */
+  async explain(t: TestContext | { readonly passed?: boolean }): Promise<void> {
+    if ((t as { passed?: boolean }).passed !== false) return;
+    for (const worker of this.#workers) console.error(`── worker ${worker.pid} ──\n${worker.tail()}`);
+    console.error(`── sidecar ──\n${this.dagster.tail()}`);
+    for (const runId of new Set(this.ledger().map(({ step }) => step.runId))) {
+      const records = await this.dagster.records(runId);
+      const lines = records.map(({ type, step, message }) => `${type ?? "log"}  ${step ?? "-"}  ${message}`);
+      console.error(`── run ${runId} ──\n${lines.join("\n")}`);
+    }
+    console.error(`── ledger ──\n${JSON.stringify(this.ledger(), null, 1)}`);
+    console.error(`── queue ──\n${JSON.stringify(await this.queued(), null, 1)}`);
+  }
+
+  /** Ends everything. Rejects when a process is left although everything it belonged to was ended properly. */
+  async close(): Promise<void> {
+    for (const worker of this.#workers) if (worker.running) await worker.stop();
+    await this.dagster.stop();
+    try {
+      await noneMarked(this.#mark);
+    } finally {
+      await this.#sqs.stop();
+      rmSync(this.home, { recursive: true, force: true });
+    }
+  }
+
+  /** Python processes of the workers alone: run workers and the sidecar left out. */
+  workerPythons(): readonly { readonly pid: number; readonly command: string }[] {
+    return markedProcesses(this.#mark).filter(({ command }) => command.includes("dagster_taskiq.host"));
+  }
+}
+
+/** The JSON that `waits_for_file` and `hook_waits` leave once they wait; `parent` is the step host. */
+export async function announced(started: string): Promise<{ readonly pid: number; readonly parent: number }> {
+  return await eventually(
+    `${started} is written`,
+    () => existsSync(started) && (JSON.parse(readFileSync(started, "utf8")) as { pid: number; parent: number }),
+  );
+}
+
+/** What a container's end does to a worker: nothing in it lives on. */
+export function killContainer(worker: WorkerProcess, processes: readonly { readonly pid: number }[]): void {
+  for (const pid of [worker.pid, ...processes.map((one) => one.pid)]) endProcess(pid);
+}
