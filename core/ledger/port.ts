@@ -44,7 +44,9 @@ export interface LedgerRow {
   readonly step: StepId;
   readonly state: RowState;
   readonly fence: number;
-  readonly owner: string | null;
+  /** The worker that claimed it last, also once the row is abandoned or settled. */
+  readonly owner: string;
+  /** For a pending row: the instant before which it must not be claimed. */
   readonly leaseExpiresAtMs: number | null;
   readonly starts: number;
   readonly outcome: ExecutionResult | null;

@@ -1,0 +1,39 @@
+// Whether a row may be claimed at an instant: the one rule that keeps two terminal events apart. Pure.
+import type { LedgerRow, SettledState } from "./port.ts";
+
+export type Claimable =
+  | { readonly kind: "free"; readonly takenOverFrom: string | null }
+  | { readonly kind: "held"; readonly owner: string; readonly leftMs: number }
+  | { readonly kind: "settled"; readonly state: SettledState };
+
+type Held = Pick<LedgerRow, "state" | "owner" | "leaseExpiresAtMs">;
+
+/** A lease ends at its instant: whoever asks at `leaseExpiresAtMs` sharp finds the row free. */
+export function claimable(row: Held, nowMs: number, writeBoundMs: number): Claimable {
+  switch (row.state) {
+    case "completed":
+    case "failed":
+    case "dead":
+      return { kind: "settled", state: row.state };
+    case "pending":
+      return freeFrom(row.leaseExpiresAtMs ?? nowMs, null, row, nowMs);
+    case "running":
+      return freeFrom(row.leaseExpiresAtMs ?? nowMs, row.owner, row, nowMs);
+    case "permitted":
+      return freeFrom((row.leaseExpiresAtMs ?? nowMs) + writeBoundMs, row.owner, row, nowMs);
+  }
+}
+
+/**
+ * When an abandoned row may be claimed; null: at once. The process of an abandoned claim is dead, but a permitted one may have
+ * sent its terminal event just before, and a database goes on committing for a client that is gone. So the write bound counts
+ * from the abandonment here, as it does from the lease's end elsewhere.
+ */
+export function abandonedUntilMs(from: "running" | "permitted", nowMs: number, writeBoundMs: number): number | null {
+  return from === "permitted" ? nowMs + writeBoundMs : null;
+}
+
+function freeFrom(instantMs: number, takenOverFrom: string | null, row: Held, nowMs: number): Claimable {
+  if (nowMs >= instantMs) return { kind: "free", takenOverFrom };
+  return { kind: "held", owner: row.owner, leftMs: instantMs - nowMs };
+}

@@ -1,0 +1,46 @@
+// Every statement of the SQLite ledger, prepared once per connection.
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+
+const table = "taskiq_idempotency_records";
+const held = "idempotency_key = :key AND fence = :fence AND state IN ('running', 'permitted')";
+
+/** `+state` keeps the planner off the index by state, where the key or the run narrows far better. */
+const sql = {
+  find: `SELECT * FROM ${table} WHERE idempotency_key = ?`,
+  insert: `INSERT INTO ${table} (idempotency_key, run_id, step_key, attempt, state, fence, owner, lease_expires_at, starts,
+      payload_digest, message_id, received_at, updated_at)
+    VALUES (:key, :runId, :stepKey, :attempt, 'running', 1, :owner, :leaseUntil, 1, :digest, :messageId, :receivedAt, :now)`,
+  takeOver: `UPDATE ${table} SET state = 'running', fence = :fence, owner = :owner, lease_expires_at = :leaseUntil,
+      starts = starts + 1, message_id = :messageId, received_at = :receivedAt, updated_at = :now
+    WHERE idempotency_key = :key`,
+  renew: `UPDATE ${table} SET lease_expires_at = :leaseUntil, updated_at = :now FROM json_each(:holds) AS hold
+    WHERE idempotency_key = hold.value ->> 0 AND fence = hold.value ->> 1 AND +state IN ('running', 'permitted')
+    RETURNING idempotency_key, fence`,
+  permit: `UPDATE ${table} SET state = 'permitted', lease_expires_at = :leaseUntil, updated_at = :now
+    WHERE idempotency_key = :key AND fence = :fence AND state = 'running'`,
+  settle: `UPDATE ${table} SET state = :state, outcome = :outcome, lease_expires_at = NULL, updated_at = :now, settled_at = :now
+    WHERE ${held}`,
+  settledAs: `SELECT 1 FROM ${table}
+    WHERE idempotency_key = :key AND fence = :fence AND settled_at IS NOT NULL AND outcome = :outcome`,
+  abandon: `UPDATE ${table} SET lease_expires_at = iif(state = 'permitted', :permittedUntil, NULL), state = 'pending',
+      starts = max(0, starts - :givenBack), updated_at = :now
+    WHERE ${held}`,
+  abandonedAs: `SELECT 1 FROM ${table} WHERE idempotency_key = :key AND fence = :fence AND state = 'pending'`,
+  list: `SELECT * FROM ${table} WHERE idempotency_key > :after ORDER BY idempotency_key LIMIT :limit`,
+  listOfRun: `SELECT * FROM ${table} WHERE run_id = :runId AND idempotency_key > :after ORDER BY idempotency_key LIMIT :limit`,
+  listInStates: `SELECT * FROM ${table} WHERE state IN (SELECT value FROM json_each(:states)) AND idempotency_key > :after
+    ORDER BY idempotency_key LIMIT :limit`,
+  listOfRunInStates: `SELECT * FROM ${table}
+    WHERE run_id = :runId AND +state IN (SELECT value FROM json_each(:states)) AND idempotency_key > :after
+    ORDER BY idempotency_key LIMIT :limit`,
+  prune: `DELETE FROM ${table} WHERE idempotency_key IN
+    (SELECT idempotency_key FROM ${table} WHERE settled_at < :before ORDER BY settled_at LIMIT :limit)`,
+  ping: "SELECT count(*) FROM taskiq_ledger_schema",
+} as const;
+
+export type Statements = Readonly<Record<keyof typeof sql, StatementSync>>;
+
+export function prepareStatements(db: DatabaseSync): Statements {
+  const prepared = Object.entries(sql).map(([name, text]) => [name, db.prepare(text)]);
+  return Object.fromEntries(prepared) as Statements;
+}

@@ -1,0 +1,174 @@
+// The ledger in one SQLite file, for the worker processes of one machine. Production fleets share a database instead.
+import { statSync } from "node:fs";
+import type { DatabaseSync, SQLInputValue } from "node:sqlite";
+import type { Clock } from "../clock.ts";
+import { Fault } from "../faults.ts";
+import { type ExecutionResult, settledState } from "../step.ts";
+import { abandonedUntilMs, claimable } from "./claimable.ts";
+import { encodeOutcome } from "./outcome-text.ts";
+import type { Claim, ClaimRequest, Hold, Ledger, LedgerRow, RowFilter } from "./port.ts";
+import { sqliteFault } from "./sqlite-faults.ts";
+import { openDatabase } from "./sqlite-open.ts";
+import { toRow } from "./sqlite-rows.ts";
+import { prepareStatements, type Statements } from "./sqlite-statements.ts";
+import { inTransaction } from "./sqlite-transaction.ts";
+
+export interface SqliteLedgerOptions {
+  readonly path: string;
+  /** The processes that share the file share the machine's clock; its steps shift leases by as much. */
+  readonly clock: Pick<Clock, "wallMs">;
+  /** How long after a permitted lease's end its terminal event may still be committing. */
+  readonly writeBoundMs: number;
+  /**
+   * How long a call waits for another process's transaction, 2000 unless told. SQLite waits in the calling thread, so nothing
+   * else in the worker moves meanwhile; transactions here take a few milliseconds.
+   */
+  readonly busyTimeoutMs?: number;
+}
+
+/** Creates or migrates the file. Rejects with a `Fault`: `TQ_LEDGER` or, for a schema it does not know, `TQ_LEDGER_SCHEMA`. */
+export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Ledger> {
+  const db = openDatabase(options.path, options.busyTimeoutMs ?? 2000, options.clock.wallMs());
+  return new SqliteLedger(db, options);
+}
+
+/**
+ * Fences of a row only grow, for as long as the row is there. A pruned row's next claim starts at 1 again, which is why rows are
+ * pruned only long after the queue has forgotten the message.
+ */
+class SqliteLedger implements Ledger {
+  readonly #db: DatabaseSync;
+  readonly #statements: Statements;
+  readonly #path: string;
+  readonly #inode: number;
+  readonly #clock: Pick<Clock, "wallMs">;
+  readonly #writeBoundMs: number;
+
+  constructor(db: DatabaseSync, { path, clock, writeBoundMs }: SqliteLedgerOptions) {
+    this.#db = db;
+    this.#statements = prepareStatements(db);
+    this.#path = path;
+    this.#inode = statSync(path).ino;
+    this.#clock = clock;
+    this.#writeBoundMs = writeBoundMs;
+  }
+
+  async claim(request: ClaimRequest): Promise<Claim> {
+    return this.#reach(() => inTransaction(this.#db, () => this.#claimLocked(request)));
+  }
+
+  async renew(holds: readonly Hold[], leaseMs: number): Promise<readonly boolean[]> {
+    if (holds.length === 0) return [];
+    const pairs = JSON.stringify(holds.map(({ key, fence }) => [key, fence]));
+    const { now, leaseUntil } = this.#lease(leaseMs);
+    const renewed = this.#reach(() => this.#statements.renew.all({ holds: pairs, now, leaseUntil }));
+    const fences = new Map(renewed.map((row) => [row["idempotency_key"], row["fence"]]));
+    return holds.map(({ key, fence }) => fences.get(key) === fence);
+  }
+
+  async permit({ key, fence }: Hold, leaseMs: number): Promise<"granted" | "refused"> {
+    return this.#changes("permit", { key, fence, ...this.#lease(leaseMs) }) ? "granted" : "refused";
+  }
+
+  async settle({ key, fence }: Hold, result: ExecutionResult): Promise<"recorded" | "stale"> {
+    const outcome = encodeOutcome(result);
+    const written = { key, fence, outcome, state: settledState(result), now: this.#clock.wallMs() };
+    if (this.#changes("settle", written)) return "recorded";
+    return this.#holds("settledAs", { key, fence, outcome }) ? "recorded" : "stale";
+  }
+
+  async abandon({ key, fence }: Hold, options: { readonly giveStartBack: boolean }): Promise<"abandoned" | "stale"> {
+    const now = this.#clock.wallMs();
+    const permittedUntil = abandonedUntilMs("permitted", now, this.#writeBoundMs);
+    const givenBack = options.giveStartBack ? 1 : 0;
+    if (this.#changes("abandon", { key, fence, now, permittedUntil, givenBack })) return "abandoned";
+    return this.#holds("abandonedAs", { key, fence }) ? "abandoned" : "stale";
+  }
+
+  async find(key: string): Promise<LedgerRow | null> {
+    return this.#reach(() => this.#findNow(key));
+  }
+
+  async list({ runId, states, afterKey, limit }: RowFilter): Promise<readonly LedgerRow[]> {
+    const page = { after: afterKey ?? "", limit };
+    const ofRun = runId === undefined ? {} : { runId };
+    const inStates = states === undefined ? {} : { states: JSON.stringify(states) };
+    const statement = this.#listStatement(runId !== undefined, states !== undefined);
+    return this.#reach(() => this.#statements[statement].all({ ...page, ...ofRun, ...inStates }).map(toRow));
+  }
+
+  async prune(settledBeforeMs: number, limit: number): Promise<number> {
+    return this.#reach(() => Number(this.#statements.prune.run({ before: settledBeforeMs, limit }).changes));
+  }
+
+  async ping(): Promise<void> {
+    this.#reach(() => this.#statements.ping.get());
+    // SQLite goes on writing to a deleted file, and whoever opens the path next would run the same steps from a new ledger.
+    if (statSync(this.#path, { throwIfNoEntry: false })?.ino === this.#inode) return;
+    throw new Fault("TQ_LEDGER", `ledger ${this.#path}: the file was deleted or replaced while in use`, {
+      hint: "Restart the workers that use it.",
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#db.isOpen) this.#db.close();
+  }
+
+  #claimLocked(request: ClaimRequest): Claim {
+    const row = this.#findNow(request.key);
+    if (row === null) return this.#claimFresh(request);
+    const answer = claimable(row, this.#clock.wallMs(), this.#writeBoundMs);
+    if (answer.kind === "held") return answer;
+    if (answer.kind === "free") return this.#takeOver(request, row, answer.takenOverFrom);
+    if (row.outcome === null) throw new Error(`settled row ${row.key} has no outcome`);
+    return { ...answer, outcome: row.outcome };
+  }
+
+  #claimFresh(request: ClaimRequest): Claim {
+    const { key, step, payloadDigest } = request;
+    this.#statements.insert.run({ key, ...step, digest: payloadDigest, ...this.#claimed(request) });
+    return { kind: "granted", fence: 1, starts: 1, takenOverFrom: null, payloadDigest };
+  }
+
+  #takeOver(request: ClaimRequest, row: LedgerRow, takenOverFrom: string | null): Claim {
+    const fence = row.fence + 1;
+    this.#statements.takeOver.run({ key: request.key, fence, ...this.#claimed(request) });
+    return { kind: "granted", fence, starts: row.starts + 1, takenOverFrom, payloadDigest: row.payloadDigest };
+  }
+
+  #claimed({ owner, leaseMs, messageId, receivedAtMs }: ClaimRequest) {
+    return { owner, messageId, receivedAt: receivedAtMs, ...this.#lease(leaseMs) };
+  }
+
+  #lease(leaseMs: number): { now: number; leaseUntil: number } {
+    const now = this.#clock.wallMs();
+    return { now, leaseUntil: now + leaseMs };
+  }
+
+  #findNow(key: string): LedgerRow | null {
+    const found = this.#statements.find.get(key);
+    return found === undefined ? null : toRow(found);
+  }
+
+  #listStatement(ofRun: boolean, inStates: boolean): keyof Statements {
+    if (ofRun) return inStates ? "listOfRunInStates" : "listOfRun";
+    return inStates ? "listInStates" : "list";
+  }
+
+  #changes(statement: keyof Statements, values: Record<string, SQLInputValue>): boolean {
+    return this.#reach(() => this.#statements[statement].run(values).changes === 1);
+  }
+
+  #holds(statement: keyof Statements, values: Record<string, SQLInputValue>): boolean {
+    return this.#reach(() => this.#statements[statement].get(values) !== undefined);
+  }
+
+  #reach<T>(work: () => T): T {
+    if (!this.#db.isOpen) throw new Fault("TQ_LEDGER", `ledger ${this.#path}: it is closed`);
+    try {
+      return work();
+    } catch (error) {
+      throw sqliteFault(this.#path, error);
+    }
+  }
+}

@@ -1,0 +1,103 @@
+// Contract: who gets a row, and when it passes to another.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Ledger } from "../../core/ledger/port.ts";
+import { claimed, leaseMs, type MakeLedger, outcome, request, writeBoundMs } from "./ledger-setup.ts";
+
+export function claimContract(make: MakeLedger): void {
+  test("a fresh row is granted with fence 1, as its first start", async (t) => {
+    const { ledger } = await make(t);
+    assert.deepEqual(await ledger.claim(request({ payloadDigest: "d" })), {
+      kind: "granted",
+      fence: 1,
+      starts: 1,
+      takenOverFrom: null,
+      payloadDigest: "d",
+    });
+  });
+
+  test("a running lease is held, for others and for its own owner", async (t) => {
+    const { ledger, second, advance } = await make(t);
+    await claimed(ledger, request({ owner: "worker-a" }));
+    await advance(20_000);
+    const held = { kind: "held", owner: "worker-a", leftMs: leaseMs - 20_000 };
+    assert.deepEqual(await (await second()).claim(request({ owner: "worker-b" })), held);
+    assert.deepEqual(await ledger.claim(request({ owner: "worker-a" })), held);
+  });
+
+  test("a lease holds up to its last millisecond, then it is taken over with a higher fence", async (t) => {
+    const { ledger, advance } = await make(t);
+    await claimed(ledger, request({ owner: "worker-a" }));
+    await advance(leaseMs - 1);
+    assert.deepEqual(await ledger.claim(request({ owner: "worker-b" })), {
+      kind: "held",
+      owner: "worker-a",
+      leftMs: 1,
+    });
+    await advance(1);
+    const { fence, starts, takenOverFrom } = await claimed(ledger, request({ owner: "worker-b" }));
+    assert.deepEqual({ fence, starts, takenOverFrom }, { fence: 2, starts: 2, takenOverFrom: "worker-a" });
+  });
+
+  test("a takeover is a lease of its own", async (t) => {
+    const { ledger, advance } = await make(t);
+    await claimed(ledger);
+    await advance(leaseMs);
+    await claimed(ledger, request({ owner: "worker-b", leaseMs: 1_000 }));
+    assert.deepEqual(await ledger.claim(request()), { kind: "held", owner: "worker-b", leftMs: 1_000 });
+  });
+
+  test("a permitted row is taken over only when the write bound has passed since its lease's end", async (t) => {
+    const { ledger, advance } = await make(t);
+    const hold = await claimed(ledger, request({ owner: "worker-a" }));
+    await ledger.permit(hold, leaseMs);
+    await advance(leaseMs);
+    assert.deepEqual(await ledger.claim(request()), { kind: "held", owner: "worker-a", leftMs: writeBoundMs });
+    await advance(writeBoundMs - 1);
+    assert.deepEqual(await ledger.claim(request()), { kind: "held", owner: "worker-a", leftMs: 1 });
+    await advance(1);
+    assert.equal((await claimed(ledger)).takenOverFrom, "worker-a");
+  });
+
+  test("a permitted row taken over is running again, and owes no write bound for the lease before", async (t) => {
+    const { ledger, advance } = await make(t);
+    await ledger.permit(await claimed(ledger), leaseMs);
+    await advance(leaseMs + writeBoundMs);
+    await claimed(ledger, request({ owner: "worker-b" }));
+    assert.equal((await ledger.find(request().key))?.state, "running");
+    await advance(leaseMs);
+    assert.equal((await claimed(ledger)).takenOverFrom, "worker-b");
+  });
+
+  test("each attempt of a step is a row of its own", async (t) => {
+    const { ledger } = await make(t);
+    await claimed(ledger, request({ attempt: 0 }));
+    assert.equal((await claimed(ledger, request({ attempt: 1 }))).fence, 1);
+  });
+
+  test("the digest answered is the one first claimed with; the message and the receive are the latest", async (t) => {
+    const { ledger, advance } = await make(t);
+    await claimed(ledger, request({ payloadDigest: "first", messageId: "m1", receivedAtMs: 1 }));
+    await advance(leaseMs);
+    const again = await claimed(ledger, request({ payloadDigest: "other", messageId: "m2", receivedAtMs: 2 }));
+    assert.equal(again.payloadDigest, "first");
+    const row = await ledger.find(request().key);
+    assert.deepEqual([row?.payloadDigest, row?.messageId, row?.receivedAtMs], ["first", "m2", 2]);
+  });
+
+  test("a settled row answers every claim with how it ended, for ever", async (t) => {
+    const { ledger, second, advance } = await make(t);
+    const end = outcome({ state: "failure" });
+    await ledger.settle(await claimed(ledger), end);
+    await advance(1_000 * leaseMs);
+    for (const asker of [ledger, await second()]) await answersSettled(asker, end);
+  });
+}
+
+async function answersSettled(ledger: Ledger, end: ReturnType<typeof outcome>): Promise<void> {
+  assert.deepEqual(await ledger.claim(request({ owner: "worker-b" })), {
+    kind: "settled",
+    state: "failed",
+    outcome: end,
+  });
+}

@@ -1,0 +1,153 @@
+// Contract: what operators and the sweep read, what pruning takes away, and the store's own life.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Fault } from "../../core/faults.ts";
+import type { Ledger, RowFilter } from "../../core/ledger/port.ts";
+import { claimed, leaseMs, type MakeLedger, outcome, request, requestFor } from "./ledger-setup.ts";
+
+/** Four rows in key order: a pending, b completed, c failed (all of run-1), d running (of run-2). */
+async function fill(ledger: Ledger): Promise<void> {
+  await claimed(ledger, requestFor("run-2:d", { step: { runId: "run-2", stepKey: "d", attempt: 0 } }));
+  const [c, a, b] = [await claim("c"), await claim("a"), await claim("b")];
+  await ledger.abandon(a, { giveStartBack: false });
+  await ledger.settle(b, outcome());
+  await ledger.settle(c, outcome({ state: "failure" }));
+  function claim(stepKey: string) {
+    return claimed(ledger, request({ step: { runId: "run-1", stepKey, attempt: 0 } }));
+  }
+}
+
+const filters: readonly (readonly [string, RowFilter, readonly string[]])[] = [
+  ["no filter", { limit: 10 }, ["run-1:a", "run-1:b", "run-1:c", "run-2:d"]],
+  ["a run", { runId: "run-1", limit: 10 }, ["run-1:a", "run-1:b", "run-1:c"]],
+  ["a run that has none", { runId: "run", limit: 10 }, []],
+  ["states", { states: ["failed", "running"], limit: 10 }, ["run-1:c", "run-2:d"]],
+  ["no state at all", { states: [], limit: 10 }, []],
+  ["a run and states", { runId: "run-1", states: ["failed", "running"], limit: 10 }, ["run-1:c"]],
+  ["a limit", { limit: 2 }, ["run-1:a", "run-1:b"]],
+  ["a limit of none", { limit: 0 }, []],
+  ["after a key", { afterKey: "run-1:b", limit: 10 }, ["run-1:c", "run-2:d"]],
+  ["after a key that is no row", { afterKey: "run-1:bb", limit: 1 }, ["run-1:c"]],
+  [
+    "everything at once",
+    { runId: "run-1", states: ["completed", "failed"], afterKey: "run-1:b", limit: 1 },
+    ["run-1:c"],
+  ],
+];
+
+export function rowContract(make: MakeLedger): void {
+  for (const [title, filter, keys] of filters) {
+    test(`list by ${title}`, async (t) => {
+      const { ledger } = await make(t);
+      await fill(ledger);
+      assert.deepEqual(
+        (await ledger.list(filter)).map(({ key }) => key),
+        keys,
+      );
+    });
+  }
+
+  test("pages, put together, are the whole list: in the order of the keys' UTF-8 bytes", async (t) => {
+    const { ledger } = await make(t);
+    const keys = ["R:a", "a:a", "a:a:1", "a:a[1]", "a:ab", "a:é", "a:\uff5e", "a:😀"];
+    for (const key of [...keys].reverse()) await claimed(ledger, requestFor(key));
+    const paged: string[] = [];
+    for (let pages = 0; pages <= keys.length / 3; pages++) {
+      const afterKey = paged.at(-1);
+      const page = await ledger.list({ limit: 3, ...(afterKey === undefined ? {} : { afterKey }) });
+      paged.push(...page.map(({ key }) => key));
+    }
+    assert.deepEqual(paged, keys);
+  });
+
+  test("a row says all there is to know", async (t) => {
+    const { ledger, nowMs, advance } = await make(t);
+    const step = { runId: "run-9", stepKey: "map_one[7]", attempt: 2 };
+    const hold = await claimed(
+      ledger,
+      request({ step, owner: "w", messageId: "m", payloadDigest: "d", receivedAtMs: 7 }),
+    );
+    const common = {
+      key: "run-9:map_one[7]:2",
+      step,
+      fence: 1,
+      owner: "w",
+      starts: 1,
+      messageId: "m",
+      payloadDigest: "d",
+      receivedAtMs: 7,
+    };
+    const running = { leaseExpiresAtMs: nowMs() + leaseMs, outcome: null, updatedAtMs: nowMs(), settledAtMs: null };
+    assert.deepEqual(await ledger.find(hold.key), { ...common, ...running, state: "running" });
+    await advance(3);
+    await ledger.settle(hold, outcome());
+    const settled = { leaseExpiresAtMs: null, outcome: outcome(), updatedAtMs: nowMs(), settledAtMs: nowMs() };
+    assert.deepEqual(await ledger.list({ limit: 1 }), [{ ...common, ...settled, state: "completed" }]);
+  });
+
+  test("prune takes the oldest settled rows before the instant, at most as many as asked", async (t) => {
+    const { ledger, nowMs, advance } = await make(t);
+    for (const key of ["run-1:c", "run-1:b", "run-1:a"]) {
+      await ledger.settle(await claimed(ledger, requestFor(key)), outcome());
+      await advance(1_000);
+    }
+    const before = nowMs() - 1_000;
+    assert.equal(await ledger.prune(before, 1), 1);
+    assert.deepEqual(
+      (await ledger.list({ limit: 10 })).map(({ key }) => key),
+      ["run-1:a", "run-1:b"],
+    );
+    assert.equal(await ledger.prune(before, 10), 1);
+    assert.equal(await ledger.prune(before, 10), 0);
+    assert.deepEqual(
+      (await ledger.list({ limit: 10 })).map(({ key }) => key),
+      ["run-1:a"],
+    );
+  });
+
+  test("prune never touches a row that is not settled, however old", async (t) => {
+    const { ledger, nowMs, advance } = await make(t);
+    await fill(ledger);
+    await ledger.permit(await claimed(ledger, requestFor("run-1:permitted")), leaseMs);
+    await advance(1_000 * leaseMs);
+    assert.equal(await ledger.prune(nowMs(), 100), 2);
+    const states = (await ledger.list({ limit: 10 })).map(({ state }) => state);
+    assert.deepEqual(states, ["pending", "permitted", "running"]);
+  });
+
+  test("a pruned row starts over at fence 1; the other rows' fences go on", async (t) => {
+    const { ledger, nowMs, advance } = await make(t);
+    await claimed(ledger, requestFor("run-1:other"));
+    await advance(leaseMs);
+    await ledger.settle(await claimed(ledger), outcome());
+    await advance(1);
+    await ledger.prune(nowMs(), 10);
+    const again = await claimed(ledger, request({ payloadDigest: "new" }));
+    assert.deepEqual([again.fence, again.starts, again.payloadDigest], [1, 1, "new"]);
+    assert.equal((await claimed(ledger, requestFor("run-1:other"))).fence, 2);
+  });
+
+  test("ping answers while the ledger is open; closed, every method rejects with TQ_LEDGER; close twice is fine", async (t) => {
+    const { ledger } = await make(t);
+    const hold = await claimed(ledger);
+    await ledger.ping();
+    await ledger.close();
+    await ledger.close();
+    const calls: readonly (() => Promise<unknown>)[] = [
+      () => ledger.claim(request()),
+      () => ledger.renew([hold], leaseMs),
+      () => ledger.permit(hold, leaseMs),
+      () => ledger.settle(hold, outcome()),
+      () => ledger.abandon(hold, { giveStartBack: false }),
+      () => ledger.find(hold.key),
+      () => ledger.list({ limit: 1 }),
+      () => ledger.prune(0, 1),
+      () => ledger.ping(),
+    ];
+    for (const call of calls) await assert.rejects(call, isClosed);
+  });
+}
+
+function isClosed(error: unknown): boolean {
+  return error instanceof Fault && error.code === "TQ_LEDGER" && error.message.endsWith("it is closed");
+}

@@ -1,0 +1,90 @@
+// Time that moves when a test says so. Sleepers wake in the order of their instants, each at its own instant.
+import type { Clock } from "../../core/clock.ts";
+
+interface Sleeper {
+  readonly atMs: number;
+  readonly wake: () => void;
+}
+
+/** More wakes than this without time going on are a loop that sleeps for nothing, not a program. */
+const spinLimit = 10_000;
+
+export class ManualClock implements Clock {
+  #monoMs = 0;
+  #epochMs: number;
+  /** By instant, then by who slept first. */
+  readonly #sleepers: Sleeper[] = [];
+
+  constructor(startWallMs = 1_790_000_000_000) {
+    this.#epochMs = startWallMs;
+  }
+
+  readonly wallMs = (): number => this.#epochMs + this.#monoMs;
+
+  readonly monoMs = (): number => this.#monoMs;
+
+  readonly sleep = (ms: number, signal?: AbortSignal): Promise<void> =>
+    new Promise((resolve) => {
+      if (signal?.aborted) return resolve();
+      const wake = () => {
+        this.#sleepers.splice(this.#sleepers.indexOf(sleeper), 1);
+        signal?.removeEventListener("abort", wake);
+        resolve();
+      };
+      const sleeper = { atMs: this.#monoMs + Math.max(0, ms), wake };
+      this.#enqueue(sleeper);
+      signal?.addEventListener("abort", wake);
+    });
+
+  /**
+   * Moves time on by `ms` and wakes who is due, those that fall asleep on the way included. Between two wakes, everything the
+   * first one set off runs as far as it gets without time or I/O.
+   */
+  async advance(ms: number): Promise<void> {
+    if (!(ms >= 0)) throw new RangeError(`expected ms to be zero or more, got ${ms}`);
+    await this.#runUntil(this.#monoMs + ms);
+  }
+
+  /** Moves time to the next sleeper's instant and wakes all who are due then; false, and time stands, when nobody sleeps. */
+  async advanceToNext(): Promise<boolean> {
+    await quiet();
+    const next = this.#sleepers[0];
+    if (next !== undefined) await this.#runUntil(next.atMs);
+    return next !== undefined;
+  }
+
+  /** Steps the wall clock alone, as NTP or an operator does; may be negative. Nobody wakes. */
+  stepWall(ms: number): void {
+    this.#epochMs += ms;
+  }
+
+  /** How many sleep now. */
+  get sleeping(): number {
+    return this.#sleepers.length;
+  }
+
+  async #runUntil(targetMs: number): Promise<void> {
+    let wakes = 0;
+    while (true) {
+      await quiet();
+      const next = this.#sleepers[0];
+      if (next === undefined || next.atMs > targetMs) break;
+      wakes = next.atMs > this.#monoMs ? 0 : wakes + 1;
+      if (wakes > spinLimit)
+        throw new Error(`${spinLimit} sleepers woke at ${this.#monoMs} ms: something sleeps for 0 ms in a loop`);
+      this.#monoMs = Math.max(this.#monoMs, next.atMs);
+      next.wake();
+    }
+    this.#monoMs = Math.max(this.#monoMs, targetMs);
+  }
+
+  #enqueue(sleeper: Sleeper): void {
+    const after = this.#sleepers.findLastIndex(({ atMs }) => atMs <= sleeper.atMs);
+    this.#sleepers.splice(after + 1, 0, sleeper);
+  }
+}
+
+/** An immediate runs only once no microtask is left, however long their chain. */
+function quiet(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,141 @@
+// The ledger in memory: for unit tests and the simulation, and the second implementation that keeps the contract suite honest.
+import type { Clock } from "../../core/clock.ts";
+import { Fault } from "../../core/faults.ts";
+import { abandonedUntilMs, claimable } from "../../core/ledger/claimable.ts";
+import { decodeOutcome, encodeOutcome } from "../../core/ledger/outcome-text.ts";
+import type { Claim, ClaimRequest, Hold, Ledger, LedgerRow, RowFilter } from "../../core/ledger/port.ts";
+import { type ExecutionResult, settledState } from "../../core/step.ts";
+
+export interface MemoryLedgerOptions {
+  readonly clock: Pick<Clock, "wallMs">;
+  readonly writeBoundMs: number;
+}
+
+type HeldRow = LedgerRow & { readonly state: "running" | "permitted" };
+
+export class MemoryLedger implements Ledger {
+  readonly #rows = new Map<string, LedgerRow>();
+  readonly #clock: Pick<Clock, "wallMs">;
+  readonly #writeBoundMs: number;
+  #closed = false;
+
+  constructor({ clock, writeBoundMs }: MemoryLedgerOptions) {
+    this.#clock = clock;
+    this.#writeBoundMs = writeBoundMs;
+  }
+
+  async claim(request: ClaimRequest): Promise<Claim> {
+    const row = this.#open().get(request.key);
+    if (row === undefined) return this.#grant(request, undefined, null);
+    const answer = claimable(row, this.#clock.wallMs(), this.#writeBoundMs);
+    if (answer.kind === "held") return answer;
+    if (answer.kind === "free") return this.#grant(request, row, answer.takenOverFrom);
+    if (row.outcome === null) throw new Error(`settled row ${row.key} has no outcome`);
+    return { ...answer, outcome: row.outcome };
+  }
+
+  async renew(holds: readonly Hold[], leaseMs: number): Promise<readonly boolean[]> {
+    this.#open();
+    return holds.map((hold) => this.#update(hold, () => ({ leaseExpiresAtMs: this.#clock.wallMs() + leaseMs })));
+  }
+
+  async permit(hold: Hold, leaseMs: number): Promise<"granted" | "refused"> {
+    if (this.#held(hold)?.state !== "running") return "refused";
+    const leaseExpiresAtMs = this.#clock.wallMs() + leaseMs;
+    this.#update(hold, () => ({ state: "permitted", leaseExpiresAtMs }));
+    return "granted";
+  }
+
+  async settle(hold: Hold, result: ExecutionResult): Promise<"recorded" | "stale"> {
+    const text = encodeOutcome(result);
+    const end = { state: settledState(result), outcome: decodeOutcome(text), settledAtMs: this.#clock.wallMs() };
+    if (this.#update(hold, () => ({ ...end, leaseExpiresAtMs: null }))) return "recorded";
+    const row = this.#rows.get(hold.key);
+    const same = row?.fence === hold.fence && row.outcome !== null && encodeOutcome(row.outcome) === text;
+    return same ? "recorded" : "stale";
+  }
+
+  async abandon(hold: Hold, options: { readonly giveStartBack: boolean }): Promise<"abandoned" | "stale"> {
+    const given = options.giveStartBack ? 1 : 0;
+    const abandoned = this.#update(hold, (row) => ({
+      state: "pending",
+      leaseExpiresAtMs: abandonedUntilMs(row.state, this.#clock.wallMs(), this.#writeBoundMs),
+      starts: Math.max(0, row.starts - given),
+    }));
+    if (abandoned) return "abandoned";
+    const row = this.#rows.get(hold.key);
+    return row?.state === "pending" && row.fence === hold.fence ? "abandoned" : "stale";
+  }
+
+  async find(key: string): Promise<LedgerRow | null> {
+    return this.#open().get(key) ?? null;
+  }
+
+  async list({ runId, states, afterKey = "", limit }: RowFilter): Promise<readonly LedgerRow[]> {
+    return [...this.#open().values()]
+      .filter((row) => runId === undefined || row.step.runId === runId)
+      .filter((row) => states === undefined || states.includes(row.state))
+      .filter((row) => byBytes(row.key, afterKey) > 0)
+      .sort((a, b) => byBytes(a.key, b.key))
+      .slice(0, limit);
+  }
+
+  async prune(settledBeforeMs: number, limit: number): Promise<number> {
+    const settled = [...this.#open().values()].flatMap(({ key, settledAtMs }) =>
+      settledAtMs === null ? [] : [{ key, settledAtMs }],
+    );
+    const due = settled
+      .filter(({ settledAtMs }) => settledAtMs < settledBeforeMs)
+      .sort((a, b) => a.settledAtMs - b.settledAtMs);
+    const pruned = due.slice(0, limit);
+    for (const { key } of pruned) this.#rows.delete(key);
+    return pruned.length;
+  }
+
+  async ping(): Promise<void> {
+    this.#open();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
+
+  #grant(request: ClaimRequest, row: LedgerRow | undefined, takenOverFrom: string | null): Claim {
+    const { key, owner, leaseMs, messageId, receivedAtMs } = request;
+    const now = this.#clock.wallMs();
+    const fence = (row?.fence ?? 0) + 1;
+    const starts = (row?.starts ?? 0) + 1;
+    const step = row?.step ?? request.step;
+    const payloadDigest = row?.payloadDigest ?? request.payloadDigest;
+    const claimed = { key, step, owner, messageId, receivedAtMs, fence, starts, payloadDigest };
+    const times = { leaseExpiresAtMs: now + leaseMs, updatedAtMs: now, settledAtMs: null };
+    this.#rows.set(key, { ...claimed, ...times, state: "running", outcome: null });
+    return { kind: "granted", fence, starts, takenOverFrom, payloadDigest };
+  }
+
+  #update(hold: Hold, change: (row: HeldRow) => Partial<LedgerRow>): boolean {
+    const row = this.#held(hold);
+    if (row === null) return false;
+    this.#rows.set(row.key, { ...row, ...change(row), updatedAtMs: this.#clock.wallMs() });
+    return true;
+  }
+
+  #held({ key, fence }: Hold): HeldRow | null {
+    const row = this.#open().get(key);
+    return row !== undefined && row.fence === fence && isHeld(row) ? row : null;
+  }
+
+  #open(): Map<string, LedgerRow> {
+    if (this.#closed) throw new Fault("TQ_LEDGER", "ledger in memory: it is closed");
+    return this.#rows;
+  }
+}
+
+function isHeld(row: LedgerRow): row is HeldRow {
+  return row.state === "running" || row.state === "permitted";
+}
+
+/** As databases compare text in binary order: by UTF-8 bytes, not by UTF-16 units. */
+function byBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
