@@ -1,0 +1,114 @@
+// Reads a command's arguments into the texts given for each option, exactly as they were typed. Nothing is interpreted here.
+import type { Option, OptionTable } from "./option.ts";
+import { redact } from "./redact.ts";
+import { didYouMean } from "./suggest.ts";
+
+/** Understood by every command. */
+export const switches = ["--help", "--print-config"];
+const shortSwitches: Readonly<Record<string, string>> = { "-h": "--help" };
+
+export interface Arguments {
+  /** By key in the option table; in the order they were given. */
+  readonly given: ReadonlyMap<string, readonly string[]>;
+  /** Those of `switches` that were given. */
+  readonly switched: ReadonlySet<string>;
+  readonly problems: readonly string[];
+}
+
+interface Flag {
+  /** As typed, without a value that is attached to it. */
+  readonly name: string;
+  /** Null when nothing is attached. */
+  readonly attached: string | null;
+}
+
+/** `argv` begins after the command's name. */
+export function readArguments(argv: readonly string[], table: OptionTable): Arguments {
+  const reader = new ArgumentReader(argv, table);
+  reader.readAll();
+  return reader;
+}
+
+class ArgumentReader implements Arguments {
+  readonly given = new Map<string, string[]>();
+  readonly switched = new Set<string>();
+  readonly problems: string[] = [];
+  readonly #words: string[];
+  readonly #table: OptionTable;
+  readonly #keys = new Map<string, string>();
+
+  constructor(argv: readonly string[], table: OptionTable) {
+    this.#words = [...argv];
+    this.#table = table;
+    for (const [key, option] of Object.entries(table)) {
+      this.#keys.set(option.flag, key);
+      if (option.short !== null) this.#keys.set(option.short, key);
+    }
+  }
+
+  readAll(): void {
+    for (let word = this.#words.shift(); word !== undefined; word = this.#words.shift()) {
+      const flag = flagOf(word);
+      if (word === "--") this.#refuse(this.#words.splice(0));
+      else if (flag === null) this.#refuse([word]);
+      else this.#readFlag(flag);
+    }
+  }
+
+  #readFlag(flag: Flag): void {
+    const name = shortSwitches[flag.name] ?? flag.name;
+    if (switches.includes(name)) this.switched.add(name);
+    else if (this.#keys.has(name)) this.#readOption(this.#keys.get(name) ?? "", flag);
+    else if (!this.#readNegated(flag)) this.#refuseUnknown(flag);
+  }
+
+  #readOption(key: string, { name, attached }: Flag): void {
+    const option = this.#table[key] as Option<unknown>;
+    const text = attached ?? (option.placeholder === null ? "true" : this.#nextValue());
+    if (text === undefined) this.problems.push(`${name} needs a value: ${name} ${option.placeholder}`);
+    else this.#add(key, text);
+  }
+
+  #readNegated({ name, attached }: Flag): boolean {
+    if (!name.startsWith("--no-")) return false;
+    const key = this.#keys.get(`--${name.slice("--no-".length)}`);
+    const option = key === undefined ? undefined : this.#table[key];
+    if (key === undefined || option === undefined) return false;
+    if (option.placeholder !== null) this.problems.push(`${name} makes no sense: ${option.flag} takes a value`);
+    else if (attached !== null) this.problems.push(`${name} takes no value`);
+    else this.#add(key, "false");
+    return true;
+  }
+
+  #refuseUnknown({ name, attached }: Flag): void {
+    const known = [...this.#keys.keys(), ...switches].filter((flag) => flag.startsWith("--"));
+    this.problems.push(`unknown option ${name}${didYouMean(name, known)}`);
+    // What follows was most likely meant as its value: one mistake, one message.
+    if (attached === null) this.#nextValue();
+  }
+
+  #refuse(words: readonly string[]): void {
+    for (const word of words) this.problems.push(`unexpected argument ${JSON.stringify(redact(word))}`);
+  }
+
+  /** Takes the next word, unless it is a flag itself. */
+  #nextValue(): string | undefined {
+    const next = this.#words[0];
+    return next === undefined || flagOf(next) !== null || next === "--" ? undefined : this.#words.shift();
+  }
+
+  #add(key: string, value: string): void {
+    const texts = this.given.get(key);
+    if (texts === undefined) this.given.set(key, [value]);
+    else texts.push(value);
+  }
+}
+
+/** Null for a word that is no flag: `-` and negative numbers are values. */
+function flagOf(word: string): Flag | null {
+  const long = /^(?<name>--[^=]+)(?:=(?<value>.*))?$/su.exec(word);
+  if (long !== null) return { name: long.groups?.["name"] ?? "", attached: long.groups?.["value"] ?? null };
+  const short = /^(?<name>-[^-\d.])(?:=?(?<value>.+))?$/su.exec(word);
+  if (short !== null) return { name: short.groups?.["name"] ?? "", attached: short.groups?.["value"] ?? null };
+  return null;
+}

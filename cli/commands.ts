@@ -1,0 +1,21 @@
+// The subcommands there are. Each is loaded when it is asked for: a health check must not pay for the AWS SDK.
+import type { Command } from "./command.ts";
+
+export interface Listed {
+  readonly name: string;
+  readonly summary: string;
+  load(): Promise<Command>;
+}
+
+export const commands: readonly Listed[] = [
+  {
+    name: "run",
+    summary: "Take steps from the queue until told to stop",
+    load: async () => (await import("./run.ts")).command,
+  },
+  {
+    name: "healthcheck",
+    summary: "Ask the worker in this container whether it is well",
+    load: async () => (await import("./healthcheck.ts")).command,
+  },
+];

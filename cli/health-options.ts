@@ -1,0 +1,28 @@
+// The options that a worker and its health check share: the same variables tell one where to listen and the other where to ask.
+import { setting } from "./option.ts";
+import { text, wholeNumber } from "./values.ts";
+
+const group = "Health";
+const host = text("<host>", "a host name or an IP address", /^[\w.:%-]+$/);
+
+/** 0 asks the system for any free port; a health check could not know which. */
+export function healthPort(lowest: 0 | 1) {
+  return setting({
+    flag: "--health-port",
+    env: ["TASKIQ_WORKER_HEALTH_PORT"],
+    group,
+    help: `Port of the worker's /livez and /readyz${lowest === 0 ? "; 0 takes any free one" : ""}.`,
+    kind: wholeNumber(lowest, 65_535),
+    fallback: "8080",
+  });
+}
+
+// Loopback is enough for a health check that runs inside the container, as the one of ECS does, and shows nothing to the network.
+export const healthHost = setting({
+  flag: "--health-host",
+  env: ["TASKIQ_WORKER_HEALTH_HOST"],
+  group,
+  help: "Address of the worker's health server; 0.0.0.0 lets other machines ask, as a load balancer or a Kubernetes probe must.",
+  kind: host,
+  fallback: "127.0.0.1",
+});

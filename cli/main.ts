@@ -1,0 +1,39 @@
+// The executable: hands the process to the program, and ends it.
+import { statSync } from "node:fs";
+import { hostname } from "node:os";
+import type { Writable } from "node:stream";
+import type { Io } from "./command.ts";
+import { commands } from "./commands.ts";
+import { flush } from "./logger.ts";
+import { runProgram } from "./program.ts";
+
+const opened = new Set<Writable>();
+
+/** Opening a stream costs milliseconds that a health check without anything to say need not spend. */
+function open<S extends Writable>(stream: S): S {
+  // Whoever read it is gone (EPIPE). That is no reason to stop working, and there is nobody left to tell.
+  if (!opened.has(stream)) stream.on("error", () => undefined);
+  opened.add(stream);
+  return stream;
+}
+
+const io: Io = {
+  get stdout() {
+    return open(process.stdout);
+  },
+  get stderr() {
+    return open(process.stderr);
+  },
+  env: process.env,
+  signals: process,
+  machine: {
+    hostname,
+    pid: () => process.pid,
+    isDirectory: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false,
+  },
+};
+
+const exitCode = await runProgram(process.argv.slice(2), io, commands);
+await Promise.all([...opened].map(flush));
+// Not left to the event loop: a socket that some library forgot must not keep a worker alive that has said that it is done.
+process.exit(exitCode);

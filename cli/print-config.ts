@@ -1,0 +1,18 @@
+// `--print-config`: every option with its value and origin, secrets left out.
+import { redact } from "./redact.ts";
+import { originText, type Setting } from "./resolve.ts";
+
+/** One option a line: flag, value as it was given, origin. */
+export function configText(settings: readonly Setting[]): string {
+  const rows = settings.map(({ option, texts, origin }) => {
+    const counted = option.repeats ? texts : texts.slice(-1);
+    const shown = counted.length === 0 ? "-" : counted.map((text) => JSON.stringify(redact(text))).join(" ");
+    return { flag: option.flag, shown, origin: originText(origin) };
+  });
+  const flagWidth = Math.max(...rows.map(({ flag }) => flag.length));
+  const valueWidth = Math.max(...rows.map(({ shown }) => shown.length));
+  const lines = rows.map(
+    ({ flag, shown, origin }) => `${flag.padEnd(flagWidth)}  ${shown.padEnd(valueWidth)}  (${origin})`,
+  );
+  return `${lines.join("\n")}\n`;
+}

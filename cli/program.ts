@@ -1,0 +1,119 @@
+// From arguments to exit code: finds the command, settles its configuration, runs it, and says what was wrong.
+import { cac } from "cac";
+import { describeError, Fault } from "../core/faults.ts";
+import { switches } from "./argv.ts";
+import type { Command, Io, Prepared } from "./command.ts";
+import type { Listed } from "./commands.ts";
+import { type ExitCode, exitCodes, faultExitCodes } from "./exit-codes.ts";
+import { commandHelp, programHelp } from "./help.ts";
+import { configText } from "./print-config.ts";
+import { redact } from "./redact.ts";
+import { didYouMean, nearest } from "./suggest.ts";
+import { unknownVariables, variablesOf } from "./unknown-variables.ts";
+import { version } from "./version.ts";
+
+/** `argv` begins after the program's name. Never rejects. */
+export async function runProgram(argv: readonly string[], io: Io, commands: readonly Listed[]): Promise<ExitCode> {
+  const [word, ...rest] = argv;
+  switch (word) {
+    case undefined:
+      io.stderr.write(programHelp(commands));
+      return exitCodes.usage;
+    case "--help":
+    case "-h":
+      io.stdout.write(programHelp(commands));
+      return exitCodes.done;
+    case "--version":
+    case "-v":
+    case "-V":
+      io.stdout.write(`taskiq ${version}\n`);
+      return exitCodes.done;
+  }
+  if (word.startsWith("-")) return refuseBare(word, io);
+  const start = dispatch(word, commands, (listed) => runCommand(listed, rest, io, commands));
+  return start === null ? refuseUnknown(word, io, commands) : start();
+}
+
+/**
+ * cac knows the commands and finds the one that was named. It does not get to see the options: it turns 007 into 7 and 1e5 into 100000,
+ * takes the word after `--print-config` for its value, and drops `-m a` when there is a `--module-name b`.
+ */
+function dispatch(
+  word: string,
+  commands: readonly Listed[],
+  run: (listed: Listed) => Promise<ExitCode>,
+): (() => Promise<ExitCode>) | null {
+  const program = cac("taskiq");
+  for (const listed of commands) program.command(listed.name, listed.summary).action(() => run(listed));
+  program.parse(["", "taskiq", word], { run: false });
+  return program.matchedCommand === undefined ? null : () => program.runMatchedCommand() as Promise<ExitCode>;
+}
+
+function refuseBare(word: string, io: Io): ExitCode {
+  const name = word.split("=", 1)[0] ?? word;
+  const known = [...switches, "--version"];
+  const hint = nearest(name, known) === null ? ": options follow a command" : didYouMean(name, known);
+  io.stderr.write(`taskiq: unknown option ${name}${hint}\nTry: taskiq --help\n`);
+  return exitCodes.usage;
+}
+
+function refuseUnknown(word: string, io: Io, commands: readonly Listed[]): ExitCode {
+  const names = commands.map(({ name }) => name);
+  io.stderr.write(
+    `taskiq: unknown command ${JSON.stringify(redact(word))}${didYouMean(word, names)}\nCommands: ${names.join(", ")}\n`,
+  );
+  return exitCodes.usage;
+}
+
+async function runCommand(
+  listed: Listed,
+  argv: readonly string[],
+  io: Io,
+  commands: readonly Listed[],
+): Promise<ExitCode> {
+  const command = await listed.load();
+  const prepared = command.prepare(argv, io.env, io.machine);
+  if (prepared.switched.has("--help")) {
+    io.stdout.write(commandHelp(command, listed.summary));
+    return exitCodes.done;
+  }
+  if (prepared.switched.has("--print-config")) io.stdout.write(configText(prepared.settings));
+  if (prepared.problems.length > 0) return refuse(command, prepared, io);
+  const warnings = [...prepared.warnings, ...(await warnOfVariables(command, io, commands))];
+  if (!prepared.switched.has("--print-config")) return guard(command, io, () => prepared.run(io, warnings));
+  for (const warning of warnings) io.stderr.write(`taskiq ${command.name}: ${warning}\n`);
+  return exitCodes.done;
+}
+
+function refuse({ name, usageExit }: Command, { problems }: Prepared, io: Io): ExitCode {
+  const lines = problems.map((problem) => `  ${problem}\n`);
+  io.stderr.write(`taskiq ${name}: cannot start\n${lines.join("")}Try: taskiq ${name} --help\n`);
+  return usageExit;
+}
+
+/** The other commands are loaded only when there is a variable that this one does not know. */
+async function warnOfVariables(command: Command, { env }: Io, commands: readonly Listed[]): Promise<readonly string[]> {
+  if (!command.warnsOfVariables || unknownVariables(env, variablesOf(command.options)).length === 0) return [];
+  const loaded = await Promise.all(commands.map((listed) => listed.load()));
+  return unknownVariables(
+    env,
+    loaded.flatMap(({ options }) => variablesOf(options)),
+  );
+}
+
+/** A fault is told without a stack trace: it is the environment's. Anything else is ours. */
+async function guard({ name }: Command, io: Io, run: () => Promise<ExitCode>): Promise<ExitCode> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof Fault)) {
+      io.stderr.write(
+        `taskiq ${name}: bug in taskiq, please report it: ${error instanceof Error ? error.stack : String(error)}\n`,
+      );
+      return exitCodes.no;
+    }
+    const hint = error.hint === undefined ? "" : `  ${error.hint}\n`;
+    io.stderr.write(`taskiq ${name}: ${redact(describeError(error))} (${error.code})\n${hint}`);
+    return faultExitCodes[error.code];
+  }
+}

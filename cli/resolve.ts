@@ -1,0 +1,106 @@
+// Where each option's value comes from: flag, else environment, else default. Every unacceptable one is told, not only the first.
+import type { Arguments } from "./argv.ts";
+import type { Machine, Option, OptionTable, Values } from "./option.ts";
+import { quoteRedacted } from "./redact.ts";
+
+export type Env = Readonly<Record<string, string | undefined>>;
+
+export type Origin =
+  | { readonly from: "flag"; readonly name: string }
+  | { readonly from: "env"; readonly name: string }
+  | { readonly from: "default" }
+  | { readonly from: "nowhere" };
+
+export interface Setting {
+  readonly option: Option<unknown>;
+  readonly origin: Origin;
+  readonly texts: readonly string[];
+  /** Undefined when the text was refused. */
+  readonly value: unknown;
+}
+
+export type Settings<T extends OptionTable> = { readonly [K in keyof T]: Setting };
+
+export interface Resolution<T extends OptionTable> {
+  readonly settings: Settings<T>;
+  readonly problems: readonly string[];
+}
+
+export function resolve<T extends OptionTable>(
+  table: T,
+  given: Arguments["given"],
+  env: Env,
+  machine: Machine,
+): Resolution<T> {
+  const problems: string[] = [];
+  const settings = Object.entries(table).map(([key, option]) => {
+    const setting = settle(option, locate(option, given.get(key), env, machine), problems);
+    return [key, setting] as const;
+  });
+  return { settings: Object.fromEntries(settings) as unknown as Settings<T>, problems };
+}
+
+/** Only for settings of which none was refused. */
+export function valuesOf<T extends OptionTable>(settings: Settings<T>): Values<T> {
+  const values = Object.entries<Setting>(settings).map(([key, setting]) => [key, setting.value] as const);
+  return Object.fromEntries(values) as unknown as Values<T>;
+}
+
+/** True when somebody asked for it, even with a text that was refused. */
+export function isGiven(setting: Setting): boolean {
+  return setting.origin.from === "flag" || setting.origin.from === "env";
+}
+
+/** Completes an error message: `(from TASKIQ_X)`. */
+export function originText(origin: Origin): string {
+  switch (origin.from) {
+    case "flag":
+      return "from the command line";
+    case "env":
+      return `from ${origin.name}`;
+    case "default":
+      return "default";
+    case "nowhere":
+      return "not set";
+  }
+}
+
+interface Located {
+  readonly origin: Origin;
+  readonly texts: readonly string[];
+}
+
+function locate(option: Option<unknown>, flags: readonly string[] | undefined, env: Env, machine: Machine): Located {
+  if (flags !== undefined) return { origin: { from: "flag", name: option.flag }, texts: flags };
+  // Empty is as good as unset: task definitions and compose files cannot leave a variable out conditionally.
+  const name = option.env.find((candidate) => (env[candidate] ?? "") !== "");
+  if (name !== undefined) return { origin: { from: "env", name }, texts: option.splitEnv(env[name] ?? "") };
+  const { fallback } = option;
+  if (fallback === null) return { origin: { from: "nowhere" }, texts: [] };
+  return { origin: { from: "default" }, texts: [typeof fallback === "string" ? fallback : fallback.text(machine)] };
+}
+
+function settle(option: Option<unknown>, { origin, texts }: Located, problems: string[]): Setting {
+  if (texts.length === 0 && option.required) {
+    problems.push(`${option.flag} is required${envNote(option)}: ${option.help}`);
+    return { option, origin, texts, value: undefined };
+  }
+  const read = option.read(texts);
+  if ("value" in read) return { option, origin, texts, value: read.value };
+  problems.push(refusal(option, read.refused, origin));
+  return { option, origin, texts, value: undefined };
+}
+
+/** `--concurrency must be a whole number from 1 to 256, got "abc" (from TASKIQ_WORKER_CONCURRENCY)`. */
+export function refusal(
+  option: Option<unknown>,
+  given: string,
+  origin: Origin,
+  expects = option.expects(given),
+): string {
+  return `${option.flag} must be ${expects}, got ${quoteRedacted(given)} (${originText(origin)})`;
+}
+
+function envNote(option: Option<unknown>): string {
+  return option.env.length === 0 ? "" : ` (env: ${option.env.join(", ")})`;
+}

@@ -1,0 +1,183 @@
+// Every option of `taskiq run`.
+import { healthHost, healthPort } from "./health-options.ts";
+import { ledgerUrl } from "./ledger-url.ts";
+import { locationOptions } from "./location-options.ts";
+import { onOff, optional, required, setting } from "./option.ts";
+import { choice, duration, httpUrl, text, wholeNumber } from "./values.ts";
+
+const seconds = 1_000;
+const hours = 3_600_000;
+const queueName = text(
+  "<name>",
+  "1 to 80 letters, digits, - and _, with .fifo at the end for a FIFO queue",
+  /^(?=.{1,80}$)[\w-]+(?:\.fifo)?$/,
+);
+
+const queueOptions = {
+  queueUrl: optional({
+    flag: "--queue-url",
+    env: ["TASKIQ_QUEUE_URL"],
+    group: "Queue",
+    help: "URL of the queue that steps come from. This or --queue-name is required.",
+    kind: httpUrl,
+  }),
+  queueName: optional({
+    flag: "--queue-name",
+    env: ["TASKIQ_QUEUE_NAME"],
+    group: "Queue",
+    help: "Name of the queue that steps come from.",
+    kind: queueName,
+  }),
+  dlqUrl: optional({
+    flag: "--dlq-url",
+    env: ["TASKIQ_DLQ_URL"],
+    group: "Queue",
+    help: "URL of the dead letter queue. Without one, the queue's redrive policy names it.",
+    kind: httpUrl,
+  }),
+  dlqName: optional({
+    flag: "--dlq-name",
+    env: ["TASKIQ_DLQ_NAME"],
+    group: "Queue",
+    help: "Name of the dead letter queue.",
+    kind: queueName,
+  }),
+  region: optional({
+    flag: "--region",
+    env: ["AWS_REGION", "AWS_DEFAULT_REGION"],
+    group: "Queue",
+    help: "AWS region. Without one, the queue's URL or the AWS profile names it.",
+    kind: text("<region>", "an AWS region such as eu-central-1", /^[a-z0-9-]+$/),
+  }),
+  endpointUrl: optional({
+    flag: "--endpoint-url",
+    env: ["AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL"],
+    group: "Queue",
+    help: "Where SQS is, when it is not AWS itself: an emulator or a VPC endpoint.",
+    kind: httpUrl,
+  }),
+  // 12 hours is the longest visibility timeout and 20 seconds the longest poll that SQS knows.
+  visibilityMs: setting({
+    flag: "--visibility-timeout",
+    env: ["TASKIQ_VISIBILITY_TIMEOUT"],
+    group: "Queue",
+    help: "How long a dead worker's steps stay hidden and claimed. A live worker prolongs both, so steps may take longer.",
+    kind: duration(10 * seconds, 12 * hours),
+    fallback: "60s",
+  }),
+  waitMs: setting({
+    flag: "--wait-time",
+    env: ["TASKIQ_WAIT_TIME"],
+    group: "Queue",
+    help: "How long one receive waits for messages.",
+    kind: duration(0, 20 * seconds),
+    fallback: "20s",
+  }),
+};
+
+const workerOptions = {
+  concurrency: setting({
+    flag: "--concurrency",
+    env: ["TASKIQ_WORKER_CONCURRENCY"],
+    group: "Worker",
+    help: "How many steps run at once.",
+    kind: wholeNumber(1, 256),
+    fallback: "4",
+  }),
+  graceMs: setting({
+    flag: "--grace",
+    env: ["TASKIQ_GRACE"],
+    group: "Worker",
+    help: "How long running steps may go on after the first SIGTERM or SIGINT. Keep it below the container's stop timeout (30s on ECS).",
+    kind: duration(0, 24 * hours),
+    fallback: "20s",
+  }),
+  maxStarts: setting({
+    flag: "--max-starts",
+    env: ["TASKIQ_MAX_STARTS"],
+    group: "Worker",
+    help: "How often a step is started whose process or worker dies. Steps that fail by themselves are Dagster's to retry.",
+    kind: wholeNumber(1, 1_000),
+    fallback: "3",
+  }),
+  onExhausted: setting({
+    flag: "--on-exhausted",
+    env: ["TASKIQ_ON_EXHAUSTED"],
+    group: "Worker",
+    help: "What becomes of a step that used up its starts: report ends it in Dagster, park leaves it open for an operator.",
+    kind: choice(["report", "park"]),
+    fallback: "report",
+  }),
+  workerId: setting({
+    flag: "--worker-id",
+    env: ["TASKIQ_WORKER_ID"],
+    group: "Worker",
+    help: "How this worker is called in logs, in the ledger and in Dagster.",
+    kind: text("<id>", "1 to 200 printable characters", /^.{1,200}$/u),
+    fallback: { shown: "<hostname>:<pid>", text: (machine) => `${machine.hostname()}:${machine.pid()}` },
+  }),
+};
+
+const ledgerOptions = {
+  ledgerPath: optional({
+    flag: "--ledger-url",
+    env: ["TASKIQ_LEDGER_URL"],
+    group: "Ledger",
+    help: "Where outcomes are recorded. Without one: the file taskiq.sqlite in the Dagster home.",
+    kind: ledgerUrl,
+  }),
+  allowLocalLedger: onOff({
+    flag: "--allow-local-ledger",
+    env: ["TASKIQ_ALLOW_LOCAL_LEDGER"],
+    group: "Ledger",
+    help: "Take steps from AWS with the default ledger file, which workers on other machines do not share.",
+  }),
+};
+
+const dagsterOptions = {
+  dagsterHome: required({
+    flag: "--dagster-home",
+    env: ["DAGSTER_HOME"],
+    group: "Dagster",
+    help: "Directory of dagster.yaml.",
+    kind: text("<path>", "an absolute path", /^\//),
+  }),
+  python: setting({
+    flag: "--python",
+    env: ["TASKIQ_PYTHON"],
+    group: "Dagster",
+    help: "The Python that has dagster, dagster_taskiq and the code location.",
+    kind: text("<path>", "a path or the name of a program"),
+    fallback: "python3",
+  }),
+};
+
+const logOptions = {
+  logLevel: setting({
+    flag: "--log-level",
+    env: ["LOG_LEVEL"],
+    group: "Log",
+    help: "The least important lines to log.",
+    kind: choice(["debug", "info", "warn", "error"]),
+    fallback: "info",
+  }),
+  logFormat: setting({
+    flag: "--log-format",
+    env: ["TASKIQ_LOG_FORMAT"],
+    group: "Log",
+    help: "auto is text on a terminal and json elsewhere.",
+    kind: choice(["auto", "text", "json"]),
+    fallback: "auto",
+  }),
+};
+
+export const runOptions = {
+  ...queueOptions,
+  ...workerOptions,
+  ...dagsterOptions,
+  ...locationOptions,
+  ...ledgerOptions,
+  healthPort: healthPort(0),
+  healthHost,
+  ...logOptions,
+};

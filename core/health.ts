@@ -1,0 +1,75 @@
+// What a worker says of its own health. Pure: facts in, verdicts out.
+//
+// Live means that our own loops turn; only a restart mends the opposite. It never depends on SQS, a database or the step host, or an
+// outage of theirs would have every container of the fleet replaced. Ready means that steps are being taken.
+
+export interface HealthFacts {
+  /** Monotonic milliseconds, like every time here. */
+  readonly nowMs: number;
+  /** When the event loop last ran its heartbeat; see `health-server.ts`. */
+  readonly lastTickAtMs: number;
+  /** False until the worker takes steps for the first time. */
+  readonly started: boolean;
+  readonly stopping: boolean;
+  /** Since when the receive under way has run; null between receives. */
+  readonly pollingSinceMs: number | null;
+  /** When the intake last went round. It waits, rightly, while no slot is free. */
+  readonly lastTurnAtMs: number;
+  /** How long one receive waits for messages. */
+  readonly waitMs: number;
+  /** Why nothing is received; null while the intake is open. */
+  readonly closedBecause: string | null;
+  readonly busy: number;
+  readonly slots: number;
+}
+
+export interface Verdict {
+  readonly ok: boolean;
+  /** For an operator; `ok` when there is nothing to say. */
+  readonly why: string;
+}
+
+export interface Health {
+  readonly live: Verdict;
+  readonly ready: Verdict;
+}
+
+/** Three missed checks of a container that is asked every 10 seconds. */
+const TICK_LIMIT_MS = 30_000;
+/** A receive is tried four times with up to 5 s for each answer, and a failed one waits up to 30 s: all of that is still life. */
+const POLL_MARGIN_MS = 90_000;
+
+const fine: Verdict = { ok: true, why: "ok" };
+
+export function judgeHealth(facts: HealthFacts): Health {
+  const live = liveness(facts);
+  return { live, ready: live.ok ? readiness(facts) : live };
+}
+
+function liveness(facts: HealthFacts): Verdict {
+  const stalledMs = facts.nowMs - facts.lastTickAtMs;
+  if (stalledMs > TICK_LIMIT_MS) return bad(`the event loop stood still for ${seconds(stalledMs)}`);
+  if (!facts.started) return fine;
+  const limitMs = facts.waitMs + POLL_MARGIN_MS;
+  if (facts.pollingSinceMs !== null) {
+    const pollMs = facts.nowMs - facts.pollingSinceMs;
+    return pollMs > limitMs ? bad(`a receive has hung for ${seconds(pollMs)}`) : fine;
+  }
+  const turnMs = facts.nowMs - facts.lastTurnAtMs;
+  const mayTurn = !facts.stopping && facts.busy < facts.slots;
+  return mayTurn && turnMs > limitMs ? bad(`the intake has stood still for ${seconds(turnMs)}`) : fine;
+}
+
+function readiness(facts: HealthFacts): Verdict {
+  if (facts.stopping) return bad("stopping");
+  if (!facts.started) return bad("starting");
+  return facts.closedBecause === null ? fine : bad(facts.closedBecause);
+}
+
+function bad(why: string): Verdict {
+  return { ok: false, why };
+}
+
+function seconds(ms: number): string {
+  return `${Math.round(ms / 1_000)} s`;
+}
