@@ -21,21 +21,26 @@ export type Decoded =
   | { readonly kind: "unknown_version"; readonly version: number }
   | { readonly kind: "malformed"; readonly detail: string; readonly step: StepId | null };
 
-const Name = v.pipe(v.string(), v.nonEmpty("expected a non-empty string"));
-const Count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const Text = v.pipe(v.string(), v.nonEmpty("expected a non-empty string"));
+/** Becomes a ledger key: text that a database refuses would look like an unreachable ledger, for ever. */
+const Name = v.pipe(Text, v.check(isStorable, "expected neither NUL nor lone surrogates"));
+/** A 32-bit column holds it. */
+const Attempt = v.pipe(v.number(), v.integer(), v.minValue(0), v.ltValue(2 ** 31, "expected less than 2147483648"));
 const Seconds = v.pipe(v.number(), v.finite(), v.minValue(0));
+/** A record of its own would take a list for an object with numbers as names. */
+const Tags = v.pipe(v.custom<object>(isFields, "expected an object"), v.record(v.string(), v.string()));
 
 const VersionOne = v.object({
   version: v.literal(1),
   run_id: Name,
   step_key: Name,
   op_name: v.optional(v.nullable(v.string()), null),
-  retry_count: Count,
-  known_state: v.optional(v.nullable(Name), null),
+  retry_count: Attempt,
+  known_state: v.optional(v.nullable(Text), null),
   retry_mode: v.picklist(["deferred", "disabled"]),
   on_fault: v.optional(v.nullable(v.object({ retry_in: Seconds })), null),
   enqueued_at: v.optional(v.nullable(Seconds), null),
-  tags: v.optional(v.record(v.string(), v.string()), {}),
+  tags: v.optional(Tags, {}),
 });
 
 /** The original contract: it carries neither version nor known_state, and its op_config and inputs are the run record's to say. */
@@ -43,7 +48,7 @@ const BareTask = v.object({
   run_id: Name,
   step_key: Name,
   op_name: v.optional(v.nullable(v.string()), null),
-  retry_count: v.optional(Count, 0),
+  retry_count: v.optional(Attempt, 0),
 });
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -138,7 +143,7 @@ function carriedPayload(taskIq: Fields): Fields | null {
 function readableStep(fields: Fields): StepId | null {
   const runId = v.safeParse(Name, fields["run_id"]);
   const stepKey = v.safeParse(Name, fields["step_key"]);
-  const attempt = v.safeParse(Count, fields["retry_count"] ?? 0);
+  const attempt = v.safeParse(Attempt, fields["retry_count"] ?? 0);
   if (!runId.success || !stepKey.success || !attempt.success) return null;
   return { runId: runId.output, stepKey: stepKey.output, attempt: attempt.output };
 }
@@ -155,6 +160,10 @@ function firstIssue(issues: readonly [v.BaseIssue<unknown>, ...v.BaseIssue<unkno
 
 function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isStorable(text: string): boolean {
+  return text.isWellFormed() && !text.includes("\0");
 }
 
 function parseJson(text: string): unknown {
