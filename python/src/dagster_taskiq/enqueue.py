@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as ConnectError
 from botocore.parsers import ResponseParserError
 
 from dagster_taskiq.envelope import GROUP_TAG, Envelope, sqs_group_id
@@ -65,7 +66,7 @@ class Patience:
 
     def wait_after(self, tries: int) -> float:
         """Seconds to wait after so many tries: exponential, with full jitter."""
-        limit = min(self.longest_wait, self.first_wait * 2.0 ** (tries - 1))
+        limit = min(self.longest_wait, self.first_wait * 2.0 ** min(tries - 1, 32))
         return random.uniform(0, limit)  # noqa: S311 - jitter, no secret
 
 
@@ -145,7 +146,7 @@ def _routing(envelope: Envelope, queue_url: str) -> dict[str, Any]:
 def _may_pass(error: Exception) -> bool:
     """Tell whether the same send may succeed later."""
     if not isinstance(error, ClientError):
-        return isinstance(error, (HTTPClientError, ResponseParserError))
+        return isinstance(error, (ConnectError, HTTPClientError, ResponseParserError))
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     code = error.response.get("Error", {}).get("Code", "")
     return status >= 500 or status == 429 or code.rpartition(".")[2] in _THROTTLES
@@ -155,8 +156,15 @@ def _failed(envelope: Envelope, queue: Queue, error: Exception, tries: int) -> s
     counted = "1 try" if tries == 1 else f"{tries} tries"
     return (
         f"Could not send step {envelope.step_key} (attempt {envelope.retry_count}) of run "
-        f"{envelope.run_id} to queue {queue} after {counted}: {type(error).__name__}: {error}"
+        f"{envelope.run_id} to queue {queue} after {counted}: {_cause(error)}"
     )
+
+
+def _cause(error: Exception) -> str:
+    if not isinstance(error, ClientError):
+        return f"{type(error).__name__}: {error}"
+    detail = error.response.get("Error", {})
+    return f"{detail.get('Code', 'Unknown')}: {detail.get('Message', 'no message')}"
 
 
 def _too_large(envelope: Envelope, queue: Queue, size: int) -> str:

@@ -1,0 +1,180 @@
+"""Sending over HTTP to a server that fails in SQS's ways."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from dagster_taskiq.enqueue import MAX_MESSAGE_BYTES, EnqueueError, EnvelopeSender, Patience, Queue
+from dagster_taskiq.envelope import Envelope
+from dagster_taskiq.sqs_client import Connection
+from sqs_double import SqsDouble, answer_html, drop_connection, lose_answer, refuse
+
+QUICK = Patience(first_wait=0.001, longest_wait=0.01, give_up_after=20)
+
+
+def envelope(**changes: Any) -> Envelope:
+    fields: dict[str, Any] = {
+        "run_id": "run-1",
+        "step_key": "measure[oslo]",
+        "op_name": "measure",
+        "retry_count": 0,
+        "known_state": None,
+        "retry_mode": "deferred",
+        "on_fault": None,
+        "enqueued_at": 1.5,
+    }
+    return Envelope(**{**fields, **changes})
+
+
+def sender(queue: Queue, patience: Patience = QUICK, **connection: str) -> EnvelopeSender:
+    return EnvelopeSender(queue, Connection(**connection), patience)
+
+
+def test_fifo_message_has_group_and_dedup_id(sqs: SqsDouble) -> None:
+    sent = sender(Queue(url=sqs.url("steps.fifo"))).send(envelope(), warn=pytest.fail)
+    (message,) = sqs.messages
+    assert (sent.queue_url, sent.message_id) == (sqs.url("steps.fifo"), "1")
+    assert message.body == envelope().to_json()
+    assert (message.group_id, message.dedup_id) == ("run-1:measure[oslo]", envelope().dedup_id)
+
+
+def test_sending_an_attempt_twice_leaves_one_message(sqs: SqsDouble) -> None:
+    twice = sender(Queue(url=sqs.url("steps.fifo")))
+    twice.send(envelope(), warn=pytest.fail)
+    twice.send(envelope(enqueued_at=2.5), warn=pytest.fail)
+    twice.send(envelope(retry_count=1), warn=pytest.fail)
+    assert [message.body for message in sqs.messages] == [
+        envelope().to_json(),
+        envelope(retry_count=1).to_json(),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tags", "fifo_group", "standard_group"),
+    [
+        ({}, "run-1:measure[oslo]", "run-1"),
+        ({"taskiq/group": "oslo-api"}, "oslo-api", "oslo-api"),
+    ],
+)
+def test_groups(sqs: SqsDouble, tags: dict[str, str], fifo_group: str, standard_group: str) -> None:
+    for queue in ("steps.fifo", "steps"):
+        sender(Queue(url=sqs.url(queue))).send(envelope(tags=tags), warn=pytest.fail)
+    fifo, standard = sqs.messages
+    assert fifo.group_id == fifo_group
+    assert (standard.group_id, standard.dedup_id) == (standard_group, None)
+
+
+def test_queue_by_name_is_looked_up_once(sqs: SqsDouble) -> None:
+    by_name = sender(Queue(name="steps.fifo"), endpoint_url=sqs.endpoint)
+    by_name.send(envelope(), warn=pytest.fail)
+    by_name.send(envelope(retry_count=1), warn=pytest.fail)
+    assert sqs.requests == ["GetQueueUrl", "SendMessage", "SendMessage"]
+    assert [message.queue for message in sqs.messages] == ["steps.fifo", "steps.fifo"]
+
+
+@pytest.mark.parametrize("form", ["name", "url"])
+def test_a_tag_sends_the_step_elsewhere(sqs: SqsDouble, form: str) -> None:
+    elsewhere = "other.fifo" if form == "name" else sqs.url("other.fifo")
+    usual = sender(Queue(url=sqs.url("steps.fifo")), endpoint_url=sqs.endpoint)
+    usual.send(envelope(tags={"taskiq/queue": elsewhere}), warn=pytest.fail)
+    assert [message.queue for message in sqs.messages] == ["other.fifo"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        refuse(400, "RequestThrottled"),
+        refuse(400, "ThrottlingException"),
+        refuse(503, "ServiceUnavailable"),
+        refuse(500, "InternalFailure"),
+        drop_connection,
+        answer_html,
+    ],
+)
+def test_tries_again_after_what_may_pass(sqs: SqsDouble, fault: Any) -> None:
+    sqs.faults += [fault, fault, fault]
+    warnings: list[str] = []
+    sender(Queue(url=sqs.url("steps.fifo"))).send(envelope(), warn=warnings.append)
+    assert len(sqs.messages) == 1
+    assert sqs.requests == ["SendMessage"] * 4
+    first, *others = warnings
+    assert first.startswith(
+        "Could not send step measure[oslo] (attempt 0) of run run-1 to queue "
+        f"{sqs.url('steps.fifo')} after 1 try: "
+    )
+    assert first.endswith(". Trying again in 0.0 s.")
+    assert len(others) == 2
+
+
+def test_a_lost_answer_leaves_one_message(sqs: SqsDouble) -> None:
+    sqs.faults += [lose_answer]
+    warnings: list[str] = []
+    sent = sender(Queue(url=sqs.url("steps.fifo"))).send(envelope(), warn=warnings.append)
+    assert len(warnings) == 1
+    assert [message.message_id for message in sqs.messages] == [sent.message_id]
+
+
+def test_what_will_not_pass_fails_at_once(sqs: SqsDouble) -> None:
+    with pytest.raises(EnqueueError) as caught:
+        sender(Queue(url=sqs.url("gone.fifo"))).send(envelope(), warn=pytest.fail)
+    assert str(caught.value) == (
+        "Could not send step measure[oslo] (attempt 0) of run run-1 to queue "
+        f"{sqs.url('gone.fifo')} after 1 try: QueueDoesNotExist: The specified queue does "
+        "not exist."
+    )
+    assert isinstance(caught.value.__cause__, ClientError)
+
+
+def test_an_unknown_name_fails_at_once(sqs: SqsDouble) -> None:
+    with pytest.raises(EnqueueError) as caught:
+        by_name = sender(Queue(name="gone"), endpoint_url=sqs.endpoint)
+        by_name.send(envelope(), warn=pytest.fail)
+    assert str(caught.value) == (
+        "Could not send step measure[oslo] (attempt 0) of run run-1 to queue gone after 1 try: "
+        "QueueDoesNotExist: The specified queue does not exist."
+    )
+
+
+def test_gives_up_in_the_end() -> None:
+    with SqsDouble() as closed:
+        url = closed.url("steps.fifo")
+    warnings: list[str] = []
+    patience = Patience(first_wait=0.001, longest_wait=0.2, give_up_after=1)
+    with pytest.raises(EnqueueError) as caught:
+        sender(Queue(url=url), patience).send(envelope(), warn=warnings.append)
+    tries = len(warnings) + 1
+    assert tries > 1
+    assert str(caught.value) == (
+        f"Could not send step measure[oslo] (attempt 0) of run run-1 to queue {url} after "
+        f"{tries} tries: EndpointConnectionError: Could not connect to the endpoint URL: "
+        f'"{closed.endpoint}/"'
+    )
+    assert isinstance(caught.value.__cause__, EndpointConnectionError)
+
+
+def test_waits_grow_up_to_a_limit() -> None:
+    patience = Patience(first_wait=1, longest_wait=5)
+    longest = [max(patience.wait_after(tries) for _ in range(500)) for tries in range(1, 6)]
+    assert all(a <= b for a, b in zip(longest, [1, 2, 4, 5, 5], strict=True))
+    assert longest[-1] > 4
+    assert patience.wait_after(10_000) <= 5
+
+
+def test_a_message_of_one_mebibyte_is_sent(sqs: SqsDouble) -> None:
+    room = MAX_MESSAGE_BYTES - len(envelope(known_state="").to_json())
+    sender(Queue(url=sqs.url("steps.fifo"))).send(envelope(known_state="x" * room), pytest.fail)
+    assert len(sqs.messages[0].body) == MAX_MESSAGE_BYTES
+
+
+def test_a_larger_one_is_refused_and_says_what_makes_it_large(sqs: SqsDouble) -> None:
+    large = envelope(known_state="x" * 1_100_000, tags={"taskiq/group": "oslo"})
+    with pytest.raises(EnqueueError) as caught:
+        sender(Queue(url=sqs.url("steps.fifo"))).send(large, warn=pytest.fail)
+    assert str(caught.value) == (
+        "Step measure[oslo] (attempt 0) of run run-1 does not fit in a message for queue "
+        f"{sqs.url('steps.fifo')}: 1100199 bytes, SQS takes 1048576. known_state, which names the "
+        "outputs that the step loads, is 1100000 bytes of it, tags are 16. Let the step load fewer "
+        "outputs, for example by collecting in stages."
+    )
+    assert sqs.requests == []

@@ -1,0 +1,148 @@
+"""The golden envelopes, read and written by Python."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dagster_taskiq.envelope import (
+    Envelope,
+    OnFault,
+    decode_known_state,
+    encode_known_state,
+    sqs_group_id,
+)
+from dagster_taskiq.wire_fields import WireError
+
+GOLDEN_FILES = sorted((Path(__file__).parents[2] / "fixtures" / "envelopes").glob("*.json"))
+
+
+def golden(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def names(files: list[Path]) -> list[str]:
+    return [path.stem for path in files]
+
+
+STEPS = [path for path in GOLDEN_FILES if golden(path)["expect"]["kind"] == "step"]
+PRODUCED = [path for path in STEPS if golden(path).get("produced")]
+
+
+def envelope(**changes: Any) -> Envelope:
+    fields: dict[str, Any] = {
+        "run_id": "r",
+        "step_key": "s",
+        "op_name": "s",
+        "retry_count": 0,
+        "known_state": None,
+        "retry_mode": "deferred",
+        "on_fault": None,
+        "enqueued_at": 1.5,
+    }
+    return Envelope(**{**fields, **changes})
+
+
+def test_there_are_golden_files_of_every_kind() -> None:
+    kinds = {golden(path)["expect"]["kind"] for path in GOLDEN_FILES}
+    assert kinds == {"step", "unknown_version", "malformed"}
+    assert len(PRODUCED) >= 10
+
+
+@pytest.mark.parametrize("path", PRODUCED, ids=names(PRODUCED))
+def test_writes_the_golden_body(path: Path) -> None:
+    wanted = golden(path)
+    assert Envelope.from_dict(wanted["expect"]["envelope"]).to_json() == wanted["body"]
+
+
+@pytest.mark.parametrize("path", STEPS, ids=names(STEPS))
+def test_makes_the_golden_key_and_ids(path: Path) -> None:
+    expect = golden(path)["expect"]
+    read = Envelope.from_dict(expect["envelope"])
+    ids = {"key": read.idempotency_key, "dedup_id": read.dedup_id, "group_id": read.group_id}
+    assert ids == {name: expect[name] for name in ids}
+    assert len(read.group_id) <= 128
+
+
+@pytest.mark.parametrize("path", STEPS, ids=names(STEPS))
+def test_reads_back_what_it_wrote(path: Path) -> None:
+    read = Envelope.from_dict(golden(path)["expect"]["envelope"])
+    assert Envelope.from_dict(json.loads(read.to_json())) == read
+
+
+def test_reads_the_golden_compressed_known_state() -> None:
+    files = [path for path in STEPS if "known_state_text" in golden(path)]
+    assert files
+    for path in files:
+        carried = golden(path)["expect"]["envelope"]["known_state"]
+        assert decode_known_state(carried) == golden(path)["known_state_text"]
+
+
+def test_compresses_only_what_gets_smaller() -> None:
+    assert encode_known_state('{"a": 1}') == '{"a": 1}'
+    long = json.dumps([f"measure_{number}" for number in range(100)])
+    carried = encode_known_state(long)
+    assert carried.startswith("z:")
+    assert len(carried) < len(long)
+    assert decode_known_state(carried) == long
+
+
+def test_damaged_compression_is_named() -> None:
+    with pytest.raises(WireError, match=r"^known_state: expected 'z:' and base64 zlib of a text: "):
+        decode_known_state("z:AAAA")
+    with pytest.raises(WireError, match=r"^known_state: expected 'z:' and base64 zlib of a text: "):
+        decode_known_state("z:no base64")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"version": 2}, "version: expected 1, got 2"),
+        ({"run_id": ""}, "run_id: expected a non-empty string, got ''"),
+        ({"step_key": 7}, "step_key: expected a non-empty string, got 7"),
+        ({"op_name": 7}, "op_name: expected a string or null, got 7"),
+        ({"retry_count": -1}, "retry_count: expected a whole number, 0 or more, got -1"),
+        ({"retry_count": True}, "retry_count: expected a whole number, 0 or more, got True"),
+        ({"known_state": {}}, "known_state: expected a string or null, got {}"),
+        ({"retry_mode": "on"}, "retry_mode: expected 'deferred' or 'disabled', got 'on'"),
+        ({"on_fault": {}}, "on_fault: expected {'retry_in': seconds} or null, got {}"),
+        (
+            {"enqueued_at": "now"},
+            "enqueued_at: expected a number of seconds, 0 or more, or null, got 'now'",
+        ),
+        ({"tags": {"a": 1}}, "tags: expected an object of strings, got {'a': 1}"),
+    ],
+)
+def test_names_the_wrong_field(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(WireError) as caught:
+        Envelope.from_dict({**envelope().to_dict(), **changes})
+    assert str(caught.value) == message
+
+
+def test_names_a_missing_field() -> None:
+    fields = envelope().to_dict()
+    del fields["run_id"]
+    with pytest.raises(WireError) as caught:
+        Envelope.from_dict(fields)
+    assert str(caught.value) == "run_id: expected a non-empty string, got nothing"
+
+
+def test_body_is_ascii_whatever_it_carries() -> None:
+    body = envelope(op_name="måle\u0000\ud800", on_fault=OnFault(retry_in=0.5)).to_json()
+    assert body.isascii()
+    assert not any(character < " " for character in body)
+
+
+@pytest.mark.parametrize("text", ["", "a b", "a" * 129, "ø", "a\n"])
+def test_group_ids_that_sqs_refuses_are_hashed(text: str) -> None:
+    assert sqs_group_id(text) != text
+    assert len(sqs_group_id(text)) == 64
+
+
+def test_importing_the_envelope_loads_neither_dagster_nor_boto3() -> None:
+    code = "import sys, dagster_taskiq.envelope; print({'dagster', 'boto3'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

@@ -1,0 +1,135 @@
+"""The executor's config, as it is read and as the launchpad shows it."""
+
+from typing import Any
+
+import pytest
+from dagster import DagsterInvalidConfigError, job, op, validate_run_config
+
+from dagster_taskiq import taskiq_executor
+from dagster_taskiq.enqueue import Queue
+from dagster_taskiq.settings import (
+    ConfigurationError,
+    config_schema,
+    max_concurrent_of,
+    poll_seconds_of,
+    queue_of,
+)
+from dagster_taskiq.sqs_client import Connection, build_client
+
+URL = "https://sqs.eu-north-1.amazonaws.com/123456789012/steps.fifo"
+
+
+@pytest.mark.parametrize(
+    ("config", "environment", "queue"),
+    [
+        ({"queue_url": URL}, {}, Queue(url=URL)),
+        ({"queue_name": "steps.fifo"}, {}, Queue(name="steps.fifo")),
+        ({"queue_name": "steps.fifo"}, {"TASKIQ_QUEUE_URL": URL}, Queue(name="steps.fifo")),
+        ({}, {"TASKIQ_QUEUE_URL": URL}, Queue(url=URL)),
+        ({}, {"TASKIQ_QUEUE_NAME": "steps"}, Queue(name="steps")),
+        ({}, {"TASKIQ_QUEUE_URL": URL, "TASKIQ_QUEUE_NAME": "steps"}, Queue(url=URL)),
+        ({}, {"TASKIQ_QUEUE_URL": "", "TASKIQ_QUEUE_NAME": "steps"}, Queue(name="steps")),
+    ],
+)
+def test_finds_the_queue(config: dict[str, str], environment: dict[str, str], queue: Queue) -> None:
+    assert queue_of(config, environment) == queue
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (
+            {"queue_url": URL, "queue_name": "steps"},
+            "taskiq_executor: expected either queue_url or queue_name, got both:"
+            f" queue_url='{URL}', queue_name='steps'",
+        ),
+        (
+            {},
+            "taskiq_executor: no queue. Set queue_url or queue_name in the executor's config, or"
+            " TASKIQ_QUEUE_URL or TASKIQ_QUEUE_NAME in the run worker's environment",
+        ),
+        (
+            {"queue_url": "steps.fifo"},
+            "taskiq_executor: expected queue_url to begin with https:// or http://,"
+            " got 'steps.fifo'",
+        ),
+    ],
+)
+def test_refuses_what_names_no_queue(config: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        queue_of(config, {})
+    assert str(caught.value) == message
+
+
+def test_refuses_limits_that_let_nothing_run() -> None:
+    assert max_concurrent_of({"max_concurrent": 1}) == 1
+    assert max_concurrent_of({}) is None
+    with pytest.raises(ConfigurationError) as caught:
+        max_concurrent_of({"max_concurrent": 0})
+    assert str(caught.value) == (
+        "taskiq_executor: expected max_concurrent to be 1 or more, or null, got 0"
+    )
+
+
+def test_poll_interval_comes_from_config_then_dagster_then_us() -> None:
+    variable = {"DAGSTER_STEP_DELEGATING_EXECUTOR_SLEEP_SECONDS": "2.5"}
+    assert poll_seconds_of({"poll_interval_seconds": 0.1}, variable) == 0.1
+    assert poll_seconds_of({}, variable) == 2.5
+    assert poll_seconds_of({}, {}) == 0.25
+    with pytest.raises(ConfigurationError) as caught:
+        poll_seconds_of({"poll_interval_seconds": 0.0}, {})
+    assert str(caught.value) == (
+        "taskiq_executor: expected poll_interval_seconds to be above 0, got 0.0"
+    )
+
+
+@pytest.mark.parametrize(
+    ("connection", "queue_url", "region", "endpoint"),
+    [
+        (Connection(), URL, "eu-north-1", "https://sqs.eu-north-1.amazonaws.com"),
+        (Connection(), URL.replace("north", "west"), "eu-west-1", None),
+        (Connection(), "http://127.0.0.1:4566/1/steps.fifo", "eu-north-1", "http://127.0.0.1:4566"),
+        (Connection(region="us-east-2"), None, "us-east-2", "https://sqs.us-east-2.amazonaws.com"),
+        (Connection(endpoint_url="http://sqs:9324"), URL, "eu-north-1", "http://sqs:9324"),
+    ],
+)
+def test_connects_where_the_queue_is(
+    connection: Connection, queue_url: str | None, region: str, endpoint: str | None
+) -> None:
+    client = build_client(connection, queue_url)
+    assert client.meta.region_name == region
+    assert client.meta.endpoint_url == endpoint or endpoint is None
+
+
+def test_honours_the_region_and_endpoint_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setenv("AWS_REGION", "ap-south-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:4566")
+    client = build_client(Connection(), None)
+    assert client.meta.region_name == "ap-south-1"
+    assert client.meta.endpoint_url == "http://127.0.0.1:4566"
+
+
+def test_every_field_is_described() -> None:
+    fields = config_schema()
+    assert {"queue_url", "queue_name", "region", "endpoint_url", "max_concurrent"} < set(fields)
+    undescribed = [name for name, field in fields.items() if not field.description]
+    assert undescribed == []
+    assert not any(field.is_required for field in fields.values())
+
+
+def test_a_misspelt_field_is_refused_before_the_run() -> None:
+    @op
+    def nothing() -> None: ...
+
+    @job(executor_def=taskiq_executor)
+    def misspelt() -> None:
+        nothing()
+
+    def validate(config: dict[str, Any]) -> Any:
+        return validate_run_config(misspelt, {"execution": {"config": config}})
+
+    with pytest.raises(DagsterInvalidConfigError, match="queue_nane"):
+        validate({"queue_nane": "steps"})
