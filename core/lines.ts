@@ -11,13 +11,10 @@ export class LineSplitter {
   }
 
   push(chunk: string): readonly string[] {
-    const lines = (this.#rest + chunk).split("\n");
-    this.#rest = lines.pop() ?? "";
-    while (this.#rest.length > this.#longest) {
-      lines.push(this.#rest.slice(0, this.#longest));
-      this.#rest = this.#rest.slice(this.#longest);
-    }
-    return lines;
+    const pieces = (this.#rest + chunk).split("\n").map((line) => cut(line, this.#longest));
+    const last = pieces.pop() ?? [];
+    this.#rest = last.pop() ?? "";
+    return [...pieces.flat(), ...last];
   }
 
   /** What came after the last line end. */
@@ -26,4 +23,12 @@ export class LineSplitter {
     this.#rest = "";
     return rest === "" ? [] : [rest];
   }
+}
+
+/** At least one piece, none but the last shorter than `longest`. */
+function cut(line: string, longest: number): string[] {
+  const pieces: string[] = [];
+  let from = 0;
+  for (; line.length - from > longest; from += longest) pieces.push(line.slice(from, from + longest));
+  return [...pieces, line.slice(from)];
 }
