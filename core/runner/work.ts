@@ -86,9 +86,7 @@ function endingOfOutcome(outcome: Exclude<Outcome, { kind: "fault" }>): Ending {
 function diedWithoutOutcome(code: number | null, signal: string | null): ErrorInfo {
   const how = signal === null ? `exited with code ${code}` : `was killed by ${signal}`;
   const hint = signal === "SIGKILL" ? " (out of memory?)" : "";
-  return {
-    class: "StepProcessDied",
-    message: `the step process ${how} before it had an outcome${hint}`,
-    traceback: "",
-  };
+  const never = code === null && signal === null;
+  const message = never ? "could not be started" : `${how} before it had an outcome${hint}`;
+  return { class: "StepProcessDied", message: `the step process ${message}`, traceback: "" };
 }

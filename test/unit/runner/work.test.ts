@@ -1,0 +1,199 @@
+// What an outcome, the way a process ended, and our own wish to end it add up to.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { Outcome } from "../../../core/runner/frames.ts";
+import type { Ending, Permit } from "../../../core/runner/port.ts";
+import { endingOf, Work, type WorkEnd } from "../../../core/runner/work.ts";
+import type { ErrorInfo } from "../../../core/step.ts";
+
+const error: ErrorInfo = { class: "CheckError", message: "no such step", traceback: "…" };
+const result = {
+  state: "success",
+  output: null,
+  error: null,
+  started_at: 1,
+  completed_at: 2,
+  execution_time_seconds: 1,
+} as const;
+
+const exited: WorkEnd = { how: "exited", code: 0, signal: null };
+const lost: WorkEnd = { how: "host_lost", detail: "signal SIGKILL" };
+const died = (message: string): Ending => ({
+  kind: "fault",
+  scope: "step",
+  error: { class: "StepProcessDied", message, traceback: "" },
+});
+const hostLost = (scope: "host" | "step"): Ending => ({
+  kind: "fault",
+  scope,
+  error: { class: "StepHostLost", message: "the step host ended (signal SIGKILL)", traceback: "" },
+});
+
+interface Row {
+  readonly what: string;
+  readonly outcome: Outcome | null;
+  readonly end: WorkEnd;
+  readonly interrupted?: boolean;
+  readonly started?: boolean;
+  readonly ending: Ending;
+}
+
+const wrote = (["success", "failure", "up_for_retry", "resource_init_failure", "reported", "parked"] as const).map(
+  (kind): Row => ({
+    what: kind,
+    outcome: { kind, result },
+    end: exited,
+    ending: { kind: "ended", result, wrote: true },
+  }),
+);
+const stood = (["already_recorded", "run_over"] as const).map(
+  (kind): Row => ({
+    what: kind,
+    outcome: { kind, result },
+    end: exited,
+    ending: { kind: "ended", result, wrote: false },
+  }),
+);
+const faults = (["step", "location", "instance"] as const).map(
+  (scope): Row => ({
+    what: `a fault of the ${scope}`,
+    outcome: { kind: "fault", scope, error },
+    end: exited,
+    ending: { kind: "fault", scope, error },
+  }),
+);
+
+const rows: readonly Row[] = [
+  ...wrote,
+  ...stood,
+  ...faults,
+  { what: "permit refused", outcome: { kind: "permit_refused" }, end: exited, ending: { kind: "permit_refused" } },
+  {
+    what: "rerun refused",
+    outcome: { kind: "rerun_refused", error },
+    end: exited,
+    ending: { kind: "rerun_refused", error },
+  },
+  {
+    what: "an outcome, then death in a hook",
+    outcome: { kind: "success", result },
+    end: { how: "exited", code: null, signal: "SIGSEGV" },
+    ending: { kind: "ended", result, wrote: true },
+  },
+  {
+    what: "an outcome, then our kill",
+    outcome: { kind: "success", result },
+    end: { how: "exited", code: null, signal: "SIGKILL" },
+    interrupted: true,
+    ending: { kind: "ended", result, wrote: true },
+  },
+  {
+    what: "an outcome, then the host's end",
+    outcome: { kind: "failure", result },
+    end: lost,
+    ending: { kind: "ended", result, wrote: true },
+  },
+  {
+    what: "a refused permit, while it was killed",
+    outcome: { kind: "permit_refused" },
+    end: exited,
+    interrupted: true,
+    ending: { kind: "permit_refused" },
+  },
+  {
+    what: "our kill before any outcome",
+    outcome: null,
+    end: { how: "exited", code: null, signal: "SIGKILL" },
+    interrupted: true,
+    ending: { kind: "interrupted" },
+  },
+  {
+    what: "a fault told while it was killed",
+    outcome: { kind: "fault", scope: "step", error },
+    end: exited,
+    interrupted: true,
+    ending: { kind: "interrupted" },
+  },
+  {
+    what: "the host's end after our kill",
+    outcome: null,
+    end: lost,
+    interrupted: true,
+    ending: { kind: "interrupted" },
+  },
+  {
+    what: "an exit without an outcome",
+    outcome: null,
+    end: { how: "exited", code: 3, signal: null },
+    ending: died("the step process exited with code 3 before it had an outcome"),
+  },
+  {
+    what: "a crash",
+    outcome: null,
+    end: { how: "exited", code: null, signal: "SIGSEGV" },
+    ending: died("the step process was killed by SIGSEGV before it had an outcome"),
+  },
+  {
+    what: "somebody else's SIGKILL",
+    outcome: null,
+    end: { how: "exited", code: null, signal: "SIGKILL" },
+    ending: died("the step process was killed by SIGKILL before it had an outcome (out of memory?)"),
+  },
+  {
+    what: "neither a code nor a signal",
+    outcome: null,
+    end: { how: "exited", code: null, signal: null },
+    ending: died("the step process could not be started"),
+  },
+  { what: "the host's end while the process ran", outcome: null, end: lost, ending: hostLost("step") },
+  {
+    what: "the host's end before there was a process",
+    outcome: null,
+    end: lost,
+    started: false,
+    ending: hostLost("host"),
+  },
+  {
+    what: "a notice where a step should be",
+    outcome: { kind: "noticed" },
+    end: exited,
+    ending: died("the step process exited with code 0 before it had an outcome"),
+  },
+];
+
+describe("how work ended", () => {
+  for (const { what, outcome, end, interrupted = false, started = true, ending } of rows) {
+    test(what, () => assert.deepEqual(endingOf({ pid: started ? 4711 : null, outcome }, end, interrupted), ending));
+  }
+});
+
+describe("what is heard of work", () => {
+  test("frames become facts, the last of them its end", async () => {
+    const captured: unknown[] = [];
+    const permits: Permit[] = [];
+    const work = new Work({
+      ask: async () => ({ granted: true, withinMs: 500 }),
+      onPermit: (permit) => permits.push(permit),
+      onCapture: ({ stdout, stderr }) => captured.push([stdout, stderr]),
+    });
+    work.hear({ type: "started", id: "1", pid: 42 });
+    work.hear({ type: "capture", id: "1", stdout: "/out", stderr: "/err" });
+    work.hear({ type: "ask", id: "1" });
+    work.hear({ type: "outcome", id: "1", outcome: { kind: "success", result } });
+    work.hear({ type: "exited", id: "1", code: 0, signal: null });
+    assert.deepEqual(await work.ended, exited);
+    assert.deepEqual([work.pid, work.outcome, captured], [42, { kind: "success", result }, [["/out", "/err"]]]);
+    assert.deepEqual(permits, [{ granted: true, withinMs: 500 }]);
+  });
+
+  test("the first end stands", async () => {
+    const work = new Work({
+      ask: async () => ({ granted: false }),
+      onPermit: () => undefined,
+      onCapture: () => undefined,
+    });
+    work.lose("signal SIGKILL");
+    work.hear({ type: "exited", id: "1", code: 0, signal: null });
+    assert.deepEqual(await work.ended, lost);
+  });
+});
