@@ -1,0 +1,59 @@
+// The one place that names adapters: settings in, a worker with its SQS queue, its ledger and its step host out.
+import { systemClock } from "../core/clock.ts";
+import { openSqliteLedger } from "../core/ledger/sqlite.ts";
+import type { Observe } from "../core/observe.ts";
+import { defaultPolicy } from "../core/policy.ts";
+import { openSqsQueue } from "../core/queue/sqs.ts";
+import { HostRunner } from "../core/runner/host.ts";
+import { Worker, type WorkerPorts } from "../core/worker.ts";
+import type { Env } from "./resolve.ts";
+import type { RunConfig } from "./run-config.ts";
+
+export interface Wired {
+  readonly worker: Worker;
+  readonly ports: WorkerPorts;
+}
+
+/** Importing Dagster and a large code location can take minutes. */
+const HOST_START_MS = 300_000;
+/** How long after its lease's end a permitted step's write may still be on its way into Dagster's storage. */
+const WRITE_BOUND_MS = 5_000;
+
+/** Opens the ledger; the queue and the step host are first used by whoever starts them. Rejects with a `Fault`. */
+export async function wireWorker(config: RunConfig, env: Env, observe: Observe): Promise<Wired> {
+  const clock = systemClock;
+  const chance = Math.random;
+  const ports: WorkerPorts = {
+    queue: openSqsQueue({
+      queue: config.queue,
+      deadLetter: config.deadLetter,
+      region: config.region ?? undefined,
+      endpoint: config.endpointUrl ?? undefined,
+      clock,
+      observe,
+      random: chance,
+    }),
+    ledger: await openSqliteLedger({ path: config.ledger.path, clock, writeBoundMs: WRITE_BOUND_MS }),
+    runner: new HostRunner(hostSettings(config, env), { clock, observe, chance }),
+    clock,
+    observe,
+    chance,
+  };
+  const worker = new Worker(ports, {
+    worker: config.workerId,
+    concurrency: config.concurrency,
+    leaseMs: config.visibilityMs,
+    waitMs: config.waitMs,
+    policy: { ...defaultPolicy, maxStarts: config.maxStarts, onExhausted: config.onExhausted },
+  });
+  return { worker, ports };
+}
+
+function hostSettings(config: RunConfig, env: Env) {
+  return {
+    python: config.python,
+    locationArgs: config.locationArgs,
+    env: { ...env, DAGSTER_HOME: config.dagsterHome },
+    startMs: HOST_START_MS,
+  };
+}
