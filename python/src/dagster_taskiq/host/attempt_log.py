@@ -116,7 +116,7 @@ def terminal_error(event: DagsterEvent) -> ErrorInfo | None:
 
 
 def _standing_init_failure(entries: list[EventLogEntry]) -> EventLogEntry | None:
-    # Its follow-up, failure or retry, is the run worker's to write: the attempt is over all the same.
+    # Its follow-up, failure or retry, is the run worker's to write: the attempt is over as it is.
     for entry in entries:
         if entry.dagster_event_type is DagsterEventType.RESOURCE_INIT_FAILURE:
             return entry

@@ -1,4 +1,4 @@
-"""What a fresh fork does to itself before it touches the step: nothing of the host may stick to it."""
+"""What a fresh fork does to itself before it touches the step: nothing of the host may stick."""
 
 from __future__ import annotations
 
@@ -33,14 +33,15 @@ def _end_with(host_pid: int) -> None:
 
 
 def _reset_signals() -> None:
-    signal.set_wakeup_fd(-1)
+    if (descriptor := signal.set_wakeup_fd(-1)) != -1:
+        os.close(descriptor)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
 
 
 def _forget_exit_hooks() -> None:
-    """Drop what the host registered: a step that ends must not remove what its siblings still use."""
+    """Drop what the host registered: a step's end must not remove what its siblings still use."""
     atexit._clear()
     if (util := sys.modules.get("multiprocessing.util")) is not None:
         util._finalizer_registry.clear()

@@ -16,9 +16,11 @@ from dagster._utils import ensure_file
 
 Tell = Callable[[str, str], None]
 
+_MIRROR = "mirror_stream_to_file"
+
 
 def capture_into_files(tell: Tell) -> None:
-    """Replace the mirror in this process; `tell(stdout, stderr)` gets the paths as capture begins."""
+    """Replace the mirror in this process; `tell` gets both paths as the capture begins."""
     begun: list[str] = []
 
     @contextmanager
@@ -27,10 +29,10 @@ def capture_into_files(tell: Tell) -> None:
         with redirect_to_file(stream, path):
             # The local manager enters stdout first, then stderr.
             begun.append(path)
-            if len(begun) == 2:  # noqa: PLR2004 - the two streams
+            if len(begun) == 2:
                 tell(begun[0], begun[1])
                 begun.clear()
             yield None, None
 
     # Looked up as a module global at each capture, hence the replacement there.
-    local_logs.mirror_stream_to_file = redirect
+    setattr(local_logs, _MIRROR, redirect)

@@ -19,7 +19,7 @@ def end_process(code: int) -> NoReturn:
     Returning instead would run the host's own stack to its end in this process.
     """
     try:
-        threading._shutdown()
+        threading._shutdown()  # type: ignore[attr-defined]
         if (util := sys.modules.get("multiprocessing.util")) is not None:
             util._exit_function()
         atexit._run_exitfuncs()
@@ -30,7 +30,7 @@ def end_process(code: int) -> NoReturn:
 
 
 def leave_now(code: int = GAVE_UP) -> NoReturn:
-    """End without running any more Python code of the step: raising would make Dagster record it."""
+    """End without any more of the step's own code: an exception Dagster would record."""
     flush_output()
     os._exit(code)
 

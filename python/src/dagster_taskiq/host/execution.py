@@ -1,4 +1,4 @@
-"""Running a step by Dagster's own means: the body of `dagster api execute_step`, in this process."""
+"""Runs a step by Dagster's own means: the body of `dagster api execute_step`, in this process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import dagster._cli.api as dagster_api
 from dagster._core.execution.api import create_execution_plan, execute_plan_iterator
 from dagster._core.execution.retries import RetryMode
-from dagster._core.origin import JobPythonOrigin
 from dagster._grpc.types import ExecuteStepArgs
 from dagster._utils.hosted_user_process import recon_job_from_origin
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from dagster import DagsterEvent, DagsterInstance, DagsterRun
     from dagster._core.definitions.reconstruct import ReconstructableJob
     from dagster._core.execution.plan.state import KnownExecutionState
+    from dagster._core.origin import JobPythonOrigin
 
     from dagster_taskiq.envelope import Envelope
 

@@ -28,7 +28,7 @@ class Forked:
     """The last one it told; passed on when it has ended."""
 
     def signal_group(self, number: int) -> None:
-        """Signal the whole group. Safe only until the leader is reaped: its pid holds the group's."""
+        """Signal the whole group; only until the leader is reaped, whose pid is the group's."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
 

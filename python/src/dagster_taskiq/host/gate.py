@@ -74,7 +74,9 @@ class Gate:
     def _pass(self, event: EventLogEntry, options: dict[str, Any]) -> None:
         if event.dagster_event_type is DagsterEventType.STEP_SKIPPED:
             # Only the run worker skips. Here it means that known_state lacks what the step reads.
-            raise RuntimeError(f"step {self._step.step_key} would be skipped: its inputs are not known")
+            raise RuntimeError(
+                f"step {self._step.step_key} would be skipped: its inputs are not known"
+            )
         try:
             self._write(event, **options)
         except Exception as error:

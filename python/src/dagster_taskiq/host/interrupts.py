@@ -23,12 +23,12 @@ def interrupts_deferred() -> Iterator[None]:
         return
     came: list[int] = []
     before = {number: signal.getsignal(number) for number in HELD_SIGNALS}
-    for number in HELD_SIGNALS:
-        signal.signal(number, lambda number, _frame: came.append(number))
+    for held in HELD_SIGNALS:
+        signal.signal(held, lambda number, _frame: came.append(number))
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for held, handler in before.items():
+            signal.signal(held, handler)
         for number in came:
             signal.raise_signal(number)

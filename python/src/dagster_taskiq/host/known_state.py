@@ -16,6 +16,7 @@ from dagster_taskiq.envelope import Envelope, decode_known_state
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun, EventLogEntry
+    from dagster._core.execution.plan.outputs import StepOutputHandle
     from dagster._core.snap import ExecutionPlanSnapshot
 
 DynamicMappings = dict[str, dict[str, "list[str] | None"]]
@@ -53,7 +54,7 @@ def rebuild(instance: DagsterInstance, run: DagsterRun) -> KnownExecutionState:
     )
 
 
-def _ready_outputs(entries: Iterable[EventLogEntry]) -> Iterable[object]:
+def _ready_outputs(entries: Iterable[EventLogEntry]) -> Iterable[StepOutputHandle]:
     for entry in entries:
         if entry.dagster_event_type is DagsterEventType.STEP_OUTPUT:
             yield entry.get_dagster_event().step_output_data.step_output_handle
@@ -88,7 +89,9 @@ def _completed(
     outputs: Mapping[str, bool], gathered: Mapping[str, list[str]]
 ) -> dict[str, list[str] | None]:
     # None, unlike an empty list, makes the run worker skip what maps over the output.
-    return {name: gathered.get(name) or ([] if required else None) for name, required in outputs.items()}
+    return {
+        name: gathered.get(name) or ([] if required else None) for name, required in outputs.items()
+    }
 
 
 def _dynamic_outputs(plan: ExecutionPlanSnapshot) -> dict[str, dict[str, bool]]:

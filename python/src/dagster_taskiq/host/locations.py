@@ -59,7 +59,9 @@ def _import_location(origin: CodeLocationOrigin) -> Any:
     if target is None:
         warn(f"code location {origin.location_name} is not Python code to import; left out")
         return None
-    values = {name: getattr(target, name, None) for name in _LOADING if name in _ACCEPTED}
+    values: dict[str, Any] = {
+        name: getattr(target, name, None) for name in _LOADING if name in _ACCEPTED
+    }
     if "resolve_lazy_defs" in _ACCEPTED:
         # Not here: state that a run was planned with must be resolved in its own process.
         values["resolve_lazy_defs"] = False

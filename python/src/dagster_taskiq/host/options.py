@@ -41,10 +41,8 @@ def location_origins(flags: Sequence[str]) -> list[CodeLocationOrigin]:
     where its code is.
     """
     import click
-    from dagster._cli.workspace.cli_target import (
-        WorkspaceOpts,
-        workspace_opts_to_load_target,
-    )
+    from dagster._cli.workspace.cli_target import workspace_opts_to_load_target
+    from dagster_shared.cli import WorkspaceOpts
 
     try:
         opts = WorkspaceOpts.extract_from_cli_options(_parse_dagster_flags(list(flags)))

@@ -92,11 +92,11 @@ def _import_dagster() -> None:
 
 
 def _build_instance() -> DagsterInstance:
-    """Build it before any fork; it connects on use, so no connection is shared between processes."""
+    """Build it before any fork; it connects on use, so processes share no connection."""
     from dagster._cli.utils import get_instance_for_cli
 
     try:
-        # As `dagster api execute_step` does, .env file included. Left open: processes dispose of it.
+        # As `dagster api execute_step` does, .env included. Left open: processes dispose of it.
         return get_instance_for_cli().__enter__()
     except Exception as error:
         raise Fatal("INSTANCE", f"the Dagster instance cannot be opened: {error}") from error

@@ -9,10 +9,9 @@ from dagster import DagsterEvent, DagsterEventType
 from dagster._core.events import EngineEventData
 from dagster._core.execution.plan.handle import StepHandle
 from dagster._core.execution.plan.objects import StepFailureData, StepRetryData
-from dagster._utils.error import SerializableErrorInfo
 
 from dagster_taskiq.host.attempt_log import AttemptLog, StepId, result_of
-from dagster_taskiq.host.errors import error_info
+from dagster_taskiq.host.errors import error_info, record_of
 from dagster_taskiq.host.gate import Gate
 from dagster_taskiq.host.outcomes import Outcome, ended_now, outcome
 from dagster_taskiq.host.standing import already_over, look_up, reaching_storage
@@ -64,7 +63,7 @@ def write_notice(frame: Frame, instance: DagsterInstance, _channel: Channel) -> 
 
 def _terminal_event(frame: Frame, run: DagsterRun) -> DagsterEvent:
     key, retry_in = frame["step_key"], frame["retry_in"]
-    error = SerializableErrorInfo(f"{frame['message']}\n", [], _class_of(frame["reason"]))
+    error = record_of(_class_of(frame["reason"]), frame["message"])
     if retry_in is None:
         kind = DagsterEventType.STEP_FAILURE
         data: StepFailureData | StepRetryData = StepFailureData(error, user_failure_data=None)
@@ -75,7 +74,7 @@ def _terminal_event(frame: Frame, run: DagsterRun) -> DagsterEvent:
         event_type_value=kind.value,
         job_name=run.job_name,
         # Re-execution from failure looks only at events that have a handle.
-        step_handle=StepHandle.parse_from_key(key),
+        step_handle=StepHandle.parse_from_key(key),  # type: ignore[arg-type]
         event_specific_data=data,
         message=_sentence(frame),
         step_key=key,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from dagster._core.events import EngineEventData
-from dagster._utils.error import SerializableErrorInfo
+from dagster._utils.error import serializable_error_info_from_exc_info
 
 from dagster_taskiq.envelope import Envelope
 from dagster_taskiq.host.attempt_log import AttemptLog, StepId
 from dagster_taskiq.host.compute_logs import capture_into_files
-from dagster_taskiq.host.errors import error_from, error_info
+from dagster_taskiq.host.errors import error_info
 from dagster_taskiq.host.execution import code_origin, execute, load_job
 from dagster_taskiq.host.gate import Gate
 from dagster_taskiq.host.known_state import known_state_for
@@ -83,7 +84,7 @@ def _note_claim(
     lost = delivery["taken_over_from"]
     text = f"Claimed by worker {delivery['worker']}: start {delivery['starts']}"
     text += f", taken over from worker {lost}, whose lease ended." if lost else "."
-    metadata = {
+    metadata: dict[str, str | int] = {
         "message_id": delivery["message_id"],
         "receive_count": delivery["receive_count"],
         "attempt": envelope.retry_count,
@@ -95,9 +96,8 @@ def _note_claim(
 def _note_fault(
     instance: DagsterInstance, run: DagsterRun, envelope: Envelope, error: BaseException
 ) -> None:
-    """Say in the run's own log why the step did not start; Dagster's body is not there yet to do so."""
-    told = error_from(error.__cause__ or error)
-    record = SerializableErrorInfo(f"{told['class']}: {told['message']}\n", [], told["class"])
+    """Say in the run's own log why the step did not start, as Dagster's body would."""
+    record = serializable_error_info_from_exc_info(sys.exc_info())
     text = f"Step {envelope.step_key} could not be started: {error}"
     with reaching_storage():
         data = EngineEventData.engine_error(record)

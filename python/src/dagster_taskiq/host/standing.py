@@ -1,4 +1,4 @@
-"""Where an attempt stands before anything is done about it: its log, its run, and what they decide."""
+"""Where an attempt stands before anything is done about it, and what that decides."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""The host's event loop: reads the worker's frames, forks, passes on, reaps. One thread, no waiting
-on anything but the selector.
+"""The host's event loop: reads the worker's frames, forks, passes on, reaps.
+
+One thread, which waits on nothing but the selector.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class Zygote:
         if frame["type"] == "kill":
             process.signal_group(_SIGNALS.get(frame.get("signal", ""), signal.SIGKILL))
         elif frame["type"] == "permit" and process.asking:
-            # Only the answer to a question asked: a permit in store would be one without a deadline.
+            # Only the answer to a question: a permit kept in store would be one without a deadline.
             process.asking = False
             with contextlib.suppress(OSError):
                 process.channel.send(frame)
