@@ -34,7 +34,7 @@ export function commandHelp({ name, options, examples }: Command, summary: strin
     ...wrap(`${summary}. Every option can also be set by its environment variable (env); the command line wins.`, ""),
     ...groupsOf(Object.values(options)).flatMap(([group, members]) => [
       "",
-      `${group}:`,
+      ...wrap(`${group}:`, ""),
       ...members.flatMap(optionHelp),
     ]),
     "",
@@ -60,9 +60,10 @@ function optionHelp(option: Option<unknown>): readonly string[] {
   return [`  ${head}`, ...wrap(`${option.help} ${sources(option)}`, INDENT)];
 }
 
-function sources({ env, fallback, required }: Option<unknown>): string {
+function sources({ env, fallback, absent, required }: Option<unknown>): string {
   const parts = env.length === 0 ? [] : [`env: ${env.join(", ")}`];
-  if (fallback !== null) parts.push(`default: ${typeof fallback === "string" ? fallback : fallback.shown}`);
+  const shown = fallback === null || typeof fallback === "string" ? fallback : fallback.shown;
+  if ((shown ?? absent) !== null) parts.push(`default: ${shown ?? absent}`);
   if (required) parts.push("required");
   return parts.length === 0 ? "" : `(${parts.join(", ")})`;
 }

@@ -3,6 +3,7 @@ import type { Writable } from "node:stream";
 // Not "consola": that one writes to stdout, colours, guesses at tests and CI, and lets CONSOLA_LEVEL override us.
 import { type ConsolaInstance, createConsola } from "consola/core";
 import type { Level, Observation, Observe } from "../core/observe.ts";
+import { flush } from "./flush.ts";
 import { jsonLine, textLine } from "./log-lines.ts";
 
 export interface LoggerOptions {
@@ -41,12 +42,4 @@ export function createLogger({ stream, level, format, worker }: LoggerOptions): 
 function observeWith(consola: ConsolaInstance): Observe {
   // `raw`, because anything with a `message` would be taken apart as a log object of consola's own.
   return (observation) => consola[observation.level].raw(observation);
-}
-
-/** Resolves when what was written before has been handed to the system, or the stream is broken. */
-export function flush(stream: Writable): Promise<void> {
-  return new Promise((resolve) => {
-    if (stream.destroyed || stream.writableEnded) return resolve();
-    stream.write("", () => resolve());
-  });
 }

@@ -4,7 +4,7 @@ import { hostname } from "node:os";
 import type { Writable } from "node:stream";
 import type { Io } from "./command.ts";
 import { commands } from "./commands.ts";
-import { flush } from "./logger.ts";
+import { flush } from "./flush.ts";
 import { runProgram } from "./program.ts";
 
 const opened = new Set<Writable>();

@@ -27,6 +27,8 @@ export interface Option<V> {
   /** Null for a switch, which takes no value. */
   readonly placeholder: string | null;
   readonly fallback: Fallback | null;
+  /** What happens without it, when there is no default to show. */
+  readonly absent: string | null;
   readonly required: boolean;
   readonly repeats: boolean;
   /** Several values in one environment variable. */
@@ -60,8 +62,12 @@ export function required<T>(spec: Spec<T>): Option<T> {
 }
 
 /** An option whose value is null unless it was given. */
-export function optional<T>(spec: Spec<T>): Option<T | null> {
-  return { ...base(spec), read: (texts) => (texts.length === 0 ? { value: null } : readLast(spec.kind, texts)) };
+export function optional<T>(spec: Spec<T> & { readonly absent?: string }): Option<T | null> {
+  return {
+    ...base(spec),
+    absent: spec.absent ?? null,
+    read: (texts) => (texts.length === 0 ? { value: null } : readLast(spec.kind, texts)),
+  };
 }
 
 /** An option that may be given several times. */
@@ -93,6 +99,7 @@ function base<T>({ kind, flag, short, env, group, help }: Spec<T>): Omit<Option<
     help,
     placeholder: kind.placeholder,
     fallback: null,
+    absent: null,
     required: false,
     repeats: false,
     splitEnv: (given) => [given],

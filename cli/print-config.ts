@@ -6,8 +6,9 @@ import { originText, type Setting } from "./resolve.ts";
 export function configText(settings: readonly Setting[]): string {
   const rows = settings.map(({ option, texts, origin }) => {
     const counted = option.repeats ? texts : texts.slice(-1);
-    const shown = counted.length === 0 ? "-" : counted.map((text) => JSON.stringify(redact(text))).join(" ");
-    return { flag: option.flag, shown, origin: originText(origin) };
+    const shown = counted.length === 0 ? "-" : counted.map(showText).join(" ");
+    const unset = counted.length === 0 && option.absent !== null;
+    return { flag: option.flag, shown, origin: unset ? `default: ${option.absent}` : originText(origin) };
   });
   const flagWidth = Math.max(...rows.map(({ flag }) => flag.length));
   const valueWidth = Math.max(...rows.map(({ shown }) => shown.length));
@@ -15,4 +16,9 @@ export function configText(settings: readonly Setting[]): string {
     ({ flag, shown, origin }) => `${flag.padEnd(flagWidth)}  ${shown.padEnd(valueWidth)}  (${origin})`,
   );
   return `${lines.join("\n")}\n`;
+}
+
+function showText(text: string): string {
+  const shown = redact(text);
+  return /^[^\s"']+$/.test(shown) ? shown : JSON.stringify(shown);
 }

@@ -2,7 +2,7 @@
 import { cac } from "cac";
 import { describeError, Fault } from "../core/faults.ts";
 import { switches } from "./argv.ts";
-import type { Command, Io, Prepared } from "./command.ts";
+import type { Command, Io } from "./command.ts";
 import type { Listed } from "./commands.ts";
 import { type ExitCode, exitCodes, faultExitCodes } from "./exit-codes.ts";
 import { commandHelp, programHelp } from "./help.ts";
@@ -78,14 +78,15 @@ async function runCommand(
     return exitCodes.done;
   }
   if (prepared.switched.has("--print-config")) io.stdout.write(configText(prepared.settings));
-  if (prepared.problems.length > 0) return refuse(command, prepared, io);
   const warnings = [...prepared.warnings, ...(await warnOfVariables(command, io, commands))];
+  if (prepared.problems.length > 0) return refuse(command, [...prepared.problems, ...warnings], io);
   if (!prepared.switched.has("--print-config")) return guard(command, io, () => prepared.run(io, warnings));
   for (const warning of warnings) io.stderr.write(`taskiq ${command.name}: ${warning}\n`);
   return exitCodes.done;
 }
 
-function refuse({ name, usageExit }: Command, { problems }: Prepared, io: Io): ExitCode {
+/** Warnings are told too: a mistyped variable may be why an option is missing. */
+function refuse({ name, usageExit }: Command, problems: readonly string[], io: Io): ExitCode {
   const lines = problems.map((problem) => `  ${problem}\n`);
   io.stderr.write(`taskiq ${name}: cannot start\n${lines.join("")}Try: taskiq ${name} --help\n`);
   return usageExit;

@@ -82,7 +82,7 @@ function locate(option: Option<unknown>, flags: readonly string[] | undefined, e
 
 function settle(option: Option<unknown>, { origin, texts }: Located, problems: string[]): Setting {
   if (texts.length === 0 && option.required) {
-    problems.push(`${option.flag} is required${envNote(option)}: ${option.help}`);
+    problems.push(`${option.flag} is required (env: ${option.env.join(", ")}): ${asClause(option.help)}`);
     return { option, origin, texts, value: undefined };
   }
   const read = option.read(texts);
@@ -101,6 +101,6 @@ export function refusal(
   return `${option.flag} must be ${expects}, got ${quoteRedacted(given)} (${originText(origin)})`;
 }
 
-function envNote(option: Option<unknown>): string {
-  return option.env.length === 0 ? "" : ` (env: ${option.env.join(", ")})`;
+function asClause(sentence: string): string {
+  return sentence.charAt(0).toLowerCase() + sentence.slice(1).replace(/\.$/, "");
 }

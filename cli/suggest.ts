@@ -4,17 +4,42 @@
 export function nearest(word: string, candidates: Iterable<string>): string | null {
   let best: { name: string; distance: number } | null = null;
   for (const name of candidates) {
-    const distance = editDistance(word.toLowerCase(), name.toLowerCase());
-    if (best === null || distance < best.distance) best = { name, distance };
+    const distance = distanceBetween(bare(word), bare(name));
+    if (distance !== null && (best === null || distance < best.distance)) best = { name, distance };
   }
-  // A third of the letters wrong is where a suggestion turns into a guess.
-  return best !== null && best.distance <= Math.max(1, Math.floor(word.length / 3)) ? best.name : null;
+  return best?.name ?? null;
 }
 
 /** `", did you mean --x?"`, or nothing. */
 export function didYouMean(word: string, candidates: Iterable<string>): string {
   const name = nearest(word, candidates);
   return name === null ? "" : `, did you mean ${name}?`;
+}
+
+/** Without what all names begin with, so that it makes none of them look alike. */
+function bare(name: string): string {
+  return name.toLowerCase().replace(/^(?:--?|taskiq_)/, "");
+}
+
+/** Null when they have nothing to do with each other. One may be the other's end: `--worker-concurrency` and `--concurrency`. */
+function distanceBetween(word: string, name: string): number | null {
+  const pairs = [
+    ...endsOf(word).map((end) => [end, name] as const),
+    ...endsOf(name).map((end) => [word, end] as const),
+  ];
+  const near = pairs.map(([a, b], i) => ({
+    length: Math.min(a.length, b.length),
+    distance: editDistance(a, b) + (i === 0 ? 0 : 1),
+  }));
+  // A third of the letters wrong is where a suggestion turns into a guess.
+  const likely = near.filter(({ length, distance }) => distance <= Math.max(1, Math.floor(length / 3)));
+  return likely.length === 0 ? null : Math.min(...likely.map(({ distance }) => distance));
+}
+
+/** The name itself, and what follows each - or _ when it is long enough to mean something. */
+function endsOf(name: string): readonly string[] {
+  const starts = [...name.matchAll(/[-_]/g)].map(({ index }) => name.slice(index + 1));
+  return [name, ...starts.filter((end) => end.length >= 5)];
 }
 
 /** Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`. */
