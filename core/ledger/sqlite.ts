@@ -125,8 +125,10 @@ class SqliteLedger implements Ledger {
   }
 
   #claimFresh(request: ClaimRequest): Claim {
-    const { key, step, payloadDigest } = request;
-    this.#statements.insert.run({ key, ...step, digest: payloadDigest, ...this.#claimed(request) });
+    const { key, payloadDigest } = request;
+    // Field by field: SQLite refuses parameters that its statement does not name, and a step may be more than its identity.
+    const { runId, stepKey, attempt } = request.step;
+    this.#statements.insert.run({ key, runId, stepKey, attempt, digest: payloadDigest, ...this.#claimed(request) });
     return { kind: "granted", fence: 1, starts: 1, takenOverFrom: null, payloadDigest };
   }
 

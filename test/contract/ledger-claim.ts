@@ -16,6 +16,15 @@ export function claimContract(make: MakeLedger): void {
     });
   });
 
+  test("of a step that comes with more than its identity, only that is kept", async (t) => {
+    const { ledger } = await make(t);
+    const step = { runId: "run-1", stepKey: "load", attempt: 0 };
+    const envelope = { ...step, opName: "load", knownState: null, tags: { "taskiq/group": "g" } };
+    await claimed(ledger, request({ step: envelope }));
+    const row = await ledger.find(request({ step }).key);
+    assert.deepEqual(row?.step, step);
+  });
+
   test("a running lease is held, for others and for its own owner", async (t) => {
     const { ledger, second, advance } = await make(t);
     await claimed(ledger, request({ owner: "worker-a" }));

@@ -105,7 +105,8 @@ export class MemoryLedger implements Ledger {
     const now = this.#clock.wallMs();
     const fence = (row?.fence ?? 0) + 1;
     const starts = (row?.starts ?? 0) + 1;
-    const step = row?.step ?? request.step;
+    const { runId, stepKey, attempt } = row?.step ?? request.step;
+    const step = { runId, stepKey, attempt };
     const payloadDigest = row?.payloadDigest ?? request.payloadDigest;
     const claimed = { key, step, owner, messageId, receivedAtMs, fence, starts, payloadDigest };
     const times = { leaseExpiresAtMs: now + leaseMs, updatedAtMs: now, settledAtMs: null };
