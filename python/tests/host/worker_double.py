@@ -8,21 +8,38 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from dagster_taskiq.host.frames import Broken, Frame, FrameReader, encode
 
+CODE = Path(__file__).parent / "code"
+LOCATION = ("-m", "host_jobs", "-d", str(CODE))
+
 # Generous, because it is only ever reached by a failure.
 DEADLINE = 60.0
+
+
+def eventually(condition: Callable[[], Any]) -> Any:
+    """Wait for a fact that no frame tells; return it. Raises TimeoutError past the deadline."""
+    give_up_at = time.monotonic() + DEADLINE
+    while not (fact := condition()):
+        if time.monotonic() > give_up_at:
+            raise TimeoutError(f"never came true: {condition}")
+        time.sleep(0.01)
+    return fact
+
 
 Granting = Callable[[], Mapping[str, Any]]
 
 
 def grant(within_ms: float = 30_000) -> Granting:
     return lambda: {"granted": True, "within_ms": within_ms}
+
+
+granted = grant()
 
 
 def refuse() -> Mapping[str, Any]:
@@ -37,7 +54,14 @@ class WorkerDouble:
         self.output = home / f"host-{time.monotonic_ns()}.log"
         with self.output.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "dagster_taskiq.host", "--frames-fd", str(theirs.fileno()), *flags],
+                [
+                    sys.executable,
+                    "-m",
+                    "dagster_taskiq.host",
+                    "--frames-fd",
+                    str(theirs.fileno()),
+                    *flags,
+                ],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -63,7 +87,7 @@ class WorkerDouble:
         self.await_frame("ask", identifier)
         self.send({"type": "permit", "id": identifier, **permit()})
 
-    def finish(self, identifier: str, permit: Granting = grant()) -> list[Frame]:
+    def finish(self, identifier: str, permit: Granting = granted) -> list[Frame]:
         """Answer what is asked until the process has ended; return its frames."""
         answered = 0
         while not self._found("exited", identifier):
@@ -75,7 +99,7 @@ class WorkerDouble:
             self._read()
         return [f for f in self.seen if f.get("id") == identifier]
 
-    def outcome(self, identifier: str, permit: Granting = grant()) -> Mapping[str, Any]:
+    def outcome(self, identifier: str, permit: Granting = granted) -> Mapping[str, Any]:
         frames = self.finish(identifier, permit)
         [told] = [f["outcome"] for f in frames if f["type"] == "outcome"]
         return told

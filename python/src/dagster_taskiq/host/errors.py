@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from dagster_taskiq.host.frames import ErrorInfo
@@ -31,6 +32,14 @@ def error_from(error: BaseException) -> ErrorInfo:
 
     text = "".join(traceback.format_exception(error))
     return error_info(type(error).__name__, str(error), text)
+
+
+def causes_of(error: BaseException) -> Iterator[BaseException]:
+    """Yield the exception and what it was raised from, or while handling, outermost first."""
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or seen.__context__
 
 
 def error_from_record(error: SerializableErrorInfo) -> ErrorInfo:

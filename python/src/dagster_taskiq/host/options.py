@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,12 +26,14 @@ class Options:
 
 def parse_options(arguments: Sequence[str]) -> Options:
     """Read what must be known before Dagster is imported. Raises UsageError."""
-    parser = argparse.ArgumentParser("dagster_taskiq.host", add_help=False, exit_on_error=False)
-    parser.add_argument("--frames-fd", type=int, required=True)
+    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False, allow_abbrev=False)
+    parser.add_argument("--frames-fd", type=int)
     try:
         known, rest = parser.parse_known_args(arguments)
-    except (argparse.ArgumentError, SystemExit) as error:
-        raise UsageError(f"--frames-fd: expected a descriptor number: {error}") from error
+    except argparse.ArgumentError as error:
+        raise UsageError(str(error)) from error
+    if known.frames_fd is None:
+        raise UsageError("--frames-fd: expected the descriptor of a socket to the worker, got none")
     return Options(known.frames_fd, rest)
 
 
@@ -41,18 +44,29 @@ def location_origins(flags: Sequence[str]) -> list[CodeLocationOrigin]:
     where its code is.
     """
     import click
+
+    try:
+        return _resolve(list(flags))
+    except click.ClickException as error:
+        raise UsageError(_with_flags(error.format_message(), flags)) from error
+    except Exception as error:
+        raise UsageError(_with_flags(str(error), flags)) from error
+
+
+def _resolve(flags: list[str]) -> list[CodeLocationOrigin]:
     from dagster._cli.workspace.cli_target import workspace_opts_to_load_target
     from dagster_shared.cli import WorkspaceOpts
 
-    try:
-        opts = WorkspaceOpts.extract_from_cli_options(_parse_dagster_flags(list(flags)))
-        if not opts.specifies_target():
-            return []
-        return list(workspace_opts_to_load_target(opts).create_origins())
-    except click.ClickException as error:
-        raise UsageError(error.format_message()) from error
-    except Exception as error:
-        raise UsageError(f"code locations: {error}") from error
+    opts = WorkspaceOpts.extract_from_cli_options(_parse_dagster_flags(flags))
+    if opts.grpc_port or opts.grpc_socket:
+        raise ValueError("a step's process imports its code itself: expected -m, -f or -w")
+    if not opts.specifies_target():
+        return []
+    return list(workspace_opts_to_load_target(opts).create_origins())
+
+
+def _with_flags(message: str, flags: Sequence[str]) -> str:
+    return f"{message} (got: {shlex.join(flags)})"
 
 
 def _parse_dagster_flags(flags: list[str]) -> dict[str, Any]:

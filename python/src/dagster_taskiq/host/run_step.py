@@ -11,7 +11,7 @@ from dagster._utils.error import serializable_error_info_from_exc_info
 from dagster_taskiq.envelope import Envelope
 from dagster_taskiq.host.attempt_log import AttemptLog, StepId
 from dagster_taskiq.host.compute_logs import capture_into_files
-from dagster_taskiq.host.errors import error_info
+from dagster_taskiq.host.errors import causes_of, error_info
 from dagster_taskiq.host.execution import code_origin, execute, load_job
 from dagster_taskiq.host.gate import Gate
 from dagster_taskiq.host.known_state import known_state_for
@@ -44,7 +44,9 @@ def run_step(frame: Frame, instance: DagsterInstance, channel: Channel) -> Outco
         _prepare_and_execute(instance, standing.run, envelope, frame["delivery"], channel)
     except BaseException as error:
         if gate.written is None:
-            raise _blamed(error, gate) from error
+            if any(cause is gate.storage_error for cause in causes_of(error)):
+                raise MachineryFault("instance", "the Dagster storage failed") from error
+            raise
     return gate.written or _nothing_written(envelope)
 
 
@@ -110,17 +112,6 @@ def _tell_origin(run: DagsterRun, channel: Channel) -> None:
         from dagster._serdes import serialize_value
 
         channel.send({"type": "origin", "origin": serialize_value(code_origin(run))})
-
-
-def _blamed(error: BaseException, gate: Gate) -> BaseException:
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, MachineryFault):
-            return seen
-        if seen is gate.storage_error:
-            return MachineryFault("instance", "the Dagster storage cannot be reached")
-        seen = seen.__cause__ or seen.__context__
-    return error
 
 
 def _nothing_written(envelope: Envelope) -> Outcome:

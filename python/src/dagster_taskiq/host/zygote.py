@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import selectors
 import signal
 import socket
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
     from dagster_taskiq.host.channel import Channel
     from dagster_taskiq.host.locations import Locations
+
+# Only what this process may not kill, or the kernel cannot end, is waited for so long.
+_LAST_SECONDS = 5.0
 
 _SIGNALS = {name: getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGKILL")}
 
@@ -163,10 +168,15 @@ class Zygote:
     def _kill_everything(self) -> None:
         for process in self._processes.values():
             process.signal_group(signal.SIGKILL)
-        # Adopted: what daemonized itself out of its group.
-        for pid in linux.children():
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+        give_up_at = time.monotonic() + _LAST_SECONDS
+        # A step's end makes what left its group a child of this process: look again after each.
+        while (left := linux.children()) and (seconds := give_up_at - time.monotonic()) > 0:
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            select.select([self._deaths], [], [], seconds)
+            while (death := _next_death()) is not None:
+                os.waitpid(death, 0)
 
     def _watch(self, source: Channel | socket.socket, react: Callable[[], None]) -> None:
         self._selector.register(source, selectors.EVENT_READ, react)

@@ -1,11 +1,255 @@
-from dagster import job, op
+"""Jobs whose ops are named by what they do to their process."""
+
+import atexit
+import logging
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from dagster import (
+    Definitions,
+    DynamicOut,
+    DynamicOutput,
+    Failure,
+    MaterializeResult,
+    RetryPolicy,
+    asset,
+    define_asset_job,
+    job,
+    op,
+    resource,
+    success_hook,
+)
+
+FILE = {"file": str}
 
 
-@op
-def greet():
+def wait_until(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError("the test never let this op go on")
+        time.sleep(0.01)
+
+
+def single(name, *, config=None, hooks=(), resources=None, **op_options):
+    """Make a job of one op, both called `name`, out of a function of its context."""
+
+    def decorate(body):
+        step = op(name=name, config_schema=config or {}, **op_options)(body)
+
+        @job(name=name, hooks=set(hooks), resource_defs=resources or {})
+        def made():
+            step()
+
+        return made
+
+    return decorate
+
+
+@single("greet")
+def greet(_context):
     return "hello"
 
 
+@single("fails")
+def fails(_context):
+    raise ValueError("no rain on 31 February")
+
+
+@single("fails_at_length")
+def fails_at_length(_context):
+    raise ValueError("x" * 200_000)
+
+
+@single("fails_by_failure")
+def fails_by_failure(_context):
+    raise Failure("the station is closed")
+
+
+@single("exits")
+def exits(_context):
+    sys.exit(4)
+
+
+@single("flaky", retry_policy=RetryPolicy(max_retries=1, delay=7))
+def flaky(_context):
+    raise ConnectionError("the station does not answer")
+
+
+@resource
+def broken_resource(_context):
+    raise RuntimeError("no such database")
+
+
+@single("lacks_resource", resources={"db": broken_resource}, required_resource_keys={"db"})
+def lacks_resource(_context):
+    raise AssertionError("must not run")
+
+
+@single("noisy")
+def noisy(context):
+    print("printed")  # noqa: T201
+    os.write(1, b'{"type":"outcome","id":"w1"}\n')
+    sys.stderr.write("to stderr\n")
+    logging.getLogger("noisy").warning("logged")
+    context.log.info("told to dagster")
+    subprocess.run(["echo", "from a subprocess"], check=True)
+    os.system("echo from a shell >&2")
+
+
+@single("prints_then_exits_hard")
+def prints_then_exits_hard(_context):
+    print("last words")  # noqa: T201
+    os._exit(3)
+
+
+@single("kills_itself")
+def kills_itself(_context):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@single("closes_descriptors")
+def closes_descriptors(_context):
+    os.closerange(3, 256)
+
+
+@single("takes_descriptors")
+def takes_descriptors(context):
+    os.closerange(3, 256)
+    for _ in range(60):
+        os.open("/dev/null", os.O_RDWR)
+
+
+@single("reads_stdin")
+def reads_stdin(_context):
+    if sys.stdin.read() != "":
+        raise AssertionError("stdin is not empty")
+
+
+@single("waits_for_file", config=FILE)
+def waits_for_file(context):
+    path = Path(context.op_config["file"])
+    path.with_suffix(".started").write_text(str(os.getpid()))
+    wait_until(path.exists)
+
+
+@single("leaves_processes", config=FILE)
+def leaves_processes(context):
+    command = ["sleep", "1000"]
+    inside = subprocess.Popen(command)
+    reached, tell = os.pipe()
+    if os.fork() == 0:
+        os.write(tell, b"%d" % os.getpid())
+        signal.pause()
+    forked = os.read(reached, 20).decode()
+    path = Path(context.op_config["file"])
+    path.with_suffix(".part").write_text(f"{inside.pid} {forked}")
+    path.with_suffix(".part").rename(path)
+
+
+@single("holds_processes", config=FILE)
+def holds_processes(context):
+    inside = subprocess.Popen(["sleep", "1000"])
+    outside = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+    path = Path(context.op_config["file"])
+    path.with_suffix(".part").write_text(f"{os.getpid()} {inside.pid} {outside.pid}")
+    path.with_suffix(".part").rename(path)
+    while True:
+        signal.pause()
+
+
+@single("forks_and_both_return")
+def forks_and_both_return(_context):
+    os.fork()
+
+
+@single("leaves_a_thread", config=FILE)
+def leaves_a_thread(context):
+    path = Path(context.op_config["file"])
+    main = threading.main_thread()
+
+    def write_late():
+        wait_until(lambda: path.with_suffix(".go").exists())
+        path.write_text("written by a thread after the step")
+
+    threading.Thread(target=write_late).start()
+    assert main is threading.current_thread()
+
+
+@single("registers_exit_hook", config=FILE)
+def registers_exit_hook(context):
+    atexit.register(Path(context.op_config["file"]).write_text, "written at exit")
+
+
+@success_hook
+def kill_in_hook(_context):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@single("dies_in_hook", hooks=[kill_in_hook])
+def dies_in_hook(_context):
+    return 1
+
+
+@single("draws_numbers", config=FILE)
+def draws_numbers(context):
+    with Path(context.op_config["file"]).open("a") as numbers:
+        numbers.write(f"{random.random()}\n")
+
+
+@op
+def one():
+    return 1
+
+
+@op
+def two():
+    return 2
+
+
+@op
+def total(numbers: list):
+    if sorted(numbers) != [1, 2]:
+        raise AssertionError(f"expected [1, 2], got {numbers}")
+    return sum(numbers)
+
+
 @job
-def one_success():
-    greet()
+def fan_in():
+    total([one(), two()])
+
+
+@op(out=DynamicOut())
+def split():
+    for key in ("a", "b"):
+        yield DynamicOutput(key * 2, mapping_key=key)
+
+
+@op
+def shout(word):
+    return word.upper()
+
+
+@op
+def gather(words: list):
+    if sorted(words) != ["AA", "BB"]:
+        raise AssertionError(f"expected ['AA', 'BB'], got {words}")
+
+
+@job
+def dynamic():
+    gather(split().map(shout).collect())
+
+
+@asset
+def rain():
+    return MaterializeResult(metadata={"millimetres": 12})
+
+
+defs = Definitions(assets=[rain], jobs=[define_asset_job("rain_job", [rain])])

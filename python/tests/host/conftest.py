@@ -1,0 +1,90 @@
+"""One Dagster instance on SQLite and one step host for the session; runs made by the test."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
+from dagster._core.code_pointer import ModuleCodePointer
+from dagster._core.definitions.reconstruct import (
+    ReconstructableJob,
+    ReconstructableRepository,
+)
+from dagster._core.execution.api import create_execution_plan
+from orders import job_at
+from worker_double import CODE, LOCATION, WorkerDouble
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+sys.path.insert(0, str(CODE))
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("home")
+    (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    return home
+
+
+@pytest.fixture(scope="session")
+def instance(home: Path) -> Iterator[DagsterInstance]:
+    with DagsterInstance.from_config(str(home)) as instance:
+        yield instance
+
+
+@pytest.fixture(scope="session")
+def start_worker(home: Path) -> Iterator[Callable[..., WorkerDouble]]:
+    """Start further hosts; each is ended with the session at the latest."""
+    started: list[WorkerDouble] = []
+
+    def start(*flags: str, at: Path = home, **options: Any) -> WorkerDouble:
+        started.append(WorkerDouble(at, *flags, **options))
+        return started[-1]
+
+    yield start
+    for worker in started:
+        worker.hang_up()
+    for worker in started:
+        worker.close()
+
+
+@pytest.fixture(scope="session")
+def worker(start_worker: Callable[..., WorkerDouble]) -> WorkerDouble:
+    worker = start_worker(*LOCATION)
+    worker.await_frame("ready")
+    return worker
+
+
+@pytest.fixture
+def asset_job() -> ReconstructableJob:
+    pointer = ModuleCodePointer("host_jobs", "defs", str(CODE))
+    return ReconstructableRepository(pointer).get_reconstructable_job("rain_job")
+
+
+@pytest.fixture
+def create_run(instance: DagsterInstance) -> Callable[..., DagsterRun]:
+    def create(
+        job: str,
+        *,
+        config: Mapping[str, Any] | None = None,
+        status: DagsterRunStatus = DagsterRunStatus.STARTED,
+        recon: ReconstructableJob | None = None,
+        instance: DagsterInstance = instance,
+        **options: Any,
+    ) -> DagsterRun:
+        recon = recon or job_at("host_jobs", job)
+        run_config = {"ops": {job: {"config": config}}} if config else {}
+        return instance.create_run_for_job(
+            job_def=recon.get_definition(),
+            execution_plan=create_execution_plan(recon, run_config=run_config),
+            job_code_origin=recon.get_python_origin(),
+            run_config=run_config,
+            status=status,
+            **options,
+        )
+
+    return create

@@ -1,0 +1,88 @@
+"""Builds what the worker sends, and reads what came of it in the event log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from dagster import DagsterEvent, DagsterEventType, DagsterInstance, DagsterRun
+from dagster._core.code_pointer import ModuleCodePointer
+from dagster._core.definitions.reconstruct import (
+    ReconstructableJob,
+    bootstrap_standalone_recon_job,
+)
+from worker_double import CODE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DELIVERY: Mapping[str, Any] = {
+    "worker": "worker-1",
+    "message_id": "message-1",
+    "receive_count": 1,
+    "starts": 1,
+    "taken_over_from": None,
+}
+TERMINAL = {"STEP_SUCCESS", "STEP_FAILURE", "STEP_UP_FOR_RETRY", "RESOURCE_INIT_FAILURE"}
+
+
+def job_at(module: str, job: str, directory: Path = CODE) -> ReconstructableJob:
+    return bootstrap_standalone_recon_job(ModuleCodePointer(module, job, str(directory)))
+
+
+def envelope(run_id: str, step: str, **fields: Any) -> dict[str, Any]:
+    return {
+        "version": 1,
+        "run_id": run_id,
+        "step_key": step,
+        "op_name": step,
+        "retry_count": 0,
+        "known_state": None,
+        "retry_mode": "deferred",
+        "on_fault": None,
+        "enqueued_at": None,
+        "tags": {},
+        **fields,
+    }
+
+
+def run_order(run: DagsterRun | str, step: str, **fields: Any) -> dict[str, Any]:
+    delivery = {**DELIVERY, **fields.pop("delivery", {})}
+    run_id = run if isinstance(run, str) else run.run_id
+    return {"envelope": envelope(run_id, step, **fields), "delivery": delivery}
+
+
+def report_order(run: DagsterRun | str, step: str, **fields: Any) -> dict[str, Any]:
+    return {
+        "run_id": run if isinstance(run, str) else run.run_id,
+        "step_key": step,
+        "attempt": 0,
+        "retry_in": None,
+        "park": False,
+        "reason": "crash_loop",
+        "message": "started 3 times without an outcome; the budget is 3",
+        "delivery": DELIVERY,
+        **fields,
+    }
+
+
+def events(instance: DagsterInstance, run: DagsterRun, step: str | None = None) -> list[str]:
+    return [
+        entry.dagster_event_type.value
+        for entry in instance.all_logs(run.run_id)
+        if entry.dagster_event_type is not None and (step is None or entry.step_key == step)
+    ]
+
+
+def terminal_events(instance: DagsterInstance, run: DagsterRun) -> list[str]:
+    return [name for name in events(instance, run) if name in TERMINAL]
+
+
+def engine_messages(instance: DagsterInstance, run: DagsterRun) -> list[str]:
+    entries = instance.all_logs(run.run_id, of_type=DagsterEventType.ENGINE_EVENT)
+    return [entry.message for entry in entries]
+
+
+def find_event(instance: DagsterInstance, run: DagsterRun, name: str) -> DagsterEvent:
+    [entry] = instance.all_logs(run.run_id, of_type=DagsterEventType(name))
+    return entry.get_dagster_event()

@@ -1,0 +1,145 @@
+"""Whatever user code does to its process, the protocol stands and nothing outlives its time."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from orders import run_order, terminal_events
+from worker_double import LOCATION, eventually, granted
+
+
+def alive(pid: int) -> bool:
+    """Zombies count as dead: only their parent's wait is missing."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_hard_exit_is_no_outcome(worker, instance, create_run):
+    run = create_run("prints_then_exits_hard")
+    order = worker.start("run", **run_order(run, "prints_then_exits_hard"))
+    frames = worker.finish(order)
+    assert [f["type"] for f in frames] == ["started", "capture", "exited"]
+    assert frames[-1] == {"type": "exited", "id": order, "code": 3, "signal": None}
+    assert Path(frames[1]["stdout"]).read_text() == "last words\n"
+    assert terminal_events(instance, run) == []
+
+
+def test_a_killed_process_is_no_outcome(worker, create_run):
+    run = create_run("kills_itself")
+    order = worker.start("run", **run_order(run, "kills_itself"))
+    frames = worker.finish(order)
+    assert [f["type"] for f in frames] == ["started", "capture", "exited"]
+    assert frames[-1] == {"type": "exited", "id": order, "code": None, "signal": "SIGKILL"}
+
+
+@pytest.mark.parametrize("job", ["closes_descriptors", "takes_descriptors"])
+def test_closed_descriptors_end_in_nothing_written(worker, instance, create_run, job):
+    run = create_run(job)
+    order = worker.start("run", **run_order(run, job))
+    frames = worker.finish(order)
+    assert frames[-1]["type"] == "exited"
+    assert [f["outcome"]["kind"] for f in frames if f["type"] == "outcome"] == []
+    assert terminal_events(instance, run) == []
+    # The host is none the worse.
+    assert worker.outcome(worker.start("run", **run_order(create_run("greet"), "greet")))
+
+
+def test_stdin_is_empty(worker, create_run):
+    run = create_run("reads_stdin")
+    assert worker.outcome(worker.start("run", **run_order(run, "reads_stdin")))["kind"] == "success"
+
+
+def test_processes_left_behind_are_killed(worker, create_run, tmp_path):
+    pids = tmp_path / "pids"
+    run = create_run("leaves_processes", config={"file": str(pids)})
+    told = worker.outcome(worker.start("run", **run_order(run, "leaves_processes")))
+    assert told["kind"] == "success"
+    left = [int(pid) for pid in pids.read_text().split()]
+    assert len(left) == 2
+    eventually(lambda: not any(map(alive, left)))
+
+
+def test_kill_reaches_the_whole_group(worker, create_run, tmp_path):
+    pids = tmp_path / "pids"
+    run = create_run("holds_processes", config={"file": str(pids)})
+    order = worker.start("run", **run_order(run, "holds_processes"))
+    eventually(pids.exists)
+    leader, inside, outside = map(int, pids.read_text().split())
+    assert worker.await_frame("started", order)["pid"] == leader == os.getpgid(inside)
+    worker.send({"type": "kill", "id": order, "signal": "SIGKILL"})
+    assert worker.finish(order)[-1]["signal"] == "SIGKILL"
+    eventually(lambda: not alive(inside))
+    os.kill(outside, signal.SIGKILL)
+
+
+def test_threads_of_the_step_are_waited_for(worker, create_run, tmp_path):
+    file = tmp_path / "late"
+    run = create_run("leaves_a_thread", config={"file": str(file)})
+    order = worker.start("run", **run_order(run, "leaves_a_thread"))
+    worker.answer(order, granted)
+    file.with_suffix(".go").touch()
+    assert worker.outcome(order)["kind"] == "success"
+    assert file.read_text() == "written by a thread after the step"
+
+
+def test_exit_hooks_of_the_step_are_run(worker, create_run, tmp_path):
+    run = create_run("registers_exit_hook", config={"file": str(tmp_path / "hook")})
+    worker.outcome(worker.start("run", **run_order(run, "registers_exit_hook")))
+    assert (tmp_path / "hook").read_text() == "written at exit"
+
+
+@pytest.fixture
+def held(start_worker, create_run, tmp_path):
+    """A host with one step in flight that has a process in its group and one out of it."""
+    worker = start_worker(*LOCATION)
+    pids = tmp_path / "pids"
+    run = create_run("holds_processes", config={"file": str(pids)})
+    worker.start("run", **run_order(run, "holds_processes"))
+    eventually(pids.exists)
+    return worker, [int(pid) for pid in pids.read_text().split()]
+
+
+def test_nothing_outlives_the_worker(held):
+    worker, pids = held
+    assert all(map(alive, pids))
+    worker.hang_up()
+    assert worker.process.wait(60) == 0
+    eventually(lambda: not any(map(alive, pids)))
+
+
+def test_no_step_process_outlives_the_host(held):
+    worker, (leader, inside, outside) = held
+    worker.process.kill()
+    eventually(lambda: not alive(leader))
+    # Its descendants are the worker's to kill: it knows the group from `started`.
+    for pid in (inside, outside):
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_the_host_leaves_signals_to_the_worker(start_worker, create_run, tmp_path):
+    worker = start_worker(*LOCATION)
+    worker.await_frame("ready")
+    run = create_run("waits_for_file", config={"file": str(tmp_path / "go")})
+    order = worker.start("run", **run_order(run, "waits_for_file"))
+    eventually((tmp_path / "go.started").exists)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        worker.process.send_signal(number)
+    (tmp_path / "go").touch()
+    assert worker.outcome(order)["kind"] == "success"
+
+
+def test_the_worker_may_die_while_a_step_waits_for_its_permit(start_worker, instance, create_run):
+    worker = start_worker(*LOCATION)
+    run = create_run("greet")
+    order = worker.start("run", **run_order(run, "greet"))
+    worker.await_frame("ask", order)
+    pid = worker.await_frame("started", order)["pid"]
+    worker.hang_up()
+    assert worker.process.wait(60) == 0
+    eventually(lambda: not alive(pid))
+    assert terminal_events(instance, run) == []

@@ -1,0 +1,84 @@
+"""The command line is read in two steps, before and after Dagster is imported."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from worker_double import CODE
+
+from dagster_taskiq.host.options import UsageError, location_origins, parse_options
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--frames-fd", "3", "-m", "a", "-d", "x"],
+        ["-m", "a", "--frames-fd=3", "-d", "x"],
+    ],
+)
+def test_the_descriptor_is_taken_out(arguments):
+    options = parse_options(arguments)
+    assert options.frames_fd == 3
+    assert options.location_flags == ["-m", "a", "-d", "x"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-m", "a"], "--frames-fd: expected the descriptor of a socket to the worker, got none"),
+        (["--frames-fd", "x"], "argument --frames-fd: invalid int value: 'x'"),
+        (["--frames-fd"], "argument --frames-fd: expected one argument"),
+    ],
+)
+def test_a_wrong_descriptor_is_named(arguments, message):
+    with pytest.raises(UsageError) as caught:
+        parse_options(arguments)
+    assert str(caught.value) == message
+
+
+def test_a_descriptor_that_is_no_socket_ends_the_host():
+    command = [sys.executable, "-m", "dagster_taskiq.host", "--frames-fd", "99"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert ended.stderr == (
+        "dagster_taskiq.host: --frames-fd 99: expected an open socket:"
+        " [Errno 9] Bad file descriptor\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("flags", "names"),
+    [
+        ([], []),
+        (["-m", "a"], ["a"]),
+        (["-m", "a", "-m", "b", "-d", "/code"], ["a", "b"]),
+        (["-f", str(CODE / "host_jobs.py")], ["host_jobs.py"]),
+        (["-m", "a", "-a", "jobs"], ["a:jobs"]),
+    ],
+)
+def test_dagsters_own_flags_name_the_locations(flags, names, monkeypatch):
+    monkeypatch.delenv("DAGSTER_MODULE_NAME", raising=False)
+    assert [origin.location_name for origin in location_origins(flags)] == names
+
+
+def test_workspace_files_name_the_locations(tmp_path):
+    workspace = tmp_path / "workspace.yaml"
+    workspace.write_text("load_from:\n  - python_module: a\n  - python_module: b\n")
+    assert [o.location_name for o in location_origins(["-w", str(workspace)])] == ["a", "b"]
+
+
+def test_environment_variables_of_dagster_count(monkeypatch):
+    monkeypatch.setenv("DAGSTER_MODULE_NAME", "a")
+    assert [origin.location_name for origin in location_origins([])] == ["a"]
+
+
+def test_wrong_flags_are_named():
+    with pytest.raises(UsageError) as caught:
+        location_origins(["-m", "a", "-f", "b.py"])
+    assert str(caught.value) == (
+        "Invalid set of CLI arguments for loading repository/job. See --help for details."
+        " (got: -m a -f b.py)"
+    )

@@ -1,0 +1,116 @@
+"""A report ends an attempt without user code; a notice adds one engine event."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from dagster import DagsterRunStatus
+from orders import (
+    engine_messages,
+    events,
+    find_event,
+    report_order,
+    run_order,
+)
+from worker_double import grant, refuse
+
+MESSAGE = "started 3 times without an outcome; the budget is 3"
+
+
+def test_failure(worker, instance, create_run):
+    run = create_run("greet")
+    told = worker.outcome(worker.start("report", **report_order(run, "greet")))
+    assert told["kind"] == told["result"]["state"] == "reported"
+    assert (told["error"]["class"], told["error"]["message"]) == ("CrashLoop", MESSAGE)
+    assert events(instance, run) == ["STEP_FAILURE"]
+
+    event = find_event(instance, run, "STEP_FAILURE")
+    assert event.step_key == "greet"
+    assert event.step_handle is not None
+    assert event.message == f"Step greet was given up by worker worker-1 after 1 starts: {MESSAGE}"
+    assert event.step_failure_data.error.cls_name == "CrashLoop"
+
+
+def test_retry(worker, instance, create_run):
+    run = create_run("greet")
+    told = worker.outcome(worker.start("report", **report_order(run, "greet", retry_in=30.0)))
+    assert told["kind"] == "reported"
+    assert events(instance, run) == ["STEP_UP_FOR_RETRY"]
+    assert find_event(instance, run, "STEP_UP_FOR_RETRY").step_retry_data.seconds_to_wait == 30
+
+
+def test_retry_of_a_later_attempt(worker, instance, create_run):
+    run = create_run("greet")
+    for attempt in (0, 1):
+        order = report_order(run, "greet", attempt=attempt, retry_in=0)
+        assert worker.outcome(worker.start("report", **order))["kind"] == "reported"
+    assert events(instance, run) == ["STEP_UP_FOR_RETRY"] * 2
+
+
+def test_mapped_step(worker, instance, create_run):
+    run = create_run("dynamic")
+    told = worker.outcome(worker.start("report", **report_order(run, "shout[a]")))
+    assert told["kind"] == "reported"
+    assert find_event(instance, run, "STEP_FAILURE").step_key == "shout[a]"
+
+
+@pytest.mark.parametrize("permit", [refuse, grant(within_ms=0)])
+def test_without_a_permit(worker, instance, create_run, permit):
+    run = create_run("greet")
+    told = worker.outcome(worker.start("report", **report_order(run, "greet")), permit)
+    assert told["kind"] == "permit_refused"
+    assert events(instance, run) == []
+
+
+def test_what_is_over_already(worker, instance, create_run):
+    run = create_run("greet")
+    worker.outcome(worker.start("run", **run_order(run, "greet")))
+    before = events(instance, run)
+    told = worker.outcome(worker.start("report", **report_order(run, "greet")), refuse)
+    assert told["kind"] == "already_recorded"
+    assert told["result"]["state"] == "success"
+    assert events(instance, run) == before
+
+
+def test_run_over(worker, instance, create_run):
+    run = create_run("greet", status=DagsterRunStatus.CANCELED)
+    told = worker.outcome(worker.start("report", **report_order(run, "greet")), refuse)
+    assert told["kind"] == "run_over"
+    assert events(instance, run) == []
+
+
+def test_park(worker, instance, create_run):
+    run = create_run("greet")
+    told = worker.outcome(worker.start("report", **report_order(run, "greet", park=True)), refuse)
+    assert told["kind"] == told["result"]["state"] == "parked"
+    assert told["result"]["error"]["message"] == MESSAGE
+    assert events(instance, run) == []
+
+
+@pytest.mark.parametrize(
+    ("level", "number"),
+    [("info", logging.INFO), ("warning", logging.WARNING), ("error", logging.ERROR)],
+)
+def test_notice(worker, instance, create_run, level, number):
+    run = create_run("greet")
+    notice = {
+        "run_id": run.run_id,
+        "step_key": "greet",
+        "message": "Released: the worker is stopping.",
+        "level": level,
+        "metadata": {"message_id": "m", "receive_count": 2},
+    }
+    told = worker.outcome(worker.start("notice", **notice), refuse)
+    assert told == {"kind": "noticed", "result": None, "error": None}
+    assert engine_messages(instance, run) == ["Released: the worker is stopping."]
+    [entry] = instance.all_logs(run.run_id)
+    assert (entry.level, entry.step_key) == (number, "greet")
+    metadata = entry.get_dagster_event().engine_event_data.metadata
+    assert {name: value.value for name, value in metadata.items()} == notice["metadata"]
+
+
+def test_notice_of_an_unknown_run(worker):
+    notice = {"run_id": "no-such-run", "step_key": "greet", "message": "…"}
+    told = worker.outcome(worker.start("notice", **notice, level="info", metadata={}), refuse)
+    assert told["kind"] == "run_over"

@@ -1,0 +1,259 @@
+"""A step runs once, from the run record, and its outcome is what its events say."""
+
+from __future__ import annotations
+
+import dagster
+import pytest
+from dagster import DagsterRunStatus
+from orders import engine_messages, events, find_event, run_order, terminal_events
+from worker_double import LOCATION, eventually, grant, refuse
+
+from dagster_taskiq.host.frames import PROTOCOL
+
+SUCCESS = [
+    "ENGINE_EVENT",
+    "STEP_WORKER_STARTED",
+    "RESOURCE_INIT_STARTED",
+    "RESOURCE_INIT_SUCCESS",
+    "LOGS_CAPTURED",
+    "STEP_START",
+    "STEP_OUTPUT",
+    "HANDLED_OUTPUT",
+    "STEP_SUCCESS",
+]
+
+
+def test_handshake(worker):
+    ready = worker.await_frame("ready")
+    assert worker.seen[0] == ready
+    assert ready["protocol"] == PROTOCOL
+    assert ready["pid"] == worker.process.pid
+    assert ready["dagster"] == dagster.__version__
+    assert ready["locations"] == [{"name": "host_jobs", "error": None}]
+
+
+def test_success(worker, instance, create_run):
+    run = create_run("greet")
+    order = worker.start("run", **run_order(run, "greet"))
+    frames = worker.finish(order)
+
+    assert [f["type"] for f in frames] == ["started", "capture", "ask", "outcome", "exited"]
+    assert frames[-1] == {"type": "exited", "id": order, "code": 0, "signal": None}
+    told = frames[-2]["outcome"]
+    assert (told["kind"], told["error"]) == ("success", None)
+    assert told["result"]["output"] == {"outputs": ["result"], "assets": []}
+    seconds = told["result"]["completed_at"] - told["result"]["started_at"]
+    assert told["result"]["execution_time_seconds"] == seconds > 0
+    assert events(instance, run) == SUCCESS
+    assert engine_messages(instance, run) == ["Claimed by worker worker-1: start 1."]
+
+
+def test_takeover_is_told(worker, instance, create_run):
+    run = create_run("greet")
+    delivery = {"starts": 2, "receive_count": 3, "taken_over_from": "worker-0"}
+    worker.outcome(worker.start("run", **run_order(run, "greet", delivery=delivery)))
+    assert engine_messages(instance, run) == [
+        "Claimed by worker worker-1: start 2, taken over from worker worker-0, whose lease ended."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("job", "name", "message"),
+    [
+        ("fails", "ValueError", "no rain on 31 February"),
+        ("fails_by_failure", "Failure", "the station is closed"),
+        ("exits", "SystemExit", "4"),
+    ],
+)
+def test_failure(worker, instance, create_run, job, name, message):
+    run = create_run(job)
+    told = worker.outcome(worker.start("run", **run_order(run, job)))
+    assert told["kind"] == told["result"]["state"] == "failure"
+    assert (told["error"]["class"], told["error"]["message"]) == (name, message)
+    assert "host_jobs.py" in told["error"]["traceback"]
+    assert told["result"]["error"] == told["error"]
+    assert told["result"]["output"] is None
+    assert terminal_events(instance, run) == ["STEP_FAILURE"]
+
+
+def test_long_errors_are_cut(worker, create_run):
+    run = create_run("fails_at_length")
+    error = worker.outcome(worker.start("run", **run_order(run, "fails_at_length")))["error"]
+    assert len(error["traceback"].encode()) <= 64 * 1024
+    assert len(error["message"].encode()) <= 8 * 1024
+    assert "[... cut ...]" in error["message"]
+
+
+def test_retry_policy(worker, instance, create_run):
+    run = create_run("flaky")
+    told = worker.outcome(worker.start("run", **run_order(run, "flaky")))
+    assert told["kind"] == "up_for_retry"
+    assert told["error"]["class"] == "ConnectionError"
+    assert find_event(instance, run, "STEP_UP_FOR_RETRY").step_retry_data.seconds_to_wait == 7
+
+    told = worker.outcome(worker.start("run", **run_order(run, "flaky", retry_count=1)))
+    assert told["kind"] == "failure"
+    assert terminal_events(instance, run) == ["STEP_UP_FOR_RETRY", "STEP_FAILURE"]
+    assert "STEP_RESTARTED" in events(instance, run)
+
+
+def test_retries_disabled(worker, instance, create_run):
+    run = create_run("flaky")
+    told = worker.outcome(worker.start("run", **run_order(run, "flaky", retry_mode="disabled")))
+    assert told["kind"] == "failure"
+    assert terminal_events(instance, run) == ["STEP_FAILURE"]
+
+
+def test_resource_init_failure(worker, instance, create_run):
+    run = create_run("lacks_resource")
+    told = worker.outcome(worker.start("run", **run_order(run, "lacks_resource")))
+    assert told["kind"] == "resource_init_failure"
+    assert told["error"]["class"] == "RuntimeError"
+    assert told["error"]["message"] == "no such database"
+    assert terminal_events(instance, run) == ["RESOURCE_INIT_FAILURE"]
+
+    again = worker.outcome(worker.start("run", **run_order(run, "lacks_resource")), refuse)
+    assert again["kind"] == "already_recorded"
+    assert again["result"]["state"] == "resource_init_failure"
+    assert terminal_events(instance, run) == ["RESOURCE_INIT_FAILURE"]
+
+
+def test_asset(worker, create_run, asset_job):
+    run = create_run("rain_job", recon=asset_job)
+    told = worker.outcome(worker.start("run", **run_order(run, "rain")))
+    assert told["result"]["output"] == {"outputs": ["result"], "assets": ["rain"]}
+
+
+def test_a_recorded_success_is_not_run_again(worker, instance, create_run):
+    run = create_run("greet")
+    first = worker.outcome(worker.start("run", **run_order(run, "greet")))
+    before = events(instance, run)
+    frames = worker.finish(worker.start("run", **run_order(run, "greet")), refuse)
+    assert [f["type"] for f in frames] == ["started", "outcome", "exited"]
+    assert frames[1]["outcome"] == {**first, "kind": "already_recorded"}
+    assert events(instance, run) == before
+
+
+def test_a_stale_attempt_is_over(worker, create_run):
+    run = create_run("flaky")
+    worker.outcome(worker.start("run", **run_order(run, "flaky")))
+    told = worker.outcome(worker.start("run", **run_order(run, "flaky")), refuse)
+    assert told["kind"] == "already_recorded"
+    assert told["result"]["state"] == "up_for_retry"
+
+
+@pytest.mark.parametrize(
+    "status", [DagsterRunStatus.CANCELING, DagsterRunStatus.CANCELED, DagsterRunStatus.FAILURE]
+)
+def test_run_over(worker, instance, create_run, status):
+    run = create_run("greet", status=status)
+    told = worker.outcome(worker.start("run", **run_order(run, "greet")), refuse)
+    assert told["kind"] == told["result"]["state"] == "run_over"
+    assert events(instance, run) == []
+
+
+def test_unknown_run(worker):
+    told = worker.outcome(worker.start("run", **run_order("no-such-run", "greet")), refuse)
+    assert told["kind"] == "run_over"
+
+
+def test_unknown_step(worker, instance, create_run):
+    run = create_run("greet")
+    told = worker.outcome(worker.start("run", **run_order(run, "no_such_step")), refuse)
+    assert (told["kind"], told["scope"]) == ("fault", "step")
+    assert told["error"]["class"] == "DagsterExecutionStepNotFoundError"
+    assert "no_such_step" in told["error"]["message"]
+    assert terminal_events(instance, run) == []
+
+
+def test_malformed_order(worker):
+    told = worker.outcome(worker.start("run", envelope={"version": 1}, delivery={}), refuse)
+    assert (told["kind"], told["scope"]) == ("fault", "step")
+    assert told["error"]["class"] == "WireError"
+    assert told["error"]["message"].startswith("run_id: expected")
+
+
+def test_fan_in_with_state_rebuilt_from_the_log(worker, create_run):
+    run = create_run("fan_in")
+    for step in ("one", "two", "total"):
+        told = worker.outcome(worker.start("run", **run_order(run, step)))
+        assert told["kind"] == "success", told
+
+
+def test_collect_with_state_rebuilt_from_the_log(worker, create_run):
+    run = create_run("dynamic")
+    for step in ("split", "shout[a]", "shout[b]", "gather"):
+        told = worker.outcome(worker.start("run", **run_order(run, step)))
+        assert told["kind"] == "success", told
+
+
+def test_dynamic_outputs_are_not_recorded_twice(worker, instance, create_run):
+    run = create_run("dynamic")
+    lost = worker.outcome(worker.start("run", **run_order(run, "split")), refuse)
+    assert lost["kind"] == "permit_refused"
+    before = events(instance, run)
+
+    told = worker.outcome(worker.start("run", **run_order(run, "split")), refuse)
+    assert told["kind"] == "rerun_refused"
+    assert told["error"] == {
+        "class": "DynamicOutputsRecorded",
+        "message": "attempt 0 of step split recorded dynamic outputs before its worker was lost",
+        "traceback": "",
+    }
+    assert events(instance, run) == before
+
+
+def test_a_step_may_forbid_its_rerun(worker, instance, create_run):
+    run = create_run("greet")
+    worker.outcome(worker.start("run", **run_order(run, "greet")), refuse)
+    tags = {"taskiq/on_worker_lost": "fail"}
+    told = worker.outcome(worker.start("run", **run_order(run, "greet", tags=tags)), refuse)
+    assert told["kind"] == "rerun_refused"
+    assert told["error"]["class"] == "WorkerLost"
+
+    told = worker.outcome(worker.start("run", **run_order(run, "greet")))
+    assert told["kind"] == "success"
+    assert terminal_events(instance, run) == ["STEP_SUCCESS"]
+
+
+def test_two_steps_at_once(worker, create_run, tmp_path):
+    run = create_run("waits_for_file", config={"file": str(tmp_path / "go")})
+    held = worker.start("run", **run_order(run, "waits_for_file"))
+    eventually((tmp_path / "go.started").exists)
+    quick = worker.outcome(worker.start("run", **run_order(create_run("greet"), "greet")))
+    assert quick["kind"] == "success"
+    (tmp_path / "go").touch()
+    assert worker.outcome(held)["kind"] == "success"
+
+
+def test_siblings_do_not_share_their_randomness(worker, create_run, tmp_path):
+    numbers = tmp_path / "numbers"
+    for _ in range(2):
+        run = create_run("draws_numbers", config={"file": str(numbers)})
+        worker.outcome(worker.start("run", **run_order(run, "draws_numbers")))
+    first, second = numbers.read_text().split()
+    assert first != second
+
+
+def test_without_location_flags_the_run_record_says_where_the_code_is(
+    start_worker, create_run, home
+):
+    worker = start_worker()
+    assert worker.await_frame("ready")["locations"] == []
+    for _ in range(2):
+        run = create_run("greet")
+        told = worker.outcome(worker.start("run", **run_order(run, "greet")))
+        assert told["kind"] == "success"
+    worker.send({"type": "stop"})
+    assert worker.process.wait(60) == 0
+
+
+def test_stop_waits_for_the_last_process(start_worker, create_run, tmp_path):
+    worker = start_worker(*LOCATION)
+    run = create_run("waits_for_file", config={"file": str(tmp_path / "go")})
+    held = worker.start("run", **run_order(run, "waits_for_file"))
+    eventually((tmp_path / "go.started").exists)
+    worker.send({"type": "stop"})
+    (tmp_path / "go").touch()
+    assert worker.outcome(held, grant())["kind"] == "success"
+    assert worker.process.wait(60) == 0
