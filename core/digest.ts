@@ -3,14 +3,14 @@ import { createHash } from "node:crypto";
 import type { Envelope } from "./envelope.ts";
 
 /**
- * SHA-256 (hex) over the wire fields that decide what runs, keys sorted. `enqueued_at` is left out: a run worker that was
- * resumed sends the same attempt again, at another time.
+ * SHA-256 (hex) over the wire fields that decide what runs, keys sorted. A run worker that was resumed sends the same attempt
+ * again, at another time, and a RetryPolicy with jitter then names another delay: neither `enqueued_at` nor the delay counts.
  */
 export function payloadDigest(envelope: Envelope): string {
   const tags = Object.entries(envelope.tags).sort(([a], [b]) => (a < b ? -1 : 1));
   const canonical = JSON.stringify({
     known_state: envelope.knownState,
-    on_fault: envelope.onFault === null ? null : { retry_in: envelope.onFault.retryIn },
+    on_fault: envelope.onFault === null ? null : {},
     op_name: envelope.opName,
     retry_count: envelope.attempt,
     retry_mode: envelope.retryMode,
