@@ -68,10 +68,11 @@ function homeRules({ dagsterHome }: RunSettings, machine: Machine): Findings {
 }
 
 // Two machines with a ledger file each would both run a step that is delivered twice, and both record it.
-function ledgerRules({ queueUrl, endpointUrl, ledgerPath, allowLocalLedger }: RunSettings): Findings {
-  // A URL that was refused says nothing about where the queue is.
-  const unknown = [queueUrl, endpointUrl].some((url) => isGiven(url) && url.value === undefined);
-  const onAws = !unknown && isAws(urlOf(endpointUrl), urlOf(queueUrl));
+function ledgerRules({ queueUrl, queueName, endpointUrl, ledgerPath, allowLocalLedger }: RunSettings): Findings {
+  const { chosen } = checkAlternatives([queueUrl, queueName]);
+  // A URL that was refused says nothing about where the queue is; that it was refused is told already.
+  const unknown = chosen === null || [chosen, endpointUrl].some((setting) => setting.value === undefined);
+  const onAws = !unknown && isAws(urlOf(endpointUrl), chosen === queueUrl ? urlOf(queueUrl) : null);
   const fine = !onAws || isGiven(ledgerPath) || allowLocalLedger.value === true;
   const problem =
     "--ledger-url is required with a queue on AWS (env: TASKIQ_LEDGER_URL): the default, a file, is not shared with workers on other machines; " +

@@ -21,8 +21,12 @@ function bare(name: string): string {
   return name.toLowerCase().replace(/^(?:--?|taskiq_)/, "");
 }
 
-/** Null when they have nothing to do with each other. One may be the other's end: `--worker-concurrency` and `--concurrency`. */
+/**
+ * Null when they have nothing to do with each other. One may be the other's end (`--worker-concurrency` and `--concurrency`), or
+ * the word may be the name's beginning.
+ */
 function distanceBetween(word: string, name: string): number | null {
+  if (word.length >= 3 && name.startsWith(word)) return 1;
   const pairs = [
     ...endsOf(word).map((end) => [end, name] as const),
     ...endsOf(name).map((end) => [word, end] as const),
@@ -39,7 +43,7 @@ function distanceBetween(word: string, name: string): number | null {
 /** The name itself, and what follows each - or _ when it is long enough to mean something. */
 function endsOf(name: string): readonly string[] {
   const starts = [...name.matchAll(/[-_]/g)].map(({ index }) => name.slice(index + 1));
-  return [name, ...starts.filter((end) => end.length >= 5)];
+  return [name, ...starts.filter((end) => end.length >= 4)];
 }
 
 /** Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`. */

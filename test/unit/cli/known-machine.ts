@@ -1,0 +1,29 @@
+// A machine whose facts are known, and a run command's configuration read on it.
+import { configure } from "../../../cli/command.ts";
+import type { Machine } from "../../../cli/option.ts";
+import type { Env } from "../../../cli/resolve.ts";
+import { type RunConfig, runSetup } from "../../../cli/run-config.ts";
+
+export const machine: Machine = {
+  hostname: () => "worker-1",
+  pid: () => 7,
+  isDirectory: (path) => path === "/dagster",
+};
+
+/** The least that `run` needs. */
+export const enough: Env = {
+  TASKIQ_QUEUE_URL: "http://127.0.0.1:4566/000000000000/steps.fifo",
+  DAGSTER_HOME: "/dagster",
+};
+
+export interface ReadRun {
+  /** Null when there are problems. */
+  readonly config: RunConfig | null;
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+export function readRun(argv: readonly string[], env: Env = enough): ReadRun {
+  const { problems, warnings, config } = configure(runSetup, argv, env, machine);
+  return { config: problems.length === 0 ? config() : null, problems, warnings };
+}

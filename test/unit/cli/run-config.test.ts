@@ -1,0 +1,117 @@
+// Arguments and environment of `taskiq run`, and the configuration they make.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { Env } from "../../../cli/resolve.ts";
+import type { RunConfig } from "../../../cli/run-config.ts";
+import { enough, readRun } from "./known-machine.ts";
+
+const { TASKIQ_QUEUE_URL: url = "" } = enough;
+
+const defaults: RunConfig = {
+  queue: { url },
+  deadLetter: null,
+  region: null,
+  endpointUrl: null,
+  visibilityMs: 60_000,
+  waitMs: 20_000,
+  concurrency: 4,
+  graceMs: 20_000,
+  maxStarts: 3,
+  onExhausted: "report",
+  workerId: "worker-1:7",
+  ledger: { kind: "sqlite", path: "/dagster/taskiq.sqlite" },
+  dagsterHome: "/dagster",
+  python: "python3",
+  locationArgs: [],
+  health: { host: "127.0.0.1", port: 8080 },
+  log: { level: "info", format: "auto" },
+};
+
+describe("a configuration", () => {
+  const rows: readonly [string, readonly string[], Env, Partial<RunConfig>][] = [
+    ["the least there must be", [], {}, {}],
+    ["--concurrency 8", ["--concurrency", "8"], {}, { concurrency: 8 }],
+    ["variable", [], { TASKIQ_WORKER_CONCURRENCY: "8" }, { concurrency: 8 }],
+    ["flag over variable", ["--concurrency=2"], { TASKIQ_WORKER_CONCURRENCY: "8" }, { concurrency: 2 }],
+    ["the last flag", ["--concurrency=2", "--concurrency=3"], {}, { concurrency: 3 }],
+    ["leading zeros", ["--concurrency", "007"], {}, { concurrency: 7 }],
+    ["empty is unset", [], { TASKIQ_WORKER_CONCURRENCY: "", TASKIQ_QUEUE_NAME: "", AWS_REGION: "" }, {}],
+    [
+      "bounds",
+      ["--concurrency=256", "--visibility-timeout=12h", "--wait-time=0"],
+      {},
+      { concurrency: 256, visibilityMs: 43_200_000, waitMs: 0 },
+    ],
+    [
+      "plain seconds",
+      [],
+      { TASKIQ_VISIBILITY_TIMEOUT: "90", TASKIQ_GRACE: "25" },
+      { visibilityMs: 90_000, graceMs: 25_000 },
+    ],
+    [
+      "region, first variable",
+      [],
+      { AWS_REGION: "eu-west-1", AWS_DEFAULT_REGION: "us-east-1" },
+      { region: "eu-west-1" },
+    ],
+    ["region, second variable", [], { AWS_REGION: "", AWS_DEFAULT_REGION: "us-east-1" }, { region: "us-east-1" }],
+    ["endpoint", [], { AWS_ENDPOINT_URL: "http://a", AWS_ENDPOINT_URL_SQS: "http://b" }, { endpointUrl: "http://b" }],
+    ["dead letters by name", ["--dlq-name", "steps-dlq.fifo"], {}, { deadLetter: { name: "steps-dlq.fifo" } }],
+    ["dead letters by URL", [], { TASKIQ_DLQ_URL: "http://h/dlq" }, { deadLetter: { url: "http://h/dlq" } }],
+    [
+      "queue by name over a URL in the environment",
+      ["--queue-name=q", "--ledger-url=sqlite:/l"],
+      {},
+      { queue: { name: "q" }, ledger: { kind: "sqlite", path: "/l" } },
+    ],
+    ["ledger", ["--ledger-url", "sqlite:/data/l.sqlite"], {}, { ledger: { kind: "sqlite", path: "/data/l.sqlite" } }],
+    ["exhausted", ["--on-exhausted=PARK", "--max-starts=1"], {}, { onExhausted: "park", maxStarts: 1 }],
+    [
+      "worker",
+      ["--worker-id", "007", "--python", "/opt/venv/bin/python"],
+      {},
+      { workerId: "007", python: "/opt/venv/bin/python" },
+    ],
+    ["health", ["--health-port=0"], { TASKIQ_WORKER_HEALTH_HOST: "0.0.0.0" }, { health: { host: "0.0.0.0", port: 0 } }],
+    ["log", ["--log-format=json"], { LOG_LEVEL: "DEBUG" }, { log: { level: "debug", format: "json" } }],
+    ["modules", ["-m", "a.b", "-mc"], {}, { locationArgs: ["--module-name", "a.b", "--module-name", "c"] }],
+    [
+      "modules from Dagster's variable",
+      [],
+      { DAGSTER_MODULE_NAME: "a b" },
+      { locationArgs: ["--module-name", "a", "--module-name", "b"] },
+    ],
+    [
+      "files from Dagster's variable",
+      [],
+      { DAGSTER_PYTHON_FILE: "a.py:b.py" },
+      { locationArgs: ["--python-file", "a.py", "--python-file", "b.py"] },
+    ],
+    [
+      "file, directory, attribute",
+      ["-f", "x y.py", "-d", "src", "-a", "defs"],
+      {},
+      { locationArgs: ["--python-file", "x y.py", "--working-directory", "src", "--attribute", "defs"] },
+    ],
+    ["package", ["--package-name", "p"], {}, { locationArgs: ["--package-name", "p"] }],
+    [
+      "workspaces",
+      ["-w", "a.yaml", "-w", "b.yaml"],
+      {},
+      { locationArgs: ["--workspace", "a.yaml", "--workspace", "b.yaml"] },
+    ],
+    [
+      "one kind of location over another in the environment",
+      ["-f", "a.py"],
+      { DAGSTER_MODULE_NAME: "m" },
+      { locationArgs: ["--python-file", "a.py"] },
+    ],
+  ];
+  for (const [name, argv, env, expected] of rows) {
+    test(name, () => {
+      const { config, problems } = readRun(argv, { ...enough, ...env });
+      assert.deepEqual(problems, []);
+      assert.deepEqual(config, { ...defaults, ...expected });
+    });
+  }
+});
