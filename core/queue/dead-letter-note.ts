@@ -62,7 +62,7 @@ export function deadLetterAttributes(burial: Burial): { attributes: Attributes; 
 }
 
 /** The note of a dead letter that a worker buried; null for one that SQS moved itself. */
-export function readNote(message: Message): DeadLetterNote | null {
+export function readNote(message: Pick<Message, "attributes">): DeadLetterNote | null {
   const text = message.attributes[NOTE_ATTRIBUTE]?.stringValue;
   if (text === undefined) return null;
   try {
