@@ -2,7 +2,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { eventually } from "./eventually.ts";
-import { MARK } from "./marked-processes.ts";
 
 /** One record of a run's log; `type` is null for a plain log line. `at` is Unix seconds. */
 export interface DagsterRecord {
@@ -15,9 +14,7 @@ export interface DagsterRecord {
 }
 
 export interface SidecarOptions {
-  readonly home: string;
-  readonly mark: string;
-  /** What run workers get in their environment: where the queue is. */
+  /** The whole environment of the sidecar and of run workers: DAGSTER_HOME, and where the queue is. */
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -46,11 +43,11 @@ export class DagsterSidecar {
   readonly #ended: Promise<void>;
   #lastId = 0;
 
-  constructor({ home, mark, env }: SidecarOptions) {
+  constructor({ env }: SidecarOptions) {
     this.#env = env;
     this.#child = spawn(PYTHON, [new URL("dagster_sidecar.py", import.meta.url).pathname], {
       stdio: ["pipe", "pipe", "pipe"],
-      env: { ...env, [MARK]: mark, DAGSTER_HOME: home, DEFINITIONS_PARENT },
+      env: { ...env, DEFINITIONS_PARENT },
     });
     this.#follow();
     this.#ended = new Promise((resolve) => {

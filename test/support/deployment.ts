@@ -19,11 +19,13 @@ import {
   sendMessage,
   type TestMessage,
 } from "./local-sqs.ts";
-import { endProcess, MARK, markedProcesses, noneMarked } from "./marked-processes.ts";
+import { noneMarked } from "./marked-processes.ts";
 import { WorkerProcess, type WorkerProcessOptions } from "./worker-process.ts";
 
 /** How often the executor looks for events; its default is for people, not for tests. */
 const EXECUTOR_POLL_SECONDS = "0.1";
+
+const EXPLAINED_RUNS = 3;
 
 const dagsterYaml = "telemetry:\n  enabled: false\n";
 
@@ -35,10 +37,9 @@ export interface WorkerOptions extends Partial<WorkerProcessOptions> {
 
 export class Deployment {
   readonly home: string;
-  readonly dagster: DagsterSidecar;
   readonly #sqs: LocalSqs;
   readonly #queues: QueuePair;
-  readonly #mark: string;
+  #dagster: DagsterSidecar | null = null;
   readonly #workers: WorkerProcess[] = [];
   #files = 0;
 
@@ -52,9 +53,13 @@ export class Deployment {
     this.#sqs = sqs;
     this.#queues = queues;
     this.home = mkdtempSync(join(tmpdir(), "taskiq-e2e-"));
-    this.#mark = this.home;
     writeFileSync(join(this.home, "dagster.yaml"), dagsterYaml);
-    this.dagster = new DagsterSidecar({ mark: this.#mark, home: this.home, env: this.env });
+  }
+
+  /** Started on first use: it takes seconds to import Dagster. */
+  get dagster(): DagsterSidecar {
+    this.#dagster ??= new DagsterSidecar({ env: this.env });
+    return this.#dagster;
   }
 
   /** Where everything is, for run workers and taskiq workers alike; nothing of the developer's own settings. */
@@ -62,7 +67,6 @@ export class Deployment {
     return {
       PATH: process.env["PATH"] ?? "",
       HOME: this.home,
-      [MARK]: this.#mark,
       DAGSTER_HOME: this.home,
       TASKIQ_QUEUE_URL: this.#queues.url,
       AWS_ENDPOINT_URL_SQS: this.#sqs.endpoint,
@@ -89,7 +93,7 @@ export class Deployment {
   /** Starts `taskiq run` and waits until it takes steps. */
   async startWorker(options: WorkerOptions = {}): Promise<WorkerProcess> {
     const worker = this.spawnWorker(options);
-    await eventually("the worker is ready or gone", () => !worker.running || worker.count("worker.ready") > 0);
+    await eventually("the worker is ready or gone", () => !worker.running || worker.count("worker.started") > 0);
     if (!worker.running) throw new Error(`the worker ended before it was ready:\n${worker.tail()}`);
     return worker;
   }
@@ -137,30 +141,29 @@ export class Deployment {
     if ((t as { passed?: boolean }).passed !== false) return;
     for (const worker of this.#workers) console.error(`── worker ${worker.pid} ──\n${worker.tail()}`);
     console.error(`── sidecar ──\n${this.dagster.tail()}`);
-    for (const runId of new Set(this.ledger().map(({ step }) => step.runId))) {
+    const runIds = [...new Set(this.ledger().map(({ step }) => step.runId))];
+    for (const runId of runIds.slice(-EXPLAINED_RUNS)) {
       const records = await this.dagster.records(runId);
-      const lines = records.map(({ type, step, message }) => `${type ?? "log"}  ${step ?? "-"}  ${message}`);
-      console.error(`── run ${runId} ──\n${lines.join("\n")}`);
+      const lines = records.map(
+        ({ type, step, message }) => `${type ?? "log"}  ${step ?? "-"}  ${message.slice(0, 200)}`,
+      );
+      console.error(`── run ${runId} (${await this.dagster.status(runId)}) ──\n${lines.join("\n")}`);
     }
-    console.error(`── ledger ──\n${JSON.stringify(this.ledger(), null, 1)}`);
+    const rows = this.ledger().filter(({ step }) => runIds.slice(-EXPLAINED_RUNS).includes(step.runId));
+    console.error(`── ledger ──\n${rows.map((row) => JSON.stringify(row)).join("\n")}`);
     console.error(`── queue ──\n${JSON.stringify(await this.queued(), null, 1)}`);
   }
 
   /** Ends everything. Rejects when a process is left although everything it belonged to was ended properly. */
   async close(): Promise<void> {
     for (const worker of this.#workers) if (worker.running) await worker.stop();
-    await this.dagster.stop();
+    await this.#dagster?.stop();
     try {
-      await noneMarked(this.#mark);
+      await noneMarked(`DAGSTER_HOME=${this.home}`);
     } finally {
       await this.#sqs.stop();
       rmSync(this.home, { recursive: true, force: true });
     }
-  }
-
-  /** Python processes of the workers alone: run workers and the sidecar left out. */
-  workerPythons(): readonly { readonly pid: number; readonly command: string }[] {
-    return markedProcesses(this.#mark).filter(({ command }) => command.includes("dagster_taskiq.host"));
   }
 }
 
@@ -170,9 +173,4 @@ export async function announced(started: string): Promise<{ readonly pid: number
     `${started} is written`,
     () => existsSync(started) && (JSON.parse(readFileSync(started, "utf8")) as { pid: number; parent: number }),
   );
-}
-
-/** What a container's end does to a worker: nothing in it lives on. */
-export function killContainer(worker: WorkerProcess, processes: readonly { readonly pid: number }[]): void {
-  for (const pid of [worker.pid, ...processes.map((one) => one.pid)]) endProcess(pid);
 }

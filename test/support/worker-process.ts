@@ -1,7 +1,9 @@
 // A real worker: the built bundle as a child process, its log read as records, its signals and its end in the test's hands.
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { createInterface } from "node:readline";
 import { eventually } from "./eventually.ts";
+import { endProcesses, type Mark, type MarkedProcess, markedProcesses } from "./marked-processes.ts";
 
 /** A line of the worker's log; a line that is no JSON (a crash of the runtime) has the event `not-json`. */
 export interface LogRecord {
@@ -36,10 +38,17 @@ export class WorkerProcess {
   readonly log: LogRecord[] = [];
   readonly stdout: string[] = [];
   readonly #child: ChildProcess;
+  /** Everything below this worker has it in its environment. */
+  readonly #mark: Mark = `E2E_WORKER=${randomUUID()}`;
   #exit: Exit | null = null;
 
   constructor({ args, env, bundle = BUNDLE, cwd = root }: WorkerProcessOptions) {
-    this.#child = spawn(NODE, [bundle, ...args], { stdio: ["ignore", "pipe", "pipe"], env, cwd });
+    const [name = "", value = ""] = this.#mark.split("=");
+    this.#child = spawn(NODE, [bundle, ...args], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...env, [name]: value },
+      cwd,
+    });
     const { stdout, stderr } = this.#child;
     if (stdout === null || stderr === null) throw new Error("the worker's streams are pipes");
     createInterface({ input: stdout }).on("line", (line) => this.stdout.push(line));
@@ -95,15 +104,27 @@ export class WorkerProcess {
     return await this.exit();
   }
 
-  /** SIGKILL, and gone. */
+  /** Itself, while it lives, and everything it started, directly or not. */
+  processes(): readonly MarkedProcess[] {
+    return markedProcesses(this.#mark);
+  }
+
+  /** SIGKILL to the worker alone. */
   async kill(): Promise<void> {
     this.signal("SIGKILL");
     await this.exited;
   }
 
-  /** The last lines of its log, for a test that failed. */
+  /** What the end of its container does: SIGKILL to everything in it. */
+  async killContainer(): Promise<void> {
+    endProcesses(this.processes());
+    await this.exited;
+  }
+
+  /** The last lines of its log, for a test that failed; what steps print is left to Dagster's own log. */
   tail(): string {
     return this.log
+      .filter(({ message }) => !message.includes(" - dagster - "))
       .slice(-TAIL_RECORDS)
       .map((record) => JSON.stringify(record))
       .join("\n");

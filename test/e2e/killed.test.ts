@@ -1,0 +1,107 @@
+// SIGKILL in the two places that matter: after the step's terminal event and before its row, and before any event at all.
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { afterEach, describe, test } from "node:test";
+import { announced, Deployment } from "../support/deployment.ts";
+import { eventually } from "../support/eventually.ts";
+import { recordedOnce } from "../support/recorded-once.ts";
+import type { WorkerProcess } from "../support/worker-process.ts";
+
+type Kill = (worker: WorkerProcess) => Promise<void>;
+
+const kills: readonly (readonly [who: string, kill: Kill])[] = [
+  ["with everything in its container", (worker) => worker.killContainer()],
+  ["alone", (worker) => worker.kill()],
+];
+
+describe("a worker killed", () => {
+  let deployment: Deployment;
+  afterEach(async (t) => {
+    await deployment.explain(t);
+    await deployment.close();
+  });
+
+  for (const [who, kill] of kills) {
+    test(`${who} leaves each step to another worker, and each outcome is recorded once`, async () => {
+      deployment = await Deployment.open();
+      const { dagster } = deployment;
+      const first = await deployment.startWorker({ id: "worker-1" });
+      const recorded = deployment.files();
+      const unfinished = deployment.files();
+      const recordedRun = await dagster.launch("hook_waits", opConfig("succeed_at_once", recorded));
+      const unfinishedRun = await dagster.launch("waits_for_file", opConfig("wait", unfinished));
+      const { pid: hookPid } = await announced(recorded.started);
+      const { pid: firstPid } = await announced(unfinished.started);
+      assert.deepEqual(statesOf(recordedRun, unfinishedRun), ["permitted", "running"]);
+      const below = first.processes().map(({ pid }) => pid);
+      assert.ok(
+        [first.pid, hookPid, firstPid].every((pid) => below.includes(pid)),
+        "all its processes are seen",
+      );
+
+      await kill(first);
+      await eventually("none of its processes is left", () => first.processes().length === 0, 5_000);
+      const queued = (await deployment.queued()).map(({ groupId }) => groupId);
+      assert.deepEqual(queued.toSorted(), [`${recordedRun}:succeed_at_once`, `${unfinishedRun}:wait`].toSorted());
+      // The event was written, so the run is over; the hook's process is dead, so nobody could have said more.
+      assert.equal(await dagster.finished(recordedRun), "SUCCESS");
+      assert.deepEqual(statesOf(recordedRun, unfinishedRun), ["permitted", "running"]);
+
+      const second = await deployment.startWorker({ id: "worker-2" });
+      const secondPid = await eventually(
+        "the unfinished step runs again",
+        () => {
+          const { pid } = JSON.parse(readFileSync(unfinished.started, "utf8")) as { pid: number };
+          return pid !== firstPid && pid;
+        },
+        40_000,
+      );
+      assert.ok(second.processes().some(({ pid }) => pid === secondPid));
+      writeFileSync(unfinished.release, "");
+      assert.equal(await dagster.finished(unfinishedRun), "SUCCESS");
+      await recordedOnce(deployment, unfinishedRun);
+      await recordedOnce(deployment, recordedRun);
+
+      assert.equal(await starts(recordedRun, "succeed_at_once"), 1, "what was recorded did not run again");
+      assert.equal((JSON.parse(readFileSync(recorded.started, "utf8")) as { pid: number }).pid, hookPid);
+      assert.equal(await starts(unfinishedRun, "wait"), 2);
+      for (const run of [recordedRun, unfinishedRun]) {
+        const [row] = deployment.ledger(run);
+        assert.deepEqual([row?.state, row?.owner, row?.fence, row?.starts], ["completed", "worker-2", 2, 2]);
+      }
+      assert.deepEqual(await deployment.deadLetters(), []);
+      const messages = (await dagster.records(unfinishedRun)).map(({ message }) => message);
+      assert.ok(
+        messages.includes("Claimed by worker worker-2: start 2, taken over from worker worker-1, whose lease ended."),
+        "Dagster's log names the worker that was lost",
+      );
+    });
+  }
+
+  test("alone takes along what its steps started, within five seconds", async () => {
+    deployment = await Deployment.open();
+    const worker = await deployment.startWorker();
+    const files = deployment.files();
+    await deployment.dagster.launch("waits_with_child", opConfig("wait_with_child", files));
+    const { pid, parent } = await announced(files.started);
+    const grandchild = await eventually("the step's own child runs", () =>
+      worker.processes().find((one) => one.parent === pid && one.command.includes("time.sleep(600)")),
+    );
+    const below = worker.processes().map((one) => one.pid);
+    assert.ok([worker.pid, parent, pid, grandchild.pid].every((one) => below.includes(one)));
+    await worker.kill();
+    await eventually("none of its processes is left", () => worker.processes().length === 0, 5_000);
+  });
+
+  function statesOf(...runs: readonly string[]): readonly (string | undefined)[] {
+    return runs.map((run) => deployment.ledger(run)[0]?.state);
+  }
+
+  async function starts(run: string, step: string): Promise<number> {
+    return (await deployment.dagster.eventsOf(run, step)).filter((type) => type === "STEP_START").length;
+  }
+});
+
+function opConfig(op: string, { started, release }: { readonly started: string; readonly release: string }) {
+  return { ops: { [op]: { config: { started, release } } } };
+}

@@ -1,0 +1,167 @@
+// Runs of real jobs through one worker: whatever a step does, Dagster's log and the ledger say the same, once, before the message goes.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, afterEach, before, describe, test } from "node:test";
+import type { ExecutionResult } from "../../core/step.ts";
+import { Deployment } from "../support/deployment.ts";
+import { recordedOnce } from "../support/recorded-once.ts";
+import type { WorkerProcess } from "../support/worker-process.ts";
+
+describe("a run", () => {
+  let deployment: Deployment;
+  let worker: WorkerProcess;
+
+  before(async () => {
+    deployment = await Deployment.open();
+    worker = await deployment.startWorker({ flags: ["--concurrency", "4"] });
+  });
+  afterEach((t) => deployment.explain(t));
+  after(() => deployment.close());
+
+  test("of the sample job succeeds: fan-out, fan-in, a retry, an asset", async () => {
+    const { dagster } = deployment;
+    const runId = await dagster.launch("weather_report");
+    assert.equal(await dagster.finished(runId), "SUCCESS");
+    await recordedOnce(deployment, runId);
+    assert.deepEqual(
+      (await dagster.eventsOf(runId, "published_page")).filter((type) => /^STEP_(?!WORKER|OUTPUT|INPUT)/.test(type)),
+      ["STEP_START", "STEP_UP_FOR_RETRY", "STEP_RESTARTED", "STEP_SUCCESS"],
+    );
+    const materialized = (await dagster.records(runId)).filter(({ type }) => type === "ASSET_MATERIALIZATION");
+    const published = materialized.find(({ step }) => step === "published_page");
+    assert.equal(published?.metadata["attempt"], 2);
+    assert.match(String(published?.metadata["path"]), /weather\.md$/);
+    assert.deepEqual(materialized.map(({ step }) => step).toSorted(), [
+      "published_page",
+      "weather.compare",
+      "weather_page",
+    ]);
+    // find_stations, six of summarize, compare, weather_page, and published_page twice
+    assert.equal(deployment.ledger(runId).length, 11);
+    assert.deepEqual(await deployment.deadLetters(), []);
+  });
+
+  test("has each step's events in Dagster's own order", async () => {
+    const { dagster } = deployment;
+    const runId = await dagster.launch("one_success");
+    assert.equal(await dagster.finished(runId), "SUCCESS");
+    await recordedOnce(deployment, runId);
+    const events = await dagster.eventsOf(runId, "succeed");
+    assert.deepEqual(
+      events.filter((type) => type !== "ENGINE_EVENT"),
+      [
+        "STEP_WORKER_STARTING",
+        "STEP_WORKER_STARTED",
+        "RESOURCE_INIT_STARTED",
+        "RESOURCE_INIT_SUCCESS",
+        "STEP_START",
+        "STEP_OUTPUT",
+        "HANDLED_OUTPUT",
+        "STEP_SUCCESS",
+      ],
+    );
+    // It belongs to the process, so it names no step.
+    const captures = (await dagster.records(runId)).filter(({ type }) => type === "LOGS_CAPTURED");
+    assert.equal(captures.length, 1);
+    const [row] = deployment.ledger(runId);
+    assert.equal(row?.key, `${runId}:succeed`);
+    assert.equal(row?.owner, "worker-1");
+    assert.equal(row?.starts, 1);
+    assert.deepEqual(row?.outcome?.output, { outputs: ["result"], assets: [] });
+  });
+
+  test("says in Dagster who claimed a step, by which message", async () => {
+    const { dagster } = deployment;
+    const runId = await dagster.launch("one_success");
+    assert.equal(await dagster.finished(runId), "SUCCESS");
+    const records = await dagster.records(runId);
+    const claimed = records.find(({ message }) => message === "Claimed by worker worker-1: start 1.");
+    const [row] = deployment.ledger(runId);
+    assert.deepEqual(claimed?.metadata, { message_id: row?.messageId, receive_count: 1, attempt: 0 });
+  });
+
+  test("of fifty steps at concurrency 4 records each of them once", async () => {
+    const runId = await deployment.dagster.launch("fan_out_fifty");
+    assert.equal(await deployment.dagster.finished(runId), "SUCCESS");
+    await recordedOnce(deployment, runId);
+    const rows = deployment.ledger(runId);
+    assert.equal(rows.length, 50);
+    assert.ok(rows.every(({ state, fence, starts }) => state === "completed" && fence === 1 && starts === 1));
+    const atOnce = mostAtOnce(rows.map(({ outcome }) => outcome));
+    assert.ok(atOnce > 1 && atOnce <= 4, `${atOnce} ran at once`);
+  });
+
+  test("whose op raises has the traceback in Dagster and in the ledger, and no dead letter", async () => {
+    const { dagster } = deployment;
+    const runId = await dagster.launch("one_failure");
+    assert.equal(await dagster.finished(runId), "FAILURE");
+    await recordedOnce(deployment, runId);
+    const [failure] = await dagster.terminalEvents(runId);
+    assert.equal(failure?.type, "STEP_FAILURE");
+    assert.match(failure?.error?.text ?? "", /BarometerError: the barometer reads 'low', expected hPa/);
+    const [row] = deployment.ledger(runId);
+    assert.equal(row?.state, "failed");
+    assert.equal(row?.outcome?.state, "failure");
+    const error = row?.outcome?.error;
+    assert.equal(error?.class, "BarometerError");
+    assert.match(error?.traceback ?? "", /in read_barometer\n.*raise BarometerError/s);
+    assert.match(error?.traceback ?? "", /ValueError: invalid literal for int\(\)/, "the cause is there too");
+    assert.deepEqual(await deployment.deadLetters(), []);
+  });
+
+  test("whose resource cannot be set up leaves the step's failure to Dagster's executor", async () => {
+    const { dagster } = deployment;
+    const runId = await dagster.launch("resource_fails");
+    assert.equal(await dagster.finished(runId), "FAILURE");
+    await recordedOnce(deployment, runId);
+    const ends = (await dagster.eventsOf(runId, "read_satellite")).filter((type) =>
+      ["RESOURCE_INIT_FAILURE", "STEP_FAILURE"].includes(type),
+    );
+    assert.deepEqual(ends, ["RESOURCE_INIT_FAILURE", "STEP_FAILURE"]);
+    const [row] = deployment.ledger(runId);
+    assert.equal(row?.state, "failed");
+    assert.equal(row?.outcome?.state, "resource_init_failure");
+    assert.match(row?.outcome?.error?.traceback ?? "", /satellite NOAA-99 does not answer/);
+    assert.deepEqual(await deployment.deadLetters(), []);
+  });
+
+  test("with retries runs the op once per attempt", async () => {
+    const { trace } = deployment.files();
+    const runId = await deployment.dagster.launch("counts_runs", {
+      ops: { count: { config: { file: trace, failing_attempts: 2 } } },
+    });
+    assert.equal(await deployment.dagster.finished(runId), "SUCCESS");
+    await recordedOnce(deployment, runId);
+    assert.deepEqual(attemptsIn(trace), [0, 1, 2]);
+    assert.deepEqual(
+      deployment.ledger(runId).map(({ key, state }) => [key, state]),
+      [
+        [`${runId}:count`, "failed"],
+        [`${runId}:count:1`, "failed"],
+        [`${runId}:count:2`, "completed"],
+      ],
+    );
+  });
+
+  test("leaves nothing unusual in the worker's log", () => {
+    const unusual = worker.log.filter(({ level, event }) => level === "error" || event === "not-json");
+    assert.deepEqual(unusual, []);
+  });
+});
+
+/** How many of them ran at the same time, at most. */
+function mostAtOnce(outcomes: readonly (ExecutionResult | null)[]): number {
+  const spans = outcomes.filter((outcome) => outcome !== null);
+  const counts = spans.map(({ started_at }) =>
+    spans.filter((one) => one.started_at <= started_at && started_at < one.completed_at),
+  );
+  return Math.max(...counts.map(({ length }) => length));
+}
+
+/** The attempts that left a line, in order. */
+function attemptsIn(trace: string): readonly number[] {
+  return readFileSync(trace, "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => Number(line.split(" ")[0]));
+}
