@@ -86,7 +86,7 @@ function troubleIn(answer: Answer, { host, port, path, timeoutMs }: HealthcheckC
 function whyIn(body: string): string {
   try {
     const { why } = JSON.parse(body) as { why?: unknown };
-    if (typeof why === "string") return why;
+    if (typeof why === "string" && !/\p{Cc}/u.test(why)) return why;
   } catch {
     // Not a worker's answer; it is shown as it is.
   }

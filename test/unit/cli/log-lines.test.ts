@@ -1,0 +1,62 @@
+// One observation, one line: for people and for machines.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { jsonLine, textLine } from "../../../cli/log-lines.ts";
+import type { Observation } from "../../../core/observe.ts";
+
+const at = new Date("2026-01-02T03:04:05.678Z");
+const claimed: Observation = {
+  event: "step.claimed",
+  level: "info",
+  message: "claimed",
+  key: "run:fetch",
+  messageId: "m-1",
+  receiveCount: 2,
+  takenOverFrom: undefined,
+  fence: 3,
+};
+
+describe("text", () => {
+  const rows: readonly [string, Observation, string][] = [
+    [
+      "fields",
+      claimed,
+      "2026-01-02T03:04:05.678Z INFO  step.claimed  claimed  key=run:fetch message_id=m-1 receive_count=2 fence=3",
+    ],
+    ["no fields", { event: "a.b", level: "error", message: "broken" }, "2026-01-02T03:04:05.678Z ERROR a.b  broken"],
+    [
+      "blanks, quotes and nothing",
+      { event: "a", level: "warn", message: "m", x: "a b", y: 'a"b', z: "", n: null, ok: true },
+      '2026-01-02T03:04:05.678Z WARN  a  m  x="a b" y="a\\"b" z="" n=null ok=true',
+    ],
+    [
+      "a stack trace",
+      { event: "a", level: "debug", message: "Error: x\n  at y" },
+      "2026-01-02T03:04:05.678Z DEBUG a  Error: x\n      at y",
+    ],
+    [
+      "a step's output",
+      { event: "step.output", level: "info", message: "50 %\tdone", key: "run:fetch", stream: "stdout" },
+      "2026-01-02T03:04:05.678Z INFO  [run:fetch] 50 %\tdone",
+    ],
+    [
+      "output that steers a terminal",
+      { event: "step.output", level: "info", message: "\u001b[2J\rgone\u0007" },
+      "2026-01-02T03:04:05.678Z INFO  [step] \\x1b[2J\\x0dgone\\x07",
+    ],
+    [
+      "a field that steers a terminal",
+      { event: "a", level: "info", message: "m", x: "\u001b[2J" },
+      "2026-01-02T03:04:05.678Z INFO  a  m  x=\\x1b[2J",
+    ],
+  ];
+  for (const [name, observation, line] of rows) test(name, () => assert.equal(textLine(observation, at), line));
+});
+
+test("JSON: one line, snake_case, the worker in each", () => {
+  const line = jsonLine({ worker: "w-1" })({ ...claimed, message: "two\nlines" }, at);
+  assert.equal(
+    line,
+    '{"time":"2026-01-02T03:04:05.678Z","level":"info","event":"step.claimed","message":"two\\nlines","key":"run:fetch","message_id":"m-1","receive_count":2,"fence":3,"worker":"w-1"}',
+  );
+});

@@ -1,0 +1,20 @@
+// Variables that look like ours but are not.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { runOptions } from "../../../cli/run-options.ts";
+import { unknownVariables, variablesOf } from "../../../cli/unknown-variables.ts";
+
+test("each is named, with the one that was meant, and without its value", () => {
+  const env = {
+    TASKIQ_WORKER_CONCURRENCY: "4",
+    TASKIQ_CONCURENCY: "8",
+    TASKIQ_ANYTHING: "secret",
+    TASKIQ: "x",
+    PATH: "/bin",
+    LEDGER_URL: "y",
+  };
+  assert.deepEqual(unknownVariables(env, variablesOf(runOptions)), [
+    "unknown environment variable TASKIQ_ANYTHING",
+    "unknown environment variable TASKIQ_CONCURENCY, did you mean TASKIQ_WORKER_CONCURRENCY?",
+  ]);
+});
