@@ -26,7 +26,9 @@ export interface Lease {
   granted(hold: Hold, askedAtMs: number): void;
   /** Monotonic time at which our own clock gives the ledger lease up; null when there is none. */
   endsAtMs(): number | null;
-  /** The ledger lease has ended by settling or abandoning; visibility is still prolonged. */
+  /** The ledger is about to be told the claim's end: a renewal that crosses with it and finds the claim over is no loss. */
+  closing(): void;
+  /** The ledger lease has ended by settling or abandoning, for good; visibility is still prolonged. */
   unclaimed(): void;
   /**
    * Nothing is prolonged any more. Resolves once no extension is under way, so that a late one cannot overwrite a release:
@@ -47,6 +49,8 @@ interface Held extends Lease {
   readonly visibilityLoss: AbortController;
   hold: Hold | null;
   endsAt: number | null;
+  /** A claim's way through a delivery: it is granted, then being ended, then over. */
+  claim: "open" | "closing" | "over";
 }
 
 interface Ports {
@@ -101,7 +105,10 @@ export class LeaseKeeper {
       visibilityLost: visibilityLoss.signal,
       hold: null,
       endsAt: null,
+      claim: "open",
       granted: (hold, askedAtMs) => {
+        // A permit may answer when its process is long dead and the claim is over.
+        if (held.claim === "over") return;
         held.hold = hold;
         // A renewal and a permit may answer out of order; the ledger's own end only moves forward.
         const endsAt = askedAtMs + this.#settings.leaseMs - this.#settings.killMarginMs;
@@ -109,7 +116,11 @@ export class LeaseKeeper {
         this.#changed.abort();
       },
       endsAtMs: () => held.endsAt,
+      closing: () => {
+        held.claim = "closing";
+      },
       unclaimed: () => {
+        held.claim = "over";
         held.hold = null;
         held.endsAt = null;
       },
@@ -176,7 +187,7 @@ export class LeaseKeeper {
       for (const [i, { held, hold }] of due.entries()) {
         if (held.hold !== hold) continue; // settled, abandoned or permitted meanwhile
         if (results[i] === true) held.granted(hold, askedAtMs);
-        else this.#lose(held, "the ledger gave it to another claim");
+        else if (held.claim === "open") this.#lose(held, "the ledger gave it to another claim");
       }
       return true;
     } catch (error) {

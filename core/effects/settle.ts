@@ -4,6 +4,7 @@ import { askLedger, askLedgerWhileLeased, noticeInDagster, type Scene } from "./
 
 export async function settle(scene: Scene, { outcome }: Extract<Effect, { do: "settle" }>): Promise<Event> {
   const { delivery } = scene;
+  delivery.lease.closing();
   const answer = await askLedgerWhileLeased(scene, "settle", (ledger) => ledger.settle(delivery.hold, outcome));
   delivery.lease.unclaimed();
   if (answer === null) return { is: "ledger_unreachable" };
@@ -14,6 +15,7 @@ export async function settle(scene: Scene, { outcome }: Extract<Effect, { do: "s
 export async function abandon(scene: Scene, effect: Extract<Effect, { do: "abandon" }>): Promise<Event> {
   const { delivery } = scene;
   const { giveStartBack, why } = effect;
+  delivery.lease.closing();
   const answer = await askLedger(scene, "abandon", (ledger) => ledger.abandon(delivery.hold, { giveStartBack }));
   delivery.lease.unclaimed();
   const detail =

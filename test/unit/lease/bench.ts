@@ -1,0 +1,53 @@
+// A lease keeper on a manual clock, over a queue and a ledger that a test can hold up or take away.
+import type { TestContext } from "node:test";
+import { LeaseKeeper } from "../../../core/lease.ts";
+import type { Hold } from "../../../core/ledger/port.ts";
+import { idempotencyKey } from "../../../core/step.ts";
+import { FakeQueue } from "../../support/fake-queue.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
+import { MemoryLedger } from "../../support/memory-ledger.ts";
+import { message } from "../../support/messages.ts";
+import { Observations } from "../../support/observations.ts";
+import { WatchedLedger } from "../../support/watched-ledger.ts";
+
+export const leaseMs = 60_000;
+export const killMarginMs = 5_000;
+export const minute = 60_000;
+export const hour = 60 * minute;
+
+/** A started keeper that ends with the test; `chance` 0 ticks every 16 s, just below 1 every 20 s. */
+export function bench(t: TestContext, chance = 0) {
+  const clock = new ManualClock();
+  const queue = new FakeQueue(clock);
+  const ledger = new WatchedLedger(new MemoryLedger({ clock, writeBoundMs: 5_000 }));
+  const told = new Observations();
+  const ports = { queue, ledger, clock, observe: told.observe, chance: () => chance };
+  const keeper = new LeaseKeeper(ports, { leaseMs, killMarginMs });
+  keeper.start();
+  t.after(async () => {
+    const stopped = keeper.stop();
+    await clock.advance(hour); // what a test holds up answers now
+    await stopped;
+  });
+
+  const receive = (id = "m1") => keeper.hold(message(id), clock.monoMs());
+
+  /** As the executor claims: the lease counts from just before the ledger was asked. */
+  const claim = async (id: string, owner = "worker-a"): Promise<Hold> => {
+    const step = { runId: "run-1", stepKey: id, attempt: 0 };
+    const key = idempotencyKey(step);
+    const asked = { key, step, owner, leaseMs, messageId: id, payloadDigest: "", receivedAtMs: clock.wallMs() };
+    const answer = await ledger.claim(asked);
+    if (answer.kind !== "granted") throw new Error(`expected ${key} to be granted, got ${JSON.stringify(answer)}`);
+    return { key, fence: answer.fence };
+  };
+
+  const receiveAndClaim = async (id = "m1") => {
+    const lease = receive(id);
+    const hold = await claim(id);
+    lease.granted(hold, clock.monoMs());
+    return { lease, hold };
+  };
+
+  return { clock, queue, ledger, told, keeper, receive, claim, receiveAndClaim };
+}

@@ -1,0 +1,153 @@
+// The end of a lease: nothing is prolonged after it, and what was under way is over.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { EntryResult } from "../../../core/queue/port.ts";
+import { bench, hour, minute } from "./bench.ts";
+
+describe("after its end", () => {
+  test("neither visibility nor claim is prolonged", async (t) => {
+    const { clock, queue, ledger, receiveAndClaim } = bench(t);
+    const { lease } = await receiveAndClaim();
+    await lease.end();
+    await clock.advance(hour);
+    assert.deepEqual([queue.extended, ledger.renewed], [[], []]);
+    assert.deepEqual([lease.lost.aborted, lease.visibilityLost.aborted, lease.endsAtMs()], [false, false, null]);
+  });
+
+  test("no extension is under way: the end waits for the one that was", async (t) => {
+    const { clock, queue, receive } = bench(t);
+    const lease = receive();
+    const answer = Promise.withResolvers<readonly EntryResult[]>();
+    queue.onExtend = () => answer.promise;
+    await clock.advance(16_000);
+    let over = false;
+    const ending = lease.end().then(() => {
+      over = true;
+    });
+    await clock.advance(3_000);
+    assert.equal(over, false);
+    answer.resolve(["done"]);
+    await ending;
+    assert.equal(over, true);
+  });
+
+  test("an extension under way that failed ends it too", async (t) => {
+    const { clock, queue, receive } = bench(t);
+    const lease = receive();
+    const answer = Promise.withResolvers<readonly EntryResult[]>();
+    queue.onExtend = () => answer.promise;
+    await clock.advance(16_000);
+    const ending = lease.end();
+    answer.reject(new Error("socket hang up"));
+    await ending;
+  });
+
+  test("an extension that finds the message deleted meanwhile is no loss", async (t) => {
+    const { clock, queue, told, receive } = bench(t);
+    const lease = receive();
+    const answer = Promise.withResolvers<readonly EntryResult[]>();
+    queue.onExtend = () => answer.promise;
+    await clock.advance(16_000);
+    const ending = lease.end();
+    answer.resolve(["gone"]);
+    await ending;
+    await clock.advance(minute);
+    assert.equal(lease.visibilityLost.aborted, false);
+    assert.deepEqual(told.of("lease.visibility_lost"), []);
+  });
+
+  test("it may end again", async (t) => {
+    const { receive } = bench(t);
+    const lease = receive();
+    await lease.end();
+    await lease.end();
+  });
+});
+
+describe("once its claim is over", () => {
+  test("only visibility is prolonged, and nothing can be lost any more", async (t) => {
+    const { clock, queue, ledger, receiveAndClaim } = bench(t);
+    const { lease } = await receiveAndClaim();
+    lease.unclaimed();
+    await clock.advance(hour);
+    assert.equal(lease.lost.aborted, false);
+    assert.deepEqual(ledger.renewed, []);
+    assert.ok(queue.extended.length > 100);
+  });
+
+  test("a permit that answers late brings nothing back", async (t) => {
+    const { clock, ledger, told, receiveAndClaim } = bench(t);
+    const { lease, hold } = await receiveAndClaim();
+    await ledger.abandon(hold, { giveStartBack: true });
+    lease.unclaimed();
+    lease.granted(hold, clock.monoMs());
+    assert.equal(lease.endsAtMs(), null);
+    await clock.advance(hour);
+    assert.deepEqual([ledger.renewed, told.of("lease.lost")], [[], []]);
+  });
+
+  test("a renewal that is answered before the settlement it crossed with is no loss", async (t) => {
+    const { clock, ledger, told, receiveAndClaim } = bench(t);
+    const { lease, hold } = await receiveAndClaim();
+    lease.closing();
+    await ledger.abandon(hold, { giveStartBack: true });
+    await clock.advance(16_000);
+    assert.equal(ledger.renewed.length, 1);
+    assert.deepEqual([lease.lost.aborted, told.of("lease.lost")], [false, []]);
+  });
+
+  test("while it closes, our own clock still counts", async (t) => {
+    const { clock, ledger, receiveAndClaim } = bench(t);
+    const { lease } = await receiveAndClaim();
+    lease.closing();
+    ledger.down.add("renew");
+    await clock.advance(54_999);
+    assert.equal(lease.lost.aborted, false);
+    await clock.advance(1);
+    assert.equal(lease.lost.aborted, true);
+  });
+
+  test("a renewal that is answered after the settlement it crossed with is no loss", async (t) => {
+    const { clock, ledger, told, receiveAndClaim } = bench(t);
+    const { lease, hold } = await receiveAndClaim();
+    ledger.before = async (method) => (method === "renew" ? await clock.sleep(1_000) : undefined);
+    await clock.advance(16_000);
+    await ledger.abandon(hold, { giveStartBack: true });
+    lease.unclaimed();
+    await clock.advance(1_000);
+    assert.equal(ledger.renewed.length, 1);
+    assert.deepEqual([lease.lost.aborted, told.of("lease.lost")], [false, []]);
+  });
+});
+
+describe("stopping the keeper", () => {
+  test("ends its loops", async (t) => {
+    const { clock, queue, keeper, receiveAndClaim } = bench(t);
+    await receiveAndClaim();
+    await keeper.stop();
+    await clock.advance(hour);
+    assert.deepEqual([clock.sleeping, queue.extended], [0, []]);
+  });
+
+  test("waits for what is under way", async (t) => {
+    const { clock, queue, keeper, receive } = bench(t);
+    receive();
+    const answer = Promise.withResolvers<readonly EntryResult[]>();
+    queue.onExtend = () => answer.promise;
+    await clock.advance(16_000);
+    let over = false;
+    const stopping = keeper.stop().then(() => {
+      over = true;
+    });
+    await clock.advance(1_000);
+    assert.equal(over, false);
+    answer.resolve(["done"]);
+    await stopping;
+  });
+
+  test("is nothing when it was never started, and may be done twice", async (t) => {
+    const { keeper } = bench(t);
+    await keeper.stop();
+    await keeper.stop();
+  });
+});
