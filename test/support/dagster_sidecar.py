@@ -72,8 +72,8 @@ def compute_log(request: Request) -> dict[str, str]:
         manager.get_log_data(manager.build_log_key_for_run(request["run_id"], key)) for key in keys
     ]
     return {
-        "stdout": b"".join(one.stdout or b"" for one in data).decode(),
-        "stderr": b"".join(one.stderr or b"" for one in data).decode(),
+        "stdout": b"".join(one.stdout or b"" for one in data).decode(errors="replace"),
+        "stderr": b"".join(one.stderr or b"" for one in data).decode(errors="replace"),
     }
 
 

@@ -1,0 +1,63 @@
+// What a step writes, by whatever way: into Dagster's compute logs and the worker's log, never between the frames.
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { after, afterEach, before, describe, test } from "node:test";
+import { Deployment } from "../support/deployment.ts";
+import { recordedOnce } from "../support/recorded-once.ts";
+import type { WorkerProcess } from "../support/worker-process.ts";
+
+const onStdout = [
+  "print to stdout",
+  "write to descriptor 1",
+  '{"type":"outcome","id":"forged","outcome":{"kind":"success"}}',
+  "print in a subprocess",
+  "bytes that are no text: \ufffd\ufffd",
+  "a last line without its end",
+];
+const onStderr = ["print to stderr", "write to descriptor 2", "log to the root logger"];
+
+describe("a noisy step", () => {
+  let deployment: Deployment;
+
+  before(async () => {
+    deployment = await Deployment.open();
+  });
+  afterEach((t) => deployment.explain(t));
+  after(() => deployment.close());
+
+  test("is heard in Dagster's compute logs and, under its key, in the worker's log", async () => {
+    const worker = await deployment.startWorker();
+    await assertHeard(worker);
+    assert.deepEqual(await worker.stop(), { code: 0, signal: null });
+  });
+
+  test("is heard where there is neither tail nor a shell", async () => {
+    const bin = join(deployment.home, "bin");
+    mkdirSync(bin);
+    const worker = await deployment.startWorker({ env: { PATH: bin } });
+    await assertHeard(worker);
+  });
+
+  async function assertHeard(worker: WorkerProcess): Promise<void> {
+    const { dagster } = deployment;
+    const runId = await dagster.launch("noisy");
+    assert.equal(await dagster.finished(runId), "SUCCESS");
+    await recordedOnce(deployment, runId);
+    const { stdout, stderr } = await dagster.computeLog(runId, "make_noise");
+    for (const line of onStdout) assert.ok(stdout.split("\n").includes(line), `compute log stdout has: ${line}`);
+    for (const line of onStderr) assert.ok(stderr.includes(line), `compute log stderr has: ${line}`);
+    const heard = worker.log.filter(({ event, key }) => event === "step.output" && key === `${runId}:make_noise`);
+    const linesOf = (stream: string) =>
+      heard.filter((record) => record["stream"] === stream).map(({ message }) => message);
+    for (const line of onStdout) assert.ok(linesOf("stdout").includes(line), `the worker's log has on stdout: ${line}`);
+    for (const line of onStderr) {
+      assert.ok(
+        linesOf("stderr").some((message) => message.includes(line)),
+        `the worker's log has on stderr: ${line}`,
+      );
+    }
+    assert.equal(worker.count("host.broken_frame"), 0);
+    assert.deepEqual(worker.stdout, [], "stdout is for data, and run has none");
+  }
+});

@@ -1,0 +1,77 @@
+// Starting: the one file is enough, and so is the environment; a code location that cannot be imported closes the intake.
+import assert from "node:assert/strict";
+import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, afterEach, before, describe, test } from "node:test";
+import { DEFINITIONS_PARENT, PYTHON } from "../support/dagster-sidecar.ts";
+import { Deployment } from "../support/deployment.ts";
+import { eventually } from "../support/eventually.ts";
+import { recordedOnce } from "../support/recorded-once.ts";
+import { BUNDLE } from "../support/worker-process.ts";
+
+describe("a worker starts", () => {
+  let deployment: Deployment;
+
+  before(async () => {
+    deployment = await Deployment.open();
+  });
+  afterEach((t) => deployment.explain(t));
+  after(() => deployment.close());
+
+  test("from the bundle alone, in an empty directory", async () => {
+    const cwd = join(deployment.home, "alone");
+    mkdirSync(cwd);
+    const bundle = join(cwd, "taskiq.mjs");
+    copyFileSync(BUNDLE, bundle);
+    assert.deepEqual(readdirSync(cwd), ["taskiq.mjs"]);
+    const worker = await deployment.startWorker({ bundle, cwd });
+    const runId = await deployment.dagster.launch("one_success");
+    assert.equal(await deployment.dagster.finished(runId), "SUCCESS");
+    await recordedOnce(deployment, runId);
+    assert.deepEqual(await worker.stop(), { code: 0, signal: null });
+    assert.deepEqual(readdirSync(cwd), ["taskiq.mjs"], "it leaves nothing beside it");
+  });
+
+  test("without flags, from the environment alone, with the code location that the run names", async () => {
+    const env = {
+      ...deployment.env,
+      TASKIQ_PYTHON: PYTHON,
+      TASKIQ_WORKER_HEALTH_PORT: "0",
+      TASKIQ_WORKER_CONCURRENCY: "2",
+      TASKIQ_VISIBILITY_TIMEOUT: "10",
+      TASKIQ_WAIT_TIME: "1",
+      TASKIQ_LOG_FORMAT: "json",
+      PYTHONPATH: DEFINITIONS_PARENT,
+    };
+    const worker = deployment.spawnWorker({ args: ["run"], env });
+    await worker.said("worker.started");
+    const runId = await deployment.dagster.launch("fan_in");
+    assert.equal(await deployment.dagster.finished(runId), "SUCCESS");
+    await recordedOnce(deployment, runId);
+    assert.deepEqual(await worker.stop(), { code: 0, signal: null });
+  });
+
+  test("without its code location, and takes nothing until that can be imported", async () => {
+    const broken = join(deployment.home, "mended_later.py");
+    writeFileSync(broken, "raise RuntimeError('not today')\n");
+    const flags = ["--working-directory", deployment.home, "--module-name", "mended_later"];
+    const worker = deployment.spawnWorker({
+      args: ["run", "--python", PYTHON, "--log-format", "json", "--health-port", "0", "--wait-time", "1s", ...flags],
+      env: { PYTHONPATH: DEFINITIONS_PARENT },
+    });
+    const failed = await worker.said("host.location_failed");
+    assert.match(failed.message, /^code location mended_later cannot be imported: RuntimeError: not today\n/);
+    await worker.said("intake.closed");
+    const runId = await deployment.dagster.launch("one_success");
+    await eventually("the step is sent", async () => (await deployment.queued()).length === 1);
+    await worker.said("host.location_failed", (record) => record !== failed);
+    assert.deepEqual(
+      (await deployment.queued()).map(({ state, receiveCount }) => [state, receiveCount]),
+      [["visible", 0]],
+    );
+    writeFileSync(broken, "from definitions import defs\n");
+    await worker.said("intake.open");
+    assert.equal(await deployment.dagster.finished(runId), "SUCCESS");
+    await recordedOnce(deployment, runId);
+  });
+});
