@@ -7,9 +7,13 @@ import type { Effect, Event, Why } from "../states.ts";
 import { askQueue, noticeInDagster, type Scene } from "./ports.ts";
 
 export async function ack(scene: Scene): Promise<Event> {
-  const { receipt } = scene.delivery.message;
+  const { delivery } = scene;
+  const { receipt } = delivery.message;
   const result = await askQueue(scene, "delete", (queue) => queue.ack([receipt]));
-  return { is: result === "done" ? "acked" : "ack_failed" };
+  if (result === "done") return { is: "acked" };
+  const message = `could not be deleted (${result ?? "no answer"}); the redelivery will find its outcome recorded`;
+  delivery.tell("warn", "delivery.ack_failed", message);
+  return { is: "ack_failed" };
 }
 
 export async function bury(scene: Scene, why: Why): Promise<Event> {
@@ -34,9 +38,14 @@ export async function release(scene: Scene, { after, starts }: Extract<Effect, {
   const visibilityMs = releaseMs(policy, after, starts, ports.chance());
   const { receipt } = delivery.message;
   const result = await askQueue(scene, "release", (queue) => queue.extend([{ receipt, visibilityMs }]));
-  const message = `released, visible in ${Math.round(visibilityMs / 1000)} s`;
-  delivery.tell("info", "delivery.released", message, { visibilityMs });
-  return { is: result === "done" ? "released" : "release_failed" };
+  if (result === "done") {
+    const message = `released, visible in ${Math.round(visibilityMs / 1000)} s`;
+    delivery.tell("info", "delivery.released", message, { visibilityMs });
+    return { is: "released" };
+  }
+  const message = `could not be released (${result ?? "no answer"}); visible again when its visibility ends`;
+  delivery.tell("warn", "delivery.release_failed", message);
+  return { is: "release_failed" };
 }
 
 function reasonOf({ delivery, ports }: Scene, { reason, detail, error }: Why): DeadLetterReason {

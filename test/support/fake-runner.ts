@@ -1,0 +1,104 @@
+// A runner without processes: steps are scripts, the run's event log is a list. It reads the log first, as a step process does.
+import type { AskPermit, Ending, Notice, ReportOrder, Runner, StepOrder } from "../../core/runner/port.ts";
+import { idempotencyKey } from "../../core/step.ts";
+import type { Journal } from "./fake-queue.ts";
+import { aborted, errorInfo, fault, result, type Script, succeeds, terminalEvents } from "./scripted-steps.ts";
+
+export class FakeRunner implements Runner {
+  readonly orders: StepOrder[] = [];
+  readonly reports: ReportOrder[] = [];
+  readonly notices: Notice[] = [];
+  /** Step scripts by step key; others succeed. */
+  readonly scripts = new Map<string, Script>();
+  /** In place of what a report does. */
+  onReport: Script | null = null;
+  onNotice = async (): Promise<boolean> => true;
+  /** Why no step can be run; null when they can. */
+  down: string | null = "the step host has not been started";
+  readonly #logs = new Map<string, string[]>();
+  readonly #stopped = new AbortController();
+  readonly #journal: Journal;
+
+  constructor(journal: Journal = () => undefined) {
+    this.#journal = journal;
+  }
+
+  /** The events of one attempt, by its idempotency key. */
+  log(key: string): readonly string[] {
+    return this.#logs.get(key) ?? [];
+  }
+
+  async start(): Promise<void> {
+    this.down = null;
+  }
+
+  unavailable(): string | null {
+    return this.down;
+  }
+
+  async execute(order: StepOrder, ask: AskPermit, signal: AbortSignal): Promise<Ending> {
+    const key = idempotencyKey(order.envelope);
+    this.#journal(`execute ${key}`);
+    this.orders.push(order);
+    return await this.#perform(key, ask, signal, async (step) => {
+      step.write("STEP_START");
+      return await (this.scripts.get(order.envelope.stepKey) ?? succeeds)(step);
+    });
+  }
+
+  async report(order: ReportOrder, ask: AskPermit, signal: AbortSignal): Promise<Ending> {
+    const key = idempotencyKey(order);
+    this.#journal(`report ${key} ${order.reason}`);
+    this.reports.push(order);
+    return await this.#perform(key, ask, signal, this.onReport ?? reportScript(order));
+  }
+
+  async notice(notice: Notice): Promise<boolean> {
+    this.#journal(`notice ${notice.runId}:${notice.stepKey} ${notice.level}`);
+    this.notices.push(notice);
+    return await this.onNotice();
+  }
+
+  async stop(): Promise<void> {
+    this.down = "stopping";
+    this.#stopped.abort();
+  }
+
+  async #perform(key: string, ask: AskPermit, signal: AbortSignal, script: Script): Promise<Ending> {
+    if (this.down !== null) return fault("host", "StepHostLost", `the step host ended (${this.down})`);
+    if (signal.aborted) return { kind: "interrupted" };
+    const recorded = this.#recorded(key);
+    if (recorded !== null) return recorded;
+    const killed = AbortSignal.any([signal, this.#stopped.signal]);
+    const write = (event: string) => this.#write(key, event);
+    const death = aborted(killed).then((): Ending => this.#death(signal));
+    return await Promise.race([script({ ask, signal: killed, write }), death]);
+  }
+
+  #death(signal: AbortSignal): Ending {
+    return signal.aborted ? { kind: "interrupted" } : fault("step", "StepHostLost", "the step host ended (stopped)");
+  }
+
+  #write(key: string, event: string): void {
+    this.#journal(`event ${key} ${event}`);
+    this.#logs.set(key, [...this.log(key), event]);
+  }
+
+  #recorded(key: string): Ending | null {
+    for (const [state, event] of Object.entries(terminalEvents)) {
+      const ended = state as keyof typeof terminalEvents;
+      if (this.log(key).includes(event)) return { kind: "ended", result: result(ended), wrote: false };
+    }
+    return null;
+  }
+}
+
+function reportScript(order: ReportOrder): Script {
+  return async ({ ask, write }) => {
+    const error = errorInfo(order.reason, order.message);
+    if (order.park) return { kind: "ended", result: result("parked", error), wrote: true };
+    if (!(await ask()).granted) return { kind: "permit_refused" };
+    write(order.retryIn === null ? "STEP_FAILURE" : "STEP_UP_FOR_RETRY");
+    return { kind: "ended", result: result("reported", error), wrote: true };
+  };
+}

@@ -1,0 +1,119 @@
+// An executor on a manual clock: fake queue and runner, a ledger in memory that can be taken away, and one journal of everything asked.
+import type { TestContext } from "node:test";
+import type { ExecutorPorts, Stopping } from "../../../core/effects/ports.ts";
+import { processDelivery } from "../../../core/executor.ts";
+import { LeaseKeeper } from "../../../core/lease.ts";
+import { defaultPolicy, type Policy } from "../../../core/policy.ts";
+import type { Message } from "../../../core/queue/port.ts";
+import { Seat, Slots } from "../../../core/slots.ts";
+import type { Disposition } from "../../../core/states.ts";
+import { idempotencyKey } from "../../../core/step.ts";
+import { FakeQueue } from "../../support/fake-queue.ts";
+import { FakeRunner } from "../../support/fake-runner.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
+import { MemoryLedger } from "../../support/memory-ledger.ts";
+import { message } from "../../support/messages.ts";
+import { Observations } from "../../support/observations.ts";
+import { WatchedLedger } from "../../support/watched-ledger.ts";
+
+export const leaseMs = 60_000;
+export const writeBoundMs = 5_000;
+const minute = 60_000;
+
+export function bench(t: TestContext, policy: Partial<Policy> = {}) {
+  const clock = new ManualClock();
+  const journal: string[] = [];
+  const write = (line: string) => void journal.push(line);
+  const queue = new FakeQueue(clock, write);
+  const store = new MemoryLedger({ clock, writeBoundMs });
+  const ledger = new WatchedLedger(store, write);
+  const runner = new FakeRunner(write);
+  runner.down = null;
+  const told = new Observations();
+  const chance = () => 0.5;
+  const keeper = new LeaseKeeper(
+    { queue, ledger, clock, observe: told.observe, chance },
+    { leaseMs, killMarginMs: 5_000 },
+  );
+  keeper.start();
+  const quiet = new AbortController();
+  const kill = new AbortController();
+  const stopping: Stopping = { quiet: quiet.signal, kill: kill.signal };
+  const ports: ExecutorPorts = {
+    queue,
+    ledger,
+    runner,
+    clock,
+    observe: told.observe,
+    chance,
+    policy: { ...defaultPolicy, ...policy },
+    worker: "worker-a",
+    leaseMs,
+  };
+  const slots = new Slots(1);
+  t.after(async () => {
+    quiet.abort();
+    kill.abort();
+    const stopped = keeper.stop();
+    await clock.advance(10 * minute);
+    await stopped;
+  });
+
+  /** Gives the executor a message, in the one slot that there is. */
+  const begin = (received: Message = message("m1")): Promise<Disposition> => {
+    slots.takeFree(1);
+    const seat = new Seat(slots);
+    const lease = keeper.hold(received, clock.monoMs());
+    return processDelivery({ lease, receivedAtMs: clock.wallMs(), seat }, ports, stopping).finally(() => seat.leave());
+  };
+
+  /** Lets time run until the delivery has met its end, for an hour at most. */
+  const finish = async (running: Promise<Disposition>): Promise<Disposition> => {
+    let over = false;
+    const note = () => {
+      over = true;
+    };
+    running.then(note, note);
+    for (const until = clock.monoMs() + 60 * minute; clock.monoMs() < until; await clock.advanceToNext()) {
+      await clock.advance(0);
+      if (over) break;
+    }
+    if (!over) throw new Error(`expected the delivery to end, got\n${journal.join("\n")}`);
+    return await running;
+  };
+
+  const deliver = async (received?: Message) => await finish(begin(received));
+
+  /** Another worker claims the step, and is not heard of again. */
+  const claimAs = async (owner: string, stepKey = "load") => {
+    const step = { runId: "run-1", stepKey, attempt: 0 };
+    const key = idempotencyKey(step);
+    const asked = { owner, leaseMs, messageId: "m1", payloadDigest: "", receivedAtMs: clock.wallMs() };
+    const claim = await store.claim({ key, step, ...asked });
+    if (claim.kind !== "granted") throw new Error(`expected ${key} to be granted, got ${claim.kind}`);
+    return { key, fence: claim.fence };
+  };
+
+  /** The journal without the leases' own traffic. */
+  const deeds = () => journal.filter((line) => !/^(renew|extend \S+ 60000$)/.test(line));
+
+  return {
+    clock,
+    journal,
+    deeds,
+    queue,
+    ledger,
+    store,
+    runner,
+    told,
+    slots,
+    quiet,
+    kill,
+    begin,
+    finish,
+    deliver,
+    claimAs,
+  };
+}
+
+export type Bench = ReturnType<typeof bench>;
