@@ -53,18 +53,18 @@ export async function askLedger<T>(
   }
 }
 
-/** Asks until there is an answer or the lease has ended (null). */
+/** Asks until there is an answer or the lease has ended (null): lost, or given up because the process that wanted to know is dead. */
 export async function askLedgerWhileLeased<T>(
   scene: Scene,
   what: string,
   ask: (ledger: ExecutorPorts["ledger"]) => Promise<T>,
 ): Promise<T | null> {
-  const { lost } = scene.delivery.lease;
+  const { lease } = scene.delivery;
   while (true) {
     const answer = await askLedger(scene, what, ask);
-    if (answer !== null || lost.aborted) return answer;
-    await scene.ports.clock.sleep(LEDGER_RETRY_MS, lost);
-    if (lost.aborted) return null;
+    if (answer !== null || lease.endsAtMs() === null) return answer;
+    await scene.ports.clock.sleep(LEDGER_RETRY_MS, lease.lost);
+    if (lease.endsAtMs() === null) return null;
   }
 }
 
