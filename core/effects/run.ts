@@ -4,7 +4,9 @@ import type { Event, Reason, Why } from "../states.ts";
 import { askLedgerWhileLeased, type Scene } from "./ports.ts";
 
 export async function execute(scene: Scene): Promise<Event> {
-  const { delivery, ports } = scene;
+  const { delivery, ports, stopping } = scene;
+  // The claim may have been asked for before the stop and answered after it.
+  if (stopping.quiet.aborted) return { is: "interrupted" };
   const order = { envelope: delivery.envelope, delivery: delivery.note(ports.worker) };
   return eventOf(scene, await ports.runner.execute(order, permitFor(scene), killSignal(scene)));
 }
