@@ -1,0 +1,54 @@
+// Launches the sample job and follows its run, through `launch.py`.
+import { join, resolve } from "node:path";
+import { Program } from "./program.ts";
+import { readTold, type StepEvent } from "./run.ts";
+import { codeDirectory, codeLocation, python } from "./surroundings.ts";
+
+export class Launcher {
+  readonly program: Program;
+  /** Dagster and the code location are imported: `launch` takes effect at once. */
+  readonly ready: Promise<void>;
+  readonly runId: Promise<string>;
+  /** Dagster's final status of the run: `SUCCESS`, `FAILURE`, `CANCELED`. */
+  readonly finished: Promise<string>;
+  /** All step events so far, in the order of Dagster's log. */
+  readonly events: StepEvent[] = [];
+  readonly #onEvent: (event: StepEvent) => void;
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #runId = Promise.withResolvers<string>();
+  readonly #finished = Promise.withResolvers<string>();
+
+  constructor(
+    job: string,
+    home: string,
+    env: Readonly<Record<string, string | undefined>>,
+    onEvent: (event: StepEvent) => void,
+  ) {
+    this.#onEvent = onEvent;
+    this.ready = this.#ready.promise;
+    this.runId = this.#runId.promise;
+    this.finished = this.#finished.promise;
+    this.program = new Program({
+      name: "the run worker",
+      command: [python, "dev/start/launch.py", resolve(codeDirectory), codeLocation, job],
+      env,
+      log: join(home, "run-worker.log"),
+      onLine: (line) => this.#hear(line),
+      graceMs: 5000,
+    });
+  }
+
+  launch(): void {
+    this.program.tell("launch");
+  }
+
+  #hear(line: string): void {
+    const told = readTold(line);
+    if (told.kind === "ready") this.#ready.resolve();
+    if (told.kind === "run") this.#runId.resolve(told.runId);
+    if (told.kind === "finished") this.#finished.resolve(told.status);
+    if (told.kind !== "event") return;
+    this.events.push(told.event);
+    this.#onEvent(told.event);
+  }
+}

@@ -1,0 +1,15 @@
+// What to type next, with this demo's own paths.
+import { ledgerPath } from "./ledger-file.ts";
+import { strong } from "./screen.ts";
+
+export function lookFurther(home: string): string {
+  const commands = [
+    [`cat ${home}/weather/*/site/weather.md`, "what the run published"],
+    [`less ${home}/worker.log`, "what the worker said"],
+    [`sqlite3 ${ledgerPath(home)} .dump`, "the ledger"],
+    ["npm start -- --keep", "the Dagster UI beside it"],
+  ] as const;
+  const width = Math.max(...commands.map(([command]) => command.length));
+  const lines = commands.map(([command, what]) => `  ${command.padEnd(width)}  ${what}`);
+  return `\n${strong("bold", "To look further")}\n${lines.join("\n")}`;
+}
