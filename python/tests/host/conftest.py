@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +19,8 @@ from worker_double import CODE, LOCATION, WorkerDouble
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from dagster._core.execution.plan.state import KnownExecutionState
 
 sys.path.insert(0, str(CODE))
 
@@ -74,13 +76,21 @@ def create_run(instance: DagsterInstance) -> Callable[..., DagsterRun]:
         status: DagsterRunStatus = DagsterRunStatus.STARTED,
         recon: ReconstructableJob | None = None,
         instance: DagsterInstance = instance,
+        step_keys: Sequence[str] | None = None,
+        known_state: KnownExecutionState | None = None,
         **options: Any,
     ) -> DagsterRun:
         recon = recon or job_at("host_jobs", job)
         run_config = {"ops": {job: {"config": config}}} if config else {}
         return instance.create_run_for_job(
             job_def=recon.get_definition(),
-            execution_plan=create_execution_plan(recon, run_config=run_config),
+            execution_plan=create_execution_plan(
+                recon,
+                run_config=run_config,
+                step_keys_to_execute=step_keys,
+                known_state=known_state,
+                instance_ref=instance.get_ref() if known_state else None,
+            ),
             job_code_origin=recon.get_python_origin(),
             run_config=run_config,
             status=status,

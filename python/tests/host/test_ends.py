@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,11 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def connections(pid: int) -> set[str]:
+    links = [path.readlink().name for path in Path(f"/proc/{pid}/fd").iterdir()]
+    return {link for link in links if link.startswith(("socket:", "pipe:")) or link.endswith(".db")}
 
 
 def test_a_hard_exit_is_no_outcome(worker, instance, create_run):
@@ -47,6 +55,24 @@ def test_closed_descriptors_end_in_nothing_written(worker, instance, create_run,
     assert terminal_events(instance, run) == []
     # The host is none the worse.
     assert worker.outcome(worker.start("run", **run_order(create_run("greet"), "greet")))
+
+
+def test_what_user_code_says_on_the_socket_changes_nothing(worker, instance, create_run):
+    run = create_run("scribbles")
+    told = worker.outcome(worker.start("run", **run_order(run, "scribbles")))
+    assert told["kind"] == "success"
+    assert terminal_events(instance, run) == ["STEP_SUCCESS"]
+
+
+def test_a_step_shares_no_connection_with_the_host(worker, create_run, tmp_path):
+    run = create_run("waits_for_file", config={"file": str(tmp_path / "go")})
+    order = worker.start("run", **run_order(run, "waits_for_file"))
+    eventually((tmp_path / "go.started").exists)
+    pid = worker.await_frame("started", order)["pid"]
+    assert connections(worker.process.pid) & connections(pid) == set()
+    assert len(list(Path(f"/proc/{worker.process.pid}/task").iterdir())) == 1
+    (tmp_path / "go").touch()
+    worker.finish(order)
 
 
 def test_stdin_is_empty(worker, create_run):
@@ -110,6 +136,43 @@ def test_nothing_outlives_the_worker(held):
     worker.hang_up()
     assert worker.process.wait(60) == 0
     eventually(lambda: not any(map(alive, pids)))
+
+
+@pytest.mark.parametrize("flags", [[], LOCATION])
+def test_nothing_outlives_a_killed_worker(home, create_run, tmp_path, flags):
+    pids = tmp_path / "pids"
+    run = create_run("holds_processes", config={"file": str(pids)})
+    order = json.dumps(run_order(run, "holds_processes"))
+    script = str(Path(__file__).parent / "code" / "worker_to_kill.py")
+    with subprocess.Popen([sys.executable, script, str(home), order, *flags]) as killed:
+        eventually(pids.exists)
+        left = [int(pid) for pid in pids.read_text().split()]
+        assert all(map(alive, left))
+        killed.kill()
+    eventually(lambda: not any(map(alive, left)))
+
+
+def test_the_lifeline_kills_the_group_at_the_hosts_end():
+    # What stands in where the kernel does not kill children with their parent.
+    script = """
+import os, signal
+from dagster_taskiq.host.lifeline import Lifeline
+lifeline = Lifeline()
+pid = os.fork()
+if pid == 0:
+    os.setpgid(0, 0)
+    lifeline.watch()
+    print(os.getpid(), flush=True)
+    while True:
+        signal.pause()
+signal.pause()
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as host:
+        assert host.stdout is not None
+        pid = int(host.stdout.readline())
+        assert alive(pid)
+        host.kill()
+    eventually(lambda: not alive(pid))
 
 
 def test_no_step_process_outlives_the_host(held):

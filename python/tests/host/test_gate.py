@@ -6,7 +6,7 @@ import signal
 
 import pytest
 from orders import events, run_order, terminal_events
-from worker_double import LOCATION, eventually, grant, refuse
+from worker_double import eventually, grant, refuse
 
 
 @pytest.mark.parametrize("job", ["greet", "fails", "flaky", "lacks_resource"])
@@ -77,19 +77,3 @@ def test_a_forked_copy_of_the_step_records_nothing(worker, instance, create_run)
     assert told["kind"] == "success"
     assert len([f for f in worker.seen if f["type"] == "ask" and f["id"] == order]) == 1
     assert terminal_events(instance, run) == ["STEP_SUCCESS"]
-
-
-@pytest.mark.parametrize("when", ["commits_then_raises", "raises", "raises_unreadably"])
-def test_a_storage_that_raises_at_the_terminal_event(start_worker, instance, create_run, when):
-    worker = start_worker("-m", "faulty_storage", *LOCATION, env={"FAULT": when})
-    run = create_run("greet")
-    told = worker.outcome(worker.start("run", **run_order(run, "greet")))
-    if when == "commits_then_raises":
-        assert told["kind"] == "success"
-        assert terminal_events(instance, run) == ["STEP_SUCCESS"]
-    else:
-        assert told["kind"] == "permit_refused"
-        name = "WriteFailed" if when == "raises" else "WriteInDoubt"
-        assert told["error"]["class"] == name
-        assert "the database went away" in told["error"]["message"]
-        assert terminal_events(instance, run) == []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from dagster._core.code_pointer import FileCodePointer
+from dagster._core.definitions.reconstruct import bootstrap_standalone_recon_job
 from orders import engine_messages, job_at, report_order, run_order, terminal_events
-from worker_double import LOCATION, refuse
+from worker_double import CODE, LOCATION, refuse
 
 WHOLE = """
 from dagster import job, op
@@ -73,6 +75,28 @@ def test_a_mended_location_needs_no_new_host(worker, instance, run, location):
 
 def test_other_locations_are_none_the_worse(worker, create_run):
     told = worker.outcome(worker.start("run", **run_order(create_run("greet"), "greet")))
+    assert told["kind"] == "success"
+
+
+def test_threads_at_import_are_warned_of(start_worker, tmp_path):
+    (tmp_path / "threaded.py").write_text(
+        "import threading\n"
+        "from dagster import Definitions\n"
+        "threading.Thread(target=threading.Event().wait, name='poller', daemon=True).start()\n"
+        "defs = Definitions()\n"
+    )
+    worker = start_worker("-m", "threaded", "-d", str(tmp_path))
+    assert worker.await_frame("ready")["locations"] == [{"name": "threaded", "error": None}]
+    assert (
+        "taskiq host: code started threads at import (poller); no step process has them\n"
+        in worker.log()
+    )
+
+
+def test_a_job_in_a_file(worker, create_run):
+    pointer = FileCodePointer(str(CODE / "host_jobs.py"), "greet", str(CODE))
+    run = create_run("greet", recon=bootstrap_standalone_recon_job(pointer))
+    told = worker.outcome(worker.start("run", **run_order(run, "greet")))
     assert told["kind"] == "success"
 
 

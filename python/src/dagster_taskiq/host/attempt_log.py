@@ -26,7 +26,7 @@ TERMINAL: dict[DagsterEventType, State] = {
     DagsterEventType.RESOURCE_INIT_FAILURE: "resource_init_failure",
 }
 _BEGINNING = {DagsterEventType.STEP_START, DagsterEventType.STEP_RESTARTED}
-_TOLD = {
+TOLD = {
     *TERMINAL,
     *_BEGINNING,
     DagsterEventType.STEP_OUTPUT,
@@ -67,7 +67,7 @@ class AttemptLog:
 
 def read_attempt(instance: DagsterInstance, step: StepId) -> AttemptLog:
     """Read the log for one attempt. Raises whatever the storage raises."""
-    wanted: set[DagsterEventType] = set(_TOLD)
+    wanted: set[DagsterEventType] = set(TOLD)
     if step.attempt == 0 and not instance.get_run_step_stats(step.run_id, [step.step_key]):
         # The usual case. Only the stats query selects by step: a full read costs every step the
         # events of all others, and without a start only the resources can have ended this one.

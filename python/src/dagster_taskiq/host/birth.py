@@ -7,17 +7,21 @@ import io
 import os
 import signal
 import sys
+from typing import TYPE_CHECKING
 
 from dagster_taskiq.host import linux
+
+if TYPE_CHECKING:
+    from dagster_taskiq.host.lifeline import Lifeline
 
 # Enough to die before the host and the worker, which hold every other step's fate.
 _OOM_SCORE = 500
 
 
-def become_step_process(host_pid: int) -> None:
+def become_step_process(host_pid: int, lifeline: Lifeline) -> None:
     """Give the process its own group, its own signals, and an end no later than the host's."""
     os.setpgid(0, 0)
-    _end_with(host_pid)
+    _end_with(host_pid, lifeline)
     linux.raise_oom_score(_OOM_SCORE)
     _reset_signals()
     _forget_exit_hooks()
@@ -25,18 +29,19 @@ def become_step_process(host_pid: int) -> None:
     _write_lines_at_once()
 
 
-def _end_with(host_pid: int) -> None:
-    linux.die_with_parent(signal.SIGKILL)
+def _end_with(host_pid: int, lifeline: Lifeline) -> None:
+    if linux.die_with_parent(signal.SIGKILL):
+        lifeline.drop()
+    else:
+        lifeline.watch()
     if os.getppid() != host_pid:
         # The host ended between the fork and the line above: nobody would hear of this process.
         os._exit(1)
 
 
 def _reset_signals() -> None:
-    if (descriptor := signal.set_wakeup_fd(-1)) != -1:
-        os.close(descriptor)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+    for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 
 

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from dagster import DagsterEventType
 
-from dagster_taskiq.host.attempt_log import TERMINAL, AttemptLog, StepId, read_attempt, result_of
+from dagster_taskiq.host.attempt_log import (
+    TERMINAL,
+    TOLD,
+    AttemptLog,
+    StepId,
+    read_attempt,
+    result_of,
+)
 from dagster_taskiq.host.death import leave_now
 from dagster_taskiq.host.errors import error_from, error_info, warn
 from dagster_taskiq.host.frames import Broken
@@ -82,7 +89,7 @@ class Gate:
         except Exception as error:
             self.storage_error = error
             raise
-        if event.dagster_event_type is not None:
+        if event.dagster_event_type in TOLD:
             self._log.entries.append(event)
 
     def _write_terminal(self, event: EventLogEntry, options: dict[str, Any]) -> None:

@@ -76,6 +76,8 @@ def _run(options: Options, worker: Channel) -> None:
     locations = Locations()
     imported = locations.import_all(origins)
     zygote = Zygote(worker, instance, locations)
+    # From here on the loop hears of the worker's end itself, and kills every group before its own.
+    linux.die_with_parent(0)
     worker.send(_ready(imported))
     zygote.serve()
 

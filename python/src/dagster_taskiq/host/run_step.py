@@ -42,9 +42,11 @@ def run_step(frame: Frame, instance: DagsterInstance, channel: Channel) -> Outco
     )
     try:
         _prepare_and_execute(instance, standing.run, envelope, frame["delivery"], channel)
+    except MachineryFault:
+        raise
     except BaseException as error:
         if gate.written is None:
-            if any(cause is gate.storage_error for cause in causes_of(error)):
+            if _storage_failed(error, gate):
                 raise MachineryFault("instance", "the Dagster storage failed") from error
             raise
     return gate.written or _nothing_written(envelope)
@@ -112,6 +114,10 @@ def _tell_origin(run: DagsterRun, channel: Channel) -> None:
         from dagster._serdes import serialize_value
 
         channel.send({"type": "origin", "origin": serialize_value(code_origin(run))})
+
+
+def _storage_failed(error: BaseException, gate: Gate) -> bool:
+    return any(cause is gate.storage_error for cause in causes_of(error))
 
 
 def _nothing_written(envelope: Envelope) -> Outcome:

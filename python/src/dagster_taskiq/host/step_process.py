@@ -23,17 +23,24 @@ if TYPE_CHECKING:
 
     from dagster_taskiq.host.channel import Channel
     from dagster_taskiq.host.frames import Frame
+    from dagster_taskiq.host.lifeline import Lifeline
 
 Work = Callable[["Frame", "DagsterInstance", "Channel"], Outcome]
 
 WORKS: Mapping[str, Work] = {"run": run_step, "report": report_step, "notice": write_notice}
 
 
-def live(frame: Frame, instance: DagsterInstance, channel: Channel, host_pid: int) -> NoReturn:
+def live(
+    frame: Frame,
+    instance: DagsterInstance,
+    channel: Channel,
+    host_pid: int,
+    lifeline: Lifeline,
+) -> NoReturn:
     """Be the process that does `frame`. Never returns into the host's stack."""
     code = 1
     try:
-        become_step_process(host_pid)
+        become_step_process(host_pid, lifeline)
         # An interrupt is noted, and raised only where Dagster lets user code run.
         with capture_interrupts():
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_SIGNALS)

@@ -10,16 +10,17 @@ import os
 import select
 import selectors
 import signal
-import socket
 import time
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from dagster_taskiq.host import linux
+from dagster_taskiq.host.deaths import Deaths, how_it_ended
 from dagster_taskiq.host.errors import error_from, warn
 from dagster_taskiq.host.fork import Forked, fork_process
 from dagster_taskiq.host.frames import Broken, Frame
+from dagster_taskiq.host.lifeline import Lifeline
 from dagster_taskiq.host.outcomes import fault
 from dagster_taskiq.host.step_process import WORKS, live
 
@@ -45,7 +46,8 @@ class Zygote:
         self._processes: dict[str, Forked] = {}
         self._stopping = False
         self._selector = selectors.DefaultSelector()
-        self._deaths = _wake_on_deaths()
+        self._deaths = Deaths()
+        self._lifeline = Lifeline()
         self._watch(worker, self._read_worker)
         self._watch(self._deaths, self._reap)
 
@@ -75,10 +77,10 @@ class Zygote:
             self._stopping = True
         elif not isinstance(frame.get("id"), str):
             warn(f"frame of type {kind!r} without an id")
-        elif kind in WORKS:
-            self._fork(frame)
         elif (process := self._processes.get(frame["id"])) is not None:
             self._tell(process, frame)
+        elif kind in WORKS:
+            self._fork(frame)
 
     def _tell(self, process: Forked, frame: Frame) -> None:
         if frame["type"] == "kill":
@@ -91,6 +93,7 @@ class Zygote:
 
     def _fork(self, frame: Frame) -> None:
         self._locations.import_wanted()
+        self._deaths.watch()
         try:
             process = fork_process(frame["id"], partial(self._be_process, frame, os.getpid()))
         except OSError as error:
@@ -113,7 +116,7 @@ class Zygote:
         self._worker.close()
         for sibling in self._processes.values():
             sibling.channel.close()
-        live(frame, self._instance, channel, host_pid)
+        live(frame, self._instance, channel, host_pid, self._lifeline)
 
     # The processes' frames
 
@@ -128,30 +131,33 @@ class Zygote:
             self._pass_on(process, frame)
 
     def _pass_on(self, process: Forked, frame: Frame | Broken) -> None:
-        kind = None if isinstance(frame, Broken) else frame["type"]
+        """Take in what a process says. User code may have said it: nothing in it is relied on."""
         if isinstance(frame, Broken):
             warn(f"not a frame, from process {process.pid}: {frame.line}")
-        elif kind == "outcome":
+        elif frame["type"] == "outcome" and isinstance(frame.get("outcome"), dict):
             process.outcome = frame["outcome"]
-        elif kind == "origin":
+        elif frame["type"] == "origin" and isinstance(frame.get("origin"), str):
             self._locations.want(frame["origin"])
-        elif kind in ("ask", "capture"):
-            process.asking = process.asking or kind == "ask"
-            self._worker.send({**frame, "id": process.id})
+        elif frame["type"] == "ask":
+            process.asking = True
+            self._worker.send({"type": "ask", "id": process.id})
+        elif frame["type"] == "capture":
+            paths = {name: str(frame.get(name)) for name in ("stdout", "stderr")}
+            self._worker.send({"type": "capture", "id": process.id, **paths})
 
     # Deaths
 
     def _reap(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            self._deaths.recv(4096)
-        while (death := _next_death()) is not None:
-            process = next((p for p in self._processes.values() if p.pid == death), None)
-            if process is not None:
-                # Before reaping: the zombie keeps its pid, and with it the group's, from reuse.
-                process.signal_group(signal.SIGKILL)
-            _, status = os.waitpid(death, 0)
-            if process is not None:
+        for pid, status in self._deaths.reap(before=self._kill_group_of):
+            if (process := self._led_by(pid)) is not None:
                 self._bury(process, status)
+
+    def _kill_group_of(self, pid: int) -> None:
+        if (process := self._led_by(pid)) is not None:
+            process.signal_group(signal.SIGKILL)
+
+    def _led_by(self, pid: int) -> Forked | None:
+        return next((p for p in self._processes.values() if p.pid == pid), None)
 
     def _bury(self, process: Forked, status: int) -> None:
         for frame in process.channel.drain():
@@ -163,7 +169,7 @@ class Zygote:
         if process.outcome is not None:
             told = {"type": "outcome", "id": process.id, "outcome": process.outcome}
             self._worker.send(told)
-        self._worker.send({"type": "exited", "id": process.id, **_how_it_ended(status)})
+        self._worker.send({"type": "exited", "id": process.id, **how_it_ended(status)})
 
     def _kill_everything(self) -> None:
         for process in self._processes.values():
@@ -175,41 +181,8 @@ class Zygote:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
             select.select([self._deaths], [], [], seconds)
-            while (death := _next_death()) is not None:
-                os.waitpid(death, 0)
+            for _ in self._deaths.reap(before=self._kill_group_of):
+                pass
 
-    def _watch(self, source: Channel | socket.socket, react: Callable[[], None]) -> None:
+    def _watch(self, source: Channel | Deaths, react: Callable[[], None]) -> None:
         self._selector.register(source, selectors.EVENT_READ, react)
-
-
-def _wake_on_deaths() -> socket.socket:
-    reader, writer = socket.socketpair()
-    reader.setblocking(False)
-    writer.setblocking(False)
-    # Python writes to the descriptor only for signals that have a handler of its own.
-    signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
-    signal.set_wakeup_fd(writer.detach(), warn_on_full_buffer=False)
-    return reader
-
-
-def _next_death() -> int | None:
-    """Return the pid of a dead child that is not reaped yet; adopted orphans count."""
-    try:
-        death = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return None
-    return None if death is None else death.si_pid
-
-
-def _how_it_ended(status: int) -> dict[str, int | str | None]:
-    code = os.waitstatus_to_exitcode(status)
-    if code >= 0:
-        return {"code": code, "signal": None}
-    return {"code": None, "signal": _signal_name(-code)}
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # a real-time signal
-        return f"SIG{number}"

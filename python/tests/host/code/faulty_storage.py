@@ -1,36 +1,48 @@
-"""Makes the event log of the process that imports it fail at terminal events, as FAULT says."""
+"""Makes the event log of the processes of its host fail, as the file named by FAULT_FILE says."""
 
 import os
+from pathlib import Path
 
 from dagster import Definitions
 from dagster._core.storage.event_log.sqlite import SqliteEventLogStorage
 
-FAULT = os.environ["FAULT"]
 TERMINAL = {"STEP_SUCCESS", "STEP_FAILURE"}
 
 store_event = SqliteEventLogStorage.store_event
 get_logs_for_run = SqliteEventLogStorage.get_logs_for_run
+get_step_stats = SqliteEventLogStorage.get_step_stats_for_run
 failed = []
+
+
+def fault():
+    return Path(os.environ["FAULT_FILE"]).read_text()
 
 
 def store_or_fail(self, event):
     kind = event.dagster_event_type
-    if kind is None or kind.value not in TERMINAL:
+    if kind is None or kind.value not in (TERMINAL | {fault()}):
         store_event(self, event)
         return
     failed.append(kind)
-    if FAULT == "commits_then_raises":
+    if fault() == "commits_then_raises":
         store_event(self, event)
     raise ConnectionError("the database went away")
 
 
 def read_or_fail(self, *arguments, **options):
-    if failed and FAULT == "raises_unreadably":
+    if failed and fault() == "raises_unreadably":
         raise ConnectionError("the database is still away")
     return get_logs_for_run(self, *arguments, **options)
 
 
+def count_or_fail(self, *arguments, **options):
+    if fault() == "unreadable":
+        raise ConnectionError("the database is away")
+    return get_step_stats(self, *arguments, **options)
+
+
 SqliteEventLogStorage.store_event = store_or_fail
 SqliteEventLogStorage.get_logs_for_run = read_or_fail
+SqliteEventLogStorage.get_step_stats_for_run = count_or_fail
 
 defs = Definitions()

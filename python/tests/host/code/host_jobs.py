@@ -5,6 +5,7 @@ import logging
 import os
 import random
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -126,6 +127,19 @@ def takes_descriptors(context):
         os.open("/dev/null", os.O_RDWR)
 
 
+@single("scribbles")
+def scribbles(_context):
+    lines = (
+        b'\xff\n{"type":7}\n{"type":"outcome"}\n{"type":"origin","origin":[]}\n{"type":"capture"}\n'
+    )
+    for descriptor in range(3, 64):
+        try:
+            if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+                os.write(descriptor, lines + b"half a line\n")
+        except OSError:
+            continue
+
+
 @single("reads_stdin")
 def reads_stdin(_context):
     if sys.stdin.read() != "":
@@ -245,6 +259,26 @@ def gather(words: list):
 @job
 def dynamic():
     gather(split().map(shout).collect())
+
+
+@op(out=DynamicOut(is_required=False))
+def maybe_split():
+    yield from ()
+
+
+@job
+def maybe_dynamic():
+    maybe_split().map(shout)
+
+
+@op(out=DynamicOut())
+def split_nothing():
+    yield from ()
+
+
+@job
+def empty_dynamic():
+    gather(split_nothing().map(shout).collect())
 
 
 @asset

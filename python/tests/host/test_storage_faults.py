@@ -1,0 +1,69 @@
+"""A Dagster storage that fails is nobody's outcome, and never makes two of them."""
+
+from __future__ import annotations
+
+import pytest
+from orders import report_order, run_order, terminal_events
+from worker_double import LOCATION
+
+
+@pytest.fixture(scope="module")
+def fault_file(tmp_path_factory):
+    return tmp_path_factory.mktemp("faults") / "fault"
+
+
+@pytest.fixture(scope="module")
+def worker(start_worker, fault_file):
+    flags = ("-m", "faulty_storage", *LOCATION)
+    return start_worker(*flags, env={"FAULT_FILE": str(fault_file)})
+
+
+@pytest.fixture(params=["run", "report"])
+def tell_outcome(request, worker, create_run):
+    run = create_run("greet")
+    order = {"run": run_order, "report": report_order}[request.param](run, "greet")
+    return run, lambda: worker.outcome(worker.start(request.param, **order))
+
+
+def test_a_write_that_stands_although_it_raised_counts(tell_outcome, instance, fault_file):
+    fault_file.write_text("commits_then_raises")
+    run, outcome = tell_outcome
+    assert outcome()["kind"] in ("success", "reported")
+    assert len(terminal_events(instance, run)) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "name"), [("raises", "WriteFailed"), ("raises_unreadably", "WriteInDoubt")]
+)
+def test_a_write_in_doubt_is_not_tried_again(tell_outcome, instance, fault_file, fault, name):
+    fault_file.write_text(fault)
+    run, outcome = tell_outcome
+    told = outcome()
+    assert told["kind"] == "permit_refused"
+    assert told["error"]["class"] == name
+    assert told["error"]["message"].startswith("ConnectionError('the database went away')")
+    assert terminal_events(instance, run) == []
+
+
+def test_a_log_that_cannot_be_read_blames_the_instance(tell_outcome, instance, fault_file):
+    fault_file.write_text("unreadable")
+    run, outcome = tell_outcome
+    told = outcome()
+    assert (told["kind"], told["scope"]) == ("fault", "instance")
+    assert (told["error"]["class"], told["error"]["message"]) == (
+        "ConnectionError",
+        "the database is away",
+    )
+    assert terminal_events(instance, run) == []
+
+
+@pytest.mark.parametrize("event", ["ENGINE_EVENT", "STEP_WORKER_STARTED"])
+def test_a_log_that_cannot_be_written_blames_the_instance(
+    worker, create_run, instance, fault_file, event
+):
+    fault_file.write_text(event)
+    run = create_run("greet")
+    told = worker.outcome(worker.start("run", **run_order(run, "greet")))
+    assert (told["kind"], told["scope"]) == ("fault", "instance")
+    assert told["error"]["message"] == "the database went away"
+    assert terminal_events(instance, run) == []
