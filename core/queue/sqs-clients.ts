@@ -21,7 +21,7 @@ export interface SqsConnection {
 }
 
 export interface SqsClients {
-  /** ReceiveMessage alone; retried by `sqs-receive.ts`, never by the SDK. */
+  /** ReceiveMessage alone; retried and given a deadline by `sqs-receive.ts`, never by the SDK. */
   readonly polls: SQSClient;
   readonly calls: SQSClient;
   readonly pollMarginMs: number;
@@ -30,15 +30,13 @@ export interface SqsClients {
 const CALL_TIMEOUT_MS = 5_000;
 const POLL_MARGIN_MS = 5_000;
 const CONNECT_TIMEOUT_MS = 2_000;
-/** SQS holds a long poll for at most this long. */
-const LONGEST_WAIT_MS = 20_000;
 
 export function openClients(connection: SqsConnection, queueUrl: string | null, observe: Observe): SqsClients {
   const pollMarginMs = connection.pollMarginMs ?? POLL_MARGIN_MS;
   const shared = sharedConfig(connection, queueUrl, observe);
   return {
     // A retry by the SDK would reuse our ReceiveRequestAttemptId, which is wrong after a throttle.
-    polls: new SQSClient({ ...shared, maxAttempts: 1, requestHandler: timeouts(LONGEST_WAIT_MS + pollMarginMs) }),
+    polls: new SQSClient({ ...shared, maxAttempts: 1, requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS } }),
     calls: new SQSClient({
       ...shared,
       maxAttempts: 3,

@@ -57,8 +57,10 @@ async function pollOnce(context: SqsContext, queue: QueueAddress, poll: Poll): P
     MessageAttributeNames: ["All"],
     ...(poll.attemptId === null ? {} : { ReceiveRequestAttemptId: poll.attemptId }),
   });
-  const requestTimeout = Math.ceil(poll.waitMs / 1000) * 1000 + context.clients.pollMarginMs;
-  const answer = await context.clients.polls.send(command, { requestTimeout });
+  // A deadline for the whole exchange: the handler's own timeouts are fixed per client, and a wait is not.
+  const deadlineMs = Math.ceil(poll.waitMs / 1000) * 1000 + context.clients.pollMarginMs;
+  const abortSignal = AbortSignal.timeout(deadlineMs);
+  const answer = await context.clients.polls.send(command, { abortSignal });
   return answer.Messages ?? [];
 }
 

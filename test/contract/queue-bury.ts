@@ -33,6 +33,14 @@ export function buryContract(make: MakeQueue, fifo: boolean): void {
     assert.ok(buried_at >= note.first_received_at);
   });
 
+  test("why may hold any text, also what SQS refuses in an attribute", async (t) => {
+    const { queue, send, inspectDeadLetters } = await make(t, { fifo });
+    await send(aMessage(fifo));
+    const detail = "\u0000\u001b[31m\ufffe\uffff \u{1f4a5}";
+    await queue.bury(await receiveOne(queue), { ...aReason, detail });
+    assert.equal(readNote(asMessage((await inspectDeadLetters())[0]))?.detail, detail);
+  });
+
   test("burying does not ack", async (t) => {
     const { queue, send, inspect } = await make(t, { fifo });
     await send(aMessage(fifo));

@@ -11,9 +11,9 @@ import type { MakeQueue } from "./queue-setup.ts";
 const together = { concurrency: true };
 
 export function queueContract(name: string, make: MakeQueue): void {
-  describe(`queue contract: ${name}`, () => {
+  describe(`queue contract: ${name}`, together, () => {
     for (const fifo of [true, false]) {
-      describe(fifo ? "FIFO" : "standard", () => {
+      describe(fifo ? "FIFO" : "standard", together, () => {
         describe("receive", together, () => receiveContract(make, fifo));
         describe("extend", together, () => extendContract(make, fifo));
         describe("ack", together, () => ackContract(make, fifo));

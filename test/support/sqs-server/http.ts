@@ -118,6 +118,7 @@ function listen(server: Server): Promise<void> {
 }
 
 function stopServer(server: Server, stopped: AbortController): Promise<void> {
+  if (stopped.signal.aborted) return Promise.resolve();
   stopped.abort();
   return new Promise((resolve, reject) => {
     server.close((error) => (error === undefined ? resolve() : reject(error)));

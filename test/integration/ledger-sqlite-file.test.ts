@@ -1,0 +1,191 @@
+// The SQLite ledger's file: what stays in it, what is wrong with it, and what that is called.
+import assert from "node:assert/strict";
+import { mkdir, open as openFile, rm, writeFile } from "node:fs/promises";
+import { DatabaseSync } from "node:sqlite";
+import { type TestContext, test } from "node:test";
+import { Fault } from "../../core/faults.ts";
+import { sqliteFault } from "../../core/ledger/sqlite-faults.ts";
+import { claimed, outcome, request, requestFor } from "../contract/ledger-setup.ts";
+import { ledgerFile } from "../support/ledger-file.ts";
+
+function database(t: TestContext, path: string): DatabaseSync {
+  const db = new DatabaseSync(path);
+  t.after(() => db.isOpen && db.close());
+  return db;
+}
+
+test("a ledger opened again has its rows", async (t) => {
+  const { open } = await ledgerFile(t);
+  const first = await open();
+  await first.settle(await claimed(first), outcome());
+  await first.close();
+  const claim = await (await open()).claim(request());
+  assert.deepEqual(claim, { kind: "settled", state: "completed", outcome: outcome() });
+});
+
+test("the file is in WAL mode and records its schema version with the time", async (t) => {
+  const { path, clock, open } = await ledgerFile(t);
+  await open();
+  const db = database(t, path);
+  assert.equal(db.prepare("PRAGMA journal_mode").get()?.["journal_mode"], "wal");
+  const versions = db.prepare("SELECT * FROM taskiq_ledger_schema").all();
+  assert.deepEqual(
+    versions.map((row) => ({ ...row })),
+    [{ version: 1, applied_at: clock.wallMs() }],
+  );
+});
+
+test("the table refuses what no transition makes", async (t) => {
+  const { path, open } = await ledgerFile(t);
+  await claimed(await open());
+  const db = database(t, path);
+  for (const change of [
+    "state = 'lost'",
+    "fence = 0",
+    "starts = -1",
+    "state = 'failed'",
+    "lease_expires_at = NULL",
+    "outcome = '{'",
+  ]) {
+    assert.throws(() => db.exec(`UPDATE taskiq_idempotency_records SET ${change}`), /CHECK constraint failed/, change);
+  }
+});
+
+test("a missing directory", async (t) => {
+  const { directory, open } = await ledgerFile(t);
+  await assert.rejects(open({ path: `${directory}/nowhere/ledger.db` }), {
+    name: "Fault",
+    code: "TQ_LEDGER",
+    message: `ledger ${directory}/nowhere/ledger.db: directory ${directory}/nowhere does not exist`,
+    hint: "Create the directory, or name a file in an existing one.",
+  });
+});
+
+test("a directory in the file's place", async (t) => {
+  const { path, open } = await ledgerFile(t);
+  await mkdir(path);
+  await assert.rejects(open(), { code: "TQ_LEDGER", message: `ledger ${path}: the file cannot be opened` });
+});
+
+test("no file at all", async (t) => {
+  const { open } = await ledgerFile(t);
+  await assert.rejects(open({ path: ":memory:" }), {
+    code: "TQ_LEDGER",
+    message: "ledger :memory:: expected journal mode wal, got memory",
+    hint: "Put the ledger in a file on a local disk.",
+  });
+});
+
+test("a file of another kind", async (t) => {
+  const { path, open } = await ledgerFile(t);
+  await writeFile(path, "something else, and long enough to have a header of its own ".repeat(20));
+  await assert.rejects(open(), { code: "TQ_LEDGER", message: `ledger ${path}: the file is not a SQLite database` });
+});
+
+test("a file whose pages are overwritten", async (t) => {
+  const { path, open } = await ledgerFile(t);
+  const ledger = await open();
+  await claimed(ledger);
+  await ledger.close();
+  const file = await openFile(path, "r+");
+  const { size } = await file.stat();
+  await file.write(Buffer.alloc(size - 4096, 0xff), 0, size - 4096, 4096);
+  await file.close();
+  await assert.rejects(open(), { code: "TQ_LEDGER", message: `ledger ${path}: the file is corrupt` });
+});
+
+test("a schema newer than this version", async (t) => {
+  const { path, open } = await ledgerFile(t);
+  await (await open()).close();
+  const db = database(t, path);
+  db.exec("INSERT INTO taskiq_ledger_schema (version, applied_at) VALUES (7, 0)");
+  await assert.rejects(open(), {
+    code: "TQ_LEDGER_SCHEMA",
+    message: `ledger ${path}: schema 7 is newer than 1, the newest this version knows`,
+    hint: "Run the version of taskiq that migrated it, or a later one.",
+  });
+});
+
+test("a table of that name that is not ours stays as it is", async (t) => {
+  const { path, open } = await ledgerFile(t);
+  const db = database(t, path);
+  db.exec("CREATE TABLE taskiq_idempotency_records (theirs TEXT)");
+  await assert.rejects(open(), {
+    code: "TQ_LEDGER_SCHEMA",
+    message: `ledger ${path}: table taskiq_idempotency_records exists, but no schema version is recorded`,
+    hint: "Name another file, or drop that table if nothing else uses it.",
+  });
+  const tables = db.prepare("SELECT sql FROM sqlite_schema").all();
+  assert.deepEqual(
+    tables.map((row) => row["sql"]),
+    ["CREATE TABLE taskiq_idempotency_records (theirs TEXT)"],
+  );
+});
+
+test("a file that another process keeps locked: a Fault for now, and no harm afterwards", async (t) => {
+  const { path, open } = await ledgerFile(t);
+  const ledger = await open({ busyTimeoutMs: 10 });
+  const hold = await claimed(ledger);
+  const other = database(t, path);
+  other.exec("BEGIN IMMEDIATE");
+  const locked = { code: "TQ_LEDGER", message: `ledger ${path}: another process kept it locked` };
+  await assert.rejects(ledger.claim(requestFor("run-1:other")), locked);
+  await assert.rejects(ledger.renew([hold], 1_000), locked);
+  await assert.rejects(ledger.permit(hold, 1_000), locked);
+  await assert.rejects(ledger.settle(hold, outcome()), locked);
+  await assert.rejects(ledger.abandon(hold, { giveStartBack: false }), locked);
+  assert.equal((await ledger.find(hold.key))?.state, "running");
+  other.exec("ROLLBACK");
+  assert.equal((await claimed(ledger, requestFor("run-1:other"))).fence, 1);
+  assert.equal(await ledger.settle(hold, outcome()), "recorded");
+});
+
+test("a file that was deleted while in use", async (t) => {
+  const { path, open } = await ledgerFile(t);
+  const ledger = await open();
+  await ledger.ping();
+  await rm(path);
+  const gone = {
+    code: "TQ_LEDGER",
+    message: `ledger ${path}: the file was deleted or replaced while in use`,
+    hint: "Restart the workers that use it.",
+  };
+  await assert.rejects(ledger.ping(), gone);
+  await writeFile(path, "");
+  await assert.rejects(ledger.ping(), gone);
+});
+
+const broken: readonly (readonly [string, (path: string) => void])[] = [
+  ["it cannot be written", (path) => new DatabaseSync(path, { readOnly: true }).exec("CREATE TABLE t (x)")],
+  ["the disk is full", (path) => new DatabaseSync(path).exec("PRAGMA max_page_count = 1; CREATE TABLE t (x)")],
+];
+
+for (const [what, breakIt] of broken) {
+  test(`SQLite's own error becomes: ${what}`, async (t) => {
+    const { path, open } = await ledgerFile(t);
+    await open();
+    const fault = sqliteFault(
+      path,
+      errorOf(() => breakIt(path)),
+    );
+    assert.ok(fault instanceof Fault);
+    assert.deepEqual([fault.code, fault.message], ["TQ_LEDGER", `ledger ${path}: ${what}`]);
+  });
+}
+
+test("an error that stands for a bug stays what it is", async (t) => {
+  const { path, open } = await ledgerFile(t);
+  await open();
+  const error = errorOf(() => database(t, path).exec("SELECT * FROM nowhere"));
+  assert.equal(sqliteFault(path, error), error);
+  await assert.rejects((await open()).claim(request({ leaseMs: 0.5 })), /cannot store REAL value in INTEGER column/);
+});
+
+function errorOf(work: () => unknown): unknown {
+  try {
+    work();
+  } catch (error) {
+    return error;
+  }
+  throw new Error("expected an error");
+}

@@ -1,0 +1,109 @@
+// Finding the queue and its dead letter queue, and what is wrong with them said before the first receive.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { openClients } from "../../core/queue/sqs-clients.ts";
+import { urlOf } from "../support/local-sqs.ts";
+import { wire } from "../support/sqs-adapter.ts";
+import { asLocalSqs } from "../support/sqs-server/local.ts";
+
+test("a FIFO queue by URL, its dead letter queue from the redrive policy", async (t) => {
+  const { queue, pair } = await wire(t, { maxReceiveCount: 7, attributes: { MessageRetentionPeriod: "86400" } });
+  assert.deepEqual(await queue.describe(), {
+    url: pair.url,
+    fifo: true,
+    deadLetterUrl: pair.deadLetterUrl,
+    maxReceiveCount: 7,
+    retentionMs: 86_400_000,
+  });
+});
+
+test("a standard queue by name, its dead letter queue by name too", async (t) => {
+  const { queue, server, pair } = await wire(
+    t,
+    { fifo: false },
+    { queue: { name: "steps" }, deadLetter: { name: "elsewhere" } },
+  );
+  server.model.createQueue("elsewhere");
+  assert.deepEqual(await queue.describe(), {
+    url: pair.url,
+    fifo: false,
+    deadLetterUrl: urlOf(asLocalSqs(server), "elsewhere"),
+    maxReceiveCount: 5,
+    retentionMs: 345_600_000,
+  });
+});
+
+test("a queue that was found by name is looked up once", async (t) => {
+  const { queue, requestsOf } = await wire(t, {}, { queue: { name: "steps.fifo" } });
+  await queue.receive({ max: 1, waitMs: 0, visibilityMs: 1_000 });
+  await queue.depth();
+  assert.equal(requestsOf("GetQueueUrl").length, 1);
+});
+
+test("a queue name that does not exist", async (t) => {
+  const { queue } = await wire(t, {}, { queue: { name: "nope.fifo" } });
+  await assert.rejects(queue.describe(), {
+    name: "Fault",
+    code: "TQ_QUEUE_MISSING",
+    message: "the queue nope.fifo does not exist",
+    hint: "Check the queue's URL or name, the region, and which account the credentials belong to.",
+  });
+});
+
+test("a queue URL that does not exist", async (t) => {
+  const { queue } = await wire(t, {}, { queue: { url: "http://127.0.0.1:1/000000000000/nope" } });
+  const fault = { code: "TQ_QUEUE_MISSING", message: "the queue http://127.0.0.1:1/000000000000/nope does not exist" };
+  await assert.rejects(queue.describe(), fault);
+  await assert.rejects(queue.receive({ max: 1, waitMs: 0, visibilityMs: 1_000 }), fault);
+});
+
+test("a given dead letter queue that does not exist", async (t) => {
+  const { queue } = await wire(t, {}, { deadLetter: { url: "http://127.0.0.1:1/000000000000/nope.fifo" } });
+  await assert.rejects(queue.describe(), {
+    code: "TQ_QUEUE_MISSING",
+    message: "the queue http://127.0.0.1:1/000000000000/nope.fifo does not exist",
+  });
+});
+
+test("a dead letter queue of the other type", async (t) => {
+  const { queue, server, pair } = await wire(t, {}, { deadLetter: { name: "plain" } });
+  server.model.createQueue("plain");
+  await assert.rejects(queue.describe(), {
+    code: "TQ_CONFIG",
+    message: `the queue ${pair.url} is a FIFO queue, its dead letter queue ${urlOf(asLocalSqs(server), "plain")} is a standard queue`,
+    hint: "Both must be of one type.",
+  });
+});
+
+test("a queue that is its own dead letter queue", async (t) => {
+  const { queue, pair } = await wire(t, {}, { deadLetter: { name: "steps.fifo" } });
+  await assert.rejects(queue.describe(), {
+    code: "TQ_CONFIG",
+    message: `the queue ${pair.url} is its own dead letter queue`,
+    hint: "Name another queue.",
+  });
+});
+
+test("not being allowed to look at the dead letter queue is no reason to stop", async (t) => {
+  const { queue, server, pair, observed } = await wire(t);
+  server.faults.otherwise((_action, input) =>
+    input["QueueUrl"] === pair.deadLetterUrl ? { kind: "refuse", code: "AccessDenied" } : null,
+  );
+  assert.equal((await queue.describe()).deadLetterUrl, pair.deadLetterUrl);
+  assert.deepEqual(
+    observed.map(({ event, queue: about }) => [event, about]),
+    [["queue.dead_letter_unchecked", pair.deadLetterUrl]],
+  );
+});
+
+for (const [url, region] of [
+  ["https://sqs.eu-west-3.amazonaws.com/123456789012/steps.fifo", "eu-west-3"],
+  ["https://eu-central-1.queue.amazonaws.com/123456789012/steps.fifo", "eu-central-1"],
+  ["https://sqs.cn-north-1.amazonaws.com.cn/123456789012/steps", "cn-north-1"],
+] as const) {
+  test(`requests are signed for the region in ${url}`, async () => {
+    const clients = openClients({}, url, () => undefined);
+    assert.equal(await clients.calls.config.region(), region);
+    assert.equal(await clients.polls.config.region(), region);
+  });
+}

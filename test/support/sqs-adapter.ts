@@ -1,0 +1,55 @@
+// The SQS adapter on our own server, for tests that look at what goes over the wire.
+import type { TestContext } from "node:test";
+import type { Observation } from "../../core/observe.ts";
+import type { Queue } from "../../core/queue/port.ts";
+import { openSqsQueue, type SqsQueueOptions } from "../../core/queue/sqs.ts";
+import { createQueues, LOCAL_CREDENTIALS, LOCAL_REGION, type QueuePair, type QueuePairOptions } from "./local-sqs.ts";
+import { type RequestRecord, type SqsServer, startSqsServer } from "./sqs-server/http.ts";
+import { asLocalSqs } from "./sqs-server/local.ts";
+import type { QueueModel } from "./sqs-server/queue-model.ts";
+
+export interface Wired {
+  readonly queue: Queue;
+  readonly server: SqsServer;
+  readonly pair: QueuePair;
+  /** Both as the server sees them, without requests. */
+  readonly source: QueueModel;
+  readonly deadLetters: QueueModel;
+  readonly observed: readonly Observation[];
+  /** What was asked since the queues were made. */
+  requestsOf(action: string): readonly RequestRecord[];
+}
+
+/** Retries wait for nothing: what is tested is what they ask, not how long they wait. */
+export async function wire(
+  t: TestContext,
+  pairOptions: QueuePairOptions = {},
+  options: Partial<SqsQueueOptions> = {},
+): Promise<Wired> {
+  const server = await startSqsServer();
+  const pair = await createQueues(asLocalSqs(server), "steps", pairOptions);
+  const observed: Observation[] = [];
+  const queue = openSqsQueue({
+    queue: { url: pair.url },
+    deadLetter: null,
+    region: LOCAL_REGION,
+    endpoint: server.endpoint,
+    credentials: LOCAL_CREDENTIALS,
+    observe: (observation) => observed.push(observation),
+    random: () => 0,
+    ...options,
+  });
+  t.after(async () => {
+    await server.stop();
+    await queue.close();
+  });
+  return {
+    queue,
+    server,
+    pair,
+    source: server.model.queue(pair.name),
+    deadLetters: server.model.queue(pair.deadLetterName),
+    observed,
+    requestsOf: (action) => server.requests.filter((request) => request.action === action),
+  };
+}
