@@ -30,6 +30,8 @@ export interface IntakeSettings {
 export interface IntakeState {
   /** Monotonic time the long poll under way began; null between polls. */
   pollingSinceMs: number | null;
+  /** Slots kept free for what the poll may fetch; nothing runs in them. */
+  slotsInPoll: number;
   /** Monotonic time the loop last went round. */
   lastTurnAtMs: number;
   /** Why nothing is received; null while the intake is open. */
@@ -37,6 +39,9 @@ export interface IntakeState {
   received: number;
   readonly ended: Record<Disposition, number>;
 }
+
+/** A message that waits for its turn in its chain's slot. */
+type Unseated = Omit<Received, "seat">;
 
 /** SQS hands out at most ten messages in one receive. */
 const RECEIVE_MAX = 10;
@@ -48,6 +53,7 @@ const CLOSED_POLL_MS = 1_000;
 export function newIntakeState(clock: Clock): IntakeState {
   return {
     pollingSinceMs: null,
+    slotsInPoll: 0,
     lastTurnAtMs: clock.monoMs(),
     closedBecause: null,
     received: 0,
@@ -66,7 +72,7 @@ export async function runIntake(
   state: IntakeState,
 ): Promise<void> {
   const underWay = new Set<Promise<void>>();
-  const start = (chain: readonly Lease[]) => {
+  const start = (chain: readonly Unseated[]) => {
     const running = runChain(chain, ports, stopping, state).finally(() => underWay.delete(running));
     underWay.add(running);
   };
@@ -75,6 +81,10 @@ export async function runIntake(
     state.lastTurnAtMs = ports.clock.monoMs();
     if (!(await isOpen(ports, stopping, state))) continue;
     if (!(await ports.slots.take(stopping.quiet))) break;
+    if (ports.closed() !== null) {
+      ports.slots.release(); // it closed while every slot was taken
+      continue;
+    }
     const messages = await receive(ports, settings, state);
     if (messages === null) {
       failures += 1;
@@ -92,14 +102,17 @@ async function receive(
   ports: IntakePorts,
   settings: IntakeSettings,
   state: IntakeState,
-): Promise<readonly (readonly Lease[])[] | null> {
+): Promise<readonly (readonly Unseated[])[] | null> {
+  const { clock, leases } = ports;
   const taken = 1 + ports.slots.takeFree(RECEIVE_MAX - 1);
-  state.pollingSinceMs = ports.clock.monoMs();
+  state.slotsInPoll = taken;
+  state.pollingSinceMs = clock.monoMs();
   const messages = await tryReceive(ports, { ...settings, max: taken });
+  state.slotsInPoll = 0;
   state.pollingSinceMs = null;
-  const receivedAtMs = ports.clock.monoMs();
+  const [receivedAtMs, monoMs] = [clock.wallMs(), clock.monoMs()];
   const chains = chainsOf(messages ?? []).map((chain) =>
-    chain.map((message) => ports.leases.hold(message, receivedAtMs)),
+    chain.map((message) => ({ receivedAtMs, lease: leases.hold(message, monoMs) })),
   );
   state.received += messages?.length ?? 0;
   ports.slots.release(taken - chains.length);
@@ -138,7 +151,7 @@ function chainsOf(messages: readonly Message[]): readonly (readonly Message[])[]
 
 /** Runs a chain under one slot. When one of its messages goes back to the queue, so do those behind it: they must not overtake. */
 async function runChain(
-  chain: readonly Lease[],
+  chain: readonly Unseated[],
   ports: IntakePorts,
   stopping: Stopping,
   state: IntakeState,
@@ -146,9 +159,11 @@ async function runChain(
   const seat = new Seat(ports.slots);
   let broken = false;
   try {
-    for (const lease of chain) {
+    for (const unseated of chain) {
       broken ||= stopping.quiet.aborted;
-      const disposition: Disposition = broken ? await giveBack(lease, ports) : await run(lease, seat, ports);
+      const disposition: Disposition = broken
+        ? await giveBack(unseated.lease, ports)
+        : await run({ ...unseated, seat }, ports);
       state.ended[disposition] += 1;
       broken ||= disposition === "released" || disposition === "lost";
     }
@@ -158,10 +173,11 @@ async function runChain(
 }
 
 /** A bug of ours must not take the worker's other steps with it: its delivery is left to come back when its visibility ends. */
-async function run(lease: Lease, seat: Seat, ports: IntakePorts): Promise<Disposition> {
+async function run(received: Received, ports: IntakePorts): Promise<Disposition> {
   try {
-    return await ports.process({ lease, receivedAtMs: ports.clock.wallMs(), seat });
+    return await ports.process(received);
   } catch (error) {
+    const { lease } = received;
     const message = `bug in the worker, please report it: ${error instanceof Error ? error.stack : error}`;
     ports.observe({ event: "delivery.bug", level: "error", message, messageId: lease.message.id });
     await lease.end();
@@ -172,14 +188,24 @@ async function run(lease: Lease, seat: Seat, ports: IntakePorts): Promise<Dispos
 async function giveBack(lease: Lease, ports: IntakePorts): Promise<Disposition> {
   const { id: messageId, receipt } = lease.message;
   await lease.end();
-  try {
-    await ports.queue.extend([{ receipt, visibilityMs: 0 }]);
+  const how = await tryGiveBack(receipt, ports);
+  if (how === "done") {
     ports.observe({ event: "delivery.given_back", level: "info", message: "given back unstarted", messageId });
-  } catch (error) {
-    const message = `could not give back; visible when its visibility ends: ${describeError(error)}`;
+  } else {
+    const message = `could not give back; visible when its visibility ends: ${how}`;
     ports.observe({ event: "delivery.give_back_failed", level: "warn", message, messageId });
   }
   return "released";
+}
+
+/** `done`, or why not. */
+async function tryGiveBack(receipt: string, { queue }: IntakePorts): Promise<string> {
+  try {
+    const [result] = await queue.extend([{ receipt, visibilityMs: 0 }]);
+    return result ?? "no answer";
+  } catch (error) {
+    return describeError(error);
+  }
 }
 
 async function isOpen(ports: IntakePorts, stopping: Stopping, state: IntakeState): Promise<boolean> {

@@ -1,0 +1,75 @@
+// An intake on a manual clock over a queue that a test fills; each delivery ends when and how the test says.
+import type { TestContext } from "node:test";
+import type { Received } from "../../../core/delivery.ts";
+import { newIntakeState, runIntake } from "../../../core/intake.ts";
+import { LeaseKeeper } from "../../../core/lease.ts";
+import { Slots } from "../../../core/slots.ts";
+import type { Disposition } from "../../../core/states.ts";
+import { FakeQueue } from "../../support/fake-queue.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
+import { Observations } from "../../support/observations.ts";
+
+export const waitMs = 20_000;
+export const visibilityMs = 60_000;
+
+interface UnderWay {
+  readonly received: Received;
+  readonly end: PromiseWithResolvers<Disposition>;
+}
+
+export function bench(t: TestContext, { slots: total = 4, closed = null as string | null } = {}) {
+  const clock = new ManualClock();
+  const journal: string[] = [];
+  const queue = new FakeQueue(clock, (line) => void journal.push(line));
+  const told = new Observations();
+  const slots = new Slots(total);
+  const chance = () => 0.5;
+  const ledger = { renew: async () => [] };
+  const leases = new LeaseKeeper(
+    { queue, ledger, clock, observe: told.observe, chance },
+    { leaseMs: visibilityMs, killMarginMs: 5_000 },
+  );
+  const quiet = new AbortController();
+  const stopping = { quiet: quiet.signal, kill: new AbortController().signal };
+  const state = newIntakeState(clock);
+  const gate = { closed };
+  const underWay = new Map<string, UnderWay>();
+  const begun: string[] = [];
+
+  const process = async (received: Received): Promise<Disposition> => {
+    const { id } = received.lease.message;
+    const end = Promise.withResolvers<Disposition>();
+    begun.push(id);
+    underWay.set(id, { received, end });
+    return await end.promise;
+  };
+  const ports = { queue, leases, slots, clock, observe: told.observe, chance, closed: () => gate.closed, process };
+  const running = runIntake(ports, { waitMs, visibilityMs }, stopping, state);
+  let over = false;
+  void running.then(() => {
+    over = true;
+  });
+
+  /** Ends one delivery; what follows from it has happened when this resolves. */
+  const end = async (id: string, disposition: Disposition | Error = "acked") => {
+    const found = underWay.get(id);
+    if (found === undefined) throw new Error(`expected ${id} to be under way, got ${[...underWay.keys()].join(", ")}`);
+    underWay.delete(id);
+    if (disposition instanceof Error) found.end.reject(disposition);
+    else found.end.resolve(disposition);
+    await clock.advance(0);
+  };
+
+  /** What a poll was allowed to fetch, poll by poll. */
+  const asked = () => queue.received.map(({ options }) => options.max);
+
+  t.after(async () => {
+    quiet.abort();
+    for (const id of underWay.keys()) await end(id);
+    await clock.advance(60_000);
+    await running;
+  });
+
+  const isOver = () => over;
+  return { clock, queue, journal, told, slots, quiet, state, gate, begun, underWay, end, asked, running, isOver };
+}

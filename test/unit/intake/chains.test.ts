@@ -1,0 +1,112 @@
+// Messages of one FIFO group: in order, one at a time, and given back together.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { fifoMessage, message } from "../../support/messages.ts";
+import { bench } from "./bench.ts";
+
+const group = (name: string, ...ids: readonly string[]) => ids.map((id) => fifoMessage(id, name));
+
+describe("a FIFO group", () => {
+  test("is worked in order, one after the other, in one slot", async (t) => {
+    const { clock, queue, begun, end, slots, state } = bench(t);
+    queue.offer(...group("oslo", "a1", "a2", "a3"));
+    await clock.advance(0);
+    assert.deepEqual([begun, slots.busy - state.slotsInPoll], [["a1"], 1]);
+    await end("a1");
+    assert.deepEqual(begun, ["a1", "a2"]);
+    await end("a2", "buried");
+    assert.deepEqual(begun, ["a1", "a2", "a3"]);
+    await end("a3");
+    assert.deepEqual(state.ended, { acked: 2, buried: 1, released: 0, lost: 0 });
+  });
+
+  test("does not wait for another group", async (t) => {
+    const { clock, queue, begun } = bench(t);
+    queue.offer(...group("oslo", "a1", "a2"), ...group("bergen", "b1"), message("m1"));
+    await clock.advance(0);
+    assert.deepEqual(begun, ["a1", "b1", "m1"]);
+  });
+
+  for (const disposition of ["released", "lost"] as const) {
+    test(`gives back its tail when one is ${disposition}: nothing may overtake it`, async (t) => {
+      const { clock, queue, begun, end, journal, told, state } = bench(t);
+      queue.offer(...group("oslo", "a1", "a2", "a3"));
+      await clock.advance(0);
+      await end("a1", disposition);
+      assert.deepEqual(begun, ["a1"]);
+      assert.deepEqual(journal, ["extend a2#1 0", "extend a3#1 0"]);
+      assert.deepEqual(told.messages("delivery.given_back"), ["given back unstarted", "given back unstarted"]);
+      assert.deepEqual(state.ended, { acked: 0, buried: 0, released: 2, lost: 0, ...count(disposition) });
+    });
+  }
+
+  test("received on a standard queue is a tenant, not an order", async (t) => {
+    const { clock, queue, begun } = bench(t);
+    queue.offer(...["m1", "m2"].map((id) => message(id, { groupId: "tenant" })));
+    await clock.advance(0);
+    assert.deepEqual(begun, ["m1", "m2"]);
+  });
+
+  test("tells each of its deliveries when it was received, not when its turn came", async (t) => {
+    const { clock, queue, end, underWay } = bench(t);
+    const startMs = clock.wallMs();
+    queue.offer(...group("oslo", "a1", "a2"));
+    await clock.advance(90_000);
+    await end("a1");
+    assert.equal(underWay.get("a2")?.received.receivedAtMs, startMs);
+  });
+
+  test("stops where it is when the worker stops: the tail is given back", async (t) => {
+    const { clock, queue, begun, quiet, end, journal, isOver } = bench(t);
+    queue.offer(...group("oslo", "a1", "a2"));
+    await clock.advance(0);
+    quiet.abort();
+    await end("a1");
+    await clock.advance(20_000);
+    assert.deepEqual([begun, journal, isOver()], [["a1"], ["extend a2#1 0"], true]);
+  });
+});
+
+describe("giving back", () => {
+  for (const [what, answer, why] of [
+    ["refused", async () => ["failed" as const], "failed"],
+    ["too late", async () => ["gone" as const], "gone"],
+    ["unanswered", async () => Promise.reject(new Error("connect ETIMEDOUT")), "connect ETIMEDOUT"],
+  ] as const) {
+    test(`${what} is told; the message comes back by itself`, async (t) => {
+      const { clock, queue, end, told } = bench(t);
+      queue.onExtend = answer;
+      queue.offer(...group("oslo", "a1", "a2"));
+      await clock.advance(0);
+      await end("a1", "released");
+      assert.deepEqual(told.messages("delivery.give_back_failed"), [
+        `could not give back; visible when its visibility ends: ${why}`,
+      ]);
+      assert.deepEqual(told.of("delivery.given_back"), []);
+    });
+  }
+});
+
+describe("a bug of ours in one delivery", () => {
+  test("takes neither the worker nor the other deliveries along", async (t) => {
+    const { clock, queue, begun, end, told, slots, state } = bench(t, { slots: 2 });
+    queue.offer(message("m1"), message("m2"), message("m3"));
+    await clock.advance(0);
+    await end("m1", new Error("no transition from acking on granted"));
+    assert.deepEqual(begun, ["m1", "m2", "m3"]);
+    assert.match(told.messages("delivery.bug")[0] ?? "", /^bug in the worker, please report it: Error: no transition/);
+    assert.deepEqual([state.ended.lost, slots.busy], [1, 2]);
+  });
+
+  test("gives back what is behind it in its group", async (t) => {
+    const { clock, queue, end, journal } = bench(t);
+    queue.offer(...group("oslo", "a1", "a2"));
+    await clock.advance(0);
+    await end("a1", new Error("oops"));
+    assert.deepEqual(journal, ["extend a2#1 0"]);
+  });
+});
+
+function count(disposition: "released" | "lost") {
+  return disposition === "released" ? { released: 3 } : { lost: 1 };
+}

@@ -1,0 +1,47 @@
+// A quiet intake: the poll under way is finished and what it fetched given back; what runs is waited for.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { message } from "../../support/messages.ts";
+import { bench, waitMs } from "./bench.ts";
+
+describe("stopping", () => {
+  test("finishes the poll under way, and gives back what it fetched", async (t) => {
+    const { clock, queue, begun, quiet, journal, isOver, state } = bench(t);
+    await clock.advance(5_000);
+    quiet.abort();
+    await clock.advance(1_000);
+    assert.equal(isOver(), false);
+    queue.offer(message("m1"), message("m2"));
+    await clock.advance(0);
+    assert.deepEqual([begun, journal, isOver()], [[], ["extend m1#1 0", "extend m2#1 0"], true]);
+    assert.deepEqual([state.received, state.ended.released], [2, 2]);
+  });
+
+  test("ends with a poll that finds nothing", async (t) => {
+    const { clock, quiet, asked, isOver } = bench(t);
+    await clock.advance(5_000);
+    quiet.abort();
+    await clock.advance(waitMs - 5_000);
+    assert.deepEqual([asked(), isOver()], [[4], true]);
+  });
+
+  test("waits for what runs", async (t) => {
+    const { clock, queue, quiet, end, isOver } = bench(t, { slots: 1 });
+    queue.offer(message("m1"));
+    await clock.advance(0);
+    quiet.abort();
+    await clock.advance(600_000);
+    assert.equal(isOver(), false);
+    await end("m1");
+    assert.equal(isOver(), true);
+  });
+
+  test("while it waits for a slot takes none", async (t) => {
+    const { clock, queue, quiet, end, slots, asked, isOver } = bench(t, { slots: 1 });
+    queue.offer(message("m1"), message("m2"));
+    await clock.advance(0);
+    quiet.abort();
+    await end("m1");
+    assert.deepEqual([asked(), slots.busy, isOver()], [[1], 0, true]);
+  });
+});
