@@ -55,6 +55,7 @@ export class Worker {
   readonly #intake: IntakeState;
   readonly #quiet = new AbortController();
   readonly #kill = new AbortController();
+  readonly #over = new AbortController();
 
   constructor(ports: WorkerPorts, settings: WorkerSettings) {
     this.#ports = ports;
@@ -84,6 +85,7 @@ export class Worker {
     };
     await runIntake(intake, { waitMs, visibilityMs: leaseMs }, stopping, this.#intake);
     await this.#leases.stop();
+    this.#over.abort();
   }
 
   /**
@@ -92,16 +94,17 @@ export class Worker {
    */
   stop(graceMs: number): void {
     this.#quiet.abort();
-    const { busy } = this.#slots;
+    const busy = this.#busy;
     const message = `stopping: ${busy} step(s) may finish within ${graceMs / 1000} s`;
     this.#ports.observe({ event: "worker.stopping", level: "info", message, busy, graceMs });
-    void this.#ports.clock.sleep(graceMs).then(() => this.#kill.abort());
+    // A worker that is over sooner must not be kept alive by its grace.
+    void this.#ports.clock.sleep(graceMs, this.#over.signal).then(() => this.#kill.abort());
   }
 
   snapshot(): WorkerSnapshot {
     const { received, ended, closedBecause, pollingSinceMs, lastTurnAtMs } = this.#intake;
     return {
-      busy: this.#slots.busy,
+      busy: this.#busy,
       slots: this.#slots.total,
       stopping: this.#quiet.signal.aborted,
       received,
@@ -110,5 +113,10 @@ export class Worker {
       pollingSinceMs,
       lastTurnAtMs,
     };
+  }
+
+  /** Slots with a step in them; those that the poll keeps free for what it may fetch have none. */
+  get #busy(): number {
+    return this.#slots.busy - this.#intake.slotsInPoll;
   }
 }

@@ -1,0 +1,43 @@
+// A whole worker on a manual clock: everything in `core/worker.ts` is real, queue and runner are fakes, the ledger is in memory.
+import type { TestContext } from "node:test";
+import { defaultPolicy } from "../../../core/policy.ts";
+import { Worker, type WorkerSettings } from "../../../core/worker.ts";
+import { FakeQueue } from "../../support/fake-queue.ts";
+import { FakeRunner } from "../../support/fake-runner.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
+import { MemoryLedger } from "../../support/memory-ledger.ts";
+import { Observations } from "../../support/observations.ts";
+import { WatchedLedger } from "../../support/watched-ledger.ts";
+
+export const waitMs = 20_000;
+
+export function bench(t: TestContext, settings: Partial<WorkerSettings> = {}) {
+  const clock = new ManualClock();
+  const journal: string[] = [];
+  const write = (line: string) => void journal.push(line);
+  const queue = new FakeQueue(clock, write);
+  const ledger = new WatchedLedger(new MemoryLedger({ clock, writeBoundMs: 5_000 }), write);
+  const runner = new FakeRunner(write);
+  runner.down = null;
+  const told = new Observations();
+  const ports = { queue, ledger, runner, clock, observe: told.observe, chance: () => 0.5 };
+  const worker = new Worker(ports, {
+    worker: "worker-a",
+    concurrency: 4,
+    leaseMs: 60_000,
+    waitMs,
+    policy: defaultPolicy,
+    ...settings,
+  });
+  const running = worker.run();
+  let over = false;
+  void running.then(() => {
+    over = true;
+  });
+  t.after(async () => {
+    worker.stop(0);
+    await clock.advance(120_000);
+    await running;
+  });
+  return { clock, journal, queue, ledger, runner, told, worker, running, isOver: () => over };
+}

@@ -1,0 +1,132 @@
+// The worker as a whole: many steps through few slots, what it says of itself, and how it stops.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { bodyFor, message } from "../../support/messages.ts";
+import { blocks, succeeds } from "../../support/scripted-steps.ts";
+import { bench, waitMs } from "./bench.ts";
+
+const about = (step: string) => message(step, { body: bodyFor(step) });
+
+describe("a worker", () => {
+  test("takes fifty steps through four slots, each once", async (t) => {
+    const { clock, queue, runner, ledger, worker } = bench(t);
+    const steps = Array.from({ length: 50 }, (_, i) => `step_${i}`);
+    let most = 0;
+    let running = 0;
+    for (const step of steps) {
+      runner.scripts.set(step, async (process) => {
+        running += 1;
+        most = Math.max(most, running);
+        await clock.sleep(7_000);
+        running -= 1;
+        return await succeeds(process);
+      });
+    }
+    queue.offer(...steps.map(about));
+    await clock.advance(200_000);
+    assert.equal(most, 4);
+    assert.deepEqual([...queue.acked].sort(), steps.map((step) => `${step}#1`).sort());
+    for (const step of steps) assert.deepEqual(runner.log(`run-1:${step}`), ["STEP_START", "STEP_SUCCESS"]);
+    const rows = await ledger.list({ limit: 100 });
+    assert.equal(rows.filter(({ state }) => state === "completed").length, 50);
+    assert.deepEqual(worker.snapshot().ended, { acked: 50, buried: 0, released: 0, lost: 0 });
+  });
+
+  test("says of itself what runs; slots that wait for messages are not busy", async (t) => {
+    const { clock, queue, runner, worker } = bench(t);
+    await clock.advance(5_000);
+    assert.deepEqual(worker.snapshot(), {
+      busy: 0,
+      slots: 4,
+      stopping: false,
+      received: 0,
+      ended: { acked: 0, buried: 0, released: 0, lost: 0 },
+      closedBecause: null,
+      pollingSinceMs: 0,
+      lastTurnAtMs: 0,
+    });
+    runner.scripts.set("load", blocks);
+    queue.offer(about("load"));
+    await clock.advance(1_000);
+    const { busy, received, pollingSinceMs } = worker.snapshot();
+    assert.deepEqual({ busy, received, pollingSinceMs }, { busy: 1, received: 1, pollingSinceMs: 5_000 });
+  });
+
+  test("receives nothing while its host is away, and says why", async (t) => {
+    const { clock, queue, runner, worker } = bench(t);
+    runner.down = "the step host ended (signal SIGKILL)";
+    await clock.advance(waitMs + 1_000);
+    const polls = queue.received.length;
+    await clock.advance(60_000);
+    assert.equal(queue.received.length, polls);
+    assert.equal(worker.snapshot().closedBecause, "the step host ended (signal SIGKILL)");
+  });
+});
+
+describe("stopping a worker", () => {
+  test("that does nothing ends with its poll", async (t) => {
+    const { clock, worker, told, isOver } = bench(t);
+    await clock.advance(5_000);
+    worker.stop(25_000);
+    await clock.advance(waitMs - 5_000);
+    assert.equal(isOver(), true);
+    assert.deepEqual(told.messages("worker.stopping"), ["stopping: 0 step(s) may finish within 25 s"]);
+    assert.equal(worker.snapshot().stopping, true);
+    assert.equal(clock.sleeping, 0);
+  });
+
+  test("lets steps finish within the grace, with their leases alive", async (t) => {
+    const { clock, queue, runner, worker, isOver, told } = bench(t);
+    runner.scripts.set("load", async (step) => {
+      await clock.sleep(100_000);
+      return await succeeds(step);
+    });
+    queue.offer(about("load"));
+    await clock.advance(1_000);
+    worker.stop(120_000);
+    await clock.advance(98_999);
+    assert.equal(isOver(), false);
+    await clock.advance(1);
+    assert.equal(isOver(), true);
+    assert.deepEqual([queue.acked, clock.sleeping], [["load#1"], 0]);
+    assert.deepEqual(told.messages("worker.stopping"), ["stopping: 1 step(s) may finish within 120 s"]);
+  });
+
+  test("kills what is left after the grace, at no cost to it", async (t) => {
+    const { clock, queue, runner, worker, isOver, journal, ledger } = bench(t);
+    runner.scripts.set("load", blocks);
+    queue.offer(about("load"));
+    await clock.advance(1_000);
+    worker.stop(25_000);
+    await clock.advance(24_999);
+    assert.equal(isOver(), false);
+    await clock.advance(1);
+    assert.equal(isOver(), true);
+    assert.deepEqual(journal.slice(-3), [
+      "abandon run-1:load start given back",
+      "notice run-1:load warning",
+      "extend load#1 0",
+    ]);
+    assert.equal((await ledger.find("run-1:load"))?.starts, 0);
+  });
+
+  test("a second time, with less grace, hurries", async (t) => {
+    const { clock, queue, runner, worker, isOver } = bench(t);
+    runner.scripts.set("load", blocks);
+    queue.offer(about("load"));
+    await clock.advance(1_000);
+    worker.stop(600_000);
+    await clock.advance(30_000);
+    assert.equal(isOver(), false);
+    worker.stop(0);
+    await clock.advance(0);
+    assert.deepEqual([isOver(), clock.sleeping], [true, 0]);
+  });
+
+  test("before it runs is stopping already", async (t) => {
+    const { clock, worker, isOver } = bench(t);
+    worker.stop(0);
+    await clock.advance(waitMs);
+    assert.equal(isOver(), true);
+  });
+});
