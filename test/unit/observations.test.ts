@@ -1,0 +1,72 @@
+// The names of what the worker tells: alarms and dashboards match on them, so a rename must be noticed and told to users.
+import assert from "node:assert/strict";
+import { globSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+
+const root = new URL("../../", import.meta.url);
+
+const names = [
+  "config.warning",
+  "dead_letter.buried",
+  "dead_letter.failed",
+  "delivery.ack_failed",
+  "delivery.bug",
+  "delivery.done",
+  "delivery.duplicate",
+  "delivery.give_back_failed",
+  "delivery.given_back",
+  "delivery.held",
+  "delivery.release_failed",
+  "delivery.released",
+  "delivery.unknown_version",
+  "host.broken_frame",
+  "host.frames_closed",
+  "host.location_failed",
+  "host.lost",
+  "host.output",
+  "host.ready",
+  "host.start_failed",
+  "intake.closed",
+  "intake.open",
+  "intake.receive_failed",
+  "lease.lost",
+  "lease.renew_failed",
+  "lease.visibility_lost",
+  "ledger.unreachable",
+  "queue.dead_letter_note_shortened",
+  "queue.dead_letter_unchecked",
+  "queue.entries_failed",
+  "queue.no_dead_letter_queue",
+  "queue.receive_retried",
+  "queue.sdk_warning",
+  "queue.unreachable",
+  "step.claimed",
+  "step.ended",
+  "step.fault",
+  "step.given_up",
+  "step.output",
+  "step.permit_refused",
+  "step.requeued",
+  "step.settled",
+  "worker.close_failed",
+  "worker.signal",
+  "worker.started",
+  "worker.stopped",
+  "worker.stopping",
+];
+
+/** Where an observation is made: `event: …` up to the line's end, or the second argument of `tell`. */
+const toldAs = /\bevent: (?<event>[^\n]*)|\btell\(\s*"\w+",\s*(?<told>"[^"]*")/g;
+const dotted = /"([a-z_]+\.[a-z_]+)"/g;
+
+test("every event has one of the names that users know", () => {
+  const found = globSync("{core,cli}/**/*.ts", { cwd: root }).flatMap((file) => namesIn(file));
+  assert.deepEqual([...new Set(found)].sort(), names);
+});
+
+function namesIn(file: string): readonly string[] {
+  const source = readFileSync(new URL(file, root), "utf8");
+  return [...source.matchAll(toldAs)].flatMap(({ groups }) =>
+    [...(groups?.["event"] ?? groups?.["told"] ?? "").matchAll(dotted)].map(([, name]) => name ?? ""),
+  );
+}
