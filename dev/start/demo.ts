@@ -68,8 +68,8 @@ async function perform(stage: Stage, { keep, stopping }: DemoOptions): Promise<v
   const worker = await openWorker(stage, stopping);
   const run = await runJob(launcher, worker, stopping);
   await showResult(stage, run, worker);
-  if (!keep) return say(lookFurther(stage.home));
-  await keepRunning(stage, worker, stopping);
+  say(lookFurther(stage.home, { keep }));
+  if (keep) await keepRunning(stage, worker, stopping);
 }
 
 async function openWorker(stage: Stage, stopping: AbortSignal): Promise<Program> {
@@ -98,6 +98,7 @@ async function runJob(launcher: Launcher, worker: Program, stopping: AbortSignal
 async function keepRunning(stage: Stage, worker: Program, stopping: AbortSignal): Promise<void> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
+  say("");
   report("UI", "starting");
   const ui = startUi(stage.home, stage.env, port);
   stage.programs.push(ui);

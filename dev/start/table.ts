@@ -42,7 +42,9 @@ function natural<Row>(columns: readonly Column<Row>[], cells: readonly string[][
 function shrunk<Row>(columns: readonly Column<Row>[], widths: readonly number[], maxWidth: number): number[] {
   const total = widths.reduce((sum, width) => sum + width, 0) + gap.length * (columns.length - 1);
   const excess = Math.max(0, total - maxWidth);
-  return widths.map((width, index) => (columns[index]?.shrinks ? Math.max(narrowest, width - excess) : width));
+  return widths.map((width, index) =>
+    columns[index]?.shrinks ? Math.min(width, Math.max(narrowest, width - excess)) : width,
+  );
 }
 
 function align(text: string, width: number, right: boolean): string {
