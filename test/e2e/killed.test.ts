@@ -28,11 +28,11 @@ describe("a worker killed", () => {
       const first = await deployment.startWorker({ id: "worker-1" });
       const recorded = deployment.files();
       const unfinished = deployment.files();
-      const recordedRun = await dagster.launch("hook_waits", opConfig("succeed_at_once", recorded));
-      const unfinishedRun = await dagster.launch("waits_for_file", opConfig("wait", unfinished));
+      const config = { ops: { ...opConfig("succeed_at_once", recorded), ...opConfig("wait", unfinished) } };
+      const runId = await dagster.launch("half_done", config);
       const { pid: hookPid } = await announced(recorded.started);
       const { pid: firstPid } = await announced(unfinished.started);
-      assert.deepEqual(statesOf(recordedRun, unfinishedRun), ["permitted", "running"]);
+      assert.deepEqual(statesOf(runId), { succeed_at_once: "permitted", wait: "running" });
       const below = first.processes().map(({ pid }) => pid);
       assert.ok(
         [first.pid, hookPid, firstPid].every((pid) => below.includes(pid)),
@@ -42,10 +42,8 @@ describe("a worker killed", () => {
       await kill(first);
       await eventually("none of its processes is left", () => first.processes().length === 0, 5_000);
       const queued = (await deployment.queued()).map(({ groupId }) => groupId);
-      assert.deepEqual(queued.toSorted(), [`${recordedRun}:succeed_at_once`, `${unfinishedRun}:wait`].toSorted());
-      // The event was written, so the run is over; the hook's process is dead, so nobody could have said more.
-      assert.equal(await dagster.finished(recordedRun), "SUCCESS");
-      assert.deepEqual(statesOf(recordedRun, unfinishedRun), ["permitted", "running"]);
+      assert.deepEqual(queued.toSorted(), [`${runId}:succeed_at_once`, `${runId}:wait`]);
+      assert.deepEqual(statesOf(runId), { succeed_at_once: "permitted", wait: "running" });
 
       const second = await deployment.startWorker({ id: "worker-2" });
       const secondPid = await eventually(
@@ -57,20 +55,24 @@ describe("a worker killed", () => {
         40_000,
       );
       assert.ok(second.processes().some(({ pid }) => pid === secondPid));
+      // The run is still under way: a second terminal event now would have Dagster's executor fail it.
+      await eventually(
+        "the recorded step is settled",
+        () => statesOf(runId)["succeed_at_once"] === "completed",
+        40_000,
+      );
       writeFileSync(unfinished.release, "");
-      assert.equal(await dagster.finished(unfinishedRun), "SUCCESS");
-      await recordedOnce(deployment, unfinishedRun);
-      await recordedOnce(deployment, recordedRun);
+      assert.equal(await dagster.finished(runId), "SUCCESS");
+      await recordedOnce(deployment, runId);
 
-      assert.equal(await starts(recordedRun, "succeed_at_once"), 1, "what was recorded did not run again");
+      assert.equal(await starts(runId, "succeed_at_once"), 1, "what was recorded did not run again");
       assert.equal((JSON.parse(readFileSync(recorded.started, "utf8")) as { pid: number }).pid, hookPid);
-      assert.equal(await starts(unfinishedRun, "wait"), 2);
-      for (const run of [recordedRun, unfinishedRun]) {
-        const [row] = deployment.ledger(run);
-        assert.deepEqual([row?.state, row?.owner, row?.fence, row?.starts], ["completed", "worker-2", 2, 2]);
+      assert.equal(await starts(runId, "wait"), 2);
+      for (const row of deployment.ledger(runId)) {
+        assert.deepEqual([row.state, row.owner, row.fence, row.starts], ["completed", "worker-2", 2, 2]);
       }
       assert.deepEqual(await deployment.deadLetters(), []);
-      const messages = (await dagster.records(unfinishedRun)).map(({ message }) => message);
+      const messages = (await dagster.records(runId)).map(({ message }) => message);
       assert.ok(
         messages.includes("Claimed by worker worker-2: start 2, taken over from worker worker-1, whose lease ended."),
         "Dagster's log names the worker that was lost",
@@ -82,7 +84,7 @@ describe("a worker killed", () => {
     deployment = await Deployment.open();
     const worker = await deployment.startWorker();
     const files = deployment.files();
-    await deployment.dagster.launch("waits_with_child", opConfig("wait_with_child", files));
+    await deployment.dagster.launch("waits_with_child", { ops: opConfig("wait_with_child", files) });
     const { pid, parent } = await announced(files.started);
     const grandchild = await eventually("the step's own child runs", () =>
       worker.processes().find((one) => one.parent === pid && one.command.includes("time.sleep(600)")),
@@ -93,8 +95,8 @@ describe("a worker killed", () => {
     await eventually("none of its processes is left", () => worker.processes().length === 0, 5_000);
   });
 
-  function statesOf(...runs: readonly string[]): readonly (string | undefined)[] {
-    return runs.map((run) => deployment.ledger(run)[0]?.state);
+  function statesOf(runId: string): Readonly<Record<string, string>> {
+    return Object.fromEntries(deployment.ledger(runId).map(({ step, state }) => [step.stepKey, state]));
   }
 
   async function starts(run: string, step: string): Promise<number> {
@@ -103,5 +105,5 @@ describe("a worker killed", () => {
 });
 
 function opConfig(op: string, { started, release }: { readonly started: string; readonly release: string }) {
-  return { ops: { [op]: { config: { started, release } } } };
+  return { [op]: { config: { started, release } } };
 }
