@@ -7,7 +7,8 @@ const oldest = [3, 10];
 const newest = [3, 14];
 const names = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10", "python"];
 
-const probe = "import sys; print('%d.%d.%d' % sys.version_info[:3], sys.executable)";
+/** Also Python 2 understands it. */
+const probe = "import sys; sys.stdout.write('%d.%d.%d %s' % (sys.version_info[:3] + (sys.executable,)))";
 
 /** @typedef {{ name: string, found: string | null, path: string }} Candidate  `found`: its version, null when it does not run */
 

@@ -44,11 +44,9 @@ async function ensureEnvironment() {
 
 async function installPackages() {
   const install = await installer();
-  await install("Installing Dagster and the Python tools into .venv (the longest part of a first setup)", [
-    "--require-hashes",
-    "-r",
-    lockFile,
-  ]);
+  // Without dependencies: the lock file names them all, and pip would find those with extras not pinned.
+  const locked = ["--no-deps", "--require-hashes", "-r", lockFile];
+  await install("Installing Dagster and the Python tools into .venv (the longest part of a first setup)", locked);
   await install("Installing this project's Python package, editable", ["--no-deps", "-e", "python"]);
 }
 
