@@ -65,7 +65,7 @@ describe("a message", () => {
 
   test("that names a step it says nonsense about ends the step, so that no run waits for it", async () => {
     const { dagster } = deployment;
-    const runId = await dagster.createStarted("one_success");
+    const runId = await dagster.createRun("one_success");
     const messageId = await send({
       version: 1,
       run_id: runId,
@@ -98,7 +98,7 @@ describe("a message", () => {
 
   test("of the original contract, bare or in a TaskIQ envelope, loads what the step's inputs name", async () => {
     const { dagster } = deployment;
-    const runId = await dagster.createStarted("fan_in");
+    const runId = await dagster.createRun("fan_in");
     const bare = (step_key: string) => ({
       run_id: runId,
       step_key,

@@ -65,9 +65,9 @@ export class DagsterSidecar {
     return run_id;
   }
 
-  /** A run that is STARTED but has no run worker: nothing sends its steps. */
-  async createStarted(job: string, config: Config = {}): Promise<string> {
-    const { run_id } = (await this.#ask("create_started", { job, config })) as { run_id: string };
+  /** A run that has no run worker: nothing sends its steps, nothing waits for them. */
+  async createRun(job: string, config: Config = {}, status: "STARTED" | "SUCCESS" = "STARTED"): Promise<string> {
+    const { run_id } = (await this.#ask("create", { job, config, status })) as { run_id: string };
     return run_id;
   }
 

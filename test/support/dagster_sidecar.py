@@ -40,9 +40,9 @@ def launch(request: Request) -> dict[str, Any]:
     return {"run_id": run.run_id, "pid": pid}
 
 
-def create_started(request: Request) -> dict[str, Any]:
-    """Create a run that is under way without a run worker: its steps are sent by hand."""
-    run = _create_run(request, _job(request["job"]), DagsterRunStatus.STARTED)
+def create(request: Request) -> dict[str, Any]:
+    """Create a run of `job` in `status` that has no run worker: its steps are sent by hand."""
+    run = _create_run(request, _job(request["job"]), DagsterRunStatus(request["status"]))
     return {"run_id": run.run_id}
 
 
@@ -78,7 +78,7 @@ def compute_log(request: Request) -> dict[str, str]:
 
 
 ASKS: dict[str, Callable[[Request], Any]] = {
-    ask.__name__: ask for ask in (launch, create_started, status, events, compute_log)
+    ask.__name__: ask for ask in (launch, create, status, events, compute_log)
 }
 
 

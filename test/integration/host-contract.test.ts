@@ -1,0 +1,68 @@
+// The runner contract on the real thing: a Python step host, Dagster's own execution, and its event log.
+import { after, afterEach, before } from "node:test";
+import type { StepOrder } from "../../core/runner/port.ts";
+import type { StepId } from "../../core/step.ts";
+import { runnerContract } from "../contract/runner.ts";
+import type { Deed } from "../contract/runner-setup.ts";
+import { type DagsterHost, orderOf, startDagsterHost } from "../support/dagster-host.ts";
+import { Deployment } from "../support/deployment.ts";
+import { granting, never, stepOrder } from "../support/step-orders.ts";
+
+let deployment: Deployment;
+/** One for all tests, for it takes seconds to import Dagster; those that stop it make the next one start another. */
+let host: DagsterHost | null = null;
+
+before(async () => {
+  deployment = await Deployment.open();
+});
+afterEach((t) => deployment.explain(t));
+after(async () => {
+  await host?.runner.stop();
+  await deployment.close();
+});
+
+const orders: Readonly<Record<Deed, () => Promise<StepOrder>>> = {
+  succeeds: () => orderOf(deployment, "one_success", "succeed"),
+  fails: () => orderOf(deployment, "one_failure", "read_barometer"),
+  wants_retry: () => {
+    const { trace } = deployment.files();
+    return orderOf(deployment, "counts_runs", "count", {
+      ops: { count: { config: { file: trace, failing_attempts: 1 } } },
+    });
+  },
+  crashes: () => orderOf(deployment, "out_of_memory", "take_too_much"),
+  exits: () => orderOf(deployment, "exits_hard", "exit_hard"),
+  blocks: () => {
+    const { started, release } = deployment.files();
+    return orderOf(deployment, "waits_with_child", "wait_with_child", {
+      ops: { wait_with_child: { config: { started, release } } },
+    });
+  },
+  refuses_rerun: async () => {
+    const order = await orderOf(deployment, "exits_hard", "exit_hard");
+    await running().runner.execute(order, granting(), never);
+    return { ...order, envelope: { ...order.envelope, tags: { "taskiq/on_worker_lost": "fail" } } };
+  },
+  cannot_run: () => orderOf(deployment, "one_success", "no_such_step"),
+};
+
+runnerContract("Dagster", async () => {
+  if (host === null || host.runner.unavailable() !== null) host = await startDagsterHost(deployment);
+  return {
+    ...host,
+    order: (deed) => orders[deed](),
+    orderOfFinishedRun: async () =>
+      stepOrder("succeed", await deployment.dagster.createRun("one_success", {}, "SUCCESS")),
+    events,
+  };
+});
+
+function running(): DagsterHost {
+  if (host === null) throw new Error("no host was started");
+  return host;
+}
+
+async function events({ runId, stepKey }: StepId): Promise<readonly string[]> {
+  const told = ["STEP_START", "STEP_SUCCESS", "STEP_FAILURE", "STEP_UP_FOR_RETRY"];
+  return (await deployment.dagster.eventsOf(runId, stepKey)).filter((type) => told.includes(type));
+}
