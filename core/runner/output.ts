@@ -70,14 +70,21 @@ class Tail {
   }
 
   async close(): Promise<void> {
-    for (const line of this.#lines.flush()) this.#onLine(this.#stream, line);
+    this.#flush();
     await this.#file?.close();
+  }
+
+  #flush(): void {
+    for (const line of [...this.#lines.push(this.#decoder.end()), ...this.#lines.flush()]) {
+      this.#onLine(this.#stream, line);
+    }
   }
 
   async #read(file: FileHandle): Promise<void> {
     const { size } = await file.stat();
     const skipped = size - this.#offset - BYTES_PER_TURN;
     if (skipped > 0) {
+      this.#flush(); // what came before the gap must not be glued to what comes after it
       this.#offset += skipped;
       this.#onLine(this.#stream, `… ${skipped} bytes left out of this log; the compute logs have them`);
     }
