@@ -20,7 +20,9 @@ function signalGroup(pid: number): boolean {
     kill(-pid, "SIGKILL");
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+    const { code } = error as NodeJS.ErrnoException;
+    // EPERM: nobody is left in it but zombies (macOS), or processes that user code gave to another user.
+    if (code === "ESRCH" || code === "EPERM") return false;
     throw error;
   }
 }

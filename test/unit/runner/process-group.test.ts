@@ -1,0 +1,29 @@
+// Killing a process group: all of it, and no harm when it is gone.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { test } from "node:test";
+import { systemClock } from "../../../core/clock.ts";
+import { killGroup } from "../../../core/runner/process-group.ts";
+import { eventually } from "../../support/eventually.ts";
+import { markedProcesses, noneMarked } from "../../support/marked-processes.ts";
+
+test("a group is killed with everything in it", async (t) => {
+  const id = randomUUID();
+  const mark = `TASKIQ_TEST=${id}` as const;
+  t.after(async () => await noneMarked(mark));
+  // A leader that ignores what it can, and a child of it.
+  const script = "trap '' TERM INT HUP; sleep 600 & wait; sleep 600";
+  const child = spawn("sh", ["-c", script], {
+    detached: true,
+    stdio: "ignore",
+    env: { ...process.env, TASKIQ_TEST: id },
+  });
+  const exited = once(child, "exit");
+  await eventually("both run", () => markedProcesses(mark).length === 2);
+  await killGroup(child.pid ?? 0, systemClock);
+  await exited;
+  assert.deepEqual(markedProcesses(mark), []);
+  await killGroup(child.pid ?? 0, systemClock);
+});
