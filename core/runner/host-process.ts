@@ -1,10 +1,19 @@
 // One step host process: spawned, shaken hands with, spoken to in frames, and seen to its end.
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Duplex, Readable } from "node:stream";
+import type { Clock } from "../clock.ts";
 import { Fault } from "../faults.ts";
 import { LineSplitter } from "../lines.ts";
 import type { Observe } from "../observe.ts";
-import { decodeFrame, encodeFrame, type HostFrame, PROTOCOL, type Ready, type WorkerFrame } from "./frames.ts";
+import {
+  type DecodedFrame,
+  decodeFrame,
+  encodeFrame,
+  type HostFrame,
+  PROTOCOL,
+  type Ready,
+  type WorkerFrame,
+} from "./frames.ts";
 
 export interface HostSettings {
   /** The Python that has Dagster, `dagster_taskiq` and the code location. */
@@ -16,6 +25,9 @@ export interface HostSettings {
   readonly startMs: number;
 }
 
+/** What a host may open with; a broken frame is a `ready` of another protocol, as a rule. */
+type Greeting = Extract<DecodedFrame, { type: "ready" | "fatal" | "broken" }>;
+
 /** The descriptor that carries frames; 0 to 2 belong to whatever user code prints. */
 const FRAMES_FD = 3;
 /** A frame holds at most one envelope (1 MiB as a message) or one result (tracebacks are capped by the host). */
@@ -24,15 +36,20 @@ const LONGEST_OUTPUT_LINE = 8 * 1024;
 /** The last frames arrive at once, unless user code smuggled the descriptor into a process that lives on. */
 const LAST_FRAMES_MS = 1_000;
 
+interface Ports {
+  readonly clock: Clock;
+  readonly observe: Observe;
+}
+
 export class HostProcess {
-  /** Resolves with what the host said of itself; rejects with a `Fault` when it could not start. */
+  /** Resolves with what the host said of itself; rejects with a `Fault`, once it is gone, when it could not start. */
   readonly ready: Promise<Ready>;
   /** Resolves, once the process is gone, with how it ended; everything it sent has been heard by then. */
   readonly ended: Promise<string>;
   readonly #child: ChildProcess;
   readonly #frames: Duplex;
 
-  constructor(settings: HostSettings, onFrame: (frame: HostFrame) => void, observe: Observe) {
+  constructor(settings: HostSettings, onFrame: (frame: HostFrame) => void, { clock, observe }: Ports) {
     const args = ["-m", "dagster_taskiq.host", "--frames-fd", String(FRAMES_FD), ...settings.locationArgs];
     this.#child = spawn(settings.python, args, {
       stdio: ["ignore", "pipe", "pipe", "pipe"],
@@ -58,10 +75,13 @@ export class HostProcess {
       this.#child.once("error", (error) => resolve(error.message));
     });
     this.ended = exited.then(async (how) => {
-      await Promise.race([heard, new Promise((resolve) => setTimeout(resolve, LAST_FRAMES_MS))]);
+      const all = new AbortController();
+      void heard.then(() => all.abort());
+      await clock.sleep(LAST_FRAMES_MS, all.signal);
+      this.#frames.destroy();
       return how;
     });
-    this.ready = this.#shakeHands(settings);
+    this.ready = this.#shakeHands(settings, clock);
     this.ready.catch(() => undefined); // whoever awaits it hears of it
   }
 
@@ -78,37 +98,36 @@ export class HostProcess {
     this.#child.kill("SIGKILL");
   }
 
-  #greet: ((frame: Extract<HostFrame, { type: "ready" | "fatal" }>) => void) | null = null;
+  /** Hears the first word that counts; null once there was one. */
+  #greet: ((frame: Greeting) => void) | null = null;
 
   #hear(line: string, onFrame: (frame: HostFrame) => void, observe: Observe): void {
     const frame = decodeFrame(line);
     if (frame === null) return;
     if (frame.type === "broken") {
-      observe({
-        event: "host.broken_frame",
-        level: "error",
-        message: `step host sent a broken frame: ${frame.detail}`,
-      });
-    } else if (frame.type === "ready" || frame.type === "fatal") this.#greet?.(frame);
+      const message = `step host sent a broken frame: ${frame.detail}`;
+      observe({ event: "host.broken_frame", level: "error", message });
+    }
+    if (frame.type === "broken" || frame.type === "ready" || frame.type === "fatal") this.#greet?.(frame);
     else onFrame(frame);
   }
 
-  #shakeHands(settings: HostSettings): Promise<Ready> {
-    return new Promise((resolve, reject) => {
-      const fail = (fault: Fault) => {
-        clearTimeout(timer);
-        reject(fault);
-        this.kill();
-      };
-      const timer = setTimeout(() => fail(startTimeout(settings)), settings.startMs);
-      this.#greet = (frame) => {
-        if (frame.type === "fatal") return fail(fatal(frame));
-        if (frame.protocol !== PROTOCOL) return fail(mismatch(frame));
-        clearTimeout(timer);
-        resolve(frame);
-      };
-      void this.ended.then((how) => fail(endedEarly(settings, how)));
-    });
+  async #shakeHands(settings: HostSettings, clock: Clock): Promise<Ready> {
+    const heard = new AbortController();
+    const answer = await Promise.race([
+      new Promise<Greeting>((resolve) => {
+        this.#greet = resolve;
+      }),
+      this.ended.then((how) => endedEarly(settings, how)),
+      clock.sleep(settings.startMs, heard.signal).then(() => startTimeout(settings)),
+    ]);
+    this.#greet = null;
+    heard.abort();
+    const ready = answer instanceof Fault ? answer : judge(answer);
+    if (!(ready instanceof Fault)) return ready;
+    this.kill();
+    await this.ended;
+    throw ready;
   }
 }
 
@@ -127,6 +146,12 @@ function followLines(stream: Readable, longest: number, onLine: (line: string) =
   });
 }
 
+function judge(greeting: Greeting): Ready | Fault {
+  if (greeting.type === "fatal") return fatal(greeting);
+  if (greeting.type === "broken") return unreadable(greeting.detail);
+  return greeting.protocol === PROTOCOL ? greeting : mismatch(greeting);
+}
+
 function startTimeout({ startMs }: HostSettings): Fault {
   return new Fault("TQ_HOST_START", `step host was not ready within ${startMs / 1000} s`, {
     hint: "the code location takes this long to import; see the host's lines above",
@@ -138,12 +163,20 @@ function fatal(frame: Extract<HostFrame, { type: "fatal" }>): Fault {
   return new Fault("TQ_HOST_START", `step host cannot work (${frame.code}): ${frame.message}${detail}`);
 }
 
+const matchingRelease = "install the dagster-taskiq release that belongs to this worker";
+
 function mismatch(ready: Ready): Fault {
   return new Fault(
     "TQ_HOST_PROTOCOL",
     `step host speaks protocol ${ready.protocol} (dagster-taskiq ${ready.dagster_taskiq}), this worker ${PROTOCOL}`,
-    { hint: "install the dagster-taskiq release that belongs to this worker" },
+    { hint: matchingRelease },
   );
+}
+
+function unreadable(detail: string): Fault {
+  return new Fault("TQ_HOST_PROTOCOL", `step host sent a broken frame before it was ready: ${detail}`, {
+    hint: matchingRelease,
+  });
 }
 
 function endedEarly({ python }: HostSettings, how: string): Fault {

@@ -1,13 +1,13 @@
 // The runner over Python step hosts: keeps one alive, sends it work, and answers how each piece of work ended.
 import type { Clock } from "../clock.ts";
-import { toWire } from "../envelope.ts";
 import { describeError } from "../faults.ts";
 import type { Observe } from "../observe.ts";
 import { idempotencyKey } from "../step.ts";
-import type { Ready, WireNote, WorkerFrame } from "./frames.ts";
+import type { Ready } from "./frames.ts";
 import { HostProcess, type HostSettings } from "./host-process.ts";
+import { type NewFrame, noticeFrame, permitFrame, reportFrame, runFrame } from "./order-frames.ts";
 import { type Following, followOutput } from "./output.ts";
-import type { AskPermit, DeliveryNote, Ending, Notice, ReportOrder, Runner, StepOrder } from "./port.ts";
+import type { AskPermit, Ending, Notice, ReportOrder, Runner, StepOrder } from "./port.ts";
 import { killGroup } from "./process-group.ts";
 import { endingOf, Work, type WorkEnd } from "./work.ts";
 
@@ -17,6 +17,8 @@ export interface HostRunnerPorts {
   readonly chance: () => number;
 }
 
+/** A host is busy for so long at times, importing a code location; then the group is killed without it, inside the lease's margin. */
+const KILL_HEARD_MS = 1_000;
 /** A host that has not reaped a killed process by then is stuck: it is killed itself, and everything below it. */
 const KILL_ANSWER_MS = 5_000;
 const STOP_MS = 5_000;
@@ -29,9 +31,13 @@ export class HostRunner implements Runner {
   readonly #ports: HostRunnerPorts;
   readonly #stopped = new AbortController();
   readonly #work = new Map<string, Work>();
+  /** Ready, or known to have been so. */
   #host: HostProcess | null = null;
+  /** Still importing: nothing may be sent to it, because it may never answer. */
+  #opening: HostProcess | null = null;
   #unavailable: string | null = "the step host has not been started";
   #restarting: Promise<void> = Promise.resolve();
+  #losing: Promise<void> = Promise.resolve();
   #lastId = 0;
 
   constructor(settings: HostSettings, ports: HostRunnerPorts) {
@@ -54,56 +60,45 @@ export class HostRunner implements Runner {
       (frame) => {
         if ("id" in frame) this.#work.get(frame.id)?.hear(frame);
       },
-      this.#ports.observe,
+      this.#ports,
     );
-    this.#host = host;
-    const ready = await host.ready;
-    this.#unavailable = importFailure(ready);
-    this.#observeReady(ready);
-    void host.ended.then((how) => this.#lose(host, how));
+    this.#opening = host;
+    try {
+      const ready = await host.ready;
+      this.#host = host;
+      this.#unavailable = this.#stopped.signal.aborted ? "stopping" : importFailure(ready);
+      this.#observeReady(ready);
+    } finally {
+      this.#opening = null;
+    }
+    this.#losing = host.ended.then((how) => this.#lose(host, how));
   }
 
   async execute(order: StepOrder, ask: AskPermit, signal: AbortSignal): Promise<Ending> {
-    const frame = { type: "run", envelope: toWire(order.envelope), delivery: wireNote(order.delivery) } as const;
-    return await this.#perform(frame, idempotencyKey(order.envelope), ask, signal);
+    return await this.#perform(runFrame(order), idempotencyKey(order.envelope), ask, signal);
   }
 
   async report(order: ReportOrder, ask: AskPermit, signal: AbortSignal): Promise<Ending> {
-    const frame = {
-      type: "report",
-      run_id: order.runId,
-      step_key: order.stepKey,
-      attempt: order.attempt,
-      retry_in: order.retryIn,
-      park: order.park,
-      reason: order.reason,
-      message: order.message,
-      delivery: wireNote(order.delivery),
-    } as const;
-    return await this.#perform(frame, idempotencyKey(order), ask, signal);
+    return await this.#perform(reportFrame(order), idempotencyKey(order), ask, signal);
   }
 
   async notice(notice: Notice): Promise<boolean> {
-    const { runId: run_id, stepKey: step_key, level, message, metadata } = notice;
-    const frame = { type: "notice", run_id, step_key, level, message, metadata } as const;
     const refuse: AskPermit = () => Promise.resolve({ granted: false });
-    const { work } = await this.#run(frame, null, refuse, AbortSignal.timeout(NOTICE_MS));
+    const { work } = await this.#run(noticeFrame(notice), null, refuse, AbortSignal.timeout(NOTICE_MS));
     return work?.outcome?.kind === "noticed";
   }
 
   async stop(): Promise<void> {
-    const up = this.#unavailable === null;
     this.#stopped.abort();
     this.#unavailable = "stopping";
     // A host that is still importing hears nothing, and has nothing to finish.
-    if (!up) this.#host?.kill();
+    this.#opening?.kill();
     await this.#restarting;
     const host = this.#host;
-    if (host === null) return;
+    if (host === null) return await this.#losing;
     host.send({ type: "stop" });
-    const late = setTimeout(() => host.kill(), STOP_MS);
-    await host.ended;
-    clearTimeout(late);
+    if (!(await this.#within(STOP_MS, host.ended))) host.kill();
+    await this.#losing;
   }
 
   async #perform(frame: NewFrame, key: string, ask: AskPermit, signal: AbortSignal): Promise<Ending> {
@@ -119,7 +114,8 @@ export class HostRunner implements Runner {
     signal: AbortSignal,
   ): Promise<{ work: Work | null; end: WorkEnd }> {
     const host = this.#host;
-    if (host === null) return { work: null, end: { how: "host_lost", detail: this.#unavailable ?? "not started" } };
+    const unheard = signal.aborted ? "not wanted any more" : (this.#unavailable ?? "not started");
+    if (host === null || signal.aborted) return { work: null, end: { how: "host_lost", detail: unheard } };
     this.#lastId += 1;
     const id = String(this.#lastId);
     let following: Following | null = null;
@@ -127,7 +123,7 @@ export class HostRunner implements Runner {
       ask,
       onPermit: (permit) => host.send(permitFrame(id, permit)),
       onCapture: (paths) => {
-        following = followOutput(paths, (stream, line) => {
+        following ??= followOutput(paths, (stream, line) => {
           this.#ports.observe({
             event: "step.output",
             level: "info",
@@ -150,22 +146,30 @@ export class HostRunner implements Runner {
 
   async #kill(host: HostProcess, id: string, work: Work): Promise<void> {
     host.send({ type: "kill", id, signal: "SIGKILL" });
-    const answered = new AbortController();
-    void work.ended.then(() => answered.abort());
-    await this.#ports.clock.sleep(KILL_ANSWER_MS, answered.signal);
-    if (!answered.signal.aborted) host.kill();
+    if (await this.#within(KILL_HEARD_MS, work.ended)) return;
+    if (work.pid !== null) await killGroup(work.pid, this.#ports.clock);
+    if (!(await this.#within(KILL_ANSWER_MS - KILL_HEARD_MS, work.ended))) host.kill();
+  }
+
+  async #within(ms: number, ended: Promise<unknown>): Promise<boolean> {
+    const over = new AbortController();
+    void ended.then(() => over.abort());
+    await this.#ports.clock.sleep(ms, over.signal);
+    return over.signal.aborted;
   }
 
   /** The host is gone; so must be what it ran, grandchildren included, before anyone hears of it. */
   async #lose(host: HostProcess, how: string): Promise<void> {
     if (this.#host !== host) return; // retired by us, with nothing under way
     this.#host = null;
+    const stopping = this.#stopped.signal.aborted;
+    const message = `the step host ended (${how})`;
+    if (!stopping) this.#unavailable = message;
     const orphans = [...this.#work.values()];
     await Promise.all(orphans.map((work) => (work.pid === null ? undefined : killGroup(work.pid, this.#ports.clock))));
     for (const work of orphans) work.lose(how);
-    if (this.#stopped.signal.aborted) return;
-    this.#unavailable = `the step host ended (${how})`;
-    this.#ports.observe({ event: "host.lost", level: "error", message: this.#unavailable, work: orphans.length });
+    if (stopping) return;
+    this.#ports.observe({ event: "host.lost", level: "error", message, work: orphans.length });
     this.#restart();
   }
 
@@ -176,16 +180,18 @@ export class HostRunner implements Runner {
   /** Tries until a host is up whose code locations import; what still runs in a host without them is not disturbed. */
   async #startAgain(): Promise<void> {
     const { clock, chance, observe } = this.#ports;
+    const stopped = this.#stopped.signal;
     for (let tries = 0; this.#unavailable !== null; tries += 1) {
       const ceiling = Math.min(RESTART_CAP_MS, RESTART_BASE_MS * 2 ** tries);
-      await clock.sleep(ceiling / 2 + (ceiling / 2) * chance(), this.#stopped.signal);
-      if (this.#stopped.signal.aborted) return;
+      await clock.sleep(ceiling / 2 + (ceiling / 2) * chance(), stopped);
+      if (stopped.aborted) return;
       if (this.#work.size > 0) continue;
       await this.#retire();
+      if (stopped.aborted) return;
       try {
         await this.#open();
       } catch (error) {
-        this.#host = null;
+        if (stopped.aborted) return;
         this.#unavailable = describeError(error);
         observe({ event: "host.start_failed", level: "error", message: this.#unavailable });
       }
@@ -213,28 +219,11 @@ export class HostRunner implements Runner {
   }
 }
 
-type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
-type NewFrame = DistributiveOmit<Extract<WorkerFrame, { type: "run" | "report" | "notice" }>, "id">;
-
 /** Why nothing can run, when no code location could be imported; one that works is enough to go on. */
 function importFailure(ready: Ready): string | null {
   const [first] = ready.locations;
   if (first === undefined || ready.locations.some(({ error }) => error === null)) return null;
   return `code location ${first.name} cannot be imported: ${first.error?.class}: ${first.error?.message}`;
-}
-
-function permitFrame(id: string, permit: Awaited<ReturnType<AskPermit>>): WorkerFrame {
-  return { type: "permit", id, granted: permit.granted, within_ms: permit.granted ? permit.withinMs : null };
-}
-
-function wireNote(note: DeliveryNote): WireNote {
-  return {
-    worker: note.worker,
-    message_id: note.messageId,
-    receive_count: note.receiveCount,
-    starts: note.starts,
-    taken_over_from: note.takenOverFrom,
-  };
 }
 
 function onAbort(signal: AbortSignal, act: () => void): () => void {

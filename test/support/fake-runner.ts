@@ -2,7 +2,16 @@
 import type { AskPermit, Ending, Notice, ReportOrder, Runner, StepOrder } from "../../core/runner/port.ts";
 import { idempotencyKey } from "../../core/step.ts";
 import type { Journal } from "./fake-queue.ts";
-import { aborted, errorInfo, fault, result, type Script, succeeds, terminalEvents } from "./scripted-steps.ts";
+import {
+  aborted,
+  errorInfo,
+  fault,
+  result,
+  runIsOver,
+  type Script,
+  succeeds,
+  terminalEvents,
+} from "./scripted-steps.ts";
 
 export class FakeRunner implements Runner {
   readonly orders: StepOrder[] = [];
@@ -10,6 +19,10 @@ export class FakeRunner implements Runner {
   readonly notices: Notice[] = [];
   /** Step scripts by step key; others succeed. */
   readonly scripts = new Map<string, Script>();
+  /** Ids of runs that are over. */
+  readonly finishedRuns = new Set<string>();
+  /** How many scripts are under way. */
+  running = 0;
   /** In place of what a report does. */
   onReport: Script | null = null;
   onNotice = async (): Promise<boolean> => true;
@@ -41,6 +54,7 @@ export class FakeRunner implements Runner {
     this.#journal(`execute ${key}`);
     this.orders.push(order);
     return await this.#perform(key, ask, signal, async (step) => {
+      if (this.finishedRuns.has(order.envelope.runId)) return await runIsOver(step);
       step.write("STEP_START");
       return await (this.scripts.get(order.envelope.stepKey) ?? succeeds)(step);
     });
@@ -56,7 +70,7 @@ export class FakeRunner implements Runner {
   async notice(notice: Notice): Promise<boolean> {
     this.#journal(`notice ${notice.runId}:${notice.stepKey} ${notice.level}`);
     this.notices.push(notice);
-    return await this.onNotice();
+    return this.down === null && (await this.onNotice());
   }
 
   async stop(): Promise<void> {
@@ -72,7 +86,12 @@ export class FakeRunner implements Runner {
     const killed = AbortSignal.any([signal, this.#stopped.signal]);
     const write = (event: string) => this.#write(key, event);
     const death = aborted(killed).then((): Ending => this.#death(signal));
-    return await Promise.race([script({ ask, signal: killed, write }), death]);
+    this.running += 1;
+    try {
+      return await Promise.race([script({ ask, signal: killed, write }), death]);
+    } finally {
+      this.running -= 1;
+    }
   }
 
   #death(signal: AbortSignal): Ending {

@@ -1,0 +1,89 @@
+// What goes over the frames' descriptor, whatever else user code sends there or prints.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import { decode } from "../../core/envelope.ts";
+import type { Ending } from "../../core/runner/port.ts";
+import { stepHost } from "../support/step-hosts.ts";
+import { granting, never, reportOrder, stepOrder } from "../support/step-orders.ts";
+
+const golden = (name: string) =>
+  JSON.parse(readFileSync(new URL(`../../fixtures/frames/${name}.json`, import.meta.url), "utf8")).frame;
+
+describe("frames", () => {
+  test("to the host are those that its own tests are given", async (t) => {
+    const { runner } = await stepHost(t, "echoes");
+    await runner.start();
+    const run = golden("run");
+    const decoded = decode(JSON.stringify(run.envelope));
+    if (decoded.kind !== "step") assert.fail(`expected the golden envelope to decode, got ${decoded.kind}`);
+    const { worker, message_id: messageId, receive_count: receiveCount, starts } = run.delivery;
+    const delivery = { worker, messageId, receiveCount, starts, takenOverFrom: null };
+    const sent = echoed(await runner.execute({ envelope: decoded.envelope, delivery }, granting(), never));
+    assert.deepEqual(sent, { ...run, id: "1" });
+
+    const report = golden("report-park");
+    const { attempt, reason, message } = report;
+    const order = reportOrder(decoded.envelope, { attempt, reason, message, park: true, delivery });
+    assert.deepEqual(echoed(await runner.report(order, granting(), never)), { ...report, id: "2" });
+  });
+
+  test("each have an id of their own, also across hosts", async (t) => {
+    const { runner } = await stepHost(t, "echoes");
+    await runner.start();
+    const endings = await Promise.all(["a", "b", "c"].map((key) => runner.execute(stepOrder(key), granting(), never)));
+    assert.deepEqual(
+      endings.map((ending) => echoed(ending)["id"]),
+      ["1", "2", "3"],
+    );
+  });
+
+  test("that are none are told and dropped; the step ends as it did", async (t) => {
+    const { runner, told } = await stepHost(t, "garbage-frames");
+    await runner.start();
+    const ending = await runner.execute(stepOrder("load"), granting(), never);
+    assert.equal(ending.kind === "ended" && ending.result.state, "success");
+    assert.deepEqual(told.messages("host.broken_frame"), [
+      "step host sent a broken frame: not JSON: Traceback (most recent call last):",
+      'step host sent a broken frame: ask.id: Invalid key: Expected "id" but received undefined',
+      'step host sent a broken frame: outcome.outcome.result: Invalid type: Expected Object but received "fine"',
+      "step host sent a broken frame: not JSON: \u0000\u0001\u0002",
+    ]);
+    assert.equal(runner.unavailable(), null);
+  });
+});
+
+test("a host that floods its output is neither slowed down nor misread", async (t) => {
+  const { runner, told } = await stepHost(t, "floods-stdout");
+  await runner.start();
+  const ending = await runner.execute(stepOrder("load"), granting(), never);
+  assert.equal(ending.kind === "ended" && ending.result.state, "success");
+  await runner.stop();
+  const longest = told.messages("host.output").reduce((most, line) => Math.max(most, line.length), 0);
+  assert.equal(longest, 8 * 1024);
+  assert.deepEqual(told.of("host.broken_frame"), []);
+});
+
+test("what a step prints reaches the log with its key, the last line too", async (t) => {
+  const { runner, told } = await stepHost(t, "well-behaved", (logs) => [logs]);
+  await runner.start();
+  await runner.execute(stepOrder("prints"), granting(), never);
+  const lines = told.of("step.output").map(({ key, message, stream }) => ({ key, message, stream }));
+  const expected = (stream: string) => [
+    { key: "run-1:prints", message: `first line of ${stream}`, stream },
+    { key: "run-1:prints", message: `last line of ${stream}, without its end`, stream },
+  ];
+  assert.deepEqual(
+    lines.filter(({ stream }) => stream === "stdout"),
+    expected("stdout"),
+  );
+  assert.deepEqual(
+    lines.filter(({ stream }) => stream === "stderr"),
+    expected("stderr"),
+  );
+});
+
+function echoed(ending: Ending): Record<string, unknown> {
+  if (ending.kind !== "fault") assert.fail(`expected an echo, got ${JSON.stringify(ending)}`);
+  return JSON.parse(ending.error.message) as Record<string, unknown>;
+}

@@ -1,0 +1,154 @@
+// Step hosts that do not start: each says what is wrong, within its time, and leaves nothing running.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { Fault, type FaultCode } from "../../core/faults.ts";
+import { eventually } from "../support/eventually.ts";
+import { python, stepHost } from "../support/step-hosts.ts";
+import { granting, never, stepOrder } from "../support/step-orders.ts";
+
+const release = "install the dagster-taskiq release that belongs to this worker";
+const wrongPython = "is that the Python that has dagster and dagster-taskiq installed? See the host's lines above";
+
+interface Row {
+  readonly program: string;
+  readonly code: FaultCode;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+const rows: readonly Row[] = [
+  {
+    program: "dies-before-ready",
+    code: "TQ_HOST_START",
+    message: `step host ended before it was ready (exit code 1): ${python} -m dagster_taskiq.host`,
+    hint: wrongPython,
+  },
+  {
+    program: "wrong-protocol",
+    code: "TQ_HOST_PROTOCOL",
+    message: "step host speaks protocol 2 (dagster-taskiq 9.9.9), this worker 1",
+    hint: release,
+  },
+  {
+    program: "unknown-greeting",
+    code: "TQ_HOST_PROTOCOL",
+    message:
+      'step host sent a broken frame before it was ready: ready.pid: Invalid key: Expected "pid" but received undefined',
+    hint: release,
+  },
+  {
+    program: "fatal",
+    code: "TQ_HOST_START",
+    message:
+      "step host cannot work (INSTANCE): the Dagster instance cannot be opened: $DAGSTER_HOME is not set\n" +
+      "DagsterHomeNotSetError: $DAGSTER_HOME is not set\n",
+  },
+];
+
+describe("a step host that does not start", () => {
+  for (const { program, code, message, hint } of rows) {
+    test(program, async (t) => {
+      const { runner, alive } = await stepHost(t, program);
+      const fault = await rejection(runner.start());
+      assert.deepEqual([fault.code, fault.message, fault.hint], [code, message, hint]);
+      assert.deepEqual(alive(), []);
+      assert.equal(runner.unavailable(), "the step host has not been started");
+    });
+  }
+
+  test("because it is never ready, in its time", async (t) => {
+    const { runner, alive } = await stepHost(t, "never-ready", undefined, { startMs: 3_000 });
+    const fault = await rejection(runner.start());
+    assert.deepEqual([fault.code, fault.message], ["TQ_HOST_START", "step host was not ready within 3 s"]);
+    assert.deepEqual(alive(), []);
+  });
+
+  test("because there is no such Python", async (t) => {
+    const { runner } = await stepHost(t, "well-behaved", undefined, { python: "/nowhere/python" });
+    const fault = await rejection(runner.start());
+    assert.equal(fault.code, "TQ_HOST_START");
+    assert.equal(
+      fault.message,
+      "step host ended before it was ready (spawn /nowhere/python ENOENT): /nowhere/python -m dagster_taskiq.host",
+    );
+  });
+
+  test("tells what it printed", async (t) => {
+    const { runner, told } = await stepHost(t, "dies-before-ready");
+    await rejection(runner.start());
+    const lines = await eventually("its last line", () => {
+      const messages = told.messages("host.output");
+      return messages.includes("ModuleNotFoundError: No module named 'dagster'") ? messages : null;
+    });
+    assert.equal(lines[0], "Traceback (most recent call last):");
+  });
+
+  test("runs nothing, and keeps nobody waiting", async (t) => {
+    const { runner } = await stepHost(t, "fatal");
+    await rejection(runner.start());
+    const ending = await runner.execute(stepOrder("load"), granting(), never);
+    assert.deepEqual(ending, {
+      kind: "fault",
+      scope: "host",
+      error: {
+        class: "StepHostLost",
+        message: "the step host ended (the step host has not been started)",
+        traceback: "",
+      },
+    });
+  });
+
+  test("because it is stopped while it imports, ends at once", async (t) => {
+    const { runner, alive } = await stepHost(t, "never-ready");
+    const starting = rejection(runner.start());
+    await eventually("it runs", () => alive().length > 0);
+    await runner.stop();
+    assert.equal(
+      (await starting).message,
+      `step host ended before it was ready (signal SIGKILL): ${python} -m dagster_taskiq.host`,
+    );
+    assert.deepEqual([alive(), runner.unavailable()], [[], "stopping"]);
+  });
+
+  test("keeps an order waiting that came while it imported: there is no host yet", async (t) => {
+    const { runner, alive } = await stepHost(t, "never-ready", undefined, { startMs: 3_000 });
+    const starting = rejection(runner.start());
+    await eventually("it runs", () => alive().length > 0);
+    const ending = await runner.execute(stepOrder("load"), granting(), never);
+    assert.equal(ending.kind === "fault" && ending.scope, "host");
+    await starting;
+  });
+});
+
+describe("a step host whose code locations cannot be imported", () => {
+  test("starts, takes reports, and says what is wrong", async (t) => {
+    const { runner, told } = await stepHost(t, "cannot-import", (folder) => [`${folder}/starts`, "1000"]);
+    await runner.start();
+    assert.equal(
+      runner.unavailable(),
+      "code location etl cannot be imported: ModuleNotFoundError: No module named 'pandas'",
+    );
+    assert.deepEqual(told.messages("host.location_failed"), [
+      "code location etl cannot be imported: ModuleNotFoundError: No module named 'pandas'\n" +
+        "ModuleNotFoundError: No module named 'pandas'\n",
+    ]);
+    const ending = await runner.execute(stepOrder("load"), granting(), never);
+    assert.equal(ending.kind, "ended");
+  });
+
+  test("is started again until they can", async (t) => {
+    const { runner, told } = await stepHost(t, "cannot-import", (folder) => [`${folder}/starts`, "2"]);
+    await runner.start();
+    await eventually("the third host imports it", () => runner.unavailable() === null);
+    assert.equal(told.of("host.ready").length, 3);
+  });
+});
+
+async function rejection(promise: Promise<unknown>): Promise<Fault> {
+  const error = await promise.then(
+    () => assert.fail("expected a Fault"),
+    (reason: unknown) => reason,
+  );
+  if (error instanceof Fault) return error;
+  throw error;
+}
