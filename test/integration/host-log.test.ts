@@ -1,0 +1,94 @@
+// What stands in Dagster's event log decides, whoever wrote it and however it came to end there.
+import assert from "node:assert/strict";
+import { after, afterEach, before, describe, test } from "node:test";
+import type { Ending, StepOrder } from "../../core/runner/port.ts";
+import { type DagsterHost, orderOf, startDagsterHost } from "../support/dagster-host.ts";
+import { Deployment } from "../support/deployment.ts";
+import { granting, never, reportOrder } from "../support/step-orders.ts";
+
+describe("a step process reads the log first", () => {
+  let deployment: Deployment;
+  let host: DagsterHost;
+
+  before(async () => {
+    deployment = await Deployment.open();
+    host = await startDagsterHost(deployment);
+  });
+  afterEach((t) => deployment.explain(t));
+  after(async () => {
+    await host.runner.stop();
+    await deployment.close();
+  });
+
+  const terminal = async ({ envelope }: StepOrder) =>
+    (await deployment.dagster.terminalEvents(envelope.runId)).map(({ type }) => type);
+
+  // The log of an attempt that was reported holds no STEP_START: nothing of it may depend on one.
+  for (const [event, retryIn, state] of [
+    ["STEP_FAILURE", null, "failure"],
+    ["STEP_UP_FOR_RETRY", 5, "up_for_retry"],
+  ] as const) {
+    test(`and finds the ${event} of a report before any start`, async () => {
+      const order = await orderOf(deployment, "one_success", "succeed");
+      const report = reportOrder(order.envelope, { retryIn });
+      assert.deepEqual(summary(await host.runner.report(report, granting(), never)), ["reported", true]);
+      const ask = granting();
+      assert.deepEqual(summary(await host.runner.report(report, ask, never)), [state, false]);
+      assert.deepEqual(summary(await host.runner.execute(order, ask, never)), [state, false]);
+      assert.deepEqual(await terminal(order), [event]);
+      assert.equal(ask.asked, 0);
+    });
+  }
+
+  test("and tells a later attempt from the ones before it", async () => {
+    const { trace } = deployment.files();
+    const config = { ops: { count: { config: { file: trace, failing_attempts: 1 } } } };
+    const first = await orderOf(deployment, "counts_runs", "count", config);
+    const second = { ...first, envelope: { ...first.envelope, attempt: 1 } };
+    for (const [order, state, wrote] of [
+      [first, "up_for_retry", true],
+      [first, "up_for_retry", false],
+      [second, "success", true],
+      [second, "success", false],
+      [first, "up_for_retry", false],
+    ] as const) {
+      assert.deepEqual(summary(await host.runner.execute(order, granting(), never)), [state, wrote]);
+    }
+    assert.deepEqual(await terminal(first), ["STEP_UP_FOR_RETRY", "STEP_SUCCESS"]);
+  });
+
+  test("and takes a resource's failure as the end of its attempt: the follow-up is the run worker's", async () => {
+    const order = await orderOf(deployment, "resource_fails", "read_satellite");
+    const ask = granting();
+    assert.deepEqual(summary(await host.runner.execute(order, ask, never)), ["resource_init_failure", true]);
+    assert.deepEqual(summary(await host.runner.execute(order, ask, never)), ["resource_init_failure", false]);
+    assert.deepEqual(summary(await host.runner.report(reportOrder(order.envelope), ask, never)), [
+      "resource_init_failure",
+      false,
+    ]);
+    assert.equal(ask.asked, 1);
+    assert.deepEqual(await terminal(order), []);
+  });
+
+  test("and writes nothing once its permit's deadline has passed", async () => {
+    const order = await orderOf(deployment, "one_success", "succeed");
+    const late = async () => ({ granted: true, withinMs: 0 }) as const;
+    assert.deepEqual(await host.runner.execute(order, late, never), { kind: "permit_refused" });
+    assert.deepEqual(await host.runner.report(reportOrder(order.envelope), late, never), { kind: "permit_refused" });
+    assert.deepEqual(await terminal(order), []);
+    assert.deepEqual(summary(await host.runner.execute(order, granting(), never)), ["success", true]);
+  });
+
+  test("and refuses to fan out a second time what has fanned out before", async () => {
+    const order = await orderOf(deployment, "dynamic", "split");
+    const late = async () => ({ granted: true, withinMs: 0 }) as const;
+    assert.deepEqual(await host.runner.execute(order, late, never), { kind: "permit_refused" });
+    const again = await host.runner.execute(order, granting(), never);
+    assert.equal(again.kind === "rerun_refused" && again.error.class, "DynamicOutputsRecorded", JSON.stringify(again));
+    assert.deepEqual(await terminal(order), []);
+  });
+});
+
+function summary(ending: Ending): readonly unknown[] {
+  return ending.kind === "ended" ? [ending.result.state, ending.wrote] : [ending.kind, ending];
+}
