@@ -1,4 +1,4 @@
-"""What all tests of the package share: no settings of the machine, a Dagster instance, an SQS server."""
+"""What all tests share: no settings of the machine, a Dagster instance, an SQS server."""
 
 import os
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ import pytest
 from dagster import DagsterInstance
 
 from sqs_double import SqsDouble
+from step_worker import StepProcess, StepWorker
 
 DAGSTER_YAML = """
 telemetry:
@@ -51,3 +52,16 @@ def instance(dagster_home: Path) -> Iterator[DagsterInstance]:
 def sqs() -> Iterator[SqsDouble]:
     with SqsDouble() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def step_process() -> Iterator[StepProcess]:
+    process = StepProcess()
+    yield process
+    process.close()
+
+
+@pytest.fixture
+def worker(sqs: SqsDouble, dagster_home: Path, step_process: StepProcess) -> StepWorker:
+    """Works while it is entered."""
+    return StepWorker(sqs, dagster_home, step_process)

@@ -40,18 +40,24 @@ def test_finds_the_queue(config: dict[str, str], environment: dict[str, str], qu
     [
         (
             {"queue_url": URL, "queue_name": "steps"},
-            "taskiq_executor: expected either queue_url or queue_name, got both:"
-            f" queue_url='{URL}', queue_name='steps'",
+            (
+                "taskiq_executor: expected either queue_url or queue_name, got both:"
+                f" queue_url='{URL}', queue_name='steps'"
+            ),
         ),
         (
             {},
-            "taskiq_executor: no queue. Set queue_url or queue_name in the executor's config, or"
-            " TASKIQ_QUEUE_URL or TASKIQ_QUEUE_NAME in the run worker's environment",
+            (
+                "taskiq_executor: no queue. Set queue_url or queue_name in the executor's config,"
+                " or TASKIQ_QUEUE_URL or TASKIQ_QUEUE_NAME in the run worker's environment"
+            ),
         ),
         (
             {"queue_url": "steps.fifo"},
-            "taskiq_executor: expected queue_url to begin with https:// or http://,"
-            " got 'steps.fifo'",
+            (
+                "taskiq_executor: expected queue_url to begin with https:// or http://,"
+                " got 'steps.fifo'"
+            ),
         ),
     ],
 )

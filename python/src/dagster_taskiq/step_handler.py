@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from dagster import DagsterEvent
+from dagster._core.events import EngineEventData
 from dagster._core.execution.plan.objects import StepFailureData, StepRetryData
 from dagster._core.executor.step_delegating import (
     CheckStepHealthResult,
@@ -86,6 +87,7 @@ class TaskiqStepHandler(StepHandler):
             step_context,
             f'Step "{step_context.step.key}" ends with its run: a worker that runs it interrupts'
             " it when it sees the run's status, one that receives it later does not start it.",
+            EngineEventData(),
         )
 
 

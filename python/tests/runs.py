@@ -1,0 +1,105 @@
+"""Starts run workers, in this process or their own, and reads what their runs recorded."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dagster._cli.api import recon_job_from_origin
+from dagster._core.code_pointer import ModuleCodePointer
+from dagster._core.definitions.reconstruct import (
+    ReconstructableJob,
+    bootstrap_standalone_recon_job,
+)
+from dagster._core.execution.api import execute_run_iterator
+
+from sqs_double import SqsDouble
+
+if TYPE_CHECKING:
+    from dagster import DagsterEvent, DagsterInstance, DagsterRun, DagsterRunStatus
+
+ENDS = {"STEP_SUCCESS", "STEP_FAILURE", "STEP_UP_FOR_RETRY"}
+DEADLINE_SECONDS = 60
+_HERE = Path(__file__).parent
+_RUN_WORKER = _HERE / "run_worker.py"
+FIXTURES = _HERE.parents[1] / "fixtures"
+
+
+def executor_config(sqs: SqsDouble, queue: str = "steps.fifo", **fields: Any) -> dict[str, Any]:
+    config = {"queue_url": sqs.url(queue), "poll_interval_seconds": 0.02, **fields}
+    return {"execution": {"config": config}}
+
+
+def recon_of(job_name: str, module: str = "jobs") -> ReconstructableJob:
+    home = _HERE if module == "jobs" else FIXTURES
+    return bootstrap_standalone_recon_job(ModuleCodePointer(module, job_name, str(home)))
+
+
+def create_run(
+    instance: DagsterInstance, job_name: str, run_config: dict[str, Any], module: str = "jobs"
+) -> DagsterRun:
+    job = recon_of(job_name, module)
+    return instance.create_run_for_job(
+        job_def=job.get_definition(),
+        run_config=run_config,
+        job_code_origin=job.get_python_origin(),
+    )
+
+
+def work_on(
+    instance: DagsterInstance, run: DagsterRun, *, resume: bool = False
+) -> list[DagsterEvent]:
+    """Be the run worker until the run has ended. Fails when that takes too long."""
+    assert run.job_code_origin is not None
+    job = recon_job_from_origin(run.job_code_origin)
+    events: list[DagsterEvent] = []
+
+    def drive() -> None:
+        events.extend(execute_run_iterator(job, run, instance, resume_from_failure=resume))
+
+    thread = threading.Thread(target=drive, daemon=True)
+    thread.start()
+    thread.join(DEADLINE_SECONDS)
+    assert not thread.is_alive(), f"run {run.job_name} has not ended: {types(instance, run)}"
+    return events
+
+
+def resume(instance: DagsterInstance, run: DagsterRun) -> None:
+    """Be the run worker that takes over, as run monitoring would start it."""
+    current = instance.get_run_by_id(run.run_id)
+    assert current is not None
+    work_on(instance, current, resume=True)
+
+
+def start_run_worker(run: DagsterRun) -> subprocess.Popen[bytes]:
+    """Start one in a process of its own, which the test kills. It finds the instance by itself."""
+    return subprocess.Popen(
+        [sys.executable, str(_RUN_WORKER), run.run_id],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=_RUN_WORKER.parent,
+    )
+
+
+def status(instance: DagsterInstance, run: DagsterRun) -> DagsterRunStatus:
+    current = instance.get_run_by_id(run.run_id)
+    assert current is not None
+    return current.status
+
+
+def step_events(instance: DagsterInstance, run: DagsterRun) -> list[DagsterEvent]:
+    entries = instance.all_logs(run.run_id)
+    return [entry.dagster_event for entry in entries if entry.dagster_event and entry.step_key]
+
+
+def types(instance: DagsterInstance, run: DagsterRun) -> list[tuple[str | None, str]]:
+    return [(event.step_key, event.event_type_value) for event in step_events(instance, run)]
+
+
+def ends(instance: DagsterInstance, run: DagsterRun) -> Counter[tuple[str | None, str]]:
+    """Count the events that end attempts, by step."""
+    return Counter(pair for pair in types(instance, run) if pair[1] in ENDS)
