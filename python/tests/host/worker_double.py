@@ -63,7 +63,7 @@ class WorkerDouble:
                     *flags,
                 ],
                 pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 env={**os.environ, "DAGSTER_HOME": str(home), **(env or {})},
@@ -114,6 +114,8 @@ class WorkerDouble:
 
     def close(self) -> None:
         self._socket.close()
+        if self.process.stdin is not None:
+            self.process.stdin.close()
         try:
             self.process.wait(DEADLINE)
         except subprocess.TimeoutExpired:

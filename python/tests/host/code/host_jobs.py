@@ -5,6 +5,7 @@ import logging
 import os
 import random
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import time
 from pathlib import Path
 
 from dagster import (
+    DagsterEvent,
     Definitions,
     DynamicOut,
     DynamicOutput,
@@ -26,8 +28,11 @@ from dagster import (
     resource,
     success_hook,
 )
+from dagster._core.execution.plan.handle import StepHandle
+from dagster._core.execution.plan.objects import StepFailureData
 
 FILE = {"file": str}
+KEPT = []
 
 
 def wait_until(condition):
@@ -123,8 +128,8 @@ def closes_descriptors(_context):
 @single("takes_descriptors")
 def takes_descriptors(context):
     os.closerange(3, 256)
-    for _ in range(60):
-        os.open("/dev/null", os.O_RDWR)
+    context.log.info("with sockets of its own under the numbers of others")
+    KEPT.extend(socket.socketpair() for _ in range(60))
 
 
 @single("scribbles")
@@ -186,14 +191,13 @@ def forks_and_both_return(_context):
 @single("leaves_a_thread", config=FILE)
 def leaves_a_thread(context):
     path = Path(context.op_config["file"])
-    main = threading.main_thread()
 
     def write_late():
-        wait_until(lambda: path.with_suffix(".go").exists())
+        # Joined only by an interpreter that ends in good order.
+        threading.main_thread().join()
         path.write_text("written by a thread after the step")
 
     threading.Thread(target=write_late).start()
-    assert main is threading.current_thread()
 
 
 @single("registers_exit_hook", config=FILE)
@@ -208,6 +212,22 @@ def kill_in_hook(_context):
 
 @single("dies_in_hook", hooks=[kill_in_hook])
 def dies_in_hook(_context):
+    return 1
+
+
+@success_hook
+def fail_in_hook(context):
+    failure = DagsterEvent(
+        event_type_value="STEP_FAILURE",
+        job_name=context.job_name,
+        step_handle=StepHandle.parse_from_key(context.step_key),
+        event_specific_data=StepFailureData(error=None, user_failure_data=None),
+    )
+    context.instance.report_dagster_event(failure, context.run_id)
+
+
+@single("tries_twice", hooks=[fail_in_hook])
+def tries_twice(_context):
     return 1
 
 
