@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
 from dagster._core.execution.api import execute_run
-from dagster._utils.error import SerializableErrorInfo
+from dagster_shared.error import SerializableErrorInfo
 
 if TYPE_CHECKING:
     from dagster._core.events.log import EventLogEntry
