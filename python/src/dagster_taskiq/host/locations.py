@@ -43,7 +43,10 @@ class Locations:
             self._wanted.append(origin)
 
     def import_wanted(self) -> None:
-        """Import what was noted. A step ran with each already: an error here costs only time."""
+        """Import what was noted. A step ran with each already: an error here costs only time.
+
+        Steps in flight that ask for a permit meanwhile wait as long; it happens once per job.
+        """
         wanted, self._wanted = self._wanted, []
         for origin in wanted:
             try:
