@@ -1,6 +1,7 @@
 // What each module must not know, read from the graph that the bundler sees. ARCHITECTURE.md, "Layout", has the rules in words.
 import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -8,14 +9,19 @@ import { build } from "esbuild";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const sources = globSync("{core,cli}/**/*.ts", { cwd: root }).sort();
 
-/** For each file of ours, what it imports; types are erased before the bundler looks. */
+/** For each file of ours, what it imports: what the bundler sees, and types, which are erased before it looks. */
 const imports: ReadonlyMap<string, readonly string[]> = await readImports();
 
 /** They decide, and so can be tested without a clock, chance, or a machine. */
 const pure = [
   ...["envelope", "step", "states", "moves", "lifecycle", "policy", "health", "lines"].map((name) => `core/${name}.ts`),
   "core/runner/frames.ts",
+  "core/runner/order-frames.ts",
+  "core/ledger/claimable.ts",
 ];
+
+/** Nothing but types, promises among them; whoever is pure may name them. */
+const ports = ["queue", "ledger", "runner"].map((seam) => `core/${seam}/port.ts`);
 
 const adapters: Readonly<Record<string, RegExp>> = {
   queue: /^core\/queue\/(?!port\.ts)/,
@@ -31,9 +37,19 @@ interface Rule {
 
 const rules: readonly Rule[] = [
   {
-    says: "a pure module imports pure modules and valibot only",
+    says: "a pure module imports pure modules, ports and valibot only",
     of: (file) => pure.includes(file),
-    forbids: (imported) => !pure.includes(imported) && !isPackage(imported, "valibot"),
+    forbids: (imported) => ![...pure, ...ports].includes(imported) && !isPackage(imported, "valibot"),
+  },
+  {
+    says: "a port knows steps and envelopes at most",
+    of: (file) => ports.includes(file),
+    forbids: (imported) => !["core/step.ts", "core/envelope.ts"].includes(imported),
+  },
+  {
+    says: "the queue and the ledger do not know each other's port, nor the runner's; the runner knows neither of theirs",
+    of: (file) => /^core\/(?:queue|ledger|runner)\//.test(file),
+    forbids: (imported, file) => ports.includes(imported) && dirname(imported) !== dirname(file),
   },
   {
     says: "core/ does not know cli/, nor how commands are read and logs are rendered",
@@ -54,6 +70,11 @@ const rules: readonly Rule[] = [
     says: "only the runner knows child processes",
     of: (file) => !file.startsWith("core/runner/"),
     forbids: (imported) => imported === "node:child_process",
+  },
+  {
+    says: "core/ is told what it needs; process-group.ts alone reaches the process, to signal a group",
+    of: (file) => file.startsWith("core/") && file !== "core/runner/process-group.ts",
+    forbids: (imported) => /^(?:node:)?process$/.test(imported),
   },
   {
     says: "the executor, the intake and the leases know ports, not adapters",
@@ -95,11 +116,12 @@ for (const { says, of, forbids } of rules) {
 
 test("the graph holds every source file, and imports were seen in it", () => {
   assert.deepEqual([...imports.keys()].filter((file) => sources.includes(file)).sort(), sources);
-  assert.ok(imports.get("core/executor.ts")?.includes("core/lifecycle.ts"));
+  assert.ok(imports.get("core/executor.ts")?.includes("core/lifecycle.ts"), "a value");
+  assert.ok(imports.get("core/delivery.ts")?.includes("core/queue/port.ts"), "a type");
 });
 
 test("core/ never touches the process or the console", () => {
-  const reach = /\bprocess\.(?:env|argv|exit|stdout|stderr|on)\b|\bconsole\./;
+  const reach = /^(?! *(?:\/\/|\*)).*(?:(?<![-.\w])process\.[a-z]|\bglobalThis\.process\b|\bconsole\.)/m;
   const reaching = sources.filter(
     (file) => file.startsWith("core/") && reach.test(readFileSync(`${root}${file}`, "utf8")),
   );
@@ -128,7 +150,16 @@ async function readImports(): Promise<ReadonlyMap<string, readonly string[]>> {
     write: false,
     logLevel: "error",
   });
-  return new Map(Object.entries(metafile.inputs).map(([file, input]) => [file, input.imports.map(({ path }) => path)]));
+  return new Map(
+    Object.entries(metafile.inputs).map(([file, input]) => {
+      return [file, [...input.imports.map(({ path }) => path), ...typesImportedBy(file)]];
+    }),
+  );
+}
+
+function typesImportedBy(file: string): readonly string[] {
+  const source = readFileSync(`${root}${file}`, "utf8");
+  return [...source.matchAll(/^import [^;]*? from "(\.[^"]+)";/gm)].map(([, path = ""]) => join(dirname(file), path));
 }
 
 function adapterOf(file: string): string | null {
