@@ -1,4 +1,4 @@
-// The life of a delivery, every (state, event) pair of it; and the table that stands above the code and in ARCHITECTURE.md.
+// The life of a delivery, every (state, event) pair of it; and the table that stands above the code.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
@@ -50,14 +50,6 @@ test("the table above the code names every state and every effect", async () => 
   );
   const effects = cells.map(([, , , , effect]) => effect).join(" ");
   for (const [, , , { do: effect }] of rows) assert.match(effects, new RegExp(`\\b${effect}\\b`));
-});
-
-test("ARCHITECTURE.md shows the same table", async () => {
-  const page = await readFile(new URL("../../../ARCHITECTURE.md", import.meta.url), "utf8");
-  assert.ok(
-    page.includes((await tableAboveTheCode()).join("\n")),
-    "expected the table of core/lifecycle.ts, word by word",
-  );
 });
 
 async function tableAboveTheCode(): Promise<readonly string[]> {
