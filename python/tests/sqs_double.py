@@ -1,4 +1,4 @@
-"""An SQS server for producers: speaks its JSON protocol, keeps what it took, and fails when told to."""
+"""An SQS server for producers: keeps what it took, and fails when told to."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 # Returns True when it has answered the request, or cut it off, in SQS's place.
 Fault = Callable[["_Request"], bool]
@@ -36,7 +39,7 @@ class SqsDouble:
     """Each is used up by one request."""
     arrived: threading.Condition = field(default_factory=threading.Condition)
 
-    def __enter__(self) -> SqsDouble:
+    def __enter__(self) -> Self:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Request)
         self._server.daemon_threads = True
         self._server.double = self  # type: ignore[attr-defined]

@@ -127,8 +127,8 @@ def test_what_will_not_pass_fails_at_once(sqs: SqsDouble) -> None:
 
 
 def test_an_unknown_name_fails_at_once(sqs: SqsDouble) -> None:
+    by_name = sender(Queue(name="gone"), endpoint_url=sqs.endpoint)
     with pytest.raises(EnqueueError) as caught:
-        by_name = sender(Queue(name="gone"), endpoint_url=sqs.endpoint)
         by_name.send(envelope(), warn=pytest.fail)
     assert str(caught.value) == (
         "Could not send step measure[oslo] (attempt 0) of run run-1 to queue gone after 1 try: "
