@@ -86,6 +86,11 @@ export interface Ledger {
   abandon(hold: Hold, options: { readonly giveStartBack: boolean }): Promise<"abandoned" | "stale">;
   find(key: string): Promise<LedgerRow | null>;
   list(filter: RowFilter): Promise<readonly LedgerRow[]>;
+  /**
+   * Takes a named lock for `leaseMs`, or renews it for its owner; false while another owner's still runs. No time at all gives it up.
+   * It only spares work that one worker is enough for: nothing that must not happen twice may rest on it, since it has no fence.
+   */
+  lock(name: string, owner: string, leaseMs: number): Promise<boolean>;
   /** Deletes at most `limit` rows settled before `settledBeforeMs`; answers how many. */
   prune(settledBeforeMs: number, limit: number): Promise<number>;
   /** Resolves when the store answers. */

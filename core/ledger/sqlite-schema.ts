@@ -31,6 +31,11 @@ const migrations: readonly string[] = [
   CREATE INDEX taskiq_idempotency_records_by_run ON taskiq_idempotency_records (run_id, idempotency_key);
   CREATE INDEX taskiq_idempotency_records_by_state ON taskiq_idempotency_records (state, idempotency_key);
   CREATE INDEX taskiq_idempotency_records_settled ON taskiq_idempotency_records (settled_at) WHERE settled_at IS NOT NULL;`,
+  `CREATE TABLE taskiq_ledger_locks (
+    name       TEXT    NOT NULL PRIMARY KEY,
+    owner      TEXT    NOT NULL,
+    expires_at INTEGER NOT NULL
+  ) STRICT;`,
 ];
 
 export const schemaVersion = migrations.length;
@@ -43,10 +48,10 @@ export function migrate(db: DatabaseSync, path: string, nowMs: number): void {
     );
     const found = foundVersion(db);
     if (found > schemaVersion) throw newerSchema(path, found);
+    refuseForeignTable(db, path, found);
     const record = db.prepare("INSERT INTO taskiq_ledger_schema (version, applied_at) VALUES (?, ?)");
     for (const [index, sql] of migrations.entries()) {
       if (index < found) continue;
-      refuseForeignTable(db, path, found);
       db.exec(sql);
       record.run(index + 1, nowMs);
     }

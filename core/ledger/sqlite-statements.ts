@@ -33,6 +33,9 @@ const sql = {
   listOfRunInStates: `SELECT * FROM ${table}
     WHERE run_id = :runId AND +state IN (SELECT value FROM json_each(:states)) AND idempotency_key > :after
     ORDER BY idempotency_key LIMIT :limit`,
+  lock: `INSERT INTO taskiq_ledger_locks (name, owner, expires_at) VALUES (:name, :owner, :leaseUntil)
+    ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, expires_at = excluded.expires_at
+    WHERE taskiq_ledger_locks.owner = excluded.owner OR taskiq_ledger_locks.expires_at <= :now`,
   prune: `DELETE FROM ${table} WHERE idempotency_key IN
     (SELECT idempotency_key FROM ${table} WHERE settled_at < :before ORDER BY settled_at LIMIT :limit)`,
   ping: "SELECT count(*) FROM taskiq_ledger_schema",

@@ -97,6 +97,10 @@ class SqliteLedger implements Ledger {
     return this.#reach(() => this.#statements[statement].all({ ...page, ...ofRun, ...inStates }).map(toRow));
   }
 
+  async lock(name: string, owner: string, leaseMs: number): Promise<boolean> {
+    return this.#changes("lock", { name, owner, ...this.#lease(leaseMs) });
+  }
+
   async prune(settledBeforeMs: number, limit: number): Promise<number> {
     return this.#reach(() => Number(this.#statements.prune.run({ before: settledBeforeMs, limit }).changes));
   }

@@ -141,6 +141,7 @@ export function rowContract(make: MakeLedger): void {
       () => ledger.abandon(hold, { giveStartBack: false }),
       () => ledger.find(hold.key),
       () => ledger.list({ limit: 1 }),
+      () => ledger.lock("sweep", "worker-a", leaseMs),
       () => ledger.prune(0, 1),
       () => ledger.ping(),
     ];

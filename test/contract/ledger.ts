@@ -4,6 +4,7 @@ import { claimContract } from "./ledger-claim.ts";
 import { concurrencyContract } from "./ledger-concurrency.ts";
 import { endContract } from "./ledger-end.ts";
 import { leaseContract } from "./ledger-lease.ts";
+import { lockContract } from "./ledger-locks.ts";
 import { rowContract } from "./ledger-rows.ts";
 import type { MakeLedger } from "./ledger-setup.ts";
 import { walkContract } from "./ledger-walks.ts";
@@ -14,6 +15,7 @@ export function ledgerContract(name: string, make: MakeLedger): void {
     describe("lease and permit", () => leaseContract(make));
     describe("settle and abandon", () => endContract(make));
     describe("rows", () => rowContract(make));
+    describe("locks", () => lockContract(make));
     describe("concurrency", () => concurrencyContract(make));
     describe("walks", () => walkContract(make));
   });

@@ -31,8 +31,19 @@ test("the file is in WAL mode and records its schema version with the time", asy
   const versions = db.prepare("SELECT * FROM taskiq_ledger_schema").all();
   assert.deepEqual(
     versions.map((row) => ({ ...row })),
-    [{ version: 1, applied_at: clock.wallMs() }],
+    [1, 2].map((version) => ({ version, applied_at: clock.wallMs() })),
   );
+});
+
+test("a file of the first schema is brought up to date, its rows kept", async (t) => {
+  const { path, open } = await ledgerFile(t);
+  const old = await open();
+  const hold = await claimed(old);
+  await old.close();
+  database(t, path).exec("DROP TABLE taskiq_ledger_locks; DELETE FROM taskiq_ledger_schema WHERE version = 2");
+  const ledger = await open();
+  assert.equal(await ledger.lock("sweep", "worker-a", 1_000), true);
+  assert.equal(await ledger.settle(hold, outcome()), "recorded");
 });
 
 test("the table refuses what no transition makes", async (t) => {
@@ -101,7 +112,7 @@ test("a schema newer than this version", async (t) => {
   db.exec("INSERT INTO taskiq_ledger_schema (version, applied_at) VALUES (7, 0)");
   await assert.rejects(open(), {
     code: "TQ_LEDGER_SCHEMA",
-    message: `ledger ${path}: schema 7 is newer than 1, the newest this version knows`,
+    message: `ledger ${path}: schema 7 is newer than 2, the newest this version knows`,
     hint: "Run the version of taskiq that migrated it, or a later one.",
   });
 });

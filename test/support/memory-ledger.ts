@@ -15,6 +15,7 @@ type HeldRow = LedgerRow & { readonly state: "running" | "permitted" };
 
 export class MemoryLedger implements Ledger {
   readonly #rows = new Map<string, LedgerRow>();
+  readonly #locks = new Map<string, { readonly owner: string; readonly untilMs: number }>();
   readonly #clock: Pick<Clock, "wallMs">;
   readonly #writeBoundMs: number;
   #closed = false;
@@ -78,6 +79,15 @@ export class MemoryLedger implements Ledger {
       .filter((row) => byBytes(row.key, afterKey) > 0)
       .sort((a, b) => byBytes(a.key, b.key))
       .slice(0, limit);
+  }
+
+  async lock(name: string, owner: string, leaseMs: number): Promise<boolean> {
+    this.#open();
+    const now = this.#clock.wallMs();
+    const held = this.#locks.get(name);
+    if (held !== undefined && held.owner !== owner && held.untilMs > now) return false;
+    this.#locks.set(name, { owner, untilMs: now + leaseMs });
+    return true;
   }
 
   async prune(settledBeforeMs: number, limit: number): Promise<number> {

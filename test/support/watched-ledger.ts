@@ -42,6 +42,7 @@ export class WatchedLedger implements Ledger {
 
   readonly find = (key: string) => this.#store.find(key);
   readonly list = (filter: RowFilter) => this.#store.list(filter);
+  readonly lock = (name: string, owner: string, leaseMs: number) => this.#store.lock(name, owner, leaseMs);
   readonly prune = (settledBeforeMs: number, limit: number) => this.#store.prune(settledBeforeMs, limit);
   readonly ping = () => this.#store.ping();
   readonly close = () => this.#store.close();
