@@ -11,20 +11,39 @@ export const projectNode = "node_modules/.bin/node";
 
 export async function ensureNodePackages() {
   const locked = packagesIn("package-lock.json");
-  // npm keeps this record of what it installed, so an `npm ci` by hand counts as well as one from here.
-  const upToDate = isInstalled(locked, packagesIn("node_modules/.package-lock.json"));
+  const upToDate = isUpToDate(".");
   if (upToDate && existsSync(projectNode)) return;
-  if (!upToDate) await install();
+  if (!upToDate) await install(".");
   if (!existsSync(projectNode)) linkNode(locked);
   await verifyNode(locked);
 }
 
-async function install() {
+/** The packages of `deploy/`, which has a lock file of its own: only its tests need them. */
+export async function ensureDeployPackages() {
+  if (!isUpToDate("deploy")) await install("deploy");
+}
+
+/**
+ * npm keeps a record of what it installed, so an `npm ci` by hand counts as well as one from here.
+ *
+ * @param {string} folder
+ */
+function isUpToDate(folder) {
+  return isInstalled(
+    packagesIn(`${folder}/package-lock.json`),
+    packagesIn(`${folder}/node_modules/.package-lock.json`),
+  );
+}
+
+/** @param {string} folder */
+async function install(folder) {
   const [npm, ...args] = npmCommand();
   // Whatever NODE_ENV or the user's settings say: the tools that build and test are what is wanted here.
   const include = ["--include=dev", "--include=optional", "--engine-strict=false"];
   const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];
-  await run("Installing npm packages into node_modules", npm, [...args, "ci", ...include, ...quiet]);
+  const where = folder === "." ? [] : [`--prefix=${folder}`, "--ignore-scripts"];
+  const progress = `Installing npm packages into ${folder === "." ? "" : `${folder}/`}node_modules`;
+  await run(progress, npm, [...args, "ci", ...where, ...include, ...quiet]);
 }
 
 /**

@@ -1,5 +1,6 @@
 // The stages of `npm test`, in the order that finds a mistake soonest.
 import { command } from "./command.ts";
+import { deployTests } from "./deploy-tests.ts";
 import { nodeTests } from "./node-tests.ts";
 import { pytest } from "./pytest.ts";
 import type { Verdict } from "./summary.ts";
@@ -70,6 +71,13 @@ export const stages: readonly Stage[] = [
     quick: true,
     needs: [],
     run: nodeTests({ files: ["test/contract/**/*.test.ts"], concurrency: true, timeoutMs: 30_000 }),
+  },
+  {
+    name: "deploy",
+    what: "the Pulumi component: types, and what it would make",
+    quick: false,
+    needs: [],
+    run: deployTests,
   },
   {
     name: "python-types",
