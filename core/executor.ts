@@ -7,7 +7,7 @@ import { execute, report } from "./effects/run.ts";
 import { abandon, settle } from "./effects/settle.ts";
 import { advance, received as start } from "./lifecycle.ts";
 import { policyFor } from "./policy.ts";
-import type { Disposition, Effect, Event, State } from "./states.ts";
+import type { Disposition, Effect, Event, EventIn, State } from "./states.ts";
 
 /** Resolves when the delivery has met its end; rejects for nothing that a message, a step or a dependency does. */
 export async function processDelivery(
@@ -16,8 +16,28 @@ export async function processDelivery(
   stopping: Stopping,
 ): Promise<Disposition> {
   const delivery = new Delivery(received, ports.observe);
-  const scene: Scene = { delivery, ports, policy: policyFor(ports.policy, delivery.tags), stopping };
-  let [state, effect]: readonly [State, Effect] = advance(start, decodedEvent(delivery));
+  return await live(delivery, decodedEvent(delivery), ports, stopping);
+}
+
+/** The same for a message that SQS itself moved to the dead letter queue, out of which `ports.queue` works; it must name a step. */
+export async function processDeadLetter(
+  received: Received,
+  ports: ExecutorPorts,
+  stopping: Stopping,
+): Promise<Disposition> {
+  const delivery = new Delivery(received, ports.observe);
+  const detail = `SQS moved it to the dead letter queue, received ${delivery.message.receiveCount} times without an end`;
+  return await live(delivery, { is: "swept", detail }, ports, stopping);
+}
+
+async function live(
+  delivery: Delivery,
+  first: EventIn<"received">,
+  ports: ExecutorPorts,
+  stopping: Stopping,
+): Promise<Disposition> {
+  const scene: Scene = { delivery, ports, stopping, ...policyFor(ports.policy, delivery.tags) };
+  let [state, effect]: readonly [State, Effect] = advance(start, first);
   while (state.at !== "done") [state, effect] = advance(state, await perform(effect, scene));
   await delivery.lease.end();
   const { disposition } = state;
@@ -25,7 +45,7 @@ export async function processDelivery(
   return disposition;
 }
 
-function decodedEvent(delivery: Delivery): Event {
+function decodedEvent(delivery: Delivery): EventIn<"received"> {
   const { decoded } = delivery;
   switch (decoded.kind) {
     case "step":

@@ -6,10 +6,14 @@
 // | received   | unknown version                         | releasing             | release (long): a deploy is under way |
 // | received   | malformed, no readable step             | burying               | bury |
 // | received   | malformed, run and step readable        | claiming              | claim, to report before burying |
+// | received   | swept: SQS itself made it a dead letter | claiming              | claim, to report |
 // | claiming   | granted, starts ≤ budget                | executing             | execute |
-// | claiming   | granted, starts > budget or malformed   | reporting             | report (crash loop / malformed) |
+// | claiming   | granted, starts > budget, malformed or swept | reporting        | report (crash loop / malformed / dead lettered) |
+// | claiming   | granted, the row is another body's      | abandoning            | abandon, start given back; bury: the first body's attempt is not touched |
 // | claiming   | held                                    | waiting               | wait: visibility extended, no slot, no receive spent |
+// | claiming   | held, swept                             | releasing             | release (now): the next sweep looks again |
 // | claiming   | settled                                 | acking                | ack; bury first when dead or malformed |
+// | claiming   | settled as dead, swept                  | releasing             | release (now): a dead letter it is, and stays |
 // | claiming   | ledger unreachable                      | releasing             | release (short): never execute unclaimed |
 // | claiming   | stopping                                | releasing             | release (now) |
 // | waiting    | lease ended                             | claiming              | claim |
@@ -27,94 +31,78 @@
 // | settling   | recorded                                | acking or burying     | ack / bury |
 // | settling   | stale                                   | done (lost)           | none: another fence owns it |
 // | settling   | ledger unreachable (until the lease ends) | releasing           | release (short) |
-// | abandoning | abandoned, stale, ledger unreachable    | releasing             | release (backoff; now when interrupted) |
+// | abandoning | abandoned, stale, ledger unreachable    | releasing or burying  | release (backoff; now when interrupted); bury another body |
 // | burying    | buried                                  | acking                | ack |
 // | burying    | bury failed                             | releasing             | release (short): better two dead letters than none |
 // | acking     | acked, ack failed                       | done                  | none: a redelivery finds the ledger's row |
 // | releasing  | released, release failed                | done                  | none: visibility ends by itself |
 //
-// A process that died with its permit spent may have a write in flight: its attempt is abandoned, never reported under the same
-// fence, because the ledger makes the next claim wait for that write.
-import { abandon, ack, bury, done, type Move, release, report, settle } from "./moves.ts";
-import type { Event, State, Why } from "./states.ts";
-import type { ExecutionResult } from "./step.ts";
-
-type At<Name extends State["at"]> = Extract<State, { at: Name }>;
+// A host fault is also a step that ran out of its time. A process that died with its permit spent may have a write in flight: its attempt
+// is abandoned, never reported under the same fence, because the ledger makes the next claim wait for that write.
+//
+// A swept message is one that lies in the dead letter queue: burying puts a copy there that says why, acking takes the original out.
+import { abandon, ack, bury, claim, done, type Move, release, report, settle, wait } from "./moves.ts";
+import { type Cause, type Event, type EventIn, happens, type State, type StateAt, type Why } from "./states.ts";
+import type { ErrorInfo, ExecutionResult } from "./step.ts";
 
 export const received: State = { at: "received" };
 
 /** Throws on a pair that is not in the table: that is a bug in the shell, never something a message or a step can cause. */
 export function advance(state: State, event: Event): Move {
-  const move = transition(state, event);
-  if (move === null) throw new Error(`no transition from ${state.at} on ${event.is}`);
-  return move;
+  const possible: readonly Event["is"][] = happens[state.at];
+  if (!possible.includes(event.is)) throw new Error(`no transition from ${state.at} on ${event.is}`);
+  return transitions[state.at](state as never, event as never);
 }
 
-function transition(state: State, event: Event): Move | null {
-  switch (state.at) {
-    case "received":
-      return fromReceived(event);
-    case "claiming":
-      return fromClaiming(state, event);
-    case "waiting":
-      return fromWaiting(state, event);
-    case "executing":
-      return fromExecuting(state, event);
-    case "reporting":
-      return fromReporting(state, event);
-    case "settling":
-      return fromSettling(state, event);
-    case "abandoning":
-      return fromAbandoning(state, event);
-    case "burying":
-      return fromBurying(event);
-    case "acking":
-      return event.is === "acked" || event.is === "ack_failed" ? done(state.disposition) : null;
-    case "releasing":
-      return event.is === "released" || event.is === "release_failed" ? done("released") : null;
-    case "done":
-      return null;
-  }
-}
+/** A function that has no row for an event that its state lets happen lacks an ending return, and does not compile. */
+const transitions: { readonly [At in State["at"]]: (state: StateAt<At>, event: EventIn<At>) => Move } = {
+  received: (_, event) => fromReceived(event),
+  claiming: fromClaiming,
+  waiting: fromWaiting,
+  executing: fromExecuting,
+  reporting: fromReporting,
+  settling: fromSettling,
+  abandoning: ({ release: after, starts, bury: why }) => (why === null ? release(after, starts) : bury(why)),
+  burying: (_, event) => fromBurying(event),
+  acking: ({ disposition }) => done(disposition),
+  releasing: () => done("released"),
+  done: (state) => [state, { do: "none" }],
+};
 
-function fromReceived(event: Event): Move | null {
+function fromReceived(event: EventIn<"received">): Move {
   switch (event.is) {
     case "decoded":
-      return [{ at: "claiming", malformed: null }, { do: "claim" }];
+      return claim(null);
     case "unknown_version":
       return release("long");
     case "malformed": {
       const why: Why = { reason: "malformed", detail: event.detail, error: null };
-      return event.readable ? [{ at: "claiming", malformed: why }, { do: "claim" }] : bury(why);
+      return event.readable ? claim(why) : bury(why);
     }
-    default:
-      return null;
+    case "swept":
+      return claim({ reason: "dead_lettered", detail: event.detail, error: null });
   }
 }
 
-function fromClaiming(state: At<"claiming">, event: Event): Move | null {
+function fromClaiming({ giveUp }: StateAt<"claiming">, event: EventIn<"claiming">): Move {
   switch (event.is) {
     case "granted":
-      return fromGranted(state, event);
+      return event.sameBody ? fromGranted(giveUp, event) : fromMismatch(giveUp, event);
     case "held":
-      return [
-        { at: "waiting", malformed: state.malformed },
-        { do: "wait", leftMs: event.leftMs },
-      ];
+      return isSwept(giveUp) ? release("now") : wait(giveUp, event.leftMs);
     case "settled":
-      return fromSettled(state, event);
+      return fromSettled(giveUp, event);
     case "ledger_unreachable":
       return release("short");
     case "stopping":
       return release("now");
-    default:
-      return null;
   }
 }
 
-function fromGranted(state: At<"claiming">, event: Extract<Event, { is: "granted" }>): Move {
-  const { fence, starts, budget } = event;
-  if (state.malformed !== null) return report(fence, starts, state.malformed);
+type On<Is extends Event["is"]> = Extract<Event, { is: Is }>;
+
+function fromGranted(giveUp: Why | null, { fence, starts, budget }: On<"granted">): Move {
+  if (giveUp !== null) return report(fence, starts, giveUp);
   if (starts > budget) {
     const detail = `started ${starts - 1} times without an outcome; the budget is ${budget}`;
     return report(fence, starts, { reason: "crash_loop", detail, error: null });
@@ -125,26 +113,32 @@ function fromGranted(state: At<"claiming">, event: Extract<Event, { is: "granted
   ];
 }
 
-function fromSettled(state: At<"claiming">, event: Extract<Event, { is: "settled" }>): Move {
-  if (state.malformed !== null) return bury(state.malformed);
+/** Whoever sent the first body waits for its attempt; this message was not what they asked for. */
+function fromMismatch(giveUp: Why | null, { fence, starts }: On<"granted">): Move {
+  const detail = "another body was claimed under this idempotency key before";
+  const why: Why = giveUp?.reason === "malformed" ? giveUp : { reason: "payload_mismatch", detail, error: null };
+  return abandon(fence, starts, "now", { giveStartBack: true, bury: why });
+}
+
+function fromSettled(giveUp: Why | null, event: On<"settled">): Move {
+  if (giveUp?.reason === "malformed") return bury(giveUp);
   if (!event.dead) return ack("acked");
+  if (isSwept(giveUp)) return release("now");
   const detail = event.outcome.error?.message ?? `settled as ${event.outcome.state}`;
   return bury({ reason: "settled_dead", detail, error: event.outcome.error });
 }
 
-function fromWaiting(state: At<"waiting">, event: Event): Move | null {
+function fromWaiting({ giveUp }: StateAt<"waiting">, event: EventIn<"waiting">): Move {
   switch (event.is) {
     case "lease_ended":
-      return [{ at: "claiming", malformed: state.malformed }, { do: "claim" }];
+      return claim(giveUp);
     case "visibility_lost":
     case "stopping":
       return release("now");
-    default:
-      return null;
   }
 }
 
-function fromExecuting(state: At<"executing">, event: Event): Move | null {
+function fromExecuting(state: StateAt<"executing">, event: EventIn<"executing">): Move {
   const { fence, starts, budget } = state;
   switch (event.is) {
     case "ended":
@@ -159,34 +153,32 @@ function fromExecuting(state: At<"executing">, event: Event): Move | null {
     case "rerun_refused":
       return report(fence, starts, event.why);
     case "unavailable":
-      return abandon(fence, starts, "short", { giveStartBack: true });
+      return abandon(fence, starts, "short", { giveStartBack: true, why: blame(event.error) });
     case "interrupted":
-      return abandon(fence, starts, "now", { giveStartBack: true });
-    default:
-      return null;
+      return abandon(fence, starts, "now", { giveStartBack: true, why: interrupted });
   }
 }
 
-function fromReporting(state: At<"reporting">, event: Event): Move | null {
+function fromReporting(state: StateAt<"reporting">, event: EventIn<"reporting">): Move {
   const { fence, starts, why } = state;
   switch (event.is) {
     case "ended":
-      return settle(fence, event.outcome, isOurs(event.outcome) || why.reason === "malformed" ? why : null);
+      return settle(fence, event.outcome, staysDead(event.outcome, why) ? why : null);
     case "permit_refused":
     case "lease_lost":
       return done("lost");
     case "host_fault":
+      return abandon(fence, starts, "backoff", { why: unreported(event.why) });
     case "unavailable":
+      return abandon(fence, starts, "backoff", { why: unreported(blame(event.error)) });
     case "ledger_unreachable":
-      return abandon(fence, starts, "backoff", {});
+      return abandon(fence, starts, "backoff", { why: unreported({ detail: "the ledger is down", error: null }) });
     case "interrupted":
-      return abandon(fence, starts, "now", {});
-    default:
-      return null;
+      return abandon(fence, starts, "now", { why: interrupted });
   }
 }
 
-function fromSettling(state: At<"settling">, event: Event): Move | null {
+function fromSettling(state: StateAt<"settling">, event: EventIn<"settling">): Move {
   switch (event.is) {
     case "recorded":
       return state.bury === null ? ack("acked") : bury(state.bury);
@@ -194,34 +186,35 @@ function fromSettling(state: At<"settling">, event: Event): Move | null {
       return done("lost");
     case "ledger_unreachable":
       return release("short");
-    default:
-      return null;
   }
 }
 
-function fromAbandoning(state: At<"abandoning">, event: Event): Move | null {
-  switch (event.is) {
-    case "abandoned":
-    case "stale":
-    case "ledger_unreachable":
-      return release(state.release, state.starts);
-    default:
-      return null;
-  }
-}
-
-function fromBurying(event: Event): Move | null {
+function fromBurying(event: EventIn<"burying">): Move {
   switch (event.is) {
     case "buried":
       return ack("buried");
     case "bury_failed":
       return release("short");
-    default:
-      return null;
   }
 }
 
-/** A report that found the attempt over already has nothing to bury: the log's outcome stands. */
-function isOurs(outcome: ExecutionResult): boolean {
-  return outcome.state === "reported" || outcome.state === "parked";
+const interrupted: Cause = { detail: "interrupted before it had an outcome", error: null };
+
+function blame(error: ErrorInfo): Cause {
+  return { detail: `${error.class}: ${error.message}`, error };
+}
+
+function unreported({ detail, error }: Cause): Cause {
+  return { detail: `its end could not be reported: ${detail}`, error };
+}
+
+/** A report that found the attempt over already has nothing to bury: the log's outcome stands. A body that nobody can read is buried all
+ * the same, and what SQS buried of a run that is over stays buried: that run may only be unknown to this worker's Dagster. */
+function staysDead({ state }: ExecutionResult, why: Why): boolean {
+  const ours = state === "reported" || state === "parked";
+  return ours || why.reason === "malformed" || (isSwept(why) && state === "run_over");
+}
+
+function isSwept(giveUp: Why | null): boolean {
+  return giveUp?.reason === "dead_lettered";
 }

@@ -1,8 +1,19 @@
 // The moves a delivery can make: each pairs the next state with the one effect that leads out of it. Pure.
-import type { Disposition, Effect, Release, State, Why } from "./states.ts";
+import type { Cause, Disposition, Effect, Release, State, Why } from "./states.ts";
 import type { ExecutionResult } from "./step.ts";
 
 export type Move = readonly [State, Effect];
+
+export function claim(giveUp: Why | null): Move {
+  return [{ at: "claiming", giveUp }, { do: "claim" }];
+}
+
+export function wait(giveUp: Why | null, leftMs: number): Move {
+  return [
+    { at: "waiting", giveUp },
+    { do: "wait", leftMs },
+  ];
+}
 
 export function settle(fence: number, outcome: ExecutionResult, why: Why | null): Move {
   return [
@@ -22,10 +33,14 @@ export function abandon(
   fence: number,
   starts: number,
   after: Release,
-  { giveStartBack = false, why = null }: { giveStartBack?: boolean; why?: Why | null },
+  {
+    giveStartBack = false,
+    why = null,
+    bury = null,
+  }: { giveStartBack?: boolean; why?: Cause | null; bury?: Why | null },
 ): Move {
   return [
-    { at: "abandoning", release: after, starts },
+    { at: "abandoning", release: after, starts, bury },
     { do: "abandon", fence, giveStartBack, why },
   ];
 }

@@ -22,17 +22,52 @@ export const defaultPolicy: Policy = {
   longReleaseMs: 300_000,
 };
 
+export interface StepPolicy {
+  readonly policy: Policy;
+  /** One sentence for each of the step's tags that makes no sense and is ignored. */
+  readonly refusedTags: readonly string[];
+}
+
 type Tags = Readonly<Record<string, string>>;
 
-/** The policy for one step: its own tags win over the worker's settings; a tag that makes no sense is ignored. */
-export function policyFor(policy: Policy, tags: Tags): Policy {
-  const starts = Number(tags["taskiq/max_starts"]);
-  const exhausted = tags["taskiq/on_exhausted"];
-  return {
-    ...policy,
-    maxStarts: Number.isInteger(starts) && starts > 0 ? starts : policy.maxStarts,
-    onExhausted: exhausted === "park" || exhausted === "report" ? exhausted : policy.onExhausted,
-  };
+interface PolicyTag {
+  readonly expects: string;
+  /** What it changes; null when the value makes no sense. */
+  read(value: string): Partial<Policy> | null;
+}
+
+const tags: Readonly<Record<string, PolicyTag>> = {
+  "taskiq/max_starts": {
+    expects: "a whole number from 1 to 1000",
+    read: (value) => (isNumber(value, 1, 1_000) && /^\d+$/.test(value) ? { maxStarts: Number(value) } : null),
+  },
+  "taskiq/backoff": {
+    expects: "seconds, from 0 to 300",
+    read: (value) => (isNumber(value, 0, 300) ? { backoffBaseMs: Number(value) * 1_000 } : null),
+  },
+  "taskiq/on_exhausted": {
+    expects: "report or park",
+    read: (value) => (value === "report" || value === "park" ? { onExhausted: value } : null),
+  },
+  // Obeyed by the step process, which alone knows whether the step had begun.
+  "taskiq/on_worker_lost": {
+    expects: "rerun or fail",
+    read: (value) => (value === "rerun" || value === "fail" ? {} : null),
+  },
+};
+
+/** The policy for one step: its own tags win over the worker's settings. */
+export function policyFor(policy: Policy, given: Tags): StepPolicy {
+  let ofStep = policy;
+  const refusedTags: string[] = [];
+  for (const [name, { expects, read }] of Object.entries(tags)) {
+    const value = given[name];
+    if (value === undefined) continue;
+    const change = read(value);
+    if (change === null) refusedTags.push(`tag ${name}: expected ${expects}, got ${JSON.stringify(value)}; ignored`);
+    else ofStep = { ...ofStep, ...change };
+  }
+  return { policy: ofStep, refusedTags };
 }
 
 /**
@@ -50,4 +85,9 @@ export function releaseMs(policy: Policy, after: Release, starts: number, chance
     case "backoff":
       return Math.floor(chance * Math.min(policy.backoffCapMs, policy.backoffBaseMs * 2 ** Math.max(0, starts - 1)));
   }
+}
+
+function isNumber(text: string, min: number, max: number): boolean {
+  const number = Number(text);
+  return /^\d+(?:\.\d+)?$/.test(text) && number >= min && number <= max;
 }

@@ -4,6 +4,10 @@ import type { ErrorInfo, ExecutionResult } from "./step.ts";
 /** Why the machinery gives a message up; the dead letter's `reason`. */
 export type Reason =
   | "malformed"
+  /** Another body was claimed under the same idempotency key before: this one asks for something else, and is not run. */
+  | "payload_mismatch"
+  /** SQS itself moved the message, received too often without an end; found by the sweep. */
+  | "dead_lettered"
   | "crash_loop"
   | "step_fault"
   | "timed_out"
@@ -12,10 +16,14 @@ export type Reason =
   /** Settled as dead by an earlier delivery whose copy to the dead letter queue may not have happened. */
   | "settled_dead";
 
-export interface Why {
-  readonly reason: Reason;
+/** What went wrong, for people. */
+export interface Cause {
   readonly detail: string;
   readonly error: ErrorInfo | null;
+}
+
+export interface Why extends Cause {
+  readonly reason: Reason;
 }
 
 export type Release = "now" | "short" | "backoff" | "long";
@@ -23,12 +31,13 @@ export type Disposition = "acked" | "buried" | "released" | "lost";
 
 export type State =
   | { readonly at: "received" }
-  | { readonly at: "claiming"; readonly malformed: Why | null }
-  | { readonly at: "waiting"; readonly malformed: Why | null }
+  /** `giveUp`: why the step is to be ended instead of run; null for one that is to be run. */
+  | { readonly at: "claiming"; readonly giveUp: Why | null }
+  | { readonly at: "waiting"; readonly giveUp: Why | null }
   | { readonly at: "executing"; readonly fence: number; readonly starts: number; readonly budget: number }
   | { readonly at: "reporting"; readonly fence: number; readonly starts: number; readonly why: Why }
   | { readonly at: "settling"; readonly fence: number; readonly bury: Why | null }
-  | { readonly at: "abandoning"; readonly release: Release; readonly starts: number }
+  | { readonly at: "abandoning"; readonly release: Release; readonly starts: number; readonly bury: Why | null }
   | { readonly at: "burying"; readonly why: Why }
   | { readonly at: "acking"; readonly disposition: "acked" | "buried" }
   | { readonly at: "releasing" }
@@ -38,7 +47,16 @@ export type Event =
   | { readonly is: "decoded" }
   | { readonly is: "unknown_version" }
   | { readonly is: "malformed"; readonly detail: string; readonly readable: boolean }
-  | { readonly is: "granted"; readonly fence: number; readonly starts: number; readonly budget: number }
+  /** Not a delivery of the queue: a message that SQS itself moved to the dead letter queue. */
+  | { readonly is: "swept"; readonly detail: string }
+  | {
+      readonly is: "granted";
+      readonly fence: number;
+      readonly starts: number;
+      readonly budget: number;
+      /** The row was first claimed for what this message asks for. */
+      readonly sameBody: boolean;
+    }
   | { readonly is: "held"; readonly leftMs: number }
   | { readonly is: "settled"; readonly outcome: ExecutionResult; readonly dead: boolean }
   | { readonly is: "ledger_unreachable" }
@@ -49,7 +67,7 @@ export type Event =
   | { readonly is: "permit_refused" }
   | { readonly is: "lease_lost" }
   | { readonly is: "host_fault"; readonly why: Why; readonly permitted: boolean }
-  | { readonly is: "unavailable" }
+  | { readonly is: "unavailable"; readonly error: ErrorInfo }
   | { readonly is: "rerun_refused"; readonly why: Why }
   | { readonly is: "interrupted" }
   | { readonly is: "recorded" }
@@ -62,13 +80,43 @@ export type Event =
   | { readonly is: "released" }
   | { readonly is: "release_failed" };
 
+/**
+ * What can happen in each state: every pair that is not here cannot come to pass. Effects are typed by it, the lifecycle's functions must
+ * have a row for each pair of it, and a state or event that it lacks does not compile.
+ */
+export const happens = {
+  received: ["decoded", "unknown_version", "malformed", "swept"],
+  claiming: ["granted", "held", "settled", "ledger_unreachable", "stopping"],
+  waiting: ["lease_ended", "visibility_lost", "stopping"],
+  executing: ["ended", "permit_refused", "lease_lost", "host_fault", "rerun_refused", "unavailable", "interrupted"],
+  reporting: [
+    "ended",
+    "permit_refused",
+    "lease_lost",
+    "host_fault",
+    "unavailable",
+    "ledger_unreachable",
+    "interrupted",
+  ],
+  settling: ["recorded", "stale", "ledger_unreachable"],
+  abandoning: ["abandoned", "stale", "ledger_unreachable"],
+  burying: ["buried", "bury_failed"],
+  acking: ["acked", "ack_failed"],
+  releasing: ["released", "release_failed"],
+  done: [],
+} as const satisfies { readonly [At in State["at"]]: readonly Event["is"][] };
+
+type Happens = typeof happens;
+export type StateAt<At extends State["at"]> = Extract<State, { at: At }>;
+export type EventIn<At extends State["at"]> = Extract<Event, { is: Happens[At][number] }>;
+
 export type Effect =
   | { readonly do: "claim" }
   | { readonly do: "wait"; readonly leftMs: number }
   | { readonly do: "execute"; readonly fence: number }
   | { readonly do: "report"; readonly fence: number; readonly why: Why }
   | { readonly do: "settle"; readonly fence: number; readonly outcome: ExecutionResult }
-  | { readonly do: "abandon"; readonly fence: number; readonly giveStartBack: boolean; readonly why: Why | null }
+  | { readonly do: "abandon"; readonly fence: number; readonly giveStartBack: boolean; readonly why: Cause | null }
   | { readonly do: "bury"; readonly why: Why }
   | { readonly do: "ack" }
   | { readonly do: "release"; readonly after: Release; readonly starts: number }

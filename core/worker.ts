@@ -5,6 +5,7 @@ import { processDelivery } from "./executor.ts";
 import { type IntakeState, newIntakeState, runIntake } from "./intake.ts";
 import { LeaseKeeper } from "./lease.ts";
 import type { Ledger } from "./ledger/port.ts";
+import { Notices } from "./notices.ts";
 import type { Observe } from "./observe.ts";
 import type { Policy } from "./policy.ts";
 import type { Queue } from "./queue/port.ts";
@@ -47,11 +48,15 @@ export interface WorkerSnapshot {
 /** Killing a group takes milliseconds; the rest is for an event loop that is late. */
 const KILL_MARGIN_CAP_MS = 5_000;
 
+/** What a stop that has to be done in time can spare for engine events. */
+const LAST_NOTICES_MS = 3_000;
+
 export class Worker {
   readonly #ports: WorkerPorts;
   readonly #settings: WorkerSettings;
   readonly #slots: Slots;
   readonly #leases: LeaseKeeper;
+  readonly #notices: Notices;
   readonly #intake: IntakeState;
   readonly #quiet = new AbortController();
   readonly #kill = new AbortController();
@@ -63,6 +68,7 @@ export class Worker {
     this.#slots = new Slots(settings.concurrency);
     const killMarginMs = Math.min(KILL_MARGIN_CAP_MS, settings.leaseMs / 6);
     this.#leases = new LeaseKeeper(ports, { leaseMs: settings.leaseMs, killMarginMs });
+    this.#notices = new Notices(ports);
     this.#intake = newIntakeState(ports.clock);
   }
 
@@ -71,7 +77,7 @@ export class Worker {
     const { runner, clock, queue, observe, chance } = this.#ports;
     const { leaseMs, waitMs } = this.#settings;
     const stopping = { quiet: this.#quiet.signal, kill: this.#kill.signal };
-    const executor = { ...this.#ports, ...this.#settings };
+    const executor = { ...this.#ports, ...this.#settings, notify: this.#notices.tell };
     this.#leases.start();
     const intake = {
       queue,
@@ -85,6 +91,7 @@ export class Worker {
     };
     await runIntake(intake, { waitMs, visibilityMs: leaseMs }, stopping, this.#intake);
     await this.#leases.stop();
+    await this.#notices.flush(LAST_NOTICES_MS);
     this.#over.abort();
   }
 

@@ -1,11 +1,12 @@
 // Claiming an attempt in the ledger, and waiting while another worker holds it.
+import type { Delivery, Granted } from "../delivery.ts";
 import { payloadDigest } from "../digest.ts";
 import type { Claim, ClaimRequest } from "../ledger/port.ts";
-import type { Event } from "../states.ts";
+import type { EventIn } from "../states.ts";
 import { idempotencyKey } from "../step.ts";
-import { askLedger, type Scene } from "./ports.ts";
+import { askLedger, noticeInDagster, type Scene } from "./ports.ts";
 
-export async function claim(scene: Scene): Promise<Event> {
+export async function claim(scene: Scene): Promise<EventIn<"claiming">> {
   const { delivery, ports, stopping } = scene;
   if (stopping.quiet.aborted) return { is: "stopping" };
   const askedAtMs = ports.clock.monoMs();
@@ -19,7 +20,7 @@ export async function claim(scene: Scene): Promise<Event> {
 }
 
 /** The slot is free meanwhile: a step that another worker runs for hours must not keep others from running here. */
-export async function wait({ delivery, ports, stopping }: Scene, leftMs: number): Promise<Event> {
+export async function wait({ delivery, ports, stopping }: Scene, leftMs: number): Promise<EventIn<"waiting">> {
   const { lease, seat } = delivery;
   seat.leave();
   await ports.clock.sleep(leftMs, AbortSignal.any([stopping.quiet, lease.visibilityLost]));
@@ -34,19 +35,16 @@ function requestOf({ delivery, ports }: Scene): ClaimRequest {
     owner: ports.worker,
     leaseMs: ports.leaseMs,
     messageId: delivery.message.id,
-    payloadDigest: delivery.decoded.kind === "step" ? payloadDigest(delivery.decoded.envelope) : "",
+    payloadDigest: digestOf(delivery),
     receivedAtMs: delivery.receivedAtMs,
   };
 }
 
-function eventOf({ delivery, policy }: Scene, answer: Claim): Event {
+function eventOf(scene: Scene, answer: Claim): EventIn<"claiming"> {
+  const { delivery } = scene;
   switch (answer.kind) {
-    case "granted": {
-      const { fence, starts, takenOverFrom } = answer;
-      const how = takenOverFrom === null ? "claimed" : `taken over from ${takenOverFrom}, whose lease ended`;
-      delivery.tell("info", "step.claimed", how, { fence, starts });
-      return { is: "granted", fence, starts, budget: policy.maxStarts };
-    }
+    case "granted":
+      return grantedEvent(scene, answer);
     case "held": {
       const { owner, leftMs } = answer;
       delivery.tell("info", "delivery.held", `held by ${owner}; waiting`, { owner, leftMs });
@@ -58,5 +56,31 @@ function eventOf({ delivery, policy }: Scene, answer: Claim): Event {
       delivery.tell("info", "delivery.duplicate", message, { state: outcome.state });
       return { is: "settled", outcome, dead: state === "dead" };
     }
+  }
+}
+
+function grantedEvent(scene: Scene, answer: Granted): EventIn<"claiming"> {
+  const { delivery, policy } = scene;
+  const { fence, starts, takenOverFrom } = answer;
+  const how = takenOverFrom === null ? "claimed" : `taken over from ${takenOverFrom}, whose lease ended`;
+  delivery.tell("info", "step.claimed", how, { fence, starts });
+  if (starts === 1) tellRefusedTags(scene);
+  return { is: "granted", fence, starts, budget: policy.maxStarts, sameBody: isSameBody(scene, answer) };
+}
+
+/** A malformed body has no digest: a row that it made may be anyone's, one that a step made is not its own. */
+function isSameBody({ delivery }: Scene, { payloadDigest: first }: Granted): boolean {
+  return first === "" || first === digestOf(delivery);
+}
+
+function digestOf({ decoded }: Delivery): string {
+  return decoded.kind === "step" ? payloadDigest(decoded.envelope) : "";
+}
+
+/** Once for an attempt: it may be claimed many times. */
+function tellRefusedTags(scene: Scene): void {
+  for (const refused of scene.refusedTags) {
+    scene.delivery.tell("warn", "step.tag_ignored", refused);
+    noticeInDagster(scene, "warning", refused);
   }
 }

@@ -3,10 +3,10 @@ import { describeError } from "../faults.ts";
 import { errorFingerprint } from "../fingerprint.ts";
 import { releaseMs } from "../policy.ts";
 import type { DeadLetterReason } from "../queue/port.ts";
-import type { Effect, Event, Why } from "../states.ts";
+import type { Effect, EventIn, Why } from "../states.ts";
 import { askQueue, noticeInDagster, type Scene } from "./ports.ts";
 
-export async function ack(scene: Scene): Promise<Event> {
+export async function ack(scene: Scene): Promise<EventIn<"acking">> {
   const { delivery } = scene;
   const { receipt } = delivery.message;
   const result = await askQueue(scene, "delete", (queue) => queue.ack([receipt]));
@@ -16,7 +16,7 @@ export async function ack(scene: Scene): Promise<Event> {
   return { is: "ack_failed" };
 }
 
-export async function bury(scene: Scene, why: Why): Promise<Event> {
+export async function bury(scene: Scene, why: Why): Promise<EventIn<"burying">> {
   const { delivery, ports } = scene;
   try {
     await ports.queue.bury(delivery.message, reasonOf(scene, why));
@@ -27,12 +27,15 @@ export async function bury(scene: Scene, why: Why): Promise<Event> {
   }
   const { reason, detail } = why;
   delivery.tell("error", "dead_letter.buried", `moved to the dead letter queue (${reason}): ${detail}`, { reason });
-  await noticeInDagster(scene, "error", `Message moved to the dead letter queue (${reason}): ${detail}`);
+  noticeInDagster(scene, "error", `Message moved to the dead letter queue (${reason}): ${detail}`, why.error);
   return { is: "buried" };
 }
 
 /** Prolonging stops first, or a late extension would overwrite the backoff. */
-export async function release(scene: Scene, { after, starts }: Extract<Effect, { do: "release" }>): Promise<Event> {
+export async function release(
+  scene: Scene,
+  { after, starts }: Extract<Effect, { do: "release" }>,
+): Promise<EventIn<"releasing">> {
   const { delivery, ports, policy } = scene;
   await delivery.lease.end();
   const visibilityMs = releaseMs(policy, after, starts, ports.chance());

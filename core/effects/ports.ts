@@ -6,12 +6,15 @@ import type { Ledger } from "../ledger/port.ts";
 import type { Observe } from "../observe.ts";
 import type { Policy } from "../policy.ts";
 import type { Queue } from "../queue/port.ts";
-import type { Runner } from "../runner/port.ts";
+import type { Notice, Runner } from "../runner/port.ts";
+import type { Why } from "../states.ts";
 
 export interface ExecutorPorts {
   readonly queue: Pick<Queue, "extend" | "ack" | "bury">;
   readonly ledger: Pick<Ledger, "claim" | "permit" | "settle" | "abandon">;
-  readonly runner: Pick<Runner, "execute" | "report" | "notice">;
+  readonly runner: Pick<Runner, "execute" | "report">;
+  /** Must not block: an engine event in the run's log, if it can be written. */
+  readonly notify: (notice: Notice) => void;
   readonly clock: Clock;
   readonly observe: Observe;
   /** Uniform in [0, 1). */
@@ -32,7 +35,10 @@ export interface Stopping {
 export interface Scene {
   readonly delivery: Delivery;
   readonly ports: ExecutorPorts;
+  /** The worker's, with the step's own tags laid over it. */
   readonly policy: Policy;
+  /** One sentence for each tag that makes no sense. */
+  readonly refusedTags: readonly string[];
   readonly stopping: Stopping;
 }
 
@@ -83,15 +89,20 @@ export async function askQueue<T>(
   }
 }
 
-/** Best effort: an engine event in the run's log; the fate of the delivery does not hang on it. */
-export async function noticeInDagster(
+/** Tells whoever reads the run's log in Dagster; the fate of the delivery does not hang on it, nor does it wait. */
+export function noticeInDagster(
   { delivery, ports }: Scene,
   level: "warning" | "error",
   message: string,
-): Promise<void> {
+  error: Why["error"] = null,
+): void {
   if (delivery.stepId === null) return;
-  const { runId, stepKey } = delivery.stepId;
-  const { worker, messageId, receiveCount, starts } = delivery.note(ports.worker);
-  const metadata = { worker, message_id: messageId, receive_count: receiveCount, starts };
-  await ports.runner.notice({ runId, stepKey, level, message, metadata });
+  const { runId, stepKey, attempt } = delivery.stepId;
+  const { worker, messageId, receiveCount, starts, takenOverFrom } = delivery.note(ports.worker);
+  const metadata = {
+    ...{ worker, message_id: messageId, receive_count: receiveCount, attempt, starts },
+    ...(takenOverFrom === null ? {} : { taken_over_from: takenOverFrom }),
+    ...(error === null ? {} : { error_class: error.class, error_message: error.message }),
+  };
+  ports.notify({ runId, stepKey, level, message, metadata });
 }

@@ -1,9 +1,9 @@
 // Running a step or reporting its end, in a process of its own, under a permit.
 import type { AskPermit, Ending } from "../runner/port.ts";
-import type { Event, Reason, Why } from "../states.ts";
+import type { EventIn, Reason, Why } from "../states.ts";
 import { askLedgerWhileLeased, type Scene } from "./ports.ts";
 
-export async function execute(scene: Scene): Promise<Event> {
+export async function execute(scene: Scene): Promise<EventIn<"executing">> {
   const { delivery, ports, stopping } = scene;
   // The claim may have been asked for before the stop and answered after it.
   if (stopping.quiet.aborted) return { is: "interrupted" };
@@ -11,7 +11,7 @@ export async function execute(scene: Scene): Promise<Event> {
   return eventOf(scene, await ports.runner.execute(order, permitFor(scene), killSignal(scene)));
 }
 
-export async function report(scene: Scene, why: Why): Promise<Event> {
+export async function report(scene: Scene, why: Why): Promise<EventIn<"reporting">> {
   const { delivery, ports, policy } = scene;
   const { runId, stepKey, attempt } = delivery.step;
   const onFault = delivery.decoded.kind === "step" ? delivery.decoded.envelope.onFault : null;
@@ -26,7 +26,9 @@ export async function report(scene: Scene, why: Why): Promise<Event> {
     message: why.detail,
     delivery: delivery.note(ports.worker),
   };
-  return eventOf(scene, await ports.runner.report(order, permitFor(scene), killSignal(scene)));
+  const event = eventOf(scene, await ports.runner.report(order, permitFor(scene), killSignal(scene)));
+  // Only a step can be refused a rerun; whatever answers a report so has not reported.
+  return event.is === "rerun_refused" ? { is: "host_fault", why: event.why, permitted: delivery.permitted } : event;
 }
 
 /** Whatever runs under the lease must not outlive it, nor the worker. */
@@ -54,7 +56,7 @@ function permitFor(scene: Scene): AskPermit {
   };
 }
 
-function eventOf({ delivery }: Scene, ending: Ending): Event {
+function eventOf({ delivery }: Scene, ending: Ending): EventIn<"executing"> {
   switch (ending.kind) {
     case "ended": {
       const { result, wrote } = ending;
@@ -76,7 +78,7 @@ function eventOf({ delivery }: Scene, ending: Ending): Event {
       const { scope, error } = ending;
       const detail = `${error.class}: ${error.message}`;
       delivery.tell("warn", "step.fault", detail, { scope });
-      if (scope !== "step") return { is: "unavailable" };
+      if (scope !== "step") return { is: "unavailable", error };
       return { is: "host_fault", why: { reason: "step_fault", detail, error }, permitted: delivery.permitted };
     }
   }

@@ -1,8 +1,11 @@
 // Ending a claim: with an outcome that is recorded for good, or without one.
-import type { Effect, Event } from "../states.ts";
+import type { Effect, EventIn } from "../states.ts";
 import { askLedger, askLedgerWhileLeased, noticeInDagster, type Scene } from "./ports.ts";
 
-export async function settle(scene: Scene, { outcome }: Extract<Effect, { do: "settle" }>): Promise<Event> {
+export async function settle(
+  scene: Scene,
+  { outcome }: Extract<Effect, { do: "settle" }>,
+): Promise<EventIn<"settling">> {
   const { delivery } = scene;
   delivery.lease.closing();
   const answer = await askLedgerWhileLeased(scene, "settle", (ledger) => ledger.settle(delivery.hold, outcome));
@@ -12,15 +15,18 @@ export async function settle(scene: Scene, { outcome }: Extract<Effect, { do: "s
   return { is: answer };
 }
 
-export async function abandon(scene: Scene, effect: Extract<Effect, { do: "abandon" }>): Promise<Event> {
+export async function abandon(
+  scene: Scene,
+  effect: Extract<Effect, { do: "abandon" }>,
+): Promise<EventIn<"abandoning">> {
   const { delivery } = scene;
   const { giveStartBack, why } = effect;
   delivery.lease.closing();
   const answer = await askLedger(scene, "abandon", (ledger) => ledger.abandon(delivery.hold, { giveStartBack }));
   delivery.lease.unclaimed();
-  const detail =
-    why?.detail ?? (giveStartBack ? "interrupted before it had an outcome" : "its end could not be reported");
-  delivery.tell("warn", "step.requeued", `back to the queue: ${detail}`);
-  await noticeInDagster(scene, "warning", `Step goes back to the queue: ${detail}`);
+  if (why !== null) {
+    delivery.tell("warn", "step.requeued", `back to the queue: ${why.detail}`);
+    noticeInDagster(scene, "warning", `Step goes back to the queue: ${why.detail}`, why.error);
+  }
   return answer === null ? { is: "ledger_unreachable" } : { is: answer };
 }

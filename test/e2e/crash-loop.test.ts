@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { readNote } from "../../core/queue/dead-letter-note.ts";
 import { Deployment } from "../support/deployment.ts";
+import { eventually } from "../support/eventually.ts";
 import { recordedOnce } from "../support/recorded-once.ts";
 import type { WorkerProcess } from "../support/worker-process.ts";
 
@@ -37,6 +38,22 @@ describe("a step that calls os._exit", () => {
     );
     const [end] = await dagster.terminalEvents(crashing);
     assert.match(end?.error?.message ?? "", /the step process exited with code 3 before it had an outcome/);
+
+    const error = { error_class: "StepProcessDied", error_message: died.replace("StepProcessDied: ", "") };
+    const delivery = { worker: "worker-1", message_id: row?.messageId, attempt: 0, ...error };
+    // Nothing waits for these events, so they may come after everything else.
+    const told = await eventually("both are told in Dagster", async () => {
+      const records = await dagster.records(crashing);
+      const found = records.filter(({ type, message }) => type === "ENGINE_EVENT" && message.includes("queue"));
+      return found.length === 2 && found;
+    });
+    assert.deepEqual(
+      told.map(({ message, metadata }) => [message, metadata]),
+      [
+        [`Step goes back to the queue: ${died}`, { ...delivery, receive_count: 1, starts: 1 }],
+        [`Message moved to the dead letter queue (step_fault): ${died}`, { ...delivery, receive_count: 2, starts: 2 }],
+      ],
+    );
 
     const [dead, ...others] = await deployment.deadLetters();
     assert.deepEqual(others, []);

@@ -77,7 +77,8 @@ describe("a run", () => {
     const records = await dagster.records(runId);
     const claimed = records.find(({ message }) => message === "Claimed by worker worker-1: start 1.");
     const [row] = deployment.ledger(runId);
-    assert.deepEqual(claimed?.metadata, { message_id: row?.messageId, receive_count: 1, attempt: 0 });
+    const delivery = { worker: "worker-1", message_id: row?.messageId, receive_count: 1 };
+    assert.deepEqual(claimed?.metadata, { ...delivery, attempt: 0, starts: 1 });
   });
 
   test("of fifty steps at concurrency 4 records each of them once", async () => {

@@ -39,23 +39,47 @@ describe("a step's own tags", () => {
   const rows: readonly [string, Record<string, string>, Partial<typeof defaultPolicy>][] = [
     ["none", {}, {}],
     ["a budget", { "taskiq/max_starts": "7" }, { maxStarts: 7 }],
-    ["a budget of zero", { "taskiq/max_starts": "0" }, {}],
-    ["a negative budget", { "taskiq/max_starts": "-1" }, {}],
-    ["half a start", { "taskiq/max_starts": "1.5" }, {}],
-    ["a budget without an end", { "taskiq/max_starts": "Infinity" }, {}],
-    ["no number", { "taskiq/max_starts": "many" }, {}],
-    ["an empty text", { "taskiq/max_starts": "" }, {}],
+    ["a backoff", { "taskiq/backoff": "2.5" }, { backoffBaseMs: 2_500 }],
+    ["no backoff", { "taskiq/backoff": "0" }, { backoffBaseMs: 0 }],
     ["park", { "taskiq/on_exhausted": "park" }, { onExhausted: "park" }],
     ["report", { "taskiq/on_exhausted": "report" }, {}],
-    ["an end that there is not", { "taskiq/on_exhausted": "explode" }, {}],
+    ["what a lost worker means", { "taskiq/on_worker_lost": "fail" }, {}],
     ["other tags", { "taskiq/group": "oslo", maxStarts: "9" }, {}],
+    ["several", { "taskiq/max_starts": "1", "taskiq/backoff": "9" }, { maxStarts: 1, backoffBaseMs: 9_000 }],
   ];
   for (const [what, tags, changes] of rows) {
-    test(what, () => assert.deepEqual(policyFor(defaultPolicy, tags), { ...defaultPolicy, ...changes }));
+    test(what, () => {
+      const policy = { ...defaultPolicy, ...changes };
+      assert.deepEqual(policyFor(defaultPolicy, tags), { policy, refusedTags: [] });
+    });
+  }
+
+  const starts = "a whole number from 1 to 1000";
+  const senseless: readonly [string, string, string][] = [
+    ...["0", "-1", "1.5", "Infinity", "many", "", " 3", "1e2", "1001"].map((value): [string, string, string] => [
+      "taskiq/max_starts",
+      value,
+      starts,
+    ]),
+    ...["-1", "301", "soon", "", "1e1"].map((value): [string, string, string] => [
+      "taskiq/backoff",
+      value,
+      "seconds, from 0 to 300",
+    ]),
+    ["taskiq/on_exhausted", "explode", "report or park"],
+    ["taskiq/on_worker_lost", "Fail", "rerun or fail"],
+  ];
+  for (const [tag, value, expected] of senseless) {
+    test(`${tag}: "${value}" is named and ignored; the others count`, () => {
+      assert.deepEqual(policyFor(defaultPolicy, { "taskiq/group": "g", [tag]: value }), {
+        policy: defaultPolicy,
+        refusedTags: [`tag ${tag}: expected ${expected}, got "${value}"; ignored`],
+      });
+    });
   }
 
   test("a tag can take a worker's park back", () => {
     const parking = { ...defaultPolicy, onExhausted: "park" } as const;
-    assert.equal(policyFor(parking, { "taskiq/on_exhausted": "report" }).onExhausted, "report");
+    assert.equal(policyFor(parking, { "taskiq/on_exhausted": "report" }).policy.onExhausted, "report");
   });
 });

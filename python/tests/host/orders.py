@@ -83,6 +83,12 @@ def engine_messages(instance: DagsterInstance, run: DagsterRun) -> list[str]:
     return [entry.message for entry in entries]
 
 
+def engine_metadata(instance: DagsterInstance, run: DagsterRun) -> list[dict[str, object]]:
+    entries = instance.all_logs(run.run_id, of_type=DagsterEventType.ENGINE_EVENT)
+    told = [entry.get_dagster_event().engine_event_data.metadata for entry in entries]
+    return [{name: value.value for name, value in metadata.items()} for metadata in told]
+
+
 def find_event(instance: DagsterInstance, run: DagsterRun, name: str) -> DagsterEvent:
     [entry] = instance.all_logs(run.run_id, of_type=DagsterEventType(name))
     return entry.get_dagster_event()

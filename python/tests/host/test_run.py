@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster
 import pytest
 from dagster import DagsterRunStatus
-from orders import engine_messages, events, find_event, run_order, terminal_events
+from orders import engine_messages, engine_metadata, events, find_event, run_order, terminal_events
 from worker_double import LOCATION, eventually, grant, refuse
 
 from dagster_taskiq.host.frames import PROTOCOL
@@ -54,6 +54,16 @@ def test_takeover_is_told(worker, instance, create_run):
     worker.outcome(worker.start("run", **run_order(run, "greet", delivery=delivery)))
     assert engine_messages(instance, run) == [
         "Claimed by worker worker-1: start 2, taken over from worker worker-0, whose lease ended."
+    ]
+    assert engine_metadata(instance, run) == [
+        {
+            "worker": "worker-1",
+            "message_id": "message-1",
+            "receive_count": 3,
+            "attempt": 0,
+            "starts": 2,
+            "taken_over_from": "worker-0",
+        }
     ]
 
 

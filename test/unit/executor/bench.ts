@@ -3,6 +3,7 @@ import type { TestContext } from "node:test";
 import type { ExecutorPorts, Stopping } from "../../../core/effects/ports.ts";
 import { processDelivery } from "../../../core/executor.ts";
 import { LeaseKeeper } from "../../../core/lease.ts";
+import { Notices } from "../../../core/notices.ts";
 import { defaultPolicy, type Policy } from "../../../core/policy.ts";
 import type { Message } from "../../../core/queue/port.ts";
 import { Seat, Slots } from "../../../core/slots.ts";
@@ -44,6 +45,7 @@ export function bench(t: TestContext, policy: Partial<Policy> = {}) {
     ledger,
     runner,
     clock,
+    notify: new Notices({ runner, clock, observe: told.observe }).tell,
     observe: told.observe,
     chance,
     policy: { ...defaultPolicy, ...policy },

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
 import { advance, received } from "../../../core/lifecycle.ts";
-import type { Event, State } from "../../../core/states.ts";
+import { type Event, happens, type State } from "../../../core/states.ts";
 import { rows } from "./rows.ts";
 import { events, states } from "./samples.ts";
 
@@ -37,6 +37,19 @@ for (const [from, state] of stateSamples) {
     }
   });
 }
+
+test("the pairs that can come to pass are those that have a row", () => {
+  const known = Object.entries(happens).flatMap(([at, possible]) => possible.map((is) => `${at} + ${is}`));
+  const states = new Map(stateSamples);
+  const events = new Map(eventSamples);
+  const rowed = new Set(rows.map(([from, on]) => `${states.get(from)?.at} + ${events.get(on)?.is}`));
+  assert.deepEqual([...rowed].sort(), known.toSorted());
+  const placed = new Set<string>(Object.values(happens).flat());
+  assert.deepEqual(
+    eventSamples.map(([, { is }]) => is).filter((is) => !placed.has(is)),
+    [],
+  );
+});
 
 test("a delivery starts as received", () => assert.deepEqual(received, { at: "received" }));
 

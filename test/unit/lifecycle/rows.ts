@@ -1,6 +1,6 @@
 // The life of a delivery as the design has it, written out a second time: what `core/lifecycle.ts` does is compared with these
 // rows, and every pair that has no row here must throw there.
-import type { Effect, State, Why } from "../../../core/states.ts";
+import type { Cause, Effect, State, Why } from "../../../core/states.ts";
 import type { ExecutionState } from "../../../core/step.ts";
 import {
   crashLoopWhy,
@@ -8,9 +8,12 @@ import {
   error,
   faultWhy,
   malformedWhy,
+  mismatchWhy,
   outcome,
   rerunWhy,
   type StateName,
+  sweptWhy,
+  timedOutWhy,
 } from "./samples.ts";
 
 export type Row = readonly [from: StateName, on: EventName, to: State, effect: Effect];
@@ -40,16 +43,19 @@ const settle = (state: ExecutionState, why: Why | null = null): End => [
   { at: "settling", fence: 7, bury: why },
   { do: "settle", fence: 7, outcome: outcome(state) },
 ];
-/** `why` stands for a fault; an end that was nobody's fault gives the start back. */
 const abandon = (
   release: "now" | "short" | "backoff",
   starts: number,
   giveStartBack: boolean,
-  why: Why | null,
+  why: Cause | null,
+  bury: Why | null = null,
 ): End => [
-  { at: "abandoning", release, starts },
+  { at: "abandoning", release, starts, bury },
   { do: "abandon", fence: 7, giveStartBack, why },
 ];
+const interrupted: Cause = { detail: "interrupted before it had an outcome", error: null };
+const noHost: Cause = { detail: "StepProcessDied: was killed by SIGKILL", error };
+const unreported = ({ detail, error }: Cause): Cause => ({ detail: `its end could not be reported: ${detail}`, error });
 const released2 = (after: "now" | "short" | "backoff"): End => [
   { at: "releasing" },
   { do: "release", after, starts: 2 },
@@ -71,7 +77,7 @@ const claiming: readonly Row[] = [
   ["claiming", "granted within budget", ...execute(2)],
   ["claiming", "granted for the last time", ...execute(3)],
   ["claiming", "granted beyond budget", ...report(4, crashLoopWhy)],
-  ["claiming", "held", { at: "waiting", malformed: null }, { do: "wait", leftMs: 40_000 }],
+  ["claiming", "held", { at: "waiting", giveUp: null }, { do: "wait", leftMs: 40_000 }],
   ["claiming", "settled, completed", ...ackIt],
   ["claiming", "settled, failed", ...ackIt],
   ["claiming", "settled, dead", ...bury({ reason: "settled_dead", detail: error.message, error })],
@@ -80,18 +86,34 @@ const claiming: readonly Row[] = [
     "settled, dead without an error",
     ...bury({ reason: "settled_dead", detail: "settled as parked", error: null }),
   ],
+  ...(["claiming", "claiming a swept one"] as const).flatMap((from): Row[] => [
+    [from, "granted, another body's", ...abandon("now", 2, true, null, mismatchWhy)],
+    [from, "granted, another body's beyond budget", ...abandon("now", 4, true, null, mismatchWhy)],
+  ]),
   ["claiming", "ledger unreachable", ...releaseShort],
   ["claiming", "stopping", ...releaseNow],
   ["claiming a malformed one", "granted within budget", ...report(2, malformedWhy)],
   ["claiming a malformed one", "granted for the last time", ...report(3, malformedWhy)],
   ["claiming a malformed one", "granted beyond budget", ...report(4, malformedWhy)],
-  ["claiming a malformed one", "held", { at: "waiting", malformed: malformedWhy }, { do: "wait", leftMs: 40_000 }],
+  ["claiming a malformed one", "granted, another body's", ...abandon("now", 2, true, null, malformedWhy)],
+  ["claiming a malformed one", "granted, another body's beyond budget", ...abandon("now", 4, true, null, malformedWhy)],
+  ["claiming a malformed one", "held", { at: "waiting", giveUp: malformedWhy }, { do: "wait", leftMs: 40_000 }],
   ["claiming a malformed one", "settled, completed", ...bury(malformedWhy)],
   ["claiming a malformed one", "settled, failed", ...bury(malformedWhy)],
   ["claiming a malformed one", "settled, dead", ...bury(malformedWhy)],
   ["claiming a malformed one", "settled, dead without an error", ...bury(malformedWhy)],
   ["claiming a malformed one", "ledger unreachable", ...releaseShort],
   ["claiming a malformed one", "stopping", ...releaseNow],
+  ["claiming a swept one", "granted within budget", ...report(2, sweptWhy)],
+  ["claiming a swept one", "granted for the last time", ...report(3, sweptWhy)],
+  ["claiming a swept one", "granted beyond budget", ...report(4, sweptWhy)],
+  ["claiming a swept one", "held", ...releaseNow],
+  ["claiming a swept one", "settled, completed", ...ackIt],
+  ["claiming a swept one", "settled, failed", ...ackIt],
+  ["claiming a swept one", "settled, dead", ...releaseNow],
+  ["claiming a swept one", "settled, dead without an error", ...releaseNow],
+  ["claiming a swept one", "ledger unreachable", ...releaseShort],
+  ["claiming a swept one", "stopping", ...releaseNow],
 ];
 
 const executing = (["executing", "executing for the last time"] as const).flatMap((from): Row[] => {
@@ -101,45 +123,60 @@ const executing = (["executing", "executing for the last time"] as const).flatMa
     [from, "permit refused", ...lost],
     [from, "lease lost", ...lost],
     [from, "host fault", ...(starts < 3 ? abandon("backoff", 2, false, faultWhy) : report(3, faultWhy))],
+    [from, "timed out", ...(starts < 3 ? abandon("backoff", 2, false, timedOutWhy) : report(3, timedOutWhy))],
     [from, "host fault, permitted", ...abandon("backoff", starts, false, faultWhy)],
     [from, "rerun refused", ...report(starts, rerunWhy)],
-    [from, "unavailable", ...abandon("short", starts, true, null)],
-    [from, "interrupted", ...abandon("now", starts, true, null)],
+    [from, "unavailable", ...abandon("short", starts, true, noHost)],
+    [from, "interrupted", ...abandon("now", starts, true, interrupted)],
   ];
 });
 
-const reporting = (["reporting", "reporting a malformed one"] as const).flatMap((from): Row[] => {
-  const [starts, why] = from === "reporting" ? [4, crashLoopWhy] : [1, malformedWhy];
-  const ours = new Set<ExecutionState>(["reported", "parked"]);
-  const buries = (state: ExecutionState) => (ours.has(state) || why === malformedWhy ? why : null);
-  return [
-    ...opEnds.map((state): Row => [from, nameOf(state), ...settle(state, buries(state))]),
-    [from, "permit refused", ...lost],
-    [from, "lease lost", ...lost],
-    [from, "host fault", ...abandon("backoff", starts, false, null)],
-    [from, "host fault, permitted", ...abandon("backoff", starts, false, null)],
-    [from, "unavailable", ...abandon("backoff", starts, false, null)],
-    [from, "ledger unreachable", ...abandon("backoff", starts, false, null)],
-    [from, "interrupted", ...abandon("now", starts, false, null)],
-  ];
-});
+const given = {
+  reporting: [4, crashLoopWhy],
+  "reporting a malformed one": [1, malformedWhy],
+  "reporting a swept one": [2, sweptWhy],
+} as const;
+const ours = ["reported", "parked"] as const;
+/** What goes to the dead letter queue although the attempt was over already. */
+const kept = { reporting: [], "reporting a malformed one": opEnds, "reporting a swept one": ["run_over"] } as const;
+
+const reporting = (["reporting", "reporting a malformed one", "reporting a swept one"] as const).flatMap(
+  (from): Row[] => {
+    const [starts, why] = given[from];
+    const buried: readonly string[] = [...ours, ...kept[from]];
+    const down: Cause = { detail: "the ledger is down", error: null };
+    return [
+      ...opEnds.map((state): Row => [from, nameOf(state), ...settle(state, buried.includes(state) ? why : null)]),
+      [from, "permit refused", ...lost],
+      [from, "lease lost", ...lost],
+      [from, "host fault", ...abandon("backoff", starts, false, unreported(faultWhy))],
+      [from, "host fault, permitted", ...abandon("backoff", starts, false, unreported(faultWhy))],
+      [from, "timed out", ...abandon("backoff", starts, false, unreported(timedOutWhy))],
+      [from, "unavailable", ...abandon("backoff", starts, false, unreported(noHost))],
+      [from, "ledger unreachable", ...abandon("backoff", starts, false, unreported(down))],
+      [from, "interrupted", ...abandon("now", starts, false, interrupted)],
+    ];
+  },
+);
 
 const abandoning = (["abandoned", "stale", "ledger unreachable"] as const).flatMap((on): Row[] => [
   ["abandoning after a fault", on, ...released2("backoff")],
   ["abandoning, interrupted", on, ...released2("now")],
   ["abandoning, no host", on, ...released2("short")],
+  ["abandoning another body's", on, ...bury(mismatchWhy)],
 ]);
 
 export const rows: readonly Row[] = [
-  ["received", "decoded", { at: "claiming", malformed: null }, { do: "claim" }],
+  ["received", "decoded", { at: "claiming", giveUp: null }, { do: "claim" }],
   ["received", "unknown version", ...releaseLong],
   ["received", "malformed, no step", ...bury({ reason: "malformed", detail: "expected a JSON object", error: null })],
-  ["received", "malformed, step readable", { at: "claiming", malformed: malformedWhy }, { do: "claim" }],
+  ["received", "malformed, step readable", { at: "claiming", giveUp: malformedWhy }, { do: "claim" }],
+  ["received", "swept", { at: "claiming", giveUp: sweptWhy }, { do: "claim" }],
   ...claiming,
-  ["waiting", "lease ended", { at: "claiming", malformed: null }, { do: "claim" }],
+  ["waiting", "lease ended", { at: "claiming", giveUp: null }, { do: "claim" }],
   ["waiting", "visibility lost", ...releaseNow],
   ["waiting", "stopping", ...releaseNow],
-  ["waiting with a malformed one", "lease ended", { at: "claiming", malformed: malformedWhy }, { do: "claim" }],
+  ["waiting with a malformed one", "lease ended", { at: "claiming", giveUp: malformedWhy }, { do: "claim" }],
   ["waiting with a malformed one", "visibility lost", ...releaseNow],
   ["waiting with a malformed one", "stopping", ...releaseNow],
   ...executing,

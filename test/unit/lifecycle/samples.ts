@@ -14,6 +14,13 @@ export const crashLoopWhy: Why = {
   error: null,
 };
 export const faultWhy: Why = { reason: "step_fault", detail: "StepProcessDied: was killed by SIGKILL", error };
+export const timedOutWhy: Why = { reason: "timed_out", detail: "ran longer than 60 s", error };
+export const sweptWhy: Why = { reason: "dead_lettered", detail: "SQS moved it", error: null };
+export const mismatchWhy: Why = {
+  reason: "payload_mismatch",
+  detail: "another body was claimed under this idempotency key before",
+  error: null,
+};
 export const rerunWhy: Why = { reason: "dynamic_outputs_recorded", detail: "2 outputs are recorded", error };
 
 export function outcome(state: ExecutionState, cause: ErrorInfo | null = null): ExecutionResult {
@@ -23,12 +30,13 @@ export function outcome(state: ExecutionState, cause: ErrorInfo | null = null): 
 export const states = {
   received: { received: { at: "received" } },
   claiming: {
-    claiming: { at: "claiming", malformed: null },
-    "claiming a malformed one": { at: "claiming", malformed: malformedWhy },
+    claiming: { at: "claiming", giveUp: null },
+    "claiming a malformed one": { at: "claiming", giveUp: malformedWhy },
+    "claiming a swept one": { at: "claiming", giveUp: sweptWhy },
   },
   waiting: {
-    waiting: { at: "waiting", malformed: null },
-    "waiting with a malformed one": { at: "waiting", malformed: malformedWhy },
+    waiting: { at: "waiting", giveUp: null },
+    "waiting with a malformed one": { at: "waiting", giveUp: malformedWhy },
   },
   executing: {
     executing: { at: "executing", fence: 7, starts: 2, budget: 3 },
@@ -37,15 +45,17 @@ export const states = {
   reporting: {
     reporting: { at: "reporting", fence: 7, starts: 4, why: crashLoopWhy },
     "reporting a malformed one": { at: "reporting", fence: 7, starts: 1, why: malformedWhy },
+    "reporting a swept one": { at: "reporting", fence: 7, starts: 2, why: sweptWhy },
   },
   settling: {
     settling: { at: "settling", fence: 7, bury: null },
     "settling a dead one": { at: "settling", fence: 7, bury: crashLoopWhy },
   },
   abandoning: {
-    "abandoning after a fault": { at: "abandoning", release: "backoff", starts: 2 },
-    "abandoning, interrupted": { at: "abandoning", release: "now", starts: 2 },
-    "abandoning, no host": { at: "abandoning", release: "short", starts: 2 },
+    "abandoning after a fault": { at: "abandoning", release: "backoff", starts: 2, bury: null },
+    "abandoning, interrupted": { at: "abandoning", release: "now", starts: 2, bury: null },
+    "abandoning another body's": { at: "abandoning", release: "now", starts: 2, bury: mismatchWhy },
+    "abandoning, no host": { at: "abandoning", release: "short", starts: 2, bury: null },
   },
   burying: { burying: { at: "burying", why: crashLoopWhy } },
   acking: {
@@ -70,10 +80,13 @@ export const events = {
     "malformed, no step": { is: "malformed", detail: "expected a JSON object", readable: false },
     "malformed, step readable": { is: "malformed", detail: "tags: expected texts", readable: true },
   },
+  swept: { swept: { is: "swept", detail: sweptWhy.detail } },
   granted: {
-    "granted within budget": { is: "granted", fence: 7, starts: 2, budget: 3 },
-    "granted for the last time": { is: "granted", fence: 7, starts: 3, budget: 3 },
-    "granted beyond budget": { is: "granted", fence: 7, starts: 4, budget: 3 },
+    "granted within budget": { is: "granted", fence: 7, starts: 2, budget: 3, sameBody: true },
+    "granted for the last time": { is: "granted", fence: 7, starts: 3, budget: 3, sameBody: true },
+    "granted beyond budget": { is: "granted", fence: 7, starts: 4, budget: 3, sameBody: true },
+    "granted, another body's": { is: "granted", fence: 7, starts: 2, budget: 3, sameBody: false },
+    "granted, another body's beyond budget": { is: "granted", fence: 7, starts: 4, budget: 3, sameBody: false },
   },
   held: { held: { is: "held", leftMs: 40_000 } },
   settled: {
@@ -99,9 +112,10 @@ export const events = {
   lease_lost: { "lease lost": { is: "lease_lost" } },
   host_fault: {
     "host fault": { is: "host_fault", why: faultWhy, permitted: false },
+    "timed out": { is: "host_fault", why: timedOutWhy, permitted: false },
     "host fault, permitted": { is: "host_fault", why: faultWhy, permitted: true },
   },
-  unavailable: { unavailable: { is: "unavailable" } },
+  unavailable: { unavailable: { is: "unavailable", error } },
   rerun_refused: { "rerun refused": { is: "rerun_refused", why: rerunWhy } },
   interrupted: { interrupted: { is: "interrupted" } },
   recorded: { recorded: { is: "recorded" } },

@@ -89,9 +89,12 @@ def _note_claim(
     text = f"Claimed by worker {delivery['worker']}: start {delivery['starts']}"
     text += f", taken over from worker {lost}, whose lease ended." if lost else "."
     metadata: dict[str, str | int] = {
+        "worker": delivery["worker"],
         "message_id": delivery["message_id"],
         "receive_count": delivery["receive_count"],
         "attempt": envelope.retry_count,
+        "starts": delivery["starts"],
+        **({"taken_over_from": lost} if lost else {}),
     }
     data = EngineEventData(metadata=metadata)
     instance.report_engine_event(text, run, data, step_key=envelope.step_key)

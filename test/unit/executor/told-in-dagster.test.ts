@@ -1,0 +1,100 @@
+// What a run's log in Dagster is told of a delivery; and that no delivery waits for it.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { bodyFor, message } from "../../support/messages.ts";
+import { blocks, crashes, faults } from "../../support/scripted-steps.ts";
+import { bench, leaseMs } from "./bench.ts";
+
+const about = { worker: "worker-a", message_id: "m1", receive_count: 3, attempt: 0, starts: 1 };
+const third = message("m1", { receiveCount: 3 });
+const died = { error_class: "StepProcessDied", error_message: "the step process was killed by SIGSEGV" };
+
+describe("the run's log", () => {
+  test("has who gave a step back, and why", async (t) => {
+    const { runner, deliver } = bench(t);
+    runner.scripts.set("load", crashes);
+    await deliver(third);
+    assert.deepEqual(runner.notices, [
+      {
+        runId: "run-1",
+        stepKey: "load",
+        level: "warning",
+        message: "Step goes back to the queue: StepProcessDied: the step process was killed by SIGSEGV",
+        metadata: { ...about, ...died },
+      },
+    ]);
+  });
+
+  test("has what was missing for a step that could not be run", async (t) => {
+    const { runner, deliver } = bench(t);
+    runner.scripts.set("load", faults("location", "ModuleNotFoundError"));
+    await deliver(third);
+    const [notice] = runner.notices;
+    assert.equal(notice?.message, "Step goes back to the queue: ModuleNotFoundError: cannot be run");
+    assert.equal(notice?.metadata["error_class"], "ModuleNotFoundError");
+  });
+
+  test("has no error for a step that was only interrupted", async (t) => {
+    const { runner, begin, finish, clock, kill } = bench(t);
+    runner.scripts.set("load", blocks);
+    const running = begin(third);
+    await clock.advance(1_000);
+    kill.abort();
+    await finish(running);
+    assert.equal(runner.notices[0]?.message, "Step goes back to the queue: interrupted before it had an outcome");
+    assert.deepEqual(runner.notices[0]?.metadata, about);
+  });
+
+  test("has whose step was taken over, and what became of it", async (t) => {
+    const { runner, deliver, clock, claimAs } = bench(t, { maxStarts: 1 });
+    await claimAs("worker-b");
+    await clock.advance(leaseMs);
+    await deliver(third);
+    const [notice] = runner.notices;
+    assert.equal(
+      notice?.message,
+      "Message moved to the dead letter queue (crash_loop): started 1 times without an outcome; the budget is 1",
+    );
+    assert.deepEqual(
+      [notice?.level, notice?.metadata],
+      ["error", { ...about, starts: 2, taken_over_from: "worker-b" }],
+    );
+  });
+
+  test("names a tag that makes no sense, once for the attempt, as the worker's log does", async (t) => {
+    const { runner, deliver, told } = bench(t);
+    runner.scripts.set("load", crashes);
+    const body = bodyFor("load", { tags: { "taskiq/max_starts": "many" } });
+    const said = ['tag taskiq/max_starts: expected a whole number from 1 to 1000, got "many"; ignored'];
+    for (const receiveCount of [1, 2]) await deliver(message("m1", { receiveCount, body }));
+    assert.deepEqual(told.messages("step.tag_ignored"), said);
+    const notices = runner.notices.filter((notice) => notice.message.startsWith("tag "));
+    assert.deepEqual(
+      notices.map(({ level, message }) => [level, message]),
+      [["warning", ...said]],
+    );
+  });
+});
+
+describe("a run's log that cannot be written", () => {
+  test("keeps no step from the queue, and no message from its end", async (t) => {
+    const { runner, deliver, clock, deeds } = bench(t, { maxStarts: 2 });
+    runner.scripts.set("load", crashes);
+    runner.onNotice = async () => await new Promise<boolean>(() => undefined);
+    assert.equal(await deliver(message("m1")), "released");
+    assert.equal(await deliver(message("m1", { receiveCount: 2 })), "buried");
+    assert.equal(clock.monoMs(), 0);
+    assert.equal(deeds().at(-1), "ack m1#2");
+  });
+
+  test("is told to the worker's own", async (t) => {
+    const { runner, deliver, told } = bench(t);
+    runner.scripts.set("load", crashes);
+    runner.onNotice = async () => false;
+    await deliver();
+    assert.deepEqual(told.messages("notice.lost"), [
+      "engine event not written for step load of run run-1 (it could not be written): " +
+        "Step goes back to the queue: StepProcessDied: the step process was killed by SIGSEGV",
+    ]);
+  });
+});
