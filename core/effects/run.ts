@@ -1,6 +1,7 @@
 // Running a step or reporting its end, in a process of its own, under a permit.
 import type { AskPermit, Ending } from "../runner/port.ts";
 import type { EventIn, Reason, Why } from "../states.ts";
+import type { ExecutionResult } from "../step.ts";
 import { askLedgerWhileLeased, type Scene } from "./ports.ts";
 
 export async function execute(scene: Scene): Promise<EventIn<"executing">> {
@@ -60,7 +61,7 @@ function eventOf({ delivery }: Scene, ending: Ending): EventIn<"executing"> {
   switch (ending.kind) {
     case "ended": {
       const { result, wrote } = ending;
-      const message = wrote ? `ended: ${result.state}` : `nothing to run: ${result.state} is recorded already`;
+      const message = endMessage(result.state, wrote);
       const seconds = result.execution_time_seconds;
       delivery.tell("info", "step.ended", message, { state: result.state, seconds, wrote });
       return { is: "ended", outcome: result };
@@ -82,6 +83,11 @@ function eventOf({ delivery }: Scene, ending: Ending): EventIn<"executing"> {
       return { is: "host_fault", why: { reason: "step_fault", detail, error }, permitted: delivery.permitted };
     }
   }
+}
+
+function endMessage(state: ExecutionResult["state"], wrote: boolean): string {
+  if (state === "run_over") return "its run is over: it was not started, or it was interrupted";
+  return wrote ? `ended: ${state}` : `nothing to run: ${state} is recorded already`;
 }
 
 function rerunReason(errorClass: string): Reason {

@@ -14,7 +14,7 @@ const HOST_START_MS = 120_000;
 export interface DagsterHost {
   readonly runner: HostRunner;
   readonly told: Observations;
-  /** How many processes live below the host. */
+  /** How many processes of steps live below the host: its watcher of runs is left out. */
   readonly processes: () => number;
 }
 
@@ -29,7 +29,8 @@ export async function startDagsterHost(deployment: Deployment): Promise<DagsterH
   };
   const runner = new HostRunner(settings, { clock: systemClock, observe: told.observe, chance: Math.random });
   await runner.start();
-  const below = () => markedProcesses(`E2E_HOST=${id}`).filter(({ parent }) => parent !== process.pid);
+  const below = () =>
+    markedProcesses(`E2E_HOST=${id}`).filter(({ parent, name }) => parent !== process.pid && name !== "taskiq-watcher");
   return { runner, told, processes: () => below().length };
 }
 

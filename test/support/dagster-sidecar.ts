@@ -71,6 +71,11 @@ export class DagsterSidecar {
     return run_id;
   }
 
+  /** As "Terminate" does in the UI; `force` is for a run whose run worker is gone: it is killed here. */
+  async terminate(runId: string, how: "by its run worker" | "force"): Promise<void> {
+    await this.#ask("terminate", { run_id: runId, force: how === "force" });
+  }
+
   async status(runId: string): Promise<string | null> {
     return (await this.#ask("status", { run_id: runId })) as string | null;
   }

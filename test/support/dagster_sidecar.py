@@ -30,6 +30,9 @@ Request = Mapping[str, Any]
 PR_SET_PDEATHSIG = 1
 
 
+_run_workers: dict[str, int] = {}
+
+
 def launch(request: Request) -> dict[str, Any]:
     """Create a run of `job` with `config`; a fork with `env` executes it, as a run worker does."""
     job = _job(request["job"])
@@ -37,7 +40,21 @@ def launch(request: Request) -> dict[str, Any]:
     pid = os.fork()
     if pid == 0:
         _execute_and_exit(job, run, request["env"])
+    _run_workers[run.run_id] = pid
     return {"run_id": run.run_id, "pid": pid}
+
+
+def terminate(request: Request) -> None:
+    """End the run as the UI does: by its run worker, or without one when `force` says so."""
+    run = instance().get_run_by_id(request["run_id"])
+    assert run is not None
+    run_worker = _run_workers[run.run_id]
+    if request["force"]:
+        os.kill(run_worker, signal.SIGKILL)
+        instance().report_run_canceled(run)
+    else:
+        instance().report_run_canceling(run)
+        os.kill(run_worker, signal.SIGTERM)
 
 
 def create(request: Request) -> dict[str, Any]:
@@ -78,7 +95,7 @@ def compute_log(request: Request) -> dict[str, str]:
 
 
 ASKS: dict[str, Callable[[Request], Any]] = {
-    ask.__name__: ask for ask in (launch, create, status, events, compute_log)
+    ask.__name__: ask for ask in (launch, terminate, create, status, events, compute_log)
 }
 
 

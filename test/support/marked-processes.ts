@@ -9,6 +9,8 @@ export type Mark = `${string}=${string}`;
 export interface MarkedProcess {
   readonly pid: number;
   readonly parent: number;
+  /** What `ps -o comm` shows. */
+  readonly name: string;
   readonly command: string;
 }
 
@@ -47,7 +49,12 @@ export function endProcesses(processes: readonly MarkedProcess[]): void {
 function describe(pid: number, mark: Mark): MarkedProcess | null {
   const stat = readStat(pid);
   if (stat === null || !read(pid, "environ").split("\0").includes(mark)) return null;
-  return { pid, parent: stat.parent, command: read(pid, "cmdline").replaceAll("\0", " ").trim() };
+  return {
+    pid,
+    parent: stat.parent,
+    name: read(pid, "comm").trim(),
+    command: read(pid, "cmdline").replaceAll("\0", " ").trim(),
+  };
 }
 
 function readStat(pid: number): { parent: number } | null {

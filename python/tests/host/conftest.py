@@ -73,6 +73,7 @@ def create_run(instance: DagsterInstance) -> Callable[..., DagsterRun]:
         job: str,
         *,
         config: Mapping[str, Any] | None = None,
+        ops: Mapping[str, Any] | None = None,
         status: DagsterRunStatus = DagsterRunStatus.STARTED,
         recon: ReconstructableJob | None = None,
         instance: DagsterInstance = instance,
@@ -81,7 +82,8 @@ def create_run(instance: DagsterInstance) -> Callable[..., DagsterRun]:
         **options: Any,
     ) -> DagsterRun:
         recon = recon or job_at("host_jobs", job)
-        run_config = {"ops": {job: {"config": config}}} if config else {}
+        ops = {job: {"config": config}} if config else ops
+        run_config = {"ops": ops} if ops else {}
         return instance.create_run_for_job(
             job_def=recon.get_definition(),
             execution_plan=create_execution_plan(

@@ -20,13 +20,18 @@ _OOM_SCORE = 500
 
 def become_step_process(host_pid: int, lifeline: Lifeline) -> None:
     """Give the process its own group, its own signals, and an end no later than the host's."""
-    os.setpgid(0, 0)
-    _end_with(host_pid, lifeline)
+    become_child(host_pid, lifeline)
     linux.raise_oom_score(_OOM_SCORE)
     _reset_signals()
-    _forget_exit_hooks()
     _reseed()
     _write_lines_at_once()
+
+
+def become_child(host_pid: int, lifeline: Lifeline) -> None:
+    """Do what every process that is forked from the host needs, whatever its work."""
+    os.setpgid(0, 0)
+    _end_with(host_pid, lifeline)
+    _forget_exit_hooks()
 
 
 def _end_with(host_pid: int, lifeline: Lifeline) -> None:

@@ -6,14 +6,15 @@ import contextlib
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 from dagster_taskiq.host.channel import Channel
 from dagster_taskiq.host.death import flush_output, leave_now
 from dagster_taskiq.host.interrupts import HELD_SIGNALS
-from dagster_taskiq.host.outcomes import Outcome
+from dagster_taskiq.host.outcomes import Outcome, ended_now, outcome
 
 
 @dataclass
@@ -23,9 +24,28 @@ class Forked:
     id: str
     pid: int
     channel: Channel
+    step: tuple[str, str] | None = None
+    """Run id and step key of the step that it runs; None when it runs none."""
+    canceled: bool = False
+    """Whether it was interrupted because its run is over."""
+    born_at: float = field(default_factory=time.time)
     asking: bool = False
     outcome: Outcome | None = None
     """The last one it told; passed on when it has ended."""
+
+    def cancel(self) -> None:
+        """Interrupt it, once, as Dagster does: the step's own code cleans up, and records."""
+        if not self.canceled:
+            self.canceled = True
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(self.pid, signal.SIGINT)
+
+    def last_word(self) -> Outcome | None:
+        """Return what became of its work; a step that its run's end interrupted is no fault."""
+        told = self.outcome
+        if self.canceled and (told is None or told.get("kind") == "fault"):
+            return outcome("run_over", ended_now("run_over", since=self.born_at))
+        return told
 
     def signal_group(self, number: int) -> None:
         """Signal the whole group; only until the leader is reaped, whose pid is the group's."""

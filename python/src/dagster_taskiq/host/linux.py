@@ -35,6 +35,15 @@ def raise_oom_score(by: int) -> bool:
     return True
 
 
+def name_process(name: str) -> bool:
+    """Show a name of up to 15 characters in `ps -o comm`, `top` and /proc."""
+    try:
+        Path("/proc/self/comm").write_text(name)
+    except OSError:
+        return False
+    return True
+
+
 def children() -> list[int]:
     """Return the living children of this process, adopted ones too; empty where unknown."""
     try:

@@ -16,6 +16,7 @@ from dagster_taskiq.host.execution import code_origin, execute, load_job
 from dagster_taskiq.host.gate import Gate
 from dagster_taskiq.host.known_state import known_state_for
 from dagster_taskiq.host.outcomes import MachineryFault, Outcome, fault, outcome
+from dagster_taskiq.host.pool_slots import free_slot
 from dagster_taskiq.host.standing import already_over, look_up, reaching_storage
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ def run_step(frame: Frame, instance: DagsterInstance, channel: Channel) -> Outco
     step = StepId(envelope.run_id, envelope.step_key, envelope.retry_count)
     standing = look_up(instance, step)
     refused = already_over(standing) or _rerun_refused(standing.log, envelope)
+    if refused is not None and refused["kind"] == "run_over":
+        with reaching_storage():
+            free_slot(instance, step.run_id, step.step_key)
     if refused is not None or standing.run is None:
         return refused or outcome("run_over")
     gate = Gate(instance, step, channel)

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dagster import DagsterRunStatus
+from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
 from dagster_taskiq.host.attempt_log import AttemptLog, StepId, read_attempt, result_of
 from dagster_taskiq.host.outcomes import MachineryFault, Outcome, ended_now, outcome
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
+
+# Of a run in any other status, or of none, nothing is started, and what runs is interrupted.
+GOING_ON = frozenset(DagsterRunStatus) - {*FINISHED_STATUSES, DagsterRunStatus.CANCELING}
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,6 @@ def already_over(standing: Standing) -> Outcome | None:
         result = result_of(standing.log)
         return outcome("already_recorded", result, result["error"])
     run = standing.run
-    if run is None or run.is_finished or run.status is DagsterRunStatus.CANCELING:
+    if run is None or run.status not in GOING_ON:
         return outcome("run_over", ended_now("run_over"))
     return None

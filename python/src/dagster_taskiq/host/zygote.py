@@ -22,6 +22,8 @@ from dagster_taskiq.host.fork import Forked, fork_process
 from dagster_taskiq.host.frames import Broken, Frame
 from dagster_taskiq.host.lifeline import Lifeline
 from dagster_taskiq.host.outcomes import fault
+from dagster_taskiq.host.run_watch import RunWatch, step_of
+from dagster_taskiq.host.run_watcher import be_watcher
 from dagster_taskiq.host.step_process import WORKS, live
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ class Zygote:
         self._instance = instance
         self._locations = locations
         self._processes: dict[str, Forked] = {}
+        self._run_watch = RunWatch(self._fork_watcher)
         self._stopping = False
         self._selector = selectors.DefaultSelector()
         self._deaths = Deaths()
@@ -99,7 +102,9 @@ class Zygote:
         except OSError as error:
             self._refuse(frame["id"], error)
             return
+        process.step = step_of(frame)
         self._processes[process.id] = process
+        self._look_at_runs()
         self._watch(process.channel, partial(self._read_process, process))
         self._worker.send({"type": "started", "id": process.id, "pid": process.pid})
 
@@ -110,13 +115,42 @@ class Zygote:
         self._worker.send({"type": "exited", "id": identifier, "code": None, "signal": None})
 
     def _be_process(self, frame: Frame, host_pid: int, channel: Channel) -> NoReturn:
-        """In the child: let go of everything that is the host's, or its end would go unnoticed."""
+        self._let_go()
+        live(frame, self._instance, channel, host_pid, self._lifeline)
+
+    def _let_go(self) -> None:
+        """In a child: close everything that is the host's, or its end would go unnoticed."""
         self._selector.close()
         self._deaths.close()
         self._worker.close()
         for sibling in self._processes.values():
             sibling.channel.close()
-        live(frame, self._instance, channel, host_pid, self._lifeline)
+        if (watcher := self._run_watch.watcher) is not None:
+            watcher.channel.close()
+
+    # The watcher of runs
+
+    def _fork_watcher(self, delay: float) -> Forked:
+        watcher = fork_process("", partial(self._be_watcher, delay, os.getpid()))
+        self._watch(watcher.channel, partial(self._read_watcher, watcher))
+        return watcher
+
+    def _be_watcher(self, delay: float, host_pid: int, channel: Channel) -> NoReturn:
+        self._let_go()
+        be_watcher(channel, self._instance, delay, host_pid, self._lifeline)
+
+    def _look_at_runs(self) -> None:
+        self._run_watch.look_at(p.step[0] for p in self._processes.values() if p.step)
+
+    def _read_watcher(self, watcher: Forked) -> None:
+        try:
+            over = self._run_watch.read()
+        except (EOFError, OSError):
+            self._selector.unregister(watcher.channel)
+            return
+        for process in self._processes.values():
+            if process.step is not None and process.step[0] in over:
+                process.cancel()
 
     # The processes' frames
 
@@ -151,6 +185,9 @@ class Zygote:
         for pid, status in self._deaths.reap(before=self._kill_group_of):
             if (process := self._led_by(pid)) is not None:
                 self._bury(process, status)
+            elif (watcher := self._run_watch.lost(pid)) is not None:
+                self._close_channel(watcher)
+                self._look_at_runs()
 
     def _kill_group_of(self, pid: int) -> None:
         if (process := self._led_by(pid)) is not None:
@@ -162,17 +199,23 @@ class Zygote:
     def _bury(self, process: Forked, status: int) -> None:
         for frame in process.channel.drain():
             self._pass_on(process, frame)
+        self._close_channel(process)
+        del self._processes[process.id]
+        self._look_at_runs()
+        if process.canceled and process.step is not None:
+            self._run_watch.free_slot_of(*process.step)
+        if (told := process.last_word()) is not None:
+            self._worker.send({"type": "outcome", "id": process.id, "outcome": told})
+        self._worker.send({"type": "exited", "id": process.id, **how_it_ended(status)})
+
+    def _close_channel(self, process: Forked) -> None:
         with contextlib.suppress(KeyError):
             self._selector.unregister(process.channel)
         process.channel.close()
-        del self._processes[process.id]
-        if process.outcome is not None:
-            told = {"type": "outcome", "id": process.id, "outcome": process.outcome}
-            self._worker.send(told)
-        self._worker.send({"type": "exited", "id": process.id, **how_it_ended(status)})
 
     def _kill_everything(self) -> None:
-        for process in self._processes.values():
+        watcher = self._run_watch.watcher
+        for process in [*self._processes.values(), *([watcher] if watcher else [])]:
             process.signal_group(signal.SIGKILL)
         give_up_at = time.monotonic() + _LAST_SECONDS
         # A step's end makes what left its group a child of this process: look again after each.

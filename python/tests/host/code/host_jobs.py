@@ -15,6 +15,7 @@ from pathlib import Path
 
 from dagster import (
     DagsterEvent,
+    DagsterExecutionInterruptedError,
     Definitions,
     DynamicOut,
     DynamicOutput,
@@ -153,9 +154,40 @@ def reads_stdin(_context):
 
 @single("waits_for_file", config=FILE)
 def waits_for_file(context):
+    wait_until(announce(context).exists)
+
+
+def announce(context):
     path = Path(context.op_config["file"])
     path.with_suffix(".started").write_text(str(os.getpid()))
-    wait_until(path.exists)
+    return path
+
+
+@single("waits_and_retries", config=FILE, retry_policy=RetryPolicy(max_retries=1))
+def waits_and_retries(context):
+    announce(context)
+    wait_until(lambda: False)
+
+
+@single("exits_hard_at_interrupt", config=FILE)
+def exits_hard_at_interrupt(context):
+    announce(context)
+    try:
+        wait_until(lambda: False)
+    except DagsterExecutionInterruptedError:
+        os._exit(5)
+
+
+@op(config_schema=FILE)
+def wait_here(context):
+    announce(context)
+    wait_until(lambda: False)
+
+
+@job
+def two_wait():
+    wait_here.alias("a")()
+    wait_here.alias("b")()
 
 
 @single("leaves_processes", config=FILE)
