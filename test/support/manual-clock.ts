@@ -27,14 +27,23 @@ export class ManualClock implements Clock {
     new Promise((resolve) => {
       if (signal?.aborted) return resolve();
       const wake = () => {
-        this.#sleepers.splice(this.#sleepers.indexOf(sleeper), 1);
+        callOff();
         signal?.removeEventListener("abort", wake);
         resolve();
       };
-      const sleeper = { atMs: this.#monoMs + Math.max(0, ms), wake };
-      this.#enqueue(sleeper);
+      const callOff = this.schedule(ms, wake);
       signal?.addEventListener("abort", wake);
     });
+
+  /** Sleep without a promise: calls `wake` in `ms`, unless the function it answers is called before. */
+  readonly schedule = (ms: number, wake: () => void): (() => void) => {
+    const sleeper = { atMs: this.#monoMs + Math.max(0, ms), wake };
+    this.#enqueue(sleeper);
+    return () => {
+      const at = this.#sleepers.indexOf(sleeper);
+      if (at !== -1) this.#sleepers.splice(at, 1);
+    };
+  };
 
   /**
    * Moves time on by `ms` and wakes who is due, those that fall asleep on the way included. Between two wakes, everything the
@@ -73,6 +82,7 @@ export class ManualClock implements Clock {
       if (wakes > spinLimit)
         throw new Error(`${spinLimit} sleepers woke at ${this.#monoMs} ms: something sleeps for 0 ms in a loop`);
       this.#monoMs = Math.max(this.#monoMs, next.atMs);
+      this.#sleepers.shift();
       next.wake();
     }
     this.#monoMs = Math.max(this.#monoMs, targetMs);

@@ -1,0 +1,109 @@
+// The queue port straight onto the model of SQS, without HTTP and the SDK: for simulations, where a million requests must be cheap.
+import type { Clock } from "../../core/clock.ts";
+import { Fault } from "../../core/faults.ts";
+import { deadLetterAttributes } from "../../core/queue/dead-letter-note.ts";
+import type {
+  DeadLetterReason,
+  EntryResult,
+  Extension,
+  Message,
+  Queue,
+  QueueDepth,
+  QueueFacts,
+  ReceiveOptions,
+} from "../../core/queue/port.ts";
+import { troubleFrom } from "../../core/queue/sqs-errors.ts";
+import { receiveOrWait } from "./sqs-server/long-poll.ts";
+import type { QueueModel } from "./sqs-server/queue-model.ts";
+import { Refusal } from "./sqs-server/refusal.ts";
+import type { MessageView } from "./sqs-server/stored-message.ts";
+
+export interface ModelQueueOptions {
+  readonly source: QueueModel;
+  /** Null: the queue has none. */
+  readonly deadLetters: QueueModel | null;
+  readonly clock: Clock;
+}
+
+const never = new AbortController().signal;
+
+export class ModelQueue implements Queue {
+  readonly #source: QueueModel;
+  readonly #deadLetters: QueueModel | null;
+  readonly #clock: Clock;
+
+  constructor({ source, deadLetters, clock }: ModelQueueOptions) {
+    this.#source = source;
+    this.#deadLetters = deadLetters;
+    this.#clock = clock;
+  }
+
+  async describe(): Promise<QueueFacts> {
+    const { fifo, redrive, retentionMs } = this.#source.settings;
+    return {
+      url: this.#source.arn,
+      fifo,
+      deadLetterUrl: this.#deadLetters?.arn ?? null,
+      maxReceiveCount: redrive?.maxReceiveCount ?? null,
+      retentionMs,
+    };
+  }
+
+  async receive({ max, waitMs, visibilityMs }: ReceiveOptions): Promise<readonly Message[]> {
+    const waiting = { waitMs, clock: this.#clock, stopped: never };
+    const views = await receiveOrWait(this.#source, { max, visibilityMs }, waiting);
+    return views.map(messageOf);
+  }
+
+  async extend(extensions: readonly Extension[]): Promise<readonly EntryResult[]> {
+    return extensions.map(({ receipt, visibilityMs }) =>
+      endOf(() => this.#source.changeVisibility(receipt, Math.ceil(visibilityMs / 1000) * 1000)),
+    );
+  }
+
+  async ack(receipts: readonly string[]): Promise<readonly EntryResult[]> {
+    return receipts.map((receipt) => endOf(() => this.#source.delete(receipt)));
+  }
+
+  async bury(message: Message, reason: DeadLetterReason): Promise<void> {
+    const sourceUrl = this.#source.arn;
+    const target = this.#deadLetters;
+    if (target === null) {
+      throw new Fault("TQ_CONFIG", `the queue ${sourceUrl} has no dead letter queue to bury message ${message.id} in`, {
+        hint: "Give the queue a redrive policy, or name its dead letter queue.",
+      });
+    }
+    const { attributes } = deadLetterAttributes({ message, reason, sourceUrl, buriedAtMs: this.#clock.wallMs() });
+    // As the SQS adapter has it: the same for every burial of this message at this start.
+    const deduplicationId = target.settings.fifo ? `${message.id}:${reason.starts}` : null;
+    target.send({ body: message.body, attributes, groupId: message.groupId, deduplicationId });
+  }
+
+  async depth(): Promise<QueueDepth> {
+    const states = this.#source.inspect().map(({ state }) => state);
+    const count = (state: string) => states.filter((other) => other === state).length;
+    return { visible: count("visible"), inFlight: count("in_flight"), delayed: count("delayed") };
+  }
+
+  async close(): Promise<void> {
+    // Nothing is open.
+  }
+}
+
+function messageOf(view: MessageView): Message {
+  const { id, body, groupId, deduplicationId, receiveCount, sentAtMs, firstReceivedAtMs, attributes, receive } = view;
+  if (receive === null || firstReceivedAtMs === null) throw new Error(`message ${id} was handed out without a receive`);
+  const { receipt } = receive;
+  return { id, receipt, body, groupId, deduplicationId, receiveCount, sentAtMs, firstReceivedAtMs, attributes };
+}
+
+function endOf(act: () => void): EntryResult {
+  try {
+    act();
+    return "done";
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    const symptoms = { codes: [error.legacyCode], message: error.message, status: null };
+    return troubleFrom(symptoms) === "gone" ? "gone" : "failed";
+  }
+}
