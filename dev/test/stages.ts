@@ -80,6 +80,13 @@ export const stages: readonly Stage[] = [
     run: deployTests,
   },
   {
+    name: "simulation-short",
+    what: "simulated fleets and their faults, for a few seconds",
+    quick: true,
+    needs: [],
+    run: nodeTests({ files: ["test/simulation/*.test.ts"], concurrency: true, timeoutMs: 60_000 }),
+  },
+  {
     name: "python-types",
     what: "mypy, strict",
     quick: false,
@@ -92,6 +99,14 @@ export const stages: readonly Stage[] = [
     quick: false,
     needs: [],
     run: pytest(["python/tests"]),
+  },
+  {
+    name: "simulation",
+    what: "100,000 simulated deliveries; each rule broken, and found to be",
+    quick: false,
+    needs: ["simulation-short"],
+    // Both files have threads of their own.
+    run: nodeTests({ files: ["test/simulation/long/*.test.ts"], concurrency: 1, timeoutMs: 300_000 }),
   },
   {
     name: "integration",

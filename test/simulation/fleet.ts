@@ -1,0 +1,161 @@
+// The fleet: a few places, each with one worker after the other. Crashes, stalls, and rolling deploys happen to a place.
+import type { Observe } from "../../core/observe.ts";
+import { Worker } from "../../core/worker.ts";
+import type { MemoryLedger } from "../support/memory-ledger.ts";
+import type { ModelQueue } from "../support/model-queue.ts";
+import { Border, type Surroundings } from "./border.ts";
+import type { Dagster } from "./dagster.ts";
+import { Life } from "./life.ts";
+import { ledgerOf, queueOf } from "./ports.ts";
+import type { Producer } from "./producer.ts";
+import type { Referee } from "./referee.ts";
+import type { Scenario } from "./scenario.ts";
+import { SimRunner } from "./sim-runner.ts";
+import type { HostRules } from "./step-process.ts";
+
+export interface FleetPorts extends Surroundings {
+  readonly scenario: Scenario;
+  readonly queue: ModelQueue;
+  readonly ledger: MemoryLedger;
+  readonly dagster: Dagster;
+  readonly producer: Producer;
+  readonly referee: Referee;
+  readonly rules: HostRules;
+  readonly down: { ledger: boolean; queue: boolean };
+}
+
+interface Employed {
+  readonly life: Life;
+  readonly worker: Worker;
+  readonly runner: SimRunner;
+}
+
+const LONGEST_RESTART_MS = 20_000;
+
+export class Fleet {
+  /** Deliveries that reached a worker. */
+  deliveries = 0;
+  readonly #ports: FleetPorts;
+  readonly #places: (Employed | null)[] = [];
+  #closing = false;
+  #newer = false;
+  #hired = 0;
+  #forks = 0;
+
+  constructor(ports: FleetPorts) {
+    this.#ports = ports;
+  }
+
+  open(): void {
+    for (let place = 0; place < this.#ports.scenario.workers; place += 1) this.#hire(place);
+  }
+
+  crash(place: number): void {
+    this.#places[place]?.life.die();
+  }
+
+  stall(place: number, ms: number): void {
+    this.#places[place]?.life.stall(ms);
+  }
+
+  loseHost(place: number): void {
+    this.#places[place]?.runner.loseHost();
+  }
+
+  /** As SIGTERM does; the next worker comes when this one is gone. */
+  stop(place: number, graceMs: number): void {
+    const employed = this.#places[place];
+    if (employed === undefined || employed === null) return;
+    this.#ports.trace.tell(employed.life.name, `is told to stop within ${graceMs} ms`);
+    employed.life.enter(() => employed.worker.stop(graceMs));
+  }
+
+  /** A rolling deploy: whoever comes from now on reads what older ones leave alone. */
+  deploy(): void {
+    this.#newer = true;
+    for (const place of this.#places.keys()) this.stop(place, 30_000);
+  }
+
+  /** Stops all of them for good. */
+  close(): void {
+    this.#closing = true;
+    for (const place of this.#places.keys()) this.stop(place, 0);
+  }
+
+  get empty(): boolean {
+    return this.#places.every((employed) => employed === null);
+  }
+
+  #hire(place: number): void {
+    if (this.#closing) return;
+    this.#hired += 1;
+    const employed = this.#employ(`w${place + 1}.${this.#hired}`, this.#newer);
+    this.#places[place] = employed;
+    employed.life.onDeath(() => this.#leave(place, employed, "dies"));
+    void employed.runner
+      .start()
+      .then(() => employed.worker.run())
+      .then(() => employed.runner.stop())
+      .then(() => this.#leave(place, employed, "ends"));
+  }
+
+  #leave(place: number, { life }: Employed, how: string): void {
+    const { trace, clock, dice } = this.#ports;
+    trace.tell(life.name, `the worker ${how}`);
+    this.#places[place] = null;
+    if (this.#closing) return;
+    clock.schedule(dice.between(`${life.name} replaced`, 500, LONGEST_RESTART_MS), () => this.#hire(place));
+  }
+
+  #employ(name: string, newer: boolean): Employed {
+    const { scenario, dice, clock, trace, referee, producer, ledger, queue, down } = this.#ports;
+    const life = new Life(name, clock);
+    const border = new Border(life, this.#ports);
+    const fences = new Map<string, number>();
+    const passage = { life, border, referee, trace };
+    const runner = new SimRunner({
+      ...this.#ports,
+      life,
+      planOf: (step) => producer.planOf(step),
+      fenceOf: (key) => fences.get(key) ?? 0,
+      nextProcess: () => {
+        this.#forks += 1;
+        return `p${this.#forks}`;
+      },
+    });
+    const onReceived = (count: number) => {
+      if (!life.dead) this.deliveries += count;
+    };
+    const ports = {
+      queue: queueOf(queue, { ...passage, isDown: () => down.queue, producer, newer, onReceived }),
+      ledger: ledgerOf(ledger, {
+        ...passage,
+        isDown: () => down.ledger,
+        onClaim: (key, fence) => fences.set(key, fence),
+      }),
+      runner,
+      clock: life.clock(),
+      observe: this.#watch(life),
+      chance: dice.stream(`chance of ${name}`),
+    };
+    const { concurrency, leaseMs, waitMs, policy } = scenario;
+    return { life, runner, worker: new Worker(ports, { worker: name, concurrency, leaseMs, waitMs, policy }) };
+  }
+
+  #watch(life: Life): Observe {
+    const { referee, trace } = this.#ports;
+    return ({ event, message, key = "" }) => {
+      if (event === "delivery.bug") referee.fail("bug", key || life.name, message);
+      if (told.has(event)) trace.tell(life.name, `${event}: ${message}`, key);
+    };
+  }
+}
+
+/** What the borders do not show. */
+const told: ReadonlySet<string> = new Set([
+  "lease.lost",
+  "lease.visibility_lost",
+  "delivery.held",
+  "delivery.bug",
+  "step.ended",
+]);

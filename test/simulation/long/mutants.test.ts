@@ -1,0 +1,30 @@
+// The simulation's own test: with any one rule broken, it must find that out, soon. Without, the same worlds break nothing.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { Worker } from "node:worker_threads";
+import { mutants } from "../mutants.ts";
+import type { Hunt } from "../mutated.ts";
+import type { Sum } from "../simulate.ts";
+
+const bounds = { fromSeed: 1, deliveries: 6_000 };
+
+function hunt(mutant: Hunt["mutant"]): Promise<Sum> {
+  const workerData: Hunt = { mutant, ...bounds };
+  const thread = new Worker(new URL("../mutated.ts", import.meta.url), { workerData });
+  return new Promise((resolve, reject) => {
+    thread.on("message", resolve);
+    thread.on("error", reject);
+  });
+}
+
+describe("a broken rule is found", { concurrency: 2 }, () => {
+  test("none is, when none is broken", async () => assert.equal((await hunt({})).found, null));
+
+  for (const { name, breaks, edit, rules } of mutants) {
+    test(name, async () => {
+      const { found, deliveries } = await hunt({ ...(edit && { edit }), ...(rules && { rules }) });
+      assert.ok(found !== null, `not found in ${deliveries} deliveries`);
+      assert.ok(breaks.includes(found.violation.rule), JSON.stringify(found));
+    });
+  }
+});

@@ -1,0 +1,154 @@
+// Each rule, broken: by a change of the product's source as it is loaded, or by a step host that does not keep it. The simulation must find
+// every one of them; a mutant whose text is not found any more is an error, not a mutant that was not found.
+import type { Violation } from "./referee.ts";
+import type { HostRules } from "./step-process.ts";
+
+export interface Mutant {
+  readonly name: string;
+  /** Any of these rules may be the one that shows it. */
+  readonly breaks: readonly Violation["rule"][];
+  readonly edit?: { readonly file: string; readonly from: string; readonly to: string };
+  readonly rules?: Partial<HostRules>;
+}
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: "ack before settle",
+    breaks: ["acked_unsettled"],
+    edit: {
+      file: "core/effects/settle.ts",
+      from: "  delivery.lease.closing();\n  const answer = await askLedgerWhileLeased(",
+      to: "  delivery.lease.closing();\n  await scene.ports.queue.ack([delivery.message.receipt]).catch(() => []);\n  const answer = await askLedgerWhileLeased(",
+    },
+  },
+  {
+    name: "no fence",
+    breaks: ["stale_fence", "second_terminal_event"],
+    edit: {
+      file: "test/support/memory-ledger.ts",
+      from: "row !== undefined && row.fence === fence && isHeld(row)",
+      to: "row !== undefined && fence > 0 && isHeld(row)",
+    },
+  },
+  {
+    name: "no permit",
+    breaks: ["second_terminal_event"],
+    edit: {
+      file: "core/effects/run.ts",
+      from: 'if (answer !== "granted") return { granted: false };',
+      to: "",
+    },
+  },
+  { name: "a process that does not ask", breaks: ["second_terminal_event"], rules: { asksPermit: false } },
+  { name: "no log read before a start", breaks: ["second_terminal_event"], rules: { readsLog: false } },
+  { name: "no log read before a report", breaks: ["second_terminal_event"], rules: { readsLogBeforeReport: false } },
+  { name: "no permit deadline", breaks: ["second_terminal_event"], rules: { keepsDeadline: false } },
+  {
+    name: "a permit as long as a whole lease and more",
+    breaks: ["second_terminal_event"],
+    edit: {
+      file: "core/effects/run.ts",
+      from: "askedAtMs - heardAtMs + ports.leaseMs / 2",
+      to: "askedAtMs - heardAtMs + ports.leaseMs * 2",
+    },
+  },
+  {
+    name: "no write bound after a permitted claim was abandoned",
+    breaks: ["second_terminal_event"],
+    edit: {
+      file: "core/ledger/claimable.ts",
+      from: 'return from === "permitted" ? nowMs + writeBoundMs : null;',
+      to: "return writeBoundMs < 0 ? nowMs : null;",
+    },
+  },
+  {
+    name: "bury after abandon",
+    breaks: ["buried_unsettled"],
+    edit: {
+      file: "core/lifecycle.ts",
+      from: "(why === null ? release(after, starts) : bury(why))",
+      to: '(after === "now" ? release(after, starts) : bury(why ?? { reason: "step_fault", detail: "", error: null }))',
+    },
+  },
+  {
+    name: "delete before the copy",
+    breaks: ["acked_without_copy"],
+    edit: {
+      file: "core/effects/dispose.ts",
+      from: "  const { delivery, ports } = scene;\n  try {\n    await ports.queue.bury(",
+      to: "  const { delivery, ports } = scene;\n  await ports.queue.ack([delivery.message.receipt]).catch(() => []);\n  try {\n    await ports.queue.bury(",
+    },
+  },
+  {
+    name: "delete although the copy failed",
+    breaks: ["acked_without_copy"],
+    edit: {
+      file: "core/lifecycle.ts",
+      from: 'case "bury_failed":\n      return release("short");',
+      to: 'case "bury_failed":\n      return ack("buried");',
+    },
+  },
+  {
+    name: "settle without an event",
+    breaks: ["settled_without_event"],
+    edit: {
+      file: "core/effects/run.ts",
+      from: 'return { is: "host_fault", why: { reason: "step_fault", detail, error }, permitted: delivery.permitted };',
+      to: 'return { is: "ended", outcome: { state: "failure", output: null, error, started_at: 0, completed_at: 0, execution_time_seconds: 0 } };',
+    },
+  },
+  {
+    name: "no kill when the lease is lost",
+    breaks: ["outlived_lease", "second_terminal_event"],
+    edit: {
+      file: "core/effects/run.ts",
+      from: "return AbortSignal.any([delivery.lease.lost, stopping.kill]);",
+      to: "return stopping.kill ?? delivery;",
+    },
+  },
+  {
+    name: "a lease whose end goes by unseen",
+    breaks: ["outlived_lease"],
+    edit: {
+      file: "core/lease.ts",
+      from: 'if (held.endsAt <= now) this.#lose(held, "it could not be renewed in time");\n        else next',
+      to: "if (held.endsAt > now) next",
+    },
+  },
+  {
+    name: "the rest of a group goes on when its head does not",
+    breaks: ["out_of_order"],
+    edit: {
+      file: "core/intake.ts",
+      from: 'broken ||= disposition === "released" || disposition === "lost";',
+      to: 'broken ||= disposition === "lost" && stopping.quiet.aborted;',
+    },
+  },
+  {
+    name: "a held message is given up",
+    breaks: ["acked_unsettled"],
+    edit: {
+      file: "core/lifecycle.ts",
+      from: 'case "lease_ended":\n      return claim(giveUp);',
+      to: 'case "lease_ended":\n      return ack("acked");',
+    },
+  },
+  {
+    name: "unclaimed execution when the ledger is down",
+    breaks: ["outlived_lease", "bug", "second_terminal_event"],
+    edit: {
+      file: "core/lifecycle.ts",
+      from: 'case "ledger_unreachable":\n      return release("short");\n    case "stopping":',
+      to: 'case "ledger_unreachable":\n      return [\n        { at: "executing", fence: 0, starts: 1, budget: 3 },\n        { do: "execute", fence: 0 },\n      ];\n    case "stopping":',
+    },
+  },
+  {
+    name: "what was reported is acked, not buried",
+    breaks: ["acked_without_copy"],
+    edit: {
+      file: "core/lifecycle.ts",
+      from: 'state.bury === null ? ack("acked") : bury(state.bury)',
+      to: 'state.bury === null ? ack("acked") : ack("buried")',
+    },
+  },
+];

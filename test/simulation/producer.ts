@@ -1,0 +1,105 @@
+// What is sent: messages as producers write them, and a register of who asked for what.
+import { idempotencyKey, type StepId } from "../../core/step.ts";
+import type { QueueModel } from "../support/sqs-server/queue-model.ts";
+import { messageIdOf } from "../support/sqs-server/stored-message.ts";
+import type { GarbagePlan, RunPlan, StepPlan } from "./workload.ts";
+
+/** One message of the source queue. */
+export interface Sent {
+  readonly id: string;
+  /** Null: it names no step. */
+  readonly step: StepId | null;
+  readonly key: string | null;
+  readonly form: StepPlan["form"] | "garbage";
+  /** FIFO order is kept within it; null on a standard queue. */
+  readonly group: string | null;
+}
+
+export interface SentAttempt {
+  readonly run: RunPlan;
+  readonly step: StepPlan;
+  readonly id: StepId;
+}
+
+export class Producer {
+  readonly messages = new Map<string, Sent>();
+  readonly attempts = new Map<string, SentAttempt>();
+  readonly #queue: QueueModel;
+  readonly #nowMs: () => number;
+
+  constructor(queue: QueueModel, nowMs: () => number) {
+    this.#queue = queue;
+    this.#nowMs = nowMs;
+  }
+
+  /** Answers the message, or the earlier one of which it is a duplicate. */
+  send(run: RunPlan, step: StepPlan, attempt: number): Sent {
+    const id = { runId: run.id, stepKey: step.key, attempt };
+    const key = idempotencyKey(id);
+    this.attempts.set(key, { run, step, id });
+    const body = bodyOf(id, step, this.#nowMs());
+    return this.#put(body, step.group ?? `${run.id}:${step.key}`, key, { step: id, key, form: step.form });
+  }
+
+  /** By id or receipt: `r1:s2/m17`, the step's key and the message's number. */
+  nameOf(receipt: string): string {
+    const id = messageIdOf(receipt) ?? receipt;
+    const sent = this.messages.get(id);
+    return `${sent?.key ?? "garbage"}/m${Number(id.slice(-12))}`;
+  }
+
+  planOf(step: StepId): StepPlan {
+    const attempt = this.attempts.get(idempotencyKey(step));
+    if (attempt === undefined) throw new Error(`nobody sent ${idempotencyKey(step)}`);
+    return attempt.step;
+  }
+
+  messageOf(receipt: string): Sent {
+    const id = messageIdOf(receipt) ?? receipt;
+    const sent = this.messages.get(id);
+    if (sent === undefined) throw new Error(`nobody sent ${id}`);
+    return sent;
+  }
+
+  sendGarbage({ id, body, group }: GarbagePlan): Sent {
+    return this.#put(body, group, id, { step: null, key: null, form: "garbage" });
+  }
+
+  #put(body: string, groupId: string, deduplicationId: string, about: Pick<Sent, "step" | "key" | "form">): Sent {
+    const { fifo } = this.#queue.settings;
+    const { messageId } = this.#queue.send({ body, groupId, ...(fifo ? { deduplicationId } : {}) });
+    const sent = this.messages.get(messageId) ?? { ...about, id: messageId, group: fifo ? groupId : null };
+    this.messages.set(messageId, sent);
+    return sent;
+  }
+}
+
+function bodyOf(id: StepId, step: StepPlan, nowMs: number): string {
+  const bare = { run_id: id.runId, step_key: id.stepKey, op_name: id.stepKey, retry_count: id.attempt };
+  const ours = {
+    ...bare,
+    version: 1,
+    known_state: null,
+    retry_mode: "deferred",
+    on_fault: id.attempt < step.retries ? { retry_in: step.retryDelayMs / 1000 } : null,
+    enqueued_at: nowMs / 1000,
+    tags: step.tags,
+  };
+  switch (step.form) {
+    case "ours":
+      return JSON.stringify(ours);
+    case "bare":
+      return JSON.stringify(bare);
+    case "taskiq":
+      return JSON.stringify({ task_id: "t", task_name: "n", args: [ours], kwargs: {} });
+    case "malformed":
+      return JSON.stringify({ ...ours, known_state: 7 });
+    case "newer":
+      return JSON.stringify({ ...ours, version: 2 });
+  }
+}
+
+/** A newer worker reads it. */
+export function asNewerWorker(body: string): string {
+  return body.replace('"version":2', '"version":1');
+}

@@ -1,0 +1,110 @@
+// What a seed means: the fleet, the queue, the runs and their steps, and what goes wrong at set times. Each world has other rules and other
+// faults switched on (swarm testing): worlds that are all alike find all the same.
+import { defaultPolicy, type Policy } from "../../core/policy.ts";
+import { Dice } from "./dice.ts";
+import { callFaults, processFaults, type Rates } from "./faults.ts";
+import { type GarbagePlan, planGarbage, planRuns, type RunPlan } from "./workload.ts";
+
+export interface Scenario {
+  readonly seed: number;
+  readonly fifo: boolean;
+  readonly workers: number;
+  readonly concurrency: number;
+  readonly leaseMs: number;
+  readonly waitMs: number;
+  readonly policy: Policy;
+  readonly maxReceiveCount: number;
+  readonly runs: readonly RunPlan[];
+  readonly garbage: readonly GarbagePlan[];
+  readonly rates: Rates;
+  readonly incidents: readonly Incident[];
+  /** From then on nothing goes wrong any more. */
+  readonly calmFromMs: number;
+}
+
+/** What happens to the whole, whatever anyone is doing. */
+export interface Incident {
+  readonly id: string;
+  readonly atMs: number;
+  readonly kind:
+    | "crash"
+    | "stall"
+    | "stop"
+    | "ledger_down"
+    | "dagster_down"
+    | "queue_down"
+    | "host_dies"
+    | "deliver_again";
+  /** A worker's place in the fleet. */
+  readonly place: number;
+  readonly forMs: number;
+}
+
+export const WRITE_BOUND_MS = 5_000;
+const minutes = 60_000;
+
+export function planScenario(seed: number): Scenario {
+  const dice = new Dice(seed);
+  const workers = dice.between("workers", 1, 4);
+  const leaseMs = dice.pick("lease", [10_000, 20_000, 60_000]);
+  const calmFromMs = dice.between("calm from", 5, 15) * minutes;
+  return {
+    seed,
+    fifo: dice.roll("fifo") < 0.6,
+    workers,
+    concurrency: dice.between("concurrency", 1, 6),
+    leaseMs,
+    waitMs: dice.pick("wait", [1_000, 5_000, 20_000]),
+    policy: {
+      ...defaultPolicy,
+      maxStarts: dice.between("max starts", 1, 4),
+      onExhausted: dice.roll("on exhausted") < 0.2 ? "park" : "report",
+      backoffCapMs: dice.pick("backoff cap", [10_000, 60_000, 300_000]),
+      longReleaseMs: 120_000,
+    },
+    maxReceiveCount: 1_000,
+    runs: planRuns(dice, { leaseMs, withinMs: calmFromMs }),
+    garbage: planGarbage(dice, calmFromMs),
+    rates: planRates(dice),
+    incidents: planIncidents(dice, { workers, leaseMs, calmFromMs }),
+    calmFromMs,
+  };
+}
+
+/** Half of the kinds are off, the others from rare to frequent. */
+function planRates(dice: Dice): Rates {
+  const rate = (kind: string) =>
+    dice.roll(`${kind} is on`) < 0.5 ? 0 : dice.pick(`rate of ${kind}`, [0.005, 0.02, 0.05]);
+  const deadly = new Set<string>(["crash_before", "crash_after", "host_dies", "stall_before", "stall_after"]);
+  const kinds = [...callFaults, ...processFaults];
+  return Object.fromEntries(kinds.map((kind) => [kind, rate(kind) * (deadly.has(kind) ? 0.3 : 1)]));
+}
+
+function planIncidents(
+  dice: Dice,
+  { workers, leaseMs, calmFromMs }: { workers: number; leaseMs: number; calmFromMs: number },
+): readonly Incident[] {
+  const kinds = [
+    ["crash", 0],
+    ["stall", 3 * leaseMs],
+    ["stop", 30_000],
+    ["ledger_down", 2 * leaseMs],
+    ["dagster_down", 60_000],
+    ["queue_down", 60_000],
+    ["host_dies", 0],
+    ["deliver_again", 0],
+  ] as const;
+  return kinds.flatMap(([kind, longestMs]) => {
+    const count = dice.roll(`${kind} happens`) < 0.5 ? 0 : dice.between(`how often ${kind}`, 1, 4);
+    return Array.from({ length: count }, (_, i) => {
+      const id = `${kind} ${i + 1}`;
+      return {
+        id,
+        kind,
+        atMs: dice.between(`when ${id}`, 0, calmFromMs),
+        place: dice.between(`where ${id}`, 0, workers - 1),
+        forMs: dice.between(`how long ${id}`, 0, longestMs),
+      };
+    });
+  });
+}

@@ -1,0 +1,37 @@
+// A short simulation for the inner loop, and what makes a found failure worth something: the same seed is the same world, and it shrinks.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { shrink } from "./shrink.ts";
+import { simulate } from "./simulate.ts";
+import { hostRules } from "./step-process.ts";
+import { tell } from "./story.ts";
+import { liveThrough } from "./world.ts";
+
+test("1,000 deliveries break no rule", async () => {
+  const { found, deliveries } = await simulate({ fromSeed: 1, deliveries: 1_000 });
+  assert.deepEqual(found, null);
+  assert.ok(deliveries >= 1_000);
+});
+
+test("a seed is a world, and another seed is another", async () => {
+  const [one, again, other] = [await liveThrough(7), await liveThrough(7), await liveThrough(8)];
+  assert.equal(again.hash, one.hash);
+  assert.deepEqual(again.trace, one.trace);
+  assert.notEqual(other.hash, one.hash);
+});
+
+test("a broken rule is found, and told by the few faults and messages that break it", async () => {
+  const rules = { ...hostRules, readsLog: false };
+  const { found } = await simulate({ fromSeed: 1, deliveries: 5_000, rules });
+  assert.equal(found?.violation.rule, "second_terminal_event");
+  const world = await liveThrough(found.seed, undefined, rules);
+  const shrunk = await shrink(found.seed, found.violation.rule, rules);
+  const { report, selection } = shrunk;
+  assert.equal(report.violation?.rule, "second_terminal_event");
+  assert.ok(report.struck.length <= 3, `needs ${report.struck.length} of ${world.struck.length} faults`);
+  assert.ok((selection.work?.size ?? 99) <= 2, `needs ${selection.work?.size} runs`);
+  const story = tell(shrunk);
+  assert.match(story, new RegExp(`^seed ${found.seed}: second_terminal_event: `));
+  assert.match(story, new RegExp(`npm run simulate -- --deliveries 1 --seed ${found.seed}`));
+  assert.match(story, /writes STEP_/);
+});

@@ -1,0 +1,176 @@
+// The runner of a simulated fleet: step processes without processes, over one Dagster. Passes the runner's contract suite.
+import type { AskPermit, Ending, Notice, ReportOrder, Runner, StepOrder } from "../../core/runner/port.ts";
+import { endingOf } from "../../core/runner/work.ts";
+import { idempotencyKey, type StepId } from "../../core/step.ts";
+import { errorInfo, terminalEvents } from "../support/scripted-steps.ts";
+import type { Running } from "./referee.ts";
+import { firstLook, loosely, type ProcessPorts, StepProcess } from "./step-process.ts";
+import type { Deed, StepPlan } from "./workload.ts";
+
+export interface SimRunnerPorts extends Omit<ProcessPorts, "loseHost"> {
+  readonly planOf: (step: StepId) => StepPlan;
+  /** The claim under which a key is run now. */
+  readonly fenceOf: (key: string) => number;
+  readonly nextProcess: () => string;
+}
+
+const FORK_MS = 20;
+const RESTART_MS = 8_000;
+/** A kill that takes longer than this after its worker woke is none. */
+const NEGLECT_MS = 1_000;
+
+export class SimRunner implements Runner {
+  readonly #ports: SimRunnerPorts;
+  readonly #processes = new Set<StepProcess>();
+  #unavailable: string | null = "the step host has not been started";
+  #stopping = false;
+
+  constructor(ports: SimRunnerPorts) {
+    this.#ports = ports;
+  }
+
+  get processes(): number {
+    return this.#processes.size;
+  }
+
+  async start(): Promise<void> {
+    this.#unavailable = null;
+  }
+
+  unavailable(): string | null {
+    return this.#unavailable;
+  }
+
+  async execute(order: StepOrder, ask: AskPermit, signal: AbortSignal): Promise<Ending> {
+    const { messageId } = order.delivery;
+    return await this.#perform("run", order.envelope, messageId, ask, signal, (process) => this.#run(process, order));
+  }
+
+  async report(order: ReportOrder, ask: AskPermit, signal: AbortSignal): Promise<Ending> {
+    const { messageId } = order.delivery;
+    return await this.#perform("report", order, messageId, ask, signal, (process) => this.#report(process, order));
+  }
+
+  async notice({ runId, stepKey, message }: Notice): Promise<boolean> {
+    const { life, clock, dice, trace, dagster } = this.#ports;
+    const about = `${runId}:${stepKey}`;
+    const name = `notice ${about} ${clock.monoMs()}`;
+    const ms = dice.roll(name) < 0.8 ? 0 : dice.between(`${name} takes`, 1, 10_000);
+    if (ms > 0) await life.hear(new Promise<void>((resolve) => void clock.schedule(ms, resolve)));
+    if (this.#unavailable !== null || dagster.down) return false;
+    trace.tell(life.name, `notice: ${message}`, about);
+    return true;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#unavailable = "stopping";
+    for (const process of this.#processes) process.die({ how: "host_lost", detail: "stopped" });
+  }
+
+  /** The host dies with everything in it, and is started anew. */
+  loseHost(): void {
+    if (this.#stopping || this.#unavailable !== null) return;
+    const { clock, life, trace } = this.#ports;
+    trace.tell(life.name, "the step host is lost");
+    this.#unavailable = "the step host ended (signal SIGKILL)";
+    for (const process of this.#processes) process.die({ how: "host_lost", detail: "signal SIGKILL" });
+    clock.schedule(RESTART_MS, () => {
+      if (!this.#stopping) this.#unavailable = null;
+    });
+  }
+
+  async #perform(
+    what: string,
+    step: StepId,
+    messageId: string,
+    ask: AskPermit,
+    signal: AbortSignal,
+    live: (process: StepProcess) => Promise<void>,
+  ): Promise<Ending> {
+    if (signal.aborted) return { kind: "interrupted" };
+    if (this.#unavailable !== null) {
+      const error = errorInfo("StepHostLost", `the step host ended (${this.#unavailable})`);
+      return { kind: "fault", scope: "host", error };
+    }
+    const { life, trace, referee, fenceOf, nextProcess } = this.#ports;
+    const key = idempotencyKey(step);
+    const name = nextProcess();
+    const process = new StepProcess(name, key, step, ask, { ...this.#ports, loseHost: () => this.loseHost() });
+    const running = this.#running(process, fenceOf(key));
+    trace.tell(life.name, `${what}s ${name}`, key);
+    this.#processes.add(process);
+    referee.running.add(running);
+    referee.started(running, messageId);
+    const kill = () => process.kill();
+    signal.addEventListener("abort", kill, { once: true });
+    void live(process).then(() => process.exit());
+    const end = await process.ended;
+    this.#processes.delete(process);
+    referee.running.delete(running);
+    await life.hear(Promise.resolve());
+    signal.removeEventListener("abort", kill);
+    return endingOf({ pid: 1, outcome: process.outcome }, end, signal.aborted);
+  }
+
+  #running({ key }: StepProcess, fence: number): Running {
+    const { life, clock } = this.#ports;
+    const neglected = () => !life.dead && !life.stalled && clock.monoMs() - life.wokeAtMs > NEGLECT_MS;
+    return { key, fence, worker: life.name, neglected };
+  }
+
+  async #run(process: StepProcess, { envelope }: StepOrder): Promise<void> {
+    const { rules, planOf, dagster } = this.#ports;
+    const plan = planOf(envelope);
+    await process.pause(FORK_MS);
+    await process.pass("looking", firstLook);
+    if (dagster.down)
+      return process.tell({ kind: "fault", scope: "instance", error: errorInfo("OperationalError", "down") });
+    const { log, over } = process.standing();
+    if (over !== null && (rules.readsLog || over.kind === "run_over")) return process.tell(over);
+    const refusal = refusalOf(
+      log.entries.map(({ kind }) => kind),
+      envelope.tags,
+    );
+    if (refusal !== null)
+      return process.tell({ kind: "rerun_refused", error: errorInfo(refusal, "an earlier start got too far") });
+    process.write("STEP_START");
+    await process.pause(plan.durationMs / 2);
+    await process.pass("working");
+    if (plan.poison) return process.die({ how: "exited", code: null, signal: "SIGSEGV" });
+    if (plan.dynamic) process.write("DYNAMIC_OUTPUT");
+    await process.pause(plan.durationMs / 2);
+    await process.pass("ending", loosely);
+    const [state, kind] = endOf(plan, envelope.attempt);
+    await process.writeTerminal(kind, { kind: state, result: process.result(state) });
+    await process.pause(plan.hooksMs);
+    await process.pass("hooks");
+  }
+
+  async #report(process: StepProcess, { park, retryIn }: ReportOrder): Promise<void> {
+    const { rules, dagster } = this.#ports;
+    await process.pause(FORK_MS);
+    await process.pass("looking", firstLook);
+    if (dagster.down)
+      return process.tell({ kind: "fault", scope: "instance", error: errorInfo("OperationalError", "down") });
+    const { over } = process.standing();
+    if (over !== null && (rules.readsLogBeforeReport || over.kind === "run_over")) return process.tell(over);
+    if (park) return process.tell({ kind: "parked", result: process.result("parked") });
+    const kind = retryIn === null ? "STEP_FAILURE" : "STEP_UP_FOR_RETRY";
+    await process.writeTerminal(kind, { kind: "reported", result: process.result("reported") });
+  }
+}
+
+function refusalOf(kinds: readonly string[], tags: Readonly<Record<string, string>>): string | null {
+  if (kinds.includes("DYNAMIC_OUTPUT")) return "DynamicOutputsRecorded";
+  return kinds.includes("STEP_START") && tags["taskiq/on_worker_lost"] === "fail" ? "WorkerLost" : null;
+}
+
+function endOf({ deeds, retries }: StepPlan, attempt: number) {
+  const deed: Deed = deeds[Math.min(attempt, deeds.length - 1)] ?? "succeeds";
+  if (deed === "succeeds") return ["success", terminalEvents.success] as const;
+  if (deed === "cannot_initialize") return ["resource_init_failure", terminalEvents.resource_init_failure] as const;
+  return attempt < retries
+    ? (["up_for_retry", terminalEvents.up_for_retry] as const)
+    : (["failure", terminalEvents.failure] as const);
+}

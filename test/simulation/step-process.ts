@@ -1,0 +1,225 @@
+// A step process: the host's side of the border (python/src/dagster_taskiq/host), reduced to what decides. It reads the log first, asks for its
+// permit once, looks at the deadline right before it writes, and tells its outcome before its hooks run.
+import type { Outcome } from "../../core/runner/frames.ts";
+import type { AskPermit, Permit } from "../../core/runner/port.ts";
+import type { WorkEnd } from "../../core/runner/work.ts";
+import type { StepId } from "../../core/step.ts";
+import { errorInfo } from "../support/scripted-steps.ts";
+import type { Surroundings } from "./border.ts";
+import {
+  type Dagster,
+  type EventKind,
+  readAttempt,
+  resultAt,
+  resultOf,
+  type TerminalKind,
+  type Told,
+} from "./dagster.ts";
+import type { ProcessFault } from "./faults.ts";
+import type { Life } from "./life.ts";
+import type { Referee } from "./referee.ts";
+import { WRITE_BOUND_MS } from "./scenario.ts";
+
+/** Rules of the step host that a mutant can break. */
+export interface HostRules {
+  readonly readsLog: boolean;
+  readonly readsLogBeforeReport: boolean;
+  readonly asksPermit: boolean;
+  readonly keepsDeadline: boolean;
+}
+
+export const hostRules: HostRules = {
+  readsLog: true,
+  readsLogBeforeReport: true,
+  asksPermit: true,
+  keepsDeadline: true,
+};
+
+export interface ProcessPorts extends Surroundings {
+  readonly life: Life;
+  readonly dagster: Dagster;
+  readonly referee: Referee;
+  readonly rules: HostRules;
+  /** Ends every process of this worker's host. */
+  readonly loseHost: () => void;
+}
+
+/** After a worker's death its host kills what it ran; one that outlives it does so for at most this long. */
+const ORPHAN_MS = 30_000;
+const KILL_MS = 50;
+
+export class StepProcess {
+  readonly name: string;
+  readonly step: StepId;
+  readonly key: string;
+  outcome: Outcome | null = null;
+  /** Resolves when it is dead. */
+  readonly ended: Promise<WorkEnd>;
+  readonly #ports: ProcessPorts;
+  readonly #ask: AskPermit;
+  readonly #end: (end: WorkEnd) => void;
+  #alive = true;
+  #stalledUntilMs = 0;
+  #orphan = false;
+
+  constructor(name: string, key: string, step: StepId, ask: AskPermit, ports: ProcessPorts) {
+    const { promise, resolve } = Promise.withResolvers<WorkEnd>();
+    this.name = name;
+    this.key = key;
+    this.step = step;
+    this.ended = promise;
+    this.#end = resolve;
+    this.#ask = ask;
+    this.#ports = ports;
+    ports.life.onDeath(() => this.#loseWorker());
+  }
+
+  get alive(): boolean {
+    return this.#alive;
+  }
+
+  tell(outcome: Outcome): void {
+    this.outcome = outcome;
+  }
+
+  exit(): void {
+    this.die({ how: "exited", code: 0, signal: null });
+  }
+
+  die(end: WorkEnd): void {
+    if (!this.#alive) return;
+    this.#alive = false;
+    this.#ports.trace.tell(this.name, end.how === "exited" && end.code === 0 ? "exits" : "dies", this.key);
+    this.#end(end);
+  }
+
+  /** SIGKILL to the group, which takes a moment. */
+  kill(): void {
+    const { clock, dice } = this.#ports;
+    clock.schedule(dice.between(`${this.name} killed in`, 0, KILL_MS), () => this.#killed());
+  }
+
+  /** Goes on in `ms`, later when it is stalled then, never when it is dead. */
+  async pause(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => void this.#ports.clock.schedule(ms, resolve));
+    const stalledMs = this.#stalledUntilMs - this.#ports.clock.monoMs();
+    if (stalledMs > 0) return await this.pause(stalledMs);
+    if (!this.#alive) await new Promise<never>(() => undefined);
+  }
+
+  /** Passes a stage at which something may go wrong. */
+  async pass(stage: string, kinds: readonly ProcessFault[] = anywhere): Promise<void> {
+    const { faults, trace } = this.#ports;
+    const strike = faults.at(`process.${stage} ${this.key}`, kinds);
+    if (strike === null) return;
+    trace.tell(this.name, `fault: ${strike.id}`, this.key);
+    this.#suffer(strike.kind, strike.id);
+    await this.pause(0);
+  }
+
+  standing() {
+    const { dagster } = this.#ports;
+    const log = readAttempt(dagster.log(this.step), this.step.attempt);
+    return { log, over: this.#over(log) };
+  }
+
+  write(kind: EventKind): void {
+    this.#ports.trace.tell(this.name, `writes ${kind}`, this.key);
+    this.#ports.dagster.write(this.step, kind, this.name);
+  }
+
+  /** Asks, looks at the deadline, writes, tells. Does not return when it may not. */
+  async writeTerminal(kind: TerminalKind, outcome: Outcome): Promise<void> {
+    const { clock, dice, rules, referee } = this.#ports;
+    const askedAtMs = clock.monoMs();
+    const permit = rules.asksPermit
+      ? await this.#askWorker()
+      : ({ granted: true, withinMs: Number.POSITIVE_INFINITY } as const);
+    await this.pass("permitted", loosely);
+    const lapsed = permit.granted && clock.monoMs() >= askedAtMs + permit.withinMs;
+    if (!permit.granted || (lapsed && rules.keepsDeadline)) return await this.#giveUp();
+    const strike = this.#ports.faults.at(`process.writing ${this.key}`, ["process_dies", "write_in_doubt"]);
+    const isQuick = strike === null && dice.roll(`${this.name} writes at once`) < 0.7;
+    const commitMs = isQuick ? 0 : dice.between(`${this.name} commits in`, 1, WRITE_BOUND_MS - 1);
+    // A database goes on committing for a client that is gone.
+    const stands = strike === null || dice.roll(`${this.name} commits`) < 0.7;
+    clock.schedule(commitMs, () => {
+      if (!stands) return;
+      referee.writing(this.step, kind, this.name);
+      this.write(kind);
+    });
+    if (strike?.kind === "process_dies") this.#suffer(strike.kind, strike.id);
+    await this.pause(commitMs);
+    if (strike?.kind === "write_in_doubt") return await this.#giveUp();
+    await this.pass("written");
+    this.tell(outcome);
+  }
+
+  result(state: Told["state"]): Told {
+    const nowMs = this.#ports.clock.wallMs();
+    return resultAt(state, nowMs, nowMs);
+  }
+
+  #over(log: ReturnType<typeof readAttempt>): Outcome | null {
+    if (log.terminal !== null) return { kind: "already_recorded", result: resultOf(log) };
+    if (!this.#ports.dagster.runIsOver(this.step.runId)) return null;
+    return { kind: "run_over", result: this.result("run_over") };
+  }
+
+  async #askWorker(): Promise<Permit> {
+    const { life, trace } = this.#ports;
+    trace.tell(this.name, "asks", this.key);
+    const { promise, resolve } = Promise.withResolvers<Permit>();
+    life.enter(() => void this.#ask().then(resolve));
+    life.onDeath(() => {
+      // Nobody is left to answer: it ends by itself, unless it has its answer.
+      void Promise.resolve().then(() => resolve({ granted: false }));
+    });
+    const permit = await promise;
+    await this.pass("asking", ["process_dies", "process_stalls"]);
+    await this.pause(0);
+    return permit;
+  }
+
+  async #giveUp(): Promise<never> {
+    this.tell({ kind: "permit_refused" });
+    this.exit();
+    return await new Promise<never>(() => undefined);
+  }
+
+  #suffer(kind: ProcessFault, id: string): void {
+    const { life, clock, dice, leaseMs, loseHost } = this.#ports;
+    // Half of the stalls end about when a permit does.
+    const most = dice.roll(`${id} is short`) < 0.5 ? 0.6 * leaseMs : 3 * leaseMs;
+    const long = () => dice.between(`${id} for`, 1, most);
+    if (kind === "process_stalls" || kind === "both_stall" || kind === "orphaned") {
+      this.#stalledUntilMs = clock.monoMs() + long();
+    }
+    if (kind === "worker_stalls" || kind === "both_stall") life.stall(long());
+    if (kind === "process_dies") this.#killed();
+    if (kind === "host_dies") loseHost();
+    if (kind === "orphaned") {
+      this.#orphan = true;
+      life.die();
+    }
+    if (kind === "instance_down") {
+      this.tell({ kind: "fault", scope: "instance", error: errorInfo("OperationalError", "no answer") });
+      this.exit();
+    }
+  }
+
+  #loseWorker(): void {
+    const { clock, dice, leaseMs } = this.#ports;
+    const ms = this.#orphan ? 3 * leaseMs + ORPHAN_MS : dice.between(`${this.name} outlives its worker`, 0, KILL_MS);
+    clock.schedule(ms, () => this.#killed());
+  }
+
+  #killed(): void {
+    this.die({ how: "exited", code: null, signal: "SIGKILL" });
+  }
+}
+
+const anywhere: readonly ProcessFault[] = ["process_dies", "process_stalls", "worker_stalls", "host_dies"];
+/** Where a process may be left to itself. */
+export const loosely: readonly ProcessFault[] = [...anywhere, "orphaned", "both_stall"];
+export const firstLook: readonly ProcessFault[] = [...anywhere, "instance_down"];

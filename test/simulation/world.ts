@@ -1,0 +1,201 @@
+// One world: a scenario lived through on a manual clock, from the first message to a fleet that has stopped, and the referee's verdict.
+import { ManualClock } from "../support/manual-clock.ts";
+import { MemoryLedger } from "../support/memory-ledger.ts";
+import { ModelQueue } from "../support/model-queue.ts";
+import { SqsModel } from "../support/sqs-server/model.ts";
+import type { QueueModel } from "../support/sqs-server/queue-model.ts";
+import { Dagster } from "./dagster.ts";
+import { Dice } from "./dice.ts";
+import { judgeEnd } from "./ending.ts";
+import { FaultPlan } from "./faults.ts";
+import { Fleet } from "./fleet.ts";
+import { Producer } from "./producer.ts";
+import { Referee, type Violation } from "./referee.ts";
+import { RunWorker } from "./run-worker.ts";
+import { type Incident, planScenario, type Scenario, WRITE_BOUND_MS } from "./scenario.ts";
+import { type HostRules, hostRules } from "./step-process.ts";
+import { Trace, type TraceLine } from "./trace.ts";
+
+/** A part of a world; null stands for all of it. */
+export interface Selection {
+  readonly faults: ReadonlySet<string> | null;
+  /** Ids of runs and of garbage. */
+  readonly work: ReadonlySet<string> | null;
+  readonly workers: number | null;
+}
+
+export const wholeWorld: Selection = { faults: null, work: null, workers: null };
+
+export interface WorldReport {
+  readonly seed: number;
+  readonly deliveries: number;
+  readonly violation: Violation | null;
+  readonly struck: readonly string[];
+  readonly hash: string;
+  readonly trace: readonly TraceLine[];
+  readonly scenario: Scenario;
+}
+
+const TURN_MS = 10_000;
+const TURNS_OVER = 5;
+/** Calm for so long, and not at its end: it never will be. The longest waits are a 12-fold backoff and a version that is unknown. */
+const PATIENCE_MS = 2 * 60 * 60_000;
+
+export async function liveThrough(
+  seed: number,
+  selection: Selection = wholeWorld,
+  rules: HostRules = hostRules,
+): Promise<WorldReport> {
+  const scenario = reduce(planScenario(seed), selection);
+  const world = build(scenario, selection, rules);
+  const { clock, referee, fleet, trace, faults } = world;
+  fleet.open();
+  // A run worker may yet send what it has in mind.
+  for (let over = 0; referee.violation === null && over < TURNS_OVER; over = isOver(world) ? over + 1 : 0) {
+    await clock.advance(TURN_MS);
+    if (clock.monoMs() > scenario.calmFromMs + PATIENCE_MS) break;
+  }
+  fleet.close();
+  for (let turns = 0; referee.violation === null && !fleet.empty && turns < 60; turns += 1)
+    await clock.advance(TURN_MS);
+  if (referee.violation === null) await judgeEnd(world);
+  return {
+    seed,
+    deliveries: fleet.deliveries,
+    violation: referee.violation,
+    struck: faults.struck,
+    hash: trace.hash(),
+    trace: trace.lines,
+    scenario,
+  };
+}
+
+export interface World {
+  readonly scenario: Scenario;
+  readonly clock: ManualClock;
+  readonly trace: Trace;
+  readonly faults: FaultPlan;
+  readonly source: QueueModel;
+  readonly deadLetters: QueueModel;
+  readonly ledger: MemoryLedger;
+  readonly dagster: Dagster;
+  readonly producer: Producer;
+  readonly referee: Referee;
+  readonly fleet: Fleet;
+  readonly runs: readonly RunWorker[];
+}
+
+function reduce(scenario: Scenario, { work, workers }: Selection): Scenario {
+  return {
+    ...scenario,
+    workers: workers ?? scenario.workers,
+    runs: scenario.runs.filter(({ id }) => work?.has(id) ?? true),
+    garbage: scenario.garbage.filter(({ id }) => work?.has(id) ?? true),
+  };
+}
+
+function build(scenario: Scenario, selection: Selection, rules: HostRules): World {
+  const { rates, calmFromMs: endMs, leaseMs } = scenario;
+  const dice = new Dice(scenario.seed);
+  const clock = new ManualClock();
+  const trace = new Trace(clock.monoMs);
+  const faults = new FaultPlan({ dice, rates, nowMs: clock.monoMs, endMs, only: selection.faults });
+  const { source, deadLetters } = makeQueues(scenario, clock);
+  const ledger = new MemoryLedger({ clock, writeBoundMs: WRITE_BOUND_MS });
+  const dagster = new Dagster(clock.wallMs);
+  const producer = new Producer(source, clock.wallMs);
+  const referee = new Referee(dagster, producer);
+  const around = { clock, dice, faults, trace, leaseMs };
+  const queue = new ModelQueue({ source, deadLetters, clock });
+  const down = { ledger: false, queue: false };
+  const fleet = new Fleet({ ...around, scenario, queue, ledger, dagster, producer, referee, rules, down });
+  const send = (sent: ReturnType<Producer["send"]>) => {
+    trace.tell("producer", "sends", producer.nameOf(sent.id));
+    referee.sent(sent);
+  };
+  const runs = scenario.runs.map((plan) => {
+    const tell = (what: string) => trace.tell("dagster", what, plan.id);
+    const isParked = (runId: string, stepKey: string) => referee.isParked(runId, stepKey);
+    return new RunWorker(plan, {
+      clock,
+      dagster,
+      dice,
+      tell,
+      isParked,
+      send: (...what) => send(producer.send(...what)),
+    });
+  });
+  dagster.onEvent(({ runId, stepKey }) => runs.find(({ plan }) => plan.id === runId)?.saw(stepKey));
+  for (const garbage of scenario.garbage) clock.schedule(garbage.atMs, () => send(producer.sendGarbage(garbage)));
+  const world = {
+    scenario,
+    clock,
+    trace,
+    faults,
+    source,
+    deadLetters,
+    ledger,
+    dagster,
+    producer,
+    referee,
+    fleet,
+    runs,
+  };
+  clock.schedule(endMs, () => fleet.deploy());
+  for (const incident of scenario.incidents) clock.schedule(incident.atMs, () => happen(incident, world, down));
+  return world;
+}
+
+function makeQueues({ fifo, maxReceiveCount }: Scenario, clock: ManualClock) {
+  const model = new SqsModel({ clock });
+  const [suffix, type] = fifo ? [".fifo", { FifoQueue: "true" }] : ["", {}];
+  const deadLetters = model.createQueue(`dead${suffix}`, type);
+  const RedrivePolicy = JSON.stringify({ deadLetterTargetArn: deadLetters.arn, maxReceiveCount });
+  const kept = { MessageRetentionPeriod: "1209600" };
+  return { source: model.createQueue(`steps${suffix}`, { ...type, ...kept, RedrivePolicy }), deadLetters };
+}
+
+function isOver({ scenario, clock, runs, source }: World): boolean {
+  if (clock.monoMs() < scenario.calmFromMs) return false;
+  return source.inspect().length === 0 && runs.every((run) => run.over || run.waitsForOperator);
+}
+
+function happen(
+  incident: Incident,
+  { faults, trace, fleet, dagster, clock, source }: World,
+  down: { ledger: boolean; queue: boolean },
+) {
+  const { id, kind, place, forMs } = incident;
+  if (!faults.admits(id)) return;
+  trace.tell("world", `${id}, place ${place + 1}, for ${forMs} ms`);
+  const forAWhile = (set: (isDown: boolean) => void) => {
+    set(true);
+    clock.schedule(forMs, () => set(false));
+  };
+  switch (kind) {
+    case "crash":
+      return fleet.crash(place);
+    case "stall":
+      return fleet.stall(place, forMs);
+    case "stop":
+      return fleet.stop(place, forMs);
+    case "host_dies":
+      return fleet.loseHost(place);
+    case "ledger_down":
+      return forAWhile((isDown) => {
+        down.ledger = isDown;
+      });
+    case "queue_down":
+      return forAWhile((isDown) => {
+        down.queue = isDown;
+      });
+    case "dagster_down":
+      return forAWhile((isDown) => {
+        dagster.down = isDown;
+      });
+    case "deliver_again": {
+      const inFlight = source.settings.fifo ? undefined : source.inspect().find(({ state }) => state === "in_flight");
+      if (inFlight !== undefined) source.deliverAgain(inFlight.id);
+    }
+  }
+}
