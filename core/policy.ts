@@ -83,8 +83,13 @@ export function releaseMs(policy: Policy, after: Release, starts: number, chance
     case "long":
       return policy.longReleaseMs;
     case "backoff":
-      return Math.floor(chance * Math.min(policy.backoffCapMs, policy.backoffBaseMs * 2 ** Math.max(0, starts - 1)));
+      return Math.floor(chance * Math.min(policy.backoffCapMs, policy.backoffBaseMs * 2 ** doublings(starts)));
   }
+}
+
+/** Beyond these every cap is long passed; without an end, no backoff at all (0) would become NaN. */
+function doublings(starts: number): number {
+  return Math.min(60, Math.max(0, starts - 1));
 }
 
 function isNumber(text: string, min: number, max: number): boolean {

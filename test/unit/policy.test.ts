@@ -31,7 +31,67 @@ describe("how long a released message stays invisible", () => {
       }),
     );
     assert.equal(releaseMs(defaultPolicy, "backoff", 5, 0), 0);
+    assert.equal(releaseMs({ ...defaultPolicy, backoffBaseMs: 0 }, "backoff", 2_000, 0.5), 0);
     assert.equal(releaseMs(defaultPolicy, "backoff", 5, 0.5), 8_000);
+  });
+});
+
+describe("any policy", () => {
+  const policy = fc.record({
+    maxStarts: fc.integer({ min: 1, max: 1_000 }),
+    onExhausted: fc.constantFrom("report" as const, "park" as const),
+    backoffBaseMs: fc.nat(300_000),
+    backoffCapMs: fc.nat(3_600_000),
+    shortReleaseMs: fc.nat(60_000),
+    longReleaseMs: fc.nat(3_600_000),
+  });
+  const chance = fc.double({ min: 0, max: almostOne, noNaN: true });
+  // More starts than any budget: what cannot be reported is claimed again and again.
+  const starts = fc.oneof(fc.nat(20), fc.nat(1_000_000));
+
+  test("backs off for whole milliseconds, never longer than its cap", () => {
+    fc.assert(
+      fc.property(policy, starts, chance, (any, n, c) => {
+        const ms = releaseMs(any, "backoff", n, c);
+        assert.ok(Number.isInteger(ms) && ms >= 0 && ms <= any.backoffCapMs, `got ${ms}`);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test("backs off no less for one more start, nor for more of the same chance", () => {
+    fc.assert(
+      fc.property(policy, starts, chance, chance, (any, n, c, d) => {
+        const ms = (count: number, roll: number) => releaseMs(any, "backoff", count, roll);
+        assert.ok(ms(n, c) <= ms(n + 1, c));
+        assert.ok(ms(n, Math.min(c, d)) <= ms(n, Math.max(c, d)));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test("stays one whatever the tags are, and says which of them it ignores", () => {
+    const known = ["taskiq/max_starts", "taskiq/backoff", "taskiq/on_exhausted", "taskiq/on_worker_lost"];
+    const name = fc.oneof(fc.constantFrom(...known, "__proto__", "constructor"), fc.string());
+    const value = fc.oneof(
+      fc.string(),
+      fc.integer().map(String),
+      fc.double().map(String),
+      fc.constantFrom("park", "report"),
+    );
+    fc.assert(
+      fc.property(policy, fc.dictionary(name, value), (any, tags) => {
+        const { policy: own, refusedTags } = policyFor(any, tags);
+        assert.ok(Number.isInteger(own.maxStarts) && own.maxStarts >= 1 && own.maxStarts <= 1_000);
+        assert.ok(own.backoffBaseMs >= 0 && own.backoffBaseMs <= 300_000);
+        assert.ok(["report", "park"].includes(own.onExhausted));
+        const given = known.filter((tag) => Object.hasOwn(tags, tag));
+        assert.ok(refusedTags.length <= given.length);
+        for (const sentence of refusedTags)
+          assert.ok(given.some((tag) => sentence.startsWith(`tag ${tag}: expected `)));
+      }),
+      { numRuns: 2_000 },
+    );
   });
 });
 
