@@ -10,7 +10,7 @@ import { ensureNodePackages } from "./bootstrap/node-packages.mjs";
 import { ensurePythonPackages } from "./bootstrap/python-packages.mjs";
 import { SetupError } from "./bootstrap/setup-error.mjs";
 
-const scripts = ["start", "test", "simulate"];
+const scripts = ["start", "test", "simulate", "chaos"];
 
 /** @param {string[]} argv */
 async function main([script, ...args]) {

@@ -65,6 +65,16 @@ export class DagsterSidecar {
     return run_id;
   }
 
+  /** SIGKILL to the run's worker; false when it has ended by itself. */
+  async killRunWorker(runId: string): Promise<boolean> {
+    return (await this.#ask("kill_run_worker", { run_id: runId })) as boolean;
+  }
+
+  /** What run monitoring does after that: a run worker that takes over; false for a finished run. */
+  async resume(runId: string): Promise<boolean> {
+    return (await this.#ask("resume", { run_id: runId, env: this.#env })) as boolean;
+  }
+
   /** A run that has no run worker: nothing sends its steps, nothing waits for them. */
   async createRun(job: string, config: Config = {}, status: "STARTED" | "SUCCESS" = "STARTED"): Promise<string> {
     const { run_id } = (await this.#ask("create", { job, config, status })) as { run_id: string };

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
-from dagster._core.execution.api import execute_run
+from dagster._core.execution.api import execute_run_iterator
 from dagster_shared.error import SerializableErrorInfo
 
 if TYPE_CHECKING:
@@ -29,26 +29,44 @@ Request = Mapping[str, Any]
 
 PR_SET_PDEATHSIG = 1
 
-
-_run_workers: dict[str, int] = {}
+RUN_WORKERS: dict[str, int] = {}
+"""Process ids of the run workers not yet reaped, by run."""
 
 
 def launch(request: Request) -> dict[str, Any]:
     """Create a run of `job` with `config`; a fork with `env` executes it, as a run worker does."""
     job = _job(request["job"])
     run = _create_run(request, job, None)
-    pid = os.fork()
-    if pid == 0:
-        _execute_and_exit(job, run, request["env"])
-    _run_workers[run.run_id] = pid
-    return {"run_id": run.run_id, "pid": pid}
+    _start_run_worker(job, run, request["env"])
+    return {"run_id": run.run_id}
+
+
+def kill_run_worker(request: Request) -> bool:
+    """Kill the run worker of `run_id`; false when it has ended by itself."""
+    _reap()
+    pid = RUN_WORKERS.get(request["run_id"])
+    if pid is None:
+        return False
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    del RUN_WORKERS[request["run_id"]]
+    return True
+
+
+def resume(request: Request) -> bool:
+    """Start a run worker for `run_id` that takes over from a dead one; false for a finished run."""
+    run = instance().get_run_by_id(request["run_id"])
+    if run is None or run.is_finished:
+        return False
+    _start_run_worker(_job(run.job_name), run, request["env"])
+    return True
 
 
 def terminate(request: Request) -> None:
     """End the run as the UI does: by its run worker, or without one when `force` says so."""
     run = instance().get_run_by_id(request["run_id"])
     assert run is not None
-    run_worker = _run_workers[run.run_id]
+    run_worker = RUN_WORKERS[run.run_id]
     if request["force"]:
         os.kill(run_worker, signal.SIGKILL)
         instance().report_run_canceled(run)
@@ -95,7 +113,8 @@ def compute_log(request: Request) -> dict[str, str]:
 
 
 ASKS: dict[str, Callable[[Request], Any]] = {
-    ask.__name__: ask for ask in (launch, terminate, create, status, events, compute_log)
+    ask.__name__: ask
+    for ask in (launch, kill_run_worker, resume, terminate, create, status, events, compute_log)
 }
 
 
@@ -127,13 +146,23 @@ def _create_run(
     )
 
 
+def _start_run_worker(job: ReconstructableJob, run: DagsterRun, env: Mapping[str, str]) -> None:
+    pid = os.fork()
+    if pid == 0:
+        _execute_and_exit(job, run, env)
+    RUN_WORKERS[run.run_id] = pid
+
+
 def _execute_and_exit(job: ReconstructableJob, run: DagsterRun, env: Mapping[str, str]) -> None:
     try:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         os.setpgid(0, 0)
         os.environ.update(env)
         instance.cache_clear()
-        execute_run(job, run, instance())
+        # A run that has begun had a run worker before: this one resumes it.
+        begun = run.status is not DagsterRunStatus.NOT_STARTED
+        for _event in execute_run_iterator(job, run, instance(), resume_from_failure=begun):
+            pass
     except BaseException:  # noqa: BLE001 - whatever it is, the fork must not go on as the sidecar
         traceback.print_exc()
     finally:
@@ -167,11 +196,9 @@ def _error(error: SerializableErrorInfo) -> dict[str, Any]:
 
 
 def _reap() -> None:
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        pass
+    for run_id, pid in list(RUN_WORKERS.items()):
+        if os.waitpid(pid, os.WNOHANG)[0]:
+            del RUN_WORKERS[run_id]
 
 
 def _answer(request: Request) -> dict[str, Any]:

@@ -1,0 +1,35 @@
+// One chaos run from its start to the line of figures; what it leaves behind when something was wrong.
+import { Chaos } from "../../test/chaos/chaos.ts";
+import { keepEvidence } from "../../test/chaos/evidence.ts";
+import type { ChaosPlan } from "../../test/chaos/plan.ts";
+
+/** Answers the exit code: 0 when nothing disagrees. */
+export async function runChaos(plan: ChaosPlan): Promise<number> {
+  const { seed, workers, fifo } = plan;
+  process.stdout.write(`chaos, seed ${seed}: ${workers} workers, a ${fifo ? "FIFO" : "standard"} queue\n`);
+  const told: string[] = [];
+  const chaos = await Chaos.open(plan, (line) => {
+    told.push(line);
+    process.stdout.write(`  ${line}\n`);
+  });
+  try {
+    const wrong = await verdict(chaos);
+    if (wrong.length === 0) return 0;
+    const folder = await keepEvidence(chaos, seed, [...told, ...wrong]);
+    const lines = wrong.map((line) => `  ${line}`).join("\n");
+    process.stdout.write(`chaos, seed ${seed}, FAILED:\n${lines}\nlogs, ledger and events: ${folder}\n`);
+    return 1;
+  } finally {
+    await chaos.close();
+  }
+}
+
+async function verdict(chaos: Chaos): Promise<readonly string[]> {
+  try {
+    const { figures, disagreements } = await chaos.run();
+    process.stdout.write(`chaos: ${figures}\n`);
+    return disagreements;
+  } catch (error) {
+    return [error instanceof Error ? (error.stack ?? error.message) : String(error)];
+  }
+}

@@ -1,0 +1,173 @@
+// What is done to the workers, each with a fact to wait for before it and after it.
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Deployment } from "../support/deployment.ts";
+import { eventually } from "../support/eventually.ts";
+import { type Anatomy, haveStopped, signalAll, writesNow } from "./anatomy.ts";
+import type { Fleet, Member } from "./fleet.ts";
+import type { QueueTrouble } from "./queue-trouble.ts";
+import type { Runs } from "./runs.ts";
+
+export interface Scene {
+  readonly deployment: Deployment;
+  readonly fleet: Fleet;
+  readonly runs: Runs;
+  readonly trouble: QueueTrouble;
+  readonly chance: () => number;
+  readonly leaseMs: number;
+}
+
+/** Answers what it did, in a few words, or null when there was nothing to do it to. */
+export type Act = (scene: Scene) => Promise<string | null>;
+
+const GONE_MS = 30_000;
+const DRAINED_MS = 120_000;
+
+export const acts = {
+  kill_container: onBusy(async ({ member, anatomy }) => {
+    signalAll(anatomy.all, "SIGKILL");
+    await ended(member);
+    return `${anatomy.all.length} processes of ${member.name}`;
+  }),
+  kill_worker: onBusy(async ({ member, anatomy }) => {
+    signalAll([anatomy.worker], "SIGKILL");
+    await ended(member);
+    return member.name;
+  }),
+  kill_host: onBusy(async ({ member, anatomy }) => {
+    signalAll(hostOf(anatomy), "SIGKILL");
+    return `the host of ${member.name}`;
+  }),
+  kill_step: onBusy(async ({ member, anatomy }, { chance }) => {
+    const step = oneOf(anatomy.steps, chance);
+    return step === undefined || signalAll([step], "SIGKILL") === 0 ? null : `process ${step} of ${member.name}`;
+  }),
+  terminate_worker: onBusy(async ({ member, anatomy }) => {
+    const { worker } = member;
+    signalAll([anatomy.worker], "SIGTERM");
+    const { code, signal } = await worker.exit(DRAINED_MS);
+    return `${member.name}, which ended with ${code ?? signal}`;
+  }),
+  stop_worker: onBusy(async ({ member, anatomy }, scene) => {
+    await frozenFor(() => [anatomy.worker], beyondLease(scene));
+    return member.name;
+  }),
+  stop_host: onBusy(async ({ member, anatomy }, scene) => {
+    await frozenFor(() => hostOf(anatomy), beyondLease(scene));
+    return `the host of ${member.name}`;
+  }),
+  stop_step: onBusy(async ({ member, anatomy }, scene) => {
+    const step = oneOf(anatomy.steps, scene.chance);
+    if (step === undefined) return null;
+    const isLong = await frozenFor(
+      () => [step],
+      beyondLease(scene),
+      () => writesNow([step]),
+    );
+    return isLong ? `process ${step} of ${member.name}` : null;
+  }),
+  freeze_container: onBusy(async ({ member }, scene) => {
+    const all = () => member.worker.processes().map(({ pid }) => pid);
+    const isLong = await frozenFor(all, beyondLease(scene), () => isPermitted(scene, member) || writesNow(all()));
+    return isLong ? member.name : null;
+  }),
+  lock_ledger: async (scene: Scene) => {
+    const ms = scene.chance() < 0.5 ? scene.leaseMs / 3 : beyondLease(scene);
+    await ledgerLockedFor(scene.deployment, ms);
+    return `for ${Math.round(ms)} ms`;
+  },
+  queue_outage: async ({ trouble, leaseMs, chance }: Scene) => {
+    trouble.down = true;
+    const ms = leaseMs * (0.2 + chance());
+    await pause(ms);
+    trouble.down = false;
+    return `for ${Math.round(ms)} ms`;
+  },
+  deliver_again: async ({ trouble, chance }: Scene) => (trouble.deliverAgain(chance) ? "a message in flight" : null),
+  kill_run_worker: async ({ deployment, runs, chance }: Scene) => {
+    const run = oneOf(runs.unfinished, chance);
+    if (run === undefined || !(await deployment.dagster.killRunWorker(run.id))) return null;
+    await deployment.dagster.resume(run.id);
+    return `of run ${run.id}`;
+  },
+} as const satisfies Readonly<Record<string, Act>>;
+
+export type ActName = keyof typeof acts;
+
+interface Borrowed {
+  readonly member: Member;
+  readonly anatomy: Anatomy;
+}
+
+/** On a worker that runs a step, and that nobody else disturbs meanwhile. */
+function onBusy(act: (borrowed: Borrowed, scene: Scene) => Promise<string | null>): Act {
+  return async (scene) => {
+    const borrowed = await scene.fleet.borrow(scene.chance);
+    try {
+      return await act(borrowed, scene);
+    } finally {
+      scene.fleet.giveBack(borrowed.member);
+    }
+  };
+}
+
+/**
+ * Stops processes, new ones among them, and lets them go on after `ms`; at once, and false, when they must not be stopped here. What must
+ * not: between the check of a permit's deadline and the commit a machine may not freeze for longer than a lease (the README says
+ * so), and a process that holds a lock of Dagster's database would freeze those that are checked, too.
+ */
+async function frozenFor(
+  pids: () => readonly number[],
+  ms: number,
+  mustNot: () => boolean = () => false,
+): Promise<boolean> {
+  const stopped = new Set<number>();
+  try {
+    for (let left = pids(); left.length > 0; left = pids().filter((pid) => !stopped.has(pid))) {
+      signalAll(left, "SIGSTOP");
+      for (const pid of left) stopped.add(pid);
+    }
+    await eventually("they have stopped", () => haveStopped([...stopped]), GONE_MS);
+    if (mustNot()) return false;
+    await pause(ms);
+    return true;
+  } finally {
+    signalAll([...stopped], "SIGCONT");
+  }
+}
+
+/** Everything of it stands still, so what the ledger says of it stays true. */
+function isPermitted({ deployment }: Scene, { id }: Member): boolean {
+  return deployment.ledger().some(({ state, owner }) => state === "permitted" && owner === id);
+}
+
+/** As long as another process's transaction would. */
+async function ledgerLockedFor({ home }: Deployment, ms: number): Promise<void> {
+  const db = new DatabaseSync(join(home, "taskiq.sqlite"));
+  try {
+    db.exec("PRAGMA busy_timeout = 10000");
+    db.exec("BEGIN IMMEDIATE");
+    await pause(ms);
+    db.exec("ROLLBACK");
+  } finally {
+    db.close();
+  }
+}
+
+async function ended({ worker }: Member): Promise<void> {
+  await worker.exited;
+  await eventually("nothing of it is left", () => worker.processes().length === 0, GONE_MS);
+}
+
+function beyondLease({ leaseMs, chance }: Scene): number {
+  return leaseMs * (1.15 + 0.25 * chance());
+}
+
+function hostOf({ host }: Anatomy): readonly number[] {
+  return host === null ? [] : [host];
+}
+
+function oneOf<T>(things: readonly T[], chance: () => number): T | undefined {
+  return things[Math.floor(chance() * things.length)];
+}

@@ -1,0 +1,55 @@
+// One line of figures: what was done to the deployment, and what became of it.
+import type { Deployment } from "../support/deployment.ts";
+import type { Fleet } from "./fleet.ts";
+import type { QueueTrouble } from "./queue-trouble.ts";
+import { executionsOf, type Runs } from "./runs.ts";
+
+export interface Counted {
+  readonly deployment: Deployment;
+  readonly fleet: Fleet;
+  readonly runs: Runs;
+  readonly trouble: QueueTrouble;
+  readonly done: ReadonlyMap<string, number>;
+  readonly seconds: number;
+}
+
+export async function figuresOf({ deployment, fleet, runs, trouble, done, seconds }: Counted): Promise<string> {
+  const rows = deployment.ledger();
+  const steps = new Set(rows.map(({ step }) => `${step.runId} ${step.stepKey}`)).size;
+  const executions = sum(runs.all.flatMap((run) => [...executionsOf(run).values()]));
+  let terminal = 0;
+  for (const { id } of runs.all) terminal += (await deployment.dagster.terminalEvents(id)).length;
+  const log = fleet.workers.flatMap((worker) => worker.log);
+  const told = (event: string) => log.filter((record) => record.event === event).length;
+  const takeovers = log.filter(({ event, message }) => event === "step.claimed" && message.startsWith("taken over"));
+  return [
+    `${runs.all.length} runs`,
+    `${steps} steps`,
+    `${rows.length} attempts`,
+    `${executions} executions`,
+    `${terminal} terminal events`,
+    `${fleet.workers.length} worker processes`,
+    `acts: ${listed(done)}`,
+    `SQS faults: ${listed(trouble.injected)}`,
+    `${takeovers.length} takeovers`,
+    `${redeliveries(log)} redeliveries`,
+    `${told("delivery.duplicate")} duplicates refused`,
+    `${told("step.permit_refused")} permits refused`,
+    `${told("dead_letter.buried")} buried`,
+    `${Math.round(seconds)} s`,
+  ].join(", ");
+}
+
+function redeliveries(log: readonly Readonly<Record<string, unknown>>[]): number {
+  const again = log.filter((record) => Number(record["receive_count"]) > 1);
+  return new Set(again.map((record) => `${record["message_id"]} ${record["receive_count"]}`)).size;
+}
+
+function listed(counts: ReadonlyMap<string, number>): string {
+  const entries = [...counts].toSorted(([a], [b]) => a.localeCompare(b));
+  return `${sum([...counts.values()])} (${entries.map(([name, count]) => `${count} ${name}`).join(", ")})`;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

@@ -1,0 +1,74 @@
+// What must be true at the end, each thing that is not as a line of text.
+import type { LedgerRow } from "../../core/ledger/port.ts";
+import { readNote } from "../../core/queue/dead-letter-note.ts";
+import { idempotencyKey } from "../../core/step.ts";
+import type { Deployment } from "../support/deployment.ts";
+import { recordedOnce } from "../support/recorded-once.ts";
+import type { Fleet } from "./fleet.ts";
+import { type ChaosRun, executionsOf, type Runs } from "./runs.ts";
+
+export async function disagreements(deployment: Deployment, fleet: Fleet, runs: Runs): Promise<readonly string[]> {
+  const found = [...fleet.oddEnds, ...bugs(fleet)];
+  for (const run of runs.all) found.push(...(await disagreementsOf(run, deployment)));
+  const known = new Set(runs.all.map(({ id }) => id));
+  const strange = deployment.ledger().filter(({ step }) => !known.has(step.runId));
+  found.push(...strange.map(({ key }) => `the ledger has a row of no run: ${key}`));
+  found.push(...(await deadLetters(deployment)));
+  return found;
+}
+
+async function disagreementsOf(run: ChaosRun, deployment: Deployment): Promise<readonly string[]> {
+  const found: string[] = [];
+  const rows = deployment.ledger(run.id);
+  try {
+    await recordedOnce(deployment, run.id);
+  } catch (error) {
+    found.push(`run ${run.id}: ${error instanceof Error ? error.message : error}`);
+  }
+  const given = rows.filter(isReported);
+  // A step that was given up for good takes its run along; everything else of `chaos` ends well.
+  const expected = run.job === "chaos_doomed" || given.some(isLast(rows)) ? "FAILURE" : "SUCCESS";
+  if (run.status !== expected) found.push(`run ${run.id} (${run.job}) is ${run.status}, expected ${expected}`);
+  const executions = executionsOf(run);
+  for (const { step, outcome } of rows) {
+    const name = `${step.stepKey} ${step.attempt}`;
+    if (outcome?.state === "success" && !executions.has(name))
+      found.push(`run ${run.id}: ${name} succeeded without running`);
+  }
+  return found;
+}
+
+/** Every dead letter's step was given up, and every step given up is a dead letter, at least once. */
+async function deadLetters(deployment: Deployment): Promise<readonly string[]> {
+  const given = new Set(
+    deployment
+      .ledger()
+      .filter(isReported)
+      .map(({ key }) => key),
+  );
+  const letters = await deployment.deadLetters();
+  const buried = letters.map((letter) => {
+    const { run_id: runId, step_key: stepKey, retry_count: attempt } = JSON.parse(letter.body);
+    return { key: idempotencyKey({ runId, stepKey, attempt }), note: readNote(letter) };
+  });
+  const keys = new Set(buried.map(({ key }) => key));
+  return [
+    ...buried.filter(({ key }) => !given.has(key)).map(({ key }) => `a dead letter that was not given up: ${key}`),
+    ...[...given].filter((key) => !keys.has(key)).map((key) => `given up, but no dead letter: ${key}`),
+    ...buried.filter(({ note }) => note === null).map(({ key }) => `a dead letter that says no reason: ${key}`),
+  ];
+}
+
+function bugs({ workers }: Fleet): readonly string[] {
+  return workers.flatMap(({ log }) =>
+    log.filter(({ event }) => event === "delivery.bug").map(({ message }) => message),
+  );
+}
+
+function isReported({ outcome }: LedgerRow): boolean {
+  return outcome?.state === "reported";
+}
+
+function isLast(rows: readonly LedgerRow[]): (row: LedgerRow) => boolean {
+  return ({ step }) => !rows.some((other) => other.step.stepKey === step.stepKey && other.step.attempt > step.attempt);
+}
