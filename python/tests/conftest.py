@@ -1,14 +1,18 @@
 """What all tests share: no settings of the machine, a Dagster instance, an SQS server."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from dagster import DagsterInstance
 
+from dagster_taskiq.host.preload import preload
 from sqs_double import SqsDouble
 from step_worker import StepProcess, StepWorker
+
+preload()
 
 DAGSTER_YAML = """
 telemetry:
@@ -32,12 +36,21 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
 
 
-@pytest.fixture
-def dagster_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A directory that makes any process use this test's instance."""
-    home = tmp_path / "dagster"
+@pytest.fixture(scope="session")
+def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory of an instance whose databases are made, which takes longer than most tests."""
+    home = tmp_path_factory.mktemp("empty") / "dagster"
     home.mkdir()
     (home / "dagster.yaml").write_text(DAGSTER_YAML)
+    DagsterInstance.from_config(str(home)).dispose()
+    return home
+
+
+@pytest.fixture
+def dagster_home(empty_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory that makes any process use this test's instance."""
+    home = tmp_path / "dagster"
+    shutil.copytree(empty_home, home)
     monkeypatch.setenv("DAGSTER_HOME", str(home))
     return home
 

@@ -1,11 +1,14 @@
 """Jobs that read every part of Dagster's known state, and fail unless they get their inputs."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from dagster import (
     Config,
+    ConfigurableResource,
     DynamicOut,
     DynamicOutput,
+    InitResourceContext,
     Nothing,
     OpExecutionContext,
     Out,
@@ -134,6 +137,25 @@ def reexecutes() -> None:
     expect_three(fails_in_foul_weather([one.alias(f"one_{n}")() for n in range(3)]))
 
 
+class Radar(ConfigurableResource["Radar"]):
+    """Is out of order until `repaired` exists."""
+
+    repaired: str
+
+    def setup_for_execution(self, context: InitResourceContext) -> None:  # noqa: ARG002
+        if not Path(self.repaired).exists():
+            raise ConnectionError("the radar is out of order")
+
+
+@op(retry_policy=RetryPolicy(max_retries=1))
+def read_radar(radar: Radar) -> None: ...
+
+
+@job(executor_def=taskiq_executor, resource_defs={"radar": Radar.configure_at_launch()})
+def reads_radar() -> None:
+    read_radar()
+
+
 @op(out=Out(Nothing))
 def tick() -> None: ...
 
@@ -142,3 +164,18 @@ def tick() -> None: ...
 def ticks() -> None:
     tick.alias("tick_a")()
     tick.alias("tick_b")()
+
+
+@op(pool="antenna")
+def warm_up() -> int:
+    return 1
+
+
+@op(pool="antenna")
+def transmit(number: int) -> int:
+    return number
+
+
+@job(executor_def=taskiq_executor)
+def shares_antenna() -> None:
+    transmit(warm_up())

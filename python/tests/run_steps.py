@@ -15,6 +15,7 @@ from dagster._grpc.types import ExecuteStepArgs
 from dagster._serdes import deserialize_value
 
 from dagster_taskiq.envelope import Envelope, decode_known_state
+from dagster_taskiq.host.preload import preload
 
 
 def run_step(home: str, envelope: Envelope) -> None:
@@ -37,6 +38,7 @@ def run_step(home: str, envelope: Envelope) -> None:
 
 
 def main() -> None:
+    preload()
     for line in sys.stdin:
         order = json.loads(line)
         raised = None

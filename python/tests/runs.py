@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 import threading
@@ -75,14 +77,37 @@ def resume(instance: DagsterInstance, run: DagsterRun) -> None:
     work_on(instance, current, resume=True)
 
 
-def start_run_worker(run: DagsterRun) -> subprocess.Popen[bytes]:
-    """Start one in a process of its own, which the test kills. It finds the instance by itself."""
-    return subprocess.Popen(
-        [sys.executable, str(_RUN_WORKER), run.run_id],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd=_RUN_WORKER.parent,
-    )
+class RunWorkers:
+    """Starts run workers in processes of their own, which find the instance by themselves."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(_RUN_WORKER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=_RUN_WORKER.parent,
+            text=True,
+        )
+
+    def start(self, run: DagsterRun) -> int:
+        """Start one, and return what `kill` knows it by."""
+        return self._order(run=run.run_id, env=dict(os.environ))
+
+    def kill(self, pid: int) -> None:
+        """Return once it is dead."""
+        self._order(kill=pid)
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def _order(self, **order: Any) -> int:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
 
 
 def status(instance: DagsterInstance, run: DagsterRun) -> DagsterRunStatus:

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from dagster import DagsterEvent, InitExecutorContext, executor
 from dagster import multiple_process_executor_requirements as needs_other_processes
+from dagster._core.events import EngineEventData
+from dagster._core.execution.context.system import PlanOrchestrationContext
 from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.step_delegating import StepDelegatingExecutor
 
 from dagster_taskiq import settings
 from dagster_taskiq.enqueue import EnvelopeSender
-from dagster_taskiq.resume import replayable, unanswered_resource_failures
+from dagster_taskiq.resume import Replay, no_slots_for_the_past
 from dagster_taskiq.step_handler import TaskiqStepHandler
 
 if TYPE_CHECKING:
-    from dagster._core.execution.context.system import PlanOrchestrationContext
+    from dagster import DagsterInstance
     from dagster._core.execution.plan.plan import ExecutionPlan
 
 
@@ -66,27 +68,52 @@ class TaskiqExecutor(StepDelegatingExecutor):
     def __init__(self, step_handler: TaskiqStepHandler, **arguments: Any) -> None:
         super().__init__(step_handler, **arguments)
         self._taskiq_handler = step_handler
-        self._is_resuming = False
+        self._poll_seconds = self._sleep_seconds
+        self._seen_storage_ids: set[int] = set()
 
     def execute(
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
     ) -> Iterator[DagsterEvent]:
-        """Orchestrate the run."""
-        self._is_resuming = plan_context.resume_from_failure
-        yield from super().execute(plan_context, execution_plan)
+        """Orchestrate the run, from nothing even when it is resumed (see resume.py)."""
+        if not plan_context.resume_from_failure:
+            yield from super().execute(plan_context, execution_plan)
+            return
+        message = "Resuming execution from failure"
+        DagsterEvent.engine_event(plan_context, message, EngineEventData())
+        replay = Replay(self._past_events(plan_context))
+        self._taskiq_handler.replay = replay
+        with no_slots_for_the_past(plan_context.instance.event_log_storage, replay):
+            yield from super().execute(_as_if_new(plan_context), execution_plan)
 
-    def _pop_events(self, *arguments: Any) -> Sequence[DagsterEvent]:
-        events = super()._pop_events(*arguments)
-        if not self._is_resuming:
-            return events
-        # The replay takes what the first call returns, and one call returns 1000 events at most.
-        self._is_resuming = False
-        prior = list(events)
-        while events:
-            events = super()._pop_events(*arguments)
-            prior.extend(events)
-        self._taskiq_handler.unanswered = unanswered_resource_failures(prior)
-        return replayable(prior)
+    def _past_events(self, plan_context: PlanOrchestrationContext) -> list[DagsterEvent]:
+        read = (plan_context.instance, plan_context.run_id, self._seen_storage_ids)
+        past: list[DagsterEvent] = []
+        # One call returns 1000 events at most.
+        while events := super()._pop_events(*read):
+            past.extend(events)
+        return past
+
+    def _pop_events(
+        self, instance: DagsterInstance, run_id: str, seen_storage_ids: set[int]
+    ) -> Sequence[DagsterEvent]:
+        replay = self._taskiq_handler.replay
+        if replay is None:
+            return super()._pop_events(instance, run_id, seen_storage_ids)
+        seen_storage_ids |= self._seen_storage_ids
+        replay.hold(super()._pop_events(instance, run_id, seen_storage_ids))
+        released = replay.release()
+        # What the log holds is gone through at once, however many ticks it once took.
+        self._sleep_seconds = 0.0 if released else self._poll_seconds
+        return released
+
+
+def _as_if_new(context: PlanOrchestrationContext) -> PlanOrchestrationContext:
+    return PlanOrchestrationContext(
+        plan_data=context.plan_data,
+        log_manager=context.log,
+        executor=context.executor,
+        output_capture=context.output_capture,
+    )
 
 
 def _step_dependency_argument(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -51,18 +51,13 @@ def build_envelope(context: StepHandlerContext) -> Envelope:
     )
 
 
-def retry_delay(context: StepHandlerContext) -> float | None:
-    """Seconds until the next attempt by the op's RetryPolicy, should this one fail; None: none."""
+def _on_fault(context: StepHandlerContext) -> OnFault | None:
     policy = context.get_step_context(only_step_key(context)).op_retry_policy
     attempt = attempt_of(context)
     if policy is None or _retries_disabled(context) or attempt >= policy.max_retries:
         return None
-    return float(policy.calculate_delay(attempt + 1))
-
-
-def _on_fault(context: StepHandlerContext) -> OnFault | None:
-    delay = retry_delay(context)
-    return None if delay is None else OnFault(retry_in=delay)
+    # Dagster counts the attempts of a policy from 1.
+    return OnFault(retry_in=float(policy.calculate_delay(attempt + 1)))
 
 
 def _retries_disabled(context: StepHandlerContext) -> bool:

@@ -1,71 +1,135 @@
-"""Prepares a dead run worker's events for the one that resumes its run (Dagster's run monitoring).
+"""Feeds a dead run worker's events to the one that resumes its run (Dagster's run monitoring).
 
-Dagster rebuilds its state by replaying the run's events, in a way that three ordinary logs break.
+Dagster would replay the run's first 1000 events in one go, and raise on ordinary logs: a skipped
+step, a retry that had to wait, an order that `max_concurrent` or pools would not repeat. A resource
+failure that nobody answered yet would leave its step open for ever.
+
+Here the resumed executor starts from nothing instead and makes its decisions again. Each attempt
+that it launches is looked up in the log: if its end stands there, nothing is sent. The log's events
+are handed over once their attempt is launched, as if they came in now. So the executor only ever
+sees events in an order that it would have caused itself.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from dagster import DagsterEvent, DagsterEventType
 from dagster._core.execution.plan.objects import StepRetryData
+from dagster._utils.concurrency import ConcurrencyClaimStatus, ConcurrencySlotStatus
 
 if TYPE_CHECKING:
-    from dagster_shared.error import SerializableErrorInfo
+    from dagster._core.storage.event_log import EventLogStorage
 
-_ENDS = {
+Attempt = tuple[str, int]
+
+_VERDICTS = {
     DagsterEventType.STEP_SUCCESS,
     DagsterEventType.STEP_FAILURE,
     DagsterEventType.STEP_UP_FOR_RETRY,
 }
-_BEGINS_OR_ENDS = _ENDS | {
+_OVER = _VERDICTS | {DagsterEventType.RESOURCE_INIT_FAILURE}
+_BEGINS = {
     DagsterEventType.STEP_WORKER_STARTING,
     DagsterEventType.STEP_WORKER_STARTED,
     DagsterEventType.STEP_RESTARTED,
-    DagsterEventType.RESOURCE_INIT_FAILURE,
 }
 
 
-def replayable(events: Sequence[DagsterEvent]) -> list[DagsterEvent]:
-    """Return the events that Dagster's `rebuild_from_events` can replay."""
-    # Skips are the executor's own work: it decides on them again, and refuses those of others.
-    return [event for event in _without_past_waits(events) if not event.is_step_skipped]
+class Replay:
+    """Holds events back until the executor has launched the attempt that they are about."""
+
+    def __init__(self, past: Sequence[DagsterEvent]) -> None:
+        self._held: list[tuple[Attempt | None, DagsterEvent]] = []
+        self._retries: Counter[str] = Counter()
+        self._begun: set[Attempt] = set()
+        self._over: set[Attempt] = set()
+        self._answered: set[Attempt] = set()
+        self._launches: dict[str, int] = {}
+        # Skips are the executor's own decisions, which it makes and writes again.
+        self.hold([event for event in past if not event.is_step_skipped])
+
+    def hold(self, events: Sequence[DagsterEvent]) -> None:
+        """Take what the log has next."""
+        for event in events:
+            key = None if event.is_step_skipped else event.step_key
+            if key is None:
+                self._held.append((None, event))
+                continue
+            # Nothing in an event names its attempt: attempt n follows the n-th STEP_UP_FOR_RETRY.
+            attempt = (key, self._retries[key])
+            self._held.append((attempt, event))
+            self._note(attempt, event)
+
+    def launch(self, step_key: str, attempt: int) -> bool:
+        """Note that this attempt is in flight. Tell whether the log already holds its end."""
+        self._launches[step_key] = attempt + 1
+        return (step_key, attempt) in self._over
+
+    def is_next_over(self, step_key: str) -> bool:
+        """Tell whether the log already holds the end of the step's next launch."""
+        return (step_key, self._launches.get(step_key, 0)) in self._over
+
+    def release(self) -> list[DagsterEvent]:
+        """Return what the executor may see by now, in the log's order, each event once."""
+        released: list[DagsterEvent] = []
+        kept: list[tuple[Attempt | None, DagsterEvent]] = []
+        for attempt, event in self._held:
+            if attempt is None:
+                released.append(event)
+            elif attempt[1] >= self._launches.get(attempt[0], 0):
+                kept.append((attempt, event))
+            # An answered resource failure would be answered again.
+            elif not (event.is_resource_init_failure and attempt in self._answered):
+                released.append(self._as_of_now(attempt, event))
+        self._held = kept
+        return released
+
+    def _note(self, attempt: Attempt, event: DagsterEvent) -> None:
+        kind = event.event_type
+        if kind in _BEGINS:
+            self._begun.add(attempt)
+        if kind in _OVER:
+            self._over.add(attempt)
+        if kind in _VERDICTS:
+            self._answered.add(attempt)
+        if event.is_step_up_for_retry:
+            self._retries[attempt[0]] += 1
+
+    def _as_of_now(self, attempt: Attempt, event: DagsterEvent) -> DagsterEvent:
+        following = (attempt[0], attempt[1] + 1)
+        has_followed = following in self._begun or following in self._over
+        if not event.is_step_up_for_retry or not has_followed:
+            return event
+        # The next attempt was launched long ago; its delay is not waited out once more.
+        data = StepRetryData(error=event.step_retry_data.error, seconds_to_wait=None)
+        return event._replace(event_specific_data=data)
 
 
-def unanswered_resource_failures(
-    events: Sequence[DagsterEvent],
-) -> dict[str, SerializableErrorInfo]:
-    """Return the steps whose RESOURCE_INIT_FAILURE has no verdict yet, with their errors.
+@contextmanager
+def no_slots_for_the_past(storage: EventLogStorage, replay: Replay) -> Iterator[None]:
+    """Let launches whose end the log holds go ahead without a slot of their pool.
 
-    From Dagster 1.12 on the event ends nothing by itself: the run worker that reads it writes the
-    failure or the retry, and a replay does not. Older versions take it as the end.
+    They run nothing. A slot they waited for may be held by a step of this very run that comes after
+    them, which could never give it back.
     """
-    unanswered: dict[str, SerializableErrorInfo] = {}
-    for event in events:
-        if event.is_resource_init_failure and event.step_key and event.engine_event_data.error:
-            unanswered[event.step_key] = event.engine_event_data.error
-        elif event.event_type in _ENDS and event.step_key:
-            unanswered.pop(event.step_key, None)
-    return unanswered
+    claim = storage.claim_concurrency_slot
 
+    def claim_if_it_runs(
+        concurrency_key: str, run_id: str, step_key: str, priority: int | None = None
+    ) -> ConcurrencyClaimStatus:
+        if not replay.is_next_over(step_key):
+            return claim(concurrency_key, run_id, step_key, priority)
+        return ConcurrencyClaimStatus(
+            concurrency_key=concurrency_key, slot_status=ConcurrencySlotStatus.CLAIMED
+        )
 
-def _without_past_waits(events: Sequence[DagsterEvent]) -> Iterator[DagsterEvent]:
-    """Let a retry whose attempt began start at once.
-
-    Otherwise the replay waits out the retry's delay once more, and the events of the attempt that
-    has long begun find it not in flight, which Dagster takes for a broken invariant.
-    """
-    began: set[str | None] = set()
-    reversed_events = []
-    for event in reversed(events):
-        past = event.is_step_up_for_retry and event.step_key in began
-        reversed_events.append(_without_wait(event) if past else event)
-        if event.event_type in _BEGINS_OR_ENDS:
-            began.add(event.step_key)
-    return reversed(reversed_events)
-
-
-def _without_wait(event: DagsterEvent) -> DagsterEvent:
-    data = StepRetryData(error=event.step_retry_data.error, seconds_to_wait=None)
-    return event._replace(event_specific_data=data)
+    # Dagster's executor makes its concurrency context itself, with nothing but the storage.
+    storage.claim_concurrency_slot = claim_if_it_runs  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        storage.claim_concurrency_slot = claim  # type: ignore[method-assign]
