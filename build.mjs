@@ -1,5 +1,8 @@
-// Bundles the worker into one file, dist/taskiq.mjs, that runs on any Node >= 22.19 without node_modules. `npm run build`
-// runs it; dev/ imports `build`.
+// Bundles the worker into one file, dist/taskiq.mjs, that runs on any Node >= 22.19 without node_modules, and builds what is
+// released with it.
+//
+//   node build.mjs bundle   the bundle alone; dev/ imports `build` for it
+//   node build.mjs          everything, on the project's own Node: `npm run build`
 import { mkdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from "node:fs";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,7 +10,6 @@ import * as esbuild from "esbuild";
 import { lazyBuiltins, withoutLazyBuiltins } from "./dev/lazy-builtins.mjs";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
-const outfile = `${root}dist/taskiq.mjs`;
 
 // Some dependencies are CommonJS inside and call require() for Node's own modules, which an ES module does not have.
 const banner = `#!/usr/bin/env node
@@ -15,12 +17,14 @@ import { createRequire as createRequireForBundle } from "node:module";
 const require = createRequireForBundle(import.meta.url);`;
 
 /**
- * Writes dist/taskiq.mjs, its source map, the licenses of what is inside, and dist/meta.json (which file imports which).
- * Throws esbuild's `BuildFailure` when the sources do not bundle; esbuild has then printed why.
+ * Writes taskiq.mjs, its source map, and meta.json (which file imports which). Throws esbuild's `BuildFailure` when the sources
+ * do not bundle; esbuild has then printed why.
  *
+ * @param {string} [outdir]
  * @returns {Promise<{ path: string, bytes: number }>} the bundle, its path relative to the checkout
  */
-export async function build() {
+export async function build(outdir = `${root}dist`) {
+  const outfile = `${outdir}/taskiq.mjs`;
   const { version } = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
   const result = await esbuild.build({
     absWorkingDir: root,
@@ -40,7 +44,8 @@ export async function build() {
     minifyIdentifiers: false,
     sourcemap: "linked",
     sourcesContent: false,
-    legalComments: "external",
+    // LICENSES.txt says more than comments do.
+    legalComments: "none",
     metafile: true,
     plugins: [lazyBuiltins],
     banner: { js: banner },
@@ -48,9 +53,9 @@ export async function build() {
     write: false,
     logLevel: "warning",
   });
-  mkdirSync(`${root}dist`, { recursive: true });
+  mkdirSync(outdir, { recursive: true });
   for (const file of result.outputFiles) replace(file.path, file.contents, file.path === outfile ? 0o755 : 0o644);
-  replace(`${root}dist/meta.json`, JSON.stringify(withoutLazyBuiltins(result.metafile), null, 1), 0o644);
+  replace(`${outdir}/meta.json`, JSON.stringify(withoutLazyBuiltins(result.metafile), null, 1), 0o644);
   const bytes = result.outputFiles.find((file) => file.path === outfile)?.contents.length ?? 0;
   return { path: relative(root, outfile), bytes };
 }
@@ -68,6 +73,26 @@ function replace(path, contents, mode) {
   renameSync(fresh, path);
 }
 
+/** @param {string[]} argv */
+async function main([what = "everything", outdir = `${root}dist`]) {
+  if (what !== "bundle" && what !== "everything") {
+    throw new Error(`build.mjs: expected bundle or everything, got ${JSON.stringify(what)}`);
+  }
+  const { path, bytes } = await build(outdir);
+  if (what === "bundle") return say(path, bytes);
+  // TypeScript: only the project's own Node reads it.
+  const { buildArtifacts } = await import("./dev/build/artifacts.ts");
+  for (const artifact of buildArtifacts(root, outdir)) say(artifact.name, artifact.bytes);
+}
+
+/**
+ * @param {string} name
+ * @param {number} bytes
+ */
+function say(name, bytes) {
+  process.stdout.write(`${(bytes / 1024).toFixed(0).padStart(8)} KiB  ${name}\n`);
+}
+
 /** @param {unknown} error */
 function isBuildFailure(error) {
   return error instanceof Error && "errors" in error;
@@ -76,8 +101,7 @@ function isBuildFailure(error) {
 // Not import.meta.main: Node 20, which may be the one at hand, does not have it and would do nothing without a word.
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   try {
-    const { path, bytes } = await build();
-    process.stdout.write(`${path}  ${(bytes / 1024).toFixed(0)} KiB\n`);
+    await main(process.argv.slice(2));
   } catch (error) {
     if (!isBuildFailure(error)) throw error;
     process.exitCode = 1;

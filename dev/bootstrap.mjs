@@ -10,22 +10,31 @@ import { ensureNodePackages } from "./bootstrap/node-packages.mjs";
 import { ensurePythonPackages } from "./bootstrap/python-packages.mjs";
 import { SetupError } from "./bootstrap/setup-error.mjs";
 
-const scripts = ["start", "test", "simulate", "chaos"];
+/** @type {Readonly<Record<string, string>>} */
+const scripts = {
+  start: "dev/start.ts",
+  test: "dev/test.ts",
+  build: "build.mjs",
+  simulate: "dev/simulate.ts",
+  chaos: "dev/chaos.ts",
+};
 
 /** @param {string[]} argv */
 async function main([script, ...args]) {
   if (process.platform === "win32") {
     throw new SetupError("taskiq needs Linux or macOS: it forks a process per step", "on Windows, use WSL 2");
   }
-  if (script !== undefined && !scripts.includes(script)) {
-    throw new SetupError(`expected one of ${scripts.join(", ")} as the script to run, got "${script}"`);
+  const file = script === undefined ? null : scripts[script];
+  if (file === undefined) {
+    const known = Object.keys(scripts).join(", ");
+    throw new SetupError(`expected one of ${known} as the script to run, got "${script}"`);
   }
   process.chdir(fileURLToPath(new URL("..", import.meta.url)));
   await exclusively(".taskiq/bootstrap.lock", async () => {
     await ensureNodePackages();
     await ensurePythonPackages();
   });
-  return script === undefined ? 0 : handOver(`dev/${script}.ts`, args);
+  return file === null ? 0 : handOver(file, args);
 }
 
 /** @param {unknown} error */

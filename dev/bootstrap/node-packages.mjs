@@ -18,9 +18,13 @@ export async function ensureNodePackages() {
   await verifyNode(locked);
 }
 
-/** The packages of `deploy/`, which has a lock file of its own: only its tests need them. */
-export async function ensureDeployPackages() {
-  if (!isUpToDate("deploy")) await install("deploy");
+/**
+ * The packages of a folder with a lock file of its own, which only its stage of tests needs.
+ *
+ * @param {"deploy" | "test/runtimes"} folder
+ */
+export async function ensurePackagesOf(folder) {
+  if (!isUpToDate(folder)) await install(folder);
 }
 
 /**

@@ -1,5 +1,5 @@
 // The stage of `deploy/`, a package of its own: installed only here, built as its users build it, then tested against Pulumi's mocks.
-import { ensureDeployPackages } from "../bootstrap/node-packages.mjs";
+import { ensurePackagesOf } from "../bootstrap/node-packages.mjs";
 import { command } from "./command.ts";
 import { nodeTests } from "./node-tests.ts";
 import type { Verdict } from "./summary.ts";
@@ -9,7 +9,7 @@ const compile = command([tsc, "-p", "deploy/tsconfig.build.json"], [tsc, "-p", "
 const tests = nodeTests({ files: ["deploy/test/*.test.ts"], concurrency: 2, timeoutMs: 60_000 });
 
 export async function deployTests(signal: AbortSignal): Promise<Verdict> {
-  await ensureDeployPackages();
+  await ensurePackagesOf("deploy");
   const compiled = await compile(signal);
   return compiled.passed ? await tests(signal) : compiled;
 }

@@ -13,6 +13,8 @@ export interface NodeTests {
   readonly concurrency: number | true;
   /** For one test. */
   readonly timeoutMs: number;
+  /** Variables for the tests, beside those that are there. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** What the runner says of a test that has passed or failed. A file that ends without tests, or badly, is one named by its path. */
@@ -64,7 +66,14 @@ async function execute(files: readonly string[], options: NodeTests, signal: Abo
   // No test may take longer than its timeout, so after more silence than that only a process is left that does not end: a
   // forgotten timer, socket or thread. The runner itself would wait for it for ever.
   const alarm = setTimeout(() => silence.abort(), timeout + 15_000);
-  const events = run({ files: [...files], concurrency, timeout, signal: AbortSignal.any([signal, silence.signal]) });
+  const env = { ...process.env, ...options.env };
+  const events = run({
+    files: [...files],
+    concurrency,
+    timeout,
+    env,
+    signal: AbortSignal.any([signal, silence.signal]),
+  });
   const ends: TestEnd[] = [];
   events.on("data", () => alarm.refresh());
   events.on("test:pass", (end) => ends.push(end));

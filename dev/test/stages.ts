@@ -3,6 +3,7 @@ import { command } from "./command.ts";
 import { deployTests } from "./deploy-tests.ts";
 import { nodeTests } from "./node-tests.ts";
 import { pytest } from "./pytest.ts";
+import { runtimeTests } from "./runtime-tests.ts";
 import type { Verdict } from "./summary.ts";
 
 export interface Stage {
@@ -56,7 +57,7 @@ export const stages: readonly Stage[] = [
     what: "the bundle dist/taskiq.mjs",
     quick: true,
     needs: [],
-    run: command([process.execPath, "build.mjs"]),
+    run: command([process.execPath, "build.mjs", "bundle"]),
   },
   {
     name: "unit",
@@ -122,5 +123,12 @@ export const stages: readonly Stage[] = [
     quick: false,
     needs: ["build"],
     run: nodeTests({ files: ["test/e2e/**/*.test.ts"], concurrency: 2, timeoutMs: 300_000 }),
+  },
+  {
+    name: "runtimes",
+    what: "the same on the oldest Node, on Deno, and as the executable",
+    quick: false,
+    needs: ["build"],
+    run: runtimeTests,
   },
 ];

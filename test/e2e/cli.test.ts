@@ -10,7 +10,7 @@ import { text } from "node:stream/consumers";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { systemClock } from "../../core/clock.ts";
 import { startHealthServer } from "../../core/health-server.ts";
-import { BUNDLE } from "../support/worker-process.ts";
+import { taskiqCommand } from "../support/taskiq-command.ts";
 
 interface Ran {
   readonly code: number | null;
@@ -19,7 +19,8 @@ interface Ran {
 }
 
 async function taskiq(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
-  const child = spawn(process.execPath, [BUNDLE, ...args], { stdio: ["ignore", "pipe", "pipe"], env });
+  const [program, ...first] = taskiqCommand();
+  const child = spawn(program, [...first, ...args], { stdio: ["ignore", "pipe", "pipe"], env });
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
   return { code: child.exitCode, stdout, stderr };
 }
@@ -86,7 +87,8 @@ describe("what is asked of the program itself", () => {
   });
 
   test("a reader that went away is no reason to fail", async () => {
-    const child = spawn(process.execPath, [BUNDLE, "run", "--help"], { stdio: ["ignore", "pipe", "inherit"] });
+    const [program, ...first] = taskiqCommand();
+    const child = spawn(program, [...first, "run", "--help"], { stdio: ["ignore", "pipe", "inherit"] });
     child.stdout.destroy();
     const [code] = await once(child, "exit");
     assert.equal(code, 0);

@@ -1,13 +1,13 @@
 // Starting: the one file is enough, and so is the environment; a code location that cannot be imported closes the intake.
 import assert from "node:assert/strict";
 import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import { DEFINITIONS_PARENT, PYTHON } from "../support/dagster-sidecar.ts";
 import { Deployment } from "../support/deployment.ts";
 import { eventually } from "../support/eventually.ts";
 import { recordedOnce } from "../support/recorded-once.ts";
-import { BUNDLE } from "../support/worker-process.ts";
+import { taskiqCommand } from "../support/taskiq-command.ts";
 
 describe("a worker starts", () => {
   let deployment: Deployment;
@@ -18,18 +18,20 @@ describe("a worker starts", () => {
   afterEach((t) => deployment.explain(t));
   after(() => deployment.close());
 
-  test("from the bundle alone, in an empty directory", async () => {
+  test("from its one file alone, in an empty directory", async () => {
     const cwd = join(deployment.home, "alone");
     mkdirSync(cwd);
-    const bundle = join(cwd, "taskiq.mjs");
-    copyFileSync(BUNDLE, bundle);
-    assert.deepEqual(readdirSync(cwd), ["taskiq.mjs"]);
-    const worker = await deployment.startWorker({ bundle, cwd });
+    const command = taskiqCommand();
+    const file = command.at(-1) ?? "";
+    const name = basename(file);
+    copyFileSync(file, join(cwd, name));
+    const alone = command.with(-1, join(cwd, name)) as [string, ...string[]];
+    const worker = await deployment.startWorker({ command: alone, cwd });
     const runId = await deployment.dagster.launch("one_success");
     assert.equal(await deployment.dagster.finished(runId), "SUCCESS");
     await recordedOnce(deployment, runId);
     assert.deepEqual(await worker.stop(), { code: 0, signal: null });
-    assert.deepEqual(readdirSync(cwd), ["taskiq.mjs"], "it leaves nothing beside it");
+    assert.deepEqual(readdirSync(cwd), [name], "it leaves nothing beside it");
   });
 
   test("without flags, from the environment alone, with the code location that the run names", async () => {

@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { createInterface } from "node:readline";
 import { eventually } from "./eventually.ts";
 import { endProcesses, type Mark, type MarkedProcess, markedProcesses } from "./marked-processes.ts";
+import { taskiqCommand } from "./taskiq-command.ts";
 
 /** A line of the worker's log; a line that is no JSON (a crash of the runtime) has the event `not-json`. */
 export interface LogRecord {
@@ -21,15 +22,12 @@ export interface Exit {
 export interface WorkerProcessOptions {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** Defaults to the built bundle in the checkout. */
-  readonly bundle?: string;
+  /** What to start instead of the taskiq that is under test. */
+  readonly command?: readonly [program: string, ...args: string[]];
   readonly cwd?: string;
 }
 
 const root = new URL("../../", import.meta.url).pathname;
-/** The Node that runs the tests runs the worker. */
-const NODE = process.execPath;
-export const BUNDLE = `${root}dist/taskiq.mjs`;
 const TAIL_RECORDS = 80;
 
 export class WorkerProcess {
@@ -42,9 +40,10 @@ export class WorkerProcess {
   readonly #mark: Mark = `E2E_WORKER=${randomUUID()}`;
   #exit: Exit | null = null;
 
-  constructor({ args, env, bundle = BUNDLE, cwd = root }: WorkerProcessOptions) {
+  constructor({ args, env, command = taskiqCommand(), cwd = root }: WorkerProcessOptions) {
     const [name = "", value = ""] = this.#mark.split("=");
-    this.#child = spawn(NODE, [bundle, ...args], {
+    const [program, ...first] = command;
+    this.#child = spawn(program, [...first, ...args], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...env, [name]: value },
       cwd,
