@@ -31,7 +31,8 @@ const Outcome = v.variant("kind", [
     result: Result,
   }),
   v.object({ kind: v.literal("rerun_refused"), error: Error_ }),
-  v.object({ kind: v.picklist(["permit_refused", "noticed"]) }),
+  v.object({ kind: v.literal("permit_refused") }),
+  v.object({ kind: v.picklist(["noticed", "probed"]) }),
   v.object({ kind: v.literal("fault"), scope: v.picklist(["step", "location", "instance"]), error: Error_ }),
 ]);
 
@@ -80,6 +81,7 @@ export type WorkerFrame =
       readonly level: "info" | "warning" | "error";
       readonly metadata: Readonly<Record<string, string | number>>;
     }
+  | { readonly type: "probe"; readonly id: string; readonly run_id: string | null }
   | { readonly type: "permit"; readonly id: string; readonly granted: boolean; readonly within_ms: number | null }
   | { readonly type: "kill"; readonly id: string; readonly signal: "SIGINT" | "SIGTERM" | "SIGKILL" }
   | { readonly type: "stop" };

@@ -5,11 +5,11 @@ import type { Observe } from "../observe.ts";
 import { idempotencyKey } from "../step.ts";
 import type { Ready } from "./frames.ts";
 import { HostProcess, type HostSettings } from "./host-process.ts";
-import { type NewFrame, noticeFrame, permitFrame, reportFrame, runFrame } from "./order-frames.ts";
+import { type NewFrame, noticeFrame, permitFrame, probeFrame, reportFrame, runFrame } from "./order-frames.ts";
 import { type Following, followOutput } from "./output.ts";
-import type { AskPermit, Ending, Notice, ReportOrder, Runner, StepOrder } from "./port.ts";
+import type { AskPermit, Ending, Notice, ProbeFailure, ReportOrder, Runner, StepOrder } from "./port.ts";
 import { killGroup } from "./process-group.ts";
-import { endingOf, Work, type WorkEnd } from "./work.ts";
+import { endingOf, probeFailureOf, Work, type WorkEnd } from "./work.ts";
 
 export interface HostRunnerPorts {
   readonly clock: Clock;
@@ -23,8 +23,13 @@ const KILL_HEARD_MS = 1_000;
 const KILL_ANSWER_MS = 5_000;
 const STOP_MS = 5_000;
 const NOTICE_MS = 10_000;
+/** A database that does not answer by then answers no step either. */
+const PROBE_MS = 15_000;
 const RESTART_BASE_MS = 1_000;
 const RESTART_CAP_MS = 30_000;
+
+/** For what writes no terminal event. */
+const refuse: AskPermit = () => Promise.resolve({ granted: false });
 
 export class HostRunner implements Runner {
   readonly #settings: HostSettings;
@@ -83,9 +88,14 @@ export class HostRunner implements Runner {
   }
 
   async notice(notice: Notice): Promise<boolean> {
-    const refuse: AskPermit = () => Promise.resolve({ granted: false });
     const { work } = await this.#run(noticeFrame(notice), null, refuse, AbortSignal.timeout(NOTICE_MS));
     return work?.outcome?.kind === "noticed";
+  }
+
+  async probe(runId: string | null): Promise<ProbeFailure | null> {
+    const tooLate = AbortSignal.timeout(PROBE_MS);
+    const { work, end } = await this.#run(probeFrame(runId), null, refuse, tooLate);
+    return probeFailureOf(work ?? { pid: null, outcome: null }, end, tooLate.aborted);
   }
 
   async stop(): Promise<void> {

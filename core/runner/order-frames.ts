@@ -6,7 +6,7 @@ import type { DeliveryNote, Notice, Permit, ReportOrder, StepOrder } from "./por
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
 /** A frame that asks for work; its `id` is the runner's to give. */
-export type NewFrame = DistributiveOmit<Extract<WorkerFrame, { type: "run" | "report" | "notice" }>, "id">;
+export type NewFrame = DistributiveOmit<Extract<WorkerFrame, { type: "run" | "report" | "notice" | "probe" }>, "id">;
 
 export function runFrame(order: StepOrder): NewFrame {
   return { type: "run", envelope: toWire(order.envelope), delivery: wireNote(order.delivery) };
@@ -28,6 +28,10 @@ export function reportFrame(order: ReportOrder): NewFrame {
 
 export function noticeFrame({ runId, stepKey, message, level, metadata }: Notice): NewFrame {
   return { type: "notice", run_id: runId, step_key: stepKey, message, level, metadata };
+}
+
+export function probeFrame(runId: string | null): NewFrame {
+  return { type: "probe", run_id: runId };
 }
 
 export function permitFrame(id: string, permit: Permit): WorkerFrame {

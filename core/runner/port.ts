@@ -58,6 +58,11 @@ export type Ending =
 
 export type FaultScope = "step" | "location" | "instance" | "host";
 
+export interface ProbeFailure {
+  readonly scope: FaultScope;
+  readonly error: ErrorInfo;
+}
+
 export interface Runner {
   /** Starts the step host; rejects with a `Fault` (`TQ_HOST_…`) when it cannot. Safe to call again after it was lost. */
   start(): Promise<void>;
@@ -70,6 +75,11 @@ export interface Runner {
   report(order: ReportOrder, ask: AskPermit, signal: AbortSignal): Promise<Ending>;
   /** Best effort: false when the event could not be written. */
   notice(notice: Notice): Promise<boolean>;
+  /**
+   * Whether a step could run now: forks a process that reads Dagster's storages and, when given a run, imports that run's code. Null
+   * when it could, else what failed. Touches no run, asks for no permit, never rejects.
+   */
+  probe(runId: string | null): Promise<ProbeFailure | null>;
   /** Null while the host can take steps, else why it cannot. */
   unavailable(): string | null;
   /** Ends the host; step processes still alive are killed. */

@@ -1,8 +1,7 @@
 // One piece of work in the step host: what was heard of it, and how it ended.
-import { describeError } from "../faults.ts";
 import type { ErrorInfo } from "../step.ts";
 import type { HostFrame, Outcome } from "./frames.ts";
-import type { AskPermit, Ending, Permit } from "./port.ts";
+import type { AskPermit, Ending, Permit, ProbeFailure } from "./port.ts";
 
 type WorkFrame = Exclude<HostFrame, { type: "ready" | "fatal" }>;
 
@@ -59,7 +58,7 @@ export class Work {
 /** What the outcome, the way the process ended, and our own wish to end it (`interrupted`) add up to. */
 export function endingOf(work: Pick<Work, "pid" | "outcome">, end: WorkEnd, interrupted: boolean): Ending {
   const { outcome } = work;
-  if (outcome !== null && outcome.kind !== "fault" && outcome.kind !== "noticed") return endingOfOutcome(outcome);
+  if (outcome !== null && outcome.kind !== "fault" && !isAside(outcome)) return endingOfOutcome(outcome);
   if (interrupted) return { kind: "interrupted" };
   if (outcome?.kind === "fault") return { kind: "fault", scope: outcome.scope, error: outcome.error };
   if (end.how === "exited") return { kind: "fault", scope: "step", error: diedWithoutOutcome(end.code, end.signal) };
@@ -67,14 +66,30 @@ export function endingOf(work: Pick<Work, "pid" | "outcome">, end: WorkEnd, inte
   return { kind: "fault", scope: work.pid === null ? "host" : "step", error };
 }
 
-function endingOfOutcome(outcome: Exclude<Outcome, { kind: "fault" }>): Ending {
+export function probeFailureOf(
+  work: Pick<Work, "pid" | "outcome">,
+  end: WorkEnd,
+  timedOut: boolean,
+): ProbeFailure | null {
+  if (work.outcome?.kind === "probed") return null;
+  const ending = endingOf(work, end, timedOut);
+  if (ending.kind === "fault") return { scope: ending.scope, error: ending.error };
+  return { scope: "instance", error: { class: "NoAnswer", message: "the storage did not answer", traceback: "" } };
+}
+
+type Aside = Extract<Outcome, { kind: "noticed" | "probed" }>;
+
+/** Says nothing of a step. */
+function isAside(outcome: Outcome): outcome is Aside {
+  return outcome.kind === "noticed" || outcome.kind === "probed";
+}
+
+function endingOfOutcome(outcome: Exclude<Outcome, { kind: "fault" } | Aside>): Ending {
   switch (outcome.kind) {
     case "permit_refused":
       return { kind: "permit_refused" };
     case "rerun_refused":
       return { kind: "rerun_refused", error: outcome.error };
-    case "noticed":
-      throw new Error(`a notice is no step: ${describeError(outcome)}`);
     case "already_recorded":
     case "run_over":
       return { kind: "ended", result: outcome.result, wrote: false };

@@ -2,6 +2,7 @@
 import { describe } from "node:test";
 import { endContract } from "./runner-ends.ts";
 import { killContract } from "./runner-kills.ts";
+import { probeContract } from "./runner-probes.ts";
 import { reportContract } from "./runner-reports.ts";
 import type { MakeRunner } from "./runner-setup.ts";
 
@@ -10,5 +11,6 @@ export function runnerContract(name: string, make: MakeRunner): void {
     describe("how a step ends", () => endContract(make));
     describe("kills and stops", () => killContract(make));
     describe("reports and notices", () => reportContract(make));
+    describe("probes", () => probeContract(make));
   });
 }

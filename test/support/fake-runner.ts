@@ -1,5 +1,13 @@
 // A runner without processes: steps are scripts, the run's event log is a list. It reads the log first, as a step process does.
-import type { AskPermit, Ending, Notice, ReportOrder, Runner, StepOrder } from "../../core/runner/port.ts";
+import type {
+  AskPermit,
+  Ending,
+  Notice,
+  ProbeFailure,
+  ReportOrder,
+  Runner,
+  StepOrder,
+} from "../../core/runner/port.ts";
 import { idempotencyKey } from "../../core/step.ts";
 import type { Journal } from "./fake-queue.ts";
 import {
@@ -26,6 +34,9 @@ export class FakeRunner implements Runner {
   /** In place of what a report does. */
   onReport: Script | null = null;
   onNotice = async (): Promise<boolean> => true;
+  /** What each probe was given. */
+  readonly probes: (string | null)[] = [];
+  onProbe = async (_runId: string | null): Promise<ProbeFailure | null> => null;
   /** Why no step can be run; null when they can. */
   down: string | null = "the step host has not been started";
   readonly #logs = new Map<string, string[]>();
@@ -71,6 +82,14 @@ export class FakeRunner implements Runner {
     this.#journal(`notice ${notice.runId}:${notice.stepKey} ${notice.level}`);
     this.notices.push(notice);
     return this.down === null && (await this.onNotice());
+  }
+
+  async probe(runId: string | null): Promise<ProbeFailure | null> {
+    this.#journal(`probe ${runId ?? "-"}`);
+    this.probes.push(runId);
+    if (this.down === null) return await this.onProbe(runId);
+    const error = errorInfo("StepHostLost", `the step host ended (${this.down})`);
+    return { scope: "host", error };
   }
 
   async stop(): Promise<void> {

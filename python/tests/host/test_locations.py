@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from dagster._core.code_pointer import FileCodePointer
 from dagster._core.definitions.reconstruct import bootstrap_standalone_recon_job
-from orders import engine_messages, job_at, report_order, run_order, terminal_events
+from orders import engine_messages, events, job_at, report_order, run_order, terminal_events
 from worker_double import CODE, LOCATION, refuse
 
 WHOLE = """
@@ -60,6 +60,17 @@ def test_its_steps_fault_and_say_why_in_the_run(worker, instance, run):
     assert engine_messages(instance, run)[-1].startswith("Step late could not be started: cannot")
 
 
+def test_a_probe_with_its_run_says_why(worker, instance, run):
+    told = worker.outcome(worker.start("probe", run_id=run.run_id), refuse)
+    assert (told["kind"], told["scope"]) == ("fault", "location")
+    assert told["error"]["message"] == "no licence for this machine"
+    assert events(instance, run) == []
+
+
+def test_a_probe_without_a_run_does_not_mind(worker):
+    assert worker.outcome(worker.start("probe", run_id=None), refuse)["kind"] == "probed"
+
+
 def test_they_can_still_be_reported(worker, instance, run):
     told = worker.outcome(worker.start("report", **report_order(run, "late")))
     assert told["kind"] == "reported"
@@ -71,6 +82,13 @@ def test_a_mended_location_needs_no_new_host(worker, instance, run, location):
     told = worker.outcome(worker.start("run", **run_order(run, "late")))
     assert told["kind"] == "success"
     assert terminal_events(instance, run) == ["STEP_SUCCESS"]
+
+
+def test_a_probe_sees_that_it_is_mended(worker, instance, run, location):
+    location.write_text(WHOLE)
+    told = worker.outcome(worker.start("probe", run_id=run.run_id), refuse)
+    assert told == {"kind": "probed", "result": None, "error": None}
+    assert events(instance, run) == []
 
 
 def test_other_locations_are_none_the_worse(worker, create_run):

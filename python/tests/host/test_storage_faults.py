@@ -67,3 +67,13 @@ def test_a_log_that_cannot_be_written_blames_the_instance(
     assert (told["kind"], told["scope"]) == ("fault", "instance")
     assert told["error"]["message"] == "the database went away"
     assert terminal_events(instance, run) == []
+
+
+@pytest.mark.parametrize("storage", ["unreadable", "no_runs"])
+def test_a_probe_asks_both_storages(worker, fault_file, storage):
+    fault_file.write_text("")
+    assert worker.outcome(worker.start("probe", run_id=None))["kind"] == "probed"
+    fault_file.write_text(storage)
+    told = worker.outcome(worker.start("probe", run_id=None))
+    assert (told["kind"], told["scope"]) == ("fault", "instance")
+    assert told["error"]["message"] == "the database is away"

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Outcome } from "../../../core/runner/frames.ts";
-import type { Ending, Permit } from "../../../core/runner/port.ts";
-import { endingOf, Work, type WorkEnd } from "../../../core/runner/work.ts";
+import type { Ending, Permit, ProbeFailure } from "../../../core/runner/port.ts";
+import { endingOf, probeFailureOf, Work, type WorkEnd } from "../../../core/runner/work.ts";
 import type { ErrorInfo } from "../../../core/step.ts";
 
 const error: ErrorInfo = { class: "CheckError", message: "no such step", traceback: "…" };
@@ -164,6 +164,38 @@ const rows: readonly Row[] = [
 describe("how work ended", () => {
   for (const { what, outcome, end, interrupted = false, started = true, ending } of rows) {
     test(what, () => assert.deepEqual(endingOf({ pid: started ? 4711 : null, outcome }, end, interrupted), ending));
+  }
+});
+
+describe("what a probe found", () => {
+  const rows: readonly [string, Outcome | null, WorkEnd, boolean, ProbeFailure | null][] = [
+    ["nothing wrong", { kind: "probed" }, exited, false, null],
+    ["nothing wrong, if only just", { kind: "probed" }, exited, true, null],
+    ["a fault", { kind: "fault", scope: "location", error }, exited, false, { scope: "location", error }],
+    [
+      "no answer in time",
+      null,
+      { how: "exited", code: null, signal: "SIGKILL" },
+      true,
+      { scope: "instance", error: { class: "NoAnswer", message: "the storage did not answer", traceback: "" } },
+    ],
+    [
+      "its own death",
+      null,
+      { how: "exited", code: 11, signal: null },
+      false,
+      {
+        scope: "step",
+        error: {
+          class: "StepProcessDied",
+          message: "the step process exited with code 11 before it had an outcome",
+          traceback: "",
+        },
+      },
+    ],
+  ];
+  for (const [what, outcome, end, timedOut, failure] of rows) {
+    test(what, () => assert.deepEqual(probeFailureOf({ pid: 4711, outcome }, end, timedOut), failure));
   }
 });
 

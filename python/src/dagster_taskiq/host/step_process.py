@@ -15,6 +15,7 @@ from dagster_taskiq.host.death import end_process
 from dagster_taskiq.host.errors import error_from
 from dagster_taskiq.host.interrupts import HELD_SIGNALS
 from dagster_taskiq.host.outcomes import MachineryFault, Outcome, fault
+from dagster_taskiq.host.probe import probe
 from dagster_taskiq.host.report import report_step, write_notice
 from dagster_taskiq.host.run_step import run_step
 
@@ -27,7 +28,12 @@ if TYPE_CHECKING:
 
 Work = Callable[["Frame", "DagsterInstance", "Channel"], Outcome]
 
-WORKS: Mapping[str, Work] = {"run": run_step, "report": report_step, "notice": write_notice}
+WORKS: Mapping[str, Work] = {
+    "run": run_step,
+    "report": report_step,
+    "notice": write_notice,
+    "probe": probe,
+}
 
 
 def live(

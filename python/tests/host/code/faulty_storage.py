@@ -5,12 +5,15 @@ from pathlib import Path
 
 from dagster import Definitions
 from dagster._core.storage.event_log.sqlite import SqliteEventLogStorage
+from dagster._core.storage.runs.sqlite import SqliteRunStorage
 
 TERMINAL = {"STEP_SUCCESS", "STEP_FAILURE"}
 
 store_event = SqliteEventLogStorage.store_event
 get_logs_for_run = SqliteEventLogStorage.get_logs_for_run
 get_step_stats = SqliteEventLogStorage.get_step_stats_for_run
+get_maximum_record_id = SqliteEventLogStorage.get_maximum_record_id
+get_run_records = SqliteRunStorage.get_run_records
 failed = []
 
 
@@ -41,8 +44,22 @@ def count_or_fail(self, *arguments, **options):
     return get_step_stats(self, *arguments, **options)
 
 
+def number_or_fail(self):
+    if fault() == "unreadable":
+        raise ConnectionError("the database is away")
+    return get_maximum_record_id(self)
+
+
+def list_or_fail(self, *arguments, **options):
+    if fault() == "no_runs":
+        raise ConnectionError("the database is away")
+    return get_run_records(self, *arguments, **options)
+
+
 SqliteEventLogStorage.store_event = store_or_fail
 SqliteEventLogStorage.get_logs_for_run = read_or_fail
 SqliteEventLogStorage.get_step_stats_for_run = count_or_fail
+SqliteEventLogStorage.get_maximum_record_id = number_or_fail
+SqliteRunStorage.get_run_records = list_or_fail
 
 defs = Definitions()
