@@ -1,11 +1,13 @@
 // The intake: fetches only what can start at once, and starts it. A message that was received is always either run or given back.
+import type { Breaker } from "./breaker.ts";
+import type { Leave } from "./circuit.ts";
 import type { Clock } from "./clock.ts";
 import type { Received } from "./delivery.ts";
 import type { Stopping } from "./effects/ports.ts";
 import { describeError } from "./faults.ts";
 import type { Lease, LeaseKeeper } from "./lease.ts";
 import type { Observe } from "./observe.ts";
-import type { Message, Queue } from "./queue/port.ts";
+import type { Message, Queue, ReceiveOptions } from "./queue/port.ts";
 import { Seat, type Slots } from "./slots.ts";
 import type { Disposition } from "./states.ts";
 
@@ -15,9 +17,8 @@ export interface IntakePorts {
   readonly slots: Slots;
   readonly clock: Clock;
   readonly observe: Observe;
-  readonly chance: () => number;
-  /** Null when steps can be run, else why not: nothing is received then. */
-  readonly closed: () => string | null;
+  /** Says whether anything may be received, and is told how receives end. */
+  readonly breaker: Pick<Breaker, "leave" | "pause" | "received" | "receiveFailed">;
   readonly process: (received: Received) => Promise<Disposition>;
 }
 
@@ -34,8 +35,6 @@ export interface IntakeState {
   slotsInPoll: number;
   /** Monotonic time the loop last went round. */
   lastTurnAtMs: number;
-  /** Why nothing is received; null while the intake is open. */
-  closedBecause: string | null;
   received: number;
   readonly ended: Record<Disposition, number>;
 }
@@ -43,19 +42,11 @@ export interface IntakeState {
 /** A message that waits for its turn in its chain's slot. */
 type Unseated = Omit<Received, "seat">;
 
-/** SQS hands out at most ten messages in one receive. */
-const RECEIVE_MAX = 10;
-const ERROR_BACKOFF_MS = 1_000;
-const ERROR_BACKOFF_CAP_MS = 30_000;
-/** How often a closed intake looks whether it may open. */
-const CLOSED_POLL_MS = 1_000;
-
 export function newIntakeState(clock: Clock): IntakeState {
   return {
     pollingSinceMs: null,
     slotsInPoll: 0,
     lastTurnAtMs: clock.monoMs(),
-    closedBecause: null,
     received: 0,
     ended: { acked: 0, buried: 0, released: 0, lost: 0 },
   };
@@ -76,62 +67,53 @@ export async function runIntake(
     const running = runChain(chain, ports, stopping, state).finally(() => underWay.delete(running));
     underWay.add(running);
   };
-  let failures = 0;
   while (!stopping.quiet.aborted) {
     state.lastTurnAtMs = ports.clock.monoMs();
-    if (!(await isOpen(ports, stopping, state))) continue;
+    if (ports.breaker.leave() === null) {
+      await ports.breaker.pause();
+      continue;
+    }
     if (!(await ports.slots.take(stopping.quiet))) break;
-    if (ports.closed() !== null) {
-      ports.slots.release(); // it closed while every slot was taken
-      continue;
-    }
-    const messages = await receive(ports, settings, state);
-    if (messages === null) {
-      failures += 1;
-      await ports.clock.sleep(errorBackoffMs(failures, ports.chance()), stopping.quiet);
-      continue;
-    }
-    failures = 0;
-    for (const chain of messages) start(chain);
+    const leave = ports.breaker.leave();
+    if (leave === null)
+      ports.slots.release(); // what it needs went down while every slot was taken
+    else for (const chain of await receive(ports, settings, state, leave)) start(chain);
   }
   await Promise.all(underWay);
 }
 
-/** One slot was taken already; takes what else is free for the poll, and gives back what it did not need. Null when the receive failed. */
+/** One slot was taken already; takes what else is free for the poll, and gives back what it did not need. */
 async function receive(
   ports: IntakePorts,
-  settings: IntakeSettings,
+  { waitMs, visibilityMs }: IntakeSettings,
   state: IntakeState,
-): Promise<readonly (readonly Unseated[])[] | null> {
+  leave: Leave,
+): Promise<readonly (readonly Unseated[])[]> {
   const { clock, leases } = ports;
-  const taken = 1 + ports.slots.takeFree(RECEIVE_MAX - 1);
+  const taken = 1 + ports.slots.takeFree(leave.max - 1);
   state.slotsInPoll = taken;
   state.pollingSinceMs = clock.monoMs();
-  const messages = await tryReceive(ports, { ...settings, max: taken });
+  const messages = await tryReceive(ports, { max: taken, waitMs: leave.longPoll ? waitMs : 0, visibilityMs });
   state.slotsInPoll = 0;
   state.pollingSinceMs = null;
   const [receivedAtMs, monoMs] = [clock.wallMs(), clock.monoMs()];
-  const chains = chainsOf(messages ?? []).map((chain) =>
+  const chains = chainsOf(messages).map((chain) =>
     chain.map((message) => ({ receivedAtMs, lease: leases.hold(message, monoMs) })),
   );
-  state.received += messages?.length ?? 0;
+  state.received += messages.length;
   ports.slots.release(taken - chains.length);
-  return messages === null ? null : chains;
+  return chains;
 }
 
-async function tryReceive(
-  ports: IntakePorts,
-  options: IntakeSettings & { max: number },
-): Promise<readonly Message[] | null> {
+/** The breaker decides when a receive that failed is tried again. */
+async function tryReceive({ queue, breaker }: IntakePorts, options: ReceiveOptions): Promise<readonly Message[]> {
   try {
-    return await ports.queue.receive(options);
+    const messages = await queue.receive(options);
+    breaker.received(messages.length);
+    return messages;
   } catch (error) {
-    ports.observe({
-      event: "intake.receive_failed",
-      level: "error",
-      message: `could not receive: ${describeError(error)}`,
-    });
-    return null;
+    breaker.receiveFailed(error);
+    return [];
   }
 }
 
@@ -206,25 +188,4 @@ async function tryGiveBack(receipt: string, { queue }: IntakePorts): Promise<str
   } catch (error) {
     return describeError(error);
   }
-}
-
-async function isOpen(ports: IntakePorts, stopping: Stopping, state: IntakeState): Promise<boolean> {
-  const why = ports.closed();
-  if (why !== state.closedBecause) {
-    const message = why === null ? "receiving" : `not receiving: ${why}`;
-    ports.observe({
-      event: why === null ? "intake.open" : "intake.closed",
-      level: why === null ? "info" : "error",
-      message,
-    });
-    state.closedBecause = why;
-  }
-  if (why === null) return true;
-  await ports.clock.sleep(CLOSED_POLL_MS, stopping.quiet);
-  return false;
-}
-
-function errorBackoffMs(failures: number, chance: number): number {
-  const ceiling = Math.min(ERROR_BACKOFF_CAP_MS, ERROR_BACKOFF_MS * 2 ** (failures - 1));
-  return ceiling / 2 + (ceiling / 2) * chance;
 }

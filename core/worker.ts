@@ -1,6 +1,8 @@
 // A worker: intake, executor, leases and slots put together, from the first receive to a clean stop.
+import { Breaker } from "./breaker.ts";
 import type { Clock } from "./clock.ts";
 import type { Received } from "./delivery.ts";
+import { type Dependencies, watchLedger, watchRunner } from "./dependencies.ts";
 import { processDelivery } from "./executor.ts";
 import { type IntakeState, newIntakeState, runIntake } from "./intake.ts";
 import { LeaseKeeper } from "./lease.ts";
@@ -52,8 +54,9 @@ const KILL_MARGIN_CAP_MS = 5_000;
 const LAST_NOTICES_MS = 3_000;
 
 export class Worker {
-  readonly #ports: WorkerPorts;
+  readonly #ports: Omit<WorkerPorts, "ledger" | "runner"> & Dependencies;
   readonly #settings: WorkerSettings;
+  readonly #breaker: Breaker;
   readonly #slots: Slots;
   readonly #leases: LeaseKeeper;
   readonly #notices: Notices;
@@ -63,18 +66,23 @@ export class Worker {
   readonly #over = new AbortController();
 
   constructor(ports: WorkerPorts, settings: WorkerSettings) {
-    this.#ports = ports;
+    this.#breaker = new Breaker(ports, this.#quiet.signal);
+    this.#ports = {
+      ...ports,
+      ledger: watchLedger(ports.ledger, this.#breaker),
+      runner: watchRunner(ports.runner, this.#breaker),
+    };
     this.#settings = settings;
     this.#slots = new Slots(settings.concurrency);
     const killMarginMs = Math.min(KILL_MARGIN_CAP_MS, settings.leaseMs / 6);
-    this.#leases = new LeaseKeeper(ports, { leaseMs: settings.leaseMs, killMarginMs });
+    this.#leases = new LeaseKeeper(this.#ports, { leaseMs: settings.leaseMs, killMarginMs });
     this.#notices = new Notices(ports);
     this.#intake = newIntakeState(ports.clock);
   }
 
   /** Takes steps until `stop`; resolves when every delivery has met its end. */
   async run(): Promise<void> {
-    const { runner, clock, queue, observe, chance } = this.#ports;
+    const { clock, queue, observe } = this.#ports;
     const { leaseMs, waitMs } = this.#settings;
     const stopping = { quiet: this.#quiet.signal, kill: this.#kill.signal };
     const executor = { ...this.#ports, ...this.#settings, notify: this.#notices.tell };
@@ -85,8 +93,7 @@ export class Worker {
       slots: this.#slots,
       clock,
       observe,
-      chance,
-      closed: () => runner.unavailable(),
+      breaker: this.#breaker,
       process: (received: Received) => processDelivery(received, executor, stopping),
     };
     await runIntake(intake, { waitMs, visibilityMs: leaseMs }, stopping, this.#intake);
@@ -109,14 +116,14 @@ export class Worker {
   }
 
   snapshot(): WorkerSnapshot {
-    const { received, ended, closedBecause, pollingSinceMs, lastTurnAtMs } = this.#intake;
+    const { received, ended, pollingSinceMs, lastTurnAtMs } = this.#intake;
     return {
       busy: this.#busy,
       slots: this.#slots.total,
       stopping: this.#quiet.signal.aborted,
       received,
       ended,
-      closedBecause,
+      closedBecause: this.#breaker.closedBecause(),
       pollingSinceMs,
       lastTurnAtMs,
     };

@@ -14,7 +14,9 @@ const imports: ReadonlyMap<string, readonly string[]> = await readImports();
 
 /** They decide, and so can be tested without a clock, chance, or a machine. */
 const pure = [
-  ...["envelope", "step", "states", "moves", "lifecycle", "policy", "health", "lines"].map((name) => `core/${name}.ts`),
+  ...["envelope", "step", "states", "moves", "lifecycle", "policy", "health", "circuit", "lines"].map(
+    (name) => `core/${name}.ts`,
+  ),
   "core/runner/frames.ts",
   "core/runner/order-frames.ts",
   "core/ledger/claimable.ts",

@@ -3,7 +3,7 @@ import { Fault } from "../../core/faults.ts";
 import type { Hold, Ledger, RowFilter } from "../../core/ledger/port.ts";
 import type { Journal } from "./fake-queue.ts";
 
-type Method = "claim" | "renew" | "permit" | "settle" | "abandon";
+type Method = "claim" | "renew" | "permit" | "settle" | "abandon" | "ping";
 
 export class WatchedLedger implements Ledger {
   /** Which calls find nobody; `all` for an outage. */
@@ -44,7 +44,7 @@ export class WatchedLedger implements Ledger {
   readonly list = (filter: RowFilter) => this.#store.list(filter);
   readonly lock = (name: string, owner: string, leaseMs: number) => this.#store.lock(name, owner, leaseMs);
   readonly prune = (settledBeforeMs: number, limit: number) => this.#store.prune(settledBeforeMs, limit);
-  readonly ping = () => this.#store.ping();
+  readonly ping = () => this.#ask("ping", "-", () => this.#store.ping());
   readonly close = () => this.#store.close();
 
   async #ask<T>(method: Method, what: string, ask: () => Promise<T>): Promise<T> {

@@ -87,14 +87,18 @@ describe("stopping", () => {
 });
 
 describe("nothing of the host can run", () => {
-  for (const scope of ["host", "location", "instance"] as const) {
-    test(`for want of its ${scope}: no start is spent, the message comes back soon`, async (t) => {
+  for (const [scope, visibilityMs] of [
+    ["host", 5_000],
+    ["location", 300_000],
+    ["instance", 5_000],
+  ] as const) {
+    test(`for want of its ${scope}: no start is spent, the message comes back in ${visibilityMs / 1_000} s`, async (t) => {
       const { deliver, deeds, ledger, runner } = bench(t, { maxStarts: 1 });
       runner.scripts.set("load", faults(scope));
       for (const receiveCount of [1, 2, 3]) {
         assert.equal(await deliver(message("m1", { receiveCount })), "released");
         assert.deepEqual(deeds().at(-3), "abandon run-1:load start given back");
-        assert.deepEqual(deeds().at(-1), `extend m1#${receiveCount} 5000`);
+        assert.deepEqual(deeds().at(-1), `extend m1#${receiveCount} ${visibilityMs}`);
       }
       assert.equal((await ledger.find("run-1:load"))?.starts, 0);
     });

@@ -1,5 +1,6 @@
 // An intake on a manual clock over a queue that a test fills; each delivery ends when and how the test says.
 import type { TestContext } from "node:test";
+import { Breaker } from "../../../core/breaker.ts";
 import type { Received } from "../../../core/delivery.ts";
 import { newIntakeState, runIntake } from "../../../core/intake.ts";
 import { LeaseKeeper } from "../../../core/lease.ts";
@@ -33,6 +34,16 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
   const stopping = { quiet: quiet.signal, kill: new AbortController().signal };
   const state = newIntakeState(clock);
   const gate = { closed };
+  const breaker = new Breaker(
+    {
+      ledger: { ping: async () => undefined },
+      runner: { unavailable: () => gate.closed, probe: async () => null },
+      clock,
+      observe: told.observe,
+      chance,
+    },
+    quiet.signal,
+  );
   const underWay = new Map<string, UnderWay>();
   const begun: string[] = [];
 
@@ -43,7 +54,7 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
     underWay.set(id, { received, end });
     return await end.promise;
   };
-  const ports = { queue, leases, slots, clock, observe: told.observe, chance, closed: () => gate.closed, process };
+  const ports = { queue, leases, slots, clock, observe: told.observe, breaker, process };
   const running = runIntake(ports, { waitMs, visibilityMs }, stopping, state);
   let over = false;
   void running.then(() => {
@@ -71,5 +82,21 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
   });
 
   const isOver = () => over;
-  return { clock, queue, journal, told, slots, quiet, state, gate, begun, underWay, end, asked, running, isOver };
+  return {
+    clock,
+    queue,
+    journal,
+    told,
+    slots,
+    quiet,
+    state,
+    gate,
+    breaker,
+    begun,
+    underWay,
+    end,
+    asked,
+    running,
+    isOver,
+  };
 }

@@ -92,42 +92,42 @@ describe("the intake fetches", () => {
 });
 
 describe("a closed intake", () => {
+  const gone = "the step host ended (signal SIGKILL)";
+
   test("receives nothing, and says once why", async (t) => {
-    const { clock, asked, told, state } = bench(t, { closed: "the step host ended (signal SIGKILL)" });
+    const { clock, asked, told, breaker } = bench(t, { closed: gone });
     await clock.advance(60_000);
     assert.deepEqual(asked(), []);
-    assert.deepEqual(told.messages("intake.closed"), ["not receiving: the step host ended (signal SIGKILL)"]);
-    assert.equal(state.closedBecause, "the step host ended (signal SIGKILL)");
+    assert.deepEqual(told.messages("intake.closed"), [`not receiving: ${gone}`]);
+    assert.equal(breaker.closedBecause(), gone);
   });
 
   test("opens within a second of being able to", async (t) => {
-    const { clock, asked, told, gate, state } = bench(t, { closed: "the step host is starting" });
+    const { clock, asked, told, gate, breaker } = bench(t, { closed: "the step host is starting" });
     await clock.advance(60_000);
     gate.closed = null;
     await clock.advance(1_000);
-    assert.deepEqual([asked(), state.closedBecause], [[4], null]);
-    assert.deepEqual(told.messages("intake.open"), ["receiving"]);
-  });
-
-  test("says why anew when the reason changes", async (t) => {
-    const { clock, told, gate } = bench(t, { closed: "the step host ended (exit code 1)" });
-    await clock.advance(1_000);
-    gate.closed = "code location etl cannot be imported";
-    await clock.advance(1_000);
-    assert.equal(told.of("intake.closed").length, 2);
+    assert.deepEqual([asked(), breaker.closedBecause()], [[4], null]);
+    assert.deepEqual(told.messages("intake.open"), ["receiving again after 60 s"]);
   });
 
   test("that closed while it waited for a slot receives nothing either", async (t) => {
     const { clock, queue, asked, gate, slots, end } = bench(t, { slots: 1 });
     queue.offer(message("m1"));
     await clock.advance(0);
-    gate.closed = "the step host ended (signal SIGKILL)";
+    gate.closed = gone;
     await end("m1");
     await clock.advance(60_000);
     assert.deepEqual([asked(), slots.busy], [[1], 0]);
     gate.closed = null;
     await clock.advance(1_000);
     assert.deepEqual(asked(), [1, 1]);
+  });
+
+  test("goes round all the same: it is alive", async (t) => {
+    const { clock, state } = bench(t, { closed: gone });
+    await clock.advance(600_000);
+    assert.equal(clock.monoMs() - state.lastTurnAtMs <= 1_000, true);
   });
 
   test("stops at once", async (t) => {
@@ -139,39 +139,62 @@ describe("a closed intake", () => {
   });
 });
 
+describe("an intake on trial", () => {
+  const failed = { cause: "instance", why: "the Dagster instance cannot be reached" } as const;
+
+  test("fetches one message, and no other until that has proven the outage over", async (t) => {
+    const { clock, queue, asked, begun, breaker } = bench(t);
+    queue.offer(...some(6));
+    breaker.failed(failed);
+    await clock.advance(20_000);
+    assert.deepEqual([asked(), begun], [[1], ["m1"]]);
+    breaker.worked("instance");
+    await clock.advance(250);
+    assert.deepEqual(
+      [asked(), begun],
+      [
+        [1, 3],
+        ["m1", "m2", "m3", "m4"],
+      ],
+    );
+  });
+});
+
 describe("a receive that fails", () => {
-  test("is tried again after a growing wait, never in a hot loop", async (t) => {
-    const { clock, queue, told } = bench(t);
-    queue.onReceive = async () => Promise.reject(new Error("connect ECONNREFUSED"));
-    await clock.advance(200_000);
+  const refused = async () => Promise.reject(new Error("connect ECONNREFUSED"));
+
+  test("is tried again after a growing wait, never in a hot loop, and asks for one message at once", async (t) => {
+    const { clock, queue } = bench(t);
+    queue.onReceive = refused;
+    await clock.advance(100_000);
     const instants = queue.received.map(({ atMs }) => atMs);
     const waits = instants.slice(1).map((atMs, i) => atMs - (instants[i] ?? 0));
-    assert.deepEqual(waits, [750, 1_500, 3_000, 6_000, 12_000, 22_500, 22_500, 22_500, 22_500, 22_500, 22_500, 22_500]);
-    assert.equal(told.messages("intake.receive_failed")[0], "could not receive: connect ECONNREFUSED");
+    assert.deepEqual(waits, [500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000, 15_000, 15_000]);
+    const [, ...retries] = queue.received.map(({ options }) => options);
+    assert.deepEqual(new Set(retries.map(({ max, waitMs: wait }) => `${max} ${wait}`)), new Set(["1 0"]));
   });
 
   test("once is forgotten once one works", async (t) => {
     const { clock, queue } = bench(t);
-    const outcomes = [true, false, true, false];
-    queue.onReceive = async () => (outcomes.shift() ? Promise.reject(new Error("throttled")) : undefined);
-    await clock.advance(0);
-    await clock.advance(750 + waitMs + 750);
+    const outcomes = [true, true, false, false, true, false];
+    queue.onReceive = async () => (outcomes.shift() ? refused() : undefined);
+    await clock.advance(1_500 + waitMs + 1_000);
     assert.deepEqual(
       queue.received.map(({ atMs }) => atMs),
-      [0, 750, 750 + waitMs, 750 + waitMs + 750],
+      [0, 500, 1_500, 1_500, 1_500 + waitMs, 2_000 + waitMs, 2_000 + waitMs],
     );
   });
 
   test("leaves every slot free", async (t) => {
     const { clock, queue, slots, state } = bench(t);
-    queue.onReceive = async () => Promise.reject(new Error("throttled"));
+    queue.onReceive = refused;
     await clock.advance(0);
     assert.deepEqual([slots.busy, state.slotsInPoll, state.pollingSinceMs], [0, 0, null]);
   });
 
   test("does not hold up the stop", async (t) => {
     const { clock, queue, quiet, isOver } = bench(t);
-    queue.onReceive = async () => Promise.reject(new Error("throttled"));
+    queue.onReceive = refused;
     await clock.advance(30_000);
     quiet.abort();
     await clock.advance(0);

@@ -44,7 +44,7 @@ const settle = (state: ExecutionState, why: Why | null = null): End => [
   { do: "settle", fence: 7, outcome: outcome(state) },
 ];
 const abandon = (
-  release: "now" | "short" | "backoff",
+  release: "now" | "short" | "backoff" | "long",
   starts: number,
   giveStartBack: boolean,
   why: Cause | null,
@@ -56,7 +56,7 @@ const abandon = (
 const interrupted: Cause = { detail: "interrupted before it had an outcome", error: null };
 const noHost: Cause = { detail: "StepProcessDied: was killed by SIGKILL", error };
 const unreported = ({ detail, error }: Cause): Cause => ({ detail: `its end could not be reported: ${detail}`, error });
-const released2 = (after: "now" | "short" | "backoff"): End => [
+const released2 = (after: "now" | "short" | "backoff" | "long"): End => [
   { at: "releasing" },
   { do: "release", after, starts: 2 },
 ];
@@ -127,6 +127,7 @@ const executing = (["executing", "executing for the last time"] as const).flatMa
     [from, "host fault, permitted", ...abandon("backoff", starts, false, faultWhy)],
     [from, "rerun refused", ...report(starts, rerunWhy)],
     [from, "unavailable", ...abandon("short", starts, true, noHost)],
+    [from, "code unavailable", ...abandon("long", starts, true, noHost)],
     [from, "interrupted", ...abandon("now", starts, true, interrupted)],
   ];
 });
@@ -153,6 +154,7 @@ const reporting = (["reporting", "reporting a malformed one", "reporting a swept
       [from, "host fault, permitted", ...abandon("backoff", starts, false, unreported(faultWhy))],
       [from, "timed out", ...abandon("backoff", starts, false, unreported(timedOutWhy))],
       [from, "unavailable", ...abandon("backoff", starts, false, unreported(noHost))],
+      [from, "code unavailable", ...abandon("backoff", starts, false, unreported(noHost))],
       [from, "ledger unreachable", ...abandon("backoff", starts, false, unreported(down))],
       [from, "interrupted", ...abandon("now", starts, false, interrupted)],
     ];
@@ -164,6 +166,7 @@ const abandoning = (["abandoned", "stale", "ledger unreachable"] as const).flatM
   ["abandoning, interrupted", on, ...released2("now")],
   ["abandoning, no host", on, ...released2("short")],
   ["abandoning another body's", on, ...bury(mismatchWhy)],
+  ["abandoning, no code", on, ...released2("long")],
 ]);
 
 export const rows: readonly Row[] = [

@@ -56,6 +56,7 @@ export const states = {
     "abandoning, interrupted": { at: "abandoning", release: "now", starts: 2, bury: null },
     "abandoning another body's": { at: "abandoning", release: "now", starts: 2, bury: mismatchWhy },
     "abandoning, no host": { at: "abandoning", release: "short", starts: 2, bury: null },
+    "abandoning, no code": { at: "abandoning", release: "long", starts: 2, bury: null },
   },
   burying: { burying: { at: "burying", why: crashLoopWhy } },
   acking: {
@@ -115,7 +116,10 @@ export const events = {
     "timed out": { is: "host_fault", why: timedOutWhy, permitted: false },
     "host fault, permitted": { is: "host_fault", why: faultWhy, permitted: true },
   },
-  unavailable: { unavailable: { is: "unavailable", error } },
+  unavailable: {
+    unavailable: { is: "unavailable", what: "all", error },
+    "code unavailable": { is: "unavailable", what: "code", error },
+  },
   rerun_refused: { "rerun refused": { is: "rerun_refused", why: rerunWhy } },
   interrupted: { interrupted: { is: "interrupted" } },
   recorded: { recorded: { is: "recorded" } },

@@ -1,0 +1,189 @@
+// The breaker: keeps the intake shut while something that a worker depends on is down, and probes until it may open again. What is
+// waiting or running goes on meanwhile: only the intake asks for leave. `core/circuit.ts` has the rules, `core/dependencies.ts` tells of
+// what fails and works.
+import {
+  beginProbe,
+  type Cause,
+  type Circuit,
+  closed,
+  due,
+  endProbe,
+  type Failure,
+  isTimed,
+  type Leave,
+  leaveOf,
+  type Outage,
+  passTrials,
+  told,
+  tried,
+  trip,
+  worked,
+} from "./circuit.ts";
+import type { Clock } from "./clock.ts";
+import { describeError, Fault } from "./faults.ts";
+import type { Ledger } from "./ledger/port.ts";
+import type { Observe } from "./observe.ts";
+import type { ProbeFailure, Runner } from "./runner/port.ts";
+
+export interface BreakerPorts {
+  readonly ledger: Pick<Ledger, "ping">;
+  readonly runner: Pick<Runner, "probe" | "unavailable">;
+  readonly clock: Clock;
+  readonly observe: Observe;
+  /** Uniform in [0, 1). */
+  readonly chance: () => number;
+}
+
+/** How often a circuit that is not closed is looked at. */
+const LOOK_MS = 250;
+/** A receive that is throttled or finds no network is nobody's business before it has lasted so long. */
+const QUEUE_PATIENCE_MS = 30_000;
+
+export class Breaker {
+  readonly #ports: BreakerPorts;
+  readonly #stopped: AbortSignal;
+  #circuit: Circuit = closed;
+  #looking = false;
+  /** What the log was last told, and since when nothing is received. */
+  #shut: { readonly causes: readonly Cause[]; readonly sinceMs: number } | null = null;
+
+  /** `stopped` aborts when nothing is to be received any more. */
+  constructor(ports: BreakerPorts, stopped: AbortSignal) {
+    this.#ports = ports;
+    this.#stopped = stopped;
+  }
+
+  /** Why nothing is received, for operators; null when all is well, or when it is too early to tell. */
+  closedBecause(): string | null {
+    const reasons = this.#reasons();
+    return reasons.length === 0 ? null : sentence(reasons);
+  }
+
+  /** For the intake, before each receive; null: receive nothing. */
+  leave(): Leave | null {
+    this.#tell();
+    return this.#ports.runner.unavailable() === null ? leaveOf(this.#circuit) : null;
+  }
+
+  /** For the intake while it has no leave: resolves when it is time to ask again. */
+  async pause(): Promise<void> {
+    await this.#ports.clock.sleep(LOOK_MS, this.#stopped);
+  }
+
+  received(count: number): void {
+    const nowMs = this.#ports.clock.monoMs();
+    const circuit = endProbe(this.#circuit, "queue", null, nowMs, 0);
+    this.#become(count > 0 ? tried(circuit, nowMs) : circuit);
+  }
+
+  receiveFailed(error: unknown): void {
+    const { clock, chance, observe } = this.#ports;
+    const why = describeError(error);
+    const passing = !(error instanceof Fault) || error.code === "TQ_QUEUE";
+    const first = !this.#circuit.some(({ cause }) => cause === "queue");
+    // What does not pass by itself is told as the reason for closing, below.
+    const level = first && passing ? "warn" : "debug";
+    observe({ event: "intake.receive_failed", level, message: `could not receive: ${why}` });
+    this.#circuit = endProbe(this.#circuit, "queue", why, clock.monoMs(), chance());
+    this.failed({ cause: "queue", why, patienceMs: passing ? QUEUE_PATIENCE_MS : 0 });
+  }
+
+  failed(failure: Failure): void {
+    const { clock, chance } = this.#ports;
+    this.#become(trip(this.#circuit, failure, clock.monoMs(), chance()));
+  }
+
+  worked(...causes: readonly Cause[]): void {
+    this.#become(causes.reduce(worked, this.#circuit));
+  }
+
+  #become(circuit: Circuit): void {
+    this.#circuit = circuit;
+    this.#tell();
+    if (isTimed(circuit) && !this.#looking) void this.#lookAfterIt();
+  }
+
+  async #lookAfterIt(): Promise<void> {
+    const { clock } = this.#ports;
+    this.#looking = true;
+    while (isTimed(this.#circuit) && !this.#stopped.aborted) {
+      await clock.sleep(LOOK_MS, this.#stopped);
+      this.#circuit = passTrials(this.#circuit, clock.monoMs());
+      for (const outage of due(this.#circuit, clock.monoMs())) if (this.#canProbe(outage)) void this.#probe(outage);
+      this.#tell();
+    }
+    this.#looking = false;
+  }
+
+  /** A step host that is away comes back by itself; what only it can find out has to wait for it. */
+  #canProbe({ cause }: Outage): boolean {
+    return cause === "queue" || cause === "ledger" || this.#ports.runner.unavailable() === null;
+  }
+
+  async #probe(outage: Outage): Promise<void> {
+    const { cause } = outage;
+    this.#circuit = beginProbe(this.#circuit, cause);
+    if (cause === "queue") return; // the intake's next receive is its probe
+    const failure = await this.#failureOf(outage);
+    const { clock, chance } = this.#ports;
+    this.#become(endProbe(this.#circuit, cause, failure, clock.monoMs(), chance()));
+  }
+
+  /** Null when it works again. */
+  async #failureOf({ cause, runId }: Outage): Promise<string | null> {
+    const { ledger, runner } = this.#ports;
+    if (cause !== "ledger") {
+      const failure = await runner.probe(runId);
+      return failure === null ? null : describeFailure(failure);
+    }
+    try {
+      await ledger.ping();
+      return null;
+    } catch (error) {
+      return describeError(error);
+    }
+  }
+
+  #reasons(): readonly Pick<Outage, "cause" | "why">[] {
+    const away = this.#ports.runner.unavailable();
+    const outages = told(this.#circuit, this.#ports.clock.monoMs());
+    if (away === null) return outages;
+    return [{ cause: "host", why: away }, ...outages.filter(({ cause }) => cause !== "host")];
+  }
+
+  /** One line when the intake closes, one for each cause that joins, one when it opens; none for a change of words. */
+  #tell(): void {
+    if (this.#stopped.aborted) return;
+    const { clock, observe } = this.#ports;
+    const before = this.#shut;
+    const reasons = this.#reasons();
+    const causes = reasons.map(({ cause }) => cause);
+    this.#shut = causes.length === 0 ? null : { causes, sinceMs: before?.sinceMs ?? clock.monoMs() };
+    if (causes.some((cause) => before?.causes.includes(cause) !== true)) {
+      const message = `not receiving: ${sentence(reasons)}`;
+      observe({ event: "intake.closed", level: "error", message, causes: causes.join(" ") });
+    } else if (before !== null && causes.length === 0) {
+      const seconds = Math.round((clock.monoMs() - before.sinceMs) / 1_000);
+      observe({ event: "intake.open", level: "info", message: `receiving again after ${seconds} s`, seconds });
+    }
+  }
+}
+
+/** The same words whether a step or a probe met it. */
+export function describeFailure({ scope, error }: ProbeFailure): string {
+  const detail = `${error.class}: ${error.message}`;
+  switch (scope) {
+    case "instance":
+      return `the Dagster instance cannot be reached: ${detail}`;
+    case "location":
+      return `the code of the steps cannot be imported: ${detail}`;
+    case "host":
+      return error.message;
+    case "step":
+      return `no process can be started for a step: ${detail}`;
+  }
+}
+
+function sentence(reasons: readonly Pick<Outage, "why">[]): string {
+  return reasons.map(({ why }) => why).join("; ");
+}

@@ -1,0 +1,214 @@
+// What a worker does while something that it depends on is down: it receives nothing, buries nothing, says why, and comes back by itself.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { FaultScope } from "../../../core/runner/port.ts";
+import { bodyFor, message } from "../../support/messages.ts";
+import { blocks, errorInfo, faults, inTurn, succeeds } from "../../support/scripted-steps.ts";
+import { bench, waitMs } from "./bench.ts";
+
+const about = (step: string) => message(step, { body: bodyFor(step) });
+const minute = 60_000;
+
+type Bench = ReturnType<typeof bench>;
+
+/** Each of these can be taken away and given back; a step meets it and is released. */
+const outages: readonly {
+  readonly what: string;
+  readonly why: string;
+  readonly begin: (bench: Bench) => void;
+  readonly end: (bench: Bench) => void;
+}[] = [
+  {
+    what: "the ledger",
+    why: "ledger under test: connection refused",
+    begin: ({ ledger }) => void ledger.down.add("all"),
+    end: ({ ledger }) => ledger.down.clear(),
+  },
+  {
+    what: "Dagster's database",
+    why: "the Dagster instance cannot be reached: ConnectionError: cannot be run",
+    begin: (made) => breakRunner(made, "instance", "ConnectionError"),
+    end: mendRunner,
+  },
+  {
+    what: "the step host",
+    why: "cannot be run",
+    begin: (made) => breakRunner(made, "host", "StepHostLost"),
+    end: mendRunner,
+  },
+];
+
+function breakRunner({ runner }: Bench, scope: FaultScope, errorClass: string): void {
+  runner.scripts.set("load", faults(scope, errorClass));
+  runner.onProbe = async () => ({ scope, error: errorInfo(errorClass, "cannot be run") });
+}
+
+function mendRunner({ runner }: Bench): void {
+  runner.scripts.clear();
+  runner.onProbe = async () => null;
+}
+
+for (const { what, why, begin, end } of outages) {
+  describe(`while ${what} is down`, () => {
+    test("a worker receives nothing, buries nothing, and says so in one line", async (t) => {
+      const made = bench(t);
+      const { clock, queue, told, worker } = made;
+      begin(made);
+      queue.offer(about("load"));
+      await clock.advance(waitMs); // which ends the poll that was under way already
+      const polls = queue.received.length;
+      queue.offer(about("load_more"));
+      await clock.advance(10 * minute);
+      assert.equal(queue.received.length, polls);
+      assert.deepEqual([queue.buried, queue.acked], [[], []]);
+      assert.deepEqual(told.messages("intake.closed"), [`not receiving: ${why}`]);
+      assert.equal(worker.snapshot().closedBecause, why);
+    });
+
+    test("the step that met it goes back at no cost, to come again after a while", async (t) => {
+      const made = bench(t);
+      const { clock, queue, journal, ledger } = made;
+      begin(made);
+      queue.offer(about("load"));
+      await clock.advance(1_000);
+      assert.ok(journal.includes("extend load#1 5000"), journal.join("\n"));
+      assert.equal((await ledger.find("run-1:load"))?.starts ?? 0, 0);
+    });
+
+    test("it is probed less and less often, and when it is back the worker takes steps as before", async (t) => {
+      const made = bench(t);
+      const { clock, queue, told, worker } = made;
+      begin(made);
+      queue.offer(about("load"));
+      await clock.advance(10 * minute);
+      end(made);
+      queue.offer(...["a", "b", "c", "d", "e"].map(about));
+      await clock.advance(31_000);
+      assert.deepEqual(queue.acked.sort(), ["a#1", "b#1", "c#1", "d#1", "e#1"]);
+      assert.match(told.messages("intake.open").join(), /^receiving again after 6\d\d s$/);
+      assert.equal(worker.snapshot().closedBecause, null);
+    });
+  });
+}
+
+describe("a dependency that answers a probe and fails at work", () => {
+  test("costs one receive each time, at a growing distance", async (t) => {
+    const { clock, queue, runner } = bench(t);
+    const steps = Array.from({ length: 40 }, (_, i) => `step_${i}`);
+    for (const step of steps) runner.scripts.set(step, faults("instance", "ReadOnlyError"));
+    queue.offer(...steps.map(about));
+    await clock.advance(0);
+    const first = runner.orders.length;
+    await clock.advance(3 * minute);
+    assert.equal(first, 4);
+    assert.ok(runner.orders.length - first < 20, `${runner.orders.length - first} more were received`);
+    assert.ok(runner.orders.length - first > 5, "it never tried again");
+    const tries = queue.received.slice(1).map(({ options }) => options.max);
+    assert.deepEqual(new Set(tries), new Set([1]));
+  });
+});
+
+describe("meanwhile", () => {
+  test("what runs goes on, keeps its lease, and is settled", async (t) => {
+    const { clock, queue, runner } = bench(t);
+    runner.scripts.set("long", async (step) => {
+      await clock.sleep(5 * minute);
+      return await succeeds(step);
+    });
+    runner.scripts.set("load", faults("instance"));
+    runner.onProbe = async () => ({ scope: "instance", error: errorInfo("ConnectionError", "gone") });
+    queue.offer(about("long"), about("load"));
+    await clock.advance(5 * minute);
+    assert.deepEqual(queue.acked, ["long#1"]);
+  });
+
+  test("a worker whose slots are all taken says so, too, and that it is over", async (t) => {
+    const { clock, queue, runner, ledger, told, worker } = bench(t, { concurrency: 1 });
+    runner.scripts.set("long", blocks);
+    queue.offer(about("long"));
+    await clock.advance(1_000);
+    ledger.down.add("all");
+    await clock.advance(30_000);
+    assert.equal(worker.snapshot().closedBecause, "ledger under test: connection refused");
+    assert.equal(told.of("intake.closed").length, 1);
+    ledger.down.clear();
+    await clock.advance(20_000);
+    assert.deepEqual([worker.snapshot().closedBecause, told.of("intake.open").length], [null, 1]);
+  });
+
+  test("stopping is as quick as ever", async (t) => {
+    const { clock, queue, ledger, worker, isOver } = bench(t);
+    ledger.down.add("all");
+    queue.offer(about("load"));
+    await clock.advance(minute);
+    worker.stop(0);
+    await clock.advance(0);
+    assert.deepEqual([isOver(), clock.sleeping], [true, 0]);
+  });
+});
+
+describe("several at once", () => {
+  test("are all told, and the worker opens when the last is over", async (t) => {
+    const { clock, queue, runner, ledger, told, worker } = bench(t);
+    runner.scripts.set("load", faults("instance", "ConnectionError"));
+    runner.onProbe = async () => ({ scope: "instance", error: errorInfo("ConnectionError", "cannot be run") });
+    queue.offer(about("load"));
+    await clock.advance(0);
+    runner.down = "the step host ended (signal SIGKILL)";
+    await clock.advance(1_000);
+    const instance = "the Dagster instance cannot be reached: ConnectionError: cannot be run";
+    assert.equal(worker.snapshot().closedBecause, `the step host ended (signal SIGKILL); ${instance}`);
+    assert.deepEqual(
+      told.of("intake.closed").map(({ causes }) => causes),
+      ["instance", "host instance"],
+    );
+    runner.down = null;
+    await clock.advance(minute);
+    assert.equal(worker.snapshot().closedBecause, instance);
+    assert.deepEqual(told.of("intake.open"), []);
+    runner.onProbe = async () => null;
+    await clock.advance(minute);
+    assert.deepEqual([worker.snapshot().closedBecause, told.of("intake.open").length], [null, 1]);
+    assert.equal(ledger.down.size, 0);
+  });
+});
+
+describe("code that cannot be imported", () => {
+  const lost = faults("location", "ModuleNotFoundError");
+
+  test("by some steps stops only those, for a while each", async (t) => {
+    const { clock, queue, runner, journal, worker } = bench(t, { concurrency: 1 });
+    for (const step of ["bad_1", "bad_2", "bad_3", "bad_4"]) runner.scripts.set(step, lost);
+    queue.offer(...["bad_1", "bad_2", "good_1", "bad_3", "bad_4", "good_2"].map(about));
+    await clock.advance(1_000);
+    assert.deepEqual(queue.acked, ["good_1#1", "good_2#1"]);
+    assert.equal(worker.snapshot().closedBecause, null);
+    for (const step of ["bad_1", "bad_2", "bad_3", "bad_4"]) {
+      assert.ok(journal.includes(`abandon run-1:${step} start given back`), step);
+      assert.ok(journal.includes(`extend ${step}#1 300000`), step);
+    }
+    assert.deepEqual(queue.buried, []);
+  });
+
+  test("by three steps in a row closes the intake; the last one's run is asked about until it can", async (t) => {
+    const { clock, queue, runner, worker } = bench(t, { concurrency: 1 });
+    for (const step of ["bad_1", "bad_2", "bad_3"]) runner.scripts.set(step, lost);
+    runner.onProbe = async () => ({ scope: "location", error: errorInfo("ModuleNotFoundError", "No module 'etl'") });
+    queue.offer(...["bad_1", "bad_2", "bad_3", "good"].map(about));
+    await clock.advance(5 * minute);
+    const why = "the code of the steps cannot be imported: ModuleNotFoundError: No module 'etl'";
+    assert.equal(worker.snapshot().closedBecause, why);
+    assert.deepEqual([queue.acked, queue.buried, new Set(runner.probes)], [[], [], new Set(["run-1"])]);
+    runner.onProbe = async () => null;
+    await clock.advance(31_000);
+    assert.deepEqual([queue.acked, worker.snapshot().closedBecause], [["good#1"], null]);
+  });
+});
+
+test("a step that fails by itself, or whose process dies, is no outage", async (t) => {
+  const { clock, queue, runner, told } = bench(t);
+  runner.scripts.set("load", inTurn(faults("step", "StepProcessDied")));
+  queue.offer(about("load"));
+  await clock.advance(minute);
+  assert.deepEqual(told.of("intake.closed"), []);
+});

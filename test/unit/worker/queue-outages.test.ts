@@ -1,0 +1,56 @@
+// A queue that does not hand out messages: told when it does not pass by itself, probed by receives, and back as soon as one works.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { Fault } from "../../../core/faults.ts";
+import { bodyFor, message } from "../../support/messages.ts";
+import { bench } from "./bench.ts";
+
+const about = (step: string) => message(step, { body: bodyFor(step) });
+const minute = 60_000;
+
+describe("the queue", () => {
+  test("that denies closes the intake at once; it is asked for one message at a time until it does not", async (t) => {
+    const { clock, queue, told, worker } = bench(t);
+    const denied = new Fault("TQ_QUEUE_DENIED", "AWS does not allow ReceiveMessage on the queue q");
+    queue.onReceive = async () => Promise.reject(denied);
+    await clock.advance(10 * minute);
+    assert.deepEqual(told.messages("intake.closed"), [`not receiving: ${denied.message}`]);
+    assert.equal(told.of("intake.receive_failed").filter(({ level }) => level !== "debug").length, 0);
+    assert.equal(worker.snapshot().closedBecause, denied.message);
+    assert.ok(queue.received.length < 50, `${queue.received.length} receives in ten minutes`);
+    queue.onReceive = async () => undefined;
+    queue.offer(...["a", "b", "c"].map(about));
+    await clock.advance(31_000);
+    assert.deepEqual(queue.acked.sort(), ["a#1", "b#1", "c#1"]);
+    assert.equal(worker.snapshot().closedBecause, null);
+  });
+
+  test("that does not answer makes the worker not ready after half a minute", async (t) => {
+    const { clock, queue, told, worker } = bench(t);
+    queue.onReceive = async () => Promise.reject(new Fault("TQ_QUEUE", "SQS does not answer ReceiveMessage"));
+    await clock.advance(29_000);
+    assert.deepEqual([worker.snapshot().closedBecause, told.of("intake.closed")], [null, []]);
+    assert.deepEqual(
+      told.of("intake.receive_failed").map(({ level }) => level),
+      ["warn", ...Array(told.of("intake.receive_failed").length - 1).fill("debug")],
+    );
+    await clock.advance(2_000);
+    assert.equal(worker.snapshot().closedBecause, "SQS does not answer ReceiveMessage");
+    assert.deepEqual(told.messages("intake.closed"), ["not receiving: SQS does not answer ReceiveMessage"]);
+    queue.onReceive = async () => undefined;
+    await clock.advance(31_000);
+    assert.deepEqual([worker.snapshot().closedBecause, told.of("intake.open").length], [null, 1]);
+  });
+
+  test("that hiccups is no reason to be not ready, nor to say that it opened", async (t) => {
+    const { clock, queue, told, worker } = bench(t);
+    const answers = [true, false];
+    queue.onReceive = async () => (answers.shift() ? Promise.reject(new Error("socket hang up")) : undefined);
+    await clock.advance(minute);
+    assert.deepEqual(
+      [worker.snapshot().closedBecause, told.of("intake.closed"), told.of("intake.open")],
+      [null, [], []],
+    );
+    assert.deepEqual(told.messages("intake.receive_failed"), ["could not receive: socket hang up"]);
+  });
+});
