@@ -13,6 +13,8 @@ describe("the queue", () => {
     const { clock, queue, told, worker } = bench(t);
     const denied = new Fault("TQ_QUEUE_DENIED", "AWS does not allow ReceiveMessage on the queue q");
     queue.onReceive = async () => Promise.reject(denied);
+    await clock.advance(0);
+    assert.equal(worker.snapshot().closedBecause, denied.message);
     await clock.advance(10 * minute);
     assert.deepEqual(told.messages("intake.closed"), [`not receiving: ${denied.message}`]);
     assert.equal(told.of("intake.receive_failed").filter(({ level }) => level !== "debug").length, 0);
