@@ -1,5 +1,13 @@
 // The runner of a simulated fleet: step processes without processes, over one Dagster. Passes the runner's contract suite.
-import type { AskPermit, Ending, Notice, ReportOrder, Runner, StepOrder } from "../../core/runner/port.ts";
+import type {
+  AskPermit,
+  Ending,
+  Notice,
+  ProbeFailure,
+  ReportOrder,
+  Runner,
+  StepOrder,
+} from "../../core/runner/port.ts";
 import { endingOf } from "../../core/runner/work.ts";
 import { idempotencyKey, type StepId } from "../../core/step.ts";
 import { errorInfo, terminalEvents } from "../support/scripted-steps.ts";
@@ -62,6 +70,13 @@ export class SimRunner implements Runner {
     return true;
   }
 
+  async probe(_runId: string | null): Promise<ProbeFailure | null> {
+    const { life, clock, dagster } = this.#ports;
+    await life.hear(new Promise<void>((resolve) => void clock.schedule(FORK_MS, resolve)));
+    if (this.#unavailable !== null) return { scope: "host", error: hostLost(this.#unavailable) };
+    return dagster.down ? { scope: "instance", error: errorInfo("OperationalError", "down") } : null;
+  }
+
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#unavailable = "stopping";
@@ -90,8 +105,7 @@ export class SimRunner implements Runner {
   ): Promise<Ending> {
     if (signal.aborted) return { kind: "interrupted" };
     if (this.#unavailable !== null) {
-      const error = errorInfo("StepHostLost", `the step host ended (${this.#unavailable})`);
-      return { kind: "fault", scope: "host", error };
+      return { kind: "fault", scope: "host", error: hostLost(this.#unavailable) };
     }
     const { life, trace, referee, fenceOf, nextProcess } = this.#ports;
     const key = idempotencyKey(step);
@@ -159,6 +173,10 @@ export class SimRunner implements Runner {
     const kind = retryIn === null ? "STEP_FAILURE" : "STEP_UP_FOR_RETRY";
     await process.writeTerminal(kind, { kind: "reported", result: process.result("reported") });
   }
+}
+
+function hostLost(how: string) {
+  return errorInfo("StepHostLost", `the step host ended (${how})`);
 }
 
 function refusalOf(kinds: readonly string[], tags: Readonly<Record<string, string>>): string | null {
