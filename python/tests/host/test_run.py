@@ -38,7 +38,7 @@ def test_success(worker, instance, create_run):
     frames = worker.finish(order)
 
     assert [f["type"] for f in frames] == ["started", "capture", "ask", "outcome", "exited"]
-    assert frames[-1] == {"type": "exited", "id": order, "code": 0, "signal": None}
+    assert [frames[-1][name] for name in ("code", "signal", "killed")] == [0, None, None]
     told = frames[-2]["outcome"]
     assert (told["kind"], told["error"]) == ("success", None)
     assert told["result"]["output"] == {"outputs": ["result"], "assets": []}

@@ -81,8 +81,20 @@ def test_a_step_that_ends_without_an_event_is_no_crash(worker, instance, hold):
     assert (told["kind"], told["error"]) == ("run_over", None)
     assert told["result"]["state"] == "run_over"
     assert told["result"]["execution_time_seconds"] > 0
-    assert frames[-1] == {"type": "exited", "id": order, "code": 5, "signal": None}
+    assert (frames[-1]["code"], frames[-1]["killed"]["cause"]) == (5, "canceled")
     assert terminal_events(instance, run) == []
+
+
+def test_a_step_that_ignores_the_interrupt_is_killed(worker, instance, create_run, tmp_path):
+    pids = tmp_path / "pids"
+    run = create_run("hangs_in_c", config={"file": str(pids)})
+    limits = {"grace_ms": 100}
+    order = worker.start("run", **run_order(run, "hangs_in_c", limits=limits))
+    eventually(pids.exists)
+    instance.report_run_canceling(run)
+    assert worker.outcome(order)["kind"] == "run_over"
+    assert worker.await_frame("exited", order)["signal"] == "SIGKILL"
+    assert [alive(int(pid)) for pid in pids.read_text().split()] == [False] * 3
 
 
 def test_an_interrupt_that_comes_before_the_step_has_begun(

@@ -10,18 +10,24 @@ import sys
 from typing import TYPE_CHECKING
 
 from dagster_taskiq.host import linux
+from dagster_taskiq.host.rlimits import lower_limits
+from dagster_taskiq.host.stacks import dump_on_signal
 
 if TYPE_CHECKING:
     from dagster_taskiq.host.lifeline import Lifeline
+    from dagster_taskiq.host.limits import Limits
 
 # Enough to die before the host and the worker, which hold every other step's fate.
 _OOM_SCORE = 500
 
 
-def become_step_process(host_pid: int, lifeline: Lifeline) -> None:
-    """Give the process its own group, its own signals, and an end no later than the host's."""
+def become_step_process(host_pid: int, lifeline: Lifeline, limits: Limits) -> None:
+    """Give the process its own group, signals, limits, and an end no later than the host's."""
     become_child(host_pid, lifeline)
+    dump_on_signal()
+    linux.adopt_orphans()
     linux.raise_oom_score(_OOM_SCORE)
+    lower_limits(limits)
     _reset_signals()
     _reseed()
     _write_lines_at_once()

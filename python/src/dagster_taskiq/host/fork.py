@@ -7,57 +7,69 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from typing import NoReturn
 
 from dagster_taskiq.host.channel import Channel
 from dagster_taskiq.host.death import flush_output, leave_now
+from dagster_taskiq.host.errors import warn
 from dagster_taskiq.host.interrupts import HELD_SIGNALS
-from dagster_taskiq.host.outcomes import Outcome, ended_now, outcome
+from dagster_taskiq.host.outcomes import Outcome
+from dagster_taskiq.host.stacks import DUMP_SIGNAL, write_heading
 
 
-@dataclass
 class Forked:
-    """A live process, leader of the group that bears its pid."""
+    """A process, leader of the group that bears its pid."""
 
-    id: str
-    pid: int
-    channel: Channel
-    step: tuple[str, str] | None = None
-    """Run id and step key of the step that it runs; None when it runs none."""
-    canceled: bool = False
-    """Whether it was interrupted because its run is over."""
-    born_at: float = field(default_factory=time.time)
-    asking: bool = False
-    outcome: Outcome | None = None
-    """The last one it told; passed on when it has ended."""
-
-    def cancel(self) -> None:
-        """Interrupt it, once, as Dagster does: the step's own code cleans up, and records."""
-        if not self.canceled:
-            self.canceled = True
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(self.pid, signal.SIGINT)
-
-    def last_word(self) -> Outcome | None:
-        """Return what became of its work; a step that its run's end interrupted is no fault."""
-        told = self.outcome
-        if self.canceled and (told is None or told.get("kind") == "fault"):
-            return outcome("run_over", ended_now("run_over", since=self.born_at))
-        return told
+    def __init__(self, identifier: str, pid: int, channel: Channel) -> None:
+        self.id = identifier
+        self.pid = pid
+        self.channel = channel
+        self.step: tuple[str, str] | None = None
+        """Run id and step key of the step that it runs; None when it runs none."""
+        self.born_at = time.time()
+        self.asking = False
+        self.outcome: Outcome | None = None
+        """The last one it told; passed on when it has ended."""
+        self.captured: Mapping[str, str] = {}
+        """The files that its stdout and stderr go to, by its own word."""
+        self.status: int | None = None
+        """Its wait status, once it is reaped."""
 
     def signal_group(self, number: int) -> None:
         """Signal the whole group; only until the leader is reaped, whose pid is the group's."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, number)
+        if self.status is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, number)
+
+    def interrupt(self) -> None:
+        """SIGINT as Dagster sends it: what is below the step is for its own code to end."""
+        self._signal_leader(signal.SIGINT)
+
+    def kill(self) -> None:
+        """SIGKILL to the group."""
+        self.signal_group(signal.SIGKILL)
+
+    def dump_stacks(self, why: str) -> None:
+        """Have it write the stack of every thread to its stderr, wherever that goes."""
+        heading = f"taskiq: the step is ended: {why}; what it is doing:\n"
+        if (path := self.captured.get("stderr")) is None:
+            warn(heading.rstrip())
+        else:
+            write_heading(path, heading)
+        self._signal_leader(DUMP_SIGNAL)
+
+    def _signal_leader(self, number: int) -> None:
+        if self.status is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(self.pid, number)
 
 
 def fork_process(identifier: str, live: Callable[[Channel], NoReturn]) -> Forked:
     """Fork; `live` runs in the child and never returns. Raises OSError when there is no room."""
     ours, theirs = socket.socketpair()
     flush_output()  # or both processes would write what is buffered
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD_SIGNALS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*HELD_SIGNALS, DUMP_SIGNAL})
     try:
         pid = os.fork()
         if pid == 0:

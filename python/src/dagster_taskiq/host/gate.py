@@ -6,8 +6,8 @@ ledger's fence may write. Raising to refuse is no way out: Dagster would record 
 
 from __future__ import annotations
 
+import contextlib
 import os
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -21,6 +21,7 @@ from dagster_taskiq.host.attempt_log import (
     read_attempt,
     result_of,
 )
+from dagster_taskiq.host.boot_time import boot_time
 from dagster_taskiq.host.death import leave_now
 from dagster_taskiq.host.errors import error_from, error_info, warn
 from dagster_taskiq.host.frames import Broken
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance, EventLogEntry
 
     from dagster_taskiq.host.channel import Channel
-
-# Counts on while the machine sleeps, unlike the monotonic clock: a suspended permit must lapse.
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def recorded(log: AttemptLog) -> Outcome:
@@ -51,11 +49,14 @@ class Gate:
         step: StepId,
         channel: Channel,
         describe: Callable[[AttemptLog], Outcome] = recorded,
+        *,
+        tells_events: bool = False,
     ) -> None:
         self._instance = instance
         self._step = step
         self._channel = channel
         self._describe = describe
+        self._tells_events = tells_events
         self._write = instance.handle_new_event
         self._pid = os.getpid()
         self._asked = False
@@ -71,12 +72,18 @@ class Gate:
 
     def handle_new_event(self, event: EventLogEntry, **options: Any) -> None:
         """Write the event, after a permit if it is terminal. Does not return when it may not."""
+        self._give_sign_of_life()
         if (event.run_id, event.step_key) != (self._step.run_id, self._step.step_key):
             self._write(event, **options)
         elif event.dagster_event_type in TERMINAL:
             self._write_terminal(event, options)
         else:
             self._pass(event, options)
+
+    def _give_sign_of_life(self) -> None:
+        if self._tells_events and os.getpid() == self._pid:
+            with contextlib.suppress(OSError):
+                self._channel.send({"type": "event"})
 
     def _pass(self, event: EventLogEntry, options: dict[str, Any]) -> None:
         if event.dagster_event_type is DagsterEventType.STEP_SKIPPED:
@@ -98,24 +105,25 @@ class Gate:
             leave_now()
         # An interrupt raised in here would cut the answer short, or pass for a failed write.
         with interrupts_deferred():
-            self._obtain_permit()
+            self._obtain_permit(event)
             self._write_once(event, options)
 
-    def _obtain_permit(self) -> None:
+    def _obtain_permit(self, event: EventLogEntry) -> None:
         if self._asked:
             self._give_up("SecondTerminalEvent", "a second terminal event was tried")
         self._asked = True
-        asked_at = time.clock_gettime(_CLOCK)
-        within_ms = self._ask()
+        asked_at = boot_time()
+        within_ms = self._ask(event)
         if within_ms is None:
             self._give_up("PermitRefused", "the worker refused the permit")
         # The last thing before the write; a machine frozen after this line is not fenced.
-        if time.clock_gettime(_CLOCK) >= asked_at + within_ms / 1000:
+        if boot_time() >= asked_at + within_ms / 1000:
             self._give_up("PermitLapsed", f"the permit came later than {within_ms} ms")
 
-    def _ask(self) -> float | None:
+    def _ask(self, event: EventLogEntry) -> float | None:
+        kind = event.dagster_event_type
         try:
-            self._channel.send({"type": "ask"})
+            self._channel.send({"type": "ask", "event": None if kind is None else kind.value})
             while True:
                 for frame in self._channel.receive():
                     if not isinstance(frame, Broken) and frame["type"] == "permit":

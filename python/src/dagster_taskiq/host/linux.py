@@ -1,4 +1,4 @@
-"""What only Linux offers: dying with the parent, adopting orphans, going first when memory ends.
+"""What only Linux offers: dying with the parent, adopting orphans, a view of other processes.
 
 Every function says by its result whether the kernel agreed; none raises.
 """
@@ -6,7 +6,10 @@ Every function says by its result whether the kernel agreed; none raises.
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -21,7 +24,7 @@ def die_with_parent(signal_number: int) -> bool:
 
 
 def adopt_orphans() -> bool:
-    """Become the parent of descendants whose own parent ends, so that they can be reaped."""
+    """Become the parent of descendants whose own parent ends, so that they cannot get away."""
     return _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
@@ -46,10 +49,70 @@ def name_process(name: str) -> bool:
 
 def children() -> list[int]:
     """Return the living children of this process, adopted ones too; empty where unknown."""
+    return [int(pid) for pid in _read("/proc/thread-self/children").split()]
+
+
+def count_descendants(pid: int, *, up_to: int) -> int:
+    """Count the processes below `pid` that are more than zombies; stop at `up_to`."""
+    alive = (each for each in _descendants(pid) if _stat(each)[:1] != ["Z"])
+    return sum(1 for _ in islice(alive, up_to))
+
+
+def data_bytes() -> int:
+    """Return what RLIMIT_DATA counts of this process; 0 where unknown."""
+    lines = _read("/proc/self/status").splitlines()
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmData:")), 0)
+
+
+def tasks_of_user() -> int:
+    """Count what RLIMIT_NPROC counts: the threads of every process of this process's user."""
+    own = [pid for pid in _entries("/proc") if pid.isdigit() and _owner(pid) == os.getuid()]
+    return sum(_threads(pid) for pid in own)
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    waiting = [pid]
+    while waiting:
+        found = _children_of(waiting.pop())
+        yield from found
+        waiting += found
+
+
+def _children_of(pid: int) -> list[int]:
+    # Listed by the thread that forked them.
+    lists = [_read(f"/proc/{pid}/task/{task}/children") for task in _entries(f"/proc/{pid}/task")]
+    return [int(child) for each in lists for child in each.split()]
+
+
+def _threads(pid: str) -> int:
+    fields = _stat(pid)
+    return int(fields[17]) if fields else 0
+
+
+def _stat(pid: int | str) -> list[str]:
+    """Return the fields behind the name, which may hold anything; the state is the first."""
+    return _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+
+
+def _owner(pid: str) -> int | None:
     try:
-        return [int(pid) for pid in Path("/proc/thread-self/children").read_text().split()]
+        return Path(f"/proc/{pid}").stat().st_uid
+    except OSError:
+        return None
+
+
+def _entries(directory: str) -> list[str]:
+    try:
+        return [entry.name for entry in Path(directory).iterdir()]
     except OSError:
         return []
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(errors="replace")
+    except OSError:  # no Linux, or gone meanwhile
+        return ""
 
 
 def _prctl(option: int, value: int) -> bool:

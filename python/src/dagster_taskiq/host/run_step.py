@@ -15,6 +15,7 @@ from dagster_taskiq.host.errors import causes_of, error_info
 from dagster_taskiq.host.execution import code_origin, execute, load_job
 from dagster_taskiq.host.gate import Gate
 from dagster_taskiq.host.known_state import known_state_for
+from dagster_taskiq.host.limits import Limits
 from dagster_taskiq.host.outcomes import MachineryFault, Outcome, fault, outcome
 from dagster_taskiq.host.pool_slots import free_slot
 from dagster_taskiq.host.standing import already_over, look_up, reaching_storage
@@ -40,7 +41,8 @@ def run_step(frame: Frame, instance: DagsterInstance, channel: Channel) -> Outco
             free_slot(instance, step.run_id, step.step_key)
     if refused is not None or standing.run is None:
         return refused or outcome("run_over")
-    gate = Gate(instance, step, channel)
+    silence = Limits.from_frame(frame).silence
+    gate = Gate(instance, step, channel, tells_events=silence is not None)
     capture_into_files(
         lambda out, err: channel.send({"type": "capture", "stdout": out, "stderr": err})
     )

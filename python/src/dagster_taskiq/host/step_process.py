@@ -14,6 +14,7 @@ from dagster_taskiq.host.birth import become_step_process
 from dagster_taskiq.host.death import end_process
 from dagster_taskiq.host.errors import error_from
 from dagster_taskiq.host.interrupts import HELD_SIGNALS
+from dagster_taskiq.host.limits import Limits
 from dagster_taskiq.host.outcomes import MachineryFault, Outcome, fault
 from dagster_taskiq.host.probe import probe
 from dagster_taskiq.host.report import report_step, write_notice
@@ -46,7 +47,7 @@ def live(
     """Be the process that does `frame`. Never returns into the host's stack."""
     code = 1
     try:
-        become_step_process(host_pid, lifeline)
+        become_step_process(host_pid, lifeline, Limits.from_frame(frame))
         # An interrupt is noted, and raised only where Dagster lets user code run.
         with capture_interrupts():
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_SIGNALS)

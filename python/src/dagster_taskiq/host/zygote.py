@@ -1,4 +1,4 @@
-"""The host's event loop: reads the worker's frames, forks, passes on, reaps.
+"""The host's event loop: reads the worker's frames, forks, passes on, enforces limits, reaps.
 
 One thread, which waits on nothing but the selector.
 """
@@ -6,22 +6,25 @@ One thread, which waits on nothing but the selector.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
-import select
 import selectors
 import signal
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
-from dagster_taskiq.host import linux
+from dagster_taskiq.host.boot_time import boot_time
 from dagster_taskiq.host.deaths import Deaths, how_it_ended
 from dagster_taskiq.host.errors import error_from, warn
 from dagster_taskiq.host.fork import Forked, fork_process
 from dagster_taskiq.host.frames import Broken, Frame
+from dagster_taskiq.host.guard import Guard
+from dagster_taskiq.host.guards import Guards
 from dagster_taskiq.host.lifeline import Lifeline
+from dagster_taskiq.host.limits import Limits
 from dagster_taskiq.host.outcomes import fault
+from dagster_taskiq.host.reaper import Reaper
 from dagster_taskiq.host.run_watch import RunWatch, step_of
 from dagster_taskiq.host.run_watcher import be_watcher
 from dagster_taskiq.host.step_process import WORKS, live
@@ -31,9 +34,6 @@ if TYPE_CHECKING:
 
     from dagster_taskiq.host.channel import Channel
     from dagster_taskiq.host.locations import Locations
-
-# Only what this process may not kill, or the kernel cannot end, is waited for so long.
-_LAST_SECONDS = 5.0
 
 _SIGNALS = {name: getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGKILL")}
 
@@ -45,67 +45,93 @@ class Zygote:
         self._worker = worker
         self._instance = instance
         self._locations = locations
-        self._processes: dict[str, Forked] = {}
+        self._guards = Guards()
         self._run_watch = RunWatch(self._fork_watcher)
         self._stopping = False
         self._selector = selectors.DefaultSelector()
-        self._deaths = Deaths()
+        self._reaper = Reaper()
         self._lifeline = Lifeline()
+        self._silent_at = boot_time()
+        """When nothing of the worker's was waiting: what is read next was sent after that."""
         self._watch(worker, self._read_worker)
-        self._watch(self._deaths, self._reap)
+        self._watch(self._reaper.deaths, self._reap)
 
     def serve(self) -> None:
         """Work until `stop` and the last process's end, or until the worker is gone."""
         try:
-            while self._processes or not self._stopping:
-                for key, _ in self._selector.select():
-                    key.data()
+            while self._guards or not self._stopping:
+                self._turn()
         except (EOFError, OSError) as error:
-            warn(f"the worker is gone ({error!r}); killing {len(self._processes)} processes")
+            warn(f"the worker is gone ({error!r}); killing {len(self._guards)} processes")
         finally:
-            self._kill_everything()
+            self._reaper.kill_everything(self._guards)
+
+    def _turn(self) -> None:
+        ready = [key for key, _ in self._selector.select(self._patience())]
+        spoken = any(key.fileobj is self._worker for key in ready)
+        if not spoken:
+            self._silent_at = boot_time()
+        for key in ready:
+            key.data()
+        now = boot_time()
+        self._reaper.look(now)
+        if now >= self._reaper.wakes_at():
+            self._reap()
+        # Late in reading, as after an import, the host would kill what was prolonged in time.
+        self._guards.enforce(now, self._hear, expire=not spoken)
+
+    def _patience(self) -> float | None:
+        now = boot_time()
+        wakes_at = min(self._reaper.wakes_at(), self._guards.wakes_at(now))
+        return None if math.isinf(wakes_at) else max(0.0, wakes_at - now)
 
     # The worker's frames
 
     def _read_worker(self) -> None:
+        sent_after, self._silent_at = self._silent_at, boot_time()
         for frame in self._worker.receive():
             if isinstance(frame, Broken):
                 warn(f"not a frame: {frame.line}")
             else:
-                self._obey(frame)
+                self._obey(frame, sent_after)
 
-    def _obey(self, frame: Frame) -> None:
+    def _obey(self, frame: Frame, sent_after: float) -> None:
         kind = frame["type"]
         if kind == "stop":
             self._stopping = True
         elif not isinstance(frame.get("id"), str):
             warn(f"frame of type {kind!r} without an id")
-        elif (process := self._processes.get(frame["id"])) is not None:
-            self._tell(process, frame)
+        elif (guard := self._guards.get(frame["id"])) is not None:
+            self._tell(guard, frame, sent_after)
         elif kind in WORKS:
-            self._fork(frame)
+            self._fork(frame, sent_after)
 
-    def _tell(self, process: Forked, frame: Frame) -> None:
+    def _tell(self, guard: Guard, frame: Frame, sent_after: float) -> None:
+        process = guard.process
         if frame["type"] == "kill":
             process.signal_group(_SIGNALS.get(frame.get("signal", ""), signal.SIGKILL))
+        elif frame["type"] == "renew":
+            guard.prolong(frame.get("within_ms"), sent_after)
         elif frame["type"] == "permit" and process.asking:
             # Only the answer to a question: a permit kept in store would be one without a deadline.
-            process.asking = False
+            guard.answered(boot_time())
             with contextlib.suppress(OSError):
                 process.channel.send(frame)
 
-    def _fork(self, frame: Frame) -> None:
+    def _fork(self, frame: Frame, sent_after: float) -> None:
         self._locations.import_wanted()
-        self._deaths.watch()
+        self._reaper.deaths.watch()
         try:
             process = fork_process(frame["id"], partial(self._be_process, frame, os.getpid()))
         except OSError as error:
             self._refuse(frame["id"], error)
             return
         process.step = step_of(frame)
-        self._processes[process.id] = process
+        guard = Guard(process, Limits.from_frame(frame), boot_time())
+        guard.prolong(frame.get("within_ms"), sent_after)
+        self._guards.add(guard)
         self._look_at_runs()
-        self._watch(process.channel, partial(self._read_process, process))
+        self._watch(process.channel, partial(self._read_process, guard))
         self._worker.send({"type": "started", "id": process.id, "pid": process.pid})
 
     def _refuse(self, identifier: str, error: OSError) -> None:
@@ -121,10 +147,10 @@ class Zygote:
     def _let_go(self) -> None:
         """In a child: close everything that is the host's, or its end would go unnoticed."""
         self._selector.close()
-        self._deaths.close()
+        self._reaper.close()
         self._worker.close()
-        for sibling in self._processes.values():
-            sibling.channel.close()
+        for sibling in self._guards:
+            sibling.process.channel.close()
         if (watcher := self._run_watch.watcher) is not None:
             watcher.channel.close()
 
@@ -132,6 +158,7 @@ class Zygote:
 
     def _fork_watcher(self, delay: float) -> Forked:
         watcher = fork_process("", partial(self._be_watcher, delay, os.getpid()))
+        self._reaper.spare(watcher.pid)
         self._watch(watcher.channel, partial(self._read_watcher, watcher))
         return watcher
 
@@ -140,92 +167,84 @@ class Zygote:
         be_watcher(channel, self._instance, delay, host_pid, self._lifeline)
 
     def _look_at_runs(self) -> None:
-        self._run_watch.look_at(p.step[0] for p in self._processes.values() if p.step)
+        self._run_watch.look_at(self._guards.runs())
 
     def _read_watcher(self, watcher: Forked) -> None:
         try:
-            over = self._run_watch.read()
+            self._guards.cancel(self._run_watch.read())
         except (EOFError, OSError):
             self._selector.unregister(watcher.channel)
-            return
-        for process in self._processes.values():
-            if process.step is not None and process.step[0] in over:
-                process.cancel()
 
     # The processes' frames
 
-    def _read_process(self, process: Forked) -> None:
+    def _read_process(self, guard: Guard) -> None:
         try:
-            frames = process.channel.receive()
+            frames = guard.process.channel.receive()
         except (EOFError, OSError):
             # Closed by user code perhaps; only the kernel says that a process is dead.
-            self._selector.unregister(process.channel)
+            self._selector.unregister(guard.process.channel)
             return
         for frame in frames:
-            self._pass_on(process, frame)
+            self._pass_on(guard, frame)
 
-    def _pass_on(self, process: Forked, frame: Frame | Broken) -> None:
+    def _hear(self, guard: Guard) -> None:
+        """Take in what has arrived."""
+        for frame in guard.process.channel.drain():
+            self._pass_on(guard, frame)
+
+    def _pass_on(self, guard: Guard, frame: Frame | Broken) -> None:
         """Take in what a process says. User code may have said it: nothing in it is relied on."""
+        process = guard.process
         if isinstance(frame, Broken):
             warn(f"not a frame, from process {process.pid}: {frame.line}")
         elif frame["type"] == "outcome" and isinstance(frame.get("outcome"), dict):
             process.outcome = frame["outcome"]
         elif frame["type"] == "origin" and isinstance(frame.get("origin"), str):
             self._locations.want(frame["origin"])
+        elif frame["type"] == "event":
+            guard.watch.heard(boot_time())
         elif frame["type"] == "ask":
-            process.asking = True
-            self._worker.send({"type": "ask", "id": process.id})
+            self._ask(guard, frame.get("event"))
         elif frame["type"] == "capture":
-            paths = {name: str(frame.get(name)) for name in ("stdout", "stderr")}
-            self._worker.send({"type": "capture", "id": process.id, **paths})
+            process.captured = {name: str(frame.get(name)) for name in ("stdout", "stderr")}
+            guard.watch.captured(process.captured.values(), boot_time())
+            self._worker.send({"type": "capture", "id": process.id, **process.captured})
+
+    def _ask(self, guard: Guard, event: object) -> None:
+        if guard.asks(event):
+            self._worker.send({"type": "ask", "id": guard.process.id})
+            return
+        with contextlib.suppress(OSError):
+            guard.process.channel.send({"type": "permit", "granted": False, "within_ms": None})
 
     # Deaths
 
     def _reap(self) -> None:
-        for pid, status in self._deaths.reap(before=self._kill_group_of):
-            if (process := self._led_by(pid)) is not None:
-                self._bury(process, status)
-            elif (watcher := self._run_watch.lost(pid)) is not None:
-                self._close_channel(watcher)
-                self._look_at_runs()
+        for guard in self._reaper.reap(self._guards, others=self._bury_watcher):
+            self._bury(guard)
 
-    def _kill_group_of(self, pid: int) -> None:
-        if (process := self._led_by(pid)) is not None:
-            process.signal_group(signal.SIGKILL)
+    def _bury_watcher(self, pid: int) -> None:
+        if (watcher := self._run_watch.lost(pid)) is not None:
+            self._close_channel(watcher)
+            self._look_at_runs()
 
-    def _led_by(self, pid: int) -> Forked | None:
-        return next((p for p in self._processes.values() if p.pid == pid), None)
-
-    def _bury(self, process: Forked, status: int) -> None:
-        for frame in process.channel.drain():
-            self._pass_on(process, frame)
+    def _bury(self, guard: Guard) -> None:
+        process = guard.process
+        self._hear(guard)
         self._close_channel(process)
-        del self._processes[process.id]
+        self._guards.remove(guard)
         self._look_at_runs()
-        if process.canceled and process.step is not None:
+        if guard.canceled and process.step is not None:
             self._run_watch.free_slot_of(*process.step)
-        if (told := process.last_word()) is not None:
+        if (told := guard.outcome) is not None:
             self._worker.send({"type": "outcome", "id": process.id, "outcome": told})
-        self._worker.send({"type": "exited", "id": process.id, **how_it_ended(status)})
+        how = how_it_ended(process.status or 0)
+        self._worker.send({"type": "exited", "id": process.id, **how, "killed": guard.killed})
 
     def _close_channel(self, process: Forked) -> None:
         with contextlib.suppress(KeyError):
             self._selector.unregister(process.channel)
         process.channel.close()
-
-    def _kill_everything(self) -> None:
-        watcher = self._run_watch.watcher
-        for process in [*self._processes.values(), *([watcher] if watcher else [])]:
-            process.signal_group(signal.SIGKILL)
-        give_up_at = time.monotonic() + _LAST_SECONDS
-        # A step's end makes what left its group a child of this process: look again after each.
-        while (left := linux.children()) and (seconds := give_up_at - time.monotonic()) > 0:
-            for pid in left:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
-            select.select([self._deaths], [], [], seconds)
-            for _ in self._deaths.reap(before=self._kill_group_of):
-                pass
 
     def _watch(self, source: Channel | Deaths, react: Callable[[], None]) -> None:
         self._selector.register(source, selectors.EVENT_READ, react)

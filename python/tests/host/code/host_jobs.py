@@ -1,6 +1,8 @@
 """Jobs whose ops are named by what they do to their process."""
 
 import atexit
+import collections
+import itertools
 import logging
 import os
 import random
@@ -213,6 +215,75 @@ def holds_processes(context):
     path.with_suffix(".part").rename(path)
     while True:
         signal.pause()
+
+
+def start_family(path):
+    """Start a child in the group, one out of the session, and a daemon: forked twice as well."""
+    inside = subprocess.Popen(["sleep", "1000"])
+    outside = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+    daemon = subprocess.run(
+        ["sh", "-c", "setsid sleep 1000 >/dev/null 2>&1 & echo $!"], stdout=-1, check=True
+    )
+    path.with_suffix(".part").write_text(f"{inside.pid} {outside.pid} {int(daemon.stdout)}")
+    path.with_suffix(".part").rename(path)
+
+
+@single("leaves_a_family", config=FILE)
+def leaves_a_family(context):
+    start_family(Path(context.op_config["file"]))
+
+
+@single("hangs_in_c", config=FILE)
+def hangs_in_c(context):
+    start_family(Path(context.op_config["file"]))
+    # Holds the interpreter's lock and looks at no signal.
+    collections.deque(itertools.repeat(None), maxlen=0)
+
+
+@single("waits_with_policy", config=FILE, retry_policy=RetryPolicy(max_retries=1))
+def waits_with_policy(context):
+    wait_until(Path(context.op_config["file"]).exists)
+
+
+@single("finishes_when_interrupted")
+def finishes_when_interrupted(_context):
+    try:
+        wait_until(lambda: False)
+    except DagsterExecutionInterruptedError:
+        return "what there was by then"
+
+
+@single("tells_dagster_alone", config=FILE)
+def tells_dagster_alone(context):
+    until = time.monotonic() + 3
+    while time.monotonic() < until:
+        context.instance.report_engine_event("still here", context.dagster_run)
+        time.sleep(0.1)
+
+
+@single("floods")
+def floods(_context):
+    line = b"x" * 65535 + b"\n"
+    while True:
+        os.write(1, line)
+        time.sleep(0.001)
+
+
+@single("bombs", config=FILE)
+def bombs(context):
+    # Bounded: at most 2^6, each in a session of its own.
+    for _ in range(6):
+        if os.fork() == 0:
+            os.setsid()
+    with Path(context.op_config["file"]).open("a") as pids:
+        pids.write(f"{os.getpid()}\n")
+    while True:
+        signal.pause()
+
+
+@single("takes_memory")
+def takes_memory(_context):
+    return len(bytearray(200 << 20))
 
 
 @single("forks_and_both_return")

@@ -1,0 +1,136 @@
+"""One step process under the host's eyes: its limits, its ladder, and the time it may live."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TypedDict
+
+from dagster_taskiq.host.fork import Forked
+from dagster_taskiq.host.ladder import Cause, Ladder
+from dagster_taskiq.host.limits import Limits
+from dagster_taskiq.host.outcomes import Outcome, ended_now, outcome
+from dagster_taskiq.host.watch import Watch
+
+# The loop waits by a clock that stands still while the machine sleeps; a term does not.
+_TERM_LOOK_SECONDS = 1.0
+
+
+class Killed(TypedDict):
+    """Why a process was killed, where that is known; `killed` of the frame `exited`."""
+
+    cause: str
+    message: str
+
+
+_EXPIRED: Killed = {
+    "cause": "expired",
+    "message": "the worker did not say in time that it may live on",
+}
+_OUT_OF_MEMORY: Killed = {
+    "cause": "out_of_memory",
+    "message": "the kernel counted an out-of-memory kill in this cgroup",
+}
+
+
+class Guard:
+    """Decides what becomes of a process; time is an argument."""
+
+    def __init__(self, process: Forked, limits: Limits, now: float) -> None:
+        self.process = process
+        self.watch = Watch(process.pid, limits, now)
+        self._limits = limits
+        self._ladder: Ladder | None = None
+        self._spared_until = -math.inf
+        self._lives_until = math.inf
+        self._expired = False
+        self._refused = False
+        self.canceled = False
+        """Interrupted because its run is over."""
+        self.out_of_memory = False
+        """The kernel killed it for want of memory."""
+
+    @property
+    def killed(self) -> Killed | None:
+        """Why host or kernel ended it, if they did."""
+        if self._expired:
+            return _EXPIRED
+        if self._ladder is not None:
+            return {"cause": self._ladder.cause.value, "message": self._ladder.message}
+        return _OUT_OF_MEMORY if self.out_of_memory else None
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """What became of its work, if it got so far; `killed` says the rest."""
+        told = self.process.outcome
+        if self._refused and told is not None and told.get("kind") == "permit_refused":
+            told = None  # refused here, for what `killed` says
+        if self.canceled and (told is None or told.get("kind") == "fault"):
+            # A step that its run's end interrupted is no fault.
+            return outcome("run_over", ended_now("run_over", since=self.process.born_at))
+        return told
+
+    def prolong(self, within_ms: float | None, since: float) -> None:
+        """Let it live so much longer than `since`, None for ever; a term only grows."""
+        until = math.inf if within_ms is None else since + within_ms / 1000
+        known = self._lives_until
+        self._lives_until = until if math.isinf(known) else max(known, until)
+
+    def end(self, cause: Cause, message: str) -> None:
+        """Begin the ladder, unless it has begun."""
+        if self._ladder is None:
+            self._ladder = Ladder(cause, message, self._limits.grace)
+
+    def cancel(self) -> None:
+        """Interrupt it because its run is over; Dagster records what it makes of that."""
+        self.canceled = True
+        self.end(Cause.CANCELED, "its run is over")
+
+    def asks(self, event: object) -> bool:
+        """Take in that it asks for its permit; False when it is not worth asking for."""
+        if self._ladder is not None and self._ladder.refuses(event):
+            self._refused = True
+            return False
+        self.process.asking = True
+        return True
+
+    def answered(self, now: float) -> None:
+        """It may be writing its terminal event now: that takes a moment."""
+        self.process.asking = False
+        self._spared_until = now + self._limits.grace
+
+    def expire(self, now: float) -> None:
+        """Kill it at once when its time is over, whatever it is about."""
+        if now >= self._lives_until:
+            self._expired = True
+            self._lives_until = math.inf
+            self.process.kill()
+
+    def enforce(self, now: float, hear: Callable[[Guard], None]) -> None:
+        """Do what is due; `hear` takes in what the process has said by now."""
+        if self._idle(now):
+            return
+        if self._ladder is None and (over := self.watch.overstepped(now)) is not None:
+            hear(self)
+            if not self._idle(now):
+                self.end(*over)
+        if self._ladder is not None and now >= self._ladder.due_at:
+            hear(self)
+            if not self._idle(now):
+                self._ladder.climb(now, self.process)
+
+    def wakes_at(self, now: float) -> float:
+        """Return when to look next."""
+        limits = self.watch.wakes_at() if self._ladder is None else self._ladder.due_at
+        if self.process.asking:
+            limits = math.inf
+        return min(max(limits, self._spared_until), self._term_at(now))
+
+    def _term_at(self, now: float) -> float:
+        if math.isinf(self._lives_until):
+            return math.inf
+        return min(self._lives_until, now + _TERM_LOOK_SECONDS)
+
+    def _idle(self, now: float) -> bool:
+        """One that waits for its permit, or writes under it, has finished: its outcome counts."""
+        return self.process.asking or now < self._spared_until

@@ -1,0 +1,38 @@
+"""Stack dumps from outside: a signal on which Python writes the stack of every thread to stderr.
+
+By faulthandler, in C: it needs neither the interpreter's lock nor its main loop, and so works while
+a step hangs in a C call.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import signal
+import stat
+
+# Real-time signals are nobody's by convention, as SIGUSR1 and SIGQUIT are not; macOS has none.
+DUMP_SIGNAL = int(getattr(signal, "SIGRTMAX", signal.SIGUSR2))
+
+_STDERR = 2
+
+
+def dump_on_signal() -> None:
+    """In the child, which was forked with the signal blocked: unregistered it would kill."""
+    # By number: Dagster points it at the compute log while the step runs.
+    faulthandler.register(DUMP_SIGNAL, file=_STDERR, all_threads=True)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {DUMP_SIGNAL})
+
+
+def write_heading(path: str, text: str) -> None:
+    """Say in the step's own log why its stacks follow. A file that is none is left alone."""
+    # The path is user code's word; none of these flags makes a file, follows a link or waits.
+    flags = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, flags)
+        try:
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                os.write(descriptor, text.encode(errors="replace"))
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,85 @@
+"""Watches one step process against its limits: its age, its signs of life, what it uses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+from dagster_taskiq.host import linux
+from dagster_taskiq.host.ladder import Cause
+from dagster_taskiq.host.limits import Limits
+
+Over = tuple[Cause, str]
+
+# A flood or a fork bomb runs on for so long before it is seen; a look costs microseconds.
+LOOK_SECONDS = 0.5
+
+
+class Watch:
+    """Looked at by the host, which is told of events and of the files that output goes to."""
+
+    def __init__(self, pid: int, limits: Limits, now: float) -> None:
+        self._pid = pid
+        self._limits = limits
+        self._born_at = now
+        self._heard_at = now
+        self._sizes: dict[str, int] = {}
+        self._looks_at = now
+
+    def captured(self, paths: Iterable[str], now: float) -> None:
+        """Output goes to these files from now on, too."""
+        self._heard_at = now
+        for path in paths:
+            self._sizes.setdefault(path, 0)
+
+    def heard(self, now: float) -> None:
+        """An event is a sign of life."""
+        self._heard_at = now
+
+    def wakes_at(self) -> float:
+        """Return when to look next; infinity when nothing is limited."""
+        looks_at = self._looks_at if self._looks else math.inf
+        timeout = self._limits.timeout
+        return looks_at if timeout is None else min(looks_at, self._born_at + timeout)
+
+    def overstepped(self, now: float) -> Over | None:
+        """Return which limit is overstepped, and by what."""
+        timeout = self._limits.timeout
+        if timeout is not None and now >= self._born_at + timeout:
+            return Cause.TIMED_OUT, f"it ran for longer than {timeout:g} s"
+        if self._looks and now >= self._looks_at:
+            self._looks_at = now + LOOK_SECONDS
+            return self._look(now)
+        return None
+
+    @property
+    def _looks(self) -> bool:
+        limits = self._limits
+        return any(limit is not None for limit in (limits.silence, limits.output, limits.processes))
+
+    def _look(self, now: float) -> Over | None:
+        limits = self._limits
+        for path, size in self._sizes.items():
+            grown = _size_of(path)
+            if grown != size:
+                self._heard_at = now
+            self._sizes[path] = grown
+            if limits.output is not None and grown > limits.output:
+                return Cause.OUTPUT, f"it wrote more than {limits.output} bytes to {path}"
+        # Output that goes to no file is not seen, and not hearing it is no silence.
+        silence = limits.silence if self._sizes else None
+        if silence is not None and now >= self._heard_at + silence:
+            return Cause.SILENT, f"it wrote no event and no output for {silence:g} s"
+        if limits.processes is not None:
+            below = linux.count_descendants(self._pid, up_to=limits.processes + 1)
+            if below > limits.processes:
+                return Cause.PROCESSES, f"it has more than {limits.processes} processes below it"
+        return None
+
+
+def _size_of(path: str) -> int:
+    try:
+        return Path(path).stat().st_size
+    except (OSError, ValueError):
+        return 0

@@ -1,0 +1,205 @@
+"""Limits on real steps: how they end, what they may record, and what is left of them."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from orders import run_order, terminal_events
+from test_ends import alive
+from worker_double import LOCATION, eventually
+
+# The op has begun when its output is captured, and says nothing more.
+SILENT = {"silence_ms": 1_000, "grace_ms": 10_000}
+HANGING = {"silence_ms": 1_000, "grace_ms": 100}
+
+
+def captured(frames, stream):
+    [capture] = [f for f in frames if f["type"] == "capture"]
+    return Path(capture[stream])
+
+
+def ended_by(frames):
+    assert [f for f in frames if f["type"] in ("ask", "outcome")] == []
+    return frames[-1]["killed"]["cause"]
+
+
+def test_a_step_that_hangs_in_a_c_call_shows_where_and_dies_with_its_family(
+    worker, instance, create_run, tmp_path
+):
+    pids = tmp_path / "pids"
+    run = create_run("hangs_in_c", config={"file": str(pids)})
+    order = worker.start("run", **run_order(run, "hangs_in_c", limits=HANGING))
+    frames = worker.finish(order)
+    assert [alive(int(pid)) for pid in pids.read_text().split()] == [False] * 3
+    assert ended_by(frames) == "silent"
+    assert frames[-1]["signal"] == "SIGKILL"
+    log = captured(frames, "stderr").read_text()
+    heading = "taskiq: the step is ended: it wrote no event and no output for 1 s; what it is doing"
+    assert log.index(heading) < log.index("most recent call first") < log.index("in hangs_in_c")
+    assert terminal_events(instance, run) == []
+
+
+@pytest.mark.parametrize("job", ["waits_for_file", "waits_with_policy"])
+def test_an_interrupted_step_may_not_record_the_interrupt(
+    worker, instance, create_run, tmp_path, job
+):
+    run = create_run(job, config={"file": str(tmp_path / "go")})
+    frames = worker.finish(worker.start("run", **run_order(run, job, limits=SILENT)))
+    assert ended_by(frames) == "silent"
+    assert frames[-1]["code"] == 75
+    assert terminal_events(instance, run) == []
+
+
+def test_a_step_that_finishes_when_interrupted_keeps_its_success(worker, instance, create_run):
+    run = create_run("finishes_when_interrupted")
+    order = run_order(run, "finishes_when_interrupted", limits=SILENT)
+    assert worker.outcome(worker.start("run", **order))["kind"] == "success"
+    assert terminal_events(instance, run) == ["STEP_SUCCESS"]
+
+
+def test_a_timed_out_step_is_no_outcome(worker, instance, create_run, tmp_path):
+    run = create_run("waits_for_file", config={"file": str(tmp_path / "go")})
+    order = run_order(run, "waits_for_file", limits={"timeout_ms": 1_000, "grace_ms": 100})
+    frames = worker.finish(worker.start("run", **order))
+    assert frames[-1]["killed"] == {
+        "cause": "timed_out",
+        "message": "it ran for longer than 1 s",
+    }
+    assert terminal_events(instance, run) == []
+
+
+def test_events_alone_are_signs_of_life(worker, create_run, tmp_path):
+    run = create_run("tells_dagster_alone", config={"file": str(tmp_path)})
+    order = run_order(run, "tells_dagster_alone", limits={"silence_ms": 1_500, "grace_ms": 100})
+    assert worker.outcome(worker.start("run", **order))["kind"] == "success"
+
+
+def test_a_step_that_waits_for_its_permit_has_finished(worker, instance, create_run, tmp_path):
+    run = create_run("greet")
+    order = worker.start("run", **run_order(run, "greet", limits=HANGING))
+    worker.await_frame("ask", order)
+    other = create_run("waits_for_file", config={"file": str(tmp_path / "go")})
+    order_of_other = run_order(other, "waits_for_file", limits=HANGING)
+    assert ended_by(worker.finish(worker.start("run", **order_of_other))) == "silent"
+    assert worker.outcome(order)["kind"] == "success"
+    assert terminal_events(instance, run) == ["STEP_SUCCESS"]
+
+
+def test_a_flood_is_stopped(worker, instance, create_run):
+    run = create_run("floods")
+    limits = {"output_bytes": 5_000_000, "grace_ms": 60_000}
+    frames = worker.finish(worker.start("run", **run_order(run, "floods", limits=limits)))
+    assert ended_by(frames) == "output"
+    assert "in floods" in captured(frames, "stderr").read_text()
+    assert captured(frames, "stdout").stat().st_size > 5_000_000
+    assert terminal_events(instance, run) == []
+
+
+def test_a_fork_bomb_is_stopped(worker, create_run, tmp_path):
+    pids = tmp_path / "pids"
+    run = create_run("bombs", config={"file": str(pids)})
+    limits = {"processes": 20, "grace_ms": 60_000}
+    frames = worker.finish(worker.start("run", **run_order(run, "bombs", limits=limits)))
+    assert ended_by(frames) == "processes"
+    assert [pid for pid in pids.read_text().split() if alive(int(pid))] == []
+
+
+@pytest.mark.parametrize(("mebibytes", "kind"), [(100, "failure"), (400, "success")])
+def test_memory_is_bounded_above_what_the_host_has(worker, create_run, mebibytes, kind):
+    limits = {"memory_bytes": mebibytes << 20}
+    run = create_run("takes_memory")
+    told = worker.outcome(worker.start("run", **run_order(run, "takes_memory", limits=limits)))
+    assert told["kind"] == kind
+    if kind == "failure":
+        assert told["error"]["class"] == "MemoryError"
+
+
+def test_a_step_lives_no_longer_than_the_worker_says(worker, instance, create_run, tmp_path):
+    orders = {}
+    for name in ("forgotten", "renewed"):
+        run = create_run("waits_for_file", config={"file": str(tmp_path / name)})
+        order = run_order(run, "waits_for_file", within_ms=3_000)
+        orders[name] = worker.start("run", **order)
+    for within_ms in (600_000, 100):  # it only ever prolongs
+        worker.send({"type": "renew", "id": orders["renewed"], "within_ms": within_ms})
+    frames = worker.finish(orders["forgotten"])
+    assert frames[-1]["signal"] == "SIGKILL"
+    assert ended_by(frames) == "expired"
+    (tmp_path / "renewed").touch()
+    assert worker.outcome(orders["renewed"])["kind"] == "success"
+
+
+def test_a_permit_outlives_no_term(worker, instance, create_run):
+    run = create_run("greet")
+    order = worker.start("run", **run_order(run, "greet", within_ms=60_000))
+    asking = create_run("greet")
+    order_of_asking = worker.start("run", **run_order(asking, "greet", within_ms=2_000))
+    for each in (order, order_of_asking):
+        worker.await_frame("ask", each)
+    assert worker.await_frame("exited", order_of_asking)["killed"]["cause"] == "expired"
+    assert terminal_events(instance, asking) == []
+    assert worker.outcome(order)["kind"] == "success"
+
+
+def test_a_late_renewal_counts_from_when_it_may_have_been_sent(
+    start_worker, instance, create_run, tmp_path
+):
+    worker = start_worker(*LOCATION)
+    worker.await_frame("ready")
+    renewals = {"in_time": 600_000, "stale": 1_500}
+    orders = {}
+    for name in renewals:
+        run = create_run("waits_for_file", config={"file": str(tmp_path / name)})
+        order = run_order(run, "waits_for_file", within_ms=1_500)
+        orders[name] = worker.start("run", **order)
+        worker.await_frame("started", orders[name])
+    # As if it imported a code location: it neither hears nor kills.
+    worker.process.send_signal(signal.SIGSTOP)
+    terms_end_at = time.monotonic() + 1.5
+    for name, within_ms in renewals.items():
+        worker.send({"type": "renew", "id": orders[name], "within_ms": within_ms})
+    eventually(lambda: time.monotonic() > terms_end_at)
+    worker.process.send_signal(signal.SIGCONT)
+    refused = worker.start("run", **run_order("no such run", "greet"))
+    assert worker.outcome(refused)["kind"] == "run_over"
+    seen = [f["id"] for f in worker.seen if f["type"] == "exited"]
+    assert seen == [orders["stale"], refused]
+    (tmp_path / "in_time").touch()
+    assert worker.outcome(orders["in_time"])["kind"] == "success"
+
+
+NOBODY = 65534
+
+
+def test_the_kernel_bounds_processes_and_core_files():
+    # In a process of its own: limits cannot be raised again. Root would be exempt.
+    script = f"""
+import os, resource, signal
+from dagster_taskiq.host import rlimits
+from dagster_taskiq.host.limits import Limits
+if os.getuid() == 0:
+    os.setuid({NOBODY})
+rlimits._LEAST_TASKS = 0
+rlimits.lower_limits(Limits(processes=1))
+forked = []
+try:
+    while len(forked) < 100:
+        pid = os.fork()
+        if pid == 0:
+            signal.pause()
+        forked.append(pid)
+except BlockingIOError:
+    print("bounded", resource.getrlimit(resource.RLIMIT_CORE))
+finally:
+    for pid in forked:
+        os.kill(pid, signal.SIGKILL)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert ran.stdout == "bounded (0, 0)\n", ran.stderr
