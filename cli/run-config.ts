@@ -26,6 +26,8 @@ export interface RunConfig {
   readonly graceMs: number;
   readonly maxStarts: number;
   readonly onExhausted: "report" | "park";
+  /** Null: the dead letter queue is not looked through. */
+  readonly sweepMs: number | null;
   readonly workerId: string;
   readonly ledger: { readonly kind: "sqlite"; readonly path: string };
   /** Absolute. */
@@ -105,6 +107,7 @@ function config(values: Values<typeof runOptions>, settings: RunSettings): RunCo
     graceMs: values.graceMs,
     maxStarts: values.maxStarts,
     onExhausted: values.onExhausted,
+    sweepMs: values.sweepMs,
     workerId: values.workerId,
     ledger: { kind: "sqlite", path: values.ledgerPath ?? join(values.dagsterHome, "taskiq.sqlite") },
     dagsterHome: values.dagsterHome,

@@ -3,7 +3,7 @@ import { healthHost, healthPort } from "./health-options.ts";
 import { ledgerUrl } from "./ledger-url.ts";
 import { locationOptions } from "./location-options.ts";
 import { onOff, optional, required, setting } from "./option.ts";
-import { choice, duration, httpUrl, text, wholeNumber } from "./values.ts";
+import { choice, duration, httpUrl, text, unlessOff, wholeNumber } from "./values.ts";
 
 const seconds = 1_000;
 const hours = 3_600_000;
@@ -110,6 +110,14 @@ const workerOptions = {
     help: "What becomes of a step that used up its starts: report ends it in Dagster, park leaves it open for an operator.",
     kind: choice(["report", "park"]),
     fallback: "report",
+  }),
+  sweepMs: setting({
+    flag: "--sweep-interval",
+    env: ["TASKIQ_SWEEP_INTERVAL"],
+    group: "Worker",
+    help: "How often the dead letter queue is looked at for steps that SQS itself moved there, to end them in Dagster. One worker at a time does.",
+    kind: unlessOff(duration(seconds, 24 * hours)),
+    fallback: "60s",
   }),
   workerId: setting({
     flag: "--worker-id",

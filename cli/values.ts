@@ -27,6 +27,22 @@ export function duration(minMs: number, maxMs: number): Kind<number> {
   };
 }
 
+/** Null for `off`. */
+export function unlessOff<T>({ placeholder, expects, schema }: Kind<T>): Kind<T | null> {
+  const turnedOff = v.pipe(
+    v.string(),
+    v.toLowerCase(),
+    v.literal("off"),
+    v.transform(() => null),
+  );
+  const or = (expected: string) => `${expected}, or off`;
+  return {
+    placeholder: placeholder.replace(">", "|off>"),
+    expects: typeof expects === "string" ? or(expects) : (given) => or(expects(given)),
+    schema: v.union([turnedOff, schema]),
+  };
+}
+
 /** Upper and lower case are the same: other programs share some of our variables. */
 export function choice<const W extends readonly [string, ...string[]]>(words: W): Kind<W[number]> {
   return {

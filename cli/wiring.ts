@@ -44,6 +44,7 @@ export async function wireWorker(config: RunConfig, env: Env, observe: Observe):
     concurrency: config.concurrency,
     leaseMs: config.visibilityMs,
     waitMs: config.waitMs,
+    sweepMs: config.sweepMs,
     policy: { ...defaultPolicy, maxStarts: config.maxStarts, onExhausted: config.onExhausted },
   });
   return { worker, ports };

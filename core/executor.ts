@@ -26,7 +26,7 @@ export async function processDeadLetter(
   stopping: Stopping,
 ): Promise<Disposition> {
   const delivery = new Delivery(received, ports.observe);
-  const detail = `SQS moved it to the dead letter queue, received ${delivery.message.receiveCount} times without an end`;
+  const detail = "SQS moved it to the dead letter queue: it was received too often without an end";
   return await live(delivery, { is: "swept", detail }, ports, stopping);
 }
 

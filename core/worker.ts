@@ -3,17 +3,19 @@ import { Breaker } from "./breaker.ts";
 import type { Clock } from "./clock.ts";
 import type { Received } from "./delivery.ts";
 import { type Dependencies, watchLedger, watchRunner } from "./dependencies.ts";
-import { processDelivery } from "./executor.ts";
+import type { ExecutorPorts, Stopping } from "./effects/ports.ts";
+import { processDeadLetter, processDelivery } from "./executor.ts";
 import { type IntakeState, newIntakeState, runIntake } from "./intake.ts";
-import { LeaseKeeper } from "./lease.ts";
+import { LeaseKeeper, type LeaseSettings } from "./lease.ts";
 import type { Ledger } from "./ledger/port.ts";
 import { Notices } from "./notices.ts";
 import type { Observe } from "./observe.ts";
 import type { Policy } from "./policy.ts";
-import type { Queue } from "./queue/port.ts";
+import type { DeadLetterQueue, Queue } from "./queue/port.ts";
 import type { Runner } from "./runner/port.ts";
 import { Slots } from "./slots.ts";
 import type { Disposition } from "./states.ts";
+import { runSweep } from "./sweep.ts";
 
 export interface WorkerPorts {
   readonly queue: Queue;
@@ -33,6 +35,8 @@ export interface WorkerSettings {
   readonly leaseMs: number;
   readonly waitMs: number;
   readonly policy: Policy;
+  /** How often the dead letter queue is looked at for what SQS itself moved there; null: never. */
+  readonly sweepMs: number | null;
 }
 
 /** Facts for the health server; times are monotonic milliseconds. */
@@ -58,6 +62,7 @@ export class Worker {
   readonly #settings: WorkerSettings;
   readonly #breaker: Breaker;
   readonly #slots: Slots;
+  readonly #lease: LeaseSettings;
   readonly #leases: LeaseKeeper;
   readonly #notices: Notices;
   readonly #intake: IntakeState;
@@ -75,7 +80,8 @@ export class Worker {
     this.#settings = settings;
     this.#slots = new Slots(settings.concurrency);
     const killMarginMs = Math.min(KILL_MARGIN_CAP_MS, settings.leaseMs / 6);
-    this.#leases = new LeaseKeeper(this.#ports, { leaseMs: settings.leaseMs, killMarginMs });
+    this.#lease = { leaseMs: settings.leaseMs, killMarginMs };
+    this.#leases = new LeaseKeeper(this.#ports, this.#lease);
     this.#notices = new Notices(ports);
     this.#intake = newIntakeState(ports.clock);
   }
@@ -96,10 +102,21 @@ export class Worker {
       breaker: this.#breaker,
       process: (received: Received) => processDelivery(received, executor, stopping),
     };
+    const sweep = this.#sweep(executor, stopping);
     await runIntake(intake, { waitMs, visibilityMs: leaseMs }, stopping, this.#intake);
+    await sweep;
     await this.#leases.stop();
     await this.#notices.flush(LAST_NOTICES_MS);
     this.#over.abort();
+  }
+
+  async #sweep(executor: Omit<ExecutorPorts, "queue">, stopping: Stopping): Promise<void> {
+    const { worker, sweepMs: intervalMs } = this.#settings;
+    if (intervalMs === null) return;
+    const open = () => this.#ports.queue.deadLetters();
+    const process = (received: Received, queue: DeadLetterQueue) =>
+      processDeadLetter(received, { ...executor, queue }, stopping);
+    await runSweep(open, { ...this.#ports, process }, { ...this.#lease, worker, intervalMs }, stopping.quiet);
   }
 
   /**

@@ -16,6 +16,8 @@ export interface DeadLetterNote {
   /** URL of the queue it came from; SQS itself cannot route back what it did not move. */
   readonly source_queue: string;
   readonly message_id: string;
+  /** The group of a FIFO queue, or the tenant of a standard one. */
+  readonly group_id: string | null;
   readonly first_received_at: number;
   readonly buried_at: number;
   /** The producer's attributes for which no place was left beside this one. */
@@ -73,6 +75,13 @@ export function readNote(message: Pick<Message, "attributes">): DeadLetterNote |
   }
 }
 
+/** Not every server tells where it moved a message from; what has no note was moved all the same. Null: nor what our queue is called. */
+export function isMovedBySqs(message: Pick<Message, "attributes" | "movedFrom">, sourceArn: string | null): boolean {
+  const { movedFrom } = message;
+  const ours = movedFrom === undefined || sourceArn === null || movedFrom === sourceArn;
+  return ours && readNote(message) === null;
+}
+
 /** A dead letter's attributes as its producer sent them. */
 export function producerAttributes(message: Message): Attributes {
   const folded = Object.entries(readNote(message)?.folded ?? {}).map(([name, value]) => [name, unfold(value)] as const);
@@ -111,6 +120,7 @@ function noteOf({ message, reason, sourceUrl, buriedAtMs }: Burial, folded: Attr
     worker: reason.worker,
     source_queue: sourceUrl,
     message_id: message.id,
+    group_id: message.groupId,
     first_received_at: message.firstReceivedAtMs / 1000,
     buried_at: buriedAtMs / 1000,
     ...(entries.length === 0 ? {} : { folded: Object.fromEntries(entries) }),

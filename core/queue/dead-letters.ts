@@ -15,7 +15,7 @@ export async function sendDeadLetter(context: SqsContext, deadLetterUrl: string,
     QueueUrl: deadLetterUrl,
     MessageBody: burial.message.body,
     ...(entries.length === 0 ? {} : { MessageAttributes: Object.fromEntries(entries) }),
-    ...orderingOf(deadLetterUrl, burial),
+    ...orderingOf(deadLetterUrl, burial, note),
   };
   try {
     await context.clients.calls.send(new SendMessageCommand(input));
@@ -26,11 +26,18 @@ export async function sendDeadLetter(context: SqsContext, deadLetterUrl: string,
 
 // The id is the same for every burial of this message at this start, so a second try, also by the next delivery when the ack got lost,
 // makes no second dead letter. What was replayed is a new message with a new id: burying that again is not mistaken for a repetition.
-function orderingOf(deadLetterUrl: string, { message, reason }: Burial): Partial<SendMessageCommandInput> {
+//
+// A FIFO queue hides what is behind a message that is looked at, ten of a group at most: each dead letter is a group of its own, or whoever
+// looks through them would never see the eleventh. Its own group stands in the note; without a note, it stays where it is.
+function orderingOf(
+  deadLetterUrl: string,
+  { message, reason }: Burial,
+  note: "whole" | "cut" | "left_out",
+): Partial<SendMessageCommandInput> {
   const group = message.groupId === null ? {} : { MessageGroupId: message.groupId };
   if (!addressOf(deadLetterUrl).fifo) return group;
-  const deduplicationId = createHash("sha256").update(`${message.id}:${reason.starts}`).digest("hex");
-  return { ...group, MessageDeduplicationId: deduplicationId };
+  const id = createHash("sha256").update(`${message.id}:${reason.starts}`).digest("hex");
+  return { ...(note === "left_out" ? group : { MessageGroupId: id }), MessageDeduplicationId: id };
 }
 
 function tellShortened(context: SqsContext, { message }: Burial, note: "cut" | "left_out"): void {

@@ -14,6 +14,8 @@ export interface Message {
   readonly firstReceivedAtMs: number;
   /** The producer's own message attributes, carried over to a dead letter as they are. */
   readonly attributes: Readonly<Record<string, MessageAttribute>>;
+  /** ARN of the queue that SQS itself moved it from; absent from what was never moved, and where the server does not tell. */
+  readonly movedFrom?: string;
 }
 
 export interface MessageAttribute {
@@ -85,5 +87,16 @@ export interface Queue {
   /** Copies a message, body byte-identical, to the dead letter queue. Does not ack it. */
   bury(message: Message, reason: DeadLetterReason): Promise<void>;
   depth(): Promise<QueueDepth>;
+  /** The dead letter queue, to look through; null when there is none. */
+  deadLetters(): Promise<DeadLetterQueue | null>;
   close(): Promise<void>;
+}
+
+/** A dead letter queue as a queue of its own. Burying what lies in it puts a copy beside it that says why; acking takes the original out. */
+export interface DeadLetterQueue extends Pick<Queue, "receive" | "extend" | "ack" | "bury" | "depth"> {
+  readonly url: string;
+  /** SQS itself moved it here, from our queue: false for what a worker buried, and for the dead letters of other queues. */
+  isMoved(message: Message): boolean;
+  /** It has a redrive policy itself, which would move on whatever is looked at too often. */
+  readonly redrives: boolean;
 }

@@ -1,6 +1,10 @@
 // Batch calls of at most ten entries, each entry with an end of its own: HTTP 200 says nothing about the single entry.
-import type { BatchResultErrorEntry } from "@aws-sdk/client-sqs";
-import type { EntryResult } from "./port.ts";
+import {
+  type BatchResultErrorEntry,
+  ChangeMessageVisibilityBatchCommand,
+  DeleteMessageBatchCommand,
+} from "@aws-sdk/client-sqs";
+import type { EntryResult, Extension } from "./port.ts";
 import { retryDelayMs } from "./sqs-backoff.ts";
 import type { SqsContext } from "./sqs-context.ts";
 import { queueFault, type Trouble, troubleFrom } from "./sqs-errors.ts";
@@ -8,12 +12,12 @@ import { queueFault, type Trouble, troubleFrom } from "./sqs-errors.ts";
 const BATCH_LIMIT = 10;
 const ROUNDS = 3;
 
-export interface BatchAnswer {
+interface BatchAnswer {
   readonly Successful?: readonly { readonly Id?: string | undefined }[] | undefined;
   readonly Failed?: readonly BatchResultErrorEntry[] | undefined;
 }
 
-export interface BatchCall<Item> {
+interface BatchCall<Item> {
   /** SQS's own name of it. */
   readonly action: string;
   readonly queueUrl: string;
@@ -21,11 +25,40 @@ export interface BatchCall<Item> {
   send(items: ReadonlyMap<string, Item>): Promise<BatchAnswer>;
 }
 
+/** Seconds are rounded up: whoever asked counts on the time asked for, and 0 stays 0. */
+export function extendMessages(
+  context: SqsContext,
+  queueUrl: string,
+  extensions: readonly Extension[],
+): Promise<EntryResult[]> {
+  const send = (items: ReadonlyMap<string, Extension>) => {
+    const Entries = [...items].map(([Id, { receipt, visibilityMs }]) => ({
+      Id,
+      ReceiptHandle: receipt,
+      VisibilityTimeout: Math.ceil(visibilityMs / 1000),
+    }));
+    return context.clients.calls.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: queueUrl, Entries }));
+  };
+  return callInBatches(context, { action: "ChangeMessageVisibility", queueUrl, send }, extensions);
+}
+
+export function ackMessages(
+  context: SqsContext,
+  queueUrl: string,
+  receipts: readonly string[],
+): Promise<EntryResult[]> {
+  const send = (items: ReadonlyMap<string, string>) => {
+    const Entries = [...items].map(([Id, ReceiptHandle]) => ({ Id, ReceiptHandle }));
+    return context.clients.calls.send(new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries }));
+  };
+  return callInBatches(context, { action: "DeleteMessage", queueUrl, send }, receipts);
+}
+
 /**
  * Answers in the order of `items`. Rejects with a Fault only when no batch got an answer at all; with some answered, the entries of the
  * others are `failed`, since a rejection would hide what did happen.
  */
-export async function callInBatches<Item>(
+async function callInBatches<Item>(
   context: SqsContext,
   call: BatchCall<Item>,
   items: readonly Item[],

@@ -45,7 +45,7 @@ export async function readDepth(context: SqsContext, queue: QueueAddress): Promi
 }
 
 // "All", since asking a queue for an attribute that its type does not have is an error.
-async function readAttributes(context: SqsContext, url: string): Promise<Readonly<Record<string, string>>> {
+export async function readAttributes(context: SqsContext, url: string): Promise<Readonly<Record<string, string>>> {
   try {
     const command = new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ["All"] });
     return (await context.clients.calls.send(command)).Attributes ?? {};

@@ -15,6 +15,7 @@ export function readMessage(message: SdkMessage, nowMs: number): Message {
     sentAtMs: Number(system.SentTimestamp ?? nowMs),
     firstReceivedAtMs: Number(system.ApproximateFirstReceiveTimestamp ?? nowMs),
     attributes: readAttributes(message.MessageAttributes ?? {}),
+    ...(system.DeadLetterQueueSourceArn === undefined ? {} : { movedFrom: system.DeadLetterQueueSourceArn }),
   };
 }
 

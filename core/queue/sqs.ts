@@ -1,10 +1,10 @@
 // The queue port over Amazon SQS, or anything that speaks its JSON protocol.
-import { ChangeMessageVisibilityBatchCommand, DeleteMessageBatchCommand } from "@aws-sdk/client-sqs";
 import { type Clock, systemClock } from "../clock.ts";
 import { Fault } from "../faults.ts";
 import type { Observe } from "../observe.ts";
 import { sendDeadLetter } from "./dead-letters.ts";
 import type {
+  DeadLetterQueue,
   DeadLetterReason,
   EntryResult,
   Extension,
@@ -14,9 +14,10 @@ import type {
   QueueFacts,
   ReceiveOptions,
 } from "./port.ts";
-import { callInBatches } from "./sqs-batches.ts";
+import { ackMessages, extendMessages } from "./sqs-batches.ts";
 import { openClients, type SqsConnection } from "./sqs-clients.ts";
 import type { QueueAddress, SqsContext } from "./sqs-context.ts";
+import { openDeadLetters } from "./sqs-dead-letter-queue.ts";
 import { findQueue, type QueueRef, readDepth, readFacts } from "./sqs-facts.ts";
 import { receiveMessages } from "./sqs-receive.ts";
 
@@ -64,27 +65,12 @@ class SqsQueue implements Queue {
     return receiveMessages(this.#context, await this.#address(), options);
   }
 
-  // Seconds are rounded up: whoever asked counts on the time asked for, and 0 stays 0.
   async extend(extensions: readonly Extension[]): Promise<readonly EntryResult[]> {
-    const { url } = await this.#address();
-    const send = (items: ReadonlyMap<string, Extension>) => {
-      const Entries = [...items].map(([Id, { receipt, visibilityMs }]) => ({
-        Id,
-        ReceiptHandle: receipt,
-        VisibilityTimeout: Math.ceil(visibilityMs / 1000),
-      }));
-      return this.#context.clients.calls.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: url, Entries }));
-    };
-    return callInBatches(this.#context, { action: "ChangeMessageVisibility", queueUrl: url, send }, extensions);
+    return extendMessages(this.#context, (await this.#address()).url, extensions);
   }
 
   async ack(receipts: readonly string[]): Promise<readonly EntryResult[]> {
-    const { url } = await this.#address();
-    const send = (items: ReadonlyMap<string, string>) => {
-      const Entries = [...items].map(([Id, ReceiptHandle]) => ({ Id, ReceiptHandle }));
-      return this.#context.clients.calls.send(new DeleteMessageBatchCommand({ QueueUrl: url, Entries }));
-    };
-    return callInBatches(this.#context, { action: "DeleteMessage", queueUrl: url, send }, receipts);
+    return ackMessages(this.#context, (await this.#address()).url, receipts);
   }
 
   async bury(message: Message, reason: DeadLetterReason): Promise<void> {
@@ -100,6 +86,10 @@ class SqsQueue implements Queue {
 
   async depth(): Promise<QueueDepth> {
     return readDepth(this.#context, await this.#address());
+  }
+
+  async deadLetters(): Promise<DeadLetterQueue | null> {
+    return openDeadLetters(this.#context, this.#facts ?? (await this.describe()));
   }
 
   async close(): Promise<void> {

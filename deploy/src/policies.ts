@@ -29,13 +29,16 @@ export function producerPolicy({ queue, key }: QueueArns): PolicyDocument {
   ]);
 }
 
-/** What `taskiq run` does: takes steps, buries those that cannot be run, and reads what SQS buried by itself. */
+/**
+ * What `taskiq run` does: takes steps, buries those that cannot be run, and ends what SQS buried by itself, whose message it replaces by a
+ * copy that says so. Without the delete, both stay.
+ */
 export function workerPolicy({ queue, deadLetterQueue, key }: QueueArns): PolicyDocument {
   return document([
     allow("TakeSteps", [...look, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"], [queue]),
     allow(
       "BurySteps",
-      [...look, "sqs:SendMessage", "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility"],
+      [...look, "sqs:SendMessage", "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage"],
       [deadLetterQueue],
     ),
     ...useKey(key, ["kms:GenerateDataKey", "kms:Decrypt"]),

@@ -27,6 +27,7 @@ export function buryContract(make: MakeQueue, fifo: boolean): void {
       starts: 3,
       worker: "worker-1",
       message_id: message.id,
+      group_id: message.groupId,
       first_received_at: message.firstReceivedAtMs / 1000,
     });
     assert.equal(source_queue, (await queue.describe()).url);

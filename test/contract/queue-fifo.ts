@@ -1,6 +1,7 @@
 // What a FIFO queue adds: order within a group, groups that wait, duplicates that are dropped, receipts that end with their visibility.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { readNote } from "../../core/queue/dead-letter-note.ts";
 import type { Queue } from "../../core/queue/port.ts";
 import { aMessage, aReason, type MakeQueue, receiveAll, receiveNext, receiveOne } from "./queue-setup.ts";
 
@@ -71,7 +72,7 @@ export function fifoContract(make: MakeQueue): void {
     await queue.bury(message, aReason);
     await queue.bury(message, aReason);
     assert.deepEqual(
-      (await inspectDeadLetters()).map((letter) => letter.groupId),
+      (await inspectDeadLetters()).map((letter) => readNote(letter)?.group_id),
       ["my_group"],
     );
   });
@@ -84,6 +85,20 @@ export function fifoContract(make: MakeQueue): void {
     await queue.extend([{ receipt: first.receipt, visibilityMs: 0 }]);
     await queue.bury(await receiveOne(queue), aReason);
     assert.equal((await inspectDeadLetters()).length, 1);
+  });
+
+  test("dead letters of one group do not hide each other, however many they are", async (t) => {
+    const { queue, send, inspectDeadLetters } = await make(t, { fifo });
+    for (let i = 0; i < 12; i += 1) {
+      await send(aMessage(fifo, `${i}`, "my_group"));
+      const message = await receiveOne(queue);
+      await queue.bury(message, aReason);
+      await queue.ack([message.receipt]);
+    }
+    const letters = await queue.deadLetters();
+    assert.ok(letters !== null);
+    assert.equal((await receiveAll(letters)).length, 12);
+    assert.equal((await inspectDeadLetters()).length, 12);
   });
 
   test("what was replayed and fails again is another dead letter", async (t) => {

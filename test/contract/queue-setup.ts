@@ -39,7 +39,7 @@ export function aMessage(fifo: boolean, body = "body", groupId = "g"): TestMessa
 }
 
 /** The one message there is. */
-export async function receiveOne(queue: Queue, visibilityMs = 30_000): Promise<Message> {
+export async function receiveOne(queue: Pick<Queue, "receive">, visibilityMs = 30_000): Promise<Message> {
   const messages = await queue.receive({ max: 1, waitMs: 0, visibilityMs });
   const [message] = messages;
   if (message === undefined || messages.length > 1) throw new Error(`expected one message, got ${messages.length}`);
@@ -47,13 +47,13 @@ export async function receiveOne(queue: Queue, visibilityMs = 30_000): Promise<M
 }
 
 /** Whatever comes back within a long poll: how a test waits for a visibility to end. */
-export async function receiveNext(queue: Queue, visibilityMs = 30_000): Promise<Message> {
+export async function receiveNext(queue: Pick<Queue, "receive">, visibilityMs = 30_000): Promise<Message> {
   const [message] = await queue.receive({ max: 1, waitMs: 10_000, visibilityMs });
   if (message === undefined) throw new Error("no message within 10 s");
   return message;
 }
 
-export async function receiveAll(queue: Queue, visibilityMs = 30_000): Promise<Message[]> {
+export async function receiveAll(queue: Pick<Queue, "receive">, visibilityMs = 30_000): Promise<Message[]> {
   const all: Message[] = [];
   while (true) {
     const messages = await queue.receive({ max: 10, waitMs: 0, visibilityMs });

@@ -4,6 +4,7 @@ import { ackContract } from "./queue-ack.ts";
 import { buryContract } from "./queue-bury.ts";
 import { extendContract } from "./queue-extend.ts";
 import { fifoContract } from "./queue-fifo.ts";
+import { letterContract } from "./queue-letters.ts";
 import { receiveContract } from "./queue-receive.ts";
 import type { MakeQueue } from "./queue-setup.ts";
 
@@ -18,6 +19,7 @@ export function queueContract(name: string, make: MakeQueue): void {
         describe("extend", together, () => extendContract(make, fifo));
         describe("ack", together, () => ackContract(make, fifo));
         describe("bury", together, () => buryContract(make, fifo));
+        describe("dead letters", together, () => letterContract(make, fifo));
       });
     }
     describe("FIFO only", together, () => fifoContract(make));

@@ -107,3 +107,12 @@ for (const [url, region] of [
     assert.equal(await clients.polls.config.region(), region);
   });
 }
+
+test("a dead letter queue that has a redrive policy itself says so to whoever would look through it", async (t) => {
+  const { queue, server, pair } = await wire(t);
+  assert.equal((await queue.deadLetters())?.redrives, false);
+  const { arn: deadLetterTargetArn } = server.model.createQueue("beyond.fifo", { FifoQueue: "true" });
+  const RedrivePolicy = JSON.stringify({ deadLetterTargetArn, maxReceiveCount: 3 });
+  server.model.setAttributes(pair.deadLetterName, { RedrivePolicy });
+  assert.equal((await queue.deadLetters())?.redrives, true);
+});

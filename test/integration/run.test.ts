@@ -128,6 +128,7 @@ describe("a delivery", () => {
       leaseMs,
       waitMs: 200,
       policy: defaultPolicy,
+      sweepMs: null,
     });
     const running = worker.run();
     queue.offer(...messages);

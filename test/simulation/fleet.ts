@@ -139,7 +139,11 @@ export class Fleet {
       chance: dice.stream(`chance of ${name}`),
     };
     const { concurrency, leaseMs, waitMs, policy } = scenario;
-    return { life, runner, worker: new Worker(ports, { worker: name, concurrency, leaseMs, waitMs, policy }) };
+    return {
+      life,
+      runner,
+      worker: new Worker(ports, { worker: name, concurrency, leaseMs, waitMs, policy, sweepMs: null }),
+    };
   }
 
   #watch(life: Life): Observe {

@@ -112,6 +112,7 @@ export function queueOf(queue: Queue, passage: QueuePassage): Queue {
   return {
     describe: () => queue.describe(),
     depth: () => queue.depth(),
+    deadLetters: () => queue.deadLetters(),
     close: async () => undefined,
     receive: (options) =>
       ask("receive", life.name, async (fault) => {

@@ -1,6 +1,7 @@
 // A queue that hands out what it is given, records what is done with it, and fails where a test wants it to.
 import type { Clock } from "../../core/clock.ts";
 import type {
+  DeadLetterQueue,
   DeadLetterReason,
   EntryResult,
   Extension,
@@ -76,6 +77,13 @@ export class FakeQueue implements Queue {
 
   async depth(): Promise<QueueDepth> {
     return { visible: this.#waiting.length, inFlight: 0, delayed: 0 };
+  }
+
+  /** None, unless a test has one. */
+  letters: DeadLetterQueue | null = null;
+
+  async deadLetters(): Promise<DeadLetterQueue | null> {
+    return this.letters;
   }
 
   async close(): Promise<void> {

@@ -1,8 +1,9 @@
 // The queue port straight onto the model of SQS, without HTTP and the SDK: for simulations, where a million requests must be cheap.
 import type { Clock } from "../../core/clock.ts";
 import { Fault } from "../../core/faults.ts";
-import { deadLetterAttributes } from "../../core/queue/dead-letter-note.ts";
+import { type Burial, deadLetterAttributes, isMovedBySqs } from "../../core/queue/dead-letter-note.ts";
 import type {
+  DeadLetterQueue,
   DeadLetterReason,
   EntryResult,
   Extension,
@@ -73,10 +74,7 @@ export class ModelQueue implements Queue {
         hint: "Give the queue a redrive policy, or name its dead letter queue.",
       });
     }
-    const { attributes } = deadLetterAttributes({ message, reason, sourceUrl, buriedAtMs: this.#clock.wallMs() });
-    // As the SQS adapter has it: the same for every burial of this message at this start.
-    const deduplicationId = target.settings.fifo ? `${message.id}:${reason.starts}` : null;
-    target.send({ body: message.body, attributes, groupId: message.groupId, deduplicationId });
+    sendCopy(target, { message, reason, sourceUrl, buriedAtMs: this.#clock.wallMs() });
   }
 
   async depth(): Promise<QueueDepth> {
@@ -85,16 +83,47 @@ export class ModelQueue implements Queue {
     return { visible: count("visible"), inFlight: count("in_flight"), delayed: count("delayed") };
   }
 
+  async deadLetters(): Promise<DeadLetterQueue | null> {
+    const letters = this.#deadLetters;
+    if (letters === null) return null;
+    const queue = new ModelQueue({ source: letters, deadLetters: null, clock: this.#clock });
+    const sourceUrl = this.#source.arn;
+    return {
+      url: letters.arn,
+      isMoved: (message) => isMovedBySqs(message, this.#source.arn),
+      redrives: letters.settings.redrive !== null,
+      receive: (options) => queue.receive(options),
+      extend: (extensions) => queue.extend(extensions),
+      ack: (receipts) => queue.ack(receipts),
+      depth: () => queue.depth(),
+      bury: async (message, reason) =>
+        sendCopy(letters, { message, reason, sourceUrl, buriedAtMs: this.#clock.wallMs() }),
+    };
+  }
+
   async close(): Promise<void> {
     // Nothing is open.
   }
 }
 
+/** As the SQS adapter has it: the id is the same for every burial of this message at this start, and the copy is a group of its own. */
+function sendCopy(target: QueueModel, burial: Burial): void {
+  const { message, reason } = burial;
+  const { attributes, note } = deadLetterAttributes(burial);
+  const deduplicationId = target.settings.fifo ? `${message.id}:${reason.starts}` : null;
+  const groupId = note === "left_out" ? message.groupId : (deduplicationId ?? message.groupId);
+  target.send({ body: message.body, attributes, groupId, deduplicationId });
+}
+
 function messageOf(view: MessageView): Message {
   const { id, body, groupId, deduplicationId, receiveCount, sentAtMs, firstReceivedAtMs, attributes, receive } = view;
+  const movedFrom = view.deadLetterSourceArn === null ? {} : { movedFrom: view.deadLetterSourceArn };
   if (receive === null || firstReceivedAtMs === null) throw new Error(`message ${id} was handed out without a receive`);
   const { receipt } = receive;
-  return { id, receipt, body, groupId, deduplicationId, receiveCount, sentAtMs, firstReceivedAtMs, attributes };
+  return {
+    ...{ id, receipt, body, groupId, deduplicationId, receiveCount, sentAtMs, firstReceivedAtMs, attributes },
+    ...movedFrom,
+  };
 }
 
 function endOf(act: () => void): EntryResult {

@@ -42,7 +42,10 @@ export class WatchedLedger implements Ledger {
 
   readonly find = (key: string) => this.#store.find(key);
   readonly list = (filter: RowFilter) => this.#store.list(filter);
-  readonly lock = (name: string, owner: string, leaseMs: number) => this.#store.lock(name, owner, leaseMs);
+  readonly lock: Ledger["lock"] = async (...asked) => {
+    if (this.down.has("all")) throw new Fault("TQ_LEDGER", "ledger under test: connection refused");
+    return await this.#store.lock(...asked);
+  };
   readonly prune = (settledBeforeMs: number, limit: number) => this.#store.prune(settledBeforeMs, limit);
   readonly ping = () => this.#ask("ping", "-", () => this.#store.ping());
   readonly close = () => this.#store.close();

@@ -18,6 +18,7 @@ const defaults: RunConfig = {
   graceMs: 20_000,
   maxStarts: 3,
   onExhausted: "report",
+  sweepMs: 60_000,
   workerId: "worker-1:7",
   ledger: { kind: "sqlite", path: "/dagster/taskiq.sqlite" },
   dagsterHome: "/dagster",
@@ -34,6 +35,8 @@ describe("a configuration", () => {
     ["variable", [], { TASKIQ_WORKER_CONCURRENCY: "8" }, { concurrency: 8 }],
     ["flag over variable", ["--concurrency=2"], { TASKIQ_WORKER_CONCURRENCY: "8" }, { concurrency: 2 }],
     ["the last flag", ["--concurrency=2", "--concurrency=3"], {}, { concurrency: 3 }],
+    ["a sweep every so often", ["--sweep-interval", "5m"], {}, { sweepMs: 300_000 }],
+    ["no sweep", [], { TASKIQ_SWEEP_INTERVAL: "OFF" }, { sweepMs: null }],
     ["leading zeros", ["--concurrency", "007"], {}, { concurrency: 7 }],
     ["empty is unset", [], { TASKIQ_WORKER_CONCURRENCY: "", TASKIQ_QUEUE_NAME: "", AWS_REGION: "" }, {}],
     [

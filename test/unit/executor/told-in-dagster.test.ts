@@ -61,6 +61,15 @@ describe("the run's log", () => {
     );
   });
 
+  test("has the error that made a dead letter", async (t) => {
+    const { runner, deliver } = bench(t, { maxStarts: 1 });
+    runner.scripts.set("load", crashes);
+    await deliver(third);
+    const [notice] = runner.notices;
+    assert.match(notice?.message ?? "", /^Message moved to the dead letter queue \(step_fault\): StepProcessDied/);
+    assert.deepEqual(notice?.metadata, { ...about, ...died });
+  });
+
   test("names a tag that makes no sense, once for the attempt, as the worker's log does", async (t) => {
     const { runner, deliver, told } = bench(t);
     runner.scripts.set("load", crashes);

@@ -27,6 +27,7 @@ export function bench(t: TestContext, settings: Partial<WorkerSettings> = {}) {
     leaseMs: 60_000,
     waitMs,
     policy: defaultPolicy,
+    sweepMs: null,
     ...settings,
   });
   const running = worker.run();

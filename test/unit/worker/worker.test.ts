@@ -110,6 +110,22 @@ describe("stopping a worker", () => {
     assert.equal((await ledger.find("run-1:load"))?.starts, 0);
   });
 
+  test("waits a little for what the runs' logs are still to be told", async (t) => {
+    const { clock, queue, runner, worker, isOver } = bench(t, { concurrency: 1 });
+    runner.scripts.set("load", blocks);
+    runner.onNotice = async () => {
+      await clock.sleep(2_000);
+      return true;
+    };
+    queue.offer(about("load"));
+    await clock.advance(1_000);
+    worker.stop(0);
+    await clock.advance(1_999);
+    assert.equal(isOver(), false);
+    await clock.advance(1);
+    assert.equal(isOver(), true);
+  });
+
   test("a second time, with less grace, hurries", async (t) => {
     const { clock, queue, runner, worker, isOver } = bench(t);
     runner.scripts.set("load", blocks);

@@ -1,0 +1,119 @@
+// A sweep on a manual clock over the model of SQS: real queues with real redrives, a ledger in memory, a runner without processes.
+import type { TestContext } from "node:test";
+import type { ExecutorPorts } from "../../../core/effects/ports.ts";
+import { processDeadLetter } from "../../../core/executor.ts";
+import { Notices } from "../../../core/notices.ts";
+import { defaultPolicy } from "../../../core/policy.ts";
+import { readNote } from "../../../core/queue/dead-letter-note.ts";
+import type { DeadLetterQueue } from "../../../core/queue/port.ts";
+import { idempotencyKey } from "../../../core/step.ts";
+import { runSweep } from "../../../core/sweep.ts";
+import { FakeRunner } from "../../support/fake-runner.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
+import { MemoryLedger } from "../../support/memory-ledger.ts";
+import { bodyFor } from "../../support/messages.ts";
+import { ModelQueue } from "../../support/model-queue.ts";
+import { Observations } from "../../support/observations.ts";
+import { SqsModel } from "../../support/sqs-server/model.ts";
+import { WatchedLedger } from "../../support/watched-ledger.ts";
+
+export const intervalMs = 60_000;
+export const leaseMs = 60_000;
+
+export function bench(t: TestContext, { fifo = true, dlqRedrives = false } = {}) {
+  const clock = new ManualClock();
+  const journal: string[] = [];
+  const write = (line: string) => void journal.push(line);
+  const { source, theirs, deadLetters } = queues(clock, fifo, dlqRedrives);
+  const queue = new ModelQueue({ source, deadLetters, clock });
+  const store = new MemoryLedger({ clock, writeBoundMs: 5_000 });
+  const ledger = new WatchedLedger(store, write);
+  const runner = new FakeRunner(write);
+  runner.down = null;
+  const told = new Observations();
+  const observe = told.observe;
+  const kill = new AbortController();
+  let sent = 0;
+
+  /** Puts a message into a queue and receives it until SQS has moved it. */
+  const moved = async (stepKey = "load", body = bodyFor(stepKey), groupId = `g${sent}`, from = source) => {
+    sent += 1;
+    const { messageId } = from.send(fifo ? { body, groupId, deduplicationId: `d${sent}` } : { body });
+    for (let looks = 0; looks < 3; looks += 1) {
+      const found = from.receive({ max: 10, visibilityMs: 30_000 });
+      for (const { receive } of found) from.changeVisibility(receive?.receipt ?? "", 0);
+    }
+    return messageId;
+  };
+
+  /** What goes wrong with the dead letter queue where a test wants it to. */
+  const faults: { open: unknown; bury: unknown; ack: unknown } = { open: null, bury: null, ack: null };
+  const open = async (): Promise<DeadLetterQueue | null> => {
+    if (faults.open !== null) throw faults.open;
+    const letters = await queue.deadLetters();
+    if (letters === null) return null;
+    return {
+      ...letters,
+      bury: async (...burial) => (faults.bury === null ? await letters.bury(...burial) : Promise.reject(faults.bury)),
+      ack: async (receipts) => (faults.ack === null ? await letters.ack(receipts) : Promise.reject(faults.ack)),
+    };
+  };
+
+  /** Starts a worker's sweep; its first look is after half an interval. */
+  const start = (worker = "worker-a") => {
+    const quiet = new AbortController();
+    const stopping = { quiet: quiet.signal, kill: kill.signal };
+    const chance = () => 0.5;
+    const notify = new Notices({ runner, clock, observe }).tell;
+    const executor: Omit<ExecutorPorts, "queue"> = {
+      ...{ ledger, runner, notify, clock, observe, chance, policy: defaultPolicy, worker, leaseMs },
+    };
+    const ports = { ledger, clock, observe, chance };
+    const process: Parameters<typeof runSweep>[1]["process"] = (received, letters) =>
+      processDeadLetter(received, { ...executor, queue: letters }, stopping);
+    const settings = { leaseMs, killMarginMs: 5_000, intervalMs, worker };
+    let over = false;
+    const running = runSweep(open, { ...ports, process }, settings, quiet.signal).then(() => {
+      over = true;
+    });
+    t.after(async () => {
+      quiet.abort();
+      kill.abort();
+      await clock.advance(10 * intervalMs);
+      await running;
+    });
+    return { quiet, running, isOver: () => over };
+  };
+
+  /** Every dead letter: its step, its reason if it has a note, and whether anyone may receive it. */
+  const letters = () =>
+    deadLetters.inspect().map((letter) => {
+      const { step_key: step } = JSON.parse(letter.body) as { step_key?: string };
+      return { id: letter.id, step, reason: readNote(letter)?.reason ?? null, state: letter.state };
+    });
+
+  const rowOf = async (stepKey = "load") => {
+    const row = await store.find(idempotencyKey({ runId: "run-1", stepKey, attempt: 0 }));
+    return row === null ? null : [row.state, row.outcome?.state ?? null];
+  };
+
+  return {
+    ...{ clock, journal, source, theirs, deadLetters, queue, ledger, store, runner, told, kill, faults },
+    ...{ moved, start, letters, rowOf },
+  };
+}
+
+function queues(clock: ManualClock, fifo: boolean, dlqRedrives: boolean) {
+  const model = new SqsModel({ clock });
+  const [suffix, type] = fifo ? [".fifo", { FifoQueue: "true" }] : ["", {}];
+  const redriveTo = (deadLetterTargetArn: string) => ({
+    RedrivePolicy: JSON.stringify({ deadLetterTargetArn, maxReceiveCount: 2 }),
+  });
+  const beyond = dlqRedrives ? redriveTo(model.createQueue(`beyond${suffix}`, type).arn) : {};
+  const deadLetters = model.createQueue(`dead${suffix}`, { ...type, ...beyond });
+  const [source, theirs] = ["steps", "theirs"].map((name) =>
+    model.createQueue(`${name}${suffix}`, { ...type, ...redriveTo(deadLetters.arn) }),
+  );
+  if (source === undefined || theirs === undefined) throw new Error("two queues were made");
+  return { source, theirs, deadLetters };
+}

@@ -1,0 +1,152 @@
+// What the sweep ends, and how: a dead letter that SQS itself made leaves no run waiting, and tells people why it lies there.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { idempotencyKey } from "../../../core/step.ts";
+import { bodyFor } from "../../support/messages.ts";
+import { result, runIsOver, succeeds } from "../../support/scripted-steps.ts";
+import { bench, intervalMs, leaseMs } from "./bench.ts";
+
+const key = "run-1:load";
+const claimOf = (owner: string) => ({
+  key,
+  step: { runId: "run-1", stepKey: "load", attempt: 0 },
+  ...{ owner, leaseMs, messageId: "m", payloadDigest: "", receivedAtMs: 0 },
+});
+
+for (const fifo of [true, false]) {
+  describe(`a step that SQS made a dead letter, ${fifo ? "FIFO" : "standard"}`, () => {
+    test("is reported, once, and its message says why it lies there", async (t) => {
+      const { moved, start, clock, runner, letters, rowOf, journal } = bench(t, { fifo });
+      const id = await moved();
+      start();
+      await clock.advance(intervalMs);
+      assert.deepEqual(
+        journal.filter((line) => !line.startsWith("renew")),
+        [
+          ...[`claim ${key}`, `report ${key} dead_lettered`, `permit ${key}`],
+          ...[`event ${key} STEP_FAILURE`, `settle ${key} reported`, "notice run-1:load error"],
+        ],
+      );
+      assert.deepEqual(await rowOf(), ["dead", "reported"]);
+      const [letter, ...others] = letters();
+      assert.deepEqual([letter?.step, letter?.reason, letter?.state, others], ["load", "dead_lettered", "visible", []]);
+      assert.notEqual(letter?.id, id);
+      assert.match(runner.notices[0]?.message ?? "", /^Message moved to the dead letter queue \(dead_lettered\): SQS/);
+
+      journal.length = 0;
+      await clock.advance(100 * intervalMs);
+      assert.deepEqual(journal, [], "what is ended is not asked about again");
+      assert.deepEqual(letters(), [letter]);
+    });
+  });
+}
+
+describe("a step that SQS made a dead letter", () => {
+  test("is reported with the retry that its policy still has", async (t) => {
+    const { moved, start, clock, runner } = bench(t);
+    await moved("load", bodyFor("load", { on_fault: { retry_in: 30 } }));
+    start();
+    await clock.advance(intervalMs);
+    assert.deepEqual(runner.log(key), ["STEP_UP_FOR_RETRY"]);
+  });
+
+  test("is left open for an operator when its tag says park, and says so", async (t) => {
+    const { moved, start, clock, runner, letters, rowOf } = bench(t);
+    await moved("load", bodyFor("load", { tags: { "taskiq/on_exhausted": "park" } }));
+    start();
+    await clock.advance(intervalMs);
+    assert.deepEqual([runner.log(key), await rowOf()], [[], ["dead", "parked"]]);
+    assert.deepEqual(
+      letters().map(({ reason }) => reason),
+      ["dead_lettered"],
+    );
+  });
+
+  test("but had ended well, by the ledger, is taken out of the dead letter queue", async (t) => {
+    const { moved, start, clock, runner, letters, store, rowOf } = bench(t);
+    const claim = await store.claim(claimOf("worker-b"));
+    assert.ok(claim.kind === "granted");
+    await store.settle({ key, fence: claim.fence }, result("success"));
+    await moved();
+    start();
+    await clock.advance(intervalMs);
+    assert.deepEqual([letters(), runner.reports, await rowOf()], [[], [], ["completed", "success"]]);
+  });
+
+  test("but had ended, by Dagster's log alone, is settled with what stands there", async (t) => {
+    const { moved, start, clock, runner, letters, rowOf } = bench(t);
+    const envelope = { runId: "run-1", stepKey: "load", attempt: 0 };
+    const order = { envelope: { ...envelope, tags: {} }, delivery: {} } as Parameters<typeof runner.execute>[0];
+    const granted = async () => ({ granted: true, withinMs: 1_000 }) as const;
+    runner.scripts.set("load", succeeds);
+    await runner.execute(order, granted, new AbortController().signal);
+    await moved();
+    start();
+    await clock.advance(intervalMs);
+    assert.deepEqual(runner.log(idempotencyKey(envelope)), ["STEP_START", "STEP_SUCCESS"]);
+    assert.deepEqual([letters(), await rowOf()], [[], ["completed", "success"]]);
+  });
+
+  test("of a run that is over or unknown owes nothing, and stays for people to see", async (t) => {
+    const { moved, start, clock, runner, letters, rowOf } = bench(t);
+    runner.onReport = runIsOver;
+    await moved();
+    start();
+    await clock.advance(intervalMs);
+    assert.deepEqual([runner.log(key), await rowOf()], [[], ["completed", "run_over"]]);
+    assert.deepEqual(
+      letters().map(({ reason }) => reason),
+      ["dead_lettered"],
+    );
+  });
+
+  test("while another worker still runs it waits for that, without being hidden", async (t) => {
+    const { moved, start, clock, runner, letters, store, rowOf, journal } = bench(t);
+    const claim = await store.claim({ ...claimOf("worker-b"), leaseMs: 10 * intervalMs });
+    assert.ok(claim.kind === "granted");
+    const id = await moved();
+    start();
+    await clock.advance(2 * intervalMs);
+    assert.deepEqual(journal, [`claim ${key}`], "asked once in a pass");
+    assert.deepEqual([runner.reports, letters()], [[], [{ id, step: "load", reason: null, state: "visible" }]]);
+    await store.settle({ key, fence: claim.fence }, result("failure"));
+    await clock.advance(16 * intervalMs);
+    assert.deepEqual([letters(), await rowOf()], [[], ["failed", "failure"]]);
+  });
+
+  test("and that cannot be copied stays as it was found: reported once, and never again", async (t) => {
+    const { moved, start, clock, runner, letters, faults, rowOf } = bench(t);
+    const id = await moved();
+    faults.bury = new Error("the message is too long");
+    start();
+    await clock.advance(100 * intervalMs);
+    assert.deepEqual([runner.log(key), await rowOf()], [["STEP_FAILURE"], ["dead", "reported"]]);
+    assert.deepEqual(letters(), [{ id, step: "load", reason: null, state: "visible" }]);
+  });
+
+  test("and that cannot be taken out gets one copy, however often it is looked at", async (t) => {
+    const { moved, start, clock, runner, letters, faults } = bench(t, { fifo: false });
+    await moved();
+    faults.ack = new Error("access denied");
+    start();
+    await clock.advance(100 * intervalMs);
+    assert.deepEqual(
+      letters().map(({ reason, state }) => [reason, state]),
+      [
+        [null, "visible"],
+        ["dead_lettered", "visible"],
+      ],
+    );
+    assert.deepEqual(runner.log(key), ["STEP_FAILURE"]);
+  });
+
+  test("is ended also when it lies behind twenty others of its group", async (t) => {
+    const { moved, start, clock, letters, rowOf } = bench(t);
+    const steps = Array.from({ length: 21 }, (_, i) => `step_${i}`);
+    for (const step of steps) await moved(step, bodyFor(step), "one-group");
+    start();
+    await clock.advance(20 * intervalMs);
+    for (const step of steps) assert.deepEqual(await rowOf(step), ["dead", "reported"], step);
+    assert.equal(letters().length, 21);
+  });
+});
