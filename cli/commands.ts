@@ -14,6 +14,11 @@ export const commands: readonly Listed[] = [
     load: async () => (await import("./run.ts")).command,
   },
   {
+    name: "migrate",
+    summary: "Bring the ledger's tables up to date",
+    load: async () => (await import("./migrate.ts")).command,
+  },
+  {
     name: "healthcheck",
     summary: "Ask the worker in this container whether it is well",
     load: async () => (await import("./healthcheck.ts")).command,

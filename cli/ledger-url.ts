@@ -1,18 +1,94 @@
-// Where the ledger is, as one text: `sqlite:<path>`.
+// Where the ledger is, as one text: `sqlite:<path>`, or a database: `postgres://user@host:port/database?sslmode=verify-full`.
 import * as v from "valibot";
+import { didYouMean } from "./suggest.ts";
 import type { Kind } from "./values.ts";
 
-const expected = "sqlite:<path of a file>";
+/** libpq's words: https://www.postgresql.org/docs/current/libpq-ssl.html */
+const sslModes = ["disable", "prefer", "require", "verify-ca", "verify-full"] as const;
+const parameters = ["sslmode", "sslrootcert", "pooler"];
 
-/** The file's path. */
-export const ledgerUrl: Kind<string> = {
+/** What the URL says of a database; null: nothing. */
+export interface PostgresUrl {
+  readonly kind: "postgres";
+  readonly host: string | null;
+  readonly port: number | null;
+  readonly user: string | null;
+  readonly password: string | null;
+  readonly database: string | null;
+  readonly sslMode: (typeof sslModes)[number] | null;
+  readonly caFile: string | null;
+  readonly pooler: boolean;
+}
+
+export type LedgerUrl = { readonly kind: "sqlite"; readonly path: string } | PostgresUrl;
+
+const either = "sqlite:<path of a file> or postgres://<user>@<host>:<port>/<database>";
+
+export const ledgerUrl: Kind<LedgerUrl> = {
   placeholder: "<url>",
-  expects: (given) =>
-    /^postgres(?:ql)?:/i.test(given) ? `${expected}; this version has no Postgres ledger` : expected,
+  expects: (given) => whatIsWrong(given) ?? either,
   schema: v.pipe(
     v.string(),
-    // Not sqlite://…: whether its path is relative or absolute, every program reads differently. Not :memory:, it would forget.
-    v.regex(/^sqlite:(?!\/\/|:memory:)\P{Cc}+$/u),
-    v.transform((given) => given.slice("sqlite:".length)),
+    v.check((given) => readLedgerUrl(given) !== null),
+    v.transform((given) => readLedgerUrl(given) as LedgerUrl),
   ),
 };
+
+export function readLedgerUrl(text: string): LedgerUrl | null {
+  // Not sqlite://…: whether its path is relative or absolute, every program reads differently. Not :memory:, it would forget.
+  if (/^sqlite:(?!\/\/|:memory:)\P{Cc}+$/u.test(text)) return { kind: "sqlite", path: text.slice("sqlite:".length) };
+  const url = postgresUrl(text);
+  return url === null || whatIsWrong(text) !== null ? null : fieldsOf(url);
+}
+
+function fieldsOf(url: URL): PostgresUrl {
+  const given = (part: string) => (part === "" ? null : decodeURIComponent(part));
+  const sslMode = sslModes.find((mode) => mode === url.searchParams.get("sslmode")) ?? null;
+  return {
+    kind: "postgres",
+    // An IPv6 address stands in brackets in a URL, and nowhere else.
+    host: given(url.hostname.replace(/^\[(.*)\]$/, "$1")),
+    port: url.port === "" ? null : Number(url.port),
+    user: given(url.username),
+    password: given(url.password),
+    database: given(url.pathname.slice(1)),
+    sslMode,
+    caFile: url.searchParams.get("sslrootcert"),
+    pooler: url.searchParams.get("pooler") === "transaction",
+  };
+}
+
+/** Completes "must be …", for a database's URL that is nearly right. */
+function whatIsWrong(text: string): string | null {
+  const url = postgresUrl(text);
+  if (url === null) return null;
+  const unknown = [...url.searchParams.keys()].find((name) => !parameters.includes(name));
+  if (unknown !== undefined) {
+    return `${either} with ${parameters.join(", ")} as parameters (not ${unknown}${didYouMean(unknown, parameters)})`;
+  }
+  const sslMode = url.searchParams.get("sslmode");
+  if (sslMode !== null && !sslModes.some((mode) => mode === sslMode)) {
+    return `a URL whose sslmode is one of ${sslModes.join(", ")}`;
+  }
+  const pooler = url.searchParams.get("pooler");
+  return pooler === null || pooler === "transaction" ? null : "a URL whose pooler, if it has one, is transaction";
+}
+
+/** An @ ends the password and nothing else: one inside it, or a / or ?, must be percent-encoded. */
+const shape = /^postgres(?:ql)?:\/\/(?:[^/?#@]*@)?[^/?#@]*(?:\/[^/?#@]*)?(?:\?[^#@]*)?$/;
+
+/** Null for what is none, or cannot be read. */
+function postgresUrl(text: string): URL | null {
+  if (!shape.test(text) || /\p{Cc}/u.test(text)) return null;
+  const url = URL.parse(text);
+  return url !== null && isDecodable(url) ? url : null;
+}
+
+function isDecodable({ username, password, pathname }: URL): boolean {
+  try {
+    decodeURIComponent(username + password + pathname);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -31,6 +31,8 @@ export interface Option<V> {
   readonly absent: string | null;
   readonly required: boolean;
   readonly repeats: boolean;
+  /** Never shown, not even in an error. */
+  readonly secret: boolean;
   /** Several values in one environment variable. */
   splitEnv(text: string): readonly string[];
   /** Completes "must be …". */
@@ -49,6 +51,7 @@ interface Spec<T> {
   readonly group: string;
   readonly help: string;
   readonly kind: Kind<T>;
+  readonly secret?: true;
 }
 
 /** An option that always has a value. */
@@ -90,7 +93,7 @@ export function onOff(spec: Omit<Spec<boolean>, "kind">): Option<boolean> {
   };
 }
 
-function base<T>({ kind, flag, short, env, group, help }: Spec<T>): Omit<Option<T>, "read"> {
+function base<T>({ kind, flag, short, env, group, help, secret }: Spec<T>): Omit<Option<T>, "read"> {
   return {
     flag,
     short: short ?? null,
@@ -102,6 +105,7 @@ function base<T>({ kind, flag, short, env, group, help }: Spec<T>): Omit<Option<
     absent: null,
     required: false,
     repeats: false,
+    secret: secret ?? false,
     splitEnv: (given) => [given],
     expects: (given) => (typeof kind.expects === "string" ? kind.expects : kind.expects(given)),
   };

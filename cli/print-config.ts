@@ -6,7 +6,7 @@ import { originText, type Setting } from "./resolve.ts";
 export function configText(settings: readonly Setting[]): string {
   const rows = settings.map(({ option, texts, origin }) => {
     const counted = option.repeats ? texts : texts.slice(-1);
-    const shown = counted.length === 0 ? "-" : counted.map(showText).join(" ");
+    const shown = counted.map((text) => (option.secret ? "***" : showText(text))).join(" ") || "-";
     const unset = counted.length === 0 && option.absent !== null;
     return { flag: option.flag, shown, origin: unset ? `default: ${option.absent}` : originText(origin) };
   });

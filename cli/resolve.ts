@@ -98,7 +98,8 @@ export function refusal(
   origin: Origin,
   expects = option.expects(given),
 ): string {
-  return `${option.flag} must be ${expects}, got ${quoteRedacted(given)} (${originText(origin)})`;
+  const shown = option.secret ? "something else" : quoteRedacted(given);
+  return `${option.flag} must be ${expects}, got ${shown} (${originText(origin)})`;
 }
 
 function asClause(sentence: string): string {

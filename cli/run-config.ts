@@ -1,10 +1,10 @@
 // The configuration of `taskiq run`: the rules between its options, and the plain data that comes out.
-import { join } from "node:path";
 import type { Level } from "../core/observe.ts";
 import { checkAlternatives } from "./alternatives.ts";
 import { isAws } from "./aws-hosts.ts";
 import type { Findings, Setup } from "./command.ts";
 import { formatDuration } from "./durations.ts";
+import { isLedgerGiven, type LedgerChoice, ledgerChoice, ledgerRules } from "./ledger-options.ts";
 import { locationArgs, locationRules } from "./location-options.ts";
 import type { Machine, Values } from "./option.ts";
 import { isGiven, refusal, type Settings } from "./resolve.ts";
@@ -29,7 +29,7 @@ export interface RunConfig {
   /** Null: the dead letter queue is not looked through. */
   readonly sweepMs: number | null;
   readonly workerId: string;
-  readonly ledger: { readonly kind: "sqlite"; readonly path: string };
+  readonly ledger: LedgerChoice;
   /** Absolute. */
   readonly dagsterHome: string;
   readonly python: string;
@@ -51,6 +51,7 @@ function rules(settings: RunSettings, machine: Machine): Findings {
     homeRules(settings, machine),
     locationRules(settings),
     ledgerRules(settings),
+    sharedLedgerRules(settings),
     stopRules(settings),
   ];
   return { problems: found.flatMap((one) => one.problems), warnings: found.flatMap((one) => one.warnings) };
@@ -70,12 +71,13 @@ function homeRules({ dagsterHome }: RunSettings, machine: Machine): Findings {
 }
 
 // Two machines with a ledger file each would both run a step that is delivered twice, and both record it.
-function ledgerRules({ queueUrl, queueName, endpointUrl, ledgerPath, allowLocalLedger }: RunSettings): Findings {
+function sharedLedgerRules(settings: RunSettings): Findings {
+  const { queueUrl, queueName, endpointUrl, allowLocalLedger } = settings;
   const { chosen } = checkAlternatives([queueUrl, queueName]);
   // A URL that was refused says nothing about where the queue is; that it was refused is told already.
   const unknown = chosen === null || [chosen, endpointUrl].some((setting) => setting.value === undefined);
   const onAws = !unknown && isAws(urlOf(endpointUrl), chosen === queueUrl ? urlOf(queueUrl) : null);
-  const fine = !onAws || isGiven(ledgerPath) || allowLocalLedger.value === true;
+  const fine = !onAws || isLedgerGiven(settings) || allowLocalLedger.value === true;
   const problem =
     "--ledger-url is required with a queue on AWS (env: TASKIQ_LEDGER_URL): the default, a file, is not shared with workers on other machines; " +
     "--allow-local-ledger says that there are none";
@@ -109,7 +111,7 @@ function config(values: Values<typeof runOptions>, settings: RunSettings): RunCo
     onExhausted: values.onExhausted,
     sweepMs: values.sweepMs,
     workerId: values.workerId,
-    ledger: { kind: "sqlite", path: values.ledgerPath ?? join(values.dagsterHome, "taskiq.sqlite") },
+    ledger: ledgerChoice(values, values.dagsterHome),
     dagsterHome: values.dagsterHome,
     python: values.python,
     locationArgs: locationArgs(values, settings),

@@ -1,6 +1,6 @@
 // Every option of `taskiq run`.
 import { healthHost, healthPort } from "./health-options.ts";
-import { ledgerUrl } from "./ledger-url.ts";
+import { ledgerOptions } from "./ledger-options.ts";
 import { locationOptions } from "./location-options.ts";
 import { onOff, optional, required, setting } from "./option.ts";
 import { choice, duration, httpUrl, text, unlessOff, wholeNumber } from "./values.ts";
@@ -129,22 +129,12 @@ const workerOptions = {
   }),
 };
 
-const ledgerOptions = {
-  ledgerPath: optional({
-    flag: "--ledger-url",
-    env: ["TASKIQ_LEDGER_URL"],
-    group: "Ledger",
-    help: "Where outcomes are recorded: sqlite:<path>.",
-    absent: "taskiq.sqlite in the Dagster home",
-    kind: ledgerUrl,
-  }),
-  allowLocalLedger: onOff({
-    flag: "--allow-local-ledger",
-    env: ["TASKIQ_ALLOW_LOCAL_LEDGER"],
-    group: "Ledger",
-    help: "Take steps from AWS with the default ledger file, which workers on other machines do not share.",
-  }),
-};
+const allowLocalLedger = onOff({
+  flag: "--allow-local-ledger",
+  env: ["TASKIQ_ALLOW_LOCAL_LEDGER"],
+  group: "Ledger",
+  help: "Take steps from AWS with the default ledger file, which workers on other machines do not share.",
+});
 
 const dagsterOptions = {
   dagsterHome: required({
@@ -189,6 +179,7 @@ export const runOptions = {
   ...dagsterOptions,
   ...locationOptions,
   ...ledgerOptions,
+  allowLocalLedger,
   healthPort: healthPort(0),
   healthHost,
   ...logOptions,

@@ -1,11 +1,11 @@
-// The one place that names adapters: settings in, a worker with its SQS queue, its ledger and its step host out.
+// Names the adapters of queue and runner: settings in, a worker with its SQS queue, its ledger and its step host out.
 import { systemClock } from "../core/clock.ts";
-import { openSqliteLedger } from "../core/ledger/sqlite.ts";
 import type { Observe } from "../core/observe.ts";
 import { defaultPolicy } from "../core/policy.ts";
 import { openSqsQueue } from "../core/queue/sqs.ts";
 import { HostRunner } from "../core/runner/host.ts";
 import { Worker, type WorkerPorts } from "../core/worker.ts";
+import { openLedger } from "./ledger-wiring.ts";
 import type { Env } from "./resolve.ts";
 import type { RunConfig } from "./run-config.ts";
 
@@ -16,8 +16,6 @@ export interface Wired {
 
 /** Importing Dagster and a large code location can take minutes. */
 const HOST_START_MS = 300_000;
-/** How long after its lease's end a permitted step's write may still be on its way into Dagster's storage. */
-const WRITE_BOUND_MS = 5_000;
 
 /** Opens the ledger; the queue and the step host are first used by whoever starts them. Rejects with a `Fault`. */
 export async function wireWorker(config: RunConfig, env: Env, observe: Observe): Promise<Wired> {
@@ -33,7 +31,7 @@ export async function wireWorker(config: RunConfig, env: Env, observe: Observe):
       observe,
       random: chance,
     }),
-    ledger: await openSqliteLedger({ path: config.ledger.path, clock, writeBoundMs: WRITE_BOUND_MS }),
+    ledger: await openLedger(config.ledger, config.workerId, config.visibilityMs),
     runner: new HostRunner(hostSettings(config, env), { clock, observe, chance }),
     clock,
     observe,

@@ -23,11 +23,11 @@ const pure = [
 ];
 
 /** Nothing but types, promises among them; whoever is pure may name them. */
-const ports = ["queue", "ledger", "runner"].map((seam) => `core/${seam}/port.ts`);
+const ports = [...["queue", "ledger", "runner"].map((seam) => `core/${seam}/port.ts`), "core/ledger/schema.ts"];
 
 const adapters: Readonly<Record<string, RegExp>> = {
   queue: /^core\/queue\/(?!port\.ts)/,
-  ledger: /^core\/ledger\/(?!port\.ts)/,
+  ledger: /^core\/ledger\/(?!(?:port|schema)\.ts)/,
   runner: /^core\/runner\/(?!port\.ts)/,
 };
 
@@ -66,7 +66,7 @@ const rules: readonly Rule[] = [
   {
     says: "only a ledger adapter knows a database",
     of: (file) => !file.startsWith("core/ledger/"),
-    forbids: (imported) => imported === "node:sqlite",
+    forbids: (imported) => imported === "node:sqlite" || isPackage(imported, "postgres"),
   },
   {
     says: "only the runner knows child processes",
@@ -94,8 +94,8 @@ const rules: readonly Rule[] = [
     forbids: (imported) => /^core\/(?:step|envelope|lifecycle|moves|states|policy)\.ts$/.test(imported),
   },
   {
-    says: "in cli/, only wiring.ts names adapters",
-    of: (file) => file.startsWith("cli/") && file !== "cli/wiring.ts",
+    says: "in cli/, only wiring.ts and ledger-wiring.ts name adapters",
+    of: (file) => file.startsWith("cli/") && !/^cli\/(?:ledger-)?wiring\.ts$/.test(file),
     forbids: (imported) => adapterOf(imported) !== null,
   },
   {

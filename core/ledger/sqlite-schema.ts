@@ -1,14 +1,14 @@
 // The tables of the SQLite ledger, as numbered migrations, and the one transaction that brings a file up to date.
 import type { DatabaseSync } from "node:sqlite";
 import { Fault } from "../faults.ts";
+import type { Migration } from "./schema.ts";
 import { inTransaction } from "./sqlite-transaction.ts";
 
 /**
- * Migration n is at index n - 1; a published one is never edited. Times are Unix milliseconds. `lease_expires_at` of a pending
+ * A published migration is never edited. Times are Unix milliseconds. `lease_expires_at` of a pending
  * row is the instant before which it must not be claimed (null: none).
  */
-const migrations: readonly string[] = [
-  `CREATE TABLE taskiq_idempotency_records (
+const records = `CREATE TABLE taskiq_idempotency_records (
     idempotency_key  TEXT    NOT NULL PRIMARY KEY,
     run_id           TEXT    NOT NULL,
     step_key         TEXT    NOT NULL,
@@ -30,15 +30,18 @@ const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX taskiq_idempotency_records_by_run ON taskiq_idempotency_records (run_id, idempotency_key);
   CREATE INDEX taskiq_idempotency_records_by_state ON taskiq_idempotency_records (state, idempotency_key);
-  CREATE INDEX taskiq_idempotency_records_settled ON taskiq_idempotency_records (settled_at) WHERE settled_at IS NOT NULL;`,
-  `CREATE TABLE taskiq_ledger_locks (
+  CREATE INDEX taskiq_idempotency_records_settled ON taskiq_idempotency_records (settled_at) WHERE settled_at IS NOT NULL;`;
+
+const locks = `CREATE TABLE taskiq_ledger_locks (
     name       TEXT    NOT NULL PRIMARY KEY,
     owner      TEXT    NOT NULL,
     expires_at INTEGER NOT NULL
-  ) STRICT;`,
-];
+  ) STRICT;`;
 
-export const schemaVersion = migrations.length;
+export const migrations: readonly Migration[] = [
+  { version: 1, name: "records", sql: records },
+  { version: 2, name: "locks", sql: locks },
+];
 
 /** Creates or migrates the tables; the write lock makes several workers that open the file at once take turns. */
 export function migrate(db: DatabaseSync, path: string, nowMs: number): void {
@@ -46,26 +49,32 @@ export function migrate(db: DatabaseSync, path: string, nowMs: number): void {
     db.exec(
       "CREATE TABLE IF NOT EXISTS taskiq_ledger_schema (version INTEGER NOT NULL PRIMARY KEY, applied_at INTEGER NOT NULL) STRICT",
     );
-    const found = foundVersion(db);
-    if (found > schemaVersion) throw newerSchema(path, found);
-    refuseForeignTable(db, path, found);
     const record = db.prepare("INSERT INTO taskiq_ledger_schema (version, applied_at) VALUES (?, ?)");
-    for (const [index, sql] of migrations.entries()) {
-      if (index < found) continue;
+    for (const { version, sql } of pendingIn(db, path)) {
       db.exec(sql);
-      record.run(index + 1, nowMs);
+      record.run(version, nowMs);
     }
   });
 }
 
+/** Only looks. */
+export function pendingIn(db: DatabaseSync, path: string): readonly Migration[] {
+  const found = foundVersion(db);
+  if (found > migrations.length) throw newerSchema(path, found);
+  refuseForeignTable(db, path, found);
+  return migrations.slice(found);
+}
+
 function foundVersion(db: DatabaseSync): number {
+  const table = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'taskiq_ledger_schema'").get();
+  if (table === undefined) return 0;
   return Number(db.prepare("SELECT coalesce(max(version), 0) AS version FROM taskiq_ledger_schema").get()?.["version"]);
 }
 
 function newerSchema(path: string, found: number): Fault {
   return new Fault(
     "TQ_LEDGER_SCHEMA",
-    `ledger ${path}: schema ${found} is newer than ${schemaVersion}, the newest this version knows`,
+    `ledger ${path}: schema ${found} is newer than ${migrations.length}, the newest this version knows`,
     {
       hint: "Run the version of taskiq that migrated it, or a later one.",
     },

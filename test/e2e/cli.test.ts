@@ -82,7 +82,7 @@ describe("what is asked of the program itself", () => {
   });
 
   test("an unknown command", async () => {
-    const stderr = 'taskiq: unknown command "rnu", did you mean run?\nCommands: run, healthcheck\n';
+    const stderr = 'taskiq: unknown command "rnu", did you mean run?\nCommands: run, migrate, healthcheck\n';
     assert.deepEqual(await taskiq(["rnu"]), { code: 2, stdout: "", stderr });
   });
 
@@ -100,7 +100,7 @@ describe("a configuration", () => {
     const env = {
       TASKIQ_WORKER_CONCURRENCY: "abc",
       TASKIQ_QUEU_NAME: "q",
-      TASKIQ_LEDGER_URL: "postgres://u:secret@db/x",
+      TASKIQ_LEDGER_URL: "postgres://u:secret@db:x",
     };
     const { code, stdout, stderr } = await taskiq(["run", "--grase", "5", "--max-starts=0"], env);
     assert.deepEqual([code, stdout], [2, ""]);
@@ -112,7 +112,7 @@ describe("a configuration", () => {
         '  --concurrency must be a whole number from 1 to 256, got "abc" (from TASKIQ_WORKER_CONCURRENCY)',
         '  --max-starts must be a whole number from 1 to 1000, got "0" (from the command line)',
         "  --dagster-home is required (env: DAGSTER_HOME): directory of dagster.yaml",
-        '  --ledger-url must be sqlite:<path of a file>; this version has no Postgres ledger, got "postgres://***@db/x" (from TASKIQ_LEDGER_URL)',
+        '  --ledger-url must be sqlite:<path of a file> or postgres://<user>@<host>:<port>/<database>, got "postgres://***@db:x" (from TASKIQ_LEDGER_URL)',
         "  --queue-url or --queue-name is required (env: TASKIQ_QUEUE_URL, TASKIQ_QUEUE_NAME): the queue that steps come from",
         "  unknown environment variable TASKIQ_QUEU_NAME, did you mean TASKIQ_QUEUE_NAME?",
         "Try: taskiq run --help",

@@ -50,13 +50,17 @@ describe("what is wrong with one value", () => {
     [
       [],
       { TASKIQ_LEDGER_URL: "postgres://u:p@ss@db/x" },
-      '--ledger-url must be sqlite:<path of a file>; this version has no Postgres ledger, got "postgres://***@db/x" (from TASKIQ_LEDGER_URL)',
+      '--ledger-url must be sqlite:<path of a file> or postgres://<user>@<host>:<port>/<database>, got "postgres://***@db/x" (from TASKIQ_LEDGER_URL)',
     ],
-    [["--ledger-url=sqlite:///x"], {}, `--ledger-url must be sqlite:<path of a file>, got "sqlite:///x" (${cli})`],
+    [
+      ["--ledger-url=sqlite:///x"],
+      {},
+      `--ledger-url must be sqlite:<path of a file> or postgres://<user>@<host>:<port>/<database>, got "sqlite:///x" (${cli})`,
+    ],
     [
       ["--ledger-url=sqlite::memory:"],
       {},
-      `--ledger-url must be sqlite:<path of a file>, got "sqlite::memory:" (${cli})`,
+      `--ledger-url must be sqlite:<path of a file> or postgres://<user>@<host>:<port>/<database>, got "sqlite::memory:" (${cli})`,
     ],
     [["--dagster-home=home"], {}, `--dagster-home must be an absolute path, got "home" (${cli})`],
     [

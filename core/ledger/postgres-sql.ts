@@ -1,0 +1,120 @@
+// Every statement of the Postgres ledger. Each is one transaction by itself, so that a pooler may give each another connection.
+//
+// Questions come as one JSON array, so that many callers share one statement. Rows are locked in the order of their keys, or two
+// batches could wait for each other. `clock_timestamp()` is the database's own clock: workers need not agree on the time.
+
+const table = "taskiq_idempotency_records";
+const now = "date_trunc('milliseconds', clock_timestamp())";
+const ms = (instant: string) => `(extract(epoch FROM ${instant}) * 1000)::float8`;
+const span = (milliseconds: string) => `${milliseconds} * interval '1 millisecond'`;
+
+const asked = (columns: string) =>
+  `asked AS MATERIALIZED (SELECT * FROM json_to_recordset($1::text::json) AS asked (position integer, key text, ${columns}))`;
+
+/** What the asked fences hold, as it is once nobody else can change it. */
+const held = `held AS MATERIALIZED (
+  SELECT entry.idempotency_key, entry.state AS was, entry.outcome::text AS recorded, entry.permit_token, asked.*
+  FROM asked JOIN ${table} AS entry ON entry.idempotency_key = asked.key AND entry.fence = asked.fence
+  ORDER BY entry.idempotency_key FOR UPDATE OF entry)`;
+
+const columns = `idempotency_key, run_id, step_key, attempt::float8, state, fence::float8, owner, starts, outcome::text, payload_digest,
+  message_id, ${ms("lease_expires_at")} AS lease_expires_at, ${ms("received_at")} AS received_at, ${ms("updated_at")} AS updated_at,
+  ${ms("settled_at")} AS settled_at`;
+
+/** The same claim, asked for again because its answer was lost. */
+const same = "(entry.claim_token = excluded.claim_token AND entry.state = 'running')";
+/** See `claimable.ts`; $2 is the write bound. */
+const freeAt = `coalesce(entry.lease_expires_at, timestamptz 'epoch')
+  + CASE entry.state WHEN 'permitted' THEN ${span("$2::float8")} ELSE interval '0' END`;
+
+/**
+ * A row that another transaction made or changed after this statement began is locked and left alone, but not seen in the second
+ * half: then there is no answer for it, and it is asked for again.
+ */
+const claim = `WITH instant AS MATERIALIZED (SELECT ${now} AS now),
+${asked(
+  `run_id text, step_key text, attempt bigint, owner text, lease_ms float8, message_id text, payload_digest text,
+  received_ms float8, token uuid`,
+)},
+granted AS (
+  INSERT INTO ${table} AS entry (idempotency_key, run_id, step_key, attempt, state, fence, owner, lease_expires_at, starts,
+    payload_digest, message_id, received_at, updated_at, claim_token)
+  SELECT key, run_id, step_key, attempt, 'running', 1, owner, now + ${span("lease_ms")}, 1,
+    payload_digest, message_id, timestamptz 'epoch' + ${span("received_ms")}, now, token
+  FROM asked, instant ORDER BY key COLLATE "C"
+  ON CONFLICT (idempotency_key) DO UPDATE SET state = 'running', owner = excluded.owner,
+    fence = entry.fence + CASE WHEN ${same} THEN 0 ELSE 1 END,
+    starts = entry.starts + CASE WHEN ${same} THEN 0 ELSE 1 END,
+    taken_over_from = CASE WHEN ${same} THEN entry.taken_over_from WHEN entry.state = 'pending' THEN NULL ELSE entry.owner END,
+    lease_expires_at = excluded.lease_expires_at, message_id = excluded.message_id, received_at = excluded.received_at,
+    updated_at = excluded.updated_at, claim_token = excluded.claim_token
+  WHERE entry.settled_at IS NULL AND (${same} OR ${freeAt} <= excluded.updated_at)
+  RETURNING idempotency_key, fence, starts, taken_over_from, payload_digest)
+SELECT position, 'granted' AS kind, fence::float8, starts, taken_over_from, granted.payload_digest,
+  NULL AS owner, NULL::float8 AS left_ms, NULL AS state, NULL AS outcome
+FROM granted JOIN asked ON asked.key = granted.idempotency_key
+UNION ALL
+SELECT position, CASE WHEN entry.settled_at IS NULL THEN 'held' ELSE 'settled' END, NULL, NULL, NULL, NULL,
+  entry.owner, ${ms(`(${freeAt}) - now`)}, entry.state, entry.outcome::text
+FROM asked JOIN ${table} AS entry ON entry.idempotency_key = asked.key CROSS JOIN instant
+WHERE NOT EXISTS (SELECT FROM granted WHERE granted.idempotency_key = asked.key)
+  AND (entry.settled_at IS NOT NULL OR ${freeAt} > now)`;
+
+const renew = `WITH ${asked("fence bigint")}, ${held},
+renewed AS (
+  UPDATE ${table} AS entry SET lease_expires_at = ${now} + ${span("$2::float8")}, updated_at = ${now}
+  FROM held WHERE entry.idempotency_key = held.key AND was IN ('running', 'permitted')
+  RETURNING entry.idempotency_key, entry.fence)
+SELECT idempotency_key, fence::float8 FROM renewed`;
+
+const permit = `WITH ${asked("fence bigint, lease_ms float8, token uuid")}, ${held},
+permitted AS (
+  UPDATE ${table} AS entry SET state = 'permitted', lease_expires_at = ${now} + ${span("lease_ms")}, updated_at = ${now},
+    permit_token = held.token
+  FROM held WHERE entry.idempotency_key = held.key
+    AND (was = 'running' OR was = 'permitted' AND held.permit_token = held.token)
+  RETURNING entry.idempotency_key)
+SELECT position FROM permitted JOIN asked ON asked.key = permitted.idempotency_key`;
+
+const settle = `WITH ${asked("fence bigint, state text, outcome text")}, ${held},
+settled AS (
+  UPDATE ${table} AS entry SET state = held.state, outcome = held.outcome::json, lease_expires_at = NULL,
+    updated_at = ${now}, settled_at = ${now}
+  FROM held WHERE entry.idempotency_key = held.key AND was IN ('running', 'permitted'))
+SELECT position FROM held
+WHERE was IN ('running', 'permitted') OR was IN ('completed', 'failed', 'dead') AND recorded = outcome`;
+
+const abandon = `WITH ${asked("fence bigint, given_back integer")}, ${held},
+abandoned AS (
+  UPDATE ${table} AS entry SET state = 'pending', updated_at = ${now}, starts = greatest(0, starts - given_back),
+    lease_expires_at = CASE was WHEN 'permitted' THEN ${now} + ${span("$2::float8")} END
+  FROM held WHERE entry.idempotency_key = held.key AND was IN ('running', 'permitted'))
+SELECT position FROM held WHERE was IN ('running', 'permitted', 'pending')`;
+
+const lock = `INSERT INTO taskiq_ledger_locks AS held (name, owner, expires_at)
+VALUES ($1, $2, ${now} + ${span("$3::float8")})
+ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, expires_at = excluded.expires_at
+  WHERE held.owner = excluded.owner OR held.expires_at <= ${now}
+RETURNING name`;
+
+const page = (condition: string, limit: string) =>
+  `SELECT ${columns} FROM ${table} WHERE idempotency_key > $1 AND ${condition} ORDER BY idempotency_key LIMIT ${limit}::bigint`;
+
+export const statements = {
+  claim,
+  renew,
+  permit,
+  settle,
+  abandon,
+  lock,
+  find: `SELECT ${columns} FROM ${table} WHERE idempotency_key = $1`,
+  list: page("true", "$2"),
+  listOfRun: page("run_id = $2", "$3"),
+  listInStates: page("state IN (SELECT json_array_elements_text($2::text::json))", "$3"),
+  listOfRunInStates: page("run_id = $2 AND state || '' IN (SELECT json_array_elements_text($3::text::json))", "$4"),
+  prune: `WITH oldest AS MATERIALIZED (
+      SELECT idempotency_key FROM ${table} WHERE settled_at < timestamptz 'epoch' + ${span("$1::float8")}
+      ORDER BY settled_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED)
+    DELETE FROM ${table} AS entry USING oldest WHERE entry.idempotency_key = oldest.idempotency_key RETURNING 1`,
+  ping: "SELECT current_setting('transaction_read_only') AS read_only",
+} as const;

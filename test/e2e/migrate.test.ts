@@ -1,0 +1,105 @@
+// `taskiq migrate`, from the bundle, on both ledgers: what it prints, does, and exits with; and that no password is told on the way.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { type TestContext, test } from "node:test";
+import { freePort } from "../support/free-port.ts";
+import { ledgerDatabases } from "../support/ledger-database.ts";
+import { taskiqCommand } from "../support/taskiq-command.ts";
+
+const databases = await ledgerDatabases();
+
+async function taskiq(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const [program, ...first] = taskiqCommand();
+  const child = spawn(program, [...first, ...args], { stdio: ["ignore", "pipe", "pipe"], env });
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
+  return { code: child.exitCode, stdout, stderr };
+}
+
+async function urlOfDatabase(t: TestContext) {
+  const { target, admin } = await databases.make(t);
+  const name = `postgres://${target.host}:${target.port}/${target.database}`;
+  return { url: name.replace("//", `//${target.user}:hush-hush@`), name, admin };
+}
+
+async function urlOfFile(t: TestContext) {
+  const directory = mkdtempSync(join(tmpdir(), "taskiq-migrate-"));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const path = join(directory, "ledger.sqlite");
+  return { url: `sqlite:${path}`, name: path, isThere: () => existsSync(path) };
+}
+
+for (const [kind, make] of [
+  ["a database", urlOfDatabase],
+  ["a file", urlOfFile],
+] as const) {
+  test(`${kind}: check says no, migrate migrates, check says yes`, async (t) => {
+    const { url, name } = await make(t);
+    const env = { TASKIQ_LEDGER_URL: url };
+    const left = "1 (records), 2 (locks)";
+    const say = (what: string) => `taskiq migrate: ${name}: ${what}\n`;
+    assert.deepEqual(await taskiq(["migrate", "--check"], env), {
+      code: 1,
+      stdout: "",
+      stderr: say(`not up to date; left to be done: ${left}`),
+    });
+    assert.deepEqual(await taskiq(["migrate"], env), { code: 0, stdout: "", stderr: say(`applied ${left}`) });
+    assert.deepEqual(await taskiq(["migrate"], env), { code: 0, stdout: "", stderr: say("up to date") });
+    assert.deepEqual(await taskiq(["migrate", "--check"], env), { code: 0, stdout: "", stderr: say("up to date") });
+    const pending = { ledger: name, pending: [] };
+    assert.deepEqual(JSON.parse((await taskiq(["migrate", "--check", "--json"], env)).stdout), pending);
+  });
+}
+
+test("--dry-run prints SQL that makes the tables, and makes nothing itself", async (t) => {
+  const { url, admin } = await urlOfDatabase(t);
+  const { code, stdout } = await taskiq(["migrate", "--dry-run"], { TASKIQ_LEDGER_URL: url });
+  assert.equal(code, 0);
+  assert.equal((await taskiq(["migrate", "--check"], { TASKIQ_LEDGER_URL: url })).code, 1);
+  await admin.unsafe(stdout);
+  assert.equal((await taskiq(["migrate", "--check"], { TASKIQ_LEDGER_URL: url })).code, 0);
+});
+
+test("--dry-run and --check make no file", async (t) => {
+  const { url, isThere } = await urlOfFile(t);
+  const { stdout } = await taskiq(["migrate", "--dry-run", `--ledger-url=${url}`]);
+  assert.match(stdout, /^-- 1: records\nCREATE TABLE taskiq_idempotency_records/);
+  await taskiq(["migrate", "--check", `--ledger-url=${url}`]);
+  assert.equal(isThere(), false);
+});
+
+test("a database that cannot be reached is exit code 3, and neither user nor password are told", async () => {
+  const port = await freePort();
+  const url = `postgres://someone:hush-hush@127.0.0.1:${port}/d`;
+  const { code, stderr } = await taskiq(["migrate", "--ledger-url", url]);
+  assert.equal(code, 3);
+  assert.match(stderr, new RegExp(`^taskiq migrate: ledger postgres://127.0.0.1:${port}/d: it cannot be reached: `));
+  assert.doesNotMatch(stderr, /hush|someone/);
+});
+
+test("--print-config shows where the ledger is, and no password", async () => {
+  const env = { TASKIQ_LEDGER_URL: "postgres://u:hush-hush@db/d", POSTGRES_PASSWORD: "hush-hush", POSTGRES_PORT: "1" };
+  const { code, stdout } = await taskiq(["migrate", "--print-config"], env);
+  assert.equal(code, 0);
+  assert.match(stdout, /^--ledger-url +postgres:\/\/\*\*\*@db\/d +\(from TASKIQ_LEDGER_URL\)$/m);
+  assert.match(stdout, /^POSTGRES_PASSWORD +\*\*\* +\(from POSTGRES_PASSWORD\)$/m);
+  assert.doesNotMatch(stdout, /hush/);
+});
+
+test("wrong usage is exit code 2", async () => {
+  const { code, stderr } = await taskiq(["migrate", "--check", "--dry-run"]);
+  assert.deepEqual(
+    [code, stderr.split("\n").slice(1, 3)],
+    [
+      2,
+      [
+        "  --ledger-url, --postgres-host or --dagster-home is required: nothing says where the ledger is",
+        "  only one of these can be given: --dry-run, --check",
+      ],
+    ],
+  );
+});

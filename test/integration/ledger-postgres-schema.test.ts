@@ -1,0 +1,159 @@
+// The tables of the Postgres ledger: made once, whoever comes first; old and new workers side by side; what the workers' role must be allowed.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { type TestContext, test } from "node:test";
+import { systemClock } from "../../core/clock.ts";
+import { openPostgresSchema } from "../../core/ledger/postgres.ts";
+import type { PostgresTarget } from "../../core/ledger/postgres-open.ts";
+import { claimed, leaseMs, outcome, request, requestFor } from "../contract/ledger-setup.ts";
+import { type LedgerDatabase, ledgerDatabases } from "../support/ledger-database.ts";
+
+const databases = await ledgerDatabases();
+
+async function schemaOf(t: TestContext, target: PostgresTarget) {
+  const time = { clock: systemClock, chance: Math.random };
+  const schema = await openPostgresSchema({ target, answerMs: 10_000, applicationName: "taskiq-test", ...time });
+  t.after(() => schema.close());
+  return schema;
+}
+
+const versions = async ({ admin }: LedgerDatabase) =>
+  (await admin`SELECT version FROM taskiq_ledger_schema ORDER BY version`).map((row) => row["version"]);
+
+test("of many workers that start at once, one makes the tables, and all of them can work", async (t) => {
+  const database = await databases.make(t);
+  const ledgers = await Promise.all(Array.from({ length: 12 }, () => database.open()));
+  assert.deepEqual(await versions(database), [1, 2]);
+  await Promise.all(ledgers.map((ledger, i) => claimed(ledger, requestFor(`run-1:step_${i}`))));
+});
+
+test("what is pending is looked at without making anything, and applied once", async (t) => {
+  const database = await databases.make(t);
+  const schema = await schemaOf(t, database.target);
+  const names = [
+    [1, "records"],
+    [2, "locks"],
+  ];
+  assert.deepEqual(
+    (await schema.pending()).map(({ version, name }) => [version, name]),
+    names,
+  );
+  assert.equal((await schema.pending()).length, 2);
+  assert.deepEqual(
+    (await schema.migrate()).map(({ version, name }) => [version, name]),
+    names,
+  );
+  assert.deepEqual(await schema.migrate(), []);
+  assert.deepEqual(await schema.pending(), []);
+});
+
+test("the SQL that is shown is all there is to do, whoever does it", async (t) => {
+  const database = await databases.make(t);
+  const schema = await schemaOf(t, database.target);
+  for (const { sql } of await schema.pending()) await database.admin.unsafe(sql);
+  assert.deepEqual(await schema.pending(), []);
+  await claimed(await database.open());
+});
+
+test("a migration that fails half way leaves nothing behind", async (t) => {
+  const database = await databases.make(t);
+  await database.admin`CREATE TABLE taskiq_ledger_locks (theirs text)`;
+  await assert.rejects(database.open(), { code: "TQ_LEDGER_SCHEMA" });
+  const tables = await database.admin`SELECT relname FROM pg_class WHERE relname LIKE 'taskiq%' AND relkind = 'r'
+    AND pg_table_is_visible(oid)`;
+  assert.deepEqual(
+    tables.map((row) => row["relname"]),
+    ["taskiq_ledger_locks"],
+  );
+});
+
+test("a table of that name that is not ours stays as it is", async (t) => {
+  const database = await databases.make(t);
+  await database.admin`CREATE TABLE taskiq_idempotency_records (theirs text)`;
+  await assert.rejects(database.open(), {
+    code: "TQ_LEDGER_SCHEMA",
+    message: /: table taskiq_idempotency_records exists, but no schema version is recorded$/,
+  });
+});
+
+test("a schema that no longer serves this version is refused; a newer one that does is worked with", async (t) => {
+  const database = await databases.make(t);
+  await (await database.open()).close();
+  await database.admin`ALTER TABLE taskiq_idempotency_records ADD COLUMN priority integer`;
+  await database.admin`INSERT INTO taskiq_ledger_schema VALUES (7, 1, clock_timestamp())`;
+  const ledger = await database.open();
+  const hold = await claimed(ledger);
+  await ledger.permit(hold, leaseMs);
+  assert.equal(await ledger.settle(hold, outcome()), "recorded");
+  await database.admin`INSERT INTO taskiq_ledger_schema VALUES (8, 3, clock_timestamp())`;
+  await assert.rejects(database.open(), {
+    code: "TQ_LEDGER_SCHEMA",
+    message: /: schema 8 serves workers from schema 3 on; this version knows 2$/,
+    hint: "Run the version of taskiq that migrated it, or a later one.",
+  });
+});
+
+test("the statements of the version before still work on the schema of this one", async (t) => {
+  const database = await databases.make(t);
+  await (await database.open()).close();
+  const { statements } = JSON.parse(
+    readFileSync(new URL("../../fixtures/ledger/statements-1.json", import.meta.url), "utf8"),
+  ) as { statements: Readonly<Record<string, string>> };
+  const run = (name: string, ...parameters: (string | number)[]) =>
+    database.admin.unsafe(statements[name] ?? "", parameters);
+  const token = crypto.randomUUID();
+  const step = { run_id: "r", step_key: "s", attempt: 0, message_id: "m", payload_digest: "d", received_ms: 1 };
+  const question = { position: 0, key: "r:s", owner: "old", lease_ms: leaseMs, token, ...step };
+  const [granted] = await run("claim", JSON.stringify([question]), 5_000);
+  assert.deepEqual([granted?.["kind"], granted?.["fence"]], ["granted", 1]);
+  const hold = { position: 0, key: "r:s", fence: 1 };
+  assert.equal((await run("renew", JSON.stringify([hold]), leaseMs)).length, 1);
+  assert.equal((await run("permit", JSON.stringify([{ ...hold, lease_ms: leaseMs, token }]))).length, 1);
+  const end = JSON.stringify([{ ...hold, state: "completed", outcome: "{}" }]);
+  assert.equal((await run("settle", end)).length, 1);
+  assert.equal((await run("abandon", JSON.stringify([{ ...hold, given_back: 0 }]), 5_000)).length, 0);
+  assert.equal((await run("find", "r:s")).length, 1);
+  assert.equal((await run("prune", Date.now() + 10_000, 10)).length, 1);
+});
+
+test("a role with the documented grants, and no more, can run; it can neither make the tables nor alter them", async (t) => {
+  const database = await databases.make(t);
+  const worker = `${database.target.user}_worker`;
+  const target = { ...database.target, user: worker };
+  await database.admin.unsafe(`CREATE ROLE ${worker} LOGIN; ALTER ROLE ${worker} SET search_path = ${database.target.user};
+    GRANT USAGE ON SCHEMA ${database.target.user} TO ${worker}`);
+  await assert.rejects(database.open({ target }), {
+    code: "TQ_LEDGER_SCHEMA",
+    message: /: its schema is not up to date, and this role may not change it$/,
+    hint: "Run taskiq migrate with a role that may create tables.",
+  });
+  await (await schemaOf(t, database.target)).migrate();
+  await assert.rejects(database.open({ target }), {
+    code: "TQ_LEDGER",
+    message: /: the role lacks a privilege$/,
+    hint: "Grant the role what docs/ledger.md lists.",
+  });
+  await database.admin.unsafe(documentedGrants().replaceAll("taskiq_worker", worker));
+  const ledger = await database.open({ target });
+  const hold = await claimed(ledger);
+  assert.deepEqual(await ledger.renew([hold], leaseMs), [true]);
+  assert.equal(await ledger.permit(hold, leaseMs), "granted");
+  assert.equal(await ledger.settle(hold, outcome()), "recorded");
+  assert.equal(
+    await ledger.abandon(await claimed(ledger, request({ attempt: 1 })), { giveStartBack: true }),
+    "abandoned",
+  );
+  assert.equal((await ledger.list({ limit: 10 })).length, 2);
+  assert.equal(await ledger.lock("prune", "a", leaseMs), true);
+  assert.equal(await ledger.prune(Date.now() + 10_000, 10), 1);
+  await ledger.ping();
+});
+
+/** The first SQL block of the page that grants anything. */
+function documentedGrants(): string {
+  const page = readFileSync(new URL("../../docs/ledger.md", import.meta.url), "utf8");
+  const blocks = [...page.matchAll(/```sql\n(.*?)```/gs)].map(([, sql = ""]) => sql);
+  const grants = blocks.find((sql) => sql.includes("GRANT SELECT"));
+  assert.ok(grants !== undefined, "docs/ledger.md grants nothing");
+  return grants;
+}

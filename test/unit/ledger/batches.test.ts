@@ -1,0 +1,79 @@
+// Calls that coincide share one statement, and none is hurt by another.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
+import { Fault } from "../../../core/faults.ts";
+import { Batches } from "../../../core/ledger/batches.ts";
+
+interface Question {
+  readonly key: string;
+  readonly n: number;
+}
+
+/** Each statement waits until it is told to answer. */
+function bench(max = 3) {
+  const sent: { readonly questions: readonly Question[]; readonly answer: () => void; fail(error: Error): void }[] = [];
+  const send = (questions: readonly Question[]) =>
+    new Promise<readonly string[]>((resolve, reject) => {
+      sent.push({ questions, answer: () => resolve(questions.map(({ key, n }) => `${key}${n}`)), fail: reject });
+    });
+  const batches = new Batches<Question, string>({ max, send });
+  const ask = (key: string, n = 0) => batches.ask({ key, n });
+  const keys = () => sent.map(({ questions }) => questions.map(({ key, n }) => `${key}${n}`).join(" "));
+  return { sent, ask, keys };
+}
+
+test("what is asked in one turn goes out together, and what comes meanwhile goes with the next", async () => {
+  const { sent, ask, keys } = bench();
+  const first = [ask("a"), ask("b")];
+  await turn();
+  assert.deepEqual(keys(), ["a0 b0"]);
+  const later = [ask("c"), ask("d")];
+  await turn();
+  assert.deepEqual(keys(), ["a0 b0"], "one statement at a time");
+  sent[0]?.answer();
+  assert.deepEqual(await Promise.all(first), ["a0", "b0"]);
+  await turn();
+  assert.deepEqual(keys(), ["a0 b0", "c0 d0"], "without waiting for company");
+  sent[1]?.answer();
+  assert.deepEqual(await Promise.all(later), ["c0", "d0"]);
+});
+
+test("two questions about one key never share a statement, and keep their order", async () => {
+  const { sent, ask, keys } = bench(2);
+  const asked = [ask("a", 1), ask("a", 2), ask("b", 1), ask("a", 3), ask("c", 1)];
+  for (let i = 0; i < 3; i += 1) {
+    await turn();
+    sent[i]?.answer();
+  }
+  await Promise.all(asked);
+  assert.deepEqual(keys(), ["a1 b1", "a2 c1", "a3"]);
+});
+
+test("an outage is everybody's", async () => {
+  const { sent, ask } = bench();
+  const asked = [ask("a"), ask("b")];
+  await turn();
+  const fault = new Fault("TQ_LEDGER", "gone");
+  sent[0]?.fail(fault);
+  for (const one of asked) await assert.rejects(one, fault);
+  assert.equal(sent.length, 1);
+});
+
+test("what only one of them causes is told to that one alone", async () => {
+  const { sent, ask, keys } = bench();
+  const asked = [ask("a"), ask("poison"), ask("b")];
+  const settled = Promise.allSettled(asked);
+  await turn();
+  sent[0]?.fail(new Error("invalid byte sequence"));
+  for (let i = 1; i <= 3; i += 1) {
+    await turn();
+    if (i === 2) sent[i]?.fail(new Error("invalid byte sequence"));
+    else sent[i]?.answer();
+  }
+  assert.deepEqual(
+    (await settled).map(({ status }) => status),
+    ["fulfilled", "rejected", "fulfilled"],
+  );
+  assert.deepEqual(keys(), ["a0 poison0 b0", "a0", "poison0", "b0"]);
+});
