@@ -1,17 +1,39 @@
 // Time, always injected: two clocks named for their use, and the one way to wait.
+import { platform, uptime } from "node:os";
 
 export interface Clock {
   /** Unix milliseconds: for records and messages, never for differences. */
   wallMs(): number;
-  /** Milliseconds since some fixed instant, never going back: for differences, never for records. */
+  /** Milliseconds since some fixed instant, never going back: for differences, never for records. Time in which the machine is suspended counts. */
   monoMs(): number;
-  /** Resolves after `ms`, or as soon as `signal` aborts; never rejects. */
+  /** Resolves after `ms`, or as soon as `signal` aborts; never rejects. Time in which the machine is suspended may not count. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** What uptimes are told in (Linux: /proc/uptime has two decimals), and as much again. */
+const UPTIME_GRAIN_MS = 20;
+
+/**
+ * A monotonic clock that counts suspended time: of Node's own, `performance.now` and `process.hrtime` stand still then (libuv reads CLOCK_MONOTONIC), and
+ * `os.uptime` goes on, but only in steps of 10 ms. A lease ends in another machine's time, which waits for nobody.
+ */
+export function countSuspended(monotonicMs: () => number, uptimeMs: () => number): () => number {
+  const aheadMs = uptimeMs() - monotonicMs();
+  let suspendedMs = 0;
+  return () => {
+    const nowMs = monotonicMs();
+    const missingMs = uptimeMs() - nowMs - aheadMs;
+    if (missingMs > suspendedMs + UPTIME_GRAIN_MS) suspendedMs = missingMs;
+    return nowMs + suspendedMs;
+  };
+}
+
+const monotonicMs = () => performance.now();
+
 export const systemClock: Clock = {
   wallMs: () => Date.now(),
-  monoMs: () => performance.now(),
+  // Elsewhere the uptime is the wall clock minus a date, and so may jump.
+  monoMs: platform() === "linux" ? countSuspended(monotonicMs, () => uptime() * 1_000) : monotonicMs,
   sleep: (ms, signal) =>
     new Promise((resolve) => {
       if (signal?.aborted) return resolve();

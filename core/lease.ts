@@ -77,7 +77,15 @@ export class LeaseKeeper {
   }
 
   start(): void {
-    this.#loops ??= Promise.all([this.#prolongAll(), this.#watchDeadlines()]);
+    const extend = () => {
+      this.#extending = this.#extendVisibility();
+      return this.#extending;
+    };
+    this.#loops ??= Promise.all([
+      this.#keepProlonging(extend),
+      this.#keepProlonging(() => this.#renewLeases()),
+      this.#watchDeadlines(),
+    ]);
   }
 
   async stop(): Promise<void> {
@@ -133,8 +141,11 @@ export class LeaseKeeper {
     return held;
   }
 
-  /** Ticks are chained, not timed: a slow call delays the next one instead of overlapping it. */
-  async #prolongAll(): Promise<void> {
+  /**
+   * For all deliveries at once; `prolong` answers whether all went well. Ticks are chained, not timed: a slow call delays the next one
+   * instead of overlapping it. Queue and ledger have a loop each, or one that hangs would cost the other's time.
+   */
+  async #keepProlonging(prolong: () => Promise<boolean>): Promise<void> {
     const { clock, chance } = this.#ports;
     const stopped = this.#stopped.signal;
     let failed = false;
@@ -142,9 +153,7 @@ export class LeaseKeeper {
       const third = this.#settings.leaseMs / 3;
       await clock.sleep(failed ? Math.min(RETRY_MS, third) : third * (0.8 + 0.2 * chance()), stopped);
       if (stopped.aborted) return;
-      this.#extending = this.#extendVisibility();
-      const [extended, renewed] = await Promise.all([this.#extending, this.#renewLeases()]);
-      failed = !extended || !renewed;
+      failed = !(await prolong());
     }
   }
 
@@ -207,8 +216,11 @@ export class LeaseKeeper {
         if (held.endsAt <= now) this.#lose(held, "it could not be renewed in time");
         else next = Math.min(next, held.endsAt);
       }
-      // Renewals push deadlines back, so a wake-up may find nothing due; that is cheaper than a timer for each lease.
-      await clock.sleep(Math.min(next - now, this.#settings.leaseMs), this.#changed.signal);
+      // Renewals push deadlines back, so a wake-up may find nothing due; that is cheaper than a timer for each lease. Nor may it sleep
+      // for long: timers stand still while a machine is suspended, and the lease does not.
+      const claimed = Number.isFinite(next);
+      const longestMs = claimed ? this.#settings.killMarginMs : this.#settings.leaseMs;
+      await clock.sleep(Math.min(next - now, longestMs), this.#changed.signal);
     }
   }
 

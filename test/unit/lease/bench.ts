@@ -1,6 +1,7 @@
 // A lease keeper on a manual clock, over a queue and a ledger that a test can hold up or take away.
 import type { TestContext } from "node:test";
-import { LeaseKeeper } from "../../../core/lease.ts";
+import type { Clock } from "../../../core/clock.ts";
+import { LeaseKeeper, type LeaseSettings } from "../../../core/lease.ts";
 import type { Hold } from "../../../core/ledger/port.ts";
 import { idempotencyKey } from "../../../core/step.ts";
 import { FakeQueue } from "../../support/fake-queue.ts";
@@ -15,14 +16,20 @@ export const killMarginMs = 5_000;
 export const minute = 60_000;
 export const hour = 60 * minute;
 
+/** As a test may want it otherwise. */
+interface Changes extends Partial<LeaseSettings> {
+  /** The keeper's own view of the clock. */
+  readonly through?: (clock: ManualClock) => Clock;
+}
+
 /** A started keeper that ends with the test; `chance` 0 ticks every 16 s, just below 1 every 20 s. */
-export function bench(t: TestContext, chance = 0) {
+export function bench(t: TestContext, chance = 0, { through = (clock) => clock, ...settings }: Changes = {}) {
   const clock = new ManualClock();
   const queue = new FakeQueue(clock);
   const ledger = new WatchedLedger(new MemoryLedger({ clock, writeBoundMs: 5_000 }));
   const told = new Observations();
-  const ports = { queue, ledger, clock, observe: told.observe, chance: () => chance };
-  const keeper = new LeaseKeeper(ports, { leaseMs, killMarginMs });
+  const ports = { queue, ledger, clock: through(clock), observe: told.observe, chance: () => chance };
+  const keeper = new LeaseKeeper(ports, { leaseMs, killMarginMs, ...settings });
   keeper.start();
   t.after(async () => {
     const stopped = keeper.stop();

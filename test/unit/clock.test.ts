@@ -1,0 +1,69 @@
+// The monotonic clock: a machine that was suspended has grown older.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { countSuspended, systemClock } from "../../core/clock.ts";
+
+/** A machine: awake time passes on both clocks, suspended time on one; the uptime is told in hundredths of a second. */
+function machine() {
+  let [awakeMs, suspendedMs] = [0.25, 3_161_620];
+  return {
+    clock: countSuspended(
+      () => awakeMs,
+      () => Math.floor((awakeMs + suspendedMs) / 10) * 10,
+    ),
+    work: (ms: number) => {
+      awakeMs += ms;
+    },
+    suspend: (ms: number) => {
+      suspendedMs += ms;
+    },
+  };
+}
+
+describe("the monotonic clock", () => {
+  test("counts what the machine was suspended", () => {
+    const { clock, work, suspend } = machine();
+    const startMs = clock();
+    work(1_000);
+    suspend(3_600_000);
+    work(1_000);
+    assert.ok(Math.abs(clock() - startMs - 3_602_000) <= 20, `${clock() - startMs}`);
+  });
+
+  test("is as fine as Node's own while it is not", () => {
+    const { clock, work } = machine();
+    const startMs = clock();
+    for (let i = 1; i <= 1_000; i += 1) {
+      work(0.7);
+      assert.ok(Math.abs(clock() - startMs - i * 0.7) < 0.001);
+    }
+  });
+
+  test("never goes back, and is never off by more than the uptime's grain", () => {
+    const step = fc.record({ worked: fc.integer({ min: 0, max: 500 }), suspended: fc.integer({ min: 0, max: 100 }) });
+    fc.assert(
+      fc.property(fc.array(step), (steps) => {
+        const { clock, work, suspend } = machine();
+        const startMs = clock();
+        let [lastMs, passedMs] = [startMs, 0];
+        for (const { worked, suspended } of steps) {
+          work(worked);
+          suspend(suspended);
+          passedMs += worked + suspended;
+          const nowMs = clock();
+          assert.ok(nowMs >= lastMs);
+          assert.ok(Math.abs(nowMs - startMs - passedMs) <= 31, `${nowMs - startMs} after ${passedMs}`);
+          lastMs = nowMs;
+        }
+      }),
+    );
+  });
+
+  test("of this machine goes as fast as Node's own", async () => {
+    const [ours, nodes] = [systemClock.monoMs(), performance.now()];
+    await systemClock.sleep(30);
+    const [ourMs, nodeMs] = [systemClock.monoMs() - ours, performance.now() - nodes];
+    assert.ok(ourMs >= 29 && Math.abs(ourMs - nodeMs) < 25, `${ourMs} against ${nodeMs}`);
+  });
+});
