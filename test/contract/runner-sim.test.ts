@@ -28,6 +28,8 @@ const plain: StepPlan = {
   hooksMs: 0,
   poison: false,
   dynamic: false,
+  importableFromMs: 0,
+  forged: false,
   form: "ours",
   tags: {},
 };
@@ -61,7 +63,14 @@ runnerContract("simulated", async (t) => {
   const dice = new Dice(1);
   const dagster = new Dagster(clock.wallMs);
   const producer = new Producer(new SqsModel({ clock }).createQueue("steps"), clock.wallMs);
-  producer.messages.set(note.messageId, { id: note.messageId, step: null, key: null, form: "ours", group: null });
+  producer.messages.set(note.messageId, {
+    id: note.messageId,
+    step: null,
+    key: null,
+    form: "ours",
+    body: "",
+    group: null,
+  });
   const made = new Map<string, StepPlan>();
   let forks = 0;
   const runner = new SimRunner({

@@ -44,7 +44,8 @@ function judgeDeadLetters({ deadLetters, producer, referee }: World): void {
     const dead = isUnreadable(message) || (outcome !== undefined && isDead(outcome));
     const name = producer.nameOf(message.id);
     if (dead && !referee.copied.has(message.id)) referee.fail("lost", name, "it is nowhere");
-    if (!dead && referee.copied.has(message.id)) referee.fail("lost", name, `a dead letter, ended ${outcome?.state}`);
+    if (!dead && referee.copied.has(message.id) && !referee.refused.has(message.id))
+      referee.fail("lost", name, `a dead letter, ended ${outcome?.state}`);
   }
   if (letters.size === 0 && referee.copied.size > 0) referee.fail("lost", "dead letters", "all are gone");
 }

@@ -145,9 +145,9 @@ export function queueOf(queue: Queue, passage: QueuePassage): Queue {
       }),
     bury: (message, reason) =>
       ask("bury", name(message.id), async () => {
-        referee.burying(message.id);
+        referee.burying(message.id, reason.reason);
         await queue.bury(message, reason);
-        referee.buried(message.id);
+        referee.buried(message.id, reason.reason);
         trace.tell(life.name, `queue.bury: ${reason.reason}`, name(message.id));
       }),
   };

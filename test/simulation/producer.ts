@@ -11,6 +11,7 @@ export interface Sent {
   readonly step: StepId | null;
   readonly key: string | null;
   readonly form: StepPlan["form"] | "garbage";
+  readonly body: string;
   /** FIFO order is kept within it; null on a standard queue. */
   readonly group: string | null;
 }
@@ -61,6 +62,15 @@ export class Producer {
     return sent;
   }
 
+  /** Another body under the same key. */
+  sendForgery(run: RunPlan, step: StepPlan): Sent {
+    const id = { runId: run.id, stepKey: step.key, attempt: 0 };
+    const key = idempotencyKey(id);
+    this.attempts.set(key, { run, step, id });
+    const body = bodyOf(id, { ...step, tags: { ...step.tags, forged: "yes" } }, this.#nowMs());
+    return this.#put(body, step.group ?? key, `${key} forged`.replace(" ", "-"), { step: id, key, form: step.form });
+  }
+
   sendGarbage({ id, body, group }: GarbagePlan): Sent {
     return this.#put(body, group, id, { step: null, key: null, form: "garbage" });
   }
@@ -68,7 +78,7 @@ export class Producer {
   #put(body: string, groupId: string, deduplicationId: string, about: Pick<Sent, "step" | "key" | "form">): Sent {
     const { fifo } = this.#queue.settings;
     const { messageId } = this.#queue.send({ body, groupId, ...(fifo ? { deduplicationId } : {}) });
-    const sent = this.messages.get(messageId) ?? { ...about, id: messageId, group: fifo ? groupId : null };
+    const sent = this.messages.get(messageId) ?? { ...about, body, id: messageId, group: fifo ? groupId : null };
     this.messages.set(messageId, sent);
     return sent;
   }

@@ -44,6 +44,8 @@ export class Referee {
   readonly settledAs = new Map<string, ExecutionResult>();
   /** Messages with a copy in the dead letter queue. */
   readonly copied = new Set<string>();
+  /** Of those, the ones that are another body under the key of an attempt. */
+  readonly refused = new Set<string>();
   readonly running = new Set<Running>();
   readonly #dagster: Dagster;
   readonly #producer: Producer;
@@ -124,15 +126,23 @@ export class Referee {
     const message = this.#producer.messageOf(receipt);
     const name = this.#producer.nameOf(receipt);
     const outcome = message.key === null ? undefined : this.settledAs.get(message.key);
+    if (this.refused.has(message.id)) return;
     if (message.key !== null && outcome === undefined) this.fail("acked_unsettled", name, "nothing is recorded");
     const needsCopy = isUnreadable(message) || outcome === undefined || isDead(outcome);
     if (needsCopy && !this.copied.has(message.id)) this.fail("acked_without_copy", name, "no copy was made");
   }
 
-  burying(messageId: string): void {
+  burying(messageId: string, reason: string): void {
     const message = this.#producer.messageOf(messageId);
     const name = this.#producer.nameOf(messageId);
     if (message.key === null) return;
+    if (reason === "payload_mismatch") {
+      const isOnlyOne = [...this.#producer.messages.values()].every(
+        ({ key, body }) => key !== message.key || digestible(body) === digestible(message.body),
+      );
+      if (isOnlyOne) this.fail("buried_unsettled", name, "buried as another's body, and there is no other");
+      return;
+    }
     const outcome = this.settledAs.get(message.key);
     if (outcome === undefined) this.fail("buried_unsettled", name, "nothing is recorded");
     else if (!isUnreadable(message) && !isDead(outcome))
@@ -143,8 +153,9 @@ export class Referee {
     return this.#parked.has(`${runId}:${stepKey}`);
   }
 
-  buried(messageId: string): void {
+  buried(messageId: string, reason: string): void {
     this.copied.add(messageId);
+    if (reason === "payload_mismatch") this.refused.add(messageId);
   }
 
   #contradiction(key: string, { state }: ExecutionResult): string | null {
@@ -174,6 +185,11 @@ export class Referee {
     if (this.copied.has(message.id)) return true;
     return message.key !== null && !isUnreadable(message) && this.settledAs.has(message.key);
   }
+}
+
+/** The body without what may differ between two messages about the same attempt. */
+function digestible(body: string): string {
+  return body.replace(/"enqueued_at":[\d.]+/, "");
 }
 
 export function isDead({ state }: ExecutionResult): boolean {

@@ -148,6 +148,13 @@ export class SimRunner implements Runner {
     );
     if (refusal !== null)
       return process.tell({ kind: "rerun_refused", error: errorInfo(refusal, "an earlier start got too far") });
+    if (this.#ports.clock.monoMs() < plan.importableFromMs) {
+      return process.tell({
+        kind: "fault",
+        scope: "location",
+        error: errorInfo("ModuleNotFoundError", "no such module"),
+      });
+    }
     process.write("STEP_START");
     await process.pause(plan.durationMs / 2);
     await process.pass("working");

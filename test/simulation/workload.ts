@@ -19,6 +19,10 @@ export interface StepPlan {
   /** Its process dies in the middle, whoever starts it. */
   readonly poison: boolean;
   readonly dynamic: boolean;
+  /** Before that its code cannot be imported anywhere. */
+  readonly importableFromMs: number;
+  /** Somebody sends another body under its first attempt's key. */
+  readonly forged: boolean;
   /** How its message is written. `newer`: a version that only a newer worker reads. */
   readonly form: "ours" | "bare" | "taskiq" | "malformed" | "newer";
   readonly tags: Readonly<Record<string, string>>;
@@ -54,7 +58,12 @@ export function planRuns(dice: Dice, { leaseMs, withinMs }: { leaseMs: number; w
       startsAtMs: dice.between(`${id} starts`, 0, withinMs / 2),
       canceledAtMs: dice.roll(`${id} canceled`) < 0.1 ? dice.between(`${id} canceled at`, 0, withinMs) : null,
       resumedAtMs: Array.from({ length: resumes }, (_, n) => dice.between(`${id} resume ${n}`, 0, withinMs)),
-      steps: planSteps(dice, id, leaseMs),
+      steps: planSteps(
+        dice,
+        id,
+        leaseMs,
+        dice.roll(`${id} needs a deploy`) < 0.1 ? dice.between(`${id} deployed`, 0, withinMs) : 0,
+      ),
     };
   });
 }
@@ -71,7 +80,7 @@ export function planGarbage(dice: Dice, withinMs: number): readonly GarbagePlan[
   });
 }
 
-function planSteps(dice: Dice, run: string, leaseMs: number): readonly StepPlan[] {
+function planSteps(dice: Dice, run: string, leaseMs: number, importableFromMs: number): readonly StepPlan[] {
   const keys = Array.from({ length: dice.between(`${run} steps`, 1, 6) }, (_, i) => `s${i + 1}`);
   const layout = dice.pick(`${run} layout`, ["chain", "fan", "mixed"]);
   return keys.map((key, i) => {
@@ -82,11 +91,11 @@ function planSteps(dice: Dice, run: string, leaseMs: number): readonly StepPlan[
       fan: i === keys.length - 1 ? before : [],
       mixed: before.filter((other) => dice.roll(`${name} after ${other}`) < 0.3),
     }[layout];
-    return { key, after, ...planStep(dice, name, leaseMs) };
+    return { key, after, importableFromMs, ...planStep(dice, name, leaseMs) };
   });
 }
 
-function planStep(dice: Dice, name: string, leaseMs: number): Omit<StepPlan, "key" | "after"> {
+function planStep(dice: Dice, name: string, leaseMs: number): Omit<StepPlan, "key" | "after" | "importableFromMs"> {
   const is = (what: string, chance: number) => dice.roll(`${name} ${what}`) < chance;
   const retries = is("has a retry policy", 0.5) ? dice.between(`${name} retries`, 1, 3) : 0;
   const group = is("is in a group", 0.4) ? dice.pick(`${name} group`, groups) : null;
@@ -101,6 +110,7 @@ function planStep(dice: Dice, name: string, leaseMs: number): Omit<StepPlan, "ke
     hooksMs: is("has hooks", 0.3) ? dice.between(`${name} hooks`, 1, 5_000) : 0,
     poison: is("is poison", 0.06),
     dynamic: is("is dynamic", 0.1),
+    forged: is("is forged", 0.03),
     tags: {
       ...(group === null ? {} : { "taskiq/group": group }),
       ...(is("fails with its worker", 0.1) ? { "taskiq/on_worker_lost": "fail" } : {}),

@@ -15,6 +15,7 @@ import { RunWorker } from "./run-worker.ts";
 import { type Incident, planScenario, type Scenario, WRITE_BOUND_MS } from "./scenario.ts";
 import { type HostRules, hostRules } from "./step-process.ts";
 import { Trace, type TraceLine } from "./trace.ts";
+import type { RunPlan, StepPlan } from "./workload.ts";
 
 /** A part of a world; null stands for all of it. */
 export interface Selection {
@@ -116,14 +117,13 @@ function build(scenario: Scenario, selection: Selection, rules: HostRules): Worl
   const runs = scenario.runs.map((plan) => {
     const tell = (what: string) => trace.tell("dagster", what, plan.id);
     const isParked = (runId: string, stepKey: string) => referee.isParked(runId, stepKey);
-    return new RunWorker(plan, {
-      clock,
-      dagster,
-      dice,
-      tell,
-      isParked,
-      send: (...what) => send(producer.send(...what)),
-    });
+    const sendAttempt = (run: RunPlan, step: StepPlan, attempt: number) => {
+      send(producer.send(run, step, attempt));
+      if (attempt > 0 || !step.forged) return;
+      const inMs = dice.between(`${run.id}:${step.key} forged in`, 0, 20_000);
+      clock.schedule(inMs, () => send(producer.sendForgery(run, step)));
+    };
+    return new RunWorker(plan, { clock, dagster, dice, tell, isParked, send: sendAttempt });
   });
   dagster.onEvent(({ runId, stepKey }) => runs.find(({ plan }) => plan.id === runId)?.saw(stepKey));
   for (const garbage of scenario.garbage) clock.schedule(garbage.atMs, () => send(producer.sendGarbage(garbage)));
