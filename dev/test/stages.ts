@@ -103,11 +103,11 @@ export const stages: readonly Stage[] = [
   },
   {
     name: "simulation",
-    what: "100,000 simulated deliveries; each rule broken, and found to be",
+    what: "100,000 simulated deliveries, every order of events for one; each rule broken, and found to be",
     quick: false,
     needs: ["simulation-short"],
     // Both files have threads of their own.
-    run: nodeTests({ files: ["test/simulation/long/*.test.ts"], concurrency: 1, timeoutMs: 300_000 }),
+    run: nodeTests({ files: ["test/simulation/{long,exhaustive}/*.test.ts"], concurrency: 1, timeoutMs: 300_000 }),
   },
   {
     name: "integration",

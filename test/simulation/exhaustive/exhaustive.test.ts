@@ -1,0 +1,84 @@
+// All interleavings of two workers, one message, kills, lost answers and step processes that outlive their worker, through the real `advance`:
+// no rule is broken, and from everywhere there is a way to an end. With any one rule taken away, there is a counterexample.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { advance } from "../../../core/lifecycle.ts";
+import type { Event, State } from "../../../core/states.ts";
+import { type Exploration, explore } from "./explore.ts";
+import type { Advance, Physics } from "./situation.ts";
+
+const physics: Physics = { budget: 1, readsLog: true, asksPermit: true, keepsDeadline: true, fences: true };
+
+test("no situation breaks a rule, and each has a way to an end", () => {
+  const { situations, broken } = explore(advance, { ...physics, budget: 2 });
+  assert.equal(broken, null, way(broken));
+  assert.ok(situations > 10_000, `${situations} situations`);
+});
+
+describe("a rule less, and there is a counterexample", () => {
+  const twoEvents = ["readsLog", "asksPermit", "keepsDeadline", "fences"] as const;
+  for (const rule of twoEvents) {
+    test(rule, () => {
+      const { broken } = explore(advance, { ...physics, [rule]: false });
+      assert.equal(broken?.rule, "two terminal events", way(broken));
+    });
+  }
+
+  const why = { reason: "step_fault", detail: "", error: null } as const;
+  const lives: readonly [string, string, Advance][] = [
+    [
+      "ack before settle",
+      "deleted before it is settled",
+      instead("settle", [{ at: "acking", disposition: "acked" }, { do: "ack" }]),
+    ],
+    [
+      "bury after abandon",
+      "a dead letter that is none",
+      upon("abandoned", [
+        { at: "burying", why },
+        { do: "bury", why },
+      ]),
+    ],
+    [
+      "delete without the copy",
+      "deleted without its dead letter",
+      instead("bury", [{ at: "acking", disposition: "buried" }, { do: "ack" }]),
+    ],
+    [
+      "a held message deleted",
+      "deleted with nothing recorded",
+      upon("held", [{ at: "acking", disposition: "acked" }, { do: "ack" }]),
+    ],
+    [
+      "a dead row acked",
+      "deleted without its dead letter",
+      upon("settled", [{ at: "acking", disposition: "acked" }, { do: "ack" }]),
+    ],
+    [
+      "nothing released to anyone",
+      "no way to an end",
+      instead("report", [{ at: "releasing" }, { do: "release", after: "long", starts: 0 }]),
+    ],
+  ];
+  for (const [name, rule, mutated] of lives) {
+    test(name, () => assert.equal(explore(mutated, physics).broken?.rule, rule));
+  }
+});
+
+function way(broken: Exploration["broken"]): string {
+  return broken === null ? "nothing is broken" : broken.way.join("\n");
+}
+
+type Move = ReturnType<Advance>;
+
+/** Another move wherever the real one asks for this effect. */
+function instead(effect: Move[1]["do"], move: Move): Advance {
+  return (state, event) => {
+    const real = advance(state, event);
+    return real[1].do === effect ? move : real;
+  };
+}
+
+function upon(event: Event["is"], move: Move): Advance {
+  return (state: State, happened: Event) => (happened.is === event ? move : advance(state, happened));
+}

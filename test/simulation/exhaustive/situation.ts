@@ -1,0 +1,157 @@
+// Two workers, one message, one row, one event log: what can be told apart of them, and what one effect changes. Time is only "the lease goes
+// on" and "the lease has ended", the write bound included.
+import type { Effect, Event, State } from "../../../core/states.ts";
+import type { ExecutionResult, ExecutionState } from "../../../core/step.ts";
+
+export type Advance = (state: State, event: Event) => readonly [State, Effect];
+
+/** What can be broken, to show that it is needed. */
+export interface Physics {
+  /** How often the step may be started. */
+  readonly budget: number;
+  readonly readsLog: boolean;
+  readonly asksPermit: boolean;
+  readonly keepsDeadline: boolean;
+  readonly fences: boolean;
+}
+
+export type Stage = "none" | "looking" | "running" | "asking" | "permitted" | "written" | "told";
+
+export interface WorkerState {
+  /** Null: idle. */
+  life: { state: State; effect: Effect } | null;
+  /** Holds the latest fence. */
+  owns: boolean;
+  /** Holds the latest receipt. */
+  receipt: boolean;
+  /** Its step process, or that of the report. */
+  stage: Stage;
+  /** Its claim's permit is spent. */
+  spent: boolean;
+  /** A write that a dead process left on its way into the database. */
+  ghost: boolean;
+}
+
+export interface Situation {
+  place: "queue" | "gone";
+  visible: boolean;
+  copies: number;
+  row: "none" | "pending" | "running" | "permitted" | "settled" | "dead";
+  leased: boolean;
+  starts: number;
+  events: number;
+  workers: [WorkerState, WorkerState];
+}
+
+export function beginning(): Situation {
+  const idle = (): WorkerState => ({
+    life: null,
+    owns: false,
+    receipt: false,
+    stage: "none",
+    spent: false,
+    ghost: false,
+  });
+  return {
+    place: "queue",
+    visible: true,
+    copies: 0,
+    row: "none",
+    leased: false,
+    starts: 0,
+    events: 0,
+    workers: [idle(), idle()],
+  };
+}
+
+export function receive(next: Situation, own: WorkerState, advance: Advance): void {
+  next.visible = false;
+  for (const other of next.workers) other.receipt = false;
+  own.receipt = true;
+  const [state, effect] = advance({ at: "received" }, { is: "decoded" });
+  own.life = { state, effect };
+}
+
+export function move(own: WorkerState, event: Event, advance: Advance): void {
+  if (own.life === null) return;
+  const [state, effect] = advance(own.life.state, event);
+  own.life = state.at === "done" ? null : { state, effect };
+  if (own.life === null) Object.assign(own, { owns: false, receipt: false, spent: false });
+}
+
+export function claimAnswer(from: Situation, { budget }: Physics): Event {
+  if (from.row === "settled" || from.row === "dead") {
+    return { is: "settled", outcome: outcomeOf("success"), dead: from.row === "dead" };
+  }
+  if (from.leased) return { is: "held", leftMs: 1 };
+  return { is: "granted", fence: 1, starts: Math.min(budget + 1, from.starts + 1), budget, sameBody: true };
+}
+
+export function claim(next: Situation, own: WorkerState, { budget }: Physics): void {
+  if (next.leased || next.row === "settled" || next.row === "dead") return;
+  for (const other of next.workers) other.owns = false;
+  const starts = Math.min(budget + 1, next.starts + 1);
+  Object.assign(next, { row: "running", leased: true, starts });
+  Object.assign(own, { owns: true, spent: false });
+}
+
+export function settle(next: Situation, outcome: ExecutionResult): void {
+  Object.assign(next, { row: outcome.state === "reported" ? "dead" : "settled", leased: false });
+}
+
+/** A permitted row stays held for as long as a write may take. */
+export function abandon(next: Situation, giveStartBack: boolean): void {
+  const starts = giveStartBack ? Math.max(0, next.starts - 1) : next.starts;
+  Object.assign(next, { leased: next.row === "permitted", row: "pending", starts });
+}
+
+export function endLease(next: Situation, { keepsDeadline }: Physics): void {
+  next.leased = false;
+  if (!keepsDeadline) return;
+  // Whoever was permitted has written by now, or never will.
+  for (const own of next.workers) {
+    own.ghost = false;
+    if (own.stage !== "permitted") continue;
+    own.stage = "asking";
+  }
+}
+
+export function bury(next: Situation): void {
+  next.copies = Math.min(2, next.copies + 1);
+}
+
+export function ack(next: Situation, own: WorkerState): void {
+  if (own.receipt) next.place = "gone";
+}
+
+export function commit(next: Situation, own: WorkerState): void {
+  next.events = Math.min(2, next.events + 1);
+  own.ghost = false;
+}
+
+export function commitOwn(next: Situation, own: WorkerState): void {
+  next.events = Math.min(2, next.events + 1);
+  own.stage = "written";
+}
+
+export function dieProcess(_next: Situation, own: WorkerState): void {
+  if (own.stage === "permitted") own.ghost = true;
+  own.stage = "none";
+}
+
+export function endProcess(own: WorkerState): void {
+  own.stage = "none";
+}
+
+export function outcomeEvent(state: ExecutionState): Event {
+  return { is: "ended", outcome: outcomeOf(state) };
+}
+
+export function outcomeOf(state: ExecutionState): ExecutionResult {
+  return { state, output: null, error: null, started_at: 0, completed_at: 0, execution_time_seconds: 0 };
+}
+
+export function copyOf(from: Situation): Situation {
+  const [a, b] = from.workers;
+  return { ...from, workers: [{ ...a }, { ...b }] };
+}
