@@ -1,10 +1,12 @@
 // `taskiq run`: takes steps from the queue until told to stop.
 import { Fault } from "../core/faults.ts";
 import { type HealthServer, startHealthServer } from "../core/health-server.ts";
+import { preflight } from "../core/preflight.ts";
 import type { WorkerPorts } from "../core/worker.ts";
 import { defineCommand, type Io } from "./command.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
 import { createLogger, type Logger } from "./logger.ts";
+import { requireFitQueues } from "./queue-findings.ts";
 import { type RunConfig, runSetup } from "./run-config.ts";
 import { listenForStop, type StopRequests } from "./signals.ts";
 import { version } from "./version.ts";
@@ -61,7 +63,7 @@ async function runLogged(
 async function work(config: RunConfig, wired: Wired, state: { started: boolean }, stop: StopRequests): Promise<void> {
   const { worker, ports } = wired;
   try {
-    await untilStopped(start(config, ports), stop, ports);
+    await untilStopped(start(config, wired), stop, ports);
   } catch (error) {
     if (stop.quiet.aborted) return;
     throw error;
@@ -73,17 +75,14 @@ async function work(config: RunConfig, wired: Wired, state: { started: boolean }
   await worker.run();
 }
 
-async function start(config: RunConfig, { queue, runner, observe }: WorkerPorts): Promise<void> {
-  const facts = await queue.describe();
-  if (facts.deadLetterUrl === null) {
-    const message =
-      "the queue has no dead letter queue: messages that cannot be run will come back until SQS's retention ends";
-    observe({ event: "queue.no_dead_letter_queue", level: "warn", message });
-  }
+async function start(config: RunConfig, { ports: { runner, observe }, survey }: Wired): Promise<void> {
+  const surveyed = await survey();
+  requireFitQueues(preflight(surveyed, { maxStarts: config.maxStarts, leaseMs: config.visibilityMs }), observe);
   await runner.start();
+  const { url } = surveyed.queue;
   const { workerId: worker, concurrency } = config;
-  const message = `taskiq ${version}: worker ${worker} takes ${concurrency} step(s) at a time from ${facts.url}`;
-  observe({ event: "worker.started", level: "info", message, queue: facts.url, concurrency });
+  const message = `taskiq ${version}: worker ${worker} takes ${concurrency} step(s) at a time from ${url}`;
+  observe({ event: "worker.started", level: "info", message, queue: url, concurrency });
 }
 
 /** Stopping ends a step host that is still importing; `starting` then rejects. */

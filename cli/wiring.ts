@@ -2,6 +2,7 @@
 import { systemClock } from "../core/clock.ts";
 import type { Observe } from "../core/observe.ts";
 import { defaultPolicy } from "../core/policy.ts";
+import type { QueueSurvey } from "../core/queue/port.ts";
 import { openSqsQueue } from "../core/queue/sqs.ts";
 import { HostRunner } from "../core/runner/host.ts";
 import { Worker, type WorkerPorts } from "../core/worker.ts";
@@ -12,6 +13,8 @@ import type { RunConfig } from "./run-config.ts";
 export interface Wired {
   readonly worker: Worker;
   readonly ports: WorkerPorts;
+  /** What the queues say of themselves; rejects with a `Fault`. */
+  survey(): Promise<QueueSurvey>;
 }
 
 /** Importing Dagster and a large code location can take minutes. */
@@ -21,16 +24,17 @@ const HOST_START_MS = 300_000;
 export async function wireWorker(config: RunConfig, env: Env, observe: Observe): Promise<Wired> {
   const clock = systemClock;
   const chance = Math.random;
+  const queue = openSqsQueue({
+    queue: config.queue,
+    deadLetter: config.deadLetter,
+    region: config.region ?? undefined,
+    endpoint: config.endpointUrl ?? undefined,
+    clock,
+    observe,
+    random: chance,
+  });
   const ports: WorkerPorts = {
-    queue: openSqsQueue({
-      queue: config.queue,
-      deadLetter: config.deadLetter,
-      region: config.region ?? undefined,
-      endpoint: config.endpointUrl ?? undefined,
-      clock,
-      observe,
-      random: chance,
-    }),
+    queue,
     ledger: await openLedger(config.ledger, config.workerId, config.visibilityMs),
     runner: new HostRunner(hostSettings(config, env), { clock, observe, chance }),
     clock,
@@ -45,7 +49,7 @@ export async function wireWorker(config: RunConfig, env: Env, observe: Observe):
     sweepMs: config.sweepMs,
     policy: { ...defaultPolicy, maxStarts: config.maxStarts, onExhausted: config.onExhausted },
   });
-  return { worker, ports };
+  return { worker, ports, survey: () => queue.survey() };
 }
 
 function hostSettings(config: RunConfig, env: Env) {

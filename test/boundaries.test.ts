@@ -14,9 +14,20 @@ const imports: ReadonlyMap<string, readonly string[]> = await readImports();
 
 /** They decide, and so can be tested without a clock, chance, or a machine. */
 const pure = [
-  ...["envelope", "step", "states", "moves", "lifecycle", "policy", "health", "circuit", "lines"].map(
-    (name) => `core/${name}.ts`,
-  ),
+  ...[
+    "envelope",
+    "step",
+    "states",
+    "moves",
+    "lifecycle",
+    "policy",
+    "health",
+    "circuit",
+    "findings",
+    "preflight",
+    "preflight-dead-letters",
+    "lines",
+  ].map((name) => `core/${name}.ts`),
   "core/runner/frames.ts",
   "core/runner/order-frames.ts",
   "core/ledger/claimable.ts",

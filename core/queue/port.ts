@@ -58,7 +58,41 @@ export interface QueueFacts {
   readonly fifo: boolean;
   readonly deadLetterUrl: string | null;
   readonly maxReceiveCount: number | null;
-  readonly retentionMs: number;
+  /** Null where it is not told. */
+  readonly retentionMs: number | null;
+}
+
+/** What a queue says of itself; null for what it does not tell. */
+export interface QueueAttributes {
+  readonly fifo: boolean;
+  readonly retentionMs: number | null;
+  /** For how long each message is hidden at first. */
+  readonly delayMs: number | null;
+  readonly largestBytes: number | null;
+  /** Where SQS itself moves what was received more than `maxReceiveCount` times; `target` is that queue's name. */
+  readonly redrive: { readonly target: string; readonly maxReceiveCount: number } | null;
+}
+
+export interface SurveyedQueue {
+  readonly url: string;
+  /** By its name. */
+  readonly fifo: boolean;
+  /** Null: the credentials must not look. */
+  readonly attributes: QueueAttributes | null;
+}
+
+export interface SurveyedDeadLetterQueue {
+  readonly name: string;
+  /** Who says that it is the one. */
+  readonly from: "option" | "redrive policy";
+  /** Null: it does not exist. */
+  readonly queue: SurveyedQueue | null;
+}
+
+/** A queue and its dead letter queue as they are, whatever is wrong with them; for `core/preflight.ts`. */
+export interface QueueSurvey {
+  readonly queue: SurveyedQueue;
+  readonly deadLetter: SurveyedDeadLetterQueue | null;
 }
 
 /** Approximate by SQS's own word; eventually consistent within a minute. */

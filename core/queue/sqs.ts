@@ -12,6 +12,7 @@ import type {
   Queue,
   QueueDepth,
   QueueFacts,
+  QueueSurvey,
   ReceiveOptions,
 } from "./port.ts";
 import { ackMessages, extendMessages } from "./sqs-batches.ts";
@@ -20,6 +21,7 @@ import type { QueueAddress, SqsContext } from "./sqs-context.ts";
 import { openDeadLetters } from "./sqs-dead-letter-queue.ts";
 import { findQueue, type QueueRef, readDepth, readFacts } from "./sqs-facts.ts";
 import { receiveMessages } from "./sqs-receive.ts";
+import { surveyQueues } from "./sqs-survey.ts";
 
 export interface SqsQueueOptions extends SqsConnection {
   readonly queue: QueueRef;
@@ -31,8 +33,13 @@ export interface SqsQueueOptions extends SqsConnection {
   readonly random?: () => number;
 }
 
+export interface SqsQueue extends Queue {
+  /** Rejects with a `Fault` when the queue does not exist or cannot be asked; anything else that is wrong is in the answer. */
+  survey(): Promise<QueueSurvey>;
+}
+
 /** Opens no connection yet: the first call does. */
-export function openSqsQueue(options: SqsQueueOptions): Queue {
+export function openSqsQueue(options: SqsQueueOptions): SqsQueue {
   const queueUrl = "url" in options.queue ? options.queue.url : null;
   const context: SqsContext = {
     clients: openClients(options, queueUrl, options.observe),
@@ -40,10 +47,10 @@ export function openSqsQueue(options: SqsQueueOptions): Queue {
     observe: options.observe,
     random: options.random ?? Math.random,
   };
-  return new SqsQueue(context, options.queue, options.deadLetter);
+  return new OpenSqsQueue(context, options.queue, options.deadLetter);
 }
 
-class SqsQueue implements Queue {
+class OpenSqsQueue implements SqsQueue {
   readonly #context: SqsContext;
   readonly #ref: QueueRef;
   readonly #deadLetterRef: QueueRef | null;
@@ -59,6 +66,10 @@ class SqsQueue implements Queue {
   async describe(): Promise<QueueFacts> {
     this.#facts = await readFacts(this.#context, await this.#address(), this.#deadLetterRef);
     return this.#facts;
+  }
+
+  async survey(): Promise<QueueSurvey> {
+    return surveyQueues(this.#context, await this.#address(), this.#deadLetterRef);
   }
 
   async receive(options: ReceiveOptions): Promise<readonly Message[]> {

@@ -89,6 +89,19 @@ describe("a worker does not start", () => {
       ],
     },
     {
+      what: "with a dead letter queue that does not exist",
+      with: () => {
+        endpoint = deployment.env["AWS_ENDPOINT_URL_SQS"] ?? "";
+        return { flags: ["--dlq-name", "none.fifo", "--max-starts", "60"] };
+      },
+      code: 2,
+      says: [
+        "taskiq run: cannot start on these queues",
+        "  queue <endpoint>/000000000000/steps.fifo has maxReceiveCount 50 for steps that may be started 60 times; expected at least 65: a step that a stopping worker or an outage gives back has cost a receive, too. Raise maxReceiveCount in its redrive policy, or lower --max-starts.",
+        "  queue none.fifo does not exist, but is the dead letter queue by the settings; expected a queue that messages can be copied to. Create it, or correct what names it. (TQ_CONFIG)",
+      ],
+    },
+    {
       what: "while SQS cannot be reached",
       with: async () => {
         endpoint = `http://127.0.0.1:${await freePort()}`;

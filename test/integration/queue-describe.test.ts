@@ -1,4 +1,4 @@
-// Finding the queue and its dead letter queue, and what is wrong with them said before the first receive.
+// Finding the queue and its dead letter queue.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openClients } from "../../core/queue/sqs-clients.ts";
@@ -57,43 +57,24 @@ test("a queue URL that does not exist", async (t) => {
   await assert.rejects(queue.receive({ max: 1, waitMs: 0, visibilityMs: 1_000 }), fault);
 });
 
-test("a given dead letter queue that does not exist", async (t) => {
-  const { queue } = await wire(t, {}, { deadLetter: { url: "http://127.0.0.1:1/000000000000/nope.fifo" } });
-  await assert.rejects(queue.describe(), {
-    code: "TQ_QUEUE_MISSING",
-    message: "the queue http://127.0.0.1:1/000000000000/nope.fifo does not exist",
-  });
-});
-
-test("a dead letter queue of the other type", async (t) => {
-  const { queue, server, pair } = await wire(t, {}, { deadLetter: { name: "plain" } });
-  server.model.createQueue("plain");
-  await assert.rejects(queue.describe(), {
-    code: "TQ_CONFIG",
-    message: `the queue ${pair.url} is a FIFO queue, its dead letter queue ${urlOf(asLocalSqs(server), "plain")} is a standard queue`,
-    hint: "Both must be of one type.",
-  });
-});
-
-test("a queue that is its own dead letter queue", async (t) => {
-  const { queue, pair } = await wire(t, {}, { deadLetter: { name: "steps.fifo" } });
-  await assert.rejects(queue.describe(), {
-    code: "TQ_CONFIG",
-    message: `the queue ${pair.url} is its own dead letter queue`,
-    hint: "Name another queue.",
-  });
-});
-
-test("not being allowed to look at the dead letter queue is no reason to stop", async (t) => {
-  const { queue, server, pair, observed } = await wire(t);
-  server.faults.otherwise((_action, input) =>
-    input["QueueUrl"] === pair.deadLetterUrl ? { kind: "refuse", code: "AccessDenied" } : null,
+test("whose attributes must not be read, with its dead letter queue by name", async (t) => {
+  const { queue, server, pair } = await wire(t, {}, { deadLetter: { name: "steps-dlq.fifo" } });
+  server.faults.otherwise((action) =>
+    action === "GetQueueAttributes" ? { kind: "refuse", code: "AccessDenied" } : null,
   );
-  assert.equal((await queue.describe()).deadLetterUrl, pair.deadLetterUrl);
-  assert.deepEqual(
-    observed.map(({ event, queue: about }) => [event, about]),
-    [["queue.dead_letter_unchecked", pair.deadLetterUrl]],
-  );
+  assert.deepEqual(await queue.describe(), {
+    url: pair.url,
+    fifo: true,
+    deadLetterUrl: pair.deadLetterUrl,
+    maxReceiveCount: null,
+    retentionMs: null,
+  });
+});
+
+test("whose attributes must not be read, and nobody names its dead letter queue", async (t) => {
+  const { queue, server } = await wire(t);
+  server.faults.otherwise(() => ({ kind: "refuse", code: "AccessDenied" }));
+  await assert.rejects(queue.describe(), { code: "TQ_QUEUE_DENIED" });
 });
 
 for (const [url, region] of [

@@ -1,15 +1,14 @@
 // The SQS adapter on our own server, for tests that look at what goes over the wire.
 import type { TestContext } from "node:test";
 import type { Observation } from "../../core/observe.ts";
-import type { Queue } from "../../core/queue/port.ts";
-import { openSqsQueue, type SqsQueueOptions } from "../../core/queue/sqs.ts";
+import { openSqsQueue, type SqsQueue, type SqsQueueOptions } from "../../core/queue/sqs.ts";
 import { createQueues, LOCAL_CREDENTIALS, LOCAL_REGION, type QueuePair, type QueuePairOptions } from "./local-sqs.ts";
 import { type RequestRecord, type SqsServer, startSqsServer } from "./sqs-server/http.ts";
 import { asLocalSqs } from "./sqs-server/local.ts";
 import type { QueueModel } from "./sqs-server/queue-model.ts";
 
 export interface Wired {
-  readonly queue: Queue;
+  readonly queue: SqsQueue;
   readonly server: SqsServer;
   readonly pair: QueuePair;
   /** Both as the server sees them, without requests. */

@@ -1,0 +1,57 @@
+// Reads what a queue and its dead letter queue say of themselves, whatever is wrong with them: `core/preflight.ts` judges it.
+import { Fault } from "../faults.ts";
+import type { QueueAttributes, QueueSurvey, SurveyedDeadLetterQueue, SurveyedQueue } from "./port.ts";
+import type { QueueAddress, SqsContext } from "./sqs-context.ts";
+import { findQueue, type QueueRef, type QueueText, readAttributesIfAllowed, readRedrivePolicy } from "./sqs-facts.ts";
+
+/** Rejects with a `Fault` when the queue itself does not exist, or SQS cannot be asked. `given` wins over the redrive policy. */
+export async function surveyQueues(
+  context: SqsContext,
+  queue: QueueAddress,
+  given: QueueRef | null,
+): Promise<QueueSurvey> {
+  const attributes = await readAttributesIfAllowed(context, queue.url);
+  const surveyed = surveyOf(queue, attributes);
+  const target = readRedrivePolicy(queue.url, attributes?.["RedrivePolicy"])?.target ?? null;
+  const ref = given ?? target;
+  const from = given === null ? "redrive policy" : "option";
+  return { queue: surveyed, deadLetter: ref === null ? null : await surveyDeadLetters(context, ref, from) };
+}
+
+async function surveyDeadLetters(
+  context: SqsContext,
+  ref: QueueRef,
+  from: SurveyedDeadLetterQueue["from"],
+): Promise<SurveyedDeadLetterQueue> {
+  const name = "name" in ref ? ref.name : (ref.url.split("/").at(-1) ?? ref.url);
+  try {
+    const address = await findQueue(context, ref);
+    return { name, from, queue: surveyOf(address, await readAttributesIfAllowed(context, address.url)) };
+  } catch (error) {
+    if (error instanceof Fault && error.code === "TQ_QUEUE_MISSING") return { name, from, queue: null };
+    throw error;
+  }
+}
+
+function surveyOf({ url, fifo }: QueueAddress, told: QueueText | null): SurveyedQueue {
+  return { url, fifo, attributes: told === null ? null : attributesOf(url, told) };
+}
+
+function attributesOf(url: string, told: QueueText): QueueAttributes {
+  const seconds = (name: string) => numberOf(told[name], 1_000);
+  const redrive = readRedrivePolicy(url, told["RedrivePolicy"]);
+  return {
+    // A standard queue has no such attribute.
+    fifo: told["FifoQueue"] === "true",
+    retentionMs: seconds("MessageRetentionPeriod"),
+    delayMs: seconds("DelaySeconds"),
+    largestBytes: numberOf(told["MaximumMessageSize"], 1),
+    redrive: redrive === null ? null : { target: redrive.target.name, maxReceiveCount: redrive.maxReceiveCount },
+  };
+}
+
+/** Null for what a server does not tell; SQS tells all, emulators may not. */
+function numberOf(text: string | undefined, factor: number): number | null {
+  const value = Number(text ?? Number.NaN) * factor;
+  return Number.isFinite(value) ? value : null;
+}
