@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Deployment } from "../support/deployment.ts";
 import { eventually } from "../support/eventually.ts";
-import { type Anatomy, haveStopped, signalAll, writesNow } from "./anatomy.ts";
+import { type Anatomy, haveStopped, pidsOf, signalAll, writesNow } from "./anatomy.ts";
 import type { Fleet, Member } from "./fleet.ts";
 import type { QueueTrouble } from "./queue-trouble.ts";
 import type { Runs } from "./runs.ts";
@@ -30,6 +30,16 @@ export const acts = {
     await ended(member);
     return `${anatomy.all.length} processes of ${member.name}`;
   }),
+  /** Between its permit and its row, whether its terminal event is written or not. */
+  kill_permitted: onBusy(async ({ member }, scene) => {
+    if (!isPermitted(scene, member)) return null;
+    const stopped = await stopAll(() => pidsOf(member.worker));
+    const isCaught = isPermitted(scene, member);
+    signalAll(stopped, isCaught ? "SIGKILL" : "SIGCONT");
+    if (!isCaught) return null;
+    await ended(member);
+    return member.name;
+  }),
   kill_worker: onBusy(async ({ member, anatomy }) => {
     signalAll([anatomy.worker], "SIGKILL");
     await ended(member);
@@ -54,7 +64,7 @@ export const acts = {
     return member.name;
   }),
   stop_host: onBusy(async ({ member, anatomy }, scene) => {
-    await frozenFor(() => hostOf(anatomy), beyondLease(scene));
+    await frozenFor(() => hostOf(anatomy), aWhile(scene));
     return `the host of ${member.name}`;
   }),
   stop_step: onBusy(async ({ member, anatomy }, scene) => {
@@ -68,18 +78,19 @@ export const acts = {
     return isLong ? `process ${step} of ${member.name}` : null;
   }),
   freeze_container: onBusy(async ({ member }, scene) => {
-    const all = () => member.worker.processes().map(({ pid }) => pid);
+    const all = () => pidsOf(member.worker);
     const isLong = await frozenFor(all, beyondLease(scene), () => isPermitted(scene, member) || writesNow(all()));
     return isLong ? member.name : null;
   }),
   lock_ledger: async (scene: Scene) => {
-    const ms = scene.chance() < 0.5 ? scene.leaseMs / 3 : beyondLease(scene);
+    const ms = aWhile(scene);
     await ledgerLockedFor(scene.deployment, ms);
     return `for ${Math.round(ms)} ms`;
   },
-  queue_outage: async ({ trouble, leaseMs, chance }: Scene) => {
+  queue_outage: async (scene: Scene) => {
+    const { trouble } = scene;
     trouble.down = true;
-    const ms = leaseMs * (0.2 + chance());
+    const ms = aWhile(scene);
     await pause(ms);
     trouble.down = false;
     return `for ${Math.round(ms)} ms`;
@@ -122,19 +133,25 @@ async function frozenFor(
   ms: number,
   mustNot: () => boolean = () => false,
 ): Promise<boolean> {
-  const stopped = new Set<number>();
+  const stopped = await stopAll(pids);
   try {
-    for (let left = pids(); left.length > 0; left = pids().filter((pid) => !stopped.has(pid))) {
-      signalAll(left, "SIGSTOP");
-      for (const pid of left) stopped.add(pid);
-    }
-    await eventually("they have stopped", () => haveStopped([...stopped]), GONE_MS);
     if (mustNot()) return false;
     await pause(ms);
     return true;
   } finally {
-    signalAll([...stopped], "SIGCONT");
+    signalAll(stopped, "SIGCONT");
   }
+}
+
+/** Answers all that it stopped, those that began meanwhile among them. */
+async function stopAll(pids: () => readonly number[]): Promise<readonly number[]> {
+  const stopped = new Set<number>();
+  for (let left = pids(); left.length > 0; left = pids().filter((pid) => !stopped.has(pid))) {
+    signalAll(left, "SIGSTOP");
+    for (const pid of left) stopped.add(pid);
+  }
+  await eventually("they have stopped", () => haveStopped([...stopped]), GONE_MS);
+  return [...stopped];
 }
 
 /** Everything of it stands still, so what the ledger says of it stays true. */
@@ -162,6 +179,11 @@ async function ended({ worker }: Member): Promise<void> {
 
 function beyondLease({ leaseMs, chance }: Scene): number {
   return leaseMs * (1.15 + 0.25 * chance());
+}
+
+/** Sometimes beyond the lease. */
+function aWhile({ leaseMs, chance }: Scene): number {
+  return leaseMs * (0.2 + 1.1 * chance());
 }
 
 function hostOf({ host }: Anatomy): readonly number[] {

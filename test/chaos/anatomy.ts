@@ -25,6 +25,11 @@ export function anatomyOf(worker: WorkerProcess): Anatomy {
   };
 }
 
+/** Of everything there is of it. */
+export function pidsOf(worker: WorkerProcess): readonly number[] {
+  return worker.processes().map(({ pid }) => pid);
+}
+
 /** Those that are gone already are passed over. Answers how many were not. */
 export function signalAll(pids: readonly number[], signal: NodeJS.Signals): number {
   return pids.filter((pid) => signalOne(pid, signal)).length;

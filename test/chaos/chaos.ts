@@ -8,6 +8,7 @@ import { createQueues } from "../support/local-sqs.ts";
 import { startSqsServer } from "../support/sqs-server/http.ts";
 import { asLocalSqs } from "../support/sqs-server/local.ts";
 import { type ActName, acts, type Scene } from "./acts.ts";
+import { pidsOf, signalAll } from "./anatomy.ts";
 import { figuresOf } from "./figures.ts";
 import { Fleet } from "./fleet.ts";
 import { actsOf, type ChaosPlan, LEASE_MS } from "./plan.ts";
@@ -82,6 +83,8 @@ export class Chaos {
   /** Rejects when a process is left. */
   async close(): Promise<void> {
     this.scene.fleet.close();
+    // An act that failed may have left some stopped.
+    for (const worker of this.scene.fleet.workers) signalAll(pidsOf(worker), "SIGCONT");
     await this.scene.deployment.close();
   }
 
