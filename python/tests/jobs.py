@@ -156,6 +156,42 @@ def reads_radar() -> None:
     read_radar()
 
 
+@op(out=Out(Nothing), pool="press")
+def press() -> None: ...
+
+
+@op(out=Out(Nothing), tags={"dagster/concurrency_key": "press"})
+def press_by_tag() -> None: ...
+
+
+@job(executor_def=taskiq_executor)
+def presses() -> None:
+    press.alias("press_a")()
+    press.alias("press_b")()
+
+
+@job(executor_def=taskiq_executor)
+def presses_by_tag() -> None:
+    press_by_tag.alias("press_a")()
+    press_by_tag.alias("press_b")()
+
+
+@op(out=Out(Nothing), tags={"database": "one"})
+def query() -> None: ...
+
+
+@op(out=Out(Nothing), tags={"dagster/priority": "5"})
+def urgent() -> None: ...
+
+
+@job(executor_def=taskiq_executor)
+def queries() -> None:
+    query.alias("query_a")()
+    query.alias("query_b")()
+    tick()
+    urgent()
+
+
 @op(out=Out(Nothing))
 def tick() -> None: ...
 

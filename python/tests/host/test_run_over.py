@@ -123,8 +123,8 @@ def test_the_life_of_the_watcher(start_worker, instance, hold):
     assert not {link for link in connections(watcher) if link.endswith(".db")}
     assert len(list(Path(f"/proc/{host}/task").iterdir())) == 1
 
-    os.kill(watcher, signal.SIGKILL)
     run, order, _ = hold(worker)
+    os.kill(watcher, signal.SIGKILL)
     instance.report_run_canceling(run)
     assert worker.outcome(order)["kind"] == "failure"
     [successor] = watchers(host)
