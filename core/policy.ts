@@ -54,6 +54,11 @@ const tags: Readonly<Record<string, PolicyTag>> = {
     expects: "rerun or fail",
     read: (value) => (value === "rerun" || value === "fail" ? {} : null),
   },
+  // Obeyed by the step host, which makes the process.
+  "taskiq/isolation": {
+    expects: "fork or spawn",
+    read: (value) => (value === "fork" || value === "spawn" ? {} : null),
+  },
 };
 
 /** The policy for one step: its own tags win over the worker's settings. */

@@ -156,6 +156,31 @@ def reads_radar() -> None:
     read_radar()
 
 
+@op(out=Out(Nothing))
+def tick() -> None: ...
+
+
+@job(executor_def=taskiq_executor)
+def ticks() -> None:
+    tick.alias("tick_a")()
+    tick.alias("tick_b")()
+
+
+@op(pool="antenna")
+def warm_up() -> int:
+    return 1
+
+
+@op(pool="antenna")
+def transmit(number: int) -> int:
+    return number
+
+
+@job(executor_def=taskiq_executor)
+def shares_antenna() -> None:
+    transmit(warm_up())
+
+
 @op(out=Out(Nothing), pool="press")
 def press() -> None: ...
 
@@ -190,28 +215,3 @@ def queries() -> None:
     query.alias("query_b")()
     tick()
     urgent()
-
-
-@op(out=Out(Nothing))
-def tick() -> None: ...
-
-
-@job(executor_def=taskiq_executor)
-def ticks() -> None:
-    tick.alias("tick_a")()
-    tick.alias("tick_b")()
-
-
-@op(pool="antenna")
-def warm_up() -> int:
-    return 1
-
-
-@op(pool="antenna")
-def transmit(number: int) -> int:
-    return number
-
-
-@job(executor_def=taskiq_executor)
-def shares_antenna() -> None:
-    transmit(warm_up())

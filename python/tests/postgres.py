@@ -31,4 +31,6 @@ def postgres_server() -> Iterator[str]:
 
 def dagster_yaml(postgres_url: str) -> str:
     """Return the part of dagster.yaml that puts all of an instance's storages there."""
+    # Without a driver's name SQLAlchemy 2.1 takes psycopg; dagster-postgres has psycopg2.
+    postgres_url = postgres_url.replace("postgresql://", "postgresql+psycopg2://")
     return f"storage:\n  postgres:\n    postgres_url: {json.dumps(postgres_url)}\n"

@@ -1,4 +1,4 @@
-// The runner's contract: every adapter runs the whole of it.
+// The runner's contract: every adapter runs the whole of it, once.
 import { describe } from "node:test";
 import { endContract } from "./runner-ends.ts";
 import { killContract } from "./runner-kills.ts";
@@ -6,10 +6,17 @@ import { probeContract } from "./runner-probes.ts";
 import { reportContract } from "./runner-reports.ts";
 import type { MakeRunner } from "./runner-setup.ts";
 
-export function runnerContract(name: string, make: MakeRunner): void {
-  describe(`runner contract: ${name}`, () => {
+/** The part that holds however a step's process is made. */
+export function stepContract(name: string, make: MakeRunner): void {
+  describe(name, () => {
     describe("how a step ends", () => endContract(make));
     describe("kills and stops", () => killContract(make));
+  });
+}
+
+export function runnerContract(name: string, make: MakeRunner): void {
+  describe(`runner contract: ${name}`, () => {
+    stepContract("steps", make);
     describe("reports and notices", () => reportContract(make));
     describe("probes", () => probeContract(make));
   });

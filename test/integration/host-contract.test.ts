@@ -1,9 +1,10 @@
-// The runner contract on the real thing: a Python step host, Dagster's own execution, and its event log.
+// The runner contract on the real thing: a Python step host, Dagster's own execution, and its event log. Twice, because a step's process may
+// be a fork or, by its tag, an interpreter of its own.
 import { after, afterEach, before } from "node:test";
 import type { StepOrder } from "../../core/runner/port.ts";
 import type { StepId } from "../../core/step.ts";
-import { runnerContract } from "../contract/runner.ts";
-import type { Deed } from "../contract/runner-setup.ts";
+import { runnerContract, stepContract } from "../contract/runner.ts";
+import type { Deed, RunnerUnderTest } from "../contract/runner-setup.ts";
 import { type DagsterHost, orderOf, startDagsterHost } from "../support/dagster-host.ts";
 import { Deployment } from "../support/deployment.ts";
 import { granting, never, stepOrder } from "../support/step-orders.ts";
@@ -41,21 +42,28 @@ const orders: Readonly<Record<Deed, () => Promise<StepOrder>>> = {
   refuses_rerun: async () => {
     const order = await orderOf(deployment, "exits_hard", "exit_hard");
     await running().runner.execute(order, granting(), never);
-    return { ...order, envelope: { ...order.envelope, tags: { "taskiq/on_worker_lost": "fail" } } };
+    return tagged(order, { "taskiq/on_worker_lost": "fail" });
   },
   cannot_run: () => orderOf(deployment, "one_success", "no_such_step"),
 };
 
-runnerContract("Dagster", async () => {
+runnerContract("Dagster", () => make({}));
+stepContract("runner contract: Dagster, an interpreter for each step", () => make({ "taskiq/isolation": "spawn" }));
+
+async function make(tags: Readonly<Record<string, string>>): Promise<RunnerUnderTest> {
   if (host === null || host.runner.unavailable() !== null) host = await startDagsterHost(deployment);
   return {
     ...host,
-    order: (deed) => orders[deed](),
+    order: async (deed) => tagged(await orders[deed](), tags),
     orderOfFinishedRun: async () =>
-      stepOrder("succeed", await deployment.dagster.createRun("one_success", {}, "SUCCESS")),
+      tagged(stepOrder("succeed", await deployment.dagster.createRun("one_success", {}, "SUCCESS")), tags),
     events,
   };
-});
+}
+
+function tagged(order: StepOrder, tags: Readonly<Record<string, string>>): StepOrder {
+  return { ...order, envelope: { ...order.envelope, tags: { ...order.envelope.tags, ...tags } } };
+}
 
 function running(): DagsterHost {
   if (host === null) throw new Error("no host was started");

@@ -71,7 +71,13 @@ describe("any policy", () => {
   });
 
   test("stays one whatever the tags are, and says which of them it ignores", () => {
-    const known = ["taskiq/max_starts", "taskiq/backoff", "taskiq/on_exhausted", "taskiq/on_worker_lost"];
+    const known = [
+      "taskiq/max_starts",
+      "taskiq/backoff",
+      "taskiq/on_exhausted",
+      "taskiq/on_worker_lost",
+      "taskiq/isolation",
+    ];
     const name = fc.oneof(fc.constantFrom(...known, "__proto__", "constructor"), fc.string());
     const value = fc.oneof(
       fc.string(),
@@ -104,6 +110,7 @@ describe("a step's own tags", () => {
     ["park", { "taskiq/on_exhausted": "park" }, { onExhausted: "park" }],
     ["report", { "taskiq/on_exhausted": "report" }, {}],
     ["what a lost worker means", { "taskiq/on_worker_lost": "fail" }, {}],
+    ["how its process is made", { "taskiq/isolation": "spawn" }, {}],
     ["other tags", { "taskiq/group": "oslo", maxStarts: "9" }, {}],
     ["several", { "taskiq/max_starts": "1", "taskiq/backoff": "9" }, { maxStarts: 1, backoffBaseMs: 9_000 }],
   ];
@@ -128,6 +135,7 @@ describe("a step's own tags", () => {
     ]),
     ["taskiq/on_exhausted", "explode", "report or park"],
     ["taskiq/on_worker_lost", "Fail", "rerun or fail"],
+    ["taskiq/isolation", "thread", "fork or spawn"],
   ];
   for (const [tag, value, expected] of senseless) {
     test(`${tag}: "${value}" is named and ignored; the others count`, () => {

@@ -111,4 +111,7 @@ def ignore_signals() -> None:
 def _warn_of_threads() -> None:
     others = [t.name for t in threading.enumerate() if t is not threading.main_thread()]
     if others:
-        warn(f"code started threads at import ({', '.join(others)}); no step process has them")
+        warn(
+            f"code started threads at import ({', '.join(others)}); no forked step has them:"
+            " tag its ops taskiq/isolation: spawn, and leave it out of the worker's flags"
+        )

@@ -72,7 +72,7 @@ def _run(options: Options, worker: Channel) -> None:
         origins = location_origins(options.location_flags)
     except UsageError as error:
         raise Fatal("USAGE", str(error)) from None
-    instance = _build_instance()
+    instance = build_instance()
     locations = Locations()
     imported = locations.import_all(origins)
     zygote = Zygote(worker, instance, locations)
@@ -93,7 +93,7 @@ def _import_dagster() -> None:
         raise Fatal("DAGSTER_IMPORT", f"Dagster cannot be imported: {error}") from error
 
 
-def _build_instance() -> DagsterInstance:
+def build_instance() -> DagsterInstance:
     """Build it before any fork; it connects on use, so processes share no connection."""
     from dagster._cli.utils import get_instance_for_cli
 

@@ -18,6 +18,7 @@ from dagster_taskiq.host.known_state import known_state_for
 from dagster_taskiq.host.limits import Limits
 from dagster_taskiq.host.outcomes import MachineryFault, Outcome, fault, outcome
 from dagster_taskiq.host.pool_slots import free_slot
+from dagster_taskiq.host.spawn import is_spawned
 from dagster_taskiq.host.standing import already_over, look_up, reaching_storage
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ def _prepare_and_execute(
     except BaseException as error:
         _note_fault(instance, run, envelope, error)
         raise
-    _tell_origin(run, channel)
+    if not is_spawned(envelope.tags):
+        _tell_origin(run, channel)
     execute(instance, run, envelope, state)
 
 

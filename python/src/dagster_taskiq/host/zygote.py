@@ -27,6 +27,7 @@ from dagster_taskiq.host.outcomes import fault
 from dagster_taskiq.host.reaper import Reaper
 from dagster_taskiq.host.run_watch import RunWatch, step_of
 from dagster_taskiq.host.run_watcher import be_watcher
+from dagster_taskiq.host.spawn import become_interpreter, wants_spawn
 from dagster_taskiq.host.step_process import WORKS, live
 
 if TYPE_CHECKING:
@@ -142,6 +143,8 @@ class Zygote:
 
     def _be_process(self, frame: Frame, host_pid: int, channel: Channel) -> NoReturn:
         self._let_go()
+        if wants_spawn(frame):
+            become_interpreter(frame, channel, host_pid, self._lifeline)
         live(frame, self._instance, channel, host_pid, self._lifeline)
 
     def _let_go(self) -> None:

@@ -1,0 +1,52 @@
+"""`python -m dagster_taskiq.host.spawned`: the step process that is no fork; spawn.py starts it.
+
+Arguments: the descriptors of the channel, of the order and of the host's lifeline, the host's pid.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from dagster_taskiq.host import linux
+from dagster_taskiq.host.channel import Channel
+from dagster_taskiq.host.death import leave_now
+from dagster_taskiq.host.errors import error_from
+from dagster_taskiq.host.frames import Broken, Frame, decode
+from dagster_taskiq.host.lifeline import Lifeline
+
+
+def main(arguments: Sequence[str]) -> NoReturn:
+    """Do the ordered work and end, like a fork."""
+    channel_fd, order_fd, lifeline_fd, host_pid = map(int, arguments)
+    linux.die_with_parent(signal.SIGKILL)
+    channel = Channel(socket.socket(fileno=channel_fd))
+    lifeline = Lifeline.inherited(lifeline_fd)
+    try:
+        frame = _read_order(order_fd)
+        from dagster_taskiq.host.program import build_instance
+        from dagster_taskiq.host.step_process import live
+
+        instance = build_instance()
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is told
+        cause = error_from(error.__cause__ or error)
+        told = {"kind": "fault", "result": None, "error": cause, "scope": "instance"}
+        channel.send({"type": "outcome", "outcome": told})
+        leave_now(1)
+    live(frame, instance, channel, host_pid, lifeline)
+
+
+def _read_order(descriptor: int) -> Frame:
+    with open(descriptor, "rb") as file:
+        frame = decode(file.read())
+    if isinstance(frame, Broken):
+        raise ValueError(f"the order is no frame: {frame.line}")  # noqa: TRY004
+    return frame
+
+
+# Not on import: multiprocessing's spawned children import the main module again.
+if __name__ == "__main__":
+    main(sys.argv[1:])
