@@ -52,11 +52,9 @@ async function offersTls(socket: Socket, signal: AbortSignal): Promise<boolean> 
 }
 
 async function secure(socket: Socket, address: Address, signal: AbortSignal): Promise<Socket> {
-  const tls = connectTls({
-    socket,
-    ...verification(address),
-    ...(isIP(address.host) ? {} : { servername: address.host }),
-  });
+  const { host } = address;
+  // `host` is whose the certificate must be: without it, Node would compare an IP address's with "localhost".
+  const tls = connectTls({ socket, host, ...verification(address), ...(isIP(host) ? {} : { servername: host }) });
   try {
     await once(tls, "secureConnect", { signal });
     return tls;
