@@ -29,6 +29,8 @@ export interface RunConfig {
   /** Null: the dead letter queue is not looked through. */
   readonly sweepMs: number | null;
   readonly workerId: string;
+  /** Nobody said --worker-id: a better name may be found. */
+  readonly namesItself: boolean;
   readonly ledger: LedgerChoice;
   /** Absolute. */
   readonly dagsterHome: string;
@@ -111,6 +113,7 @@ function config(values: Values<typeof runOptions>, settings: RunSettings): RunCo
     onExhausted: values.onExhausted,
     sweepMs: values.sweepMs,
     workerId: values.workerId,
+    namesItself: !isGiven(settings.workerId),
     ledger: ledgerChoice(values, values.dagsterHome),
     dagsterHome: values.dagsterHome,
     python: values.python,

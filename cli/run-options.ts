@@ -125,7 +125,10 @@ const workerOptions = {
     group: "Worker",
     help: "How this worker is called in logs, in the ledger and in Dagster.",
     kind: text("<id>", "1 to 200 printable characters", /^.{1,200}$/u),
-    fallback: { shown: "<hostname>:<pid>", text: (machine) => `${machine.hostname()}:${machine.pid()}` },
+    fallback: {
+      shown: "<id of the ECS task, or hostname>:<pid>",
+      text: (machine) => `${machine.hostname()}:${machine.pid()}`,
+    },
   }),
 };
 

@@ -4,6 +4,7 @@ import { type HealthServer, startHealthServer } from "../core/health-server.ts";
 import { preflight } from "../core/preflight.ts";
 import type { WorkerPorts } from "../core/worker.ts";
 import { defineCommand, type Io } from "./command.ts";
+import { ecsTaskId } from "./ecs-task.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
 import { createLogger, type Logger } from "./logger.ts";
 import { requireFitQueues } from "./queue-findings.ts";
@@ -22,7 +23,8 @@ export const command = defineCommand({
   ],
   usageExit: exitCodes.usage,
   warnsOfVariables: true,
-  run: async (config, io, warnings) => {
+  run: async (given, io, warnings) => {
+    const config = await named(given, io);
     const logger = createLogger({ ...config.log, stream: io.stderr, worker: config.workerId });
     try {
       return await runLogged(config, io, warnings, logger);
@@ -31,6 +33,11 @@ export const command = defineCommand({
     }
   },
 });
+
+async function named(config: RunConfig, { env, machine }: Io): Promise<RunConfig> {
+  const task = config.namesItself ? await ecsTaskId(env) : null;
+  return task === null ? config : { ...config, workerId: `${task}:${machine.pid()}` };
+}
 
 async function runLogged(
   config: RunConfig,

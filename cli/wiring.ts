@@ -19,6 +19,7 @@ export interface Wired {
 
 /** Importing Dagster and a large code location can take minutes. */
 const HOST_START_MS = 300_000;
+const PRUNE_MS = 3_600_000;
 
 /** Opens the ledger; the queue and the step host are first used by whoever starts them. Rejects with a `Fault`. */
 export async function wireWorker(config: RunConfig, env: Env, observe: Observe): Promise<Wired> {
@@ -47,6 +48,7 @@ export async function wireWorker(config: RunConfig, env: Env, observe: Observe):
     leaseMs: config.visibilityMs,
     waitMs: config.waitMs,
     sweepMs: config.sweepMs,
+    pruneMs: PRUNE_MS,
     policy: { ...defaultPolicy, maxStarts: config.maxStarts, onExhausted: config.onExhausted },
   });
   return { worker, ports, survey: () => queue.survey() };

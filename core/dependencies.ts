@@ -16,7 +16,7 @@ export interface Dependencies {
   readonly runner: UsedRunner;
 }
 
-type UsedLedger = Pick<Ledger, "claim" | "renew" | "permit" | "settle" | "abandon" | "lock">;
+type UsedLedger = Pick<Ledger, "claim" | "renew" | "permit" | "settle" | "abandon" | "lock" | "prune">;
 type UsedRunner = Pick<Runner, "execute" | "report" | "notice">;
 
 /** So many steps in a row whose code cannot be imported mean that nothing can run; fewer, that one location of several is broken. */
@@ -40,6 +40,7 @@ export function watchLedger(ledger: UsedLedger, watcher: Watcher): UsedLedger {
     settle: (hold, outcome) => watch(ledger.settle(hold, outcome)),
     abandon: (hold, options) => watch(ledger.abandon(hold, options)),
     lock: (name, owner, leaseMs) => watch(ledger.lock(name, owner, leaseMs)),
+    prune: (settledBeforeMs, limit) => watch(ledger.prune(settledBeforeMs, limit)),
   };
 }
 

@@ -11,6 +11,7 @@ import type { Ledger } from "./ledger/port.ts";
 import { Notices } from "./notices.ts";
 import type { Observe } from "./observe.ts";
 import type { Policy } from "./policy.ts";
+import { runPruning } from "./pruning.ts";
 import type { DeadLetterQueue, Queue } from "./queue/port.ts";
 import type { Runner } from "./runner/port.ts";
 import { Slots } from "./slots.ts";
@@ -37,6 +38,8 @@ export interface WorkerSettings {
   readonly policy: Policy;
   /** How often the dead letter queue is looked at for what SQS itself moved there; null: never. */
   readonly sweepMs: number | null;
+  /** How often rows of the ledger that no message can ask for any more are looked for; null: never. */
+  readonly pruneMs: number | null;
 }
 
 /** Facts for the health server; times are monotonic milliseconds. */
@@ -102,9 +105,9 @@ export class Worker {
       breaker: this.#breaker,
       process: (received: Received) => processDelivery(received, executor, stopping),
     };
-    const sweep = this.#sweep(executor, stopping);
+    const beside = [this.#sweep(executor, stopping), this.#prune(stopping)];
     await runIntake(intake, { waitMs, visibilityMs: leaseMs }, stopping, this.#intake);
-    await sweep;
+    await Promise.all(beside);
     await this.#leases.stop();
     await this.#notices.flush(LAST_NOTICES_MS);
     this.#over.abort();
@@ -117,6 +120,11 @@ export class Worker {
     const process = (received: Received, queue: DeadLetterQueue) =>
       processDeadLetter(received, { ...executor, queue }, stopping);
     await runSweep(open, { ...this.#ports, process }, { ...this.#lease, worker, intervalMs }, stopping.quiet);
+  }
+
+  async #prune({ quiet }: Stopping): Promise<void> {
+    const { worker, pruneMs: intervalMs } = this.#settings;
+    if (intervalMs !== null) await runPruning(this.#ports, { worker, intervalMs }, quiet);
   }
 
   /**

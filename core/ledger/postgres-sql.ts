@@ -112,9 +112,10 @@ export const statements = {
   listOfRun: page("run_id = $2", "$3"),
   listInStates: page("state IN (SELECT json_array_elements_text($2::text::json))", "$3"),
   listOfRunInStates: page("run_id = $2 AND state || '' IN (SELECT json_array_elements_text($3::text::json))", "$4"),
+  // Not joined: for a limit that it does not know, the server would plan to read the whole table.
   prune: `WITH oldest AS MATERIALIZED (
       SELECT idempotency_key FROM ${table} WHERE settled_at < timestamptz 'epoch' + ${span("$1::float8")}
       ORDER BY settled_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED)
-    DELETE FROM ${table} AS entry USING oldest WHERE entry.idempotency_key = oldest.idempotency_key RETURNING 1`,
+    DELETE FROM ${table} WHERE idempotency_key = ANY (ARRAY(SELECT idempotency_key FROM oldest)) RETURNING 1`,
   ping: "SELECT current_setting('transaction_read_only') AS read_only",
 } as const;

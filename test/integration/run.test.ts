@@ -129,6 +129,7 @@ describe("a delivery", () => {
       waitMs: 200,
       policy: defaultPolicy,
       sweepMs: null,
+      pruneMs: null,
     });
     const running = worker.run();
     queue.offer(...messages);

@@ -142,7 +142,7 @@ export class Fleet {
     return {
       life,
       runner,
-      worker: new Worker(ports, { worker: name, concurrency, leaseMs, waitMs, policy, sweepMs: null }),
+      worker: new Worker(ports, { worker: name, concurrency, leaseMs, waitMs, policy, sweepMs: null, pruneMs: null }),
     };
   }
 

@@ -5,6 +5,7 @@ import { systemClock } from "../../core/clock.ts";
 import type { Ledger } from "../../core/ledger/port.ts";
 import { openPostgresLedger, type PostgresLedgerOptions } from "../../core/ledger/postgres.ts";
 import type { PostgresTarget } from "../../core/ledger/postgres-open.ts";
+import type { PostgresSettings } from "./postgres/cluster.ts";
 import { type PostgresServer, startPostgres } from "./postgres-server.ts";
 
 export interface LedgerDatabase {
@@ -23,8 +24,8 @@ export interface LedgerDatabases {
 const database = "ledgers";
 
 /** Call it at the top of a test file; the server ends with the file. */
-export async function ledgerDatabases(): Promise<LedgerDatabases> {
-  const server = await startPostgres();
+export async function ledgerDatabases(settings: PostgresSettings = {}): Promise<LedgerDatabases> {
+  const server = await startPostgres(settings);
   const root = quiet(server.url);
   // Ordered as people would, where the server can: the ledger must not depend on it.
   const [{ version = 0 } = {}] = await root`SELECT current_setting('server_version_num')::int AS version`;

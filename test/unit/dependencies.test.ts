@@ -22,7 +22,15 @@ describe("the ledger", () => {
   const hold = { key: "run-1:load", fence: 1 };
   const used = (answer: () => Promise<never>) => {
     const { heard, watcher } = recorder();
-    const ledger = { claim: answer, renew: answer, permit: answer, settle: answer, abandon: answer, lock: answer };
+    const ledger = {
+      claim: answer,
+      renew: answer,
+      permit: answer,
+      settle: answer,
+      abandon: answer,
+      lock: answer,
+      prune: answer,
+    };
     const watched = watchLedger(ledger, watcher);
     const calls = [
       () => watched.claim({} as never),
@@ -31,6 +39,7 @@ describe("the ledger", () => {
       () => watched.settle(hold, {} as never),
       () => watched.abandon(hold, { giveStartBack: true }),
       () => watched.lock("sweep", "worker-a", 1_000),
+      () => watched.prune(0, 500),
     ];
     return { heard, calls };
   };
@@ -38,14 +47,14 @@ describe("the ledger", () => {
   test("that answers works, whatever the call", async () => {
     const { heard, calls } = used(async () => "the answer" as never);
     for (const call of calls) assert.equal(await call(), "the answer");
-    assert.deepEqual(heard, Array(6).fill("worked ledger"));
+    assert.deepEqual(heard, Array(7).fill("worked ledger"));
   });
 
   test("that does not fails, whatever the call, and whoever called hears of it", async () => {
     const gone = new Fault("TQ_LEDGER", "ledger: connection refused");
     const { heard, calls } = used(async () => Promise.reject(gone));
     for (const call of calls) await assert.rejects(call(), gone);
-    assert.deepEqual(heard, Array(6).fill("failed ledger: ledger: connection refused"));
+    assert.deepEqual(heard, Array(7).fill("failed ledger: ledger: connection refused"));
   });
 });
 

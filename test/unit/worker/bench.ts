@@ -28,6 +28,7 @@ export function bench(t: TestContext, settings: Partial<WorkerSettings> = {}) {
     waitMs,
     policy: defaultPolicy,
     sweepMs: null,
+    pruneMs: null,
     ...settings,
   });
   const running = worker.run();
