@@ -20,11 +20,13 @@ export interface PruningSettings {
 }
 
 const DAY_MS = 86_400_000;
+/** SetQueueAttributes, MessageRetentionPeriod. */
+const LONGEST_RETENTION_MS = 14 * DAY_MS;
 /**
- * A row is kept for as long as the queue keeps a message, then for as long as SQS lets any dead letter queue keep it (14 days: SetQueueAttributes,
- * MessageRetentionPeriod), and a day for clocks and for whoever looks a little later.
+ * A row is kept for as long as the queue keeps a message, then for as long as any dead letter queue may, and a day for clocks and for whoever looks
+ * a little later.
  */
-const MARGIN_MS = 15 * DAY_MS;
+const MARGIN_MS = LONGEST_RETENTION_MS + DAY_MS;
 /** Few enough for a statement of milliseconds. */
 const BATCH = 500;
 /** Between two of them, so that claims never wait for the deleting. */
@@ -59,7 +61,7 @@ async function turn(ports: PruningPorts, settings: PruningSettings, quiet: Abort
 async function prune({ ledger, queue, clock }: PruningPorts, { worker }: PruningSettings, quiet: AbortSignal) {
   if (!(await ledger.lock(LOCK, worker, LOCK_MS))) return 0;
   const { retentionMs } = await queue.describe();
-  const settledBeforeMs = clock.wallMs() - retentionMs - MARGIN_MS;
+  const settledBeforeMs = clock.wallMs() - (retentionMs ?? LONGEST_RETENTION_MS) - MARGIN_MS;
   let pruned = 0;
   while (!quiet.aborted && (await ledger.lock(LOCK, worker, LOCK_MS))) {
     const deleted = await ledger.prune(settledBeforeMs, BATCH);
