@@ -27,7 +27,8 @@ export async function processDeadLetter(
 ): Promise<Disposition> {
   const delivery = new Delivery(received, ports.observe);
   const detail = "SQS moved it to the dead letter queue: it was received too often without an end";
-  return await live(delivery, { is: "swept", detail }, ports, stopping);
+  const malformed = delivery.decoded.kind === "malformed" ? delivery.decoded.detail : null;
+  return await live(delivery, { is: "swept", detail, malformed }, ports, stopping);
 }
 
 async function live(

@@ -40,7 +40,8 @@
 // A host fault is also a step that ran out of its time. A process that died with its permit spent may have a write in flight: its attempt
 // is abandoned, never reported under the same fence, because the ledger makes the next claim wait for that write.
 //
-// A swept message is one that lies in the dead letter queue: burying puts a copy there that says why, acking takes the original out.
+// A swept message is one that lies in the dead letter queue: burying puts a copy there that says why, acking takes the original out. A swept
+// one that is malformed is treated as malformed, but never waited for.
 import { abandon, ack, bury, claim, done, type Move, release, report, settle, wait } from "./moves.ts";
 import { type Cause, type Event, type EventIn, happens, type State, type StateAt, type Why } from "./states.ts";
 import type { ErrorInfo, ExecutionResult } from "./step.ts";
@@ -80,7 +81,11 @@ function fromReceived(event: EventIn<"received">): Move {
       return event.readable ? claim(why) : bury(why);
     }
     case "swept":
-      return claim({ reason: "dead_lettered", detail: event.detail, error: null });
+      return claim(
+        event.malformed === null
+          ? { reason: "dead_lettered", detail: event.detail, error: null, swept: true }
+          : { reason: "malformed", detail: event.malformed, error: null, swept: true },
+      );
   }
 }
 
@@ -219,5 +224,5 @@ function staysDead({ state }: ExecutionResult, why: Why): boolean {
 }
 
 function isSwept(giveUp: Why | null): boolean {
-  return giveUp?.reason === "dead_lettered";
+  return giveUp?.swept === true;
 }

@@ -24,6 +24,8 @@ export interface Cause {
 
 export interface Why extends Cause {
   readonly reason: Reason;
+  /** It lies in the dead letter queue already: SQS itself moved it there. */
+  readonly swept?: true;
 }
 
 export type Release = "now" | "short" | "backoff" | "long";
@@ -48,7 +50,12 @@ export type Event =
   | { readonly is: "unknown_version" }
   | { readonly is: "malformed"; readonly detail: string; readonly readable: boolean }
   /** Not a delivery of the queue: a message that SQS itself moved to the dead letter queue. */
-  | { readonly is: "swept"; readonly detail: string }
+  | {
+      readonly is: "swept";
+      readonly detail: string;
+      /** Why its body cannot be read, though its run and step can; null when all of it can. */
+      readonly malformed: string | null;
+    }
   | {
       readonly is: "granted";
       readonly fence: number;

@@ -78,9 +78,11 @@ async function sweepPage(ports: PassPorts, tally: Tally): Promise<void> {
   }
 }
 
-/** Only what names a step: a version or a body that this worker cannot read is left to others, and to people. */
+/** Only what names a step, if nothing else in it can be read: any other version or body is left to others, and to people. */
 function isToBeEnded(message: Message, letters: DeadLetterQueue): boolean {
-  return letters.isMoved(message) && decode(message.body).kind === "step";
+  if (!letters.isMoved(message)) return false;
+  const decoded = decode(message.body);
+  return decoded.kind === "step" || (decoded.kind === "malformed" && decoded.step !== null);
 }
 
 async function end(

@@ -12,6 +12,7 @@ import {
   outcome,
   rerunWhy,
   type StateName,
+  sweptMalformedWhy,
   sweptWhy,
   timedOutWhy,
 } from "./samples.ts";
@@ -114,6 +115,22 @@ const claiming: readonly Row[] = [
   ["claiming a swept one", "settled, dead without an error", ...releaseNow],
   ["claiming a swept one", "ledger unreachable", ...releaseShort],
   ["claiming a swept one", "stopping", ...releaseNow],
+  ["claiming a swept malformed one", "granted within budget", ...report(2, sweptMalformedWhy)],
+  ["claiming a swept malformed one", "granted for the last time", ...report(3, sweptMalformedWhy)],
+  ["claiming a swept malformed one", "granted beyond budget", ...report(4, sweptMalformedWhy)],
+  ["claiming a swept malformed one", "granted, another body's", ...abandon("now", 2, true, null, sweptMalformedWhy)],
+  [
+    "claiming a swept malformed one",
+    "granted, another body's beyond budget",
+    ...abandon("now", 4, true, null, sweptMalformedWhy),
+  ],
+  ["claiming a swept malformed one", "held", ...releaseNow],
+  ["claiming a swept malformed one", "settled, completed", ...bury(sweptMalformedWhy)],
+  ["claiming a swept malformed one", "settled, failed", ...bury(sweptMalformedWhy)],
+  ["claiming a swept malformed one", "settled, dead", ...bury(sweptMalformedWhy)],
+  ["claiming a swept malformed one", "settled, dead without an error", ...bury(sweptMalformedWhy)],
+  ["claiming a swept malformed one", "ledger unreachable", ...releaseShort],
+  ["claiming a swept malformed one", "stopping", ...releaseNow],
 ];
 
 const executing = (["executing", "executing for the last time"] as const).flatMap((from): Row[] => {
@@ -175,6 +192,7 @@ export const rows: readonly Row[] = [
   ["received", "malformed, no step", ...bury({ reason: "malformed", detail: "expected a JSON object", error: null })],
   ["received", "malformed, step readable", { at: "claiming", giveUp: malformedWhy }, { do: "claim" }],
   ["received", "swept", { at: "claiming", giveUp: sweptWhy }, { do: "claim" }],
+  ["received", "swept, malformed", { at: "claiming", giveUp: sweptMalformedWhy }, { do: "claim" }],
   ...claiming,
   ["waiting", "lease ended", { at: "claiming", giveUp: null }, { do: "claim" }],
   ["waiting", "visibility lost", ...releaseNow],

@@ -15,7 +15,8 @@ export const crashLoopWhy: Why = {
 };
 export const faultWhy: Why = { reason: "step_fault", detail: "StepProcessDied: was killed by SIGKILL", error };
 export const timedOutWhy: Why = { reason: "timed_out", detail: "ran longer than 60 s", error };
-export const sweptWhy: Why = { reason: "dead_lettered", detail: "SQS moved it", error: null };
+export const sweptWhy: Why = { reason: "dead_lettered", detail: "SQS moved it", error: null, swept: true };
+export const sweptMalformedWhy: Why = { ...malformedWhy, swept: true };
 export const mismatchWhy: Why = {
   reason: "payload_mismatch",
   detail: "another body was claimed under this idempotency key before",
@@ -33,6 +34,7 @@ export const states = {
     claiming: { at: "claiming", giveUp: null },
     "claiming a malformed one": { at: "claiming", giveUp: malformedWhy },
     "claiming a swept one": { at: "claiming", giveUp: sweptWhy },
+    "claiming a swept malformed one": { at: "claiming", giveUp: sweptMalformedWhy },
   },
   waiting: {
     waiting: { at: "waiting", giveUp: null },
@@ -81,7 +83,10 @@ export const events = {
     "malformed, no step": { is: "malformed", detail: "expected a JSON object", readable: false },
     "malformed, step readable": { is: "malformed", detail: "tags: expected texts", readable: true },
   },
-  swept: { swept: { is: "swept", detail: sweptWhy.detail } },
+  swept: {
+    swept: { is: "swept", detail: sweptWhy.detail, malformed: null },
+    "swept, malformed": { is: "swept", detail: sweptWhy.detail, malformed: malformedWhy.detail },
+  },
   granted: {
     "granted within budget": { is: "granted", fence: 7, starts: 2, budget: 3, sameBody: true },
     "granted for the last time": { is: "granted", fence: 7, starts: 3, budget: 3, sameBody: true },

@@ -62,6 +62,18 @@ describe("a step that SQS made a dead letter", () => {
     );
   });
 
+  test("in a body of which nothing but the step can be read is reported, and kept for what it is", async (t) => {
+    const { moved, start, clock, runner, letters, rowOf } = bench(t);
+    await moved("load", bodyFor("load", { tags: 7 }));
+    start();
+    await clock.advance(intervalMs);
+    assert.deepEqual([runner.log(key), await rowOf()], [["STEP_FAILURE"], ["dead", "reported"]]);
+    assert.deepEqual(
+      letters().map(({ reason }) => reason),
+      ["malformed"],
+    );
+  });
+
   test("but had ended well, by the ledger, is taken out of the dead letter queue", async (t) => {
     const { moved, start, clock, runner, letters, store, rowOf } = bench(t);
     const claim = await store.claim(claimOf("worker-b"));

@@ -13,7 +13,6 @@ describe("a dead letter that is not the sweep's", () => {
     ["that a worker buried", bodyFor("load"), note],
     ["of a later version", bodyFor("load", { version: 2 }), {}],
     ["that nobody can read", "{}", {}],
-    ["that names its step but is malformed", bodyFor("load", { tags: 7 }), {}],
   ];
   for (const [what, body, attributes] of bodies) {
     test(`${what} is given back as it was found`, async (t) => {
