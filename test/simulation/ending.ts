@@ -2,7 +2,7 @@
 import { idempotencyKey } from "../../core/step.ts";
 import { readAttempt } from "./dagster.ts";
 import { isDead, isUnreadable } from "./referee.ts";
-import type { World } from "./world.ts";
+import { unswept, type World } from "./world.ts";
 
 export async function judgeEnd(world: World): Promise<void> {
   judgeHangs(world);
@@ -10,13 +10,16 @@ export async function judgeEnd(world: World): Promise<void> {
   judgeDeadLetters(world);
 }
 
-function judgeHangs({ fleet, runs, source, referee, producer }: World): void {
+function judgeHangs(world: World): void {
+  const { fleet, runs, source, referee, producer } = world;
   if (!fleet.empty) referee.fail("hang", "fleet", "a worker that was told to stop goes on");
   for (const run of runs) {
     if (!run.over && !run.waitsForOperator) referee.fail("hang", run.openStep ?? run.plan.id, "the run never ends");
   }
   for (const { id, state } of source.inspect())
     referee.fail("hang", producer.nameOf(id), `its message stays, ${state}`);
+  for (const { id } of unswept(world))
+    referee.fail("hang", producer.nameOf(id), "SQS moved it, and nobody looks after it");
 }
 
 async function judgeLedger({ ledger, dagster, producer, referee }: World): Promise<void> {
@@ -43,7 +46,8 @@ function judgeDeadLetters({ deadLetters, producer, referee }: World): void {
     const outcome = message.key === null ? undefined : referee.settledAs.get(message.key);
     const dead = isUnreadable(message) || (outcome !== undefined && isDead(outcome));
     const name = producer.nameOf(message.id);
-    if (dead && !referee.copied.has(message.id)) referee.fail("lost", name, "it is nowhere");
+    const kept = referee.copied.has(message.id) || referee.moved.has(message.id);
+    if (dead && !kept) referee.fail("lost", name, "it is nowhere");
     if (!dead && referee.copied.has(message.id) && !referee.refused.has(message.id))
       referee.fail("lost", name, `a dead letter, ended ${outcome?.state}`);
   }

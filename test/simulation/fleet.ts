@@ -138,11 +138,11 @@ export class Fleet {
       observe: this.#watch(life),
       chance: dice.stream(`chance of ${name}`),
     };
-    const { concurrency, leaseMs, waitMs, policy } = scenario;
+    const { concurrency, leaseMs, waitMs, policy, sweepMs } = scenario;
     return {
       life,
       runner,
-      worker: new Worker(ports, { worker: name, concurrency, leaseMs, waitMs, policy, sweepMs: null, pruneMs: null }),
+      worker: new Worker(ports, { worker: name, concurrency, leaseMs, waitMs, policy, sweepMs, pruneMs: null }),
     };
   }
 

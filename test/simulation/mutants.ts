@@ -39,7 +39,11 @@ export const mutants: readonly Mutant[] = [
       to: "",
     },
   },
-  { name: "a process that does not ask", breaks: ["second_terminal_event"], rules: { asksPermit: false } },
+  {
+    name: "a process that does not ask",
+    breaks: ["second_terminal_event", "ledger_differs"],
+    rules: { asksPermit: false },
+  },
   { name: "no log read before a start", breaks: ["second_terminal_event"], rules: { readsLog: false } },
   { name: "no log read before a report", breaks: ["second_terminal_event"], rules: { readsLogBeforeReport: false } },
   { name: "no permit deadline", breaks: ["second_terminal_event"], rules: { keepsDeadline: false } },
@@ -149,6 +153,24 @@ export const mutants: readonly Mutant[] = [
       file: "core/lifecycle.ts",
       from: 'state.bury === null ? ack("acked") : bury(state.bury)',
       to: 'state.bury === null ? ack("acked") : ack("buried")',
+    },
+  },
+  {
+    name: "what SQS itself moved is left there",
+    breaks: ["hang"],
+    edit: {
+      file: "core/sweep-pass.ts",
+      from: "if (!letters.isMoved(message)) return false;",
+      to: "if (letters.isMoved(message)) return false;",
+    },
+  },
+  {
+    name: "a malformed message that SQS itself moved is left there",
+    breaks: ["hang", "ledger_differs"],
+    edit: {
+      file: "core/sweep-pass.ts",
+      from: '(decoded.kind === "malformed" && decoded.step !== null)',
+      to: "false",
     },
   },
 ];

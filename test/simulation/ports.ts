@@ -1,7 +1,7 @@
 // The ledger and the queue as one worker of a simulated fleet reaches them: across its border, under the referee's eyes.
 import { Fault } from "../../core/faults.ts";
 import type { Hold, Ledger } from "../../core/ledger/port.ts";
-import type { EntryResult, Queue } from "../../core/queue/port.ts";
+import type { DeadLetterQueue, EntryResult, Queue } from "../../core/queue/port.ts";
 import type { Border } from "./border.ts";
 import type { CallFault } from "./faults.ts";
 import type { Life } from "./life.ts";
@@ -112,7 +112,7 @@ export function queueOf(queue: Queue, passage: QueuePassage): Queue {
   return {
     describe: () => queue.describe(),
     depth: () => queue.depth(),
-    deadLetters: () => queue.deadLetters(),
+    deadLetters: () => ask("deadLetters", life.name, async () => lettersOf(await queue.deadLetters(), passage)),
     close: async () => undefined,
     receive: (options) =>
       ask("receive", life.name, async (fault) => {
@@ -149,6 +149,44 @@ export function queueOf(queue: Queue, passage: QueuePassage): Queue {
         await queue.bury(message, reason);
         referee.buried(message.id, reason.reason);
         trace.tell(life.name, `queue.bury: ${reason.reason}`, name(message.id));
+      }),
+  };
+}
+
+/** The dead letter queue, across the same border. */
+function lettersOf(letters: DeadLetterQueue | null, passage: QueuePassage): DeadLetterQueue | null {
+  if (letters === null) return null;
+  const { life, border, referee, trace, isDown, producer } = passage;
+  const ask = <T>(what: string, about: string, effect: () => Promise<T>) =>
+    border.cross({ name: `dead.${what}`, about, broken: queueBroken, isDown }, effect);
+  // Copies that workers made are messages of their own, which nobody sent.
+  const name = (receipt: string) => producer.nameOf(receipt);
+  return {
+    url: letters.url,
+    redrives: letters.redrives,
+    isMoved: (message) => letters.isMoved(message),
+    depth: () => ask("depth", life.name, () => letters.depth()),
+    receive: (options) =>
+      ask("receive", life.name, async () => {
+        const messages = await letters.receive(options);
+        return passage.newer
+          ? messages.map((message) => ({ ...message, body: asNewerWorker(message.body) }))
+          : messages;
+      }),
+    extend: (extensions) => ask("extend", life.name, () => letters.extend(extensions)),
+    ack: (receipts) =>
+      ask("ack", name(receipts[0] ?? ""), async () => {
+        for (const receipt of receipts) referee.acking(receipt);
+        const results = await letters.ack(receipts);
+        trace.tell(life.name, `dead.ack: ${results.join(", ")}`, name(receipts[0] ?? ""));
+        return results;
+      }),
+    bury: (message, reason) =>
+      ask("bury", name(message.id), async () => {
+        referee.burying(message.id, reason.reason);
+        await letters.bury(message, reason);
+        referee.buried(message.id, reason.reason);
+        trace.tell(life.name, `dead.bury: ${reason.reason}`, name(message.id));
       }),
   };
 }

@@ -44,8 +44,10 @@ export class Referee {
   readonly settledAs = new Map<string, ExecutionResult>();
   /** Messages with a copy in the dead letter queue. */
   readonly copied = new Set<string>();
-  /** Of those, the ones that are another body under the key of an attempt. */
+  /** Of those, the ones whose attempt may have any end: another body under its key, or of a run that is over. */
   readonly refused = new Set<string>();
+  /** Messages that SQS itself moved there. */
+  readonly moved = new Set<string>();
   readonly running = new Set<Running>();
   readonly #dagster: Dagster;
   readonly #producer: Producer;
@@ -68,11 +70,6 @@ export class Referee {
     const group = this.#groups.get(message.group);
     if (group === undefined) this.#groups.set(message.group, [message]);
     else if (!group.includes(message)) group.push(message);
-  }
-
-  /** SQS itself moved it. */
-  moved(messageId: string): void {
-    this.copied.add(messageId);
   }
 
   claimed(key: string, fence: number): void {
@@ -145,6 +142,8 @@ export class Referee {
     }
     const outcome = this.settledAs.get(message.key);
     if (outcome === undefined) this.fail("buried_unsettled", name, "nothing is recorded");
+    // A swept message of a run that is over owes nothing, and stays for people to see.
+    else if (reason === "dead_lettered" && outcome.state === "run_over") this.refused.add(messageId);
     else if (!isUnreadable(message) && !isDead(outcome))
       this.fail("buried_success", name, `settled as ${outcome.state}`);
   }
@@ -182,7 +181,7 @@ export class Referee {
   }
 
   #isOver(message: Sent): boolean {
-    if (this.copied.has(message.id)) return true;
+    if (this.copied.has(message.id) || this.moved.has(message.id)) return true;
     return message.key !== null && !isUnreadable(message) && this.settledAs.has(message.key);
   }
 }

@@ -14,6 +14,7 @@ export interface Scenario {
   readonly waitMs: number;
   readonly policy: Policy;
   readonly maxReceiveCount: number;
+  readonly sweepMs: number;
   readonly runs: readonly RunPlan[];
   readonly garbage: readonly GarbagePlan[];
   readonly rates: Rates;
@@ -62,7 +63,8 @@ export function planScenario(seed: number): Scenario {
       backoffCapMs: dice.pick("backoff cap", [10_000, 60_000, 300_000]),
       longReleaseMs: 120_000,
     },
-    maxReceiveCount: 1_000,
+    maxReceiveCount: dice.pick("most receives", [2, 3, 5, 1_000, 1_000]),
+    sweepMs: 60_000,
     runs: planRuns(dice, { leaseMs, withinMs: calmFromMs }),
     garbage: planGarbage(dice, calmFromMs),
     rates: planRates(dice),

@@ -1,11 +1,11 @@
 // A short simulation for the inner loop, and what makes a found failure worth something: the same seed is the same world, and it shrinks.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { liveThrough } from "./live.ts";
 import { shrink } from "./shrink.ts";
 import { simulate } from "./simulate.ts";
 import { hostRules } from "./step-process.ts";
 import { tell } from "./story.ts";
-import { liveThrough } from "./world.ts";
 
 test("1,000 deliveries break no rule", async () => {
   const { found, deliveries } = await simulate({ fromSeed: 1, deliveries: 1_000 });

@@ -1,7 +1,9 @@
 // From a world that broke a rule to the smallest part of it that still does: fewer runs, faults and workers, one try after the other.
+
+import { liveThrough, type WorldReport } from "./live.ts";
 import type { Violation } from "./referee.ts";
 import type { HostRules } from "./step-process.ts";
-import { liveThrough, type Selection, type WorldReport, wholeWorld } from "./world.ts";
+import { type Selection, wholeWorld } from "./world.ts";
 
 export interface Shrunk {
   readonly report: WorldReport;

@@ -1,7 +1,9 @@
 // World after world, until enough deliveries were seen or a rule was broken.
+
+import { liveThrough } from "./live.ts";
 import type { Violation } from "./referee.ts";
 import { type HostRules, hostRules } from "./step-process.ts";
-import { liveThrough, wholeWorld } from "./world.ts";
+import { wholeWorld } from "./world.ts";
 
 export interface Simulation {
   readonly fromSeed: number;

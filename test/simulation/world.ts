@@ -1,4 +1,4 @@
-// One world: a scenario lived through on a manual clock, from the first message to a fleet that has stopped, and the referee's verdict.
+// One world: a scenario, put together on a manual clock.
 import { ManualClock } from "../support/manual-clock.ts";
 import { MemoryLedger } from "../support/memory-ledger.ts";
 import { ModelQueue } from "../support/model-queue.ts";
@@ -6,15 +6,14 @@ import { SqsModel } from "../support/sqs-server/model.ts";
 import type { QueueModel } from "../support/sqs-server/queue-model.ts";
 import { Dagster } from "./dagster.ts";
 import { Dice } from "./dice.ts";
-import { judgeEnd } from "./ending.ts";
 import { FaultPlan } from "./faults.ts";
 import { Fleet } from "./fleet.ts";
-import { Producer } from "./producer.ts";
-import { Referee, type Violation } from "./referee.ts";
+import { Producer, type Sent } from "./producer.ts";
+import { isDead, isUnreadable, Referee } from "./referee.ts";
 import { RunWorker } from "./run-worker.ts";
-import { type Incident, planScenario, type Scenario, WRITE_BOUND_MS } from "./scenario.ts";
-import { type HostRules, hostRules } from "./step-process.ts";
-import { Trace, type TraceLine } from "./trace.ts";
+import { type Incident, type Scenario, WRITE_BOUND_MS } from "./scenario.ts";
+import type { HostRules } from "./step-process.ts";
+import { Trace } from "./trace.ts";
 import type { RunPlan, StepPlan } from "./workload.ts";
 
 /** A part of a world; null stands for all of it. */
@@ -26,50 +25,6 @@ export interface Selection {
 }
 
 export const wholeWorld: Selection = { faults: null, work: null, workers: null };
-
-export interface WorldReport {
-  readonly seed: number;
-  readonly deliveries: number;
-  readonly violation: Violation | null;
-  readonly struck: readonly string[];
-  readonly hash: string;
-  readonly trace: readonly TraceLine[];
-  readonly scenario: Scenario;
-}
-
-const TURN_MS = 10_000;
-const TURNS_OVER = 5;
-/** Calm for so long, and not at its end: it never will be. The longest waits are a 12-fold backoff and a version that is unknown. */
-const PATIENCE_MS = 2 * 60 * 60_000;
-
-export async function liveThrough(
-  seed: number,
-  selection: Selection = wholeWorld,
-  rules: HostRules = hostRules,
-): Promise<WorldReport> {
-  const scenario = reduce(planScenario(seed), selection);
-  const world = build(scenario, selection, rules);
-  const { clock, referee, fleet, trace, faults } = world;
-  fleet.open();
-  // A run worker may yet send what it has in mind.
-  for (let over = 0; referee.violation === null && over < TURNS_OVER; over = isOver(world) ? over + 1 : 0) {
-    await clock.advance(TURN_MS);
-    if (clock.monoMs() > scenario.calmFromMs + PATIENCE_MS) break;
-  }
-  fleet.close();
-  for (let turns = 0; referee.violation === null && !fleet.empty && turns < 60; turns += 1)
-    await clock.advance(TURN_MS);
-  if (referee.violation === null) await judgeEnd(world);
-  return {
-    seed,
-    deliveries: fleet.deliveries,
-    violation: referee.violation,
-    struck: faults.struck,
-    hash: trace.hash(),
-    trace: trace.lines,
-    scenario,
-  };
-}
 
 export interface World {
   readonly scenario: Scenario;
@@ -86,7 +41,7 @@ export interface World {
   readonly runs: readonly RunWorker[];
 }
 
-function reduce(scenario: Scenario, { work, workers }: Selection): Scenario {
+export function reduce(scenario: Scenario, { work, workers }: Selection): Scenario {
   return {
     ...scenario,
     workers: workers ?? scenario.workers,
@@ -95,7 +50,7 @@ function reduce(scenario: Scenario, { work, workers }: Selection): Scenario {
   };
 }
 
-function build(scenario: Scenario, selection: Selection, rules: HostRules): World {
+export function build(scenario: Scenario, selection: Selection, rules: HostRules): World {
   const { rates, calmFromMs: endMs, leaseMs } = scenario;
   const dice = new Dice(scenario.seed);
   const clock = new ManualClock();
@@ -141,6 +96,7 @@ function build(scenario: Scenario, selection: Selection, rules: HostRules): Worl
     fleet,
     runs,
   };
+  deadLetters.onChange(() => noteMoved(world));
   clock.schedule(endMs, () => fleet.deploy());
   for (const incident of scenario.incidents) clock.schedule(incident.atMs, () => happen(incident, world, down));
   return world;
@@ -155,9 +111,23 @@ function makeQueues({ fifo, maxReceiveCount }: Scenario, clock: ManualClock) {
   return { source: model.createQueue(`steps${suffix}`, { ...type, ...kept, RedrivePolicy }), deadLetters };
 }
 
-function isOver({ scenario, clock, runs, source }: World): boolean {
-  if (clock.monoMs() < scenario.calmFromMs) return false;
-  return source.inspect().length === 0 && runs.every((run) => run.over || run.waitsForOperator);
+/** What SQS itself moved to the dead letter queue, names a step, and has not been looked after yet. */
+export function unswept({ deadLetters, producer, referee }: World): readonly Sent[] {
+  const moved = deadLetters.inspect().filter(({ deadLetterSourceArn }) => deadLetterSourceArn !== null);
+  return moved
+    .map(({ id }) => producer.messageOf(id))
+    .filter((message) => {
+      const outcome = message.key === null ? undefined : referee.settledAs.get(message.key);
+      return !isUnreadable(message) && (outcome === undefined || !isDead(outcome));
+    });
+}
+
+function noteMoved({ deadLetters, referee, trace, producer }: World): void {
+  for (const { id, deadLetterSourceArn } of deadLetters.inspect()) {
+    if (deadLetterSourceArn === null || referee.moved.has(id)) continue;
+    referee.moved.add(id);
+    trace.tell("sqs", "moves it to the dead letter queue", producer.nameOf(id));
+  }
 }
 
 function happen(
