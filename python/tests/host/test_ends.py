@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from orders import run_order, terminal_events
-from worker_double import LOCATION, eventually
+from worker_double import CODE, LOCATION, eventually
 
 
 def alive(pid: int) -> bool:
@@ -43,6 +43,21 @@ def test_a_killed_process_is_no_outcome(worker, create_run):
     frames = worker.finish(order)
     assert [f["type"] for f in frames] == ["started", "capture", "exited"]
     assert [frames[-1][name] for name in ("code", "signal", "killed")] == [None, "SIGKILL", None]
+
+
+def test_a_death_is_heard_before_the_end_of_its_channel(start_worker, create_run, tmp_path):
+    worker = start_worker(*LOCATION, program="deaths_first", env={"PYTHONPATH": str(CODE)})
+    run = create_run("waits_for_file", config={"file": str(tmp_path / "go")})
+    order = worker.start("run", **run_order(run, "waits_for_file"))
+    pid = worker.await_frame("started", order)["pid"]
+    # So that it hears of both at once.
+    worker.process.send_signal(signal.SIGSTOP)
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not alive(pid))
+    worker.process.send_signal(signal.SIGCONT)
+    assert worker.finish(order)[-1]["signal"] == "SIGKILL"
+    told = worker.outcome(worker.start("run", **run_order(create_run("greet"), "greet")))
+    assert told["kind"] == "success"
 
 
 @pytest.mark.parametrize("job", ["closes_descriptors", "takes_descriptors"])

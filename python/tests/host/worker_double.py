@@ -19,7 +19,7 @@ CODE = Path(__file__).parent / "code"
 LOCATION = ("-m", "host_jobs", "-d", str(CODE))
 
 # Generous, because it is only ever reached by a failure.
-DEADLINE = 60.0
+DEADLINE = 180.0
 
 
 def eventually(condition: Callable[[], Any]) -> Any:
@@ -49,7 +49,13 @@ def refuse() -> Mapping[str, Any]:
 class WorkerDouble:
     """One host process. Frames are kept by id; waiting is always for a frame, with a deadline."""
 
-    def __init__(self, home: Path, *flags: str, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *flags: str,
+        env: Mapping[str, str] | None = None,
+        program: str = "dagster_taskiq.host",
+    ) -> None:
         self._socket, theirs = socket.socketpair()
         self.output = home / f"host-{time.monotonic_ns()}.log"
         with self.output.open("wb") as log:
@@ -57,7 +63,7 @@ class WorkerDouble:
                 [
                     sys.executable,
                     "-m",
-                    "dagster_taskiq.host",
+                    program,
                     "--frames-fd",
                     str(theirs.fileno()),
                     *flags,
@@ -96,7 +102,7 @@ class WorkerDouble:
                 answered += 1
                 self.send({"type": "permit", "id": identifier, **permit()})
                 continue
-            self._read()
+            self.read()
         return [f for f in self.seen if f.get("id") == identifier]
 
     def outcome(self, identifier: str, permit: Granting = granted) -> Mapping[str, Any]:
@@ -106,7 +112,7 @@ class WorkerDouble:
 
     def await_frame(self, kind: str, identifier: str | None = None) -> Frame:
         while (found := self._found(kind, identifier)) is None:
-            self._read()
+            self.read()
         return found
 
     def hang_up(self) -> None:
@@ -122,18 +128,26 @@ class WorkerDouble:
             self.process.kill()
             raise
 
-    def _read(self) -> None:
+    def fileno(self) -> int:
+        """Readable when `read` would not wait."""
+        return self._socket.fileno()
+
+    def read(self) -> list[Frame]:
+        """Wait for frames, and return them."""
         ready, _, _ = select.select([self._socket], [], [], DEADLINE)
         if not ready:
             raise TimeoutError(f"no frame within {DEADLINE} s; seen {self.seen}; {self.log()}")
         data = self._socket.recv(1 << 16)
         if not data:
             raise EOFError(f"the host is gone: {self.log()}")
+        frames: list[Frame] = []
         for frame in self._reader.feed(data):
             if isinstance(frame, Broken):
                 self.broken.append(frame.line)
             else:
-                self.seen.append(frame)
+                frames.append(frame)
+        self.seen.extend(frames)
+        return frames
 
     def log(self) -> str:
         return self.output.read_text(errors="replace")[-4000:]

@@ -73,7 +73,9 @@ class Zygote:
         if not spoken:
             self._silent_at = boot_time()
         for key in ready:
-            key.data()
+            # One before it in this turn may have buried its process, whose channel is closed then.
+            if self._selector.get_map().get(key.fd) is key:
+                key.data()
         now = boot_time()
         self._reaper.look(now)
         if now >= self._reaper.wakes_at():
