@@ -1,8 +1,9 @@
 // `taskiq healthcheck`: asks the worker in this container. Exit code 0 or 1, wrong usage included, since a container health check
 // knows nothing else; silent when all is well.
+
+import { formatDuration } from "../core/durations.ts";
 import { type Answer, askHealth } from "./ask-health.ts";
 import { defineCommand, type Setup } from "./command.ts";
-import { formatDuration } from "./durations.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { healthHost, healthPort } from "./health-options.ts";
 import { onOff, setting } from "./option.ts";

@@ -1,9 +1,10 @@
 // The configuration of `taskiq run`: the rules between its options, and the plain data that comes out.
+import { formatDuration } from "../core/durations.ts";
 import type { Level } from "../core/observe.ts";
+import type { Limits } from "../core/runner/port.ts";
 import { checkAlternatives } from "./alternatives.ts";
 import { isAws } from "./aws-hosts.ts";
 import type { Findings, Setup } from "./command.ts";
-import { formatDuration } from "./durations.ts";
 import { isLedgerGiven, type LedgerChoice, ledgerChoice, ledgerRules } from "./ledger-options.ts";
 import { locationArgs, locationRules } from "./location-options.ts";
 import type { Machine, Values } from "./option.ts";
@@ -28,6 +29,7 @@ export interface RunConfig {
   readonly onExhausted: "report" | "park";
   /** Null: the dead letter queue is not looked through. */
   readonly sweepMs: number | null;
+  readonly limits: Limits;
   readonly workerId: string;
   /** Nobody said --worker-id: a better name may be found. */
   readonly namesItself: boolean;
@@ -112,6 +114,14 @@ function config(values: Values<typeof runOptions>, settings: RunSettings): RunCo
     maxStarts: values.maxStarts,
     onExhausted: values.onExhausted,
     sweepMs: values.sweepMs,
+    limits: {
+      timeoutMs: values.stepTimeoutMs,
+      silenceMs: values.silenceMs,
+      graceMs: values.killGraceMs,
+      memoryBytes: values.stepMemoryBytes,
+      processes: values.stepProcesses,
+      outputBytes: values.maxOutputBytes,
+    },
     workerId: values.workerId,
     namesItself: !isGiven(settings.workerId),
     ledger: ledgerChoice(values, values.dagsterHome),

@@ -3,6 +3,7 @@ import { healthHost, healthPort } from "./health-options.ts";
 import { ledgerOptions } from "./ledger-options.ts";
 import { locationOptions } from "./location-options.ts";
 import { onOff, optional, required, setting } from "./option.ts";
+import { stepOptions } from "./step-options.ts";
 import { choice, duration, httpUrl, text, unlessOff, wholeNumber } from "./values.ts";
 
 const seconds = 1_000;
@@ -179,6 +180,7 @@ const logOptions = {
 export const runOptions = {
   ...queueOptions,
   ...workerOptions,
+  ...stepOptions,
   ...dagsterOptions,
   ...locationOptions,
   ...ledgerOptions,

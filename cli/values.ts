@@ -1,6 +1,7 @@
 // What an option's text may be: the check, the words that say what is expected, and the value it becomes.
 import * as v from "valibot";
-import { formatDuration, parseDuration } from "./durations.ts";
+import { formatDuration, parseDuration } from "../core/durations.ts";
+import { formatSize, parseSize } from "../core/sizes.ts";
 
 export interface Kind<T> {
   /** What stands for the value in the help: `<n>`. */
@@ -40,6 +41,15 @@ export function unlessOff<T>({ placeholder, expects, schema }: Kind<T>): Kind<T 
     placeholder: placeholder.replace(">", "|off>"),
     expects: typeof expects === "string" ? or(expects) : (given) => or(expects(given)),
     schema: v.union([turnedOff, schema]),
+  };
+}
+
+/** Bytes; the bounds too. */
+export function size(min: number, max: number): Kind<number> {
+  return {
+    placeholder: "<size>",
+    expects: `a size from ${formatSize(min)} to ${formatSize(max)} (a plain number is in bytes)`,
+    schema: v.pipe(v.string(), v.transform(parseSize), v.number(), v.minValue(min), v.maxValue(max)),
   };
 }
 

@@ -1,7 +1,7 @@
 // Names the adapters of queue and runner: settings in, a worker with its SQS queue, its ledger and its step host out.
 import { systemClock } from "../core/clock.ts";
 import type { Observe } from "../core/observe.ts";
-import { defaultPolicy } from "../core/policy.ts";
+import { defaultPolicy, type Policy } from "../core/policy.ts";
 import type { QueueSurvey } from "../core/queue/port.ts";
 import { openSqsQueue } from "../core/queue/sqs.ts";
 import { HostRunner } from "../core/runner/host.ts";
@@ -49,9 +49,13 @@ export async function wireWorker(config: RunConfig, env: Env, observe: Observe):
     waitMs: config.waitMs,
     sweepMs: config.sweepMs,
     pruneMs: PRUNE_MS,
-    policy: { ...defaultPolicy, maxStarts: config.maxStarts, onExhausted: config.onExhausted },
+    policy: policyOf(config),
   });
   return { worker, ports, survey: () => queue.survey() };
+}
+
+function policyOf({ maxStarts, onExhausted, limits }: RunConfig): Policy {
+  return { ...defaultPolicy, maxStarts, onExhausted, limits };
 }
 
 function hostSettings(config: RunConfig, env: Env) {

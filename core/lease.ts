@@ -8,6 +8,8 @@ import { describeError } from "./faults.ts";
 import type { Hold, Ledger } from "./ledger/port.ts";
 import type { Observe } from "./observe.ts";
 import type { Extension, Message, Queue } from "./queue/port.ts";
+import type { Term } from "./runner/port.ts";
+import { LeaseTerm } from "./term.ts";
 
 export interface LeaseSettings {
   /** How long a receive hides its message, and how long a claim lasts. */
@@ -22,6 +24,8 @@ export interface Lease {
   readonly lost: AbortSignal;
   /** The receipt is no good any more; the message may be delivered again. */
   readonly visibilityLost: AbortSignal;
+  /** For what runs under the ledger lease. */
+  readonly term: Term;
   /** The ledger granted or renewed a lease; `askedAtMs` is the monotonic time just before it was asked. */
   granted(hold: Hold, askedAtMs: number): void;
   /** Monotonic time at which our own clock gives the ledger lease up; null when there is none. */
@@ -104,6 +108,7 @@ export class LeaseKeeper {
   #makeHeld(message: Message, receivedAtMs: number): Held {
     const loss = new AbortController();
     const visibilityLoss = new AbortController();
+    const term = new LeaseTerm(this.#ports.clock, () => held.endsAt);
     const held: Held = {
       message,
       receivedAtMs,
@@ -111,6 +116,7 @@ export class LeaseKeeper {
       visibilityLoss,
       lost: loss.signal,
       visibilityLost: visibilityLoss.signal,
+      term,
       hold: null,
       endsAt: null,
       claim: "open",
@@ -122,6 +128,7 @@ export class LeaseKeeper {
         const endsAt = askedAtMs + this.#settings.leaseMs - this.#settings.killMarginMs;
         held.endsAt = Math.max(endsAt, held.endsAt ?? endsAt);
         this.#changed.abort();
+        term.renewed();
       },
       endsAtMs: () => held.endsAt,
       closing: () => {

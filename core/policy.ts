@@ -1,4 +1,6 @@
 // How often the machinery tries, and how long it waits in between. Pure: chance is an argument.
+import { defaultLimits, limitTags } from "./limits.ts";
+import type { Limits } from "./runner/port.ts";
 import type { Release } from "./states.ts";
 
 export interface Policy {
@@ -11,6 +13,8 @@ export interface Policy {
   readonly shortReleaseMs: number;
   /** Wait for a worker that knows a newer envelope version. */
   readonly longReleaseMs: number;
+  /** What a step may use. */
+  readonly limits: Limits;
 }
 
 export const defaultPolicy: Policy = {
@@ -20,6 +24,7 @@ export const defaultPolicy: Policy = {
   backoffCapMs: 300_000,
   shortReleaseMs: 5_000,
   longReleaseMs: 300_000,
+  limits: defaultLimits,
 };
 
 export interface StepPolicy {
@@ -33,8 +38,19 @@ type Tags = Readonly<Record<string, string>>;
 interface PolicyTag {
   readonly expects: string;
   /** What it changes; null when the value makes no sense. */
-  read(value: string): Partial<Policy> | null;
+  read(value: string, policy: Policy): Partial<Policy> | null;
 }
+
+const tagsOfLimits = Object.entries(limitTags).map(([name, { expects, read }]): [string, PolicyTag] => [
+  name,
+  {
+    expects,
+    read: (value, policy) => {
+      const limits = read(value, policy.limits);
+      return limits === null ? null : { limits };
+    },
+  },
+]);
 
 const tags: Readonly<Record<string, PolicyTag>> = {
   "taskiq/max_starts": {
@@ -59,6 +75,7 @@ const tags: Readonly<Record<string, PolicyTag>> = {
     expects: "fork or spawn",
     read: (value) => (value === "fork" || value === "spawn" ? {} : null),
   },
+  ...Object.fromEntries(tagsOfLimits),
 };
 
 /** The policy for one step: its own tags win over the worker's settings. */
@@ -68,7 +85,7 @@ export function policyFor(policy: Policy, given: Tags): StepPolicy {
   for (const [name, { expects, read }] of Object.entries(tags)) {
     const value = given[name];
     if (value === undefined) continue;
-    const change = read(value);
+    const change = read(value, ofStep);
     if (change === null) refusedTags.push(`tag ${name}: expected ${expects}, got ${JSON.stringify(value)}; ignored`);
     else ofStep = { ...ofStep, ...change };
   }

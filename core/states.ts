@@ -10,7 +10,10 @@ export type Reason =
   | "dead_lettered"
   | "crash_loop"
   | "step_fault"
+  /** It ran for too long, or said nothing for too long. */
   | "timed_out"
+  /** It wrote too much, or had too many processes. */
+  | "over_limit"
   | "dynamic_outputs_recorded"
   | "worker_lost"
   /** Settled as dead by an earlier delivery whose copy to the dead letter queue may not have happened. */

@@ -5,10 +5,11 @@ import type { ExecutionResult } from "../step.ts";
 import { askLedgerWhileLeased, type Scene } from "./ports.ts";
 
 export async function execute(scene: Scene): Promise<EventIn<"executing">> {
-  const { delivery, ports, stopping } = scene;
+  const { delivery, ports, policy, stopping } = scene;
   // The claim may have been asked for before the stop and answered after it.
   if (stopping.quiet.aborted) return { is: "interrupted" };
-  const order = { envelope: delivery.envelope, delivery: delivery.note(ports.worker) };
+  const { envelope, lease } = delivery;
+  const order = { envelope, delivery: delivery.note(ports.worker), limits: policy.limits, term: lease.term };
   return eventOf(scene, await ports.runner.execute(order, permitFor(scene), killSignal(scene)));
 }
 
@@ -26,6 +27,7 @@ export async function report(scene: Scene, why: Why): Promise<EventIn<"reporting
     reason: why.reason,
     message: why.detail,
     delivery: delivery.note(ports.worker),
+    term: delivery.lease.term,
   };
   const event = eventOf(scene, await ports.runner.report(order, permitFor(scene), killSignal(scene)));
   // Only a step can be refused a rerun; whatever answers a report so has not reported.
@@ -71,6 +73,16 @@ function eventOf({ delivery }: Scene, ending: Ending): EventIn<"executing"> {
       return { is: "permit_refused" };
     case "interrupted":
       return delivery.lease.lost.aborted ? { is: "lease_lost" } : { is: "interrupted" };
+    case "expired":
+      delivery.tell("error", "lease.lost", "lease lost: this worker was held up for too long; the step is dead");
+      return { is: "lease_lost" };
+    case "over_limit": {
+      const { limit, error } = ending;
+      const detail = `${error.class}: ${error.message}`;
+      delivery.tell("warn", "step.over_limit", detail, { limit });
+      const reason = limit === "timed_out" || limit === "silent" ? "timed_out" : "over_limit";
+      return { is: "host_fault", why: { reason, detail, error }, permitted: delivery.permitted };
+    }
     case "rerun_refused": {
       const { error } = ending;
       return { is: "rerun_refused", why: { reason: rerunReason(error.class), detail: error.message, error } };

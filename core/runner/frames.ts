@@ -51,7 +51,13 @@ const HostFrame = v.variant("type", [
   v.object({ type: v.literal("capture"), id: v.string(), stdout: v.string(), stderr: v.string() }),
   v.object({ type: v.literal("ask"), id: v.string() }),
   v.object({ type: v.literal("outcome"), id: v.string(), outcome: Outcome }),
-  v.object({ type: v.literal("exited"), id: v.string(), code: v.nullable(v.number()), signal: v.nullable(v.string()) }),
+  v.object({
+    type: v.literal("exited"),
+    id: v.string(),
+    code: v.nullable(v.number()),
+    signal: v.nullable(v.string()),
+    killed: v.optional(v.nullable(v.object({ cause: v.string(), message: v.string() })), null),
+  }),
 ]);
 
 export type Outcome = v.InferOutput<typeof Outcome>;
@@ -59,7 +65,15 @@ export type HostFrame = v.InferOutput<typeof HostFrame>;
 export type Ready = Extract<HostFrame, { type: "ready" }>;
 
 export type WorkerFrame =
-  | { readonly type: "run"; readonly id: string; readonly envelope: unknown; readonly delivery: WireNote }
+  | {
+      readonly type: "run";
+      readonly id: string;
+      readonly envelope: unknown;
+      readonly delivery: WireNote;
+      readonly limits: WireLimits;
+      /** How long the process may live unless it is renewed; null for ever. */
+      readonly within_ms: number | null;
+    }
   | {
       readonly type: "report";
       readonly id: string;
@@ -71,6 +85,7 @@ export type WorkerFrame =
       readonly reason: string;
       readonly message: string;
       readonly delivery: WireNote;
+      readonly within_ms: number | null;
     }
   | {
       readonly type: "notice";
@@ -83,6 +98,7 @@ export type WorkerFrame =
     }
   | { readonly type: "probe"; readonly id: string; readonly run_id: string | null }
   | { readonly type: "permit"; readonly id: string; readonly granted: boolean; readonly within_ms: number | null }
+  | { readonly type: "renew"; readonly id: string; readonly within_ms: number | null }
   | { readonly type: "kill"; readonly id: string; readonly signal: "SIGINT" | "SIGTERM" | "SIGKILL" }
   | { readonly type: "stop" };
 
@@ -92,6 +108,15 @@ export interface WireNote {
   readonly receive_count: number;
   readonly starts: number;
   readonly taken_over_from: string | null;
+}
+
+export interface WireLimits {
+  readonly timeout_ms: number | null;
+  readonly silence_ms: number | null;
+  readonly grace_ms: number;
+  readonly memory_bytes: number | null;
+  readonly processes: number | null;
+  readonly output_bytes: number | null;
 }
 
 /** Null for a frame type this worker does not know: a newer host may say more. */

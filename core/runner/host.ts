@@ -3,12 +3,20 @@ import type { Clock } from "../clock.ts";
 import { describeError } from "../faults.ts";
 import type { Observe } from "../observe.ts";
 import { idempotencyKey } from "../step.ts";
-import type { Ready } from "./frames.ts";
 import { HostProcess, type HostSettings } from "./host-process.ts";
-import { type NewFrame, noticeFrame, permitFrame, probeFrame, reportFrame, runFrame } from "./order-frames.ts";
+import {
+  type NewFrame,
+  noticeFrame,
+  permitFrame,
+  probeFrame,
+  renewFrame,
+  reportFrame,
+  runFrame,
+} from "./order-frames.ts";
 import { type Following, followOutput } from "./output.ts";
-import type { AskPermit, Ending, Notice, ProbeFailure, ReportOrder, Runner, StepOrder } from "./port.ts";
+import type { AskPermit, Ending, Notice, ProbeFailure, ReportOrder, Runner, StepOrder, Term } from "./port.ts";
 import { killGroup } from "./process-group.ts";
+import { importFailure, tellReady } from "./ready.ts";
 import { endingOf, probeFailureOf, Work, type WorkEnd } from "./work.ts";
 
 export interface HostRunnerPorts {
@@ -72,7 +80,7 @@ export class HostRunner implements Runner {
       const ready = await host.ready;
       this.#host = host;
       this.#unavailable = this.#stopped.signal.aborted ? "stopping" : importFailure(ready);
-      this.#observeReady(ready);
+      tellReady(ready, this.#ports.observe);
     } finally {
       this.#opening = null;
     }
@@ -80,11 +88,11 @@ export class HostRunner implements Runner {
   }
 
   async execute(order: StepOrder, ask: AskPermit, signal: AbortSignal): Promise<Ending> {
-    return await this.#perform(runFrame(order), idempotencyKey(order.envelope), ask, signal);
+    return await this.#perform(runFrame(order), idempotencyKey(order.envelope), order.term, ask, signal);
   }
 
   async report(order: ReportOrder, ask: AskPermit, signal: AbortSignal): Promise<Ending> {
-    return await this.#perform(reportFrame(order), idempotencyKey(order), ask, signal);
+    return await this.#perform(reportFrame(order), idempotencyKey(order), order.term, ask, signal);
   }
 
   async notice(notice: Notice): Promise<boolean> {
@@ -111,8 +119,8 @@ export class HostRunner implements Runner {
     await this.#losing;
   }
 
-  async #perform(frame: NewFrame, key: string, ask: AskPermit, signal: AbortSignal): Promise<Ending> {
-    const { work, end } = await this.#run(frame, key, ask, signal);
+  async #perform(frame: NewFrame, key: string, term: Term, ask: AskPermit, signal: AbortSignal): Promise<Ending> {
+    const { work, end } = await this.#run(frame, key, ask, signal, term);
     return endingOf(work ?? { pid: null, outcome: null }, end, signal.aborted);
   }
 
@@ -122,6 +130,7 @@ export class HostRunner implements Runner {
     key: string | null,
     ask: AskPermit,
     signal: AbortSignal,
+    term: Term | null = null,
   ): Promise<{ work: Work | null; end: WorkEnd }> {
     const host = this.#host;
     const unheard = signal.aborted ? "not wanted any more" : (this.#unavailable ?? "not started");
@@ -146,9 +155,11 @@ export class HostRunner implements Runner {
     });
     this.#work.set(id, work);
     const disarm = onAbort(signal, () => void this.#kill(host, id, work));
+    const settleDown = term?.onRenewed(() => host.send(renewFrame(id, term)));
     host.send({ ...frame, id });
     const end = await work.ended;
     disarm();
+    settleDown?.();
     this.#work.delete(id);
     await (following as Following | null)?.end();
     return { work, end };
@@ -215,25 +226,6 @@ export class HostRunner implements Runner {
     host.kill();
     await host.ended;
   }
-
-  #observeReady(ready: Ready): void {
-    const { dagster, python, pid } = ready;
-    const locations = ready.locations.map(({ name }) => name).join(", ");
-    const message = `step host ready: Dagster ${dagster}, Python ${python}${locations === "" ? "" : `, ${locations}`}`;
-    this.#ports.observe({ event: "host.ready", level: "info", message, pid, dagster, python });
-    for (const { name, error } of ready.locations) {
-      if (error === null) continue;
-      const text = `code location ${name} cannot be imported: ${error.class}: ${error.message}\n${error.traceback}`;
-      this.#ports.observe({ event: "host.location_failed", level: "error", message: text, location: name });
-    }
-  }
-}
-
-/** Why nothing can run, when no code location could be imported; one that works is enough to go on. */
-function importFailure(ready: Ready): string | null {
-  const [first] = ready.locations;
-  if (first === undefined || ready.locations.some(({ error }) => error === null)) return null;
-  return `code location ${first.name} cannot be imported: ${first.error?.class}: ${first.error?.message}`;
 }
 
 function onAbort(signal: AbortSignal, act: () => void): () => void {

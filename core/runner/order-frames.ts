@@ -1,7 +1,7 @@
 // The frames that carry an order to the step host. Pure.
 import { toWire } from "../envelope.ts";
-import type { WireNote, WorkerFrame } from "./frames.ts";
-import type { DeliveryNote, Notice, Permit, ReportOrder, StepOrder } from "./port.ts";
+import type { WireLimits, WireNote, WorkerFrame } from "./frames.ts";
+import type { DeliveryNote, Limits, Notice, Permit, ReportOrder, StepOrder, Term } from "./port.ts";
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
@@ -9,7 +9,14 @@ type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K>
 export type NewFrame = DistributiveOmit<Extract<WorkerFrame, { type: "run" | "report" | "notice" | "probe" }>, "id">;
 
 export function runFrame(order: StepOrder): NewFrame {
-  return { type: "run", envelope: toWire(order.envelope), delivery: wireNote(order.delivery) };
+  const { envelope, delivery, limits, term } = order;
+  return {
+    type: "run",
+    envelope: toWire(envelope),
+    delivery: wireNote(delivery),
+    limits: wireLimits(limits),
+    within_ms: withinMs(term),
+  };
 }
 
 export function reportFrame(order: ReportOrder): NewFrame {
@@ -23,7 +30,12 @@ export function reportFrame(order: ReportOrder): NewFrame {
     reason: order.reason,
     message: order.message,
     delivery: wireNote(order.delivery),
+    within_ms: withinMs(order.term),
   };
+}
+
+export function renewFrame(id: string, term: Term): WorkerFrame {
+  return { type: "renew", id, within_ms: withinMs(term) };
 }
 
 export function noticeFrame({ runId, stepKey, message, level, metadata }: Notice): NewFrame {
@@ -36,6 +48,23 @@ export function probeFrame(runId: string | null): NewFrame {
 
 export function permitFrame(id: string, permit: Permit): WorkerFrame {
   return { type: "permit", id, granted: permit.granted, within_ms: permit.granted ? permit.withinMs : null };
+}
+
+/** JSON knows no infinity. */
+function withinMs(term: Term): number | null {
+  const leftMs = term.leftMs();
+  return Number.isFinite(leftMs) ? leftMs : null;
+}
+
+function wireLimits(limits: Limits): WireLimits {
+  return {
+    timeout_ms: limits.timeoutMs,
+    silence_ms: limits.silenceMs,
+    grace_ms: limits.graceMs,
+    memory_bytes: limits.memoryBytes,
+    processes: limits.processes,
+    output_bytes: limits.outputBytes,
+  };
 }
 
 function wireNote(note: DeliveryNote): WireNote {

@@ -11,9 +11,35 @@ export interface DeliveryNote {
   readonly takenOverFrom: string | null;
 }
 
+/** What a step may use; null is no limit. Enforced by the runner, however busy the worker is. */
+export interface Limits {
+  /** From the start of its process. */
+  readonly timeoutMs: number | null;
+  /** Without a Dagster event and without output. */
+  readonly silenceMs: number | null;
+  /** Between the interrupt and the kill. */
+  readonly graceMs: number;
+  /** On top of what was imported before the process was forked. */
+  readonly memoryBytes: number | null;
+  /** Below the step's own. */
+  readonly processes: number | null;
+  /** For each of stdout and stderr. */
+  readonly outputBytes: number | null;
+}
+
+/** How long a process may live. It is prolonged while it runs, and dies in time when it is not: though nobody here can see to it. */
+export interface Term {
+  /** From now; not negative. */
+  leftMs(): number;
+  /** Calls back after each prolongation, until the function that it returns is called. */
+  onRenewed(listener: () => void): () => void;
+}
+
 export interface StepOrder {
   readonly envelope: Envelope;
   readonly delivery: DeliveryNote;
+  readonly limits: Limits;
+  readonly term: Term;
 }
 
 /** Ends a step that the machinery could not run, without user code. */
@@ -29,6 +55,7 @@ export interface ReportOrder {
   readonly reason: string;
   readonly message: string;
   readonly delivery: DeliveryNote;
+  readonly term: Term;
 }
 
 /** One engine event in the run's log. */
@@ -53,8 +80,14 @@ export type Ending =
   | { readonly kind: "rerun_refused"; readonly error: ErrorInfo }
   | { readonly kind: "permit_refused" }
   | { readonly kind: "interrupted" }
+  /** The step overstepped one of its limits and was ended for it; it recorded nothing. */
+  | { readonly kind: "over_limit"; readonly limit: OverLimit; readonly error: ErrorInfo }
+  /** Its term ended, and it with it; it recorded nothing. */
+  | { readonly kind: "expired" }
   /** `step`: this step cannot run here, or its process died; `location`, `instance`, `host`: nothing of that can run, and nothing ran. */
   | { readonly kind: "fault"; readonly scope: FaultScope; readonly error: ErrorInfo };
+
+export type OverLimit = "timed_out" | "silent" | "output" | "processes";
 
 export type FaultScope = "step" | "location" | "instance" | "host";
 

@@ -1,7 +1,7 @@
 // One piece of work in the step host: what was heard of it, and how it ended.
 import type { ErrorInfo } from "../step.ts";
 import type { HostFrame, Outcome } from "./frames.ts";
-import type { AskPermit, Ending, Permit, ProbeFailure } from "./port.ts";
+import type { AskPermit, Ending, OverLimit, Permit, ProbeFailure } from "./port.ts";
 
 type WorkFrame = Exclude<HostFrame, { type: "ready" | "fatal" }>;
 
@@ -12,8 +12,30 @@ export interface WorkListener {
 }
 
 export type WorkEnd =
-  | { readonly how: "exited"; readonly code: number | null; readonly signal: string | null }
+  | {
+      readonly how: "exited";
+      readonly code: number | null;
+      readonly signal: string | null;
+      /** Why host or kernel ended it, if they did. */
+      readonly killed?: Killed | null;
+    }
   | { readonly how: "host_lost"; readonly detail: string };
+
+/** `cause` is one of ARCHITECTURE.md's list, or a newer host's. */
+interface Killed {
+  readonly cause: string;
+  readonly message: string;
+}
+
+type Exited = Extract<WorkEnd, { how: "exited" }>;
+
+const overLimit: Readonly<Record<OverLimit, string>> = {
+  timed_out: "StepTimedOut",
+  silent: "StepSilent",
+  output: "StepOutputTooLong",
+  processes: "StepTooManyProcesses",
+};
+const limits = Object.keys(overLimit) as OverLimit[];
 
 export class Work {
   /** Resolves when the process is dead and reaped, or gone with its host. */
@@ -45,7 +67,7 @@ export class Work {
         this.outcome = frame.outcome;
         return;
       case "exited":
-        this.#end({ how: "exited", code: frame.code, signal: frame.signal });
+        this.#end({ how: "exited", code: frame.code, signal: frame.signal, killed: frame.killed });
         return;
     }
   }
@@ -60,8 +82,10 @@ export function endingOf(work: Pick<Work, "pid" | "outcome">, end: WorkEnd, inte
   const { outcome } = work;
   if (outcome !== null && outcome.kind !== "fault" && !isAside(outcome)) return endingOfOutcome(outcome);
   if (interrupted) return { kind: "interrupted" };
+  const killed = end.how === "exited" ? endingOfKill(end.killed ?? null) : null;
+  if (killed !== null) return killed;
   if (outcome?.kind === "fault") return { kind: "fault", scope: outcome.scope, error: outcome.error };
-  if (end.how === "exited") return { kind: "fault", scope: "step", error: diedWithoutOutcome(end.code, end.signal) };
+  if (end.how === "exited") return { kind: "fault", scope: "step", error: diedWithoutOutcome(end) };
   const error = { class: "StepHostLost", message: `the step host ended (${end.detail})`, traceback: "" };
   return { kind: "fault", scope: work.pid === null ? "host" : "step", error };
 }
@@ -98,9 +122,19 @@ function endingOfOutcome(outcome: Exclude<Outcome, { kind: "fault" } | Aside>): 
   }
 }
 
-function diedWithoutOutcome(code: number | null, signal: string | null): ErrorInfo {
+/** Null when the host did not end it for a reason of its own that we know. */
+function endingOfKill(killed: Killed | null): Ending | null {
+  if (killed?.cause === "expired") return { kind: "expired" };
+  const limit = limits.find((name) => name === killed?.cause);
+  if (killed === null || limit === undefined) return null;
+  const error = { class: overLimit[limit], message: `the step was ended: ${killed.message}`, traceback: "" };
+  return { kind: "over_limit", limit, error };
+}
+
+function diedWithoutOutcome({ code, signal, killed }: Exited): ErrorInfo {
   const how = signal === null ? `exited with code ${code}` : `was killed by ${signal}`;
-  const hint = signal === "SIGKILL" ? " (out of memory?)" : "";
+  const doubt = signal === "SIGKILL" ? " (out of memory?)" : "";
+  const hint = killed?.cause === "out_of_memory" ? ` (out of memory: ${killed.message})` : doubt;
   const never = code === null && signal === null;
   const message = never ? "could not be started" : `${how} before it had an outcome${hint}`;
   return { class: "StepProcessDied", message: `the step process ${message}`, traceback: "" };

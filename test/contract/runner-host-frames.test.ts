@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { decode } from "../../core/envelope.ts";
-import type { Ending } from "../../core/runner/port.ts";
+import { defaultLimits } from "../../core/limits.ts";
+import type { Ending, Term } from "../../core/runner/port.ts";
 import { stepHost } from "../support/step-hosts.ts";
-import { granting, never, reportOrder, stepOrder } from "../support/step-orders.ts";
+import { endless, granting, never, reportOrder, stepOrder } from "../support/step-orders.ts";
 
 const golden = (name: string) =>
   JSON.parse(readFileSync(new URL(`../../fixtures/frames/${name}.json`, import.meta.url), "utf8")).frame;
@@ -19,12 +20,16 @@ describe("frames", () => {
     if (decoded.kind !== "step") assert.fail(`expected the golden envelope to decode, got ${decoded.kind}`);
     const { worker, message_id: messageId, receive_count: receiveCount, starts } = run.delivery;
     const delivery = { worker, messageId, receiveCount, starts, takenOverFrom: null };
-    const sent = echoed(await runner.execute({ envelope: decoded.envelope, delivery }, granting(), never));
+    const term: Term = { ...endless, leftMs: () => run.within_ms };
+    const limits = { ...defaultLimits, timeoutMs: run.limits.timeout_ms };
+    const sent = echoed(
+      await runner.execute({ envelope: decoded.envelope, delivery, limits, term }, granting(), never),
+    );
     assert.deepEqual(sent, { ...run, id: "1" });
 
     const report = golden("report-park");
     const { attempt, reason, message } = report;
-    const order = reportOrder(decoded.envelope, { attempt, reason, message, park: true, delivery });
+    const order = reportOrder(decoded.envelope, { attempt, reason, message, park: true, delivery, term });
     assert.deepEqual(echoed(await runner.report(order, granting(), never)), { ...report, id: "2" });
   });
 

@@ -2,6 +2,7 @@
 import { describe } from "node:test";
 import { endContract } from "./runner-ends.ts";
 import { killContract } from "./runner-kills.ts";
+import { limitContract } from "./runner-limits.ts";
 import { probeContract } from "./runner-probes.ts";
 import { reportContract } from "./runner-reports.ts";
 import type { MakeRunner } from "./runner-setup.ts";
@@ -11,6 +12,7 @@ export function stepContract(name: string, make: MakeRunner): void {
   describe(name, () => {
     describe("how a step ends", () => endContract(make));
     describe("kills and stops", () => killContract(make));
+    describe("limits and terms", () => limitContract(make));
   });
 }
 

@@ -9,6 +9,7 @@ import type {
   StepOrder,
 } from "../../core/runner/port.ts";
 import { idempotencyKey } from "../../core/step.ts";
+import { type Doom, doomOf } from "./fake-limits.ts";
 import type { Journal } from "./fake-queue.ts";
 import {
   aborted,
@@ -64,7 +65,8 @@ export class FakeRunner implements Runner {
     const key = idempotencyKey(order.envelope);
     this.#journal(`execute ${key}`);
     this.orders.push(order);
-    return await this.#perform(key, ask, signal, async (step) => {
+    const doom = () => doomOf(order.limits, order.term);
+    return await this.#perform(key, ask, signal, doom, async (step) => {
       if (this.finishedRuns.has(order.envelope.runId)) return await runIsOver(step);
       step.write("STEP_START");
       return await (this.scripts.get(order.envelope.stepKey) ?? succeeds)(step);
@@ -75,7 +77,8 @@ export class FakeRunner implements Runner {
     const key = idempotencyKey(order);
     this.#journal(`report ${key} ${order.reason}`);
     this.reports.push(order);
-    return await this.#perform(key, ask, signal, this.onReport ?? reportScript(order));
+    const doom = () => doomOf(null, order.term);
+    return await this.#perform(key, ask, signal, doom, this.onReport ?? reportScript(order));
   }
 
   async notice(notice: Notice): Promise<boolean> {
@@ -97,18 +100,30 @@ export class FakeRunner implements Runner {
     this.#stopped.abort();
   }
 
-  async #perform(key: string, ask: AskPermit, signal: AbortSignal, script: Script): Promise<Ending> {
+  async #perform(
+    key: string,
+    ask: AskPermit,
+    signal: AbortSignal,
+    doomed: () => Doom,
+    script: Script,
+  ): Promise<Ending> {
     if (this.down !== null) return fault("host", "StepHostLost", `the step host ended (${this.down})`);
     if (signal.aborted) return { kind: "interrupted" };
     const recorded = this.#recorded(key);
     if (recorded !== null) return recorded;
-    const killed = AbortSignal.any([signal, this.#stopped.signal]);
+    const doom = doomed();
+    const ended = new AbortController();
+    void doom.came.then(() => ended.abort());
+    const killed = AbortSignal.any([signal, this.#stopped.signal, ended.signal]);
     const write = (event: string) => this.#write(key, event);
-    const death = aborted(killed).then((): Ending => this.#death(signal));
+    const death = aborted(killed).then(async () => (ended.signal.aborted ? await doom.came : this.#death(signal)));
     this.running += 1;
     try {
-      return await Promise.race([script({ ask, signal: killed, write }), death]);
+      const living = script({ ask, signal: killed, write });
+      // What a script makes of its own end is not what the host says of it.
+      return await Promise.race([death, living.then((ending) => (ended.signal.aborted ? death : ending))]);
     } finally {
+      doom.avert();
       this.running -= 1;
     }
   }

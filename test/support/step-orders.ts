@@ -1,7 +1,12 @@
 // Orders for a runner, with what a test does not care about filled in.
-import type { AskPermit, DeliveryNote, ReportOrder, StepOrder } from "../../core/runner/port.ts";
+
+import { defaultLimits } from "../../core/limits.ts";
+import type { AskPermit, DeliveryNote, ReportOrder, StepOrder, Term } from "../../core/runner/port.ts";
 import type { StepId } from "../../core/step.ts";
 import { envelope } from "./messages.ts";
+
+/** The term of a process that may live as long as it likes. */
+export const endless: Term = { leftMs: () => Number.POSITIVE_INFINITY, onRenewed: () => () => undefined };
 
 export const never = new AbortController().signal;
 
@@ -14,13 +19,13 @@ export const note: DeliveryNote = {
 };
 
 export function stepOrder(stepKey: string, runId = "run-1", attempt = 0): StepOrder {
-  return { envelope: envelope(stepKey, { runId, attempt }), delivery: note };
+  return { envelope: envelope(stepKey, { runId, attempt }), delivery: note, limits: defaultLimits, term: endless };
 }
 
 export function reportOrder(step: StepId, changes: Partial<ReportOrder> = {}): ReportOrder {
   const { runId, stepKey, attempt } = step;
   const why = { reason: "crash_loop", message: "started 3 times without an outcome; the budget is 3" };
-  return { runId, stepKey, attempt, retryIn: null, park: false, ...why, delivery: note, ...changes };
+  return { runId, stepKey, attempt, retryIn: null, park: false, ...why, delivery: note, term: endless, ...changes };
 }
 
 /** Grants, and counts how often it was asked. */

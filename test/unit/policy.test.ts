@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { defaultPolicy, policyFor, releaseMs } from "../../core/policy.ts";
+import type { Limits } from "../../core/runner/port.ts";
 
 const almostOne = 1 - Number.EPSILON;
 
@@ -44,6 +45,7 @@ describe("any policy", () => {
     backoffCapMs: fc.nat(3_600_000),
     shortReleaseMs: fc.nat(60_000),
     longReleaseMs: fc.nat(3_600_000),
+    limits: fc.constant(defaultPolicy.limits),
   });
   const chance = fc.double({ min: 0, max: almostOne, noNaN: true });
   // More starts than any budget: what cannot be reported is claimed again and again.
@@ -77,6 +79,8 @@ describe("any policy", () => {
       "taskiq/on_exhausted",
       "taskiq/on_worker_lost",
       "taskiq/isolation",
+      "taskiq/timeout",
+      "taskiq/memory",
     ];
     const name = fc.oneof(fc.constantFrom(...known, "__proto__", "constructor"), fc.string());
     const value = fc.oneof(
@@ -101,6 +105,8 @@ describe("any policy", () => {
   });
 });
 
+const limited = (changes: Partial<Limits>) => ({ limits: { ...defaultPolicy.limits, ...changes } });
+
 describe("a step's own tags", () => {
   const rows: readonly [string, Record<string, string>, Partial<typeof defaultPolicy>][] = [
     ["none", {}, {}],
@@ -111,6 +117,15 @@ describe("a step's own tags", () => {
     ["report", { "taskiq/on_exhausted": "report" }, {}],
     ["what a lost worker means", { "taskiq/on_worker_lost": "fail" }, {}],
     ["how its process is made", { "taskiq/isolation": "spawn" }, {}],
+    ["a timeout", { "taskiq/timeout": "90" }, limited({ timeoutMs: 90_000 })],
+    ["a timeout with its unit", { "taskiq/timeout": "15m" }, limited({ timeoutMs: 900_000 })],
+    ["a silence timeout", { "taskiq/silence_timeout": "1m30s" }, limited({ silenceMs: 90_000 })],
+    ["no grace", { "taskiq/kill_grace": "0" }, limited({ graceMs: 0 })],
+    ["memory", { "taskiq/memory": "512MiB" }, limited({ memoryBytes: 536_870_912 })],
+    ["processes", { "taskiq/processes": "7" }, limited({ processes: 7 })],
+    ["output", { "taskiq/max_output": "65536" }, limited({ outputBytes: 65_536 })],
+    ["no end of output", { "taskiq/max_output": "off" }, limited({ outputBytes: null })],
+    ["several limits", { "taskiq/timeout": "1", "taskiq/processes": "1" }, limited({ timeoutMs: 1_000, processes: 1 })],
     ["other tags", { "taskiq/group": "oslo", maxStarts: "9" }, {}],
     ["several", { "taskiq/max_starts": "1", "taskiq/backoff": "9" }, { maxStarts: 1, backoffBaseMs: 9_000 }],
   ];
@@ -134,6 +149,16 @@ describe("a step's own tags", () => {
       "seconds, from 0 to 300",
     ]),
     ["taskiq/on_exhausted", "explode", "report or park"],
+    ...["", "0", "0.5", "soon", "721h", "Off", "-1"].map((value): [string, string, string] => [
+      "taskiq/timeout",
+      value,
+      "a duration from 1s to 720h, or off",
+    ]),
+    ["taskiq/silence_timeout", "999ms", "a duration from 1s to 720h, or off"],
+    ["taskiq/kill_grace", "off", "a duration from 0s to 1h"],
+    ["taskiq/memory", "15MiB", "a size from 16MiB to 64TiB, or off"],
+    ["taskiq/processes", "0", "a whole number from 1 to 100000, or off"],
+    ["taskiq/max_output", "1KB", "a size from 64KiB to 64TiB, or off"],
     ["taskiq/on_worker_lost", "Fail", "rerun or fail"],
     ["taskiq/isolation", "thread", "fork or spawn"],
   ];

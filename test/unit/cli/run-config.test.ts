@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Env } from "../../../cli/resolve.ts";
 import type { RunConfig } from "../../../cli/run-config.ts";
+import { defaultLimits } from "../../../core/limits.ts";
 import { enough, readRun } from "./known-machine.ts";
 
 const { TASKIQ_QUEUE_URL: url = "" } = enough;
@@ -19,6 +20,7 @@ const defaults: RunConfig = {
   maxStarts: 3,
   onExhausted: "report",
   sweepMs: 60_000,
+  limits: defaultLimits,
   workerId: "worker-1:7",
   namesItself: true,
   ledger: { kind: "sqlite", path: "/dagster/taskiq.sqlite" },
@@ -75,6 +77,21 @@ describe("a configuration", () => {
       ["--worker-id", "007", "--python", "/opt/venv/bin/python"],
       {},
       { workerId: "007", namesItself: false, python: "/opt/venv/bin/python" },
+    ],
+    [
+      "limits",
+      ["--step-timeout=15m", "--silence-timeout=90", "--step-memory=1.5GiB", "--step-processes=50"],
+      { TASKIQ_KILL_GRACE: "0", TASKIQ_MAX_OUTPUT: "100MB" },
+      {
+        limits: {
+          timeoutMs: 900_000,
+          silenceMs: 90_000,
+          graceMs: 0,
+          memoryBytes: 1_610_612_736,
+          processes: 50,
+          outputBytes: 100_000_000,
+        },
+      },
     ],
     ["health", ["--health-port=0"], { TASKIQ_WORKER_HEALTH_HOST: "0.0.0.0" }, { health: { host: "0.0.0.0", port: 0 } }],
     ["log", ["--log-format=json"], { LOG_LEVEL: "DEBUG" }, { log: { level: "debug", format: "json" } }],

@@ -212,8 +212,9 @@ describe("what is heard of work", () => {
     work.hear({ type: "capture", id: "1", stdout: "/out", stderr: "/err" });
     work.hear({ type: "ask", id: "1" });
     work.hear({ type: "outcome", id: "1", outcome: { kind: "success", result } });
-    work.hear({ type: "exited", id: "1", code: 0, signal: null });
-    assert.deepEqual(await work.ended, exited);
+    const killed = { cause: "silent", message: "it said nothing for 1 s" };
+    work.hear({ type: "exited", id: "1", code: 0, signal: null, killed });
+    assert.deepEqual(await work.ended, { ...exited, killed });
     assert.deepEqual([work.pid, work.outcome, captured], [42, { kind: "success", result }, [["/out", "/err"]]]);
     assert.deepEqual(permits, [{ granted: true, withinMs: 500 }]);
   });
@@ -225,7 +226,7 @@ describe("what is heard of work", () => {
       onCapture: () => undefined,
     });
     work.lose("signal SIGKILL");
-    work.hear({ type: "exited", id: "1", code: 0, signal: null });
+    work.hear({ type: "exited", id: "1", code: 0, signal: null, killed: null });
     assert.deepEqual(await work.ended, lost);
   });
 });

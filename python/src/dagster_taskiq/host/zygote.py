@@ -69,8 +69,7 @@ class Zygote:
 
     def _turn(self) -> None:
         ready = [key for key, _ in self._selector.select(self._patience())]
-        spoken = any(key.fileobj is self._worker for key in ready)
-        if not spoken:
+        if not (spoken := any(key.fileobj is self._worker for key in ready)):
             self._silent_at = boot_time()
         for key in ready:
             # One before it in this turn may have buried its process, whose channel is closed then.
@@ -141,7 +140,8 @@ class Zygote:
         # The machine is out of processes or memory, which no step is to blame for.
         told = fault("instance", error_from(error))
         self._worker.send({"type": "outcome", "id": identifier, "outcome": told})
-        self._worker.send({"type": "exited", "id": identifier, "code": None, "signal": None})
+        exited = dict.fromkeys(("code", "signal", "killed"))
+        self._worker.send({"type": "exited", "id": identifier, **exited})
 
     def _be_process(self, frame: Frame, host_pid: int, channel: Channel) -> NoReturn:
         self._let_go()

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { formatDuration, parseDuration } from "../../../cli/durations.ts";
+import { formatDuration, parseDuration } from "../../core/durations.ts";
 
 describe("reading a duration", () => {
   const rows: readonly [string, number | null][] = [
