@@ -32,7 +32,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "no permit",
-    breaks: ["second_terminal_event"],
+    breaks: ["second_terminal_event", "ledger_differs"],
+    rules: { endsWithTerm: false },
     edit: {
       file: "core/effects/run.ts",
       from: 'if (answer !== "granted") return { granted: false };',
@@ -104,6 +105,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "no kill when the lease is lost",
     breaks: ["outlived_lease", "second_terminal_event"],
+    rules: { endsWithTerm: false },
     edit: {
       file: "core/effects/run.ts",
       from: "return AbortSignal.any([delivery.lease.lost, stopping.kill]);",
@@ -113,10 +115,20 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a lease whose end goes by unseen",
     breaks: ["outlived_lease"],
+    rules: { endsWithTerm: false },
     edit: {
       file: "core/lease.ts",
       from: 'if (held.endsAt <= now) this.#lose(held, "it could not be renewed in time");\n        else next',
       to: "if (held.endsAt > now) next",
+    },
+  },
+  {
+    name: "a term without an end",
+    breaks: ["outlived_lease"],
+    edit: {
+      file: "core/term.ts",
+      from: "Math.max(0, endsAtMs - this.#clock.monoMs())",
+      to: "Number.POSITIVE_INFINITY",
     },
   },
   {

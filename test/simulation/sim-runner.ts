@@ -7,12 +7,13 @@ import type {
   ReportOrder,
   Runner,
   StepOrder,
+  Term,
 } from "../../core/runner/port.ts";
 import { endingOf } from "../../core/runner/work.ts";
 import { idempotencyKey, type StepId } from "../../core/step.ts";
 import { errorInfo, terminalEvents } from "../support/scripted-steps.ts";
 import type { Running } from "./referee.ts";
-import { firstLook, loosely, type ProcessPorts, StepProcess } from "./step-process.ts";
+import { firstLook, loosely, NEGLECT_MS, type ProcessPorts, StepProcess } from "./step-process.ts";
 import type { Deed, StepPlan } from "./workload.ts";
 
 export interface SimRunnerPorts extends Omit<ProcessPorts, "loseHost"> {
@@ -24,8 +25,6 @@ export interface SimRunnerPorts extends Omit<ProcessPorts, "loseHost"> {
 
 const FORK_MS = 20;
 const RESTART_MS = 8_000;
-/** A kill that takes longer than this after its worker woke is none. */
-const NEGLECT_MS = 1_000;
 
 export class SimRunner implements Runner {
   readonly #ports: SimRunnerPorts;
@@ -50,13 +49,15 @@ export class SimRunner implements Runner {
   }
 
   async execute(order: StepOrder, ask: AskPermit, signal: AbortSignal): Promise<Ending> {
-    const { messageId } = order.delivery;
-    return await this.#perform("run", order.envelope, messageId, ask, signal, (process) => this.#run(process, order));
+    return await this.#perform("run", order.envelope, order, ask, signal, async (process) => {
+      const { timeoutMs } = order.limits;
+      if (timeoutMs !== null) this.#ports.clock.schedule(timeoutMs, () => process.endFor("timed_out"));
+      await this.#run(process, order);
+    });
   }
 
   async report(order: ReportOrder, ask: AskPermit, signal: AbortSignal): Promise<Ending> {
-    const { messageId } = order.delivery;
-    return await this.#perform("report", order, messageId, ask, signal, (process) => this.#report(process, order));
+    return await this.#perform("report", order, order, ask, signal, (process) => this.#report(process, order));
   }
 
   async notice({ runId, stepKey, message }: Notice): Promise<boolean> {
@@ -98,7 +99,7 @@ export class SimRunner implements Runner {
   async #perform(
     what: string,
     step: StepId,
-    messageId: string,
+    { delivery: { messageId }, term }: StepOrder | ReportOrder,
     ask: AskPermit,
     signal: AbortSignal,
     live: (process: StepProcess) => Promise<void>,
@@ -118,19 +119,38 @@ export class SimRunner implements Runner {
     referee.started(running, messageId);
     const kill = () => process.kill();
     signal.addEventListener("abort", kill, { once: true });
+    const forget = this.#endWithTerm(process, term);
     void live(process).then(() => process.exit());
     const end = await process.ended;
     this.#processes.delete(process);
     referee.running.delete(running);
     await life.hear(Promise.resolve());
     signal.removeEventListener("abort", kill);
+    forget();
     return endingOf({ pid: 1, outcome: process.outcome }, end, signal.aborted);
   }
 
-  #running({ key }: StepProcess, fence: number): Running {
-    const { life, clock } = this.#ports;
-    const neglected = () => !life.dead && !life.stalled && clock.monoMs() - life.wokeAtMs > NEGLECT_MS;
-    return { key, fence, worker: life.name, neglected };
+  /** The host's own watch over how long a process may live. */
+  #endWithTerm(process: StepProcess, term: Term): () => void {
+    const { clock, rules } = this.#ports;
+    if (!rules.endsWithTerm) return () => undefined;
+    let endsAtMs = clock.monoMs() + term.leftMs();
+    const look = () => {
+      const leftMs = endsAtMs - clock.monoMs();
+      if (leftMs <= 0) process.endFor("expired");
+      else if (process.alive && Number.isFinite(leftMs)) clock.schedule(leftMs, look);
+    };
+    look();
+    return term.onRenewed(() => {
+      endsAtMs = Math.max(endsAtMs, clock.monoMs() + term.leftMs());
+    });
+  }
+
+  #running(process: StepProcess, fence: number): Running {
+    const { life, clock, rules } = this.#ports;
+    const workerIsAwake = () => !life.dead && !life.stalled && clock.monoMs() - life.wokeAtMs > NEGLECT_MS;
+    const neglected = () => (rules.endsWithTerm && process.watched) || workerIsAwake();
+    return { key: process.key, fence, worker: life.name, neglected };
   }
 
   async #run(process: StepProcess, { envelope }: StepOrder): Promise<void> {

@@ -26,6 +26,8 @@ export interface HostRules {
   readonly readsLogBeforeReport: boolean;
   readonly asksPermit: boolean;
   readonly keepsDeadline: boolean;
+  /** Without it the other defences are seen for themselves: it would hide that one of them is missing. */
+  readonly endsWithTerm: boolean;
 }
 
 export const hostRules: HostRules = {
@@ -33,6 +35,7 @@ export const hostRules: HostRules = {
   readsLogBeforeReport: true,
   asksPermit: true,
   keepsDeadline: true,
+  endsWithTerm: true,
 };
 
 export interface ProcessPorts extends Surroundings {
@@ -47,6 +50,8 @@ export interface ProcessPorts extends Surroundings {
 /** After a worker's death its host kills what it ran; one that outlives it does so for at most this long. */
 const ORPHAN_MS = 30_000;
 const KILL_MS = 50;
+/** A kill that takes longer than this after whoever had to do it woke is none. */
+export const NEGLECT_MS = 1_000;
 
 export class StepProcess {
   readonly name: string;
@@ -61,6 +66,7 @@ export class StepProcess {
   #alive = true;
   #stalledUntilMs = 0;
   #orphan = false;
+  #hostStalledUntilMs = 0;
 
   constructor(name: string, key: string, step: StepId, ask: AskPermit, ports: ProcessPorts) {
     const { promise, resolve } = Promise.withResolvers<WorkEnd>();
@@ -76,6 +82,11 @@ export class StepProcess {
 
   get alive(): boolean {
     return this.#alive;
+  }
+
+  /** Its host could have ended it by now, whatever happened to its worker. */
+  get watched(): boolean {
+    return !this.#orphan && this.#ports.clock.monoMs() - this.#hostStalledUntilMs > NEGLECT_MS;
   }
 
   tell(outcome: Outcome): void {
@@ -97,6 +108,15 @@ export class StepProcess {
   kill(): void {
     const { clock, dice } = this.#ports;
     clock.schedule(dice.between(`${this.name} killed in`, 0, KILL_MS), () => this.#killed());
+  }
+
+  /** The host ends it by itself, whatever its worker is about: not after the host's own end, and not while the whole machine stalls. */
+  endFor(cause: "timed_out" | "expired"): void {
+    const { clock } = this.#ports;
+    if (this.#orphan) return;
+    const stalledMs = this.#hostStalledUntilMs - clock.monoMs();
+    if (stalledMs > 0) return void clock.schedule(stalledMs, () => this.endFor(cause));
+    this.die({ how: "exited", code: null, signal: "SIGKILL", killed: { cause, message: "its time is over" } });
   }
 
   /** Goes on in `ms`, later when it is stalled then, never when it is dead. */
@@ -196,6 +216,7 @@ export class StepProcess {
       this.#stalledUntilMs = clock.monoMs() + long();
     }
     if (kind === "worker_stalls" || kind === "both_stall") life.stall(long());
+    if (kind === "both_stall") this.#hostStalledUntilMs = this.#stalledUntilMs;
     if (kind === "process_dies") this.#killed();
     if (kind === "host_dies") loseHost();
     if (kind === "orphaned") {

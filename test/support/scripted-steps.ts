@@ -1,5 +1,5 @@
 // What a step may do in the fake runner, one script for each way to end.
-import type { AskPermit, Ending, FaultScope } from "../../core/runner/port.ts";
+import type { AskPermit, Ending, FaultScope, OverLimit } from "../../core/runner/port.ts";
 import type { ErrorInfo, ExecutionResult, ExecutionState } from "../../core/step.ts";
 
 /** A step process under way. */
@@ -42,6 +42,14 @@ export const blocks: Script = async ({ signal }) => {
   await aborted(signal);
   return { kind: "interrupted" };
 };
+
+/** Is ended by its host for a limit. */
+export function overLimit(limit: OverLimit, errorClass: string): Script {
+  return async () => ({ kind: "over_limit", limit, error: errorInfo(errorClass, "the step was ended") });
+}
+
+/** Its host hears nothing of its worker for as long as it may live. */
+export const expires: Script = async () => ({ kind: "expired" });
 
 /** Asks for its permit, writes its event if it may, and dies before anyone hears of it. */
 export const diesAfterWriting: Script = async (step) => {

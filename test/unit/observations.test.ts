@@ -45,6 +45,7 @@ const names = [
   "step.fault",
   "step.given_up",
   "step.output",
+  "step.over_limit",
   "step.permit_refused",
   "step.requeued",
   "step.settled",

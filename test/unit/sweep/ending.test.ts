@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import { idempotencyKey } from "../../../core/step.ts";
 import { bodyFor } from "../../support/messages.ts";
 import { result, runIsOver, succeeds } from "../../support/scripted-steps.ts";
+import { granting, never, stepOrder } from "../../support/step-orders.ts";
 import { bench, intervalMs, leaseMs } from "./bench.ts";
 
 const key = "run-1:load";
@@ -88,10 +89,8 @@ describe("a step that SQS made a dead letter", () => {
   test("but had ended, by Dagster's log alone, is settled with what stands there", async (t) => {
     const { moved, start, clock, runner, letters, rowOf } = bench(t);
     const envelope = { runId: "run-1", stepKey: "load", attempt: 0 };
-    const order = { envelope: { ...envelope, tags: {} }, delivery: {} } as Parameters<typeof runner.execute>[0];
-    const granted = async () => ({ granted: true, withinMs: 1_000 }) as const;
     runner.scripts.set("load", succeeds);
-    await runner.execute(order, granted, new AbortController().signal);
+    await runner.execute(stepOrder("load"), granting(), never);
     await moved();
     start();
     await clock.advance(intervalMs);
