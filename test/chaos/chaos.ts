@@ -14,7 +14,7 @@ import { Fleet } from "./fleet.ts";
 import { actsOf, type ChaosPlan, LEASE_MS } from "./plan.ts";
 import { QueueTrouble } from "./queue-trouble.ts";
 import { Runs } from "./runs.ts";
-import { disagreements } from "./verdict.ts";
+import { disagreements, noneOpen } from "./verdict.ts";
 
 export interface ChaosResult {
   /** How often each act was done. */
@@ -30,8 +30,11 @@ const LONGEST_PAUSE_MS = 2_000;
 const CALM_MS = 300_000;
 /** How long acts go on after the last launch, so that the last runs have their share and yet an end. */
 const LAST_ACTS_MS = 30_000;
-/** More starts than the acts use up, so that nearly every run of `chaos` ends well. */
-const flags = ["--max-starts", "12", "--grace", "5s", "--concurrency", "3"];
+/** SQS itself gives up what it handed out that often, and the sweep ends it. */
+const MAX_RECEIVES = 4;
+/** In short, the sweep's lock of a killed worker would take longer to lapse than all the rest. */
+const MAX_RECEIVES_SHORT = 50;
+const flags = ["--max-starts", "4", "--grace", "5s", "--concurrency", "3", "--sweep-interval", "1s"];
 
 export class Chaos {
   readonly scene: Scene;
@@ -44,11 +47,12 @@ export class Chaos {
   static async open(plan: ChaosPlan, tell: (line: string) => void): Promise<Chaos> {
     const server = await startSqsServer();
     const sqs = asLocalSqs(server);
-    const queues = await createQueues(sqs, "steps", { fifo: plan.fifo, maxReceiveCount: 1_000 });
+    const short = plan.until.is === "each_once";
+    const maxReceiveCount = short ? MAX_RECEIVES_SHORT : MAX_RECEIVES;
+    const queues = await createQueues(sqs, "steps", { fifo: plan.fifo, maxReceiveCount });
     const deployment = new Deployment(sqs, queues);
     const dice = new Dice(plan.seed);
     const parts = dice.stream("parts");
-    const short = plan.until.is === "each_once";
     const runs = new Runs(deployment, {
       parts: () => (short ? 6 : 6 + Math.floor(parts() * 12)),
       longSeconds: (LEASE_MS / 1_000) * 1.3,
@@ -75,6 +79,7 @@ export class Chaos {
     trouble.end();
     await eventually("every run has finished", () => this.#allFinished(), CALM_MS);
     await deployment.queueEmpty(CALM_MS);
+    await eventually("no dead letter's attempt is open", () => noneOpen(deployment), CALM_MS);
     await fleet.stop();
     const figures = await figuresOf({ ...this.scene, done: this.#done, seconds: this.#seconds() });
     return { done: this.#done, figures, disagreements: await disagreements(deployment, fleet, runs) };

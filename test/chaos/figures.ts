@@ -36,6 +36,7 @@ export async function figuresOf({ deployment, fleet, runs, trouble, done, second
     `${told("delivery.duplicate")} duplicates refused`,
     `${told("step.permit_refused")} permits refused`,
     `${told("dead_letter.buried")} buried`,
+    `${sum(log.map((record) => (record.event === "sweep.done" ? Number(record["ended"]) : 0)))} swept`,
     `${Math.round(seconds)} s`,
   ].join(", ");
 }
