@@ -2,11 +2,14 @@
 import { systemClock } from "../../core/clock.ts";
 import { describeError } from "../../core/faults.ts";
 import type { Ledger } from "../../core/ledger/port.ts";
+import { openPostgresLedger } from "../../core/ledger/postgres.ts";
+import type { PostgresTarget } from "../../core/ledger/postgres-open.ts";
 import { openSqliteLedger } from "../../core/ledger/sqlite.ts";
 
 /** `claim` claims these keys in order; `claim_on` claims `prefix` + 0, 1, 2, … without end. */
 export type Order =
   | { readonly do: "open"; readonly path: string }
+  | { readonly do: "open"; readonly target: PostgresTarget }
   | { readonly do: "claim"; readonly keys: readonly string[] }
   | { readonly do: "claim_on"; readonly prefix: string };
 
@@ -21,12 +24,19 @@ let ledger: Ledger | undefined;
 
 async function follow(order: Order): Promise<void> {
   if (order.do === "open") {
-    ledger = await openSqliteLedger({ path: order.path, clock: systemClock, writeBoundMs: 0, busyTimeoutMs: 20_000 });
+    ledger = await open(order);
     return say({ said: "opened" });
   }
   if (order.do === "claim_on") for (let i = 0; ; i++) await claim(`${order.prefix}${i}`);
   for (const key of order.keys) await claim(key);
   await say({ said: "done" });
+}
+
+function open(order: Extract<Order, { do: "open" }>): Promise<Ledger> {
+  const common = { clock: systemClock, writeBoundMs: 0 };
+  if ("path" in order) return openSqliteLedger({ ...common, path: order.path, busyTimeoutMs: 20_000 });
+  const waits = { answerMs: 20_000, chance: Math.random, applicationName: `taskiq-test ${process.pid}` };
+  return openPostgresLedger({ ...common, ...waits, target: order.target });
 }
 
 async function claim(key: string): Promise<void> {
