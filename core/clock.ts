@@ -12,16 +12,25 @@ export interface Clock {
 
 /** What uptimes are told in (Linux: /proc/uptime has two decimals), and as much again. */
 const UPTIME_GRAIN_MS = 20;
+/** The wall clock is told in whole milliseconds, and slewed by a few in a minute. */
+const WALL_GRAIN_MS = 5;
 
 /**
  * A monotonic clock that counts suspended time: of Node's own, `performance.now` and `process.hrtime` stand still then (libuv reads CLOCK_MONOTONIC), and
  * `os.uptime` goes on, but only in steps of 10 ms. A lease ends in another machine's time, which waits for nobody.
+ *
+ * Reading the uptime means reading a file, so it is read only when the wall clock went another way than the monotonic one: it did when the machine was
+ * suspended, and else only when somebody set it.
  */
-export function countSuspended(monotonicMs: () => number, uptimeMs: () => number): () => number {
+export function countSuspended(monotonicMs: () => number, uptimeMs: () => number, wallMs: () => number): () => number {
   const aheadMs = uptimeMs() - monotonicMs();
+  let offsetMs = wallMs() - monotonicMs();
   let suspendedMs = 0;
   return () => {
     const nowMs = monotonicMs();
+    const seenMs = wallMs() - nowMs;
+    if (Math.abs(seenMs - offsetMs) < WALL_GRAIN_MS) return nowMs + suspendedMs;
+    offsetMs = seenMs;
     const missingMs = uptimeMs() - nowMs - aheadMs;
     if (missingMs > suspendedMs + UPTIME_GRAIN_MS) suspendedMs = missingMs;
     return nowMs + suspendedMs;
@@ -33,7 +42,7 @@ const monotonicMs = () => performance.now();
 export const systemClock: Clock = {
   wallMs: () => Date.now(),
   // Elsewhere the uptime is the wall clock minus a date, and so may jump.
-  monoMs: platform() === "linux" ? countSuspended(monotonicMs, () => uptime() * 1_000) : monotonicMs,
+  monoMs: platform() === "linux" ? countSuspended(monotonicMs, () => uptime() * 1_000, Date.now) : monotonicMs,
   sleep: (ms, signal) =>
     new Promise((resolve) => {
       if (signal?.aborted) return resolve();

@@ -142,7 +142,7 @@ async function runChain(
   let broken = false;
   try {
     for (const unseated of chain) {
-      broken ||= stopping.quiet.aborted;
+      broken ||= stopping.quiet.aborted || !(await seat.retake(stopping.quiet));
       const disposition: Disposition = broken
         ? await giveBack(unseated.lease, ports)
         : await run({ ...unseated, seat }, ports);

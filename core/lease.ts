@@ -70,8 +70,9 @@ export class LeaseKeeper {
   readonly #settings: LeaseSettings;
   readonly #held = new Set<Held>();
   readonly #stopped = new AbortController();
-  /** Aborted and replaced whenever a lease is added, so that the watch looks at deadlines anew. */
+  /** Aborted and replaced when a lease ends before the watch would look at deadlines anew. */
   #changed = new AbortController();
+  #wakesAtMs = Number.POSITIVE_INFINITY;
   #loops: Promise<unknown> | null = null;
   #extending: Promise<boolean> = Promise.resolve(true);
 
@@ -127,7 +128,7 @@ export class LeaseKeeper {
         // A renewal and a permit may answer out of order; the ledger's own end only moves forward.
         const endsAt = askedAtMs + this.#settings.leaseMs - this.#settings.killMarginMs;
         held.endsAt = Math.max(endsAt, held.endsAt ?? endsAt);
-        this.#changed.abort();
+        if (held.endsAt < this.#wakesAtMs) this.#changed.abort("a lease that ends sooner");
         term.renewed();
       },
       endsAtMs: () => held.endsAt,
@@ -227,7 +228,9 @@ export class LeaseKeeper {
       // for long: timers stand still while a machine is suspended, and the lease does not.
       const claimed = Number.isFinite(next);
       const longestMs = claimed ? this.#settings.killMarginMs : this.#settings.leaseMs;
-      await clock.sleep(Math.min(next - now, longestMs), this.#changed.signal);
+      const sleepMs = Math.min(next - now, longestMs);
+      this.#wakesAtMs = now + sleepMs;
+      await clock.sleep(sleepMs, this.#changed.signal);
     }
   }
 

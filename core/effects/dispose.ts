@@ -9,6 +9,8 @@ import { askQueue, noticeInDagster, type Scene } from "./ports.ts";
 export async function ack(scene: Scene): Promise<EventIn<"acking">> {
   const { delivery } = scene;
   const { receipt } = delivery.message;
+  // All that is left may wait a moment for others to be deleted with; another step need not.
+  delivery.seat.leave();
   const result = await askQueue(scene, "delete", (queue) => queue.ack([receipt]));
   if (result === "done") return { is: "acked" };
   const message = `could not be deleted (${result ?? "no answer"}); the redelivery will find its outcome recorded`;

@@ -91,7 +91,7 @@ export class PostgresPool {
       if (used !== undefined) this.#release(used, isConnectionFine(error));
       throw error;
     } finally {
-      over.abort();
+      over.abort("answered");
       await timer;
     }
   }

@@ -1,6 +1,7 @@
 // The ledger in one SQLite file, for the worker processes of one machine. Production fleets share a database instead.
 import { statSync } from "node:fs";
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
+import { Batches } from "../batches.ts";
 import type { Clock } from "../clock.ts";
 import { Fault } from "../faults.ts";
 import { type ExecutionResult, settledState } from "../step.ts";
@@ -32,6 +33,14 @@ export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Le
   return new SqliteLedger(db, options);
 }
 
+/** One transaction, and one wait for the disk, for all that the calls of one turn of the event loop want to write. */
+const MAX_BATCH = 100;
+
+interface Write {
+  readonly key: string;
+  readonly work: () => unknown;
+}
+
 /**
  * Fences of a row only grow, for as long as the row is there. A pruned row's next claim starts at 1 again, which is why rows are
  * pruned only long after the queue has forgotten the message.
@@ -43,6 +52,8 @@ class SqliteLedger implements Ledger {
   readonly #inode: number;
   readonly #clock: Pick<Clock, "wallMs">;
   readonly #writeBoundMs: number;
+  readonly #writes: Batches<Write, unknown>;
+  #asked = 0;
 
   constructor(db: DatabaseSync, { path, clock, writeBoundMs }: SqliteLedgerOptions) {
     this.#db = db;
@@ -51,10 +62,12 @@ class SqliteLedger implements Ledger {
     this.#inode = statSync(path).ino;
     this.#clock = clock;
     this.#writeBoundMs = writeBoundMs;
+    const all = (writes: readonly Write[]) => inTransaction(this.#db, () => writes.map(({ work }) => work()));
+    this.#writes = new Batches({ max: MAX_BATCH, send: async (writes) => this.#reach(() => all(writes)) });
   }
 
   async claim(request: ClaimRequest): Promise<Claim> {
-    return this.#reach(() => inTransaction(this.#db, () => this.#claimLocked(request)));
+    return this.#write(() => this.#claimLocked(request));
   }
 
   async renew(holds: readonly Hold[], leaseMs: number): Promise<readonly boolean[]> {
@@ -67,22 +80,28 @@ class SqliteLedger implements Ledger {
   }
 
   async permit({ key, fence }: Hold, leaseMs: number): Promise<"granted" | "refused"> {
-    return this.#changes("permit", { key, fence, ...this.#lease(leaseMs) }) ? "granted" : "refused";
+    return this.#write(() =>
+      this.#changes("permit", { key, fence, ...this.#lease(leaseMs) }) ? "granted" : "refused",
+    );
   }
 
   async settle({ key, fence }: Hold, result: ExecutionResult): Promise<"recorded" | "stale"> {
     const outcome = encodeOutcome(result);
-    const written = { key, fence, outcome, state: settledState(result), now: this.#clock.wallMs() };
-    if (this.#changes("settle", written)) return "recorded";
-    return this.#holds("settledAs", { key, fence, outcome }) ? "recorded" : "stale";
+    return this.#write(() => {
+      const written = { key, fence, outcome, state: settledState(result), now: this.#clock.wallMs() };
+      if (this.#changes("settle", written)) return "recorded";
+      return this.#holds("settledAs", { key, fence, outcome }) ? "recorded" : "stale";
+    });
   }
 
   async abandon({ key, fence }: Hold, options: { readonly giveStartBack: boolean }): Promise<"abandoned" | "stale"> {
-    const now = this.#clock.wallMs();
-    const permittedUntil = abandonedUntilMs("permitted", now, this.#writeBoundMs);
     const givenBack = options.giveStartBack ? 1 : 0;
-    if (this.#changes("abandon", { key, fence, now, permittedUntil, givenBack })) return "abandoned";
-    return this.#holds("abandonedAs", { key, fence }) ? "abandoned" : "stale";
+    return this.#write(() => {
+      const now = this.#clock.wallMs();
+      const permittedUntil = abandonedUntilMs("permitted", now, this.#writeBoundMs);
+      if (this.#changes("abandon", { key, fence, now, permittedUntil, givenBack })) return "abandoned";
+      return this.#holds("abandonedAs", { key, fence }) ? "abandoned" : "stale";
+    });
   }
 
   async find(key: string): Promise<LedgerRow | null> {
@@ -159,6 +178,12 @@ class SqliteLedger implements Ledger {
   #listStatement(ofRun: boolean, inStates: boolean): keyof Statements {
     if (ofRun) return inStates ? "listOfRunInStates" : "listOfRun";
     return inStates ? "listInStates" : "list";
+  }
+
+  /** In the order asked. */
+  #write<T>(work: () => T): Promise<T> {
+    this.#asked += 1;
+    return this.#writes.ask({ key: String(this.#asked), work }) as Promise<T>;
   }
 
   #changes(statement: keyof Statements, values: Record<string, SQLInputValue>): boolean {

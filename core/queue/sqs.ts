@@ -1,4 +1,5 @@
 // The queue port over Amazon SQS, or anything that speaks its JSON protocol.
+import { Batches } from "../batches.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { Fault } from "../faults.ts";
 import type { Observe } from "../observe.ts";
@@ -50,10 +51,15 @@ export function openSqsQueue(options: SqsQueueOptions): SqsQueue {
   return new OpenSqsQueue(context, options.queue, options.deadLetter);
 }
 
+/** A message whose outcome is recorded is in no hurry to go, and ten may go with one request. */
+const ACK_COMPANY = { enough: 10, waitMs: 50 };
+const ACK_MAX = 100;
+
 class OpenSqsQueue implements SqsQueue {
   readonly #context: SqsContext;
   readonly #ref: QueueRef;
   readonly #deadLetterRef: QueueRef | null;
+  readonly #acks: Batches<{ readonly key: string }, EntryResult>;
   #found: QueueAddress | null = null;
   #facts: QueueFacts | null = null;
 
@@ -61,6 +67,11 @@ class OpenSqsQueue implements SqsQueue {
     this.#context = context;
     this.#ref = ref;
     this.#deadLetterRef = deadLetterRef;
+    const send = async (asked: readonly { readonly key: string }[]) => {
+      const receipts = asked.map(({ key }) => key);
+      return ackMessages(context, (await this.#address()).url, receipts);
+    };
+    this.#acks = new Batches({ max: ACK_MAX, send, company: { ...ACK_COMPANY, clock: context.clock } });
   }
 
   async describe(): Promise<QueueFacts> {
@@ -81,7 +92,7 @@ class OpenSqsQueue implements SqsQueue {
   }
 
   async ack(receipts: readonly string[]): Promise<readonly EntryResult[]> {
-    return ackMessages(this.#context, (await this.#address()).url, receipts);
+    return Promise.all(receipts.map((receipt) => this.#acks.ask({ key: receipt })));
   }
 
   async bury(message: Message, reason: DeadLetterReason): Promise<void> {

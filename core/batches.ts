@@ -1,9 +1,10 @@
-// Calls that coincide share one statement. Nothing waits for company: a call goes out with whatever else came in the same turn of the
-// event loop, and what comes while a statement is under way goes with the next one. So a call waits for one statement at most.
+// Calls that coincide share one request. A call goes out with whatever else came in the same turn of the event loop, and what comes while a
+// request is under way goes with the next one: so a call waits for one request at most, and, only where that is asked for, a while for company.
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { Fault } from "../faults.ts";
+import type { Clock } from "./clock.ts";
+import { Fault } from "./faults.ts";
 
-/** Two questions about one key never share a statement. */
+/** Two questions about one key never share a request. */
 interface Keyed {
   readonly key: string;
 }
@@ -12,6 +13,14 @@ export interface BatchOptions<Q extends Keyed, A> {
   /** Answers in the order asked. */
   readonly send: (questions: readonly Q[]) => Promise<readonly A[]>;
   readonly max: number;
+  readonly company?: Company;
+}
+
+/** For questions that are in no hurry: the first one waits until there are `enough`, for `waitMs` at most. */
+export interface Company {
+  readonly enough: number;
+  readonly waitMs: number;
+  readonly clock: Pick<Clock, "sleep">;
 }
 
 interface Waiting<Q extends Keyed, A> {
@@ -24,6 +33,7 @@ export class Batches<Q extends Keyed, A> {
   readonly #options: BatchOptions<Q, A>;
   #waiting: Waiting<Q, A>[] = [];
   #sending = false;
+  #enough = new AbortController();
 
   constructor(options: BatchOptions<Q, A>) {
     this.#options = options;
@@ -32,6 +42,7 @@ export class Batches<Q extends Keyed, A> {
   ask(question: Q): Promise<A> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ question, resolve, reject });
+      if (this.#waiting.length >= (this.#options.company?.enough ?? 0)) this.#enough.abort("enough");
       if (!this.#sending) void this.#sendAll();
     });
   }
@@ -39,8 +50,18 @@ export class Batches<Q extends Keyed, A> {
   async #sendAll(): Promise<void> {
     this.#sending = true;
     await nextTurn();
-    while (this.#waiting.length > 0) await this.#sendOne(this.#take());
+    while (this.#waiting.length > 0) {
+      await this.#gather();
+      await this.#sendOne(this.#take());
+    }
     this.#sending = false;
+  }
+
+  async #gather(): Promise<void> {
+    const { company } = this.#options;
+    if (company === undefined || this.#waiting.length >= company.enough) return;
+    this.#enough = new AbortController();
+    await company.clock.sleep(company.waitMs, this.#enough.signal);
   }
 
   #take(): readonly Waiting<Q, A>[] {

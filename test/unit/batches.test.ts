@@ -1,23 +1,24 @@
-// Calls that coincide share one statement, and none is hurt by another.
+// Calls that coincide share one request, and none is hurt by another.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { Fault } from "../../../core/faults.ts";
-import { Batches } from "../../../core/ledger/batches.ts";
+import { Batches, type Company } from "../../core/batches.ts";
+import { Fault } from "../../core/faults.ts";
+import { ManualClock } from "../support/manual-clock.ts";
 
 interface Question {
   readonly key: string;
   readonly n: number;
 }
 
-/** Each statement waits until it is told to answer. */
-function bench(max = 3) {
+/** Each request waits until it is told to answer. */
+function bench(max = 3, company?: Company) {
   const sent: { readonly questions: readonly Question[]; readonly answer: () => void; fail(error: Error): void }[] = [];
   const send = (questions: readonly Question[]) =>
     new Promise<readonly string[]>((resolve, reject) => {
       sent.push({ questions, answer: () => resolve(questions.map(({ key, n }) => `${key}${n}`)), fail: reject });
     });
-  const batches = new Batches<Question, string>({ max, send });
+  const batches = new Batches<Question, string>({ max, send, ...(company && { company }) });
   const ask = (key: string, n = 0) => batches.ask({ key, n });
   const keys = () => sent.map(({ questions }) => questions.map(({ key, n }) => `${key}${n}`).join(" "));
   return { sent, ask, keys };
@@ -30,7 +31,7 @@ test("what is asked in one turn goes out together, and what comes meanwhile goes
   assert.deepEqual(keys(), ["a0 b0"]);
   const later = [ask("c"), ask("d")];
   await turn();
-  assert.deepEqual(keys(), ["a0 b0"], "one statement at a time");
+  assert.deepEqual(keys(), ["a0 b0"], "one request at a time");
   sent[0]?.answer();
   assert.deepEqual(await Promise.all(first), ["a0", "b0"]);
   await turn();
@@ -39,7 +40,7 @@ test("what is asked in one turn goes out together, and what comes meanwhile goes
   assert.deepEqual(await Promise.all(later), ["c0", "d0"]);
 });
 
-test("two questions about one key never share a statement, and keep their order", async () => {
+test("two questions about one key never share a request, and keep their order", async () => {
   const { sent, ask, keys } = bench(2);
   const asked = [ask("a", 1), ask("a", 2), ask("b", 1), ask("a", 3), ask("c", 1)];
   for (let i = 0; i < 3; i += 1) {
@@ -76,4 +77,23 @@ test("what only one of them causes is told to that one alone", async () => {
     ["fulfilled", "rejected", "fulfilled"],
   );
   assert.deepEqual(keys(), ["a0 poison0 b0", "a0", "poison0", "b0"]);
+});
+
+test("what is in no hurry waits for company, until there is enough or its time is over", async () => {
+  const clock = new ManualClock();
+  const { sent, ask, keys } = bench(10, { enough: 3, waitMs: 50, clock });
+  const asked = [ask("a")];
+  await clock.advance(49);
+  assert.deepEqual(keys(), []);
+  await clock.advance(1);
+  assert.deepEqual(keys(), ["a0"]);
+  sent[0]?.answer();
+  await clock.advance(0);
+  asked.push(ask("b"));
+  await clock.advance(10);
+  asked.push(ask("c"), ask("d"));
+  await clock.advance(0);
+  assert.deepEqual(keys(), ["a0", "b0 c0 d0"]);
+  sent[1]?.answer();
+  await Promise.all(asked);
 });
