@@ -92,16 +92,26 @@ export function policyFor(policy: Policy, given: Tags): StepPolicy {
   return { policy: ofStep, refusedTags };
 }
 
+/** What a message has cost so far: receives as SQS counts them, starts as the ledger does. */
+export interface Counts {
+  readonly receives: number;
+  readonly starts: number;
+}
+
+/** Before a message's receives are worth saving. */
+const CHEAP_RECEIVES = 3;
+
 /**
  * How long a released message stays invisible, in milliseconds. The backoff after a fault is exponential with full jitter, so that steps that
- * failed together do not come back together. `chance` is uniform in [0, 1).
+ * failed together do not come back together. The short wait grows with the receives that a message has cost: in an outage it may meet
+ * one worker after the other, each of which finds out for itself, and SQS buries what was received too often. `chance` is uniform in [0, 1).
  */
-export function releaseMs(policy: Policy, after: Release, starts: number, chance: number): number {
+export function releaseMs(policy: Policy, after: Release, { receives, starts }: Counts, chance: number): number {
   switch (after) {
     case "now":
       return 0;
     case "short":
-      return policy.shortReleaseMs;
+      return Math.min(policy.longReleaseMs, policy.shortReleaseMs * 2 ** doublings(receives - CHEAP_RECEIVES + 1));
     case "long":
       return policy.longReleaseMs;
     case "backoff":

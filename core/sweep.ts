@@ -1,6 +1,7 @@
 // The sweep: what SQS itself moved to the dead letter queue, received too often without an end, would leave its Dagster run waiting for ever.
 // One worker at a time, by a lock of the ledger, looks through that queue and ends what is still open. Every write is fenced as ever: the
 // lock only spares the others the work.
+import type { Breaker } from "./breaker.ts";
 import type { Clock } from "./clock.ts";
 import type { Received } from "./delivery.ts";
 import { describeError, Fault } from "./faults.ts";
@@ -18,6 +19,8 @@ export interface SweepPorts {
   /** Uniform in [0, 1). */
   readonly chance: () => number;
   readonly process: (received: Received, letters: DeadLetterQueue) => Promise<Disposition>;
+  /** Null: nothing is received, from the dead letter queue neither. */
+  readonly breaker: Pick<Breaker, "leave">;
 }
 
 export interface SweepSettings extends LeaseSettings {
@@ -69,6 +72,7 @@ class Sweep {
 
   /** False when there is no point in another one. */
   async turn(quiet: AbortSignal): Promise<boolean> {
+    if (this.#ports.breaker.leave() === null) return true;
     try {
       this.#opened ??= await this.#openLetters();
       if (this.#opened === null) return false;
@@ -111,8 +115,8 @@ class Sweep {
   async #lookIfDue({ letters, leases }: Opened, quiet: AbortSignal): Promise<void> {
     const { visible } = await letters.depth();
     if (!this.#isDue(visible)) return;
-    const { clock, process } = this.#ports;
-    const goOn = () => this.#lock(letters);
+    const { clock, process, breaker } = this.#ports;
+    const goOn = async () => breaker.leave() !== null && (await this.#lock(letters));
     const { looked, ended } = await sweepOnce({ letters, leases, clock, process, goOn }, quiet);
     this.#last = { visible, atMs: clock.monoMs(), restMs: looked * REST_MS };
     const message = `looked at ${looked} dead letter(s), ended ${ended} that SQS itself had moved`;

@@ -119,7 +119,12 @@ export class Worker {
     const open = () => this.#ports.queue.deadLetters();
     const process = (received: Received, queue: DeadLetterQueue) =>
       processDeadLetter(received, { ...executor, queue }, stopping);
-    await runSweep(open, { ...this.#ports, process }, { ...this.#lease, worker, intervalMs }, stopping.quiet);
+    await runSweep(
+      open,
+      { ...this.#ports, breaker: this.#breaker, process },
+      { ...this.#lease, worker, intervalMs },
+      stopping.quiet,
+    );
   }
 
   async #prune({ quiet }: Stopping): Promise<void> {

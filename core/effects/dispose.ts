@@ -40,8 +40,8 @@ export async function release(
 ): Promise<EventIn<"releasing">> {
   const { delivery, ports, policy } = scene;
   await delivery.lease.end();
-  const visibilityMs = releaseMs(policy, after, starts, ports.chance());
-  const { receipt } = delivery.message;
+  const { receipt, receiveCount: receives } = delivery.message;
+  const visibilityMs = releaseMs(policy, after, { receives, starts }, ports.chance());
   const result = await askQueue(scene, "release", (queue) => queue.extend([{ receipt, visibilityMs }]));
   if (result === "done") {
     const message = `released, visible in ${Math.round(visibilityMs / 1000)} s`;

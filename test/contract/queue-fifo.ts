@@ -41,6 +41,17 @@ export function fifoContract(make: MakeQueue): void {
     assert.equal((await receiveOne(queue)).body, "a1");
   });
 
+  // How a head that goes back with a backoff keeps what follows it, which is given back at once, from overtaking.
+  test("a head that is hidden for longer than what follows it keeps that waiting", async (t) => {
+    const { queue, send } = await make(t, { fifo });
+    for (const body of ["a1", "a2", "b1"]) await send(aMessage(fifo, body, body.slice(0, 1)));
+    const received = (await receiveAll(queue)).filter(({ body }) => body !== "b1");
+    const hidden = received.map(({ body, receipt }) => ({ receipt, visibilityMs: body === "a1" ? 2_000 : 0 }));
+    await queue.extend(hidden);
+    assert.deepEqual(await bodiesOf(queue), []);
+    assert.equal((await receiveNext(queue)).body, "a1");
+  });
+
   test("a duplicate is dropped, also after the first was acked", async (t) => {
     const { queue, send } = await make(t, { fifo });
     const message = aMessage(fifo);

@@ -70,6 +70,7 @@ for (const fault of [
   { kind: "cut", effect: "after" },
   { kind: "stall", at: "head" },
   { kind: "stall", at: "body" },
+  { kind: "late", ms: 600 },
   { kind: "refuse", code: "RequestThrottled" },
 ] satisfies ServerFault[]) {
   test(`an ack that meets ${JSON.stringify(fault)} is repeated`, async (t) => {

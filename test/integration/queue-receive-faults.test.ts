@@ -11,6 +11,7 @@ const lostAnswers: Record<string, ServerFault> = {
   "the service fails after it took the messages": { kind: "error", status: 500, effect: "after" },
   "the answer never comes": { kind: "stall", at: "head" },
   "the answer stops half way": { kind: "stall", at: "body" },
+  "the answer is too late": { kind: "late", ms: 1_600 },
 };
 
 for (const [name, fault] of Object.entries(lostAnswers)) {

@@ -10,15 +10,26 @@ const almostOne = 1 - Number.EPSILON;
 describe("how long a released message stays invisible", () => {
   test("now, short and long are what they say, whatever the chance", () => {
     for (const chance of [0, 0.5, almostOne]) {
-      assert.equal(releaseMs(defaultPolicy, "now", 2, chance), 0);
-      assert.equal(releaseMs(defaultPolicy, "short", 2, chance), 5_000);
-      assert.equal(releaseMs(defaultPolicy, "long", 2, chance), 300_000);
+      assert.equal(releaseMs(defaultPolicy, "now", { receives: 1, starts: 2 }, chance), 0);
+      assert.equal(releaseMs(defaultPolicy, "short", { receives: 1, starts: 2 }, chance), 5_000);
+      assert.equal(releaseMs(defaultPolicy, "long", { receives: 1, starts: 2 }, chance), 300_000);
     }
+  });
+
+  test("short grows with what a message has cost in receives already, up to long", () => {
+    const waits = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 100, 5_000].map((receives) =>
+      releaseMs(defaultPolicy, "short", { receives, starts: 9 }, 0.5),
+    );
+    const seconds = [5, 5, 5, 5, 10, 20, 40, 80, 160, 300, 300, 300, 300];
+    assert.deepEqual(
+      waits,
+      seconds.map((one) => one * 1_000),
+    );
   });
 
   test("a backoff doubles with every start, up to the cap", () => {
     const ceilings = [0, 1, 2, 3, 4, 9, 10, 100, 5_000].map((starts) =>
-      Math.ceil(releaseMs(defaultPolicy, "backoff", starts, almostOne)),
+      Math.ceil(releaseMs(defaultPolicy, "backoff", { receives: 1, starts }, almostOne)),
     );
     assert.deepEqual(ceilings, [999, 999, 1_999, 3_999, 7_999, 255_999, 299_999, 299_999, 299_999]);
   });
@@ -26,14 +37,14 @@ describe("how long a released message stays invisible", () => {
   test("a backoff is anything from nothing to its ceiling", () => {
     fc.assert(
       fc.property(fc.nat(1_000), fc.double({ min: 0, max: almostOne, noNaN: true }), (starts, chance) => {
-        const ms = releaseMs(defaultPolicy, "backoff", starts, chance);
+        const ms = releaseMs(defaultPolicy, "backoff", { receives: 1, starts }, chance);
         assert.ok(Number.isInteger(ms) && ms >= 0 && ms < defaultPolicy.backoffCapMs);
         assert.ok(ms <= chance * defaultPolicy.backoffBaseMs * 2 ** Math.max(0, starts - 1));
       }),
     );
-    assert.equal(releaseMs(defaultPolicy, "backoff", 5, 0), 0);
-    assert.equal(releaseMs({ ...defaultPolicy, backoffBaseMs: 0 }, "backoff", 2_000, 0.5), 0);
-    assert.equal(releaseMs(defaultPolicy, "backoff", 5, 0.5), 8_000);
+    assert.equal(releaseMs(defaultPolicy, "backoff", { receives: 1, starts: 5 }, 0), 0);
+    assert.equal(releaseMs({ ...defaultPolicy, backoffBaseMs: 0 }, "backoff", { receives: 1, starts: 2_000 }, 0.5), 0);
+    assert.equal(releaseMs(defaultPolicy, "backoff", { receives: 1, starts: 5 }, 0.5), 8_000);
   });
 });
 
@@ -54,7 +65,7 @@ describe("any policy", () => {
   test("backs off for whole milliseconds, never longer than its cap", () => {
     fc.assert(
       fc.property(policy, starts, chance, (any, n, c) => {
-        const ms = releaseMs(any, "backoff", n, c);
+        const ms = releaseMs(any, "backoff", { receives: 1, starts: n }, c);
         assert.ok(Number.isInteger(ms) && ms >= 0 && ms <= any.backoffCapMs, `got ${ms}`);
       }),
       { numRuns: 2_000 },
@@ -64,7 +75,7 @@ describe("any policy", () => {
   test("backs off no less for one more start, nor for more of the same chance", () => {
     fc.assert(
       fc.property(policy, starts, chance, chance, (any, n, c, d) => {
-        const ms = (count: number, roll: number) => releaseMs(any, "backoff", count, roll);
+        const ms = (count: number, roll: number) => releaseMs(any, "backoff", { receives: 1, starts: count }, roll);
         assert.ok(ms(n, c) <= ms(n + 1, c));
         assert.ok(ms(n, Math.min(c, d)) <= ms(n, Math.max(c, d)));
       }),

@@ -33,6 +33,7 @@ export function bench(t: TestContext, { fifo = true, dlqRedrives = false } = {})
   const told = new Observations();
   const observe = told.observe;
   const kill = new AbortController();
+  const circuit = { open: false };
   let sent = 0;
 
   /** Puts a message into a queue and receives it until SQS has moved it. */
@@ -68,7 +69,8 @@ export function bench(t: TestContext, { fifo = true, dlqRedrives = false } = {})
     const executor: Omit<ExecutorPorts, "queue"> = {
       ...{ ledger, runner, notify, clock, observe, chance, policy: defaultPolicy, worker, leaseMs },
     };
-    const ports = { ledger, clock, observe, chance };
+    const breaker = { leave: () => (circuit.open ? null : { max: 10, longPoll: true }) };
+    const ports = { ledger, clock, observe, chance, breaker };
     const process: Parameters<typeof runSweep>[1]["process"] = (received, letters) =>
       processDeadLetter(received, { ...executor, queue: letters }, stopping);
     const settings = { leaseMs, killMarginMs: 5_000, intervalMs, worker };
@@ -98,7 +100,7 @@ export function bench(t: TestContext, { fifo = true, dlqRedrives = false } = {})
   };
 
   return {
-    ...{ clock, journal, source, theirs, deadLetters, queue, ledger, store, runner, told, kill, faults },
+    ...{ clock, journal, source, theirs, deadLetters, queue, ledger, store, runner, told, kill, faults, circuit },
     ...{ moved, start, letters, rowOf },
   };
 }

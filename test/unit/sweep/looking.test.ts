@@ -37,6 +37,25 @@ describe("a dead letter that is not the sweep's", () => {
 });
 
 describe("looking", () => {
+  test("waits while the circuit is open", async (t) => {
+    const { moved, start, clock, deadLetters, circuit, letters } = bench(t);
+    for (const step of ["load_1", "load_2"]) await moved(step);
+    const before = deadLetters.inspect().map(({ receiveCount }) => receiveCount);
+    circuit.open = true;
+    start();
+    await clock.advance(5 * intervalMs);
+    assert.deepEqual(
+      deadLetters.inspect().map(({ receiveCount }) => receiveCount),
+      before,
+    );
+    circuit.open = false;
+    await clock.advance(intervalMs);
+    assert.deepEqual(
+      letters().map(({ reason }) => reason),
+      ["dead_lettered", "dead_lettered"],
+    );
+  });
+
   test("is done by one worker at a time, and by another as soon as that one stops", async (t) => {
     const { moved, start, clock, told, deadLetters } = bench(t);
     await moved();
