@@ -146,6 +146,17 @@ def test_a_permit_outlives_no_term(worker, instance, create_run):
     assert worker.outcome(order)["kind"] == "success"
 
 
+def test_a_term_does_not_run_while_the_host_has_nothing_to_do(start_worker, create_run):
+    worker = start_worker(*LOCATION)
+    worker.await_frame("ready")
+    term_ms = 4_000
+    idle_until = time.monotonic() + term_ms / 1000
+    run = create_run("greet")
+    eventually(lambda: time.monotonic() > idle_until)
+    order = worker.start("run", **run_order(run, "greet", within_ms=term_ms))
+    assert worker.outcome(order)["kind"] == "success"
+
+
 def test_a_late_renewal_counts_from_when_it_may_have_been_sent(
     start_worker, instance, create_run, tmp_path
 ):

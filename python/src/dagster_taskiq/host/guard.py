@@ -12,9 +12,6 @@ from dagster_taskiq.host.limits import Limits
 from dagster_taskiq.host.outcomes import Outcome, ended_now, outcome
 from dagster_taskiq.host.watch import Watch
 
-# The loop waits by a clock that stands still while the machine sleeps; a term does not.
-_TERM_LOOK_SECONDS = 1.0
-
 
 class Killed(TypedDict):
     """Why a process was killed, where that is known; `killed` of the frame `exited`."""
@@ -119,17 +116,12 @@ class Guard:
             if not self._idle(now):
                 self._ladder.climb(now, self.process)
 
-    def wakes_at(self, now: float) -> float:
+    def wakes_at(self) -> float:
         """Return when to look next."""
         limits = self.watch.wakes_at() if self._ladder is None else self._ladder.due_at
         if self.process.asking:
             limits = math.inf
-        return min(max(limits, self._spared_until), self._term_at(now))
-
-    def _term_at(self, now: float) -> float:
-        if math.isinf(self._lives_until):
-            return math.inf
-        return min(self._lives_until, now + _TERM_LOOK_SECONDS)
+        return min(max(limits, self._spared_until), self._lives_until)
 
     def _idle(self, now: float) -> bool:
         """One that waits for its permit, or writes under it, has finished: its outcome counts."""

@@ -42,9 +42,9 @@ class Guards:
             if guard.process.step is not None and guard.process.step[0] in runs:
                 guard.cancel()
 
-    def wakes_at(self, now: float) -> float:
+    def wakes_at(self) -> float:
         """Return when to enforce again."""
-        return min((guard.wakes_at(now) for guard in self._living()), default=math.inf)
+        return min((guard.wakes_at() for guard in self._living()), default=math.inf)
 
     def enforce(self, now: float, hear: Callable[[Guard], None], *, expire: bool) -> None:
         """Do what is due to each; `hear` takes in what its process has said by now."""

@@ -6,7 +6,6 @@ One thread, which waits on nothing but the selector.
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import selectors
 import signal
@@ -21,6 +20,7 @@ from dagster_taskiq.host.fork import Forked, fork_process
 from dagster_taskiq.host.frames import Broken, Frame
 from dagster_taskiq.host.guard import Guard
 from dagster_taskiq.host.guards import Guards
+from dagster_taskiq.host.hearing import Hearing
 from dagster_taskiq.host.lifeline import Lifeline
 from dagster_taskiq.host.limits import Limits
 from dagster_taskiq.host.outcomes import fault
@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from dagster_taskiq.host.channel import Channel
     from dagster_taskiq.host.locations import Locations
 
+# The selector's clock stands still while the machine sleeps, the terms' does not; and what a frame
+# says of a term counts from the last look, for the host may have been frozen since.
+_LONGEST_WAIT = 1.0
+
 _SIGNALS = {name: getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGKILL")}
 
 
@@ -46,6 +50,7 @@ class Zygote:
         self._worker = worker
         self._instance = instance
         self._locations = locations
+        self._hearing = Hearing(worker, locations)
         self._guards = Guards()
         self._run_watch = RunWatch(self._fork_watcher)
         self._stopping = False
@@ -80,12 +85,12 @@ class Zygote:
         if now >= self._reaper.wakes_at():
             self._reap()
         # Late in reading, as after an import, the host would kill what was prolonged in time.
-        self._guards.enforce(now, self._hear, expire=not spoken)
+        self._guards.enforce(now, self._hearing.catch_up, expire=not spoken)
 
-    def _patience(self) -> float | None:
+    def _patience(self) -> float:
         now = boot_time()
-        wakes_at = min(self._reaper.wakes_at(), self._guards.wakes_at(now))
-        return None if math.isinf(wakes_at) else max(0.0, wakes_at - now)
+        wakes_at = min(self._reaper.wakes_at(), self._guards.wakes_at())
+        return min(_LONGEST_WAIT, max(0.0, wakes_at - now))
 
     # The worker's frames
 
@@ -190,37 +195,7 @@ class Zygote:
             self._selector.unregister(guard.process.channel)
             return
         for frame in frames:
-            self._pass_on(guard, frame)
-
-    def _hear(self, guard: Guard) -> None:
-        """Take in what has arrived."""
-        for frame in guard.process.channel.drain():
-            self._pass_on(guard, frame)
-
-    def _pass_on(self, guard: Guard, frame: Frame | Broken) -> None:
-        """Take in what a process says. User code may have said it: nothing in it is relied on."""
-        process = guard.process
-        if isinstance(frame, Broken):
-            warn(f"not a frame, from process {process.pid}: {frame.line}")
-        elif frame["type"] == "outcome" and isinstance(frame.get("outcome"), dict):
-            process.outcome = frame["outcome"]
-        elif frame["type"] == "origin" and isinstance(frame.get("origin"), str):
-            self._locations.want(frame["origin"])
-        elif frame["type"] == "event":
-            guard.watch.heard(boot_time())
-        elif frame["type"] == "ask":
-            self._ask(guard, frame.get("event"))
-        elif frame["type"] == "capture":
-            process.captured = {name: str(frame.get(name)) for name in ("stdout", "stderr")}
-            guard.watch.captured(process.captured.values(), boot_time())
-            self._worker.send({"type": "capture", "id": process.id, **process.captured})
-
-    def _ask(self, guard: Guard, event: object) -> None:
-        if guard.asks(event):
-            self._worker.send({"type": "ask", "id": guard.process.id})
-            return
-        with contextlib.suppress(OSError):
-            guard.process.channel.send({"type": "permit", "granted": False, "within_ms": None})
+            self._hearing.take_in(guard, frame)
 
     # Deaths
 
@@ -235,7 +210,7 @@ class Zygote:
 
     def _bury(self, guard: Guard) -> None:
         process = guard.process
-        self._hear(guard)
+        self._hearing.catch_up(guard)
         self._close_channel(process)
         self._guards.remove(guard)
         self._look_at_runs()
