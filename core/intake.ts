@@ -1,25 +1,22 @@
-// The intake: fetches only what can start at once, and starts it. A message that was received is always either run or given back.
+// The intake: fetches what can start at once, or as good as at once, and starts it. A message that was received is always either run or
+// given back. `core/appetite.ts` decides how much is fetched.
+import { appetite, PaceMeter, RECEIVE_MAX } from "./appetite.ts";
 import type { Breaker } from "./breaker.ts";
+import { type Chain, type ChainPorts, chainsOf, runChain } from "./chains.ts";
 import type { Leave } from "./circuit.ts";
 import type { Clock } from "./clock.ts";
-import type { Received } from "./delivery.ts";
 import type { Stopping } from "./effects/ports.ts";
-import { describeError } from "./faults.ts";
-import type { Lease, LeaseKeeper } from "./lease.ts";
-import type { Observe } from "./observe.ts";
+import type { LeaseKeeper } from "./lease.ts";
 import type { Message, Queue, ReceiveOptions } from "./queue/port.ts";
 import { Seat, type Slots } from "./slots.ts";
 import type { Disposition } from "./states.ts";
 
-export interface IntakePorts {
+export interface IntakePorts extends ChainPorts {
   readonly queue: Pick<Queue, "receive" | "extend">;
   readonly leases: Pick<LeaseKeeper, "hold">;
   readonly slots: Slots;
-  readonly clock: Clock;
-  readonly observe: Observe;
   /** Says whether anything may be received, and is told how receives end. */
   readonly breaker: Pick<Breaker, "leave" | "pause" | "received" | "receiveFailed">;
-  readonly process: (received: Received) => Promise<Disposition>;
 }
 
 export interface IntakeSettings {
@@ -29,9 +26,9 @@ export interface IntakeSettings {
 
 /** What the health server and a drain want to know. */
 export interface IntakeState {
-  /** Monotonic time the long poll under way began; null between polls. */
+  /** Monotonic time the oldest receive under way began; null between receives. */
   pollingSinceMs: number | null;
-  /** Slots kept free for what the poll may fetch; nothing runs in them. */
+  /** Slots kept free for what the receives under way may fetch; nothing runs in them. */
   slotsInPoll: number;
   /** Monotonic time the loop last went round. */
   lastTurnAtMs: number;
@@ -39,8 +36,8 @@ export interface IntakeState {
   readonly ended: Record<Disposition, number>;
 }
 
-/** A message that waits for its turn in its chain's slot. */
-type Unseated = Omit<Received, "seat">;
+/** What was fetched ahead of its need goes back after this long without a slot: another worker may have one. */
+const AHEAD_PATIENCE_MS = 1_000;
 
 export function newIntakeState(clock: Clock): IntakeState {
   return {
@@ -53,7 +50,7 @@ export function newIntakeState(clock: Clock): IntakeState {
 }
 
 /**
- * Receives until `stopping.quiet` aborts, then finishes the poll under way (SQS would hide what an aborted one fetched) and waits
+ * Receives until `stopping.quiet` aborts, then finishes the receives under way (SQS would hide what an aborted one fetched) and waits
  * for every delivery that was started.
  */
 export async function runIntake(
@@ -62,130 +59,148 @@ export async function runIntake(
   stopping: Stopping,
   state: IntakeState,
 ): Promise<void> {
-  const underWay = new Set<Promise<void>>();
-  const start = (chain: readonly Unseated[]) => {
-    const running = runChain(chain, ports, stopping, state).finally(() => underWay.delete(running));
-    underWay.add(running);
-  };
-  while (!stopping.quiet.aborted) {
-    state.lastTurnAtMs = ports.clock.monoMs();
-    if (ports.breaker.leave() === null) {
-      await ports.breaker.pause();
-      continue;
+  await new Intake(ports, settings, stopping.quiet, state).run();
+}
+
+class Intake {
+  readonly #ports: IntakePorts;
+  readonly #settings: IntakeSettings;
+  readonly #quiet: AbortSignal;
+  readonly #state: IntakeState;
+  readonly #pace = new PaceMeter();
+  readonly #underWay = new Set<Promise<void>>();
+  /** When each receive under way began, oldest first. */
+  readonly #polls = new Set<{ readonly sinceMs: number }>();
+  #asked = 0;
+  #waiting = 0;
+  #backlog = false;
+  /** Resolves the loop's wait for something to have changed. */
+  #wake: () => void = () => undefined;
+
+  constructor(ports: IntakePorts, settings: IntakeSettings, quiet: AbortSignal, state: IntakeState) {
+    this.#ports = ports;
+    this.#settings = settings;
+    this.#quiet = quiet;
+    this.#state = state;
+  }
+
+  async run(): Promise<void> {
+    const { slots, clock, breaker } = this.#ports;
+    const wake = () => this.#wake();
+    slots.onFree = wake;
+    this.#quiet.addEventListener("abort", wake);
+    while (!this.#quiet.aborted) {
+      this.#state.lastTurnAtMs = clock.monoMs();
+      const leave = breaker.leave();
+      const max = leave === null ? 0 : this.#appetite(leave);
+      if (leave === null) await breaker.pause();
+      else if (max === 0) await this.#change();
+      else this.#track(this.#poll(max, leave));
     }
-    if (!(await ports.slots.take(stopping.quiet))) break;
-    const leave = ports.breaker.leave();
-    if (leave === null)
-      ports.slots.release(); // what it needs went down while every slot was taken
-    else for (const chain of await receive(ports, settings, state, leave)) start(chain);
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
   }
-  await Promise.all(underWay);
-}
 
-/** One slot was taken already; takes what else is free for the poll, and gives back what it did not need. */
-async function receive(
-  ports: IntakePorts,
-  { waitMs, visibilityMs }: IntakeSettings,
-  state: IntakeState,
-  leave: Leave,
-): Promise<readonly (readonly Unseated[])[]> {
-  const { clock, leases } = ports;
-  const taken = 1 + ports.slots.takeFree(leave.max - 1);
-  state.slotsInPoll = taken;
-  state.pollingSinceMs = clock.monoMs();
-  const messages = await tryReceive(ports, { max: taken, waitMs: leave.longPoll ? waitMs : 0, visibilityMs });
-  state.slotsInPoll = 0;
-  state.pollingSinceMs = null;
-  const [receivedAtMs, monoMs] = [clock.wallMs(), clock.monoMs()];
-  const chains = chainsOf(messages).map((chain) =>
-    chain.map((message) => ({ receivedAtMs, lease: leases.hold(message, monoMs) })),
-  );
-  state.received += messages.length;
-  ports.slots.release(taken - chains.length);
-  return chains;
-}
-
-/** The breaker decides when a receive that failed is tried again. */
-async function tryReceive({ queue, breaker }: IntakePorts, options: ReceiveOptions): Promise<readonly Message[]> {
-  try {
-    const messages = await queue.receive(options);
-    breaker.received(messages.length);
-    return messages;
-  } catch (error) {
-    breaker.receiveFailed(error);
-    return [];
+  #appetite(leave: Leave): number {
+    const { slots, clock } = this.#ports;
+    const polls = this.#polls.size;
+    // On trial, one delivery at a time may try.
+    if (leave.max < RECEIVE_MAX && polls > 0) return 0;
+    const pace = this.#pace.at(clock.monoMs());
+    const load = {
+      free: slots.free,
+      waiting: this.#waiting,
+      asked: this.#asked - this.#state.slotsInPoll,
+      polls,
+      pace,
+    };
+    return Math.min(leave.max, appetite({ ...load, backlog: this.#backlog }));
   }
-}
 
-/** Messages of one FIFO group are one chain, in order; every other message is a chain of its own. */
-function chainsOf(messages: readonly Message[]): readonly (readonly Message[])[] {
-  const chains = new Map<string, Message[]>();
-  for (const message of messages) {
-    // A standard queue's group is a tenant, not an order; it has no deduplication ids.
-    const group = message.deduplicationId === null ? null : message.groupId;
-    const name = group === null ? `message ${message.id}` : `group ${group}`;
-    const chain = chains.get(name);
-    if (chain === undefined) chains.set(name, [message]);
-    else chain.push(message);
+  /** Resolves when a slot became free or was taken by what waited, a receive ended, or the worker stops. */
+  async #change(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      if (this.#quiet.aborted) resolve();
+    });
   }
-  return [...chains.values()];
-}
 
-/** Runs a chain under one slot. When one of its messages goes back to the queue, so do those behind it: they must not overtake. */
-async function runChain(
-  chain: readonly Unseated[],
-  ports: IntakePorts,
-  stopping: Stopping,
-  state: IntakeState,
-): Promise<void> {
-  const seat = new Seat(ports.slots);
-  let broken = false;
-  try {
-    for (const unseated of chain) {
-      broken ||= stopping.quiet.aborted || !(await seat.retake(stopping.quiet));
-      const disposition: Disposition = broken
-        ? await giveBack(unseated.lease, ports)
-        : await run({ ...unseated, seat }, ports);
-      state.ended[disposition] += 1;
-      broken ||= disposition === "released" || disposition === "lost";
+  #track(work: Promise<void>): void {
+    const tracked = work.finally(() => this.#underWay.delete(tracked));
+    this.#underWay.add(tracked);
+  }
+
+  async #poll(max: number, leave: Leave): Promise<void> {
+    const { slots, clock } = this.#ports;
+    const reserved = slots.takeFree(max);
+    const poll = { sinceMs: clock.monoMs() };
+    this.#polls.add(poll);
+    this.#account(max, reserved);
+    const { waitMs, visibilityMs } = this.#settings;
+    const messages = await this.#receive({ max, waitMs: leave.longPoll ? waitMs : 0, visibilityMs });
+    this.#polls.delete(poll);
+    this.#account(-max, -reserved);
+    this.#backlog = messages.length === max;
+    this.#begin(messages, reserved);
+    this.#wake();
+  }
+
+  #account(asked: number, reserved: number): void {
+    const [oldest] = this.#polls;
+    this.#asked += asked;
+    this.#state.slotsInPoll += reserved;
+    this.#state.pollingSinceMs = oldest?.sinceMs ?? null;
+  }
+
+  /** The breaker decides when a receive that failed is tried again. */
+  async #receive(options: ReceiveOptions): Promise<readonly Message[]> {
+    const { queue, breaker } = this.#ports;
+    try {
+      const messages = await queue.receive(options);
+      breaker.received(messages.length);
+      return messages;
+    } catch (error) {
+      breaker.receiveFailed(error);
+      return [];
     }
-  } finally {
-    seat.leave();
   }
-}
 
-/** A bug of ours must not take the worker's other steps with it: its delivery is left to come back when its visibility ends. */
-async function run(received: Received, ports: IntakePorts): Promise<Disposition> {
-  try {
-    return await ports.process(received);
-  } catch (error) {
-    const { lease } = received;
-    const message = `bug in the worker, please report it: ${error instanceof Error ? error.stack : error}`;
-    ports.observe({ event: "delivery.bug", level: "error", message, messageId: lease.message.id });
-    await lease.end();
-    return "lost";
+  /** The slots kept free go to the chains in the order they came in; what is left of either waits, or is given back. */
+  #begin(messages: readonly Message[], reserved: number): void {
+    const { leases, clock, slots } = this.#ports;
+    const [receivedAtMs, monoMs] = [clock.wallMs(), clock.monoMs()];
+    this.#state.received += messages.length;
+    const chains = chainsOf(messages).map((chain) =>
+      chain.map((message) => ({ receivedAtMs, lease: leases.hold(message, monoMs) })),
+    );
+    for (const [i, chain] of chains.entries()) {
+      this.#track(i < reserved ? this.#run(chain, new Seat(slots)) : this.#runInTurn(chain));
+    }
+    slots.release(Math.max(0, reserved - chains.length));
   }
-}
 
-async function giveBack(lease: Lease, ports: IntakePorts): Promise<Disposition> {
-  const { id: messageId, receipt } = lease.message;
-  await lease.end();
-  const how = await tryGiveBack(receipt, ports);
-  if (how === "done") {
-    ports.observe({ event: "delivery.given_back", level: "info", message: "given back unstarted", messageId });
-  } else {
-    const message = `could not give back; visible when its visibility ends: ${how}`;
-    ports.observe({ event: "delivery.give_back_failed", level: "warn", message, messageId });
+  async #runInTurn(chain: Chain): Promise<void> {
+    this.#waiting += 1;
+    const seated = await this.#takeInTime();
+    this.#waiting -= 1;
+    this.#wake();
+    await this.#run(chain, seated ? new Seat(this.#ports.slots) : null);
   }
-  return "released";
-}
 
-/** `done`, or why not. */
-async function tryGiveBack(receipt: string, { queue }: IntakePorts): Promise<string> {
-  try {
-    const [result] = await queue.extend([{ receipt, visibilityMs: 0 }]);
-    return result ?? "no answer";
-  } catch (error) {
-    return describeError(error);
+  async #takeInTime(): Promise<boolean> {
+    const { slots, clock } = this.#ports;
+    const [late, over] = [new AbortController(), new AbortController()];
+    void clock.sleep(AHEAD_PATIENCE_MS, over.signal).then(() => late.abort("no slot in time"));
+    const taken = await slots.take(AbortSignal.any([this.#quiet, late.signal]));
+    over.abort("over");
+    return taken;
+  }
+
+  async #run(chain: Chain, seat: Seat | null): Promise<void> {
+    const { clock } = this.#ports;
+    const beganMs = clock.monoMs();
+    await runChain(chain, seat, this.#ports, this.#quiet, (disposition) => {
+      this.#state.ended[disposition] += 1;
+    });
+    if (seat !== null) this.#pace.ended(clock.monoMs(), clock.monoMs() - beganMs);
   }
 }

@@ -4,10 +4,16 @@ export class Slots {
   readonly total: number;
   #free: number;
   readonly #waiting: ((granted: boolean) => void)[] = [];
+  /** Called when a slot is free that nobody waits for. */
+  onFree: () => void = () => undefined;
 
   constructor(total: number) {
     this.total = total;
     this.#free = total;
+  }
+
+  get free(): number {
+    return this.#free;
   }
 
   get busy(): number {
@@ -48,6 +54,7 @@ export class Slots {
       if (next === undefined) this.#free += 1;
       else next(true);
     }
+    if (this.#free > 0) this.onFree();
   }
 }
 

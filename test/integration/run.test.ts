@@ -62,6 +62,8 @@ describe("a delivery", () => {
     const key = idempotencyKey(order.envelope);
     assert.deepEqual(deeds(), [`claim ${key}`, `permit ${key}`, `settle ${key} success`, "ack m1#1"]);
     const recorded = ["STEP_SUCCESS"];
+    // On a machine that is slow enough, the lease was renewed as well.
+    delete seen["renew"];
     assert.deepEqual(seen, { claim: [], permit: [], settle: recorded, ack: recorded });
   });
 

@@ -47,15 +47,26 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
   const underWay = new Map<string, UnderWay>();
   const begun: string[] = [];
 
+  /** How long deliveries take that end by themselves; null: a test ends them. */
+  let takenMs: number | null = null;
+  const takesMs = (ms: number) => {
+    takenMs = ms;
+  };
+
   const process = async (received: Received): Promise<Disposition> => {
     const { id } = received.lease.message;
     const end = Promise.withResolvers<Disposition>();
     begun.push(id);
+    if (takenMs !== null) {
+      await clock.sleep(takenMs);
+      return "acked";
+    }
     underWay.set(id, { received, end });
     return await end.promise;
   };
   const ports = { queue, leases, slots, clock, observe: told.observe, breaker, process };
-  const running = runIntake(ports, { waitMs, visibilityMs }, stopping, state);
+  // In a moment: a test first says what the queue is like.
+  const running = Promise.resolve().then(() => runIntake(ports, { waitMs, visibilityMs }, stopping, state));
   let over = false;
   void running.then(() => {
     over = true;
@@ -77,7 +88,7 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
   t.after(async () => {
     quiet.abort();
     for (const id of underWay.keys()) await end(id);
-    await clock.advance(60_000);
+    await clock.advance(60_000 + (takenMs ?? 0));
     await running;
   });
 
@@ -95,6 +106,7 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
     begun,
     underWay,
     end,
+    takesMs,
     asked,
     running,
     isOver,

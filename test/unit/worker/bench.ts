@@ -31,7 +31,8 @@ export function bench(t: TestContext, settings: Partial<WorkerSettings> = {}) {
     pruneMs: null,
     ...settings,
   });
-  const running = worker.run();
+  // In a moment: a test first says what queue, ledger and runner are like.
+  const running = Promise.resolve().then(() => worker.run());
   let over = false;
   void running.then(() => {
     over = true;

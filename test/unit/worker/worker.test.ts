@@ -146,3 +146,19 @@ describe("stopping a worker", () => {
     assert.equal(isOver(), true);
   });
 });
+
+test("a step may start in the slot of one that is recorded, whose message is still being deleted", async (t) => {
+  const { clock, queue, runner, worker } = bench(t, { concurrency: 1 });
+  const deleted = Promise.withResolvers<readonly ["done"]>();
+  queue.onAck = () => deleted.promise;
+  queue.offer(message("m1", { body: bodyFor("first") }), message("m2", { body: bodyFor("second") }));
+  await clock.advance(1_000);
+  assert.deepEqual(
+    runner.orders.map(({ envelope }) => envelope.stepKey),
+    ["first", "second"],
+  );
+  assert.deepEqual([worker.snapshot().busy, worker.snapshot().ended.acked], [0, 0]);
+  deleted.resolve(["done"]);
+  await clock.advance(0);
+  assert.equal(worker.snapshot().ended.acked, 2);
+});

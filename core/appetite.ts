@@ -1,0 +1,79 @@
+// How many messages the next receive may bring. Pure.
+//
+// As many as there are free slots: what is fetched can start. Where steps are so short that a slot would be idle for a noticeable part of
+// its time while a receive is under way, a few more: what will start within half a second, at the pace of the last seconds.
+
+export interface Load {
+  /** Slots that nobody has. */
+  readonly free: number;
+  /** Chains that were received and have no slot yet. */
+  readonly waiting: number;
+  /** What the receives under way may bring. */
+  readonly asked: number;
+  readonly polls: number;
+  /** The last receive brought all that it might: there is more. */
+  readonly backlog: boolean;
+  readonly pace: Pace;
+}
+
+/** Of the last seconds. */
+export interface Pace {
+  /** How many slots became free in a second. */
+  readonly perSecond: number;
+  /** How long one was taken, on average; infinite where nothing ended. */
+  readonly takenMs: number;
+}
+
+/** SQS hands out at most ten messages in one receive. */
+export const RECEIVE_MAX = 10;
+/** One while idle; more only where each brings ten. */
+const POLLS_MAX = 8;
+const AHEAD_S = 0.5;
+const AHEAD_MAX = 50;
+/** A receive may take so long; what waits must last until it is answered. */
+const RECEIVE_S = 0.1;
+/** A message must not wait here behind long steps while another worker is idle. */
+const SHORT_MS = 1_000;
+
+/** 0: nothing is to be received now. */
+export function appetite({ free, waiting, asked, polls, backlog, pace }: Load): number {
+  if (polls > 0 && (!backlog || polls >= POLLS_MAX)) return 0;
+  const ahead = aheadOf(pace);
+  const wanted = free + ahead - waiting - asked;
+  const idle = free - waiting - asked;
+  return wanted >= (idle > 0 ? 1 : worthwhile(ahead, pace)) ? Math.min(RECEIVE_MAX, wanted) : 0;
+}
+
+/** Ahead of its need, a receive may wait until it is worth its request. */
+function worthwhile(ahead: number, { perSecond }: Pace): number {
+  const spare = ahead - Math.ceil(perSecond * RECEIVE_S);
+  return Math.max(1, Math.min(RECEIVE_MAX, Math.max(Math.ceil(ahead / 2), spare)));
+}
+
+function aheadOf({ perSecond, takenMs }: Pace): number {
+  return takenMs > SHORT_MS ? 0 : Math.min(AHEAD_MAX, Math.floor(perSecond * AHEAD_S));
+}
+
+/** Measures the pace from what ended in the last two seconds. */
+export class PaceMeter {
+  readonly #ended: { readonly atMs: number; readonly takenMs: number }[] = [];
+
+  ended(atMs: number, takenMs: number): void {
+    this.#ended.push({ atMs, takenMs });
+    // More would say the same.
+    if (this.#ended.length > LOOKED_AT_MAX) this.#ended.shift();
+  }
+
+  at(nowMs: number): Pace {
+    while (this.#ended[0] !== undefined && this.#ended[0].atMs <= nowMs - LOOKED_AT_MS) this.#ended.shift();
+    const [oldest] = this.#ended;
+    if (oldest === undefined) return { perSecond: 0, takenMs: Number.POSITIVE_INFINITY };
+    const count = this.#ended.length;
+    const spanMs = count < LOOKED_AT_MAX ? LOOKED_AT_MS : Math.max(1, nowMs - oldest.atMs);
+    const takenMs = this.#ended.reduce((sum, one) => sum + one.takenMs, 0) / count;
+    return { perSecond: (count / spanMs) * 1_000, takenMs };
+  }
+}
+
+const LOOKED_AT_MS = 2_000;
+const LOOKED_AT_MAX = 64;
