@@ -1,8 +1,9 @@
 // Bundles the worker into one file, dist/taskiq.mjs, that runs on any Node >= 22.19 without node_modules, and builds what is
 // released with it.
 //
-//   node build.mjs bundle   the bundle alone; dev/ imports `build` for it
-//   node build.mjs          everything, on the project's own Node: `npm run build`
+//   node build.mjs bundle       the bundle alone; dev/ imports `build` for it
+//   node build.mjs executable   that and the executable: what the Dockerfile takes
+//   node build.mjs              everything, on the project's own Node: `npm run build`
 import { mkdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from "node:fs";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -75,14 +76,15 @@ function replace(path, contents, mode) {
 
 /** @param {string[]} argv */
 async function main([what = "everything", outdir = `${root}dist`]) {
-  if (what !== "bundle" && what !== "everything") {
-    throw new Error(`build.mjs: expected bundle or everything, got ${JSON.stringify(what)}`);
+  if (!["bundle", "executable", "everything"].includes(what)) {
+    throw new Error(`build.mjs: expected bundle, executable or everything, got ${JSON.stringify(what)}`);
   }
   const { path, bytes } = await build(outdir);
   if (what === "bundle") return say(path, bytes);
   // TypeScript: only the project's own Node reads it.
-  const { buildArtifacts } = await import("./dev/build/artifacts.ts");
-  for (const artifact of buildArtifacts(root, outdir)) say(artifact.name, artifact.bytes);
+  const { buildArtifacts, buildExecutableOnly } = await import("./dev/build/artifacts.ts");
+  const buildRest = what === "executable" ? buildExecutableOnly : buildArtifacts;
+  for (const artifact of buildRest(root, outdir)) say(artifact.name, artifact.bytes);
 }
 
 /**

@@ -17,6 +17,7 @@ const scripts = {
   build: "build.mjs",
   simulate: "dev/simulate.ts",
   chaos: "dev/chaos.ts",
+  "image-check": "dev/image-check.ts",
 };
 
 /** @param {string[]} argv */

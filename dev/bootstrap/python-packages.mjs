@@ -65,7 +65,8 @@ async function installer() {
   const env = { ...uvEnvironment(settings.stdout), ...process.env };
   return async (progress, args) => {
     try {
-      await run(progress, uv, ["pip", "install", "--quiet", "--python", python, ...args], env);
+      // Compiled at once, as pip does: where PYTHONDONTWRITEBYTECODE is set, each of the many Pythons of a test run would do it again.
+      await run(progress, uv, ["pip", "install", "--quiet", "--compile-bytecode", "--python", python, ...args], env);
     } catch (error) {
       if (!(error instanceof SetupError)) throw error;
       say("  uv could not; trying pip, which is slower");

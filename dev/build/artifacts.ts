@@ -16,19 +16,29 @@ export interface Artifact {
 /** Completes `outdir`, where the bundle and its meta.json are. */
 export function buildArtifacts(root: string, outdir: string): readonly Artifact[] {
   for (const old of readdirSync(outdir).filter((name) => name.endsWith(".whl"))) rmSync(join(outdir, old));
+  const names = [...buildProgram(root, outdir), buildWheel(root, outdir)];
+  writeFileSync(join(outdir, "SHA256SUMS"), names.map((file) => `${sha256(join(outdir, file))}  ${file}\n`).join(""));
+  return artifactsIn(outdir, [...names, "SHA256SUMS"]);
+}
+
+/** The part of it that needs no Python: what the image takes. */
+export function buildExecutableOnly(root: string, outdir: string): readonly Artifact[] {
+  return artifactsIn(outdir, buildProgram(root, outdir));
+}
+
+function buildProgram(root: string, outdir: string): readonly string[] {
   const { inputs } = JSON.parse(readFileSync(join(outdir, "meta.json"), "utf8"));
   const { name, version, license } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const packages = bundledPackages(root, Object.keys(inputs));
+  const subject = { name, version, license, nodeVersion: process.versions.node };
   writeFileSync(join(outdir, "LICENSES.txt"), licensesText(packages));
-  writeFileSync(
-    join(outdir, "sbom.cdx.json"),
-    sbom({ name, version, license, nodeVersion: process.versions.node }, packages),
-  );
+  writeFileSync(join(outdir, "sbom.cdx.json"), sbom(subject, packages));
   buildExecutable(outdir, "taskiq.mjs", "taskiq");
-  const wheel = buildWheel(root, outdir);
-  const names = ["taskiq.mjs", "taskiq.mjs.map", "taskiq", wheel, "LICENSES.txt", "sbom.cdx.json"];
-  writeFileSync(join(outdir, "SHA256SUMS"), names.map((file) => `${sha256(join(outdir, file))}  ${file}\n`).join(""));
-  return [...names, "SHA256SUMS"].map((file) => ({ name: file, bytes: statSync(join(outdir, file)).size }));
+  return ["taskiq.mjs", "taskiq.mjs.map", "taskiq", "LICENSES.txt", "sbom.cdx.json"];
+}
+
+function artifactsIn(outdir: string, names: readonly string[]): readonly Artifact[] {
+  return names.map((name) => ({ name, bytes: statSync(join(outdir, name)).size }));
 }
 
 function sha256(path: string): string {

@@ -39,19 +39,21 @@ export class Deployment {
   readonly home: string;
   readonly #sqs: LocalSqs;
   readonly #queues: QueuePair;
+  readonly #variables: Readonly<Record<string, string>>;
   #dagster: DagsterSidecar | null = null;
   readonly #workers: WorkerProcess[] = [];
   #files = 0;
 
-  /** `maxReceiveCount` is SQS's own: high, so that what is seen is our doing. */
-  static async open(maxReceiveCount = 50): Promise<Deployment> {
+  /** `maxReceiveCount` is SQS's own: high, so that what is seen is our doing. `variables` are for the run workers and workers. */
+  static async open(maxReceiveCount = 50, variables: Readonly<Record<string, string>> = {}): Promise<Deployment> {
     const sqs = await startFauxqsServer();
-    return new Deployment(sqs, await createQueues(sqs, "steps", { maxReceiveCount }));
+    return new Deployment(sqs, await createQueues(sqs, "steps", { maxReceiveCount }), variables);
   }
 
-  constructor(sqs: LocalSqs, queues: QueuePair) {
+  constructor(sqs: LocalSqs, queues: QueuePair, variables: Readonly<Record<string, string>> = {}) {
     this.#sqs = sqs;
     this.#queues = queues;
+    this.#variables = variables;
     this.home = mkdtempSync(join(tmpdir(), "taskiq-e2e-"));
     writeFileSync(join(this.home, "dagster.yaml"), dagsterYaml);
   }
@@ -74,6 +76,7 @@ export class Deployment {
       AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId,
       AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
       DAGSTER_STEP_DELEGATING_EXECUTOR_SLEEP_SECONDS: EXECUTOR_POLL_SECONDS,
+      ...this.#variables,
     };
   }
 

@@ -1,0 +1,149 @@
+// The image's own file tree, started as a container engine would start it, with a real Dagster outside. `npm run image:check` runs this.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, afterEach, before, describe, test } from "node:test";
+import { containerCommand, type ImageConfig } from "../../dev/image/container.ts";
+import { DEFINITIONS_PARENT } from "../support/dagster-sidecar.ts";
+import { Deployment } from "../support/deployment.ts";
+import { eventually } from "../support/eventually.ts";
+import { freePort } from "../support/free-port.ts";
+import { type PostgresServer, startPostgres } from "../support/postgres-server.ts";
+import { WorkerProcess } from "../support/worker-process.ts";
+
+const tree = process.env["TASKIQ_IMAGE_TREE"] ?? "";
+const config: ImageConfig = JSON.parse(process.env["TASKIQ_IMAGE_CONFIG"] ?? "{}");
+const folders = [`${DEFINITIONS_PARENT}/definitions:/app/definitions`];
+
+function runInImage(entrypoint: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const container = containerCommand({ tree, config, entrypoint, folders });
+  const [program, ...args] = container.command;
+  return spawnSync(program, args, { env: { ...process.env, ...container.env, ...env }, encoding: "utf8" });
+}
+
+describe("the image", () => {
+  test("starts taskiq run, as an unprivileged user", () => {
+    assert.deepEqual(config.Entrypoint, ["taskiq"]);
+    assert.deepEqual(config.Cmd, ["run"]);
+    assert.equal(config.User, "65532:65532");
+  });
+
+  test("has no shell, and nothing that could be one", () => {
+    const programs = ["bin", "sbin", "usr/bin", "usr/sbin", "usr/local/bin"].flatMap((folder) =>
+      existsSync(join(tree, folder)) ? readdirSync(join(tree, folder)) : [],
+    );
+    assert.deepEqual(
+      programs.filter((name) => !/^python3/.test(name)),
+      ["taskiq"],
+    );
+  });
+
+  test("cannot write anywhere but to /tmp", () => {
+    const script = `
+import os, tempfile
+for folder in ("/", "/app", "/packages", "/opt/dagster/home", "/home/nonroot"):
+    try:
+        tempfile.TemporaryFile(dir=folder)
+    except OSError as error:
+        assert error.errno == 30, (folder, error)
+    else:
+        raise SystemExit(f"{folder} can be written to")
+tempfile.TemporaryFile()
+print(os.getuid(), os.getpid())
+`;
+    const { stdout, stderr } = runInImage(["python3", "-c", script]);
+    assert.equal(stdout, "65532 1\n", stderr);
+  });
+
+  test("has Dagster's daemon and webserver, and pip for images that are built on it", () => {
+    for (const module of ["dagster._daemon", "dagster_webserver", "pip"]) {
+      const { status, stderr, stdout } = runInImage(["python3", "-m", module, "--version"]);
+      assert.equal(status, 0, `${module}: ${stderr}`);
+      assert.notEqual(stdout, "", module);
+    }
+  });
+
+  test("carries the licences and the bill of materials of what it holds", () => {
+    const documents = join(tree, "usr/share/doc/taskiq");
+    assert.match(readFileSync(join(documents, "LICENSES.txt"), "utf8"), /valibot/);
+    assert.equal(JSON.parse(readFileSync(join(documents, "sbom.cdx.json"), "utf8")).bomFormat, "CycloneDX");
+  });
+});
+
+describe("a container of it", () => {
+  let postgres: PostgresServer;
+  let deployment: Deployment;
+  let worker: WorkerProcess;
+  let healthPort: number;
+  let shared: string;
+
+  before(async () => {
+    postgres = await startPostgres();
+    const { hostname, port } = new URL(postgres.url);
+    const database = {
+      DAGSTER_POSTGRES_HOST: hostname,
+      DAGSTER_POSTGRES_USER: "postgres",
+      DAGSTER_POSTGRES_DB: "postgres",
+    };
+    deployment = await Deployment.open(50, { ...database, DAGSTER_POSTGRES_PASSWORD: "unused" });
+    const yaml = readFileSync(join(tree, "opt/dagster/home/dagster.yaml"), "utf8");
+    writeFileSync(join(deployment.home, "dagster.yaml"), yaml.replace("port: 5432", `port: ${port}`));
+    chmodSync(deployment.home, 0o755); // the container's user is another
+    shared = join(deployment.home, "shared");
+    mkdirSync(shared);
+    healthPort = await freePort();
+    worker = startContainer();
+  });
+  afterEach((t) => {
+    if ((t as { passed?: boolean }).passed === false) console.error(worker.tail());
+  });
+  after(async () => {
+    if (worker.running) await worker.kill();
+    await deployment.close();
+    await postgres.stop();
+  });
+
+  function environment(): Readonly<Record<string, string>> {
+    const { DAGSTER_HOME: _home, HOME: _user, ...outside } = deployment.env;
+    return { ...outside, TASKIQ_LEDGER_URL: postgres.url, TASKIQ_WORKER_HEALTH_PORT: String(healthPort) };
+  }
+
+  function startContainer(): WorkerProcess {
+    const instance = `${deployment.home}:/opt/dagster/home`;
+    const container = containerCommand({ tree, config, folders: [...folders, instance, `${shared}:/shared`] });
+    const args = [...config.Cmd, "-m", "definitions", "--wait-time", "1s", "--grace", "30s"];
+    return new WorkerProcess({ args, env: { ...environment(), ...container.env }, command: container.command });
+  }
+
+  /** A container's health check runs beside the worker, in the same file tree. */
+  const healthcheck = () => runInImage(["taskiq", "healthcheck"], environment());
+
+  test("runs a real Dagster job and answers its health check", async (t) => {
+    const spawnedAt = performance.now();
+    await eventually("it takes steps or is gone", () => !worker.running || worker.count("worker.started") > 0, 120_000);
+    assert.ok(worker.running);
+    t.diagnostic(`takes steps ${((performance.now() - spawnedAt) / 1000).toFixed(1)} s after its start`);
+    assert.equal(healthcheck().status, 0);
+    writeFileSync(join(shared, "at-once"), "");
+    const step = { started: "/tmp/first", release: "/shared/at-once" };
+    const runId = await deployment.dagster.launch("waits_for_file", { ops: { wait: { config: step } } });
+    assert.equal(await deployment.dagster.finished(runId), "SUCCESS");
+    await deployment.queueEmpty();
+  });
+
+  test("lets its step finish after SIGTERM, and leaves the container with 0", async () => {
+    const step = { started: "/tmp/started", release: "/shared/release" };
+    const runId = await deployment.dagster.launch("waits_for_file", { ops: { wait: { config: step } } });
+    const began = async () => (await deployment.dagster.records(runId)).some(({ type }) => type === "STEP_START");
+    await eventually("the step began", began, 60_000);
+    const [pid] = readFileSync(`/proc/${worker.pid}/task/${worker.pid}/children`, "utf8").trim().split(" ");
+    process.kill(Number(pid), "SIGTERM");
+    await worker.said("worker.stopping");
+    writeFileSync(join(shared, "release"), "");
+    assert.deepEqual(await worker.exit(60_000), { code: 0, signal: null });
+    assert.equal(await deployment.dagster.finished(runId), "SUCCESS");
+    await deployment.queueEmpty();
+    assert.equal(healthcheck().status, 1);
+  });
+});
