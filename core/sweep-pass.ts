@@ -1,6 +1,7 @@
-// One look through the dead letter queue. Each look hides a message for a while and raises its receive count, so what is not to be ended is
-// given back as it was found, and a pass is followed by a rest as long as it was large (`core/sweep.ts`).
+// One pass of the sweep through the dead letter queue: ends what SQS itself moved there, and gives back the rest as it was found. A pass is
+// followed by a rest as long as it was large (`core/sweep.ts`), since each look raises receive counts.
 import type { Clock } from "./clock.ts";
+import { lookThrough, type ReceivedAt } from "./dead-letters/look.ts";
 import type { Received } from "./delivery.ts";
 import { decode } from "./envelope.ts";
 import type { LeaseKeeper } from "./lease.ts";
@@ -23,8 +24,6 @@ export interface Pass {
   readonly ended: number;
 }
 
-/** Ten are all that SQS hands out in one receive. A second of long polling, or a standard queue may answer with nothing at all. */
-const page = { max: 10, waitMs: 1_000 };
 /** Longer than a pass, or it would meet the first ones again. */
 const LOOK_MS = 120_000;
 const PASS_MS = 60_000;
@@ -33,49 +32,32 @@ const PAGE_REST_MS = 50;
 /** Something that all of them need is down, or they are all held: the next pass tries again. */
 const RELEASED_MAX = 10;
 
-interface Tally {
-  readonly seen: Set<string>;
-  /** Receipts of what is to be given back as it was found. */
-  readonly found: string[];
-  ended: number;
-  /** How many in a row could not be ended. */
-  released: number;
-}
-
 export async function sweepOnce(ports: PassPorts, quiet: AbortSignal): Promise<Pass> {
   const { letters, clock } = ports;
   const untilMs = clock.monoMs() + PASS_MS;
-  const tally: Tally = { seen: new Set(), found: [], ended: 0, released: 0 };
-  const goesOn = () => !quiet.aborted && clock.monoMs() < untilMs && tally.released < RELEASED_MAX;
-  try {
-    while (goesOn() && (await ports.goOn())) {
-      const looked = tally.seen.size;
-      await sweepPage(ports, tally);
-      if (tally.seen.size === looked) break;
-      await clock.sleep(PAGE_REST_MS, quiet);
-    }
-  } finally {
-    await giveBack(tally.found, letters);
-  }
-  return { looked: tally.seen.size, ended: tally.ended };
-}
-
-async function sweepPage(ports: PassPorts, tally: Tally): Promise<void> {
-  const { letters, clock } = ports;
-  const messages = await letters.receive({ ...page, visibilityMs: LOOK_MS });
-  const [receivedAtMs, monoMs] = [clock.wallMs(), clock.monoMs()];
-  for (const message of messages) {
-    const known = tally.seen.has(message.id);
-    tally.seen.add(message.id);
-    if (known || !isToBeEnded(message, letters)) {
-      tally.found.push(message.receipt);
-    } else if ((await end(message, receivedAtMs, monoMs, ports)) === "released") {
-      tally.released += 1;
-    } else {
-      tally.ended += 1;
-      tally.released = 0;
-    }
-  }
+  let ended = 0;
+  /** How many in a row could not be ended. */
+  let released = 0;
+  const looked = await lookThrough(
+    ports,
+    {
+      hideMs: LOOK_MS,
+      restMs: PAGE_REST_MS,
+      goOn: async () => clock.monoMs() < untilMs && released < RELEASED_MAX && (await ports.goOn()),
+      see: async (message, at) => {
+        if (!isToBeEnded(message, letters)) return "give_back";
+        if ((await end(message, at, ports)) === "released") {
+          released += 1;
+        } else {
+          ended += 1;
+          released = 0;
+        }
+        return "keep";
+      },
+    },
+    quiet,
+  );
+  return { looked, ended };
 }
 
 /** Only what names a step, if nothing else in it can be read: any other version or body is left to others, and to people. */
@@ -85,26 +67,13 @@ function isToBeEnded(message: Message, letters: DeadLetterQueue): boolean {
   return decoded.kind === "step" || (decoded.kind === "malformed" && decoded.step !== null);
 }
 
-async function end(
-  message: Message,
-  receivedAtMs: number,
-  monoMs: number,
-  { leases, letters, process }: PassPorts,
-): Promise<Disposition> {
-  const lease = leases.hold(message, monoMs);
+async function end(message: Message, at: ReceivedAt, { leases, letters, process }: PassPorts): Promise<Disposition> {
+  const lease = leases.hold(message, at.monoMs);
   const slots = new Slots(1);
   slots.takeFree(1); // beside the worker's own: a report is short, and one at a time
   try {
-    return await process({ lease, receivedAtMs, seat: new Seat(slots) }, letters);
+    return await process({ lease, receivedAtMs: at.wallMs, seat: new Seat(slots) }, letters);
   } finally {
     await lease.end();
-  }
-}
-
-/** Few at a time: a pass may have found thousands. What cannot be given back shows itself when its visibility ends. */
-async function giveBack(receipts: readonly string[], letters: DeadLetterQueue): Promise<void> {
-  for (let from = 0; from < receipts.length; from += 50) {
-    const some = receipts.slice(from, from + 50);
-    await letters.extend(some.map((receipt) => ({ receipt, visibilityMs: 0 })));
   }
 }

@@ -133,4 +133,9 @@ export interface DeadLetterQueue extends Pick<Queue, "receive" | "extend" | "ack
   isMoved(message: Message): boolean;
   /** It has a redrive policy itself, which would move on whatever is looked at too often. */
   readonly redrives: boolean;
+  /**
+   * How long it keeps a message, counted from `sentAtMs`: a standard queue's dead letters keep the time at which they were first sent, those of a FIFO queue
+   * get a new one when SQS moves them (developer guide, "dead-letter queue retention"). Null where it is not told.
+   */
+  readonly retentionMs: number | null;
 }

@@ -4,7 +4,7 @@ import { sendDeadLetter } from "./dead-letters.ts";
 import type { DeadLetterQueue, QueueFacts } from "./port.ts";
 import { ackMessages, extendMessages } from "./sqs-batches.ts";
 import { addressOf, type SqsContext } from "./sqs-context.ts";
-import { readAttributes, readDepth } from "./sqs-facts.ts";
+import { readAttributes, readDepth, readRetention } from "./sqs-facts.ts";
 import { receiveMessages } from "./sqs-receive.ts";
 
 /** Null for a queue that has none. */
@@ -19,6 +19,7 @@ export async function openDeadLetters(
     url,
     isMoved: (message) => isMovedBySqs(message, source["QueueArn"] ?? null),
     redrives: (own["RedrivePolicy"] ?? "") !== "",
+    retentionMs: readRetention(own),
     receive: (options) => receiveMessages(context, address, options),
     extend: (extensions) => extendMessages(context, url, extensions),
     ack: (receipts) => ackMessages(context, url, receipts),

@@ -31,13 +31,12 @@ export async function readFacts(context: SqsContext, queue: QueueAddress, given:
   const attributes = (await read(context, queue.url)) ?? {};
   const redrive = readRedrivePolicy(queue.url, attributes["RedrivePolicy"]);
   const ref = given ?? redrive?.target ?? null;
-  const retention = attributes["MessageRetentionPeriod"];
   return {
     url: queue.url,
     fifo: queue.fifo,
     deadLetterUrl: ref === null ? null : (await findQueue(context, ref)).url,
     maxReceiveCount: redrive?.maxReceiveCount ?? null,
-    retentionMs: retention === undefined ? null : Number(retention) * 1000,
+    retentionMs: readRetention(attributes),
   };
 }
 
@@ -48,6 +47,11 @@ export async function readDepth(context: SqsContext, queue: QueueAddress): Promi
     inFlight: Number(attributes["ApproximateNumberOfMessagesNotVisible"] ?? 0),
     delayed: Number(attributes["ApproximateNumberOfMessagesDelayed"] ?? 0),
   };
+}
+
+export function readRetention(attributes: QueueText): number | null {
+  const seconds = attributes["MessageRetentionPeriod"];
+  return seconds === undefined ? null : Number(seconds) * 1_000;
 }
 
 // "All", since asking a queue for an attribute that its type does not have is an error.

@@ -14,8 +14,9 @@ export function letterContract(make: MakeQueue, fifo: boolean): void {
   test("what SQS itself moved lies there as it was sent, with where it came from if the server tells", async (t) => {
     const made = await make(t, { fifo, maxReceiveCount: 1 });
     const { letters, id } = await movedBySqs(made, fifo);
-    const { url, redrives } = letters;
-    assert.deepEqual([url, redrives], [(await made.queue.describe()).deadLetterUrl, false]);
+    const { url, redrives, retentionMs } = letters;
+    // Four days, where nobody said otherwise.
+    assert.deepEqual([url, redrives, retentionMs], [(await made.queue.describe()).deadLetterUrl, false, 345_600_000]);
     assert.deepEqual((await letters.depth()).visible, 1);
     const letter = await receiveOne(letters);
     assert.deepEqual([letter.id, letter.body, readNote(letter)], [id, "body", null]);

@@ -164,6 +164,7 @@ function lettersOf(letters: DeadLetterQueue | null, passage: QueuePassage): Dead
   return {
     url: letters.url,
     redrives: letters.redrives,
+    retentionMs: letters.retentionMs,
     isMoved: (message) => letters.isMoved(message),
     depth: () => ask("depth", life.name, () => letters.depth()),
     receive: (options) =>

@@ -92,6 +92,7 @@ export class ModelQueue implements Queue {
       url: letters.arn,
       isMoved: (message) => isMovedBySqs(message, this.#source.arn),
       redrives: letters.settings.redrive !== null,
+      retentionMs: letters.settings.retentionMs,
       receive: (options) => queue.receive(options),
       extend: (extensions) => queue.extend(extensions),
       ack: (receipts) => queue.ack(receipts),

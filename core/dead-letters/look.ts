@@ -1,0 +1,74 @@
+// Looking through the dead letter queue without harm: for the sweep, and for operators. Each look hides a message for a while and raises its
+// receive count; what is looked at is given back as it was found, however the look ends.
+import type { Clock } from "../clock.ts";
+import type { DeadLetterQueue, Message } from "../queue/port.ts";
+
+export interface LookPorts {
+  readonly letters: Pick<DeadLetterQueue, "receive" | "extend">;
+  readonly clock: Clock;
+}
+
+/** When a message was received, by both clocks. */
+export interface ReceivedAt {
+  readonly wallMs: number;
+  readonly monoMs: number;
+}
+
+export interface Look {
+  /** How long each message is hidden: longer than the look, or it would meet the first ones again. */
+  readonly hideMs: number;
+  /** Between two pages, for the queue's other readers. */
+  readonly restMs: number;
+  /** Asked before each page. */
+  goOn(): Promise<boolean>;
+  /** Called once for each message. `keep`: it was dealt with, and is not to be given back. */
+  see(message: Message, at: ReceivedAt): Promise<"give_back" | "keep">;
+}
+
+/** Ten are all that SQS hands out in one receive. A second of long polling, or a standard queue may answer with nothing at all. */
+const page = { max: 10, waitMs: 1_000 };
+/** Few calls at a time: a look may have found thousands. */
+const GIVEN_BACK_TOGETHER = 50;
+/** A standard queue may hand out twice what is hidden; a whole page of it means that the first ones show themselves again. */
+const STALE_PAGES = 3;
+
+/** Answers how many messages it saw. Ends when there is nothing (new), `goOn` says no, or `quiet` aborts. */
+export async function lookThrough(ports: LookPorts, look: Look, quiet: AbortSignal): Promise<number> {
+  const { letters, clock } = ports;
+  const seen = new Set<string>();
+  const toGiveBack = new Set<string>();
+  let stalePages = 0;
+  try {
+    while (stalePages < STALE_PAGES && !quiet.aborted && (await look.goOn())) {
+      const messages = await letters.receive({ ...page, visibilityMs: look.hideMs });
+      const at = { wallMs: clock.wallMs(), monoMs: clock.monoMs() };
+      if (messages.length === 0) break;
+      // All of them first: should `see` throw, they are given back like the others.
+      for (const { receipt } of messages) toGiveBack.add(receipt);
+      const fresh = messages.filter(({ id }) => !seen.has(id));
+      stalePages = fresh.length === 0 ? stalePages + 1 : 0;
+      for (const message of fresh) {
+        seen.add(message.id);
+        if ((await look.see(message, at)) === "keep") toGiveBack.delete(message.receipt);
+      }
+      await clock.sleep(look.restMs, quiet);
+    }
+  } finally {
+    await giveBack([...toGiveBack], letters);
+  }
+  return seen.size;
+}
+
+/** What cannot be given back shows itself when its visibility ends; a call that fails keeps none of the others from being tried. */
+async function giveBack(receipts: readonly string[], letters: LookPorts["letters"]): Promise<void> {
+  const failures: unknown[] = [];
+  for (let from = 0; from < receipts.length; from += GIVEN_BACK_TOGETHER) {
+    const some = receipts.slice(from, from + GIVEN_BACK_TOGETHER);
+    try {
+      await letters.extend(some.map((receipt) => ({ receipt, visibilityMs: 0 })));
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+}
