@@ -1,5 +1,5 @@
 // A step that does nothing, but everything around it: it asks for its permit and succeeds.
-import type { Ending, Runner } from "../../core/runner/port.ts";
+import type { Ending, Looked, Runner } from "../../core/runner/port.ts";
 
 const output = { outputs: ["result"], assets: [] };
 
@@ -20,6 +20,10 @@ export class NoopRunner implements Runner {
 
   async notice(): Promise<boolean> {
     return true;
+  }
+
+  async look(): Promise<Looked> {
+    return { kind: "looked", standings: [] };
   }
 
   async probe(): Promise<null> {

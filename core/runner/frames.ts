@@ -16,6 +16,12 @@ const Result = v.object({
   execution_time_seconds: v.number(),
 });
 
+const Standing = v.object({
+  run: v.nullable(v.object({ status: v.string(), job: v.string(), goes_on: v.boolean() })),
+  ended: v.nullable(v.picklist(["success", "failure", "up_for_retry", "resource_init_failure"])),
+  began: v.boolean(),
+});
+
 const Outcome = v.variant("kind", [
   v.object({
     kind: v.picklist([
@@ -33,6 +39,7 @@ const Outcome = v.variant("kind", [
   v.object({ kind: v.literal("rerun_refused"), error: Error_ }),
   v.object({ kind: v.literal("permit_refused") }),
   v.object({ kind: v.picklist(["noticed", "probed"]) }),
+  v.object({ kind: v.literal("looked"), standings: v.array(Standing) }),
   v.object({ kind: v.literal("fault"), scope: v.picklist(["step", "location", "instance"]), error: Error_ }),
 ]);
 
@@ -97,10 +104,17 @@ export type WorkerFrame =
       readonly metadata: Readonly<Record<string, string | number>>;
     }
   | { readonly type: "probe"; readonly id: string; readonly run_id: string | null }
+  | { readonly type: "look"; readonly id: string; readonly attempts: readonly WireAttempt[] }
   | { readonly type: "permit"; readonly id: string; readonly granted: boolean; readonly within_ms: number | null }
   | { readonly type: "renew"; readonly id: string; readonly within_ms: number | null }
   | { readonly type: "kill"; readonly id: string; readonly signal: "SIGINT" | "SIGTERM" | "SIGKILL" }
   | { readonly type: "stop" };
+
+export interface WireAttempt {
+  readonly run_id: string;
+  readonly step_key: string;
+  readonly attempt: number;
+}
 
 export interface WireNote {
   readonly worker: string;

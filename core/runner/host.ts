@@ -2,9 +2,11 @@
 import type { Clock } from "../clock.ts";
 import { describeError } from "../faults.ts";
 import type { Observe } from "../observe.ts";
-import { idempotencyKey } from "../step.ts";
+import { idempotencyKey, type StepId } from "../step.ts";
 import { HostProcess, type HostSettings } from "./host-process.ts";
+import { lookAtAll } from "./looking.ts";
 import {
+  lookFrame,
   type NewFrame,
   noticeFrame,
   permitFrame,
@@ -14,7 +16,7 @@ import {
   runFrame,
 } from "./order-frames.ts";
 import { type Following, followOutput } from "./output.ts";
-import type { AskPermit, Ending, Notice, ProbeFailure, ReportOrder, Runner, StepOrder, Term } from "./port.ts";
+import type { AskPermit, Ending, Looked, Notice, ProbeFailure, ReportOrder, Runner, StepOrder, Term } from "./port.ts";
 import { killGroup } from "./process-group.ts";
 import { importFailure, tellReady } from "./ready.ts";
 import { endingOf, probeFailureOf, Work, type WorkEnd } from "./work.ts";
@@ -104,6 +106,10 @@ export class HostRunner implements Runner {
     const tooLate = AbortSignal.timeout(PROBE_MS);
     const { work, end } = await this.#run(probeFrame(runId), null, refuse, tooLate);
     return probeFailureOf(work ?? { pid: null, outcome: null }, end, tooLate.aborted);
+  }
+
+  async look(attempts: readonly StepId[]): Promise<Looked> {
+    return await lookAtAll(attempts, (some, tooLate) => this.#run(lookFrame(some), null, refuse, tooLate));
   }
 
   async stop(): Promise<void> {

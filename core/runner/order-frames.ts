@@ -1,12 +1,16 @@
 // The frames that carry an order to the step host. Pure.
 import { toWire } from "../envelope.ts";
+import type { StepId } from "../step.ts";
 import type { WireLimits, WireNote, WorkerFrame } from "./frames.ts";
 import type { DeliveryNote, Limits, Notice, Permit, ReportOrder, StepOrder, Term } from "./port.ts";
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
 /** A frame that asks for work; its `id` is the runner's to give. */
-export type NewFrame = DistributiveOmit<Extract<WorkerFrame, { type: "run" | "report" | "notice" | "probe" }>, "id">;
+export type NewFrame = DistributiveOmit<
+  Extract<WorkerFrame, { type: "run" | "report" | "notice" | "probe" | "look" }>,
+  "id"
+>;
 
 export function runFrame(order: StepOrder): NewFrame {
   const { envelope, delivery, limits, term } = order;
@@ -44,6 +48,11 @@ export function noticeFrame({ runId, stepKey, message, level, metadata }: Notice
 
 export function probeFrame(runId: string | null): NewFrame {
   return { type: "probe", run_id: runId };
+}
+
+export function lookFrame(attempts: readonly StepId[]): NewFrame {
+  const wire = attempts.map(({ runId, stepKey, attempt }) => ({ run_id: runId, step_key: stepKey, attempt }));
+  return { type: "look", attempts: wire };
 }
 
 export function permitFrame(id: string, permit: Permit): WorkerFrame {

@@ -1,6 +1,6 @@
 // The runner: runs one step in a process of its own and says how that ended. Knows no queue, no ledger and no attempts left.
 import type { Envelope } from "../envelope.ts";
-import type { ErrorInfo, ExecutionResult } from "../step.ts";
+import type { ErrorInfo, ExecutionResult, StepId } from "../step.ts";
 
 /** What the step process tells Dagster's event log about the delivery that started it. */
 export interface DeliveryNote {
@@ -96,6 +96,21 @@ export interface ProbeFailure {
   readonly error: ErrorInfo;
 }
 
+/** What Dagster knows of one attempt. */
+export interface AttemptStanding {
+  /** Null: this instance knows no such run. `goesOn`: it still waits for its steps; neither finished nor being canceled. */
+  readonly run: { readonly status: string; readonly job: string; readonly goesOn: boolean } | null;
+  /** How the attempt ended, by the event log; null while it is open. */
+  readonly ended: "success" | "failure" | "up_for_retry" | "resource_init_failure" | null;
+  /** Its user code may have run. */
+  readonly began: boolean;
+}
+
+export type Looked =
+  /** In the order of the attempts. */
+  | { readonly kind: "looked"; readonly standings: readonly AttemptStanding[] }
+  | { readonly kind: "failed"; readonly failure: ProbeFailure };
+
 export interface Runner {
   /** Starts the step host; rejects with a `Fault` (`TQ_HOST_…`) when it cannot. Safe to call again after it was lost. */
   start(): Promise<void>;
@@ -113,6 +128,8 @@ export interface Runner {
    * when it could, else what failed. Touches no run, asks for no permit, never rejects.
    */
   probe(runId: string | null): Promise<ProbeFailure | null>;
+  /** Where any number of attempts stand, read from Dagster's storages without user code. Touches no run, never rejects. */
+  look(attempts: readonly StepId[]): Promise<Looked>;
   /** Null while the host can take steps, else why it cannot. */
   unavailable(): string | null;
   /** Ends the host; step processes still alive are killed. */

@@ -95,17 +95,20 @@ export function probeFailureOf(
   end: WorkEnd,
   timedOut: boolean,
 ): ProbeFailure | null {
-  if (work.outcome?.kind === "probed") return null;
+  return work.outcome?.kind === "probed" ? null : failureOf(work, end, timedOut);
+}
+
+export function failureOf(work: Pick<Work, "pid" | "outcome">, end: WorkEnd, timedOut: boolean): ProbeFailure {
   const ending = endingOf(work, end, timedOut);
   if (ending.kind === "fault") return { scope: ending.scope, error: ending.error };
   return { scope: "instance", error: { class: "NoAnswer", message: "the storage did not answer", traceback: "" } };
 }
 
-type Aside = Extract<Outcome, { kind: "noticed" | "probed" }>;
+type Aside = Extract<Outcome, { kind: "noticed" | "probed" | "looked" }>;
 
 /** Says nothing of a step. */
 function isAside(outcome: Outcome): outcome is Aside {
-  return outcome.kind === "noticed" || outcome.kind === "probed";
+  return outcome.kind === "noticed" || outcome.kind === "probed" || outcome.kind === "looked";
 }
 
 function endingOfOutcome(outcome: Exclude<Outcome, { kind: "fault" } | Aside>): Ending {

@@ -3,6 +3,7 @@ import { describe } from "node:test";
 import { endContract } from "./runner-ends.ts";
 import { killContract } from "./runner-kills.ts";
 import { limitContract } from "./runner-limits.ts";
+import { lookContract } from "./runner-looks.ts";
 import { probeContract } from "./runner-probes.ts";
 import { reportContract } from "./runner-reports.ts";
 import type { MakeRunner } from "./runner-setup.ts";
@@ -21,5 +22,6 @@ export function runnerContract(name: string, make: MakeRunner): void {
     stepContract("steps", make);
     describe("reports and notices", () => reportContract(make));
     describe("probes", () => probeContract(make));
+    describe("looks", () => lookContract(make));
   });
 }

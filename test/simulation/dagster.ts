@@ -23,8 +23,8 @@ export interface AttemptLog {
 export type RunStatus = "started" | "finished" | "canceled";
 export type Listener = (step: Pick<StepId, "runId" | "stepKey">, entry: LogEntry) => void;
 
-const states = new Map<string, Told["state"]>(
-  Object.entries(terminalEvents).map(([state, kind]) => [kind, state as Told["state"]]),
+const states = new Map<string, keyof typeof terminalEvents>(
+  Object.entries(terminalEvents).map(([state, kind]) => [kind, state as keyof typeof terminalEvents]),
 );
 
 export class Dagster {
@@ -45,6 +45,11 @@ export class Dagster {
 
   runIsOver(runId: string): boolean {
     return this.#runs.get(runId) !== "started";
+  }
+
+  /** Null for a run that was never set. */
+  statusOf(runId: string): RunStatus | null {
+    return this.#runs.get(runId) ?? null;
   }
 
   write(step: Pick<StepId, "runId" | "stepKey">, kind: EventKind, by: string): void {
@@ -87,9 +92,16 @@ export function readAttempt(log: readonly LogEntry[], attempt: number): AttemptL
   return { entries, terminal, retries };
 }
 
+/** How a terminal event ends its attempt. */
+export function stateOf({ kind }: LogEntry): keyof typeof terminalEvents {
+  const state = states.get(kind);
+  if (state === undefined) throw new Error(`${kind} is no terminal event`);
+  return state;
+}
+
 export function resultOf({ entries, terminal }: AttemptLog): Told {
-  const state = terminal === null ? undefined : states.get(terminal.kind);
-  if (terminal === null || state === undefined) throw new Error("the attempt has no terminal event");
+  if (terminal === null) throw new Error("the attempt has no terminal event");
+  const state = stateOf(terminal);
   const start = entries.find(({ kind }) => kind === "STEP_START") ?? terminal;
   return resultAt(state, start.atMs, terminal.atMs);
 }

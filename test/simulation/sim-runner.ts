@@ -1,7 +1,9 @@
 // The runner of a simulated fleet: step processes without processes, over one Dagster. Passes the runner's contract suite.
 import type {
   AskPermit,
+  AttemptStanding,
   Ending,
+  Looked,
   Notice,
   ProbeFailure,
   ReportOrder,
@@ -12,6 +14,7 @@ import type {
 import { endingOf } from "../../core/runner/work.ts";
 import { idempotencyKey, type StepId } from "../../core/step.ts";
 import { errorInfo, terminalEvents } from "../support/scripted-steps.ts";
+import { type RunStatus, readAttempt, stateOf } from "./dagster.ts";
 import type { Running } from "./referee.ts";
 import { firstLook, loosely, NEGLECT_MS, type ProcessPorts, StepProcess } from "./step-process.ts";
 import type { Deed, StepPlan } from "./workload.ts";
@@ -23,6 +26,12 @@ export interface SimRunnerPorts extends Omit<ProcessPorts, "loseHost"> {
   readonly nextProcess: () => string;
 }
 
+/** As Dagster calls them. */
+const statusNames: Readonly<Record<RunStatus, string>> = {
+  started: "STARTED",
+  finished: "SUCCESS",
+  canceled: "CANCELED",
+};
 const FORK_MS = 20;
 const RESTART_MS = 8_000;
 
@@ -76,6 +85,21 @@ export class SimRunner implements Runner {
     await life.hear(new Promise<void>((resolve) => void clock.schedule(FORK_MS, resolve)));
     if (this.#unavailable !== null) return { scope: "host", error: hostLost(this.#unavailable) };
     return dagster.down ? { scope: "instance", error: errorInfo("OperationalError", "down") } : null;
+  }
+
+  async look(attempts: readonly StepId[]): Promise<Looked> {
+    const { dagster } = this.#ports;
+    if (this.#unavailable !== null) {
+      return { kind: "failed", failure: { scope: "host", error: hostLost(this.#unavailable) } };
+    }
+    const standings = attempts.map((step): AttemptStanding => {
+      const { entries, terminal } = readAttempt(dagster.log(step), step.attempt);
+      const status = dagster.statusOf(step.runId);
+      const run = status === null ? null : { status: statusNames[status], job: "job", goesOn: status === "started" };
+      const began = entries.some(({ kind }) => kind === "STEP_START");
+      return { run, ended: terminal === null ? null : stateOf(terminal), began };
+    });
+    return { kind: "looked", standings };
   }
 
   async stop(): Promise<void> {

@@ -2,13 +2,14 @@
 import type {
   AskPermit,
   Ending,
+  Looked,
   Notice,
   ProbeFailure,
   ReportOrder,
   Runner,
   StepOrder,
 } from "../../core/runner/port.ts";
-import { idempotencyKey } from "../../core/step.ts";
+import { idempotencyKey, type StepId } from "../../core/step.ts";
 import { type Doom, doomOf } from "./fake-limits.ts";
 import type { Journal } from "./fake-queue.ts";
 import {
@@ -93,6 +94,27 @@ export class FakeRunner implements Runner {
     if (this.down === null) return await this.onProbe(runId);
     const error = errorInfo("StepHostLost", `the step host ended (${this.down})`);
     return { scope: "host", error };
+  }
+
+  async look(attempts: readonly StepId[]): Promise<Looked> {
+    this.#journal(`look ${attempts.length}`);
+    if (this.down !== null) {
+      const error = errorInfo("StepHostLost", `the step host ended (${this.down})`);
+      return { kind: "failed", failure: { scope: "host", error } };
+    }
+    const standings = attempts.map((step) => {
+      const log = this.log(idempotencyKey(step));
+      const over = this.finishedRuns.has(step.runId);
+      const run = { status: over ? "SUCCESS" : "STARTED", job: "job", goesOn: !over };
+      const ended = Object.entries(terminalEvents).find(([, event]) => log.includes(event))?.[0] ?? null;
+      const known = !step.runId.startsWith("no-such");
+      return {
+        run: known ? run : null,
+        ended: ended as keyof typeof terminalEvents | null,
+        began: log.includes("STEP_START"),
+      };
+    });
+    return { kind: "looked", standings };
   }
 
   async stop(): Promise<void> {

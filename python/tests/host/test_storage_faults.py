@@ -77,3 +77,15 @@ def test_a_probe_asks_both_storages(worker, fault_file, storage):
     told = worker.outcome(worker.start("probe", run_id=None))
     assert (told["kind"], told["scope"]) == ("fault", "instance")
     assert told["error"]["message"] == "the database is away"
+
+
+@pytest.mark.parametrize("storage", ["unreadable", "no_runs"])
+def test_a_look_that_cannot_read_blames_the_instance(worker, create_run, fault_file, storage):
+    fault_file.write_text("")
+    run = create_run("greet")
+    attempts = [{"run_id": run.run_id, "step_key": "greet", "attempt": 0}]
+    assert worker.outcome(worker.start("look", attempts=attempts))["kind"] == "looked"
+    fault_file.write_text(storage)
+    told = worker.outcome(worker.start("look", attempts=attempts))
+    assert (told["kind"], told["scope"]) == ("fault", "instance")
+    assert told["error"]["message"] == "the database is away"

@@ -18,7 +18,7 @@ const goldens = readdirSync(folder)
   .map((name) => ({ name, golden: JSON.parse(readFileSync(new URL(name, folder), "utf8")) as Golden }));
 
 const fromHost = ["ready", "fatal", "started", "capture", "ask", "outcome", "exited"];
-const fromWorker = ["run", "report", "notice", "probe", "permit", "kill", "stop"];
+const fromWorker = ["run", "report", "notice", "probe", "look", "permit", "kill", "stop"];
 
 describe("golden frames", () => {
   test("there is one of every type", () => {

@@ -25,10 +25,10 @@ TERMINAL: dict[DagsterEventType, State] = {
     DagsterEventType.STEP_UP_FOR_RETRY: "up_for_retry",
     DagsterEventType.RESOURCE_INIT_FAILURE: "resource_init_failure",
 }
-_BEGINNING = {DagsterEventType.STEP_START, DagsterEventType.STEP_RESTARTED}
+BEGINNING = {DagsterEventType.STEP_START, DagsterEventType.STEP_RESTARTED}
 TOLD = {
     *TERMINAL,
-    *_BEGINNING,
+    *BEGINNING,
     DagsterEventType.STEP_OUTPUT,
     DagsterEventType.ASSET_MATERIALIZATION,
 }
@@ -53,7 +53,7 @@ class AttemptLog:
     @property
     def began(self) -> bool:
         """Whether user code may have run already."""
-        return any(entry.dagster_event_type in _BEGINNING for entry in self.entries)
+        return any(entry.dagster_event_type in BEGINNING for entry in self.entries)
 
     @property
     def has_dynamic_outputs(self) -> bool:
@@ -99,7 +99,7 @@ def result_of(log: AttemptLog) -> ExecutionResult:
     terminal = log.terminal
     if terminal is None or terminal.dagster_event_type is None:
         raise ValueError("the attempt has no terminal event")
-    began = [e.timestamp for e in log.entries if e.dagster_event_type in _BEGINNING]
+    began = [e.timestamp for e in log.entries if e.dagster_event_type in BEGINNING]
     return execution_result(
         TERMINAL[terminal.dagster_event_type],
         (began or [e.timestamp for e in log.entries] or [terminal.timestamp])[0],

@@ -15,6 +15,7 @@ from dagster_taskiq.host.death import end_process
 from dagster_taskiq.host.errors import error_from
 from dagster_taskiq.host.interrupts import HELD_SIGNALS
 from dagster_taskiq.host.limits import Limits
+from dagster_taskiq.host.look import look
 from dagster_taskiq.host.outcomes import MachineryFault, Outcome, fault
 from dagster_taskiq.host.probe import probe
 from dagster_taskiq.host.report import report_step, write_notice
@@ -34,6 +35,7 @@ WORKS: Mapping[str, Work] = {
     "report": report_step,
     "notice": write_notice,
     "probe": probe,
+    "look": look,
 }
 
 

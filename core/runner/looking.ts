@@ -1,0 +1,46 @@
+// Asks a step host where attempts stand: so many at a time, and what its answers add up to.
+import type { StepId } from "../step.ts";
+import type { AttemptStanding, Looked } from "./port.ts";
+import { failureOf, type Work, type WorkEnd } from "./work.ts";
+
+export interface LookEnd {
+  /** Null when there was no host to ask. */
+  readonly work: Pick<Work, "pid" | "outcome"> | null;
+  readonly end: WorkEnd;
+}
+
+/** As many as are asked for in one process: a frame must stay far below the longest line, and a slow storage must answer in time. */
+const TOGETHER = 1_000;
+const ANSWER_MS = 60_000;
+
+export async function lookAtAll(
+  attempts: readonly StepId[],
+  ask: (some: readonly StepId[], tooLate: AbortSignal) => Promise<LookEnd>,
+): Promise<Looked> {
+  const standings: AttemptStanding[] = [];
+  for (let from = 0; from < attempts.length; from += TOGETHER) {
+    const some = attempts.slice(from, from + TOGETHER);
+    const tooLate = AbortSignal.timeout(ANSWER_MS);
+    const looked = lookedOf(await ask(some, tooLate), some.length, tooLate.aborted);
+    if (looked.kind === "failed") return looked;
+    standings.push(...looked.standings);
+  }
+  return { kind: "looked", standings };
+}
+
+function lookedOf({ work, end }: LookEnd, wanted: number, timedOut: boolean): Looked {
+  const outcome = work?.outcome;
+  if (outcome?.kind !== "looked") {
+    return { kind: "failed", failure: failureOf(work ?? { pid: null, outcome: null }, end, timedOut) };
+  }
+  if (outcome.standings.length !== wanted) {
+    const message = `the step host told of ${outcome.standings.length} attempt(s), asked for ${wanted}`;
+    return { kind: "failed", failure: { scope: "host", error: { class: "WrongAnswer", message, traceback: "" } } };
+  }
+  const standings = outcome.standings.map(({ run, ended, began }) => ({
+    run: run === null ? null : { status: run.status, job: run.job, goesOn: run.goes_on },
+    ended,
+    began,
+  }));
+  return { kind: "looked", standings };
+}
