@@ -1,0 +1,87 @@
+// What lies in the dead letter queue: every letter that is meant, joined with what is known of its step.
+import type { Clock } from "../clock.ts";
+import { Fault } from "../faults.ts";
+import type { DeadLetterQueue } from "../queue/port.ts";
+import { type LetterFilter, matchesJob, matchesLetter } from "./filter.ts";
+import { type JoinedLetter, type JoinPorts, joinLetters } from "./join.ts";
+import type { DeadLetter } from "./letter.ts";
+import { lookThrough } from "./look.ts";
+import { readLetter } from "./read-letter.ts";
+
+export interface InspectPorts extends Omit<JoinPorts, "nowMs"> {
+  readonly letters: DeadLetterQueue;
+  readonly clock: Clock;
+}
+
+export interface Inspection {
+  /** Oldest first. */
+  readonly letters: readonly JoinedLetter[];
+  /** How many were looked at, meant or not; each counts one receive more now. */
+  readonly looked: number;
+  /** Stopped by `quiet`: nothing is listed, since nobody waits for it. */
+  readonly interrupted: boolean;
+  /** The limit was reached: there may be more. */
+  readonly limited: boolean;
+  /** About how many could not be seen: other readers hid them, or, of a FIFO queue, others of their group that were looked at. */
+  readonly unseen: number;
+  readonly dagsterSilent: string | null;
+}
+
+/** What is looked at is hidden for the least, and for longer the more there is; should this process be killed, for so long. */
+const HIDE_LEAST_MS = 30_000;
+const HIDE_MS_EACH = 20;
+const HIDE_MOST_MS = 3_600_000;
+
+/** Rejects with a `Fault` when the queue or the ledger cannot be reached; what was looked at is given back all the same. */
+export async function inspectDeadLetters(
+  ports: InspectPorts,
+  filter: LetterFilter,
+  limit: number | null,
+  quiet: AbortSignal,
+): Promise<Inspection> {
+  const { letters: queue, clock } = ports;
+  requireHarmless(queue);
+  const { visible, inFlight } = await queue.depth();
+  const found: DeadLetter[] = [];
+  // Of which job a letter is, only Dagster knows: all of them have to be asked for.
+  const enough = filter.job === null && limit !== null ? limit : Number.POSITIVE_INFINITY;
+  const looked = await lookThrough(
+    ports,
+    {
+      hideMs: Math.min(HIDE_MOST_MS, HIDE_LEAST_MS + visible * HIDE_MS_EACH),
+      restMs: 0,
+      goOn: async () => found.length < enough,
+      see: async (message) => {
+        const letter = readLetter(message, queue);
+        if (matchesLetter(filter, letter)) found.push(letter);
+        return "give_back";
+      },
+    },
+    quiet,
+  );
+  if (quiet.aborted) return { letters: [], looked, interrupted: true, limited: false, unseen: 0, dagsterSilent: null };
+  const joined = await joinLetters(found, { ...ports, nowMs: clock.wallMs() });
+  const meant = joined.letters.filter(({ standing }) => matchesJob(filter, standing?.run?.job ?? null));
+  meant.sort((a, b) => a.letter.sinceMs - b.letter.sinceMs);
+  const limited = limit !== null && (meant.length > limit || found.length >= enough);
+  return {
+    letters: limit === null ? meant : meant.slice(0, limit),
+    looked,
+    interrupted: false,
+    limited,
+    unseen: limited ? 0 : Math.max(0, visible + inFlight - looked),
+    dagsterSilent: joined.dagsterSilent,
+  };
+}
+
+/** Looking is a receive: a dead letter queue that redrives would move on, or lose, what is looked at. */
+export function requireHarmless({ url, redrives }: Pick<DeadLetterQueue, "url" | "redrives">): void {
+  if (!redrives) return;
+  throw new Fault(
+    "TQ_CONFIG",
+    `the dead letter queue ${url} has a redrive policy itself, which moves on what is looked at`,
+    {
+      hint: "Take that policy away for as long as you look.",
+    },
+  );
+}

@@ -1,0 +1,72 @@
+// Joins dead letters with what the ledger and Dagster know of their steps, and says what is to be done about each.
+import type { Ledger, LedgerRow } from "../ledger/port.ts";
+import type { AttemptStanding, Runner } from "../runner/port.ts";
+import { type Verdict, verdictOf } from "../verdict.ts";
+import type { DeadLetter } from "./letter.ts";
+
+export interface JoinPorts {
+  /** Null: not asked. */
+  readonly ledger: Pick<Ledger, "find"> | null;
+  readonly dagster: Pick<Runner, "look"> | null;
+  readonly nowMs: number;
+}
+
+export interface JoinedLetter {
+  readonly letter: DeadLetter;
+  /** Null: the ledger has none, or was not asked. */
+  readonly row: LedgerRow | null;
+  /** Null: Dagster was not asked, did not answer, or there is no step to ask for. */
+  readonly standing: AttemptStanding | null;
+  readonly verdict: Verdict;
+}
+
+export interface Joined {
+  readonly letters: readonly JoinedLetter[];
+  /** Why Dagster did not answer, in a sentence; null when it did, or was not asked. */
+  readonly dagsterSilent: string | null;
+}
+
+/** Questions under way at once: a ledger far away answers one at a time too slowly, and has few connections. */
+const TOGETHER = 20;
+
+/** Rejects with a `Fault` when the ledger cannot be reached. */
+export async function joinLetters(letters: readonly DeadLetter[], ports: JoinPorts): Promise<Joined> {
+  const [rows, asked] = await Promise.all([findRows(letters, ports.ledger), standingsOf(letters, ports.dagster)]);
+  const joined = letters.map((letter): JoinedLetter => {
+    const row = (letter.key === null ? undefined : rows.get(letter.key)) ?? null;
+    const standing = (letter.key === null ? undefined : asked.standings.get(letter.key)) ?? null;
+    const { body, step, retryPlanned, burial, reason } = letter;
+    const evidence = { body, named: step !== null, retryPlanned, reason: burial === null ? null : reason };
+    return { letter, row, standing, verdict: verdictOf({ ...evidence, row, standing, nowMs: ports.nowMs }) };
+  });
+  return { letters: joined, dagsterSilent: asked.silent };
+}
+
+async function findRows(
+  letters: readonly DeadLetter[],
+  ledger: JoinPorts["ledger"],
+): Promise<ReadonlyMap<string, LedgerRow>> {
+  if (ledger === null) return new Map();
+  const keys = [...new Set(letters.flatMap(({ key }) => key ?? []))];
+  const found: LedgerRow[] = [];
+  for (let from = 0; from < keys.length; from += TOGETHER) {
+    const some = await Promise.all(keys.slice(from, from + TOGETHER).map((key) => ledger.find(key)));
+    found.push(...some.filter((row) => row !== null));
+  }
+  return new Map(found.map((row) => [row.key, row]));
+}
+
+async function standingsOf(
+  letters: readonly DeadLetter[],
+  dagster: JoinPorts["dagster"],
+): Promise<{ readonly standings: ReadonlyMap<string, AttemptStanding>; readonly silent: string | null }> {
+  const steps = new Map(letters.flatMap(({ key, step }) => (key === null || step === null ? [] : [[key, step]])));
+  if (dagster === null || steps.size === 0) return { standings: new Map(), silent: null };
+  const looked = await dagster.look([...steps.values()]);
+  if (looked.kind === "failed") {
+    const { error } = looked.failure;
+    return { standings: new Map(), silent: `${error.class}: ${error.message}` };
+  }
+  const keys = [...steps.keys()];
+  return { standings: new Map(looked.standings.map((standing, i) => [keys[i] ?? "", standing])), silent: null };
+}

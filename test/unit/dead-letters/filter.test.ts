@@ -1,0 +1,102 @@
+// Which dead letters are meant.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import {
+  anyLetter,
+  type LetterFilter,
+  matchesGlob,
+  matchesJob,
+  matchesLetter,
+} from "../../../core/dead-letters/filter.ts";
+import { bodyFor, sentAtMs } from "../../support/messages.ts";
+import { aLetter, moved } from "./letters.ts";
+
+const load = aLetter("m1", { body: bodyFor("load[eu]"), detail: "ValueError: no rain on 31 February" });
+
+describe("a filter", () => {
+  const rows: readonly [Partial<LetterFilter>, boolean][] = [
+    [{}, true],
+    [{ names: ["m1"] }, true],
+    [{ names: ["other", "run-1:load[eu]"] }, true],
+    [{ names: ["sent-m1"] }, true],
+    [{ names: ["run-1:load"] }, false],
+    [{ runId: "run-1" }, true],
+    [{ runId: "run-2" }, false],
+    [{ step: "load[eu]" }, true],
+    [{ step: "load*" }, true],
+    [{ step: "load" }, false],
+    [{ reason: "crash_loop" }, true],
+    [{ reason: "malformed" }, false],
+    [{ error: load.fingerprint }, true],
+    [{ error: "valueerror" }, true],
+    [{ error: "NO RAIN" }, true],
+    [{ error: "no snow" }, false],
+    [{ sinceMs: load.sinceMs }, true],
+    [{ sinceMs: load.sinceMs + 1 }, false],
+    [{ beforeMs: load.sinceMs }, false],
+    [{ beforeMs: load.sinceMs + 1 }, true],
+    [{ runId: "run-1", reason: "malformed" }, false],
+  ];
+  for (const [filter, meant] of rows) {
+    test(`${JSON.stringify(filter)} is ${meant ? "met" : "not met"}`, () => {
+      assert.equal(matchesLetter({ ...anyLetter, ...filter }, load), meant);
+    });
+  }
+
+  test("that names a run or a step means no letter that names none", () => {
+    const unreadable = aLetter("m2", { body: "{}" });
+    assert.equal(matchesLetter({ ...anyLetter, runId: "run-1" }, unreadable), false);
+    assert.equal(matchesLetter({ ...anyLetter, step: "*" }, unreadable), false);
+    assert.equal(matchesLetter(anyLetter, unreadable), true);
+  });
+
+  test("takes the time of one that SQS moved for when it was sent", () => {
+    assert.equal(matchesLetter({ ...anyLetter, sinceMs: sentAtMs }, moved("m3")), true);
+    assert.equal(matchesLetter({ ...anyLetter, sinceMs: sentAtMs + 1 }, moved("m3")), false);
+  });
+
+  test("for a job asks what the run's record says", () => {
+    assert.deepEqual(
+      [null, "nightly", "hourly"].map((job) => matchesJob({ ...anyLetter, job: "nightly" }, job)),
+      [false, true, false],
+    );
+    assert.equal(matchesJob(anyLetter, null), true);
+  });
+});
+
+describe("a glob", () => {
+  const rows: readonly [string, string, boolean][] = [
+    ["load", "load", true],
+    ["load", "loader", false],
+    ["*", "", true],
+    ["?", "", false],
+    ["l?ad", "load", true],
+    ["*[eu]", "load[eu]", true],
+    ["load[*]", "load[eu]", true],
+    ["load[*]", "loade", false],
+    ["a*b*c", "a-b-b-c", true],
+    ["a*b*c", "a-c-b", false],
+    ["**a", "ba", true],
+    ["l.ad", "load", false],
+  ];
+  for (const [pattern, text, matches] of rows) {
+    test(`${pattern} ${matches ? "matches" : "does not match"} ${JSON.stringify(text)}`, () => {
+      assert.equal(matchesGlob(pattern, text), matches);
+    });
+  }
+
+  test("means what the regular expression means", () => {
+    const letters = fc.string({ unit: fc.constantFrom("a", "b", "*", "?", "["), maxLength: 8 });
+    fc.assert(
+      fc.property(letters, fc.string({ unit: fc.constantFrom("a", "b", "["), maxLength: 8 }), (pattern, text) => {
+        const source = pattern.replace(/[[*?]/g, (c) => ({ "[": "\\[", "*": ".*", "?": "." })[c] ?? c);
+        assert.equal(matchesGlob(pattern, text), new RegExp(`^${source}$`).test(text));
+      }),
+    );
+  });
+
+  test("takes no longer the worse it is meant", () => {
+    assert.equal(matchesGlob("*a".repeat(2_000), "a".repeat(1_999)), false);
+  });
+});
