@@ -9,7 +9,7 @@ export function envelope(stepKey = "load", changes: Partial<Envelope> = {}): Env
     runId: "run-1",
     stepKey,
     attempt: 0,
-    opName: stepKey,
+    opName: stepKey.replace(/\[.*/, ""),
     knownState: null,
     retryMode: "deferred",
     onFault: null,

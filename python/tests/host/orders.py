@@ -35,7 +35,7 @@ def envelope(run_id: str, step: str, **fields: Any) -> dict[str, Any]:
         "version": 1,
         "run_id": run_id,
         "step_key": step,
-        "op_name": step,
+        "op_name": step.partition("[")[0],
         "retry_count": 0,
         "known_state": None,
         "retry_mode": "deferred",

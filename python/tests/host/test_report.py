@@ -114,3 +114,12 @@ def test_notice_of_an_unknown_run(worker):
     notice = {"run_id": "no-such-run", "step_key": "greet", "message": "…"}
     told = worker.outcome(worker.start("notice", **notice, level="info", metadata={}), refuse)
     assert told["kind"] == "run_over"
+
+
+def test_a_step_that_the_run_does_not_execute_is_not_ended(worker, instance, create_run):
+    # Its event would make the run worker fail the whole run.
+    run = create_run("greet")
+    for order in (report_order(run, "no_such_step"), report_order(run, "no_such_step", park=True)):
+        told = worker.outcome(worker.start("report", **order), refuse)
+        assert (told["kind"], told["error"]["class"]) == ("run_over", "NotInPlan")
+    assert events(instance, run) == []

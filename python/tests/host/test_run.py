@@ -5,6 +5,8 @@ from __future__ import annotations
 import dagster
 import pytest
 from dagster import DagsterRunStatus
+from dagster._core.execution.plan.state import KnownExecutionState
+from dagster._serdes import serialize_value
 from orders import engine_messages, engine_metadata, events, find_event, run_order, terminal_events
 from worker_double import LOCATION, eventually, grant, refuse
 
@@ -159,7 +161,9 @@ def test_run_over(worker, instance, create_run, status):
     run = create_run("greet", status=status)
     told = worker.outcome(worker.start("run", **run_order(run, "greet")), refuse)
     assert told["kind"] == told["result"]["state"] == "run_over"
-    assert events(instance, run) == []
+    assert events(instance, run) == ["ENGINE_EVENT"]
+    why = f"Step greet was not started: the run is {status.value}."
+    assert engine_messages(instance, run) == [why]
 
 
 def test_unknown_run(worker):
@@ -167,13 +171,59 @@ def test_unknown_run(worker):
     assert told["kind"] == "run_over"
 
 
-def test_unknown_step(worker, instance, create_run):
+@pytest.mark.parametrize("step", ["no_such_step", "greet[a]", "outer.greet"])
+def test_a_step_that_the_run_does_not_execute_is_settled(worker, instance, create_run, step):
     run = create_run("greet")
-    told = worker.outcome(worker.start("run", **run_order(run, "no_such_step")), refuse)
+    for order in (run_order(run, step), run_order(run, step, retry_count=2)):
+        told = worker.outcome(worker.start("run", **order), refuse)
+        assert told["kind"] == told["result"]["state"] == "run_over"
+        assert told["error"]["class"] == "NotInPlan"
+    assert terminal_events(instance, run) == []
+    why = f"Step {step} was not started: run {run.run_id} of job greet executes no step {step}."
+    assert engine_messages(instance, run) == [why] * 2
+
+
+def test_a_step_left_out_of_the_run_is_settled(worker, instance, create_run):
+    parent = create_run("fan_in")
+    run = create_run(
+        "fan_in",
+        step_keys=["one"],
+        known_state=KnownExecutionState.build_for_reexecution(instance, parent),
+        parent_run_id=parent.run_id,
+        root_run_id=parent.run_id,
+    )
+    told = worker.outcome(worker.start("run", **run_order(run, "two")), refuse)
+    assert told["error"]["class"] == "NotInPlan"
+    assert worker.outcome(worker.start("run", **run_order(run, "one")))["kind"] == "success"
+
+
+def test_a_sent_state_for_an_unknown_step_is_a_fault(worker, instance, create_run):
+    run = create_run("greet")
+    state = serialize_value(KnownExecutionState())
+    order = run_order(run, "no_such_step", known_state=state)
+    told = worker.outcome(worker.start("run", **order), refuse)
     assert (told["kind"], told["scope"]) == ("fault", "step")
     assert told["error"]["class"] == "DagsterExecutionStepNotFoundError"
-    assert "no_such_step" in told["error"]["message"]
     assert terminal_events(instance, run) == []
+
+
+def test_an_op_that_is_not_the_step_s_is_a_fault(worker, instance, create_run):
+    run = create_run("greet")
+    order = run_order(run, "greet", op_name="leave")
+    told = worker.outcome(worker.start("run", **order), refuse)
+    assert (told["kind"], told["scope"]) == ("fault", "step")
+    assert told["error"]["class"] == "OpNameMismatch"
+    assert engine_messages(instance, run) == [
+        "Claimed by worker worker-1: start 1.",
+        "Step greet could not be started: step greet is of op greet, not leave",
+    ]
+
+
+def test_the_op_of_a_mapped_step_is_known(worker, create_run):
+    run = create_run("dynamic")
+    for step in ("split", "shout[a]"):
+        order = run_order(run, step, op_name=step.removesuffix("[a]"))
+        assert worker.outcome(worker.start("run", **order))["kind"] == "success"
 
 
 def test_malformed_order(worker):

@@ -13,6 +13,7 @@ from dagster._core.execution.plan.state import KnownExecutionState
 from dagster._serdes import deserialize_value
 
 from dagster_taskiq.envelope import Envelope, decode_known_state
+from dagster_taskiq.host.planned import plan_of
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun, EventLogEntry
@@ -43,9 +44,7 @@ def known_state_for(
 
 def rebuild(instance: DagsterInstance, run: DagsterRun) -> KnownExecutionState:
     """Derive from the event log what the run worker keeps in memory as it follows the same log."""
-    if run.execution_plan_snapshot_id is None:
-        raise ValueError(f"run {run.run_id} has no execution plan snapshot")
-    plan = instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id)
+    plan = plan_of(instance, run)
     initial = plan.initial_known_state or KnownExecutionState()
     entries = instance.all_logs(run.run_id, of_type=_TOLD)
     return initial._replace(

@@ -14,7 +14,7 @@ from dagster_taskiq.host.attempt_log import AttemptLog, StepId, result_of
 from dagster_taskiq.host.errors import error_info, record_of
 from dagster_taskiq.host.gate import Gate
 from dagster_taskiq.host.outcomes import Outcome, ended_now, outcome
-from dagster_taskiq.host.standing import already_over, look_up, reaching_storage
+from dagster_taskiq.host.standing import already_over, look_up, no_such_step, reaching_storage
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
@@ -30,6 +30,8 @@ def report_step(frame: Frame, instance: DagsterInstance, channel: Channel) -> Ou
     step = StepId(frame["run_id"], frame["step_key"], frame["attempt"])
     standing = look_up(instance, step)
     over = already_over(standing)
+    if over is None and standing.run is not None:
+        over = no_such_step(instance, standing.run, step.step_key)
     if over is not None or standing.run is None:
         return over or outcome("run_over")
     error = error_info(_class_of(frame["reason"]), frame["message"])

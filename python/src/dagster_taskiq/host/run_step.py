@@ -17,9 +17,16 @@ from dagster_taskiq.host.gate import Gate
 from dagster_taskiq.host.known_state import known_state_for
 from dagster_taskiq.host.limits import Limits
 from dagster_taskiq.host.outcomes import MachineryFault, Outcome, fault, outcome
+from dagster_taskiq.host.planned import plan_of, require_op
 from dagster_taskiq.host.pool_slots import free_slot
 from dagster_taskiq.host.spawn import is_spawned
-from dagster_taskiq.host.standing import already_over, look_up, reaching_storage
+from dagster_taskiq.host.standing import (
+    Standing,
+    already_over,
+    look_up,
+    no_such_step,
+    reaching_storage,
+)
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
@@ -36,10 +43,13 @@ def run_step(frame: Frame, instance: DagsterInstance, channel: Channel) -> Outco
     envelope = Envelope.from_dict(frame["envelope"])
     step = StepId(envelope.run_id, envelope.step_key, envelope.retry_count)
     standing = look_up(instance, step)
-    refused = already_over(standing) or _rerun_refused(standing.log, envelope)
+    refused = (
+        already_over(standing)
+        or _rerun_refused(standing.log, envelope)
+        or _not_planned(instance, standing, envelope)
+    )
     if refused is not None and refused["kind"] == "run_over":
-        with reaching_storage():
-            free_slot(instance, step.run_id, step.step_key)
+        _settle_without_running(instance, standing.run, step, refused)
     if refused is not None or standing.run is None:
         return refused or outcome("run_over")
     silence = Limits.from_frame(frame).silence
@@ -69,6 +79,8 @@ def _prepare_and_execute(
     with reaching_storage():
         _note_claim(instance, run, envelope, delivery)
     try:
+        if envelope.known_state is None:
+            require_op(plan_of(instance, run), envelope.step_key, envelope.op_name)
         state = known_state_for(instance, run, envelope)
         load_job(instance, run)
     except BaseException as error:
@@ -88,6 +100,27 @@ def _rerun_refused(log: AttemptLog, envelope: Envelope) -> Outcome | None:
         message = f"{what} had begun when its worker was lost, and its tag says not to run it again"
         return outcome("rerun_refused", error=error_info("WorkerLost", message))
     return None
+
+
+def _not_planned(
+    instance: DagsterInstance, standing: Standing, envelope: Envelope
+) -> Outcome | None:
+    """Refuse a step that the run does not execute. Only messages of other programs name such."""
+    if standing.run is None or envelope.known_state is not None:
+        return None
+    return no_such_step(instance, standing.run, envelope.step_key)
+
+
+def _settle_without_running(
+    instance: DagsterInstance, run: DagsterRun | None, step: StepId, told: Outcome
+) -> None:
+    with reaching_storage():
+        free_slot(instance, step.run_id, step.step_key)
+        if run is not None:
+            error = told["error"]
+            why = error["message"] if error else f"the run is {run.status.value}"
+            text = f"Step {step.step_key} was not started: {why}."
+            instance.report_engine_event(text, run, EngineEventData(), step_key=step.step_key)
 
 
 def _note_claim(

@@ -11,7 +11,9 @@ from dagster import DagsterRunStatus
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
 from dagster_taskiq.host.attempt_log import AttemptLog, StepId, read_attempt, result_of
+from dagster_taskiq.host.errors import error_from
 from dagster_taskiq.host.outcomes import MachineryFault, Outcome, ended_now, outcome
+from dagster_taskiq.host.planned import NotInPlan, plan_of, require_planned
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
@@ -52,4 +54,18 @@ def already_over(standing: Standing) -> Outcome | None:
     run = standing.run
     if run is None or run.status not in GOING_ON:
         return outcome("run_over", ended_now("run_over"))
+    return None
+
+
+def no_such_step(instance: DagsterInstance, run: DagsterRun, step_key: str) -> Outcome | None:
+    """Return the outcome if the run does not execute the step, and so waits for no end of it."""
+    if run.execution_plan_snapshot_id is None:
+        return None
+    with reaching_storage():
+        plan = plan_of(instance, run)
+    try:
+        require_planned(plan, run, step_key)
+    except NotInPlan as missing:
+        error = error_from(missing)
+        return outcome("run_over", ended_now("run_over", error=error), error)
     return None
