@@ -1,0 +1,53 @@
+"""The pages for Dagster users show code that works, and every setting there is."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from dagster import Definitions, JobDefinition, job, op, validate_run_config
+
+from dagster_taskiq import taskiq_executor
+from dagster_taskiq.settings import config_schema
+
+ROOT = Path(__file__).parents[2]
+PAGE = "docs/dagster.md"
+
+
+def blocks(page: str, language: str) -> list[str]:
+    text = (ROOT / page).read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("page", "number"),
+    [(p, n) for p in (PAGE, "README.md") for n in range(len(blocks(p, "python")))],
+)
+def test_code_runs_and_its_jobs_use_the_executor(page: str, number: int) -> None:
+    names: dict[str, Any] = {"__name__": "page"}
+    exec(compile(blocks(page, "python")[number], page, "exec"), names)
+    jobs = [value for value in names.values() if isinstance(value, JobDefinition)]
+    if isinstance(names.get("defs"), Definitions):
+        jobs = list(names["defs"].get_repository_def().get_all_jobs())
+        assert jobs
+    assert {one.executor_def.name for one in jobs} <= {"taskiq"}
+
+
+def test_run_configuration_is_valid() -> None:
+    @op
+    def nothing() -> None: ...
+
+    @job(executor_def=taskiq_executor)
+    def does_nothing() -> None:
+        nothing()
+
+    (text,) = blocks(PAGE, "yaml")
+    validate_run_config(does_nothing, yaml.safe_load(text))
+
+
+def test_the_page_has_each_setting_and_the_launchpad_each_description() -> None:
+    schema = config_schema()
+    rows = re.findall(r"^\| `(\w+)` \|", (ROOT / PAGE).read_text(), re.MULTILINE)
+    assert set(rows) == {*schema, "step_dependency_config"}
+    assert all(field.description for field in schema.values())
