@@ -32,6 +32,8 @@ const names = [
   "lease.lost",
   "lease.renew_failed",
   "lease.visibility_lost",
+  "ledger.prune_failed",
+  "ledger.pruned",
   "ledger.unreachable",
   "notice.lost",
   "queue.dead_letter_note_shortened",
