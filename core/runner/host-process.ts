@@ -1,5 +1,6 @@
 // One step host process: spawned, shaken hands with, spoken to in frames, and seen to its end.
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import type { Duplex, Readable } from "node:stream";
 import type { Clock } from "../clock.ts";
 import { Fault } from "../faults.ts";
@@ -28,6 +29,7 @@ export interface HostSettings {
 /** What a host may open with; a broken frame is a `ready` of another protocol, as a rule. */
 type Greeting = Extract<DecodedFrame, { type: "ready" | "fatal" | "broken" }>;
 
+const MARK = "TASKIQ_STEP_HOST";
 /** The descriptor that carries frames; 0 to 2 belong to whatever user code prints. */
 const FRAMES_FD = 3;
 /** A frame holds at most one envelope (1 MiB as a message) or one result (tracebacks are capped by the host). */
@@ -46,16 +48,20 @@ export class HostProcess {
   readonly ready: Promise<Ready>;
   /** Resolves, once the process is gone, with how it ended; everything it sent has been heard by then. */
   readonly ended: Promise<string>;
+  /** An entry of the environment that the host and all that ever comes of it begin with. */
+  readonly mark: string;
   readonly #child: ChildProcess;
   readonly #frames: Duplex;
 
   constructor(settings: HostSettings, onFrame: (frame: HostFrame) => void, { clock, observe }: Ports) {
     const args = ["-m", "dagster_taskiq.host", "--frames-fd", String(FRAMES_FD), ...settings.locationArgs];
+    const id = randomUUID();
+    this.mark = `${MARK}=${id}`;
     this.#child = spawn(settings.python, args, {
       stdio: ["ignore", "pipe", "pipe", "pipe"],
       // A process group of its own: a terminal's Ctrl-C is the worker's to deal with.
       detached: true,
-      env: settings.env,
+      env: { ...settings.env, [MARK]: id },
     });
     this.#frames = this.#child.stdio[FRAMES_FD] as Duplex;
     this.#frames.on("error", (error) => {

@@ -17,7 +17,7 @@ import {
 } from "./order-frames.ts";
 import { type Following, followOutput } from "./output.ts";
 import type { AskPermit, Ending, Looked, Notice, ProbeFailure, ReportOrder, Runner, StepOrder, Term } from "./port.ts";
-import { killGroup } from "./process-group.ts";
+import { killGroup, killMarked } from "./process-group.ts";
 import { importFailure, tellReady } from "./ready.ts";
 import { endingOf, probeFailureOf, Work, type WorkEnd } from "./work.ts";
 
@@ -194,6 +194,7 @@ export class HostRunner implements Runner {
     if (!stopping) this.#unavailable = message;
     const orphans = [...this.#work.values()];
     await Promise.all(orphans.map((work) => (work.pid === null ? undefined : killGroup(work.pid, this.#ports.clock))));
+    await killMarked(host.mark, this.#ports.clock);
     for (const work of orphans) work.lose(how);
     if (stopping) return;
     this.#ports.observe({ event: "host.lost", level: "error", message, work: orphans.length });

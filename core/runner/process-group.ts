@@ -1,5 +1,5 @@
-// Killing a process group whose reaper is gone.
-
+// Killing what a step host that is gone has left: the groups of its steps, and what had left its group.
+import { readdir, readFile } from "node:fs/promises";
 // biome-ignore lint/style/noRestrictedImports: only process.kill can signal a group
 import { kill } from "node:process";
 import type { Clock } from "../clock.ts";
@@ -14,10 +14,41 @@ export async function killGroup(pid: number, clock: Clock): Promise<void> {
   while (signalGroup(pid) && clock.monoMs() < giveUpAtMs) await clock.sleep(LOOK_AGAIN_MS);
 }
 
+/**
+ * Kills every process that began with `mark` (`NAME=value`) in its environment, and waits until none is left. Only Linux shows what that was;
+ * a process that a program started in an emptied environment is not found.
+ */
+export async function killMarked(mark: string, clock: Clock): Promise<void> {
+  const giveUpAtMs = clock.monoMs() + GIVE_UP_MS;
+  while (clock.monoMs() < giveUpAtMs) {
+    const pids = await marked(mark);
+    if (pids.length === 0) return;
+    for (const pid of pids) signal(pid);
+    await clock.sleep(LOOK_AGAIN_MS);
+  }
+}
+
+async function marked(mark: string): Promise<readonly number[]> {
+  const entries = await readdir("/proc").catch(() => []);
+  const pids = entries.filter((name) => /^\d+$/.test(name));
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      // Gone meanwhile, or another user's.
+      const environment = await readFile(`/proc/${pid}/environ`, "utf8").catch(() => "");
+      return environment.split("\0").includes(mark) ? [Number(pid)] : [];
+    }),
+  );
+  return found.flat();
+}
+
 /** False when no such group exists any more. */
 function signalGroup(pid: number): boolean {
+  return signal(-pid);
+}
+
+function signal(pid: number): boolean {
   try {
-    kill(-pid, "SIGKILL");
+    kill(pid, "SIGKILL");
     return true;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;

@@ -5,7 +5,7 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { test } from "node:test";
 import { systemClock } from "../../../core/clock.ts";
-import { killGroup } from "../../../core/runner/process-group.ts";
+import { killGroup, killMarked } from "../../../core/runner/process-group.ts";
 import { eventually } from "../../support/eventually.ts";
 import { markedProcesses, noneMarked } from "../../support/marked-processes.ts";
 
@@ -26,4 +26,27 @@ test("a group is killed with everything in it", async (t) => {
   await exited;
   assert.deepEqual(markedProcesses(mark), []);
   await killGroup(child.pid ?? 0, systemClock);
+});
+
+test("what carries a mark is killed, wherever it went, and nothing else", async (t) => {
+  const [id, other] = [randomUUID(), randomUUID()];
+  const start = (value: string) => {
+    const script = "setsid sh -c 'sleep 600 & wait' & setsid sleep 600 & wait";
+    return spawn("sh", ["-c", script], {
+      detached: true,
+      stdio: "ignore",
+      env: { ...process.env, TASKIQ_TEST: value },
+    });
+  };
+  t.after(async () => {
+    await killMarked(`TASKIQ_TEST=${other}`, systemClock);
+    await noneMarked(`TASKIQ_TEST=${other}`);
+  });
+  for (const value of [id, other]) {
+    start(value);
+    await eventually("all run", () => markedProcesses(`TASKIQ_TEST=${value}`).length === 4);
+  }
+  await killMarked(`TASKIQ_TEST=${id}`, systemClock);
+  assert.deepEqual(markedProcesses(`TASKIQ_TEST=${id}`), []);
+  assert.equal(markedProcesses(`TASKIQ_TEST=${other}`).length, 4);
 });
