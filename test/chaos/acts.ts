@@ -84,8 +84,7 @@ export const acts = {
   }),
   lock_ledger: async (scene: Scene) => {
     const ms = aWhile(scene);
-    await ledgerLockedFor(scene.deployment, ms);
-    return `for ${Math.round(ms)} ms`;
+    return (await ledgerLockedFor(scene.deployment, ms)) ? `for ${Math.round(ms)} ms` : null;
   },
   queue_outage: async (scene: Scene) => {
     const { trouble } = scene;
@@ -159,16 +158,28 @@ function isPermitted({ deployment }: Scene, { id }: Member): boolean {
   return deployment.ledger().some(({ state, owner }) => state === "permitted" && owner === id);
 }
 
-/** As long as another process's transaction would. */
-async function ledgerLockedFor({ home }: Deployment, ms: number): Promise<void> {
+/** As another process's transaction would; false when somebody else has it locked, a stopped worker perhaps. */
+async function ledgerLockedFor({ home }: Deployment, ms: number): Promise<boolean> {
   const db = new DatabaseSync(join(home, "taskiq.sqlite"));
   try {
-    db.exec("PRAGMA busy_timeout = 10000");
-    db.exec("BEGIN IMMEDIATE");
+    // Waiting would hold up this whole process, and with it SQS.
+    db.exec("PRAGMA busy_timeout = 0");
+    if (!begun(db)) return false;
     await pause(ms);
     db.exec("ROLLBACK");
+    return true;
   } finally {
     db.close();
+  }
+}
+
+function begun(db: DatabaseSync): boolean {
+  try {
+    db.exec("BEGIN IMMEDIATE");
+    return true;
+  } catch (error) {
+    if ((error as Error).message === "database is locked") return false;
+    throw error;
   }
 }
 

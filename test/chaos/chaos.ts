@@ -31,7 +31,7 @@ const CALM_MS = 300_000;
 /** How long acts go on after the last launch, so that the last runs have their share and yet an end. */
 const LAST_ACTS_MS = 30_000;
 /** SQS itself gives up what it handed out that often, and the sweep ends it. */
-const MAX_RECEIVES = 4;
+const MAX_RECEIVES = 8;
 /** In short, the sweep's lock of a killed worker would take longer to lapse than all the rest. */
 const MAX_RECEIVES_SHORT = 50;
 const flags = ["--max-starts", "4", "--grace", "5s", "--concurrency", "3", "--sweep-interval", "1s"];
@@ -57,7 +57,7 @@ export class Chaos {
       parts: () => (short ? 6 : 6 + Math.floor(parts() * 12)),
       longSeconds: (LEASE_MS / 1_000) * 1.3,
       doomedEvery: short ? 2 : 5,
-      unfinished: 2,
+      unfinished: short ? 2 : 4,
     });
     const fleet = new Fleet(deployment, { size: plan.workers, flags });
     const trouble = new QueueTrouble(server, queues.name, dice.stream("faults"));
