@@ -12,6 +12,7 @@ import {
   isTimed,
   type Leave,
   leaveOf,
+  mayReport,
   type Outage,
   passTrials,
   told,
@@ -63,6 +64,11 @@ export class Breaker {
   leave(): Leave | null {
     this.#tell();
     return this.#ports.runner.unavailable() === null ? leaveOf(this.#circuit) : null;
+  }
+
+  /** For whoever ends steps without their code. A host that only cannot import it is good enough for that. */
+  mayReport(): boolean {
+    return mayReport(this.#circuit);
   }
 
   /** For the intake while it has no leave: resolves when it is time to ask again. */

@@ -128,6 +128,11 @@ export function leaveOf(circuit: Circuit): Leave | null {
   return { max: leaves.length === 0 ? RECEIVE_MAX : 1, longPoll: leaves.every((leave) => leave?.longPoll !== false) };
 }
 
+/** Whether a step may be ended without its code, which is then all that is missing. */
+export function mayReport(circuit: Circuit): boolean {
+  return circuit.every(({ cause, phase }) => cause === "location" || phase.is === "trial");
+}
+
 /** Whether time alone may change something. */
 export function isTimed(circuit: Circuit): boolean {
   return circuit.some(({ phase }) => phase.is === "open" || (phase.is === "trial" && phase.untilMs !== null));

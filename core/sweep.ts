@@ -19,8 +19,7 @@ export interface SweepPorts {
   /** Uniform in [0, 1). */
   readonly chance: () => number;
   readonly process: (received: Received, letters: DeadLetterQueue) => Promise<Disposition>;
-  /** Null: nothing is received, from the dead letter queue neither. */
-  readonly breaker: Pick<Breaker, "leave">;
+  readonly breaker: Pick<Breaker, "mayReport">;
 }
 
 export interface SweepSettings extends LeaseSettings {
@@ -72,7 +71,7 @@ class Sweep {
 
   /** False when there is no point in another one. */
   async turn(quiet: AbortSignal): Promise<boolean> {
-    if (this.#ports.breaker.leave() === null) return true;
+    if (!this.#ports.breaker.mayReport()) return true; // nothing could be ended now
     try {
       this.#opened ??= await this.#openLetters();
       if (this.#opened === null) return false;
@@ -116,7 +115,7 @@ class Sweep {
     const { visible } = await letters.depth();
     if (!this.#isDue(visible)) return;
     const { clock, process, breaker } = this.#ports;
-    const goOn = async () => breaker.leave() !== null && (await this.#lock(letters));
+    const goOn = async () => breaker.mayReport() && (await this.#lock(letters));
     const { looked, ended } = await sweepOnce({ letters, leases, clock, process, goOn }, quiet);
     this.#last = { visible, atMs: clock.monoMs(), restMs: looked * REST_MS };
     const message = `looked at ${looked} dead letter(s), ended ${ended} that SQS itself had moved`;

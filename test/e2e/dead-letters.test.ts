@@ -7,6 +7,9 @@ import { Deployment } from "../support/deployment.ts";
 import { eventually } from "../support/eventually.ts";
 import { recordedOnce } from "../support/recorded-once.ts";
 
+/** No more starts than the queue allows receives, or the worker would refuse the queue. */
+const once = ["--max-starts", "1"];
+
 describe("a step that SQS itself made a dead letter", () => {
   let deployment: Deployment;
 
@@ -21,7 +24,7 @@ describe("a step that SQS itself made a dead letter", () => {
     const runId = await dagster.launch("one_success");
     const [moved] = await movedBySqs(deployment);
     assert.equal(readNote(moved ?? assert.fail()), null);
-    const worker = await deployment.startWorker({ flags: ["-m", "no_such_module", "--sweep-interval", "1s"] });
+    const worker = await deployment.startWorker({ flags: ["-m", "no_such_module", ...once, "--sweep-interval", "1s"] });
     assert.equal(worker.count("host.location_failed"), 1);
     assert.equal(await dagster.finished(runId), "FAILURE");
     await recordedOnce(deployment, runId);
@@ -57,7 +60,7 @@ describe("a step that SQS itself made a dead letter", () => {
       ops: { count: { config: { file: trace, failing_attempts: 0 } } },
     });
     await movedBySqs(deployment);
-    await deployment.startWorker({ flags: ["--sweep-interval", "1s"] });
+    await deployment.startWorker({ flags: [...once, "--sweep-interval", "1s"] });
     assert.equal(await dagster.finished(runId), "SUCCESS");
     await recordedOnce(deployment, runId);
     const ends = (await dagster.terminalEvents(runId)).map(({ type }) => type);

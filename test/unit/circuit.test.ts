@@ -11,6 +11,7 @@ import {
   endProbe,
   isTimed,
   leaveOf,
+  mayReport,
   passTrials,
   told,
   tried,
@@ -129,6 +130,21 @@ describe("the queue", () => {
       ["denied"],
     );
   });
+});
+
+describe("steps may be ended without their code", () => {
+  const rows: readonly [string, Circuit, boolean][] = [
+    ["while all is well", closed, true],
+    ["while their code cannot be imported", open("location"), true],
+    ["while the ledger is on trial", onTrial("ledger"), true],
+    ...(["ledger", "instance", "host", "queue"] as const).map((cause): [string, Circuit, boolean] => [
+      `while the ${cause} is down`,
+      open(cause),
+      false,
+    ]),
+    ["while the ledger is probed", probing("ledger"), false],
+  ];
+  for (const [what, circuit, may] of rows) test(`${what}: ${may}`, () => assert.equal(mayReport(circuit), may));
 });
 
 describe("several outages", () => {

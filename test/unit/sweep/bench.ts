@@ -69,7 +69,7 @@ export function bench(t: TestContext, { fifo = true, dlqRedrives = false } = {})
     const executor: Omit<ExecutorPorts, "queue"> = {
       ...{ ledger, runner, notify, clock, observe, chance, policy: defaultPolicy, worker, leaseMs },
     };
-    const breaker = { leave: () => (circuit.open ? null : { max: 10, longPoll: true }) };
+    const breaker = { mayReport: () => !circuit.open };
     const ports = { ledger, clock, observe, chance, breaker };
     const process: Parameters<typeof runSweep>[1]["process"] = (received, letters) =>
       processDeadLetter(received, { ...executor, queue: letters }, stopping);
