@@ -56,7 +56,7 @@ async function bundle(): ReturnType<typeof build> {
 async function openStage(): Promise<Stage> {
   const home = createHome();
   const sqs = await startFauxqsServer();
-  const queues = await createQueues(sqs, "steps");
+  const queues = await createQueues(sqs, "steps", { maxReceiveCount: 10 });
   report("Queue", `${queues.url}\n${" ".repeat(10)} dead letters go to ${queues.deadLetterName}`);
   return { home, sqs, queues, env: surroundings(home, sqs, queues), programs: [] };
 }
