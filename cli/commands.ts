@@ -14,6 +14,11 @@ export const commands: readonly Listed[] = [
     load: async () => (await import("./run.ts")).command,
   },
   {
+    name: "inspect-dlq",
+    summary: "List the dead letters without harm, and what to do about each",
+    load: async () => (await import("./inspect-dlq.ts")).command,
+  },
+  {
     name: "migrate",
     summary: "Bring the ledger's tables up to date",
     load: async () => (await import("./migrate.ts")).command,

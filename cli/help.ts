@@ -57,7 +57,7 @@ function groupsOf(options: readonly Option<unknown>[]): readonly (readonly [stri
 function optionHelp(option: Option<unknown>): readonly string[] {
   const names = option.short === null ? option.flag : `${option.short}, ${option.flag}`;
   const head = option.placeholder === null ? names : `${names} ${option.placeholder}`;
-  return [`  ${head}`, ...wrap(`${option.help} ${sources(option)}`, INDENT)];
+  return [`  ${head}`, ...wrap(`${option.help} ${sources(option)}`.trimEnd(), INDENT)];
 }
 
 function sources({ env, fallback, absent, required }: Option<unknown>): string {

@@ -61,14 +61,17 @@ function rules(settings: RunSettings, machine: Machine): Findings {
   return { problems: found.flatMap((one) => one.problems), warnings: found.flatMap((one) => one.warnings) };
 }
 
-function queueRules({ queueUrl, queueName }: RunSettings): Findings {
+/** The part of the settings that says which queue. */
+export type QueueSettings = Pick<RunSettings, "queueUrl" | "queueName" | "dlqUrl" | "dlqName">;
+
+export function queueRules({ queueUrl, queueName }: QueueSettings): Findings {
   if (isGiven(queueUrl) || isGiven(queueName)) return checkAlternatives([queueUrl, queueName]);
   const missing =
     "--queue-url or --queue-name is required (env: TASKIQ_QUEUE_URL, TASKIQ_QUEUE_NAME): the queue that steps come from";
   return { problems: [missing], warnings: [] };
 }
 
-function homeRules({ dagsterHome }: RunSettings, machine: Machine): Findings {
+export function homeRules({ dagsterHome }: Pick<RunSettings, "dagsterHome">, machine: Machine): Findings {
   const path = dagsterHome.value;
   if (typeof path !== "string" || machine.isDirectory(path)) return { problems: [], warnings: [] };
   return { problems: [refusal(dagsterHome.option, path, dagsterHome.origin, "an existing directory")], warnings: [] };
@@ -133,7 +136,7 @@ function config(values: Values<typeof runOptions>, settings: RunSettings): RunCo
   };
 }
 
-function chooseQueue(url: RunSettings["queueUrl"], name: RunSettings["queueUrl"]): QueueChoice | null {
+export function chooseQueue(url: RunSettings["queueUrl"], name: RunSettings["queueUrl"]): QueueChoice | null {
   const { chosen } = checkAlternatives([url, name]);
   if (chosen === null) return null;
   const value = String(chosen.value);

@@ -14,7 +14,8 @@ const queueName = text(
   /^(?=.{1,80}$)[\w-]+(?:\.fifo)?$/,
 );
 
-const queueOptions = {
+/** Which queues: for every command that touches one. */
+export const queueOptions = {
   queueUrl: optional({
     flag: "--queue-url",
     env: ["TASKIQ_QUEUE_URL"],
@@ -60,6 +61,9 @@ const queueOptions = {
     absent: "AWS, or the host of the queue's URL",
     kind: httpUrl,
   }),
+};
+
+const receiveOptions = {
   // 12 hours is the longest visibility timeout and 20 seconds the longest poll that SQS knows.
   visibilityMs: setting({
     flag: "--visibility-timeout",
@@ -140,14 +144,16 @@ const allowLocalLedger = onOff({
   help: "Take steps from AWS with the default ledger file, which workers on other machines do not share.",
 });
 
-const dagsterOptions = {
-  dagsterHome: required({
-    flag: "--dagster-home",
-    env: ["DAGSTER_HOME"],
-    group: "Dagster",
-    help: "Directory of dagster.yaml.",
-    kind: text("<path>", "an absolute path", /^\//),
-  }),
+export const dagsterHome = {
+  flag: "--dagster-home",
+  env: ["DAGSTER_HOME"],
+  group: "Dagster",
+  help: "Directory of dagster.yaml.",
+  kind: text("<path>", "an absolute path", /^\//),
+};
+
+export const dagsterOptions = {
+  dagsterHome: required(dagsterHome),
   python: setting({
     flag: "--python",
     env: ["TASKIQ_PYTHON"],
@@ -158,7 +164,7 @@ const dagsterOptions = {
   }),
 };
 
-const logOptions = {
+export const logOptions = {
   logLevel: setting({
     flag: "--log-level",
     env: ["LOG_LEVEL"],
@@ -179,6 +185,7 @@ const logOptions = {
 
 export const runOptions = {
   ...queueOptions,
+  ...receiveOptions,
   ...workerOptions,
   ...stepOptions,
   ...dagsterOptions,

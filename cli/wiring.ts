@@ -1,14 +1,20 @@
 // Names the adapters of queue and runner: settings in, a worker with its SQS queue, its ledger and its step host out.
-import { systemClock } from "../core/clock.ts";
+import { existsSync } from "node:fs";
+import { type Clock, systemClock } from "../core/clock.ts";
+import type { Ledger } from "../core/ledger/port.ts";
 import type { Observe } from "../core/observe.ts";
 import { defaultPolicy, type Policy } from "../core/policy.ts";
-import type { QueueSurvey } from "../core/queue/port.ts";
-import { openSqsQueue } from "../core/queue/sqs.ts";
+import type { Queue, QueueSurvey } from "../core/queue/port.ts";
+import { openSqsQueue, type SqsQueue } from "../core/queue/sqs.ts";
 import { HostRunner } from "../core/runner/host.ts";
+import type { Runner } from "../core/runner/port.ts";
 import { Worker, type WorkerPorts } from "../core/worker.ts";
 import { openLedger } from "./ledger-wiring.ts";
+import { locationOptions } from "./location-options.ts";
+import type { OperatorConfig } from "./operator-config.ts";
 import type { Env } from "./resolve.ts";
 import type { RunConfig } from "./run-config.ts";
+import { variablesOf } from "./unknown-variables.ts";
 
 export interface Wired {
   readonly worker: Worker;
@@ -20,20 +26,15 @@ export interface Wired {
 /** Importing Dagster and a large code location can take minutes. */
 const HOST_START_MS = 300_000;
 const PRUNE_MS = 3_600_000;
+/** Operators claim nothing; it says how soon a ledger must answer. */
+const OPERATOR_LEASE_MS = 60_000;
+
+const clock = systemClock;
+const chance = Math.random;
 
 /** Opens the ledger; the queue and the step host are first used by whoever starts them. Rejects with a `Fault`. */
 export async function wireWorker(config: RunConfig, env: Env, observe: Observe): Promise<Wired> {
-  const clock = systemClock;
-  const chance = Math.random;
-  const queue = openSqsQueue({
-    queue: config.queue,
-    deadLetter: config.deadLetter,
-    region: config.region ?? undefined,
-    endpoint: config.endpointUrl ?? undefined,
-    clock,
-    observe,
-    random: chance,
-  });
+  const queue = openQueue(config, observe);
   const ports: WorkerPorts = {
     queue,
     ledger: await openLedger(config.ledger, config.workerId, config.visibilityMs),
@@ -52,6 +53,42 @@ export async function wireWorker(config: RunConfig, env: Env, observe: Observe):
     policy: policyOf(config),
   });
   return { worker, ports, survey: () => queue.survey() };
+}
+
+/** What an operator's command works with; whoever wired it closes it. */
+export interface OperatorPorts {
+  readonly queue: Queue;
+  /** Null: not to be asked, or a file that is not there. */
+  readonly ledger: Ledger | null;
+  /** Not started; null: not to be asked. */
+  readonly runner: Runner | null;
+  readonly clock: Clock;
+}
+
+/** No worker: nothing of it takes steps, and its step host imports no code location. Rejects with a `Fault`. */
+export async function wireOperator(config: OperatorConfig, env: Env, observe: Observe): Promise<OperatorPorts> {
+  const { ledger, dagster } = config;
+  // Opening a file makes it: a ledger that nobody has is none.
+  const missing = ledger?.kind === "sqlite" && !existsSync(ledger.path);
+  if (missing) observe({ event: "ledger.missing", level: "warn", message: `there is no ledger at ${ledger.path}` });
+  const settings = dagster === null ? null : lookingHostSettings(dagster, env);
+  return {
+    queue: openQueue(config, observe),
+    ledger: ledger === null || missing ? null : await openLedger(ledger, "operator", OPERATOR_LEASE_MS),
+    runner: settings === null ? null : new HostRunner(settings, { clock, observe, chance }),
+    clock,
+  };
+}
+
+function openQueue({ queue, deadLetter, region, endpointUrl }: OperatorConfig | RunConfig, observe: Observe): SqsQueue {
+  const where = { queue, deadLetter, region: region ?? undefined, endpoint: endpointUrl ?? undefined };
+  return openSqsQueue({ ...where, clock, observe, random: chance });
+}
+
+/** Dagster's own variables name code locations, too: nothing of them may be run by whoever only looks. */
+function lookingHostSettings({ home, python }: NonNullable<OperatorConfig["dagster"]>, env: Env) {
+  const codeless = { ...env, ...Object.fromEntries(variablesOf(locationOptions).map((name) => [name, undefined])) };
+  return { python, locationArgs: [], env: { ...codeless, DAGSTER_HOME: home }, startMs: HOST_START_MS };
 }
 
 function policyOf({ maxStarts, onExhausted, limits }: RunConfig): Policy {

@@ -1,0 +1,137 @@
+// A table that fits the terminal: cells wrap, and where there is no room at all the least important columns are left out. Pure.
+import stringWidth from "string-width";
+
+export interface Column {
+  readonly title: string;
+  /** Below this it is of no use. */
+  readonly least: number;
+  /** Lines that a cell may take; what does not fit ends in `…`. */
+  readonly lines: number;
+  /** The columns with the smallest number are left out first; without one it always stays. */
+  readonly worth?: number;
+}
+
+/** Colours a padded cell; the table is measured without it. */
+export type Paint = (text: string, column: Column) => string;
+
+const GAP = "  ";
+
+/** `width` is the terminal's; infinite elsewhere. Ends with a line end. */
+export function renderTable(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  width: number,
+  paint: Paint = (text) => text,
+): string {
+  const clean = rows.map((row) => row.map(oneLine));
+  const natural = columns.map(({ title }, i) =>
+    Math.max(stringWidth(title), ...uniqueWidths(clean.map((row) => row[i] ?? ""))),
+  );
+  const kept = fitColumns(columns, natural, width);
+  const widths = shareWidth(columns, natural, kept, width);
+  const line = (cells: readonly string[], colour: Paint) =>
+    kept
+      .map((i, at) => colour(pad(cells[i] ?? "", widths[at] ?? 0), columns[i] as Column))
+      .join(GAP)
+      .trimEnd();
+  const body = clean.flatMap((row) => {
+    const wrapped = columns.map(({ lines }, i) => wrap(row[i] ?? "", widths[kept.indexOf(i)] ?? 1, lines));
+    const height = Math.max(1, ...kept.map((i) => wrapped[i]?.length ?? 1));
+    return Array.from({ length: height }, (_, n) =>
+      line(
+        wrapped.map((cell) => cell[n] ?? ""),
+        paint,
+      ),
+    );
+  });
+  const head = line(
+    columns.map(({ title }) => title),
+    (text) => text,
+  );
+  return [head, ...body].map((text) => `${text}\n`).join("");
+}
+
+/** What a message says must neither break the table nor steer the terminal. */
+export function oneLine(text: string): string {
+  return text.replace(/\s+/gu, " ").replace(/\p{C}/gu, "\ufffd").trim();
+}
+
+/** Lines of at most `width` columns, broken between words where there are any. */
+export function wrap(text: string, width: number, lines: number): readonly string[] {
+  const found: string[] = [];
+  let rest = text;
+  while (rest !== "") {
+    const [head, tail] = takeLine(rest, width);
+    if (found.length === lines - 1 && tail !== "") return [...found, `${takeColumns(rest, width - 1)}…`];
+    found.push(head);
+    rest = tail;
+  }
+  return found;
+}
+
+function takeLine(text: string, width: number): readonly [line: string, rest: string] {
+  if (stringWidth(text) <= width) return [text, ""];
+  const line = takeColumns(text, width);
+  const blank = text[line.length] === " " ? line.length : line.lastIndexOf(" ");
+  return blank > 0 ? [text.slice(0, blank), text.slice(blank + 1)] : [line, text.slice(line.length)];
+}
+
+const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+
+/** The longest beginning that fits; one character at least, so that a line always gets on. */
+function takeColumns(text: string, width: number): string {
+  let [taken, used] = ["", 0];
+  for (const { segment } of graphemes.segment(text)) {
+    used += stringWidth(segment);
+    if (used > width && taken !== "") break;
+    taken += segment;
+  }
+  return taken;
+}
+
+function pad(text: string, width: number): string {
+  return text + " ".repeat(Math.max(0, width - stringWidth(text)));
+}
+
+/** Measured once each: of a thousand cells most are alike. */
+function uniqueWidths(texts: readonly string[]): readonly number[] {
+  return [...new Set(texts)].map((text) => stringWidth(text));
+}
+
+/** Indexes of the columns that there is room for. */
+function fitColumns(columns: readonly Column[], natural: readonly number[], width: number): readonly number[] {
+  let kept = columns.map((_, i) => i);
+  const needed = () => kept.reduce((sum, i) => sum + leastOf(columns, natural, i), GAP.length * (kept.length - 1));
+  while (needed() > width) {
+    const droppable = kept.filter((i) => columns[i]?.worth !== undefined);
+    const [least] = droppable.sort((a, b) => (columns[a]?.worth ?? 0) - (columns[b]?.worth ?? 0));
+    if (least === undefined) break;
+    kept = kept.filter((i) => i !== least);
+  }
+  return kept;
+}
+
+/** Each its least, and what is left to the one that lacks the most, column by column. */
+function shareWidth(
+  columns: readonly Column[],
+  natural: readonly number[],
+  kept: readonly number[],
+  width: number,
+): readonly number[] {
+  const widths = kept.map((i) => leastOf(columns, natural, i));
+  const gaps = GAP.length * (kept.length - 1);
+  let left = width - gaps - widths.reduce((a, b) => a + b, 0);
+  const lacking = () => kept.map((i, at) => (natural[i] ?? 0) - (widths[at] ?? 0));
+  while (left > 0) {
+    const most = Math.max(...lacking());
+    if (most <= 0) break;
+    const at = lacking().indexOf(most);
+    widths[at] = (widths[at] ?? 0) + 1;
+    left -= 1;
+  }
+  return widths;
+}
+
+function leastOf(columns: readonly Column[], natural: readonly number[], i: number): number {
+  return Math.min(natural[i] ?? 0, columns[i]?.least ?? 0);
+}
