@@ -120,6 +120,19 @@ def test_what_left_the_session_ends_with_the_step(worker, create_run, tmp_path):
     assert [alive(int(pid)) for pid in pids.read_text().split()] == [False] * 3
 
 
+def test_a_daemon_of_a_step_lives_as_long_as_its_step(worker, create_run, tmp_path):
+    pids = tmp_path / "pids"
+    run = create_run("hangs_in_c", config={"file": str(pids)})
+    order = worker.start("run", **run_order(run, "hangs_in_c"))
+    eventually(pids.exists)
+    family = [int(pid) for pid in pids.read_text().split()]
+    worker.outcome(worker.start("run", **run_order(create_run("greet"), "greet")))
+    assert [alive(pid) for pid in family] == [True] * 3  # another step's end is not theirs
+    worker.send({"type": "kill", "id": order, "signal": "SIGKILL"})
+    worker.finish(order)
+    assert [alive(pid) for pid in family] == [False] * 3
+
+
 def test_kill_reaches_all_that_is_below_the_step(worker, create_run, tmp_path):
     pids = tmp_path / "pids"
     run = create_run("holds_processes", config={"file": str(pids)})
