@@ -32,6 +32,7 @@ const names = [
   "lease.lost",
   "lease.renew_failed",
   "lease.visibility_lost",
+  "ledger.missing",
   "ledger.prune_failed",
   "ledger.pruned",
   "ledger.unreachable",
