@@ -5,7 +5,8 @@ import { optional, repeated, type Values } from "./option.ts";
 import { isGiven, originText, type Settings } from "./resolve.ts";
 import { text } from "./values.ts";
 
-const group = "Code location (as in Dagster's own commands; without one, the first step's run says where its code is)";
+const group =
+  "Code locations (as in Dagster's own commands; without one, what these find in pyproject.toml or workspace.yaml, else each run's record)";
 const path = text("<path>", "a path");
 const dottedName = text("<name>", "a dotted Python name", /^[\p{L}_][\p{L}\p{N}_]*(?:\.[\p{L}_][\p{L}\p{N}_]*)*$/u);
 

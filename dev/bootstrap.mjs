@@ -18,6 +18,7 @@ const scripts = {
   simulate: "dev/simulate.ts",
   chaos: "dev/chaos.ts",
   "image-check": "dev/image-check.ts",
+  "test-dagster": "dev/test-dagster.ts",
 };
 
 /** @param {string[]} argv */

@@ -43,7 +43,7 @@ async function ensureEnvironment() {
 }
 
 async function installPackages() {
-  const install = await installer();
+  const install = await installerFor(python);
   // Without dependencies: the lock file names them all, and pip would find those with extras not pinned.
   const locked = ["--no-deps", "--require-hashes", "-r", lockFile];
   await install("Installing Dagster and the Python tools into .venv (the longest part of a first setup)", locked);
@@ -51,14 +51,15 @@ async function installPackages() {
 }
 
 /**
- * uv installs in seconds what takes pip minutes. It does not know pip's settings, so they are translated, and pip does the
- * work itself where uv cannot be had or fails.
+ * uv, which lives in .venv, installs in seconds what takes pip minutes. It does not know pip's settings, so they are translated, and pip
+ * does the work itself where uv cannot be had or fails.
  *
+ * @param {string} into  the Python of the environment that gets the packages
  * @returns {Promise<(progress: string, args: string[]) => Promise<void>>}
  */
-async function installer() {
+export async function installerFor(into) {
   const withPip = (/** @type {string} */ progress, /** @type {string[]} */ args) =>
-    run(progress, python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...args]);
+    run(progress, into, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...args]);
   const gotUv = await attempt(python, ["-m", "pip", "install", "--quiet", "--require-hashes", "-r", uvLockFile]);
   if (gotUv.code !== 0) return withPip;
   const settings = await attempt(python, ["-m", "pip", "config", "list"]);
@@ -66,7 +67,7 @@ async function installer() {
   return async (progress, args) => {
     try {
       // Compiled at once, as pip does: where PYTHONDONTWRITEBYTECODE is set, each of the many Pythons of a test run would do it again.
-      await run(progress, uv, ["pip", "install", "--quiet", "--compile-bytecode", "--python", python, ...args], env);
+      await run(progress, uv, ["pip", "install", "--quiet", "--compile-bytecode", "--python", into, ...args], env);
     } catch (error) {
       if (!(error instanceof SetupError)) throw error;
       say("  uv could not; trying pip, which is slower");

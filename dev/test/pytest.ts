@@ -5,12 +5,15 @@ import type { Verdict } from "./summary.ts";
 
 const report = ".taskiq/pytest.xml";
 
-export function pytest(paths: readonly string[]): (signal: AbortSignal) => Promise<Verdict> {
+export function pytest(
+  paths: readonly string[],
+  python = ".venv/bin/python",
+): (signal: AbortSignal) => Promise<Verdict> {
   return async (signal) => {
     mkdirSync(".taskiq", { recursive: true });
     rmSync(report, { force: true });
     const settings = ["-c", "python/pyproject.toml", "--rootdir", "python", `--junitxml=${report}`];
-    const ended = await execute([".venv/bin/python", "-m", "pytest", ...settings, ...paths], signal);
+    const ended = await execute([python, "-m", "pytest", ...settings, ...paths], signal);
     return ended === "exit code 0"
       ? judge(readFileSync(report, "utf8"))
       : { passed: false, tests: null, detail: ended };

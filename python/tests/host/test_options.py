@@ -57,22 +57,68 @@ def test_a_descriptor_that_is_no_socket_ends_the_host():
         (["-m", "a", "-m", "b", "-d", "/code"], ["a", "b"]),
         (["-f", str(CODE / "host_jobs.py")], ["host_jobs.py"]),
         (["-m", "a", "-a", "jobs"], ["a:jobs"]),
+        (["--package-name", "p"], ["p"]),
+        (["-w", "two.yaml", "-w", "more.yaml"], ["a", "b", "named", "c"]),
+        (["--empty-workspace"], []),
     ],
 )
-def test_dagsters_own_flags_name_the_locations(flags, names, monkeypatch):
-    monkeypatch.delenv("DAGSTER_MODULE_NAME", raising=False)
+def test_dagsters_own_flags_name_the_locations(flags, names, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "two.yaml").write_text("load_from:\n  - python_module: a\n  - python_module: b\n")
+    (tmp_path / "more.yaml").write_text(
+        "load_from:\n"
+        "  - python_file: {relative_path: x.py, location_name: named, attribute: defs}\n"
+        "  - python_package: {package_name: c, working_directory: src}\n"
+    )
     assert [origin.location_name for origin in location_origins(flags)] == names
 
 
-def test_workspace_files_name_the_locations(tmp_path):
-    workspace = tmp_path / "workspace.yaml"
-    workspace.write_text("load_from:\n  - python_module: a\n  - python_module: b\n")
-    assert [o.location_name for o in location_origins(["-w", str(workspace)])] == ["a", "b"]
+@pytest.mark.parametrize(
+    ("file", "text", "names"),
+    [
+        ("pyproject.toml", "[tool.dagster]\nmodule_name = 'a'\n", ["a"]),
+        ("pyproject.toml", "[tool.dg.project]\nroot_module = 'a'\n", ["a.definitions"]),
+        ("pyproject.toml", "[tool.other]\n", []),
+        ("workspace.yaml", "load_from:\n  - python_module: a\n", ["a"]),
+    ],
+)
+def test_without_flags_the_project_in_the_working_directory_counts(
+    file, text, names, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / file).write_text(text)
+    assert [origin.location_name for origin in location_origins([])] == names
+    assert [origin.location_name for origin in location_origins(["-m", "b"])] == ["b"]
 
 
-def test_environment_variables_of_dagster_count(monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "value", "location"),
+    [
+        ("DAGSTER_MODULE_NAME", "a", "a"),
+        ("DAGSTER_PYTHON_FILE", "a.py", "a.py"),
+        ("DAGSTER_PACKAGE_NAME", "a", "a"),
+    ],
+)
+def test_environment_variables_of_dagster_count_without_flags(
+    name, value, location, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(name, value)
+    assert [origin.location_name for origin in location_origins([])] == [location]
+    assert [origin.location_name for origin in location_origins(["-m", "b"])] == ["b"]
+
+
+def test_directory_and_attribute_of_the_environment_count(monkeypatch):
     monkeypatch.setenv("DAGSTER_MODULE_NAME", "a")
-    assert [origin.location_name for origin in location_origins([])] == ["a"]
+    monkeypatch.setenv("DAGSTER_WORKING_DIRECTORY", "/code")
+    monkeypatch.setenv("DAGSTER_ATTRIBUTE", "defs")
+    [origin] = location_origins([])
+    target = origin.loadable_target_origin
+    assert (target.module_name, target.working_directory, target.attribute) == (
+        "a",
+        "/code",
+        "defs",
+    )
 
 
 def test_wrong_flags_are_named():

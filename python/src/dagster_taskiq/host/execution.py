@@ -31,14 +31,18 @@ def code_origin(run: DagsterRun) -> JobPythonOrigin:
     return run.job_code_origin
 
 
+def location_of(run: DagsterRun) -> str | None:
+    """Return the name of the code location that the run was launched from."""
+    return None if run.remote_job_origin is None else run.remote_job_origin.location_name
+
+
 def load_job(instance: DagsterInstance, run: DagsterRun) -> None:
     """Import the run's code location, so that its failure is told apart from the step's.
 
     Dagster's body asks for the same job right after, and finds it cached.
     """
     origin = code_origin(run)
-    remote = run.remote_job_origin
-    instance.inject_env_vars(remote.location_name if remote else None)
+    instance.inject_env_vars(location_of(run))
     try:
         _reconstructable(instance, run, origin).get_repository_definition()
     except BaseException as error:  # user code at import may well call sys.exit

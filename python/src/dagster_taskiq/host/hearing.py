@@ -38,7 +38,8 @@ class Hearing:
         elif frame["type"] == "outcome" and isinstance(frame.get("outcome"), dict):
             process.outcome = frame["outcome"]
         elif frame["type"] == "origin" and isinstance(frame.get("origin"), str):
-            self._locations.want(frame["origin"])
+            location = frame.get("location")
+            self._locations.want(frame["origin"], location if isinstance(location, str) else None)
         elif frame["type"] == "event":
             guard.watch.heard(boot_time())
         elif frame["type"] == "ask":

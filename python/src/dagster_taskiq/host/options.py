@@ -6,6 +6,7 @@ import argparse
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -40,8 +41,9 @@ def parse_options(arguments: Sequence[str]) -> Options:
 def location_origins(flags: Sequence[str]) -> list[CodeLocationOrigin]:
     """Resolve -m, -f, -w, -d, -a and --package-name as `dagster` itself does. Raises UsageError.
 
-    Without flags (and without their environment variables) there are none: a run's record says then
-    where its code is.
+    Without flags the environment variables of Dagster's commands count, then what these find in the
+    working directory: `[tool.dagster]` or a `dg` project in pyproject.toml, workspace.yaml. Without
+    any of it there are none: a run's record says then where its code is.
     """
     import click
 
@@ -60,9 +62,17 @@ def _resolve(flags: list[str]) -> list[CodeLocationOrigin]:
     opts = WorkspaceOpts.extract_from_cli_options(_parse_dagster_flags(flags))
     if opts.grpc_port or opts.grpc_socket:
         raise ValueError("a step's process imports its code itself: expected -m, -f or -w")
-    if not opts.specifies_target():
+    if not opts.specifies_target() and not _is_project(Path.cwd()):
         return []
     return list(workspace_opts_to_load_target(opts).create_origins())
+
+
+def _is_project(directory: Path) -> bool:
+    """Tell whether Dagster's own commands, without flags, would find code locations there."""
+    from dagster._cli.utils import has_pyproject_dagster_block
+
+    pyproject = str(directory / "pyproject.toml")
+    return has_pyproject_dagster_block(pyproject) or (directory / "workspace.yaml").exists()
 
 
 def _with_flags(message: str, flags: Sequence[str]) -> str:
@@ -78,5 +88,9 @@ def _parse_dagster_flags(flags: list[str]) -> dict[str, Any]:
         return values
 
     command = click.command(add_help_option=False)(collect)
+    if flags:
+        # The worker has settled flags and variables; one of each kind would contradict each other.
+        for parameter in command.params:
+            parameter.envvar = None
     values: dict[str, Any] = command.main(flags, standalone_mode=False)
     return values

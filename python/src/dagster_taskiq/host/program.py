@@ -73,7 +73,7 @@ def _run(options: Options, worker: Channel) -> None:
     except UsageError as error:
         raise Fatal("USAGE", str(error)) from None
     instance = build_instance()
-    locations = Locations()
+    locations = Locations(instance)
     imported = locations.import_all(origins)
     zygote = Zygote(worker, instance, locations)
     # From here on the loop hears of the worker's end itself, and kills every group before its own.

@@ -12,7 +12,7 @@ from dagster_taskiq.envelope import Envelope
 from dagster_taskiq.host.attempt_log import AttemptLog, StepId
 from dagster_taskiq.host.compute_logs import capture_into_files
 from dagster_taskiq.host.errors import causes_of, error_info
-from dagster_taskiq.host.execution import code_origin, execute, load_job
+from dagster_taskiq.host.execution import code_origin, execute, load_job, location_of
 from dagster_taskiq.host.gate import Gate
 from dagster_taskiq.host.known_state import known_state_for
 from dagster_taskiq.host.limits import Limits
@@ -157,7 +157,8 @@ def _tell_origin(run: DagsterRun, channel: Channel) -> None:
     if not run.has_repository_load_data:
         from dagster._serdes import serialize_value
 
-        channel.send({"type": "origin", "origin": serialize_value(code_origin(run))})
+        origin = serialize_value(code_origin(run))
+        channel.send({"type": "origin", "origin": origin, "location": location_of(run)})
 
 
 def _storage_failed(error: BaseException, gate: Gate) -> bool:

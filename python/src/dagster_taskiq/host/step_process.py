@@ -20,6 +20,7 @@ from dagster_taskiq.host.outcomes import MachineryFault, Outcome, fault
 from dagster_taskiq.host.probe import probe
 from dagster_taskiq.host.report import report_step, write_notice
 from dagster_taskiq.host.run_step import run_step
+from dagster_taskiq.host.spawn import wants_spawn
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -37,6 +38,11 @@ WORKS: Mapping[str, Work] = {
     "probe": probe,
     "look": look,
 }
+
+
+def needs_code(frame: Frame) -> bool:
+    """Tell whether the work of this frame runs what the host has imported."""
+    return frame["type"] in ("run", "probe") and not wants_spawn(frame)
 
 
 def live(

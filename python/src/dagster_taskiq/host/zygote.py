@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from dagster_taskiq.host.boot_time import boot_time
 from dagster_taskiq.host.deaths import Deaths, how_it_ended
-from dagster_taskiq.host.errors import error_from, warn
+from dagster_taskiq.host.errors import error_from, error_info, warn
 from dagster_taskiq.host.fork import Forked, fork_process
 from dagster_taskiq.host.frames import Broken, Frame
 from dagster_taskiq.host.guard import Guard
@@ -23,12 +23,12 @@ from dagster_taskiq.host.guards import Guards
 from dagster_taskiq.host.hearing import Hearing
 from dagster_taskiq.host.lifeline import Lifeline
 from dagster_taskiq.host.limits import Limits
-from dagster_taskiq.host.outcomes import fault
+from dagster_taskiq.host.outcomes import Outcome, fault
 from dagster_taskiq.host.reaper import Reaper
 from dagster_taskiq.host.run_watch import RunWatch, step_of
 from dagster_taskiq.host.run_watcher import be_watcher
 from dagster_taskiq.host.spawn import become_interpreter, wants_spawn
-from dagster_taskiq.host.step_process import WORKS, live
+from dagster_taskiq.host.step_process import WORKS, live, needs_code
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -126,12 +126,16 @@ class Zygote:
                 process.channel.send(frame)
 
     def _fork(self, frame: Frame, sent_after: float) -> None:
+        if needs_code(frame) and (path := self._locations.stale()) is not None:
+            self._begin_anew(frame["id"], path)
+            return
         self._locations.import_wanted()
         self._reaper.deaths.watch()
         try:
             process = fork_process(frame["id"], partial(self._be_process, frame, os.getpid()))
         except OSError as error:
-            self._refuse(frame["id"], error)
+            # The machine is out of processes or memory, which no step is to blame for.
+            self._refuse(frame["id"], fault("instance", error_from(error)))
             return
         process.step = step_of(frame)
         guard = Guard(process, Limits.from_frame(frame), boot_time())
@@ -141,9 +145,15 @@ class Zygote:
         self._watch(process.channel, partial(self._read_process, guard))
         self._worker.send({"type": "started", "id": process.id, "pid": process.pid})
 
-    def _refuse(self, identifier: str, error: OSError) -> None:
-        # The machine is out of processes or memory, which no step is to blame for.
-        told = fault("instance", error_from(error))
+    def _begin_anew(self, identifier: str, path: str) -> None:
+        """Start nothing more, and end with the last process: the worker starts another host."""
+        if not self._stopping:
+            self._stopping = True
+            warn(f"{path} has changed since it was imported: no step is started before a new host")
+        changed = error_info("CodeChanged", f"{path} has changed since this worker imported it")
+        self._refuse(identifier, fault("location", changed))
+
+    def _refuse(self, identifier: str, told: Outcome) -> None:
         self._worker.send({"type": "outcome", "id": identifier, "outcome": told})
         exited = dict.fromkeys(("code", "signal", "killed"))
         self._worker.send({"type": "exited", "id": identifier, **exited})

@@ -1,0 +1,38 @@
+// `npm run test:dagster`: the Python tests on other versions of Dagster, each in an environment of its own under .taskiq/dagster.
+//
+//   npm run test:dagster                       the oldest supported, the last of each minor version, and the locked one
+//   npm run test:dagster -- 1.10.21 1.12.22    some
+//   npm run test:dagster -- 1.10.21 python/tests/test_executor.py
+import { readFileSync } from "node:fs";
+import { environmentOf } from "./test/dagster-environment.ts";
+import { chooseVersions, lockedVersion } from "./test/dagster-versions.ts";
+import { pytest } from "./test/pytest.ts";
+import { type Result, summarize } from "./test/summary.ts";
+
+const stopping = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stopping.abort());
+
+async function testOn(version: string, paths: readonly string[], locked: string): Promise<Result> {
+  process.stdout.write(`\n── Dagster ${version} ──\n\n`);
+  const python = version === locked ? ".venv/bin/python" : await environmentOf(version);
+  const startedAt = performance.now();
+  const verdict = await pytest(paths, python)(stopping.signal);
+  return { stage: `Dagster ${version}`, ms: performance.now() - startedAt, ...verdict };
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const locked = lockedVersion(readFileSync("python/requirements.in", "utf8"));
+  const chosen = chooseVersions(args, locked);
+  if (chosen.kind === "wrong") {
+    process.stderr.write(`${chosen.message}\n`);
+    return 2;
+  }
+  const results: Result[] = [];
+  for (const version of chosen.versions) {
+    if (!stopping.signal.aborted) results.push(await testOn(version, chosen.paths, locked));
+  }
+  process.stdout.write(`\n${summarize(results)}\n`);
+  return results.length === chosen.versions.length && results.every(({ passed }) => passed) ? 0 : 1;
+}
+
+process.exitCode = await main(process.argv.slice(2));
