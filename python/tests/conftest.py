@@ -9,7 +9,7 @@ import pytest
 from dagster import DagsterInstance
 
 from dagster_taskiq.host.preload import preload
-from postgres import dagster_yaml, postgres_server
+from postgres import postgres_server
 from sqs_double import SqsDouble
 from step_worker import StepProcess, StepWorker
 
@@ -64,16 +64,9 @@ def instance(dagster_home: Path) -> Iterator[DagsterInstance]:
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
-    """One server for all tests that need one: pools are not there on SQLite."""
+    """One server for all tests that need one."""
     with postgres_server() as url:
         yield url
-
-
-@pytest.fixture
-def on_postgres(dagster_home: Path, postgres_url: str) -> None:
-    """Put this test's instance on PostgreSQL; to be asked for before `instance`."""
-    with (dagster_home / "dagster.yaml").open("a") as file:
-        file.write(dagster_yaml(postgres_url))
 
 
 @pytest.fixture

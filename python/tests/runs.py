@@ -18,11 +18,18 @@ from dagster._core.definitions.reconstruct import (
     bootstrap_standalone_recon_job,
 )
 from dagster._core.execution.api import execute_run_iterator
+from dagster._core.executor.step_delegating import StepDelegatingExecutor
 
 from sqs_double import SqsDouble
 
 if TYPE_CHECKING:
     from dagster import DagsterEvent, DagsterInstance, DagsterRun, DagsterRunStatus
+
+# Since 1.12 a resource failure ends nothing by itself: the run worker answers it with a failure or
+# a retry. Before, it is the end of its step, whatever the op's retry policy says.
+ANSWERS_RESOURCE_FAILURES = hasattr(
+    StepDelegatingExecutor, "log_failure_or_retry_event_after_error"
+)
 
 ENDS = {"STEP_SUCCESS", "STEP_FAILURE", "STEP_UP_FOR_RETRY"}
 DEADLINE_SECONDS = 60

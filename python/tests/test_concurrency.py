@@ -46,7 +46,6 @@ def press(instance: DagsterInstance) -> ConcurrencyKeyInfo:
     return instance.event_log_storage.get_concurrency_info("press")
 
 
-@pytest.mark.usefixtures("on_postgres")
 @pytest.mark.parametrize("job_name", ["presses", "presses_by_tag"])
 @pytest.mark.parametrize("limit", [1, 2])
 def test_a_pool_limits_steps_on_their_way(

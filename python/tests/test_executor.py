@@ -15,6 +15,7 @@ from dagster import (
 
 from dagster_taskiq.envelope import OnFault
 from runs import (
+    ANSWERS_RESOURCE_FAILURES,
     FIXTURES,
     create_run,
     ends,
@@ -141,10 +142,13 @@ def test_max_concurrent_limits_what_is_in_the_queue(
     assert [kind for _, kind in order] == ["STEP_WORKER_STARTING", "STEP_SUCCESS"] * 2
 
 
-def test_resource_failure_ends_in_one_failure(run_job: RunJob, instance: DagsterInstance) -> None:
+def test_resource_failure_ends_in_at_most_one_failure(
+    run_job: RunJob, instance: DagsterInstance
+) -> None:
     run = run_job("resource_fails", "definitions.resource_fails")
     assert status(instance, run) is DagsterRunStatus.FAILURE
-    assert ends(instance, run) == {("read_satellite", "STEP_FAILURE"): 1}
+    answers = {("read_satellite", "STEP_FAILURE"): 1} if ANSWERS_RESOURCE_FAILURES else {}
+    assert ends(instance, run) == answers
 
 
 def test_sample_job_runs(worker: StepWorker, sqs: SqsDouble, instance: DagsterInstance) -> None:

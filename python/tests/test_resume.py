@@ -9,6 +9,7 @@ from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 
 from polling import poll_until
 from runs import (
+    ANSWERS_RESOURCE_FAILURES,
     RunWorkers,
     create_run,
     ends,
@@ -175,31 +176,45 @@ def test_steps_that_ended_need_no_slot_of_their_pool(
     assert instance.event_log_storage.get_concurrency_info("antenna").active_slot_count == 0
 
 
-def test_an_unanswered_resource_failure_is_answered_with_a_retry(
-    instance: DagsterInstance, worker: StepWorker, killed_while_sending: Begin, tmp_path: Path
-) -> None:
-    repaired = tmp_path / "repaired"
-    resources = {"radar": {"config": {"repaired": str(repaired)}}}
-    run = killed_while_sending("reads_radar", nth=1, sent=True, resources=resources)
-    with worker:
-        poll_until(lambda: ("read_radar", "RESOURCE_INIT_FAILURE") in types(instance, run))
-        repaired.touch()
-        resume(instance, run)
-    assert status(instance, run) is DagsterRunStatus.SUCCESS
-    assert ends(instance, run) == {
-        ("read_radar", "STEP_UP_FOR_RETRY"): 1,
-        ("read_radar", "STEP_SUCCESS"): 1,
-    }
+if ANSWERS_RESOURCE_FAILURES:
 
+    def test_an_unanswered_resource_failure_is_answered_with_a_retry(
+        instance: DagsterInstance, worker: StepWorker, killed_while_sending: Begin, tmp_path: Path
+    ) -> None:
+        repaired = tmp_path / "repaired"
+        resources = {"radar": {"config": {"repaired": str(repaired)}}}
+        run = killed_while_sending("reads_radar", nth=1, sent=True, resources=resources)
+        with worker:
+            poll_until(lambda: ("read_radar", "RESOURCE_INIT_FAILURE") in types(instance, run))
+            repaired.touch()
+            resume(instance, run)
+        assert status(instance, run) is DagsterRunStatus.SUCCESS
+        assert ends(instance, run) == {
+            ("read_radar", "STEP_UP_FOR_RETRY"): 1,
+            ("read_radar", "STEP_SUCCESS"): 1,
+        }
 
-def test_an_answered_resource_failure_is_not_answered_again(
-    instance: DagsterInstance, worker: StepWorker, killed_while_sending: Begin, tmp_path: Path
-) -> None:
-    repaired = tmp_path / "repaired"
-    resources = {"radar": {"config": {"repaired": str(repaired)}}}
-    with worker:
-        run = killed_while_sending("reads_radar", nth=2, sent=False, resources=resources)
-        repaired.touch()
-        resume(instance, run)
-    assert status(instance, run) is DagsterRunStatus.SUCCESS
-    assert ends(instance, run)["read_radar", "STEP_UP_FOR_RETRY"] == 1
+    def test_an_answered_resource_failure_is_not_answered_again(
+        instance: DagsterInstance, worker: StepWorker, killed_while_sending: Begin, tmp_path: Path
+    ) -> None:
+        repaired = tmp_path / "repaired"
+        resources = {"radar": {"config": {"repaired": str(repaired)}}}
+        with worker:
+            run = killed_while_sending("reads_radar", nth=2, sent=False, resources=resources)
+            repaired.touch()
+            resume(instance, run)
+        assert status(instance, run) is DagsterRunStatus.SUCCESS
+        assert ends(instance, run)["read_radar", "STEP_UP_FOR_RETRY"] == 1
+
+else:
+
+    def test_an_old_resource_failure_is_the_end(
+        instance: DagsterInstance, worker: StepWorker, killed_while_sending: Begin, tmp_path: Path
+    ) -> None:
+        resources = {"radar": {"config": {"repaired": str(tmp_path / "never")}}}
+        run = killed_while_sending("reads_radar", nth=1, sent=True, resources=resources)
+        with worker:
+            poll_until(lambda: ("read_radar", "RESOURCE_INIT_FAILURE") in types(instance, run))
+            resume(instance, run)
+        assert status(instance, run) is DagsterRunStatus.FAILURE
+        assert ends(instance, run) == {}
