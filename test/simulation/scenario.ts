@@ -55,7 +55,7 @@ export function planScenario(seed: number): Scenario {
     workers,
     concurrency: dice.between("concurrency", 1, 6),
     leaseMs,
-    waitMs: dice.pick("wait", [1_000, 5_000, 20_000]),
+    waitMs: dice.pick("wait", [5_000, 20_000]),
     policy: {
       ...defaultPolicy,
       maxStarts: dice.between("max starts", 1, 4),
@@ -64,7 +64,7 @@ export function planScenario(seed: number): Scenario {
       longReleaseMs: 120_000,
     },
     maxReceiveCount: dice.pick("most receives", [2, 3, 5, 1_000, 1_000]),
-    sweepMs: 60_000,
+    sweepMs: 20_000,
     runs: planRuns(dice, { leaseMs, withinMs: calmFromMs }),
     garbage: planGarbage(dice, calmFromMs),
     rates: planRates(dice),

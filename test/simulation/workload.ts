@@ -50,7 +50,7 @@ const groups = ["oslo", "lima", "pune"] as const;
 const bodies = ["not json", "[]", '{"version":1}', '{"run_id":"x","retry_count":-1}', "\u{1f4a5}"] as const;
 
 export function planRuns(dice: Dice, { leaseMs, withinMs }: { leaseMs: number; withinMs: number }): readonly RunPlan[] {
-  return Array.from({ length: dice.between("runs", 3, 12) }, (_, i) => {
+  return Array.from({ length: dice.between("runs", 6, 18) }, (_, i) => {
     const id = `r${i + 1}`;
     const resumes = dice.roll(`${id} resumed`) < 0.3 ? dice.between(`${id} resumes`, 1, 3) : 0;
     return {
