@@ -29,29 +29,21 @@ const LOOK_MS = 120_000;
 const PASS_MS = 60_000;
 /** At most some 200 dead letters a second, of a queue whose other readers are people. */
 const PAGE_REST_MS = 50;
-/** Something that all of them need is down, or they are all held: the next pass tries again. */
-const RELEASED_MAX = 10;
 
 export async function sweepOnce(ports: PassPorts, quiet: AbortSignal): Promise<Pass> {
   const { letters, clock } = ports;
   const untilMs = clock.monoMs() + PASS_MS;
   let ended = 0;
-  /** How many in a row could not be ended. */
-  let released = 0;
   const looked = await lookThrough(
     ports,
     {
       hideMs: LOOK_MS,
       restMs: PAGE_REST_MS,
-      goOn: async () => clock.monoMs() < untilMs && released < RELEASED_MAX && (await ports.goOn()),
+      goOn: async () => clock.monoMs() < untilMs && (await ports.goOn()),
       see: async (message, at) => {
         if (!isToBeEnded(message, letters)) return "give_back";
-        if ((await end(message, at, ports)) === "released") {
-          released += 1;
-        } else {
-          ended += 1;
-          released = 0;
-        }
+        // Held, or dead already: it may be so for long, and must not stand in the way of those behind it.
+        if ((await end(message, at, ports)) !== "released") ended += 1;
         return "keep";
       },
     },

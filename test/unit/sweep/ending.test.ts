@@ -160,4 +160,26 @@ describe("a step that SQS made a dead letter", () => {
     for (const step of steps) assert.deepEqual(await rowOf(step), ["dead", "reported"], step);
     assert.equal(letters().length, 21);
   });
+
+  for (const [what, settled] of [
+    ["are dead already", true],
+    ["other workers still run", false],
+  ] as const) {
+    test(`is ended also when it lies behind thirty that ${what}`, async (t) => {
+      const { moved, start, clock, store, rowOf } = bench(t);
+      const others = Array.from({ length: 30 }, (_, i) => `other_${i}`);
+      for (const stepKey of others) {
+        const step = { runId: "run-1", stepKey, attempt: 0 };
+        const other = { ...claimOf("worker-b"), key: idempotencyKey(step), step, leaseMs: 100 * intervalMs };
+        const claim = await store.claim(other);
+        assert.ok(claim.kind === "granted");
+        if (settled) await store.settle({ key: other.key, fence: claim.fence }, result("reported"));
+        await moved(stepKey);
+      }
+      await moved();
+      start();
+      await clock.advance(2 * intervalMs);
+      assert.deepEqual(await rowOf(), ["dead", "reported"]);
+    });
+  }
 });

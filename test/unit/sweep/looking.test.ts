@@ -114,10 +114,12 @@ describe("looking", () => {
   });
 
   test("tries a few and gives up for now while nothing can be reported, and loses nothing", async (t) => {
-    const { moved, start, clock, runner, letters, rowOf } = bench(t, { fifo: false });
+    const { moved, start, clock, runner, letters, rowOf, circuit } = bench(t, { fifo: false });
     const steps = Array.from({ length: 40 }, (_, i) => `step_${i}`);
     for (const step of steps) await moved(step);
     runner.down = "the step host ended (signal SIGKILL)";
+    // The first report that fails tells the breaker.
+    Object.defineProperty(circuit, "open", { get: () => runner.down !== null && runner.reports.length > 0 });
     start();
     await clock.advance(intervalMs);
     assert.equal(runner.reports.length, 10);
