@@ -158,6 +158,11 @@ export class Fleet {
 /** What the borders do not show. */
 const told: ReadonlySet<string> = new Set([
   "lease.lost",
+  "sweep.failed",
+  "sweep.off",
+  "sweep.done",
+  "intake.closed",
+  "intake.open",
   "lease.visibility_lost",
   "delivery.held",
   "delivery.bug",

@@ -30,7 +30,10 @@ function relevant(trace: readonly TraceLine[], about: string): readonly TraceLin
   const [subject = ""] = about.split("/");
   const [run = ""] = subject.split(":");
   const concerns = (line: TraceLine) =>
-    [subject, run].includes(line.about) || line.about.startsWith(`${subject}/`) || line.what.includes(subject);
+    line.about.startsWith(`${subject}:`) ||
+    [subject, run].includes(line.about) ||
+    line.about.startsWith(`${subject}/`) ||
+    line.what.includes(subject);
   const actors = new Set(trace.filter(concerns).map(({ who }) => who));
   const isIncident = ({ who, about: other }: TraceLine) => who === "world" || (other === "" && actors.has(who));
   return trace.filter((line) => concerns(line) || isIncident(line));
