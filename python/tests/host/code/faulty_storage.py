@@ -14,6 +14,7 @@ get_logs_for_run = SqliteEventLogStorage.get_logs_for_run
 get_step_stats = SqliteEventLogStorage.get_step_stats_for_run
 get_maximum_record_id = SqliteEventLogStorage.get_maximum_record_id
 get_run_records = SqliteRunStorage.get_run_records
+get_runs = SqliteRunStorage.get_runs
 failed = []
 
 
@@ -33,6 +34,8 @@ def store_or_fail(self, event):
 
 
 def read_or_fail(self, *arguments, **options):
+    if fault() == "unreadable":
+        raise ConnectionError("the database is away")
     if failed and fault() == "raises_unreadably":
         raise ConnectionError("the database is still away")
     return get_logs_for_run(self, *arguments, **options)
@@ -56,10 +59,17 @@ def list_or_fail(self, *arguments, **options):
     return get_run_records(self, *arguments, **options)
 
 
+def find_or_fail(self, *arguments, **options):
+    if fault() == "no_runs":
+        raise ConnectionError("the database is away")
+    return get_runs(self, *arguments, **options)
+
+
 SqliteEventLogStorage.store_event = store_or_fail
 SqliteEventLogStorage.get_logs_for_run = read_or_fail
 SqliteEventLogStorage.get_step_stats_for_run = count_or_fail
 SqliteEventLogStorage.get_maximum_record_id = number_or_fail
 SqliteRunStorage.get_run_records = list_or_fail
+SqliteRunStorage.get_runs = find_or_fail
 
 defs = Definitions()
