@@ -118,7 +118,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "the rest of a group goes on when its head does not",
     edit: {
-      file: "core/intake.ts",
+      file: "core/chains.ts",
       from: 'broken ||= disposition === "released" || disposition === "lost";',
       to: 'broken ||= disposition === "lost" && stopping.quiet.aborted;',
     },
