@@ -44,7 +44,7 @@ def executor_config(sqs: SqsDouble, queue: str = "steps.fifo", **fields: Any) ->
 
 
 def recon_of(job_name: str, module: str = "jobs") -> ReconstructableJob:
-    home = _HERE if module == "jobs" else FIXTURES
+    home = _HERE if (_HERE / f"{module}.py").exists() else FIXTURES
     return bootstrap_standalone_recon_job(ModuleCodePointer(module, job_name, str(home)))
 
 
@@ -60,7 +60,11 @@ def create_run(
 
 
 def work_on(
-    instance: DagsterInstance, run: DagsterRun, *, resume: bool = False
+    instance: DagsterInstance,
+    run: DagsterRun,
+    *,
+    resume: bool = False,
+    deadline_seconds: float = DEADLINE_SECONDS,
 ) -> list[DagsterEvent]:
     """Be the run worker until the run has ended. Fails when that takes too long."""
     assert run.job_code_origin is not None
@@ -72,7 +76,7 @@ def work_on(
 
     thread = threading.Thread(target=drive, daemon=True)
     thread.start()
-    thread.join(DEADLINE_SECONDS)
+    thread.join(deadline_seconds)
     assert not thread.is_alive(), f"run {run.job_name} has not ended: {types(instance, run)}"
     return events
 

@@ -1,0 +1,122 @@
+"""One way to run all cases: a Dagster instance, a process that drives its runs, what they left."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cases import CASES, Case
+from dagster import DagsterInstance
+from event_log import Log, Logs
+from host_worker import HostWorker, Reading, as_bare, as_sent
+
+from sqs_double import SqsDouble
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_HERE = Path(__file__).parent
+CODE = _HERE / "code"
+# Dagster prints sets, of resources for example.
+SAME_ORDER = {"PYTHONHASHSEED": "0"}
+
+
+@dataclass
+class Left:
+    """What the run of one case left."""
+
+    status: str
+    steps: Logs
+    output: Mapping[str, tuple[str, str]]
+    surprises: list[Any] = field(default_factory=list)
+
+
+class Driver:
+    """The process that is the run worker of one run after the other."""
+
+    def __init__(self, home: Path, module: str, execution: Mapping[str, Any]) -> None:
+        self._names = {str(home): "<home>", module: "<module>"}
+        self._log = home / "driver.log"
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, str(_HERE / "drive.py"), module, json.dumps(execution)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=_environment(home),
+                text=True,
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+    def run(self, case: Case, instance: DagsterInstance) -> Left:
+        """Run the case to its end."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(case.name + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        assert answer, f"the driver died in {case.name}: {self._log.read_text()[-4000:]}"
+        run_id = json.loads(answer)
+        self._names[run_id] = f"<run of {case.name}>"
+        log = Log(instance, run_id, self._names)
+        return Left(log.status, log.steps(), log.output())
+
+
+def run_under_multiprocess(home: Path) -> dict[str, Left]:
+    """Run every case by Dagster's own executor."""
+    forkserver = {"forkserver": {"preload_modules": ["under_multiprocess"]}}
+    execution = {"start_method": forkserver, "max_concurrent": 2}
+    with (
+        DagsterInstance.from_config(str(home)) as instance,
+        Driver(home, "under_multiprocess", execution) as driver,
+    ):
+        return {case.name: driver.run(case, instance) for case in CASES}
+
+
+def run_through_queue(home: Path) -> tuple[dict[str, Left], dict[str, Left]]:
+    """Run every case through the queue; those that read known state with bare payloads too."""
+    location = ("-m", "under_queue", "-d", str(CODE))
+    with (
+        SqsDouble() as sqs,
+        DagsterInstance.from_config(str(home)) as instance,
+        HostWorker(sqs, home, location, SAME_ORDER) as worker,
+    ):
+        execution = {"queue_url": sqs.url("steps.fifo"), "poll_interval_seconds": 0.05}
+        with Driver(home, "under_queue", execution) as driver:
+
+            def run(cases: Iterable[Case], read: Reading) -> dict[str, Left]:
+                worker.read = read
+                left: dict[str, Left] = {}
+                for case in cases:
+                    worker.surprises = []
+                    left[case.name] = driver.run(case, instance)
+                    left[case.name].surprises = worker.surprises
+                return left
+
+            return run(CASES, as_sent), run([c for c in CASES if c.reads_state], as_bare)
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """Return this process's, without what would point to another instance or queue."""
+    ours = ("AWS_", "TASKIQ_", "DAGSTER_")
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith(ours)},
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "eu-north-1",
+        "DAGSTER_HOME": str(home),
+        **SAME_ORDER,
+        "PYTHONPATH": os.pathsep.join((str(CODE), str(_HERE), str(_HERE.parent))),
+        "PYTHONWARNINGS": "ignore",
+    }

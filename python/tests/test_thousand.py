@@ -1,0 +1,77 @@
+"""A plan of a thousand steps: the executor sends each once, and the step host runs one of them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from dagster import DagsterEvent, DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus
+from dagster._core.execution.plan.handle import StepHandle
+from dagster._core.execution.plan.objects import StepSuccessData
+from dagster._core.execution.plan.outputs import StepOutputData, StepOutputHandle
+from orders import run_order
+from worker_double import WorkerDouble
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+from dagster_taskiq.envelope import Envelope
+from runs import create_run, executor_config, status, types, work_on
+from sqs_double import SqsDouble
+
+STEPS = 1000
+
+
+def tell_success(instance: DagsterInstance, run: DagsterRun, step_key: str) -> None:
+    """Write what a worker would for a step that does nothing: a thousand real ones take minutes."""
+    output = StepOutputData(step_output_handle=StepOutputHandle(step_key))
+    for kind, data in (
+        (DagsterEventType.STEP_OUTPUT, output),
+        (DagsterEventType.STEP_SUCCESS, StepSuccessData(duration_ms=1.0)),
+    ):
+        event = DagsterEvent(
+            kind.value,
+            run.job_name,
+            step_handle=StepHandle.parse_from_key(step_key),
+            event_specific_data=data,
+            step_key=step_key,
+        )
+        instance.report_dagster_event(event, run.run_id)
+
+
+def test_each_step_is_sent_and_ends_once(instance: DagsterInstance, sqs: SqsDouble) -> None:
+    run = create_run(
+        instance, "thousand", executor_config(sqs, poll_interval_seconds=0.2), module="thousand"
+    )
+
+    def work() -> None:
+        for number in range(STEPS):
+            message = sqs.wait_for_messages(number + 1, timeout_seconds=120)[number]
+            tell_success(instance, run, Envelope.from_dict(json.loads(message.body)).step_key)
+
+    worker = threading.Thread(target=work, daemon=True)
+    worker.start()
+    work_on(instance, run, deadline_seconds=240)
+    worker.join()
+    assert status(instance, run) is DagsterRunStatus.SUCCESS
+    told = Counter(kind for _, kind in types(instance, run))
+    assert told == dict.fromkeys(("STEP_WORKER_STARTING", "STEP_OUTPUT", "STEP_SUCCESS"), STEPS)
+    assert len(set(types(instance, run))) == 3 * STEPS
+    sizes = [len(message.body) for message in sqs.messages]
+    assert max(sizes[:-1]) < 1000
+    assert sizes[-1] < 20_000
+
+
+def test_the_host_runs_one_of_a_thousand(dagster_home: Path, instance: DagsterInstance) -> None:
+    run = create_run(instance, "thousand", {}, module="thousand")
+    instance.report_dagster_event(
+        DagsterEvent(DagsterEventType.PIPELINE_START.value, run.job_name), run.run_id
+    )
+    worker = WorkerDouble(dagster_home)
+    worker.await_frame("ready")
+    order = run_order(run, "tick_500", op_name="tick_500")
+    assert worker.outcome(worker.start("run", **order))["kind"] == "success"
+    worker.send({"type": "stop"})
+    worker.close()
