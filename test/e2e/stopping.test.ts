@@ -21,7 +21,7 @@ describe("a worker told to stop", () => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     test(`by ${signal} lets the running step finish, gives back what it has not started, and exits with 0`, async () => {
       const worker = await deployment.startWorker({
-        flags: ["--concurrency", "2", "--wait-time", "3s", "--grace", "60s"],
+        flags: ["--concurrency", "2", "--wait-time", "20s", "--grace", "60s"],
       });
       const running = deployment.files();
       const runningRun = await launchWaiting(running);
