@@ -58,6 +58,8 @@ async function install(folder) {
  * @param {Packages} installed
  */
 export function isInstalled(locked, installed) {
+  // Where every package is optional, nothing at all would count as installed.
+  if (Object.keys(installed).length === 0) return false;
   return Object.entries(locked).every(([path, wanted]) => {
     if (path === "") return true;
     const found = installed[path];

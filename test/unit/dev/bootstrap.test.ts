@@ -31,6 +31,11 @@ const installs = [
   },
 ];
 
+test("where every npm package is optional, none there is stale", () => {
+  const optional = { "": {}, "node_modules/b-win32": locked["node_modules/b-win32"] };
+  assert.equal(isInstalled(optional, {}), false);
+});
+
 for (const { what, installed, expected } of installs) {
   test(`with ${what} there, npm packages are ${expected ? "installed" : "stale"}`, () =>
     assert.equal(isInstalled(locked, installed), expected));
