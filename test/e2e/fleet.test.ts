@@ -4,6 +4,9 @@ import { after, afterEach, before, describe, test } from "node:test";
 import { Deployment } from "../support/deployment.ts";
 import { recordedOnce } from "../support/recorded-once.ts";
 
+/** The partitions of the fixture `by_city`. */
+const CITIES = ["arendal", "bergen", "bodo", "drammen", "hamar", "molde", "moss", "oslo", "tromso", "voss"];
+
 describe("two workers on one queue", () => {
   let deployment: Deployment;
 
@@ -27,5 +30,18 @@ describe("two workers on one queue", () => {
     assert.ok(rows.every(({ state, fence, starts }) => state === "completed" && fence === 1 && starts === 1));
     assert.deepEqual([...new Set(rows.map(({ owner }) => owner))].toSorted(), ["worker-1", "worker-2"]);
     assert.deepEqual(await deployment.deadLetters(), []);
+  });
+
+  test("do a backfill, a run for each of many partitions", async () => {
+    const { dagster } = deployment;
+    const runs = await dagster.backfill("by_city");
+    for (const run of runs) assert.equal(await dagster.finished(run), "SUCCESS");
+    for (const run of runs) await recordedOnce(deployment, run);
+    assert.equal(runs.length, 10);
+    for (const asset of ["city_name", "city_letters"]) {
+      assert.deepEqual(await dagster.materialized(asset), CITIES);
+    }
+    const rows = runs.flatMap((run) => deployment.ledger(run));
+    assert.ok(rows.every(({ fence, starts }) => fence === 1 && starts === 1));
   });
 });

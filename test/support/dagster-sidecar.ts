@@ -65,6 +65,16 @@ export class DagsterSidecar {
     return run_id;
   }
 
+  /** Starts a run for every partition of the job, as a backfill does. */
+  async backfill(job: string): Promise<readonly string[]> {
+    return (await this.#ask("backfill", { job, env: this.#env })) as string[];
+  }
+
+  /** The partitions of an asset that Dagster calls materialized, in order. */
+  async materialized(asset: string): Promise<readonly string[]> {
+    return (await this.#ask("materialized", { asset })) as string[];
+  }
+
   /** SIGKILL to the run's worker; false when it has ended by itself. */
   async killRunWorker(runId: string): Promise<boolean> {
     return (await this.#ask("kill_run_worker", { run_id: runId })) as boolean;

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
+from dagster import AssetKey, DagsterInstance, DagsterRun, DagsterRunStatus
 from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
 from dagster._core.execution.api import execute_run_iterator
 from dagster_shared.error import SerializableErrorInfo
@@ -39,6 +39,26 @@ def launch(request: Request) -> dict[str, Any]:
     run = _create_run(request, job, None)
     _start_run_worker(job, run, request["env"])
     return {"run_id": run.run_id}
+
+
+def backfill(request: Request) -> list[str]:
+    """Create a run of `job` for each of its partitions, and start their run workers all at once."""
+    job = _job(request["job"])
+    partitions = job.get_definition().partitions_def
+    assert partitions is not None
+    runs = [
+        _create_run({"config": {}, "tags": {**tags, "dagster/backfill": "backfill"}}, job, None)
+        for key in partitions.get_partition_keys()
+        for tags in [partitions.get_tags_for_partition_key(key)]
+    ]
+    for run in runs:
+        _start_run_worker(job, run, request["env"])
+    return [run.run_id for run in runs]
+
+
+def materialized(request: Request) -> list[str]:
+    """Return the partitions of `asset` that the instance has seen."""
+    return sorted(instance().get_materialized_partitions(AssetKey(request["asset"])))
 
 
 def kill_run_worker(request: Request) -> bool:
@@ -114,7 +134,18 @@ def compute_log(request: Request) -> dict[str, str]:
 
 ASKS: dict[str, Callable[[Request], Any]] = {
     ask.__name__: ask
-    for ask in (launch, kill_run_worker, resume, terminate, create, status, events, compute_log)
+    for ask in (
+        launch,
+        backfill,
+        materialized,
+        kill_run_worker,
+        resume,
+        terminate,
+        create,
+        status,
+        events,
+        compute_log,
+    )
 }
 
 
@@ -141,6 +172,7 @@ def _create_run(
     return instance().create_run_for_job(
         job_def=job.get_definition(),
         run_config=request["config"],
+        tags=request.get("tags"),
         status=status,
         job_code_origin=job.get_python_origin(),
     )
