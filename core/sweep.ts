@@ -4,6 +4,7 @@
 import type { Breaker } from "./breaker.ts";
 import type { Clock } from "./clock.ts";
 import type { Received } from "./delivery.ts";
+import { formatDuration } from "./durations.ts";
 import { describeError, Fault } from "./faults.ts";
 import { LeaseKeeper, type LeaseSettings } from "./lease.ts";
 import type { Ledger } from "./ledger/port.ts";
@@ -32,6 +33,8 @@ export interface SweepSettings extends LeaseSettings {
 const QUIET_INTERVALS = 15;
 /** How long a pass rests for each dead letter that it looked at: ten a second, on average, however many there are. */
 const REST_MS = 100;
+/** How long it rests after access was denied: credentials that expired come back, and permissions are mended, at people's pace. */
+const DENIED_REST_MS = 600_000;
 /** Longer than a pass may take to renew the lock. */
 const LOCK_MARGIN_MS = 120_000;
 
@@ -61,6 +64,8 @@ class Sweep {
   readonly #ports: SweepPorts;
   readonly #settings: SweepSettings;
   #opened: Opened | null = null;
+  /** Access was denied, and has not worked since; not tried again before this instant. */
+  #deniedUntilMs: number | null = null;
   #last: { readonly visible: number; readonly atMs: number; readonly restMs: number } | null = null;
 
   constructor(open: () => Promise<DeadLetterQueue | null>, ports: SweepPorts, settings: SweepSettings) {
@@ -72,18 +77,27 @@ class Sweep {
   /** False when there is no point in another one. */
   async turn(quiet: AbortSignal): Promise<boolean> {
     if (!this.#ports.breaker.mayReport()) return true; // nothing could be ended now
+    if (this.#deniedUntilMs !== null && this.#ports.clock.monoMs() < this.#deniedUntilMs) return true;
     try {
       this.#opened ??= await this.#openLetters();
       if (this.#opened === null) return false;
       if (await this.#lock(this.#opened.letters)) await this.#lookIfDue(this.#opened, quiet);
-      return true;
+      this.#deniedUntilMs = null;
     } catch (error) {
-      const denied = error instanceof Fault && error.code === "TQ_QUEUE_DENIED";
-      const what = error instanceof Fault ? describeError(error) : `bug in the worker: ${(error as Error).stack}`;
-      const after = denied ? "; not tried again before the worker is started again" : "";
-      this.#tell("warn", "sweep.failed", `could not look through the dead letter queue: ${what}${after}`);
-      return !denied;
+      this.#failed(error);
     }
+    return true;
+  }
+
+  /** Access that stays denied is told once. */
+  #failed(error: unknown): void {
+    const denied = error instanceof Fault && error.code === "TQ_QUEUE_DENIED";
+    const told = denied && this.#deniedUntilMs !== null;
+    if (denied) this.#deniedUntilMs = this.#ports.clock.monoMs() + DENIED_REST_MS;
+    if (told) return;
+    const what = error instanceof Fault ? describeError(error) : `bug in the worker: ${(error as Error).stack}`;
+    const after = denied ? `; tried again every ${formatDuration(DENIED_REST_MS)}, and not told again` : "";
+    this.#tell("warn", "sweep.failed", `could not look through the dead letter queue: ${what}${after}`);
   }
 
   async stop(): Promise<void> {

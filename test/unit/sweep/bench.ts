@@ -48,13 +48,18 @@ export function bench(t: TestContext, { fifo = true, dlqRedrives = false } = {})
   };
 
   /** What goes wrong with the dead letter queue where a test wants it to. */
-  const faults: { open: unknown; bury: unknown; ack: unknown } = { open: null, bury: null, ack: null };
+  const faults: Record<"open" | "depth" | "bury" | "ack", unknown> = { open: null, depth: null, bury: null, ack: null };
+  const asked = { depth: 0 };
   const open = async (): Promise<DeadLetterQueue | null> => {
     if (faults.open !== null) throw faults.open;
     const letters = await queue.deadLetters();
     if (letters === null) return null;
     return {
       ...letters,
+      depth: async () => {
+        asked.depth += 1;
+        return faults.depth === null ? await letters.depth() : Promise.reject(faults.depth);
+      },
       bury: async (...burial) => (faults.bury === null ? await letters.bury(...burial) : Promise.reject(faults.bury)),
       ack: async (receipts) => (faults.ack === null ? await letters.ack(receipts) : Promise.reject(faults.ack)),
     };
@@ -100,7 +105,22 @@ export function bench(t: TestContext, { fifo = true, dlqRedrives = false } = {})
   };
 
   return {
-    ...{ clock, journal, source, theirs, deadLetters, queue, ledger, store, runner, told, kill, faults, circuit },
+    ...{
+      clock,
+      journal,
+      source,
+      theirs,
+      deadLetters,
+      queue,
+      ledger,
+      store,
+      runner,
+      told,
+      kill,
+      faults,
+      asked,
+      circuit,
+    },
     ...{ moved, start, letters, rowOf },
   };
 }

@@ -152,15 +152,37 @@ describe("a sweep that cannot look", () => {
     assert.equal(deadLetters.inspect().length, 1);
   });
 
-  test("because it is not allowed to says so once", async (t) => {
-    const { start, clock, told, faults } = bench(t);
-    faults.open = new Fault("TQ_QUEUE_DENIED", "ReceiveMessage on dead.fifo: access denied");
-    const { isOver } = start();
-    await clock.advance(10 * intervalMs);
-    assert.equal(isOver(), true);
-    assert.deepEqual(told.messages("sweep.failed"), [
-      "could not look through the dead letter queue: ReceiveMessage on dead.fifo: access denied; not tried again before the worker is started again",
-    ]);
+  for (const [when, from] of [
+    ["when it begins", "open"],
+    ["later, as when credentials expire", "depth"],
+  ] as const) {
+    test(`because it is not allowed to, ${when}, says so once, and looks again by itself when it is`, async (t) => {
+      const { moved, start, clock, told, faults, rowOf } = bench(t);
+      await moved();
+      faults[from] = new Fault("TQ_QUEUE_DENIED", "ReceiveMessage on dead.fifo: access denied");
+      start();
+      await clock.advance(100 * intervalMs);
+      assert.deepEqual(told.messages("sweep.failed"), [
+        "could not look through the dead letter queue: ReceiveMessage on dead.fifo: access denied; tried again every 10m, and not told again",
+      ]);
+      faults[from] = null;
+      await clock.advance(10 * intervalMs);
+      assert.deepEqual(await rowOf(), ["dead", "reported"]);
+    });
+  }
+
+  test("because it is not allowed to rests, and tells it anew when it was allowed to in between", async (t) => {
+    const { start, clock, told, faults, asked } = bench(t);
+    const denied = new Fault("TQ_QUEUE_DENIED", "access denied");
+    faults.depth = denied;
+    start();
+    await clock.advance(30 * intervalMs);
+    assert.equal(asked.depth, 3);
+    faults.depth = null;
+    await clock.advance(15 * intervalMs);
+    faults.depth = denied;
+    await clock.advance(15 * intervalMs);
+    assert.equal(told.of("sweep.failed").length, 2);
   });
 
   test("because the service is away tries again", async (t) => {
