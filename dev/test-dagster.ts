@@ -16,7 +16,7 @@ async function testOn(version: string, paths: readonly string[], locked: string)
   process.stdout.write(`\n── Dagster ${version} ──\n\n`);
   const python = version === locked ? ".venv/bin/python" : await environmentOf(version);
   const startedAt = performance.now();
-  const verdict = await pytest(paths, python)(stopping.signal);
+  const verdict = await pytest(paths, python)(stopping.signal, (text) => process.stdout.write(text));
   return { stage: `Dagster ${version}`, ms: performance.now() - startedAt, ...verdict };
 }
 
@@ -27,11 +27,12 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`${chosen.message}\n`);
     return 2;
   }
+  const startedAt = performance.now();
   const results: Result[] = [];
   for (const version of chosen.versions) {
     if (!stopping.signal.aborted) results.push(await testOn(version, chosen.paths, locked));
   }
-  process.stdout.write(`\n${summarize(results)}\n`);
+  process.stdout.write(`\n${summarize(results, performance.now() - startedAt)}\n`);
   return results.length === chosen.versions.length && results.every(({ passed }) => passed) ? 0 : 1;
 }
 

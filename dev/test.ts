@@ -1,36 +1,32 @@
-// `npm test`: runs the stages one after the other, each to its end, and closes with a summary.
+// `npm test`: runs the stages, two at a time, each to its end, and closes with a summary.
 //
 //   npm test                          everything
 //   npm test -- quick                 types, lint, unit, contract: under a minute
 //   npm test -- unit python           some stages
 //   npm test -- test/unit/step.test.ts python/tests/test_envelope.py
+import type { Print } from "./test/command.ts";
 import { select } from "./test/selection.ts";
+import { runSideBySide } from "./test/side-by-side.ts";
 import { type Stage, stages } from "./test/stages.ts";
 import { type Result, summarize } from "./test/summary.ts";
+
+/** On two cores, two stages of up to two processes each keep both busy; more would only make each other late. */
+const AT_A_TIME = 2;
 
 const stopping = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stopping.abort());
 
-async function runAll(chosen: readonly Stage[]): Promise<Result[]> {
-  const results: Result[] = [];
-  for (const stage of chosen) {
-    const failed = stage.needs.find((name) => results.some((result) => result.stage === name && !result.passed));
-    if (stopping.signal.aborted) results.push(notRun(stage, "stopped"));
-    else if (failed !== undefined) results.push(notRun(stage, `${failed} failed`));
-    else results.push(await runStage(stage));
-  }
-  return results;
-}
+const write: Print = (text) => void process.stdout.write(text);
 
-async function runStage(stage: Stage): Promise<Result> {
-  process.stdout.write(`\n── ${stage.name}: ${stage.what} ──\n\n`);
+/** A stage alone prints as it goes; of several, each prints all it said when it ends, so that none is torn apart by another. */
+async function runStage(stage: Stage, alone: boolean): Promise<Result> {
+  const said: (string | Uint8Array)[] = [`\n── ${stage.name}: ${stage.what} ──\n\n`];
+  if (alone) said.splice(0).forEach(write);
+  else write(`${stage.name} …\n`);
   const startedAt = performance.now();
-  const verdict = await stage.run(stopping.signal);
+  const verdict = await stage.run(stopping.signal, alone ? write : (text) => said.push(text));
+  said.forEach(write);
   return { stage: stage.name, ms: performance.now() - startedAt, ...verdict };
-}
-
-function notRun(stage: Stage, why: string): Result {
-  return { stage: stage.name, ms: null, passed: false, tests: null, detail: why };
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -39,8 +35,11 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`${selection.message}\n`);
     return 2;
   }
-  const results = await runAll(selection.stages);
-  process.stdout.write(`\n${summarize(results)}\n`);
+  const startedAt = performance.now();
+  const alone = selection.stages.length === 1;
+  const run = (stage: Stage) => runStage(stage, alone);
+  const results = await runSideBySide(selection.stages, AT_A_TIME, run, stopping.signal);
+  process.stdout.write(`\n${summarize(results, performance.now() - startedAt)}\n`);
   return results.every((result) => result.passed) ? 0 : 1;
 }
 

@@ -1,31 +1,22 @@
-// The stage that runs a part of the end-to-end tests on everything else that taskiq runs on. The whole suite on one of them:
+// The stages that run a part of the end-to-end tests on everything else that taskiq runs on. The whole suite on one of them:
 // `TASKIQ_TEST_RUNTIME=deno npm run test:e2e`.
 import { type Runtime, runtimes } from "../../test/support/taskiq-command.ts";
 import { ensurePackagesOf } from "../bootstrap/node-packages.mjs";
-import { command } from "./command.ts";
+import { type Check, command, type Print } from "./command.ts";
 import { nodeTests } from "./node-tests.ts";
 import type { Verdict } from "./summary.ts";
 
-const others = (Object.keys(runtimes) as Runtime[]).filter((name) => name !== "node");
+export const otherRuntimes = (Object.keys(runtimes) as Runtime[]).filter((name) => name !== "node");
+
 const build = command([process.execPath, "build.mjs"]);
 
-export async function runtimeTests(signal: AbortSignal): Promise<Verdict> {
+/** What the tests on all of them need. */
+export async function prepareRuntimes(signal: AbortSignal, print: Print): Promise<Verdict> {
   await ensurePackagesOf("test/runtimes");
-  const built = await build(signal);
-  if (!built.passed) return built;
-  const verdicts = [];
-  for (const name of others) {
-    process.stdout.write(`\non ${name}:\n\n`);
-    verdicts.push(await testsOn(name)(signal));
-  }
-  return {
-    passed: verdicts.every(({ passed }) => passed),
-    tests: verdicts.reduce((sum, { tests }) => sum + (tests ?? 0), 0),
-    detail: verdicts.flatMap(({ detail }, i) => (detail === "" ? [] : [`${others[i]}: ${detail}`])).join(", "),
-  };
+  return await build(signal, print);
 }
 
-function testsOn(name: Runtime) {
+export function testsOn(name: Runtime): Check {
   const files = ["test/e2e/cli.test.ts", "test/e2e/startup.test.ts", "test/e2e/stopping.test.ts"];
   return nodeTests({ files, concurrency: 2, timeoutMs: 300_000, env: { TASKIQ_TEST_RUNTIME: name } });
 }

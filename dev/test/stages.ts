@@ -1,20 +1,17 @@
-// The stages of `npm test`, in the order that finds a mistake soonest.
-import { command } from "./command.ts";
+// The stages of `npm test`, in the order that finds a mistake soonest, and then the longest first.
+import { type Check, command } from "./command.ts";
 import { deployTests } from "./deploy-tests.ts";
 import { nodeTests } from "./node-tests.ts";
 import { pytest } from "./pytest.ts";
-import { runtimeTests } from "./runtime-tests.ts";
-import type { Verdict } from "./summary.ts";
+import { otherRuntimes, prepareRuntimes, testsOn } from "./runtime-tests.ts";
+import type { Startable } from "./side-by-side.ts";
 
-export interface Stage {
-  readonly name: string;
+export interface Stage extends Startable {
   /** What it checks, for the heading. */
   readonly what: string;
   /** Part of `npm test -- quick`. */
   readonly quick: boolean;
-  /** Stages whose failure makes this one pointless. */
-  readonly needs: readonly string[];
-  readonly run: (signal: AbortSignal) => Promise<Verdict>;
+  readonly run: Check;
 }
 
 const bin = "node_modules/.bin";
@@ -64,14 +61,14 @@ export const stages: readonly Stage[] = [
     what: "decisions and rendering, module boundaries",
     quick: true,
     needs: ["build"],
-    run: nodeTests({ files: ["test/unit/**/*.test.ts", "test/*.test.ts"], concurrency: true, timeoutMs: 30_000 }),
+    run: nodeTests({ files: ["test/unit/**/*.test.ts", "test/*.test.ts"], concurrency: 2, timeoutMs: 30_000 }),
   },
   {
     name: "contract",
     what: "every adapter of a port against the port's one suite",
     quick: true,
     needs: [],
-    run: nodeTests({ files: ["test/contract/**/*.test.ts"], concurrency: true, timeoutMs: 30_000 }),
+    run: nodeTests({ files: ["test/contract/**/*.test.ts"], concurrency: 2, timeoutMs: 30_000 }),
   },
   {
     name: "deploy",
@@ -85,7 +82,7 @@ export const stages: readonly Stage[] = [
     what: "simulated fleets and their faults, for a few seconds",
     quick: true,
     needs: [],
-    run: nodeTests({ files: ["test/simulation/*.test.ts"], concurrency: true, timeoutMs: 60_000 }),
+    run: nodeTests({ files: ["test/simulation/*.test.ts"], concurrency: 2, timeoutMs: 60_000 }),
   },
   {
     name: "python-types",
@@ -102,12 +99,11 @@ export const stages: readonly Stage[] = [
     run: pytest(["python/tests"]),
   },
   {
-    name: "simulation",
-    what: "100,000 simulated deliveries, every order of events for one; each rule broken, and found to be",
+    name: "e2e",
+    what: "the bundle as users run it",
     quick: false,
-    needs: ["simulation-short"],
-    // Both files have threads of their own.
-    run: nodeTests({ files: ["test/simulation/{long,exhaustive}/*.test.ts"], concurrency: 1, timeoutMs: 300_000 }),
+    needs: ["build"],
+    run: nodeTests({ files: ["test/e2e/**/*.test.ts"], concurrency: 2, timeoutMs: 300_000 }),
   },
   {
     name: "integration",
@@ -118,17 +114,25 @@ export const stages: readonly Stage[] = [
     run: nodeTests({ files: ["test/integration/**/*.test.ts"], concurrency: 2, timeoutMs: 180_000 }),
   },
   {
-    name: "e2e",
-    what: "the bundle as users run it",
+    name: "simulation",
+    what: "100,000 simulated deliveries, every order of events for one; each rule broken, and found to be",
     quick: false,
-    needs: ["build"],
-    run: nodeTests({ files: ["test/e2e/**/*.test.ts"], concurrency: 2, timeoutMs: 300_000 }),
+    needs: ["simulation-short"],
+    // Both files have threads of their own.
+    run: nodeTests({ files: ["test/simulation/{long,exhaustive}/*.test.ts"], concurrency: 1, timeoutMs: 300_000 }),
   },
   {
-    name: "runtimes",
-    what: "the same on the oldest Node, on Deno, and as the executable",
+    name: "runtimes-build",
+    what: "other runtimes, and everything that is released",
     quick: false,
     needs: ["build"],
-    run: runtimeTests,
+    run: prepareRuntimes,
   },
+  ...otherRuntimes.map((name) => ({
+    name: `runtimes-${name}`,
+    what: `a part of the end-to-end tests on ${name}`,
+    quick: false,
+    needs: ["runtimes-build"],
+    run: testsOn(name),
+  })),
 ];

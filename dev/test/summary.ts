@@ -14,9 +14,10 @@ export interface Result extends Verdict {
   readonly ms: number | null;
 }
 
-export function summarize(results: readonly Result[]): string {
+/** `ms` is how long all of them took together, side by side. */
+export function summarize(results: readonly Result[], ms: number): string {
   const width = Math.max(...results.map(({ stage }) => stage.length));
-  return [...results.map((result) => line(result, width)), "", closing(results)].join("\n");
+  return [...results.map((result) => line(result, width)), "", closing(results, ms)].join("\n");
 }
 
 function line({ stage, ms, passed, tests, detail }: Result, width: number): string {
@@ -27,13 +28,12 @@ function line({ stage, ms, passed, tests, detail }: Result, width: number): stri
   return `  ${stage.padEnd(width)}  ${outcome.padEnd(7)}  ${time.padStart(8)}  ${notes.join(", ")}`.trimEnd();
 }
 
-function closing(results: readonly Result[]): string {
+function closing(results: readonly Result[], ms: number): string {
   const bad = results.filter(({ passed }) => !passed);
   if (bad.length > 0)
     return `${bad.length} of ${results.length} stages did not pass: ${bad.map(({ stage }) => stage).join(", ")}`;
   const tests = results.reduce((sum, result) => sum + (result.tests ?? 0), 0);
-  const seconds = results.reduce((sum, result) => sum + (result.ms ?? 0), 0) / 1000;
-  return `All ${results.length} stages passed: ${tests} tests, ${duration(seconds)}`;
+  return `All ${results.length} stages passed: ${tests} tests, ${duration(ms / 1000)}`;
 }
 
 function duration(seconds: number): string {

@@ -89,11 +89,11 @@ test("a report that counts nothing is an error", () => {
 
 test("the summary of a good run", () => {
   const results = [
-    { stage: "types", ms: 1234, passed: true, tests: null, detail: "" },
+    { stage: "types", ms: 11_234, passed: true, tests: null, detail: "" },
     { stage: "unit", ms: 63_000, passed: true, tests: 12, detail: "" },
   ];
-  assert.deepEqual(summarize(results).split("\n"), [
-    "  types  ok          1.2 s",
+  assert.deepEqual(summarize(results, 64_000).split("\n"), [
+    "  types  ok         11.2 s",
     "  unit   ok         63.0 s  12 tests",
     "",
     "All 2 stages passed: 12 tests, 1 min 4 s",
@@ -106,7 +106,7 @@ test("the summary of a bad run names what did not pass", () => {
     { stage: "unit", ms: null, passed: false, tests: null, detail: "build failed" },
     { stage: "contract", ms: 2000, passed: true, tests: 3, detail: "" },
   ];
-  assert.deepEqual(summarize(results).split("\n"), [
+  assert.deepEqual(summarize(results, 2100).split("\n"), [
     "  build     FAILED      0.1 s  exit code 1",
     "  unit      not run            build failed",
     "  contract  ok          2.0 s  3 tests",
