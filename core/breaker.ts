@@ -24,6 +24,7 @@ import type { Clock } from "./clock.ts";
 import { describeError, Fault } from "./faults.ts";
 import type { Ledger } from "./ledger/port.ts";
 import type { Observe } from "./observe.ts";
+import { type Quiet, quietReason } from "./quiet.ts";
 import type { ProbeFailure, Runner } from "./runner/port.ts";
 
 export interface BreakerPorts {
@@ -42,38 +43,40 @@ const QUEUE_PATIENCE_MS = 30_000;
 
 export class Breaker {
   readonly #ports: BreakerPorts;
-  readonly #stopped: AbortSignal;
+  readonly #quiet: Pick<Quiet, "stopped" | "asked">;
   #circuit: Circuit = closed;
   #looking = false;
   /** What the log was last told, and since when nothing is received. */
   #shut: { readonly causes: readonly Cause[]; readonly sinceMs: number } | null = null;
 
-  /** `stopped` aborts when nothing is to be received any more. */
-  constructor(ports: BreakerPorts, stopped: AbortSignal) {
+  /** While it is quiet, nothing is received though all is well. */
+  constructor(ports: BreakerPorts, quiet: Pick<Quiet, "stopped" | "asked">) {
     this.#ports = ports;
-    this.#stopped = stopped;
+    this.#quiet = quiet;
   }
 
   /** Why nothing is received, for operators; null when all is well, or when it is too early to tell. */
   closedBecause(): string | null {
-    const reasons = this.#reasons();
+    const { asked } = this.#quiet;
+    const reasons = [...(asked === null ? [] : [{ why: quietReason(asked) }]), ...this.#reasons()];
     return reasons.length === 0 ? null : sentence(reasons);
   }
 
   /** For the intake, before each receive; null: receive nothing. */
   leave(): Leave | null {
     this.#tell();
+    if (this.#quiet.asked !== null) return null;
     return this.#ports.runner.unavailable() === null ? leaveOf(this.#circuit) : null;
   }
 
   /** For whoever ends steps without their code. A host that only cannot import it is good enough for that. */
   mayReport(): boolean {
-    return mayReport(this.#circuit);
+    return this.#quiet.asked === null && mayReport(this.#circuit);
   }
 
   /** For the intake while it has no leave: resolves when it is time to ask again. */
   async pause(): Promise<void> {
-    await this.#ports.clock.sleep(LOOK_MS, this.#stopped);
+    await this.#ports.clock.sleep(LOOK_MS, this.#quiet.stopped);
   }
 
   received(count: number): void {
@@ -112,8 +115,8 @@ export class Breaker {
   async #lookAfterIt(): Promise<void> {
     const { clock } = this.#ports;
     this.#looking = true;
-    while (isTimed(this.#circuit) && !this.#stopped.aborted) {
-      await clock.sleep(LOOK_MS, this.#stopped);
+    while (isTimed(this.#circuit) && !this.#quiet.stopped.aborted) {
+      await clock.sleep(LOOK_MS, this.#quiet.stopped);
       this.#circuit = passTrials(this.#circuit, clock.monoMs());
       for (const outage of due(this.#circuit, clock.monoMs())) if (this.#canProbe(outage)) void this.#probe(outage);
       this.#tell();
@@ -159,7 +162,7 @@ export class Breaker {
 
   /** One line when the intake closes, one for each cause that joins, one when it opens; none for a change of words. */
   #tell(): void {
-    if (this.#stopped.aborted) return;
+    if (this.#quiet.stopped.aborted) return;
     const { clock, observe } = this.#ports;
     const before = this.#shut;
     const reasons = this.#reasons();

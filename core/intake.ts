@@ -5,9 +5,9 @@ import type { Breaker } from "./breaker.ts";
 import { type Chain, type ChainPorts, chainsOf, runChain } from "./chains.ts";
 import type { Leave } from "./circuit.ts";
 import type { Clock } from "./clock.ts";
-import type { Stopping } from "./effects/ports.ts";
 import type { LeaseKeeper } from "./lease.ts";
 import type { Message, Queue, ReceiveOptions } from "./queue/port.ts";
+import type { Quiet } from "./quiet.ts";
 import { Seat, type Slots } from "./slots.ts";
 import type { Disposition } from "./states.ts";
 
@@ -50,22 +50,22 @@ export function newIntakeState(clock: Clock): IntakeState {
 }
 
 /**
- * Receives until `stopping.quiet` aborts, then finishes the receives under way (SQS would hide what an aborted one fetched) and waits
- * for every delivery that was started.
+ * Receives until it is quiet for good, then finishes the receives under way (SQS would hide what an aborted one fetched) and waits
+ * for every delivery that was started. Whenever it is quiet, what they fetch is given back.
  */
 export async function runIntake(
   ports: IntakePorts,
   settings: IntakeSettings,
-  stopping: Stopping,
+  quiet: Pick<Quiet, "stopped" | "signal">,
   state: IntakeState,
 ): Promise<void> {
-  await new Intake(ports, settings, stopping.quiet, state).run();
+  await new Intake(ports, settings, quiet, state).run();
 }
 
 class Intake {
   readonly #ports: IntakePorts;
   readonly #settings: IntakeSettings;
-  readonly #quiet: AbortSignal;
+  readonly #quiet: Pick<Quiet, "stopped" | "signal">;
   readonly #state: IntakeState;
   readonly #pace = new PaceMeter();
   readonly #underWay = new Set<Promise<void>>();
@@ -77,7 +77,12 @@ class Intake {
   /** Resolves the loop's wait for something to have changed. */
   #wake: () => void = () => undefined;
 
-  constructor(ports: IntakePorts, settings: IntakeSettings, quiet: AbortSignal, state: IntakeState) {
+  constructor(
+    ports: IntakePorts,
+    settings: IntakeSettings,
+    quiet: Pick<Quiet, "stopped" | "signal">,
+    state: IntakeState,
+  ) {
     this.#ports = ports;
     this.#settings = settings;
     this.#quiet = quiet;
@@ -88,8 +93,8 @@ class Intake {
     const { slots, clock, breaker } = this.#ports;
     const wake = () => this.#wake();
     slots.onFree = wake;
-    this.#quiet.addEventListener("abort", wake);
-    while (!this.#quiet.aborted) {
+    this.#quiet.stopped.addEventListener("abort", wake);
+    while (!this.#quiet.stopped.aborted) {
       this.#state.lastTurnAtMs = clock.monoMs();
       const leave = breaker.leave();
       const max = leave === null ? 0 : this.#appetite(leave);
@@ -120,7 +125,7 @@ class Intake {
   async #change(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
-      if (this.#quiet.aborted) resolve();
+      if (this.#quiet.stopped.aborted) resolve();
     });
   }
 
@@ -190,7 +195,7 @@ class Intake {
     const { slots, clock } = this.#ports;
     const [late, over] = [new AbortController(), new AbortController()];
     void clock.sleep(AHEAD_PATIENCE_MS, over.signal).then(() => late.abort("no slot in time"));
-    const taken = await slots.take(AbortSignal.any([this.#quiet, late.signal]));
+    const taken = await slots.take(AbortSignal.any([this.#quiet.signal, late.signal]));
     over.abort("over");
     return taken;
   }
@@ -198,7 +203,7 @@ class Intake {
   async #run(chain: Chain, seat: Seat | null): Promise<void> {
     const { clock } = this.#ports;
     const beganMs = clock.monoMs();
-    await runChain(chain, seat, this.#ports, this.#quiet, (disposition) => {
+    await runChain(chain, seat, this.#ports, this.#quiet.signal, (disposition) => {
       this.#state.ended[disposition] += 1;
     });
     if (seat !== null) this.#pace.ended(clock.monoMs(), clock.monoMs() - beganMs);

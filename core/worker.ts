@@ -13,6 +13,7 @@ import type { Observe } from "./observe.ts";
 import type { Policy } from "./policy.ts";
 import { runPruning } from "./pruning.ts";
 import type { DeadLetterQueue, Queue } from "./queue/port.ts";
+import { type AskedQuiet, Quiet, quietReason } from "./quiet.ts";
 import type { Runner } from "./runner/port.ts";
 import { Slots } from "./slots.ts";
 import type { Disposition } from "./states.ts";
@@ -47,6 +48,10 @@ export interface WorkerSnapshot {
   readonly busy: number;
   readonly slots: number;
   readonly stopping: boolean;
+  /** Who asked for quiet; null: nobody. */
+  readonly quiet: AskedQuiet | null;
+  /** Nothing is being received, and nothing that was received is without its end. */
+  readonly idle: boolean;
   readonly received: number;
   readonly ended: Readonly<Record<Disposition, number>>;
   readonly closedBecause: string | null;
@@ -69,12 +74,14 @@ export class Worker {
   readonly #leases: LeaseKeeper;
   readonly #notices: Notices;
   readonly #intake: IntakeState;
-  readonly #quiet = new AbortController();
+  /** Dead letters that are being ended. */
+  #sweeping = 0;
+  readonly #quiet = new Quiet();
   readonly #kill = new AbortController();
   readonly #over = new AbortController();
 
   constructor(ports: WorkerPorts, settings: WorkerSettings) {
-    this.#breaker = new Breaker(ports, this.#quiet.signal);
+    this.#breaker = new Breaker(ports, this.#quiet);
     this.#ports = {
       ...ports,
       ledger: watchLedger(ports.ledger, this.#breaker),
@@ -93,7 +100,6 @@ export class Worker {
   async run(): Promise<void> {
     const { clock, queue, observe } = this.#ports;
     const { leaseMs, waitMs } = this.#settings;
-    const stopping = { quiet: this.#quiet.signal, kill: this.#kill.signal };
     const executor = { ...this.#ports, ...this.#settings, notify: this.#notices.tell };
     this.#leases.start();
     const intake = {
@@ -103,33 +109,63 @@ export class Worker {
       clock,
       observe,
       breaker: this.#breaker,
-      process: (received: Received) => processDelivery(received, executor, stopping),
+      process: (received: Received) => processDelivery(received, executor, this.#stopping()),
     };
-    const beside = [this.#sweep(executor, stopping), this.#prune(stopping)];
-    await runIntake(intake, { waitMs, visibilityMs: leaseMs }, stopping, this.#intake);
+    const beside = [this.#sweep(executor), this.#prune()];
+    await runIntake(intake, { waitMs, visibilityMs: leaseMs }, this.#quiet, this.#intake);
     await Promise.all(beside);
     await this.#leases.stop();
     await this.#notices.flush(LAST_NOTICES_MS);
     this.#over.abort();
   }
 
-  async #sweep(executor: Omit<ExecutorPorts, "queue">, stopping: Stopping): Promise<void> {
+  async #sweep(executor: Omit<ExecutorPorts, "queue">): Promise<void> {
     const { worker, sweepMs: intervalMs } = this.#settings;
     if (intervalMs === null) return;
     const open = () => this.#ports.queue.deadLetters();
-    const process = (received: Received, queue: DeadLetterQueue) =>
-      processDeadLetter(received, { ...executor, queue }, stopping);
+    const process = async (received: Received, queue: DeadLetterQueue) => {
+      this.#sweeping += 1;
+      try {
+        return await processDeadLetter(received, { ...executor, queue }, this.#stopping());
+      } finally {
+        this.#sweeping -= 1;
+      }
+    };
     await runSweep(
       open,
       { ...this.#ports, breaker: this.#breaker, process },
       { ...this.#lease, worker, intervalMs },
-      stopping.quiet,
+      this.#quiet.stopped,
     );
   }
 
-  async #prune({ quiet }: Stopping): Promise<void> {
+  async #prune(): Promise<void> {
     const { worker, pruneMs: intervalMs } = this.#settings;
-    if (intervalMs !== null) await runPruning(this.#ports, { worker, intervalMs }, quiet);
+    if (intervalMs !== null) await runPruning(this.#ports, { worker, intervalMs }, this.#quiet.stopped);
+  }
+
+  /** For one delivery that is taken now. */
+  #stopping(): Stopping {
+    return { quiet: this.#quiet.signal, kill: this.#kill.signal };
+  }
+
+  /** Starts nothing new until `resume`; what runs goes on. What the receives under way still fetch is given back. */
+  quiet(by: string): void {
+    const asked = { by, atMs: this.#ports.clock.wallMs() };
+    if (!this.#quiet.ask(asked)) return;
+    const busy = this.#busy;
+    const message = `${quietReason(asked)}; ${busy} step(s) go on`;
+    this.#ports.observe({ event: "worker.quiet", level: "warn", message, by, busy });
+  }
+
+  resume(by: string): void {
+    if (!this.#quiet.resume()) return;
+    this.#ports.observe({
+      event: "worker.resumed",
+      level: "info",
+      message: `taking steps again: ${by} asked for it`,
+      by,
+    });
   }
 
   /**
@@ -137,7 +173,7 @@ export class Worker {
    * Called again with less grace, it hurries.
    */
   stop(graceMs: number): void {
-    this.#quiet.abort();
+    this.#quiet.stop();
     const busy = this.#busy;
     const message = `stopping: ${busy} step(s) may finish within ${graceMs / 1000} s`;
     this.#ports.observe({ event: "worker.stopping", level: "info", message, busy, graceMs });
@@ -147,10 +183,13 @@ export class Worker {
 
   snapshot(): WorkerSnapshot {
     const { received, ended, pollingSinceMs, lastTurnAtMs } = this.#intake;
+    const underWay = received - Object.values(ended).reduce((sum, count) => sum + count) + this.#sweeping;
     return {
       busy: this.#busy,
       slots: this.#slots.total,
-      stopping: this.#quiet.signal.aborted,
+      stopping: this.#quiet.stopped.aborted,
+      quiet: this.#quiet.asked,
+      idle: pollingSinceMs === null && underWay === 0,
       received,
       ended,
       closedBecause: this.#breaker.closedBecause(),

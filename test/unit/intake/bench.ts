@@ -4,6 +4,7 @@ import { Breaker } from "../../../core/breaker.ts";
 import type { Received } from "../../../core/delivery.ts";
 import { newIntakeState, runIntake } from "../../../core/intake.ts";
 import { LeaseKeeper } from "../../../core/lease.ts";
+import { Quiet } from "../../../core/quiet.ts";
 import { Slots } from "../../../core/slots.ts";
 import type { Disposition } from "../../../core/states.ts";
 import { FakeQueue } from "../../support/fake-queue.ts";
@@ -30,8 +31,7 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
     { queue, ledger, clock, observe: told.observe, chance },
     { leaseMs: visibilityMs, killMarginMs: 5_000 },
   );
-  const quiet = new AbortController();
-  const stopping = { quiet: quiet.signal, kill: new AbortController().signal };
+  const quiet = new Quiet();
   const state = newIntakeState(clock);
   const gate = { closed };
   const breaker = new Breaker(
@@ -42,7 +42,7 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
       observe: told.observe,
       chance,
     },
-    quiet.signal,
+    quiet,
   );
   const underWay = new Map<string, UnderWay>();
   const begun: string[] = [];
@@ -66,7 +66,7 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
   };
   const ports = { queue, leases, slots, clock, observe: told.observe, breaker, process };
   // In a moment: a test first says what the queue is like.
-  const running = Promise.resolve().then(() => runIntake(ports, { waitMs, visibilityMs }, stopping, state));
+  const running = Promise.resolve().then(() => runIntake(ports, { waitMs, visibilityMs }, quiet, state));
   let over = false;
   void running.then(() => {
     over = true;
@@ -86,7 +86,7 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
   const asked = () => queue.received.map(({ options }) => options.max);
 
   t.after(async () => {
-    quiet.abort();
+    quiet.stop();
     for (const id of underWay.keys()) await end(id);
     await clock.advance(60_000 + (takenMs ?? 0));
     await running;

@@ -60,7 +60,7 @@ describe("a FIFO group", () => {
     const { clock, queue, begun, quiet, end, journal, isOver } = bench(t);
     queue.offer(...group("oslo", "a1", "a2"));
     await clock.advance(0);
-    quiet.abort();
+    quiet.stop();
     await end("a1");
     await clock.advance(20_000);
     assert.deepEqual([begun, journal, isOver()], [["a1"], ["extend a2#1 0"], true]);

@@ -133,7 +133,7 @@ describe("a closed intake", () => {
   test("stops at once", async (t) => {
     const { clock, quiet, isOver } = bench(t, { closed: "the step host is starting" });
     await clock.advance(300);
-    quiet.abort();
+    quiet.stop();
     await clock.advance(0);
     assert.equal(isOver(), true);
   });
@@ -196,7 +196,7 @@ describe("a receive that fails", () => {
     const { clock, queue, quiet, isOver } = bench(t);
     queue.onReceive = refused;
     await clock.advance(30_000);
-    quiet.abort();
+    quiet.stop();
     await clock.advance(0);
     assert.equal(isOver(), true);
   });

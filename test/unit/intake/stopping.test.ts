@@ -8,7 +8,7 @@ describe("stopping", () => {
   test("finishes the poll under way, and gives back what it fetched", async (t) => {
     const { clock, queue, begun, quiet, journal, isOver, state } = bench(t);
     await clock.advance(5_000);
-    quiet.abort();
+    quiet.stop();
     await clock.advance(1_000);
     assert.equal(isOver(), false);
     queue.offer(message("m1"), message("m2"));
@@ -20,7 +20,7 @@ describe("stopping", () => {
   test("ends with a poll that finds nothing", async (t) => {
     const { clock, quiet, asked, isOver } = bench(t);
     await clock.advance(5_000);
-    quiet.abort();
+    quiet.stop();
     await clock.advance(waitMs - 5_000);
     assert.deepEqual([asked(), isOver()], [[4], true]);
   });
@@ -29,7 +29,7 @@ describe("stopping", () => {
     const { clock, queue, quiet, end, isOver } = bench(t, { slots: 1 });
     queue.offer(message("m1"));
     await clock.advance(0);
-    quiet.abort();
+    quiet.stop();
     await clock.advance(600_000);
     assert.equal(isOver(), false);
     await end("m1");
@@ -40,7 +40,7 @@ describe("stopping", () => {
     const { clock, queue, quiet, end, slots, asked, isOver } = bench(t, { slots: 1 });
     queue.offer(message("m1"), message("m2"));
     await clock.advance(0);
-    quiet.abort();
+    quiet.stop();
     await end("m1");
     assert.deepEqual([asked(), slots.busy, isOver()], [[1], 0, true]);
   });

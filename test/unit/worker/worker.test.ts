@@ -39,6 +39,8 @@ describe("a worker", () => {
       busy: 0,
       slots: 4,
       stopping: false,
+      quiet: null,
+      idle: false,
       received: 0,
       ended: { acked: 0, buried: 0, released: 0, lost: 0 },
       closedBecause: null,
