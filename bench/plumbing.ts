@@ -34,9 +34,10 @@ const database = await startPostgres();
 const scratch = mkdtempSync(join(tmpdir(), "taskiq-bench-"));
 try {
   const rows = [
-    ["sqs-consumer, nothing recorded", await measure("consumer", null)],
-    ["taskiq, SQLite", await measure("sqlite", `sqlite:${join(scratch, "ledger.sqlite")}`)],
-    ["taskiq, Postgres", await measure("postgres", database.url)],
+    ["sqs-consumer, nothing recorded", await measure("sqs-consumer", "consumer", null)],
+    ["the AWS SDK's calls alone", await measure("sdk-alone", "sdk", null)],
+    ["taskiq, SQLite", await measure("taskiq", "sqlite", `sqlite:${join(scratch, "ledger.sqlite")}`)],
+    ["taskiq, Postgres", await measure("taskiq", "postgres", database.url)],
   ] as const;
   print(rows);
 } finally {
@@ -45,12 +46,12 @@ try {
   server.stdin.end();
 }
 
-async function measure(name: string, ledger: string | null): Promise<Measured> {
+async function measure(contender: Job["contender"], name: string, ledger: string | null): Promise<Measured> {
   const local = { endpoint } as LocalSqs;
   const { url } = await createQueues(local, `bench-${name}`, { fifo: values.fifo });
   await fill(url, name);
   const job: Job = {
-    ...{ endpoint, queueUrl: url, warmUp, count, concurrency: Number(values.slots) },
+    ...{ contender, endpoint, queueUrl: url, warmUp, count, concurrency: Number(values.slots) },
     ...{ ledger, profile: values.profile },
   };
   const child = fork(path("plumbing/contender.ts"), { execArgv: [] });
@@ -84,7 +85,7 @@ function print(rows: readonly (readonly [string, Measured])[]): void {
       `${(requests / messages).toFixed(2)} requests`,
       `${(perCpuSecond(measured) / base).toFixed(2)} × messages per CPU second`,
     ];
-    return `${name.padEnd(32)}${cells.map((cell) => cell.padStart(16)).join("")}`;
+    return `${name.padEnd(32)}${cells.map((cell) => cell.padStart(17)).join("  ")}`;
   });
   process.stdout.write(`${count} messages, ${values.slots} slots\n${lines.join("\n")}\n`);
   for (const [name, { parts }] of rows.filter(([, measured]) => measured.parts.length > 0)) {

@@ -1,9 +1,12 @@
 // One contender as a process of its own: told its job over IPC, measured from inside.
 import process from "node:process";
 import type { Job } from "./job.ts";
+import { startSdkAlone } from "./sdk-alone.ts";
 import { startSqsConsumer } from "./sqs-consumer.ts";
 import { Stopwatch } from "./stopwatch.ts";
 import { startTaskiq } from "./taskiq.ts";
+
+const starts = { "sqs-consumer": startSqsConsumer, "sdk-alone": startSdkAlone, taskiq: startTaskiq };
 
 process.once("message", (job: Job) => {
   void run(job);
@@ -12,8 +15,7 @@ process.once("message", (job: Job) => {
 async function run(job: Job): Promise<void> {
   const watch = new Stopwatch(job);
   await watch.prepare();
-  const start = job.ledger === null ? startSqsConsumer : startTaskiq;
-  const stop = await start(job, (messages?: number) => watch.ended(messages));
+  const stop = await starts[job.contender](job, (messages?: number) => watch.ended(messages));
   const measured = await watch.done;
   await stop();
   process.send?.(measured, () => process.exit());

@@ -1,6 +1,7 @@
-// What the two contenders are told, and what they answer.
+// What the contenders are told, and what they answer.
 
 export interface Job {
+  readonly contender: "sqs-consumer" | "sdk-alone" | "taskiq";
   readonly endpoint: string;
   readonly queueUrl: string;
   /** Messages before the clock starts, so that what is measured is neither loading nor compiling. */
