@@ -25,9 +25,13 @@ const styles = {
   ask: "red",
 } as const satisfies Record<Act, string>;
 
-/** None for a file, nor for whoever said NO_COLOR (https://no-color.org), nor on a terminal that cannot. */
+/** Not for a file, nor for whoever said NO_COLOR (https://no-color.org), nor on a terminal that cannot. */
+export function wantsColour(stream: Terminal, env: Env): boolean {
+  return stream.isTTY === true && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";
+}
+
 export function coloursOf(stream: Terminal, env: Env): Colours {
-  const wanted = stream.isTTY === true && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";
+  const wanted = wantsColour(stream, env);
   // Not validated against the stream: that would look at the process's own, and we have looked already.
   return (act, text) => (wanted ? styleText(styles[act], text, { validateStream: false }) : text);
 }
