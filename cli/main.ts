@@ -1,6 +1,6 @@
 // The executable: hands the process to the program, and ends it.
 import { statSync } from "node:fs";
-import { hostname } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import type { Writable } from "node:stream";
 import type { Io } from "./command.ts";
 import { commands } from "./commands.ts";
@@ -29,6 +29,8 @@ const io: Io = {
   machine: {
     hostname,
     pid: () => process.pid,
+    uid: () => process.getuid?.() ?? 0,
+    tmpdir,
     isDirectory: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false,
   },
 };

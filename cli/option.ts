@@ -6,6 +6,10 @@ import { type Kind, truth } from "./values.ts";
 export interface Machine {
   hostname(): string;
   pid(): number;
+  /** Of the user. */
+  uid(): number;
+  /** Where this user may leave what is needed until the machine is restarted. */
+  tmpdir(): string;
   isDirectory(path: string): boolean;
 }
 

@@ -33,6 +33,8 @@ export interface RunConfig {
   readonly workerId: string;
   /** Nobody said --worker-id: a better name may be found. */
   readonly namesItself: boolean;
+  /** Of the control endpoint's file; absolute. */
+  readonly stateDir: string;
   readonly ledger: LedgerChoice;
   /** Absolute. */
   readonly dagsterHome: string;
@@ -127,6 +129,7 @@ function config(values: Values<typeof runOptions>, settings: RunSettings): RunCo
     },
     workerId: values.workerId,
     namesItself: !isGiven(settings.workerId),
+    stateDir: values.stateDir,
     ledger: ledgerChoice(values, values.dagsterHome),
     dagsterHome: values.dagsterHome,
     python: values.python,

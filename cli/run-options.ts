@@ -135,6 +135,17 @@ const workerOptions = {
       text: (machine) => `${machine.hostname()}:${machine.pid()}`,
     },
   }),
+  stateDir: setting({
+    flag: "--state-dir",
+    env: ["TASKIQ_STATE_DIR"],
+    group: "Worker",
+    help: "Where this user's workers leave how `taskiq drain --quiet-only` reaches them; open to nobody else.",
+    kind: text("<path>", "an absolute path", /^\//),
+    fallback: {
+      shown: "<temporary directory>/taskiq-<uid>",
+      text: (machine) => `${machine.tmpdir()}/taskiq-${machine.uid()}`,
+    },
+  }),
 };
 
 const allowLocalLedger = onOff({

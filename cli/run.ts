@@ -4,6 +4,7 @@ import { type HealthServer, startHealthServer } from "../core/health-server.ts";
 import { preflight } from "../core/preflight.ts";
 import type { WorkerPorts } from "../core/worker.ts";
 import { defineCommand, type Io } from "./command.ts";
+import { openControl } from "./control.ts";
 import { ecsTaskId } from "./ecs-task.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
 import { createLogger, type Logger } from "./logger.ts";
@@ -51,9 +52,11 @@ async function runLogged(
   const state = { started: false };
   try {
     const health = await openHealth(config, wired, state, stop);
+    const control = await openControl(config, wired.worker, io, observe);
     try {
       await work(config, wired, state, stop);
     } finally {
+      await control.close();
       await health.close();
     }
   } finally {

@@ -7,6 +7,8 @@ import { type RunConfig, runSetup } from "../../../cli/run-config.ts";
 export const machine: Machine = {
   hostname: () => "worker-1",
   pid: () => 7,
+  uid: () => 1_000,
+  tmpdir: () => "/tmp",
   isDirectory: (path) => path === "/dagster",
 };
 

@@ -23,6 +23,7 @@ const defaults: RunConfig = {
   limits: defaultLimits,
   workerId: "worker-1:7",
   namesItself: true,
+  stateDir: "/tmp/taskiq-1000",
   ledger: { kind: "sqlite", path: "/dagster/taskiq.sqlite" },
   dagsterHome: "/dagster",
   python: "python3",
