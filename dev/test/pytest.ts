@@ -1,19 +1,23 @@
 // A stage of pytest. As with node:test, a skipped test is a failure; pytest itself fails when it finds no test.
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type Check, execute } from "./command.ts";
 import type { Verdict } from "./summary.ts";
 
-const report = ".taskiq/pytest.xml";
-
 export function pytest(paths: readonly string[], python = ".venv/bin/python"): Check {
   return async (signal, print) => {
-    mkdirSync(".taskiq", { recursive: true });
-    rmSync(report, { force: true });
+    const folder = mkdtempSync(join(tmpdir(), "taskiq-pytest-"));
+    const report = join(folder, "report.xml");
     const settings = ["-c", "python/pyproject.toml", "--rootdir", "python", `--junitxml=${report}`];
-    const ended = await execute([python, "-m", "pytest", ...settings, ...paths], signal, print);
-    return ended === "exit code 0"
-      ? judge(readFileSync(report, "utf8"))
-      : { passed: false, tests: null, detail: ended };
+    try {
+      const ended = await execute([python, "-m", "pytest", ...settings, ...paths], signal, print);
+      return ended === "exit code 0"
+        ? judge(readFileSync(report, "utf8"))
+        : { passed: false, tests: null, detail: ended };
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   };
 }
 

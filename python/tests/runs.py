@@ -32,7 +32,7 @@ ANSWERS_RESOURCE_FAILURES = hasattr(
 )
 
 ENDS = {"STEP_SUCCESS", "STEP_FAILURE", "STEP_UP_FOR_RETRY"}
-DEADLINE_SECONDS = 60
+DEADLINE_SECONDS = 180
 _HERE = Path(__file__).parent
 _RUN_WORKER = _HERE / "run_worker.py"
 FIXTURES = _HERE.parents[1] / "fixtures"

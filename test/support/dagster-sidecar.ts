@@ -34,6 +34,8 @@ export const DEFINITIONS_PARENT = `${root}fixtures`;
 export const TERMINAL = ["STEP_SUCCESS", "STEP_FAILURE", "STEP_UP_FOR_RETRY"] as const;
 const FINISHED = ["SUCCESS", "FAILURE", "CANCELED"];
 const TAIL_LINES = 60;
+/** A question to Dagster costs milliseconds of CPU: asked at every turn, waiting would cost as much as the steps. */
+const ASK_AGAIN_MS = 250;
 
 export class DagsterSidecar {
   readonly #child: ChildProcess;
@@ -131,6 +133,7 @@ export class DagsterSidecar {
         return status !== null && FINISHED.includes(status) && status;
       },
       withinMs,
+      ASK_AGAIN_MS,
     );
   }
 

@@ -8,6 +8,7 @@ a line, on stdin and stdout: `{"id", "ask", …}` and `{"id", "answer"}` or `{"i
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import os
 import signal
@@ -246,6 +247,8 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     os.set_inheritable(answers.fileno(), False)
+    # Run workers that look for garbage among what this process has imported would find none.
+    gc.freeze()
     for line in sys.stdin:
         answers.write(json.dumps(_answer(json.loads(line)), default=str) + "\n")
         answers.flush()

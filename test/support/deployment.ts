@@ -25,6 +25,8 @@ import { WorkerProcess, type WorkerProcessOptions } from "./worker-process.ts";
 /** How often the executor looks for events; its default is for people, not for tests. */
 const EXECUTOR_POLL_SECONDS = "0.1";
 
+/** An import of Dagster takes two seconds of CPU, and may have to wait for many others. */
+const START_MS = 60_000;
 const EXPLAINED_RUNS = 3;
 
 const dagsterYaml = "telemetry:\n  enabled: false\n";
@@ -96,7 +98,11 @@ export class Deployment {
   /** Starts `taskiq run` and waits until it takes steps. */
   async startWorker(options: WorkerOptions = {}): Promise<WorkerProcess> {
     const worker = this.spawnWorker(options);
-    await eventually("the worker is ready or gone", () => !worker.running || worker.count("worker.started") > 0);
+    await eventually(
+      "the worker is ready or gone",
+      () => !worker.running || worker.count("worker.started") > 0,
+      START_MS,
+    );
     if (!worker.running) throw new Error(`the worker ended before it was ready:\n${worker.tail()}`);
     return worker;
   }

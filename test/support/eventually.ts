@@ -5,12 +5,14 @@ const LOOK_AGAIN_MS = 50;
 
 /**
  * Asks until the answer is neither null, undefined nor false, and returns it. Rejects after `withinMs` (20 s), naming the fact; a
- * probe that throws is asked again, and its last error is the cause.
+ * probe that throws is asked again, and its last error is the cause. Between two looks it waits `lookAgainMs`: more for what is dear to
+ * look at.
  */
 export async function eventually<T>(
   fact: string,
   probe: () => T | Promise<T>,
   withinMs = 20_000,
+  lookAgainMs = LOOK_AGAIN_MS,
 ): Promise<NonNullable<Exclude<T, false>>> {
   const giveUpAt = performance.now() + withinMs;
   let last: unknown;
@@ -24,7 +26,7 @@ export async function eventually<T>(
     } catch (error) {
       last = error;
     }
-    await pause(LOOK_AGAIN_MS);
+    await pause(lookAgainMs);
   } while (performance.now() < giveUpAt);
   throw new Error(`expected within ${withinMs / 1000} s: ${fact}`, { cause: last });
 }

@@ -149,7 +149,7 @@ def test_a_permit_outlives_no_term(worker, instance, create_run):
 def test_a_term_does_not_run_while_the_host_has_nothing_to_do(start_worker, create_run):
     worker = start_worker(*LOCATION)
     worker.await_frame("ready")
-    term_ms = 4_000
+    term_ms = 8_000
     idle_until = time.monotonic() + term_ms / 1000
     run = create_run("greet")
     eventually(lambda: time.monotonic() > idle_until)

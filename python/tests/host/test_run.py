@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+from pathlib import Path
+
 import dagster
 import pytest
 from dagster import DagsterRunStatus
@@ -48,6 +51,15 @@ def test_success(worker, instance, create_run):
     assert told["result"]["execution_time_seconds"] == seconds > 0
     assert events(instance, run) == SUCCESS
     assert engine_messages(instance, run) == ["Claimed by worker worker-1: start 1."]
+
+
+def test_garbage_is_collected_but_not_looked_for_among_what_was_imported(
+    worker, instance, create_run
+):
+    run = create_run("collects_garbage")
+    worker.outcome(worker.start("run", **run_order(run, "collects_garbage")))
+    stored = Path(instance.storage_directory(), run.run_id, "collects_garbage", "result")
+    assert pickle.loads(stored.read_bytes()) == {"collects": True, "left_out": True}
 
 
 def test_takeover_is_told(worker, instance, create_run):

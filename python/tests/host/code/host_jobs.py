@@ -2,6 +2,7 @@
 
 import atexit
 import collections
+import gc
 import itertools
 import logging
 import os
@@ -64,6 +65,11 @@ def single(name, *, config=None, hooks=(), resources=None, **op_options):
 @single("greet")
 def greet(_context):
     return "hello"
+
+
+@single("collects_garbage")
+def collects_garbage(_context):
+    return {"collects": gc.isenabled(), "left_out": gc.get_freeze_count() > 100_000}
 
 
 @single("fails")

@@ -41,7 +41,7 @@ def wetness(rain: list[int]) -> int:
 
 
 @asset(deps=[rain, sky])
-def reports() -> MaterializeResult[Any]:
+def reports() -> MaterializeResult:
     return MaterializeResult(metadata={"pages": 1}, data_version=DataVersion("v1"))
 
 
