@@ -125,7 +125,7 @@ export class DagsterSidecar {
   }
 
   /** Waits until Dagster calls the run finished, and answers how. */
-  async finished(runId: string, withinMs = 60_000): Promise<string> {
+  async finished(runId: string, withinMs = 120_000): Promise<string> {
     return await eventually(
       `run ${runId} is finished`,
       async () => {

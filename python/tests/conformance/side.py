@@ -92,7 +92,7 @@ def run_through_queue(home: Path) -> tuple[dict[str, Left], dict[str, Left]]:
         DagsterInstance.from_config(str(home)) as instance,
         HostWorker(sqs, home, location, SAME_ORDER) as worker,
     ):
-        execution = {"queue_url": sqs.url("steps.fifo"), "poll_interval_seconds": 0.05}
+        execution = {"queue_url": sqs.url("steps.fifo"), "poll_interval_seconds": 0.1}
         with Driver(home, "under_queue", execution) as driver:
 
             def run(cases: Iterable[Case], read: Reading) -> dict[str, Left]:
