@@ -25,4 +25,7 @@ export const faultExitCodes: Readonly<Record<FaultCode, ExitCode>> = {
   TQ_HOST_PROTOCOL: exitCodes.usage,
   TQ_HOST_LOST: exitCodes.unreachable,
   TQ_HEALTH_SERVER: exitCodes.usage,
+  TQ_DAGSTER: exitCodes.unreachable,
+  TQ_DAGSTER_UNREACHABLE: exitCodes.unreachable,
+  TQ_DAGSTER_DENIED: exitCodes.unreachable,
 };

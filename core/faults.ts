@@ -11,7 +11,10 @@ export type FaultCode =
   | "TQ_HOST_START"
   | "TQ_HOST_PROTOCOL"
   | "TQ_HOST_LOST"
-  | "TQ_HEALTH_SERVER";
+  | "TQ_HEALTH_SERVER"
+  | "TQ_DAGSTER"
+  | "TQ_DAGSTER_UNREACHABLE"
+  | "TQ_DAGSTER_DENIED";
 
 export interface FaultDetails {
   /** What to try; one sentence for whoever reads the log. */

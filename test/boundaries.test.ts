@@ -33,6 +33,7 @@ const pure = [
     "verdict",
     "dead-letters/letter",
     "dead-letters/filter",
+    "dagster/refusals",
   ].map((name) => `core/${name}.ts`),
   "core/runner/frames.ts",
   "core/runner/order-frames.ts",
@@ -40,12 +41,16 @@ const pure = [
 ];
 
 /** Nothing but types, promises among them; whoever is pure may name them. */
-const ports = [...["queue", "ledger", "runner"].map((seam) => `core/${seam}/port.ts`), "core/ledger/schema.ts"];
+const ports = [
+  ...["queue", "ledger", "runner", "dagster"].map((seam) => `core/${seam}/port.ts`),
+  "core/ledger/schema.ts",
+];
 
 const adapters: Readonly<Record<string, RegExp>> = {
   queue: /^core\/queue\/(?!port\.ts)/,
   ledger: /^core\/ledger\/(?!(?:port|schema)\.ts)/,
   runner: /^core\/runner\/(?!port\.ts)/,
+  dagster: /^core\/dagster\/(?!port\.ts)/,
 };
 
 interface Rule {
@@ -66,8 +71,8 @@ const rules: readonly Rule[] = [
     forbids: (imported) => !["core/step.ts", "core/envelope.ts"].includes(imported),
   },
   {
-    says: "the queue and the ledger do not know each other's port, nor the runner's; the runner knows neither of theirs",
-    of: (file) => /^core\/(?:queue|ledger|runner)\//.test(file),
+    says: "queue, ledger, runner and Dagster's API do not know each other's ports",
+    of: (file) => /^core\/(?:queue|ledger|runner|dagster)\//.test(file),
     forbids: (imported, file) => ports.includes(imported) && dirname(imported) !== dirname(file),
   },
   {
@@ -84,6 +89,11 @@ const rules: readonly Rule[] = [
     says: "only a ledger adapter knows a database",
     of: (file) => !file.startsWith("core/ledger/"),
     forbids: (imported) => imported === "node:sqlite" || isPackage(imported, "postgres"),
+  },
+  {
+    says: "only Dagster's API knows HTTP to it",
+    of: (file) => !file.startsWith("core/dagster/"),
+    forbids: (imported) => isPackage(imported, "undici"),
   },
   {
     says: "only the runner knows child processes",
