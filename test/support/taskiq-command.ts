@@ -1,5 +1,6 @@
 // How the tests start taskiq: as the bundle under some runtime, or as the executable. `TASKIQ_TEST_RUNTIME` says which.
 import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -7,16 +8,16 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 export const BUNDLE = `${root}dist/taskiq.mjs`;
 
 /**
- * The permissions that a worker needs under Deno, documented in the README: to reach SQS and serve its health, to read its settings,
- * the ledger and the steps' output, to start Python, and to signal what it started.
+ * The permissions that a worker needs under Deno, as docs/deployment.md explains them, for what a test gives it: everything is on this machine,
+ * and its homes are in the directory for temporary files.
  */
 export const DENO_PERMISSIONS = [
-  "--allow-net",
+  "--allow-net=127.0.0.1",
   "--allow-env",
-  "--allow-read",
-  "--allow-write",
-  "--allow-run",
-  "--allow-sys",
+  `--allow-read=${tmpdir()}`,
+  `--allow-write=${tmpdir()}`,
+  `--allow-run=${root}.venv/bin/python`,
+  "--allow-sys=hostname,osRelease,osUptime",
 ];
 
 export const runtimes = {
