@@ -1,0 +1,77 @@
+// `node bench/dead-letters.ts [--letters 1000]`: how long an operator waits for all dead letters, of a queue on a local SQS server, joined with a ledger
+// in which each has a row; as the command, started as an operator starts it, and once more for Dagster, whose import takes the most.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { systemClock } from "../core/clock.ts";
+import { openSqliteLedger } from "../core/ledger/sqlite.ts";
+import { deadLetterAttributes } from "../core/queue/dead-letter-note.ts";
+import { idempotencyKey } from "../core/step.ts";
+import { PYTHON } from "../test/support/dagster-sidecar.ts";
+import { createQueues, LOCAL_CREDENTIALS, LOCAL_REGION, sendMessage } from "../test/support/local-sqs.ts";
+import { bodyFor, message } from "../test/support/messages.ts";
+import { result } from "../test/support/scripted-steps.ts";
+import { startSqsServer } from "../test/support/sqs-server/http.ts";
+import { asLocalSqs } from "../test/support/sqs-server/local.ts";
+
+const { values } = parseArgs({ options: { letters: { type: "string", default: "1000" } } });
+const count = Number(values.letters);
+const bundle = fileURLToPath(new URL("../dist/taskiq.mjs", import.meta.url));
+if (!existsSync(bundle)) throw new Error("there is no dist/taskiq.mjs: npm run build");
+
+const server = await startSqsServer();
+const sqs = asLocalSqs(server);
+const home = mkdtempSync(join(tmpdir(), "taskiq-bench-"));
+const { url, deadLetterUrl } = await createQueues(sqs, "steps");
+try {
+  writeFileSync(join(home, "dagster.yaml"), "telemetry:\n  enabled: false\n");
+  await bury();
+  await show("inspect-dlq --no-dagster", ["inspect-dlq", "--json", "--no-dagster"]);
+  await show("inspect-dlq", ["inspect-dlq", "--json"]);
+} finally {
+  await server.stop();
+  rmSync(home, { recursive: true });
+}
+
+async function bury(): Promise<void> {
+  const ledger = await openSqliteLedger({
+    ...{ clock: systemClock, writeBoundMs: 5_000, path: join(home, "taskiq.sqlite") },
+  });
+  for (let i = 0; i < count; i += 1) {
+    const step = { runId: `run-${i % 50}`, stepKey: `load_${i}`, attempt: 0 };
+    const claim = await ledger.claim({
+      ...{ key: idempotencyKey(step), step, owner: "worker", leaseMs: 60_000 },
+      ...{ messageId: "m", payloadDigest: "d", receivedAtMs: Date.now() },
+    });
+    if (claim.kind === "granted") {
+      await ledger.settle({ key: idempotencyKey(step), fence: claim.fence }, result("reported"));
+    }
+    const body = bodyFor(step.stepKey, { run_id: step.runId });
+    const reason = { reason: "crash_loop", detail: "SIGKILL", errorClass: null, fingerprint: null };
+    const { attributes } = deadLetterAttributes({
+      ...{ message: message(`m${i}`, { body }), reason: { ...reason, starts: 3, worker: "worker" } },
+      ...{ sourceUrl: url, buriedAtMs: Date.now() },
+    });
+    await sendMessage(sqs, deadLetterUrl, { body, attributes, groupId: `g${i}`, deduplicationId: `d${i}` });
+  }
+  await ledger.close();
+}
+
+async function show(title: string, args: readonly string[]): Promise<void> {
+  const began = performance.now();
+  const env = {
+    ...{ PATH: process.env["PATH"] ?? "", HOME: home, DAGSTER_HOME: home, TASKIQ_PYTHON: PYTHON },
+    ...{ TASKIQ_QUEUE_URL: url, AWS_ENDPOINT_URL_SQS: sqs.endpoint, AWS_REGION: LOCAL_REGION },
+    ...{ AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId, AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey },
+  };
+  const child = spawn(process.execPath, [bundle, ...args], { stdio: ["ignore", "pipe", "inherit"], env });
+  const [told] = await Promise.all([text(child.stdout), once(child, "close")]);
+  const seconds = (performance.now() - began) / 1_000;
+  process.stdout.write(`${title.padEnd(28)}${told.split("\n").length - 1} dead letters in ${seconds.toFixed(1)} s\n`);
+}
