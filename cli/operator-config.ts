@@ -3,8 +3,9 @@ import { checkAlternatives } from "./alternatives.ts";
 import type { Findings } from "./command.ts";
 import { isLedgerGiven, type LedgerChoice, ledgerChoice, ledgerOptions, ledgerRules } from "./ledger-options.ts";
 import { type Machine, onOff, optional, type Values } from "./option.ts";
+import { chooseQueue, type QueueChoice, queueRules } from "./queue-choice.ts";
 import { isGiven, type Settings } from "./resolve.ts";
-import { chooseQueue, homeRules, type QueueChoice, queueRules } from "./run-config.ts";
+import { homeRules } from "./run-config.ts";
 import { dagsterHome, dagsterOptions, queueOptions } from "./run-options.ts";
 
 export const operatorOptions = {

@@ -8,16 +8,13 @@ import type { Findings, Setup } from "./command.ts";
 import { isLedgerGiven, type LedgerChoice, ledgerChoice, ledgerRules } from "./ledger-options.ts";
 import { locationArgs, locationRules } from "./location-options.ts";
 import type { Machine, Values } from "./option.ts";
+import { type QueueTaken, queuesTaken, takenRules } from "./queue-choice.ts";
 import { isGiven, refusal, type Settings } from "./resolve.ts";
 import { runOptions } from "./run-options.ts";
 
-/** A queue by URL or by name. */
-export type QueueChoice = { readonly url: string } | { readonly name: string };
-
 export interface RunConfig {
-  readonly queue: QueueChoice;
-  /** Null: the queue's redrive policy names it. */
-  readonly deadLetter: QueueChoice | null;
+  /** At least one. */
+  readonly queues: readonly QueueTaken[];
   /** Null: from the queue's URL, or from wherever the AWS SDK looks. */
   readonly region: string | null;
   readonly endpointUrl: string | null;
@@ -52,7 +49,7 @@ export const runSetup: Setup<typeof runOptions, RunConfig> = { options: runOptio
 
 function rules(settings: RunSettings, machine: Machine): Findings {
   const found = [
-    queueRules(settings),
+    takenRules(settings),
     checkAlternatives([settings.dlqUrl, settings.dlqName]),
     homeRules(settings, machine),
     locationRules(settings),
@@ -63,16 +60,6 @@ function rules(settings: RunSettings, machine: Machine): Findings {
   return { problems: found.flatMap((one) => one.problems), warnings: found.flatMap((one) => one.warnings) };
 }
 
-/** The part of the settings that says which queue. */
-export type QueueSettings = Pick<RunSettings, "queueUrl" | "queueName" | "dlqUrl" | "dlqName">;
-
-export function queueRules({ queueUrl, queueName }: QueueSettings): Findings {
-  if (isGiven(queueUrl) || isGiven(queueName)) return checkAlternatives([queueUrl, queueName]);
-  const missing =
-    "--queue-url or --queue-name is required (env: TASKIQ_QUEUE_URL, TASKIQ_QUEUE_NAME): the queue that steps come from";
-  return { problems: [missing], warnings: [] };
-}
-
 export function homeRules({ dagsterHome }: Pick<RunSettings, "dagsterHome">, machine: Machine): Findings {
   const path = dagsterHome.value;
   if (typeof path !== "string" || machine.isDirectory(path)) return { problems: [], warnings: [] };
@@ -81,11 +68,11 @@ export function homeRules({ dagsterHome }: Pick<RunSettings, "dagsterHome">, mac
 
 // Two machines with a ledger file each would both run a step that is delivered twice, and both record it.
 function sharedLedgerRules(settings: RunSettings): Findings {
-  const { queueUrl, queueName, endpointUrl, allowLocalLedger } = settings;
-  const { chosen } = checkAlternatives([queueUrl, queueName]);
-  // A URL that was refused says nothing about where the queue is; that it was refused is told already.
-  const unknown = chosen === null || [chosen, endpointUrl].some((setting) => setting.value === undefined);
-  const onAws = !unknown && isAws(urlOf(endpointUrl), chosen === queueUrl ? urlOf(queueUrl) : null);
+  const { endpointUrl, allowLocalLedger } = settings;
+  const endpoint = typeof endpointUrl.value === "string" ? endpointUrl.value : null;
+  // What was refused says nothing about where a queue is; that it was refused is told already.
+  const queues = endpointUrl.value === undefined ? [] : queuesTaken(settings);
+  const onAws = queues.some(({ queue }) => isAws(endpoint, "url" in queue ? queue.url : null));
   const fine = !onAws || isLedgerGiven(settings) || allowLocalLedger.value === true;
   const problem =
     "--ledger-url is required with a queue on AWS (env: TASKIQ_LEDGER_URL): the default, a file, is not shared with workers on other machines; " +
@@ -100,16 +87,11 @@ function stopRules({ waitMs, graceMs }: RunSettings): Findings {
   return { problems: [], warnings: [warning] };
 }
 
-function urlOf(setting: RunSettings["queueUrl"]): string | null {
-  return typeof setting.value === "string" ? setting.value : null;
-}
-
 function config(values: Values<typeof runOptions>, settings: RunSettings): RunConfig {
-  const queue = chooseQueue(settings.queueUrl, settings.queueName);
-  if (queue === null) throw new Error("no queue: the rules were not checked");
+  const queues = queuesTaken(settings);
+  if (queues.length === 0) throw new Error("no queue: the rules were not checked");
   return {
-    queue,
-    deadLetter: chooseQueue(settings.dlqUrl, settings.dlqName),
+    queues,
     region: values.region,
     endpointUrl: values.endpointUrl,
     visibilityMs: values.visibilityMs,
@@ -137,11 +119,4 @@ function config(values: Values<typeof runOptions>, settings: RunSettings): RunCo
     health: { host: values.healthHost, port: values.healthPort },
     log: { level: values.logLevel, format: values.logFormat },
   };
-}
-
-export function chooseQueue(url: RunSettings["queueUrl"], name: RunSettings["queueUrl"]): QueueChoice | null {
-  const { chosen } = checkAlternatives([url, name]);
-  if (chosen === null) return null;
-  const value = String(chosen.value);
-  return chosen === url ? { url: value } : { name: value };
 }

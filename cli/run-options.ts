@@ -3,16 +3,12 @@ import { healthHost, healthPort } from "./health-options.ts";
 import { ledgerOptions } from "./ledger-options.ts";
 import { locationOptions } from "./location-options.ts";
 import { onOff, optional, required, setting } from "./option.ts";
+import { queues } from "./queue-choice.ts";
 import { stepOptions } from "./step-options.ts";
-import { choice, duration, httpUrl, text, unlessOff, wholeNumber } from "./values.ts";
+import { choice, duration, httpUrl, queueName, text, unlessOff, wholeNumber } from "./values.ts";
 
 const seconds = 1_000;
 const hours = 3_600_000;
-const queueName = text(
-  "<name>",
-  "1 to 80 letters, digits, - and _, with .fifo at the end for a FIFO queue",
-  /^(?=.{1,80}$)[\w-]+(?:\.fifo)?$/,
-);
 
 /** Which queues: for every command that touches one. */
 export const queueOptions = {
@@ -196,6 +192,7 @@ export const logOptions = {
 
 export const runOptions = {
   ...queueOptions,
+  queues,
   ...receiveOptions,
   ...workerOptions,
   ...stepOptions,

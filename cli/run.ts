@@ -20,6 +20,7 @@ export const command = defineCommand({
   examples: [
     "taskiq run --queue-name steps.fifo -m my_project.definitions",
     "taskiq run --queue-url https://sqs.eu-west-1.amazonaws.com/123456789012/steps.fifo --concurrency 8",
+    "taskiq run --queue high.fifo --queue default.fifo:3 --queue bulk.fifo:1:max=2 -m my_project.definitions",
     "TASKIQ_QUEUE_NAME=steps.fifo TASKIQ_WORKER_CONCURRENCY=8 taskiq run -m my_project.definitions",
   ],
   usageExit: exitCodes.usage,
@@ -87,12 +88,16 @@ async function work(config: RunConfig, wired: Wired, state: { started: boolean }
 
 async function start(config: RunConfig, { ports: { runner, observe }, survey }: Wired): Promise<void> {
   const surveyed = await survey();
-  requireFitQueues(preflight(surveyed, { maxStarts: config.maxStarts, leaseMs: config.visibilityMs }), observe);
+  const limits = { maxStarts: config.maxStarts, leaseMs: config.visibilityMs };
+  requireFitQueues(
+    surveyed.flatMap((one) => preflight(one, limits)),
+    observe,
+  );
   await runner.start();
-  const { url } = surveyed.queue;
+  const urls = surveyed.map(({ queue }) => queue.url).join(" ");
   const { workerId: worker, concurrency } = config;
-  const message = `taskiq ${version}: worker ${worker} takes ${concurrency} step(s) at a time from ${url}`;
-  observe({ event: "worker.started", level: "info", message, queue: url, concurrency });
+  const message = `taskiq ${version}: worker ${worker} takes ${concurrency} step(s) at a time from ${urls}`;
+  observe({ event: "worker.started", level: "info", message, queue: urls, concurrency });
 }
 
 /** Stopping ends a step host that is still importing; `starting` then rejects. */
@@ -129,8 +134,9 @@ function openHealth(
 }
 
 /** Everything is closed, whatever refuses to; nothing depends on it any more. */
-async function closePorts({ runner, ledger, queue, observe }: WorkerPorts): Promise<void> {
-  const closing = { runner: runner.stop(), ledger: ledger.close(), queue: queue.close() };
+async function closePorts({ runner, ledger, queues, observe }: WorkerPorts): Promise<void> {
+  const queue = Promise.all(queues.map((one) => one.queue.close()));
+  const closing = { runner: runner.stop(), ledger: ledger.close(), queue };
   for (const [what, closed] of Object.entries(closing)) {
     try {
       await closed;

@@ -81,6 +81,12 @@ export function text(placeholder: string, expects: string, pattern = /\S/): Kind
   return { placeholder, expects, schema: v.pipe(v.string(), v.regex(pattern), v.regex(/^\P{Cc}*$/u)) };
 }
 
+export const queueName = text(
+  "<name>",
+  "1 to 80 letters, digits, - and _, with .fifo at the end for a FIFO queue",
+  /^(?=.{1,80}$)[\w-]+(?:\.fifo)?$/,
+);
+
 export const httpUrl: Kind<string> = {
   placeholder: "<url>",
   expects: "an http:// or https:// URL",

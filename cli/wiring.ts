@@ -12,6 +12,7 @@ import { Worker, type WorkerPorts } from "../core/worker.ts";
 import { openLedger } from "./ledger-wiring.ts";
 import { locationOptions } from "./location-options.ts";
 import type { OperatorConfig } from "./operator-config.ts";
+import { queueText } from "./queue-choice.ts";
 import type { Env } from "./resolve.ts";
 import type { RunConfig } from "./run-config.ts";
 import { variablesOf } from "./unknown-variables.ts";
@@ -19,8 +20,8 @@ import { variablesOf } from "./unknown-variables.ts";
 export interface Wired {
   readonly worker: Worker;
   readonly ports: WorkerPorts;
-  /** What the queues say of themselves; rejects with a `Fault`. */
-  survey(): Promise<QueueSurvey>;
+  /** What the queues say of themselves, in their order; rejects with a `Fault`. */
+  survey(): Promise<readonly QueueSurvey[]>;
 }
 
 /** Importing Dagster and a large code location can take minutes. */
@@ -34,9 +35,13 @@ const chance = Math.random;
 
 /** Opens the ledger; the queue and the step host are first used by whoever starts them. Rejects with a `Fault`. */
 export async function wireWorker(config: RunConfig, env: Env, observe: Observe): Promise<Wired> {
-  const queue = openQueue(config, observe);
+  const queues = config.queues.map((taken) => ({
+    ...taken,
+    name: queueText(taken.queue),
+    queue: openQueue({ ...config, ...taken }, observe),
+  }));
   const ports: WorkerPorts = {
-    queue,
+    queues,
     ledger: await openLedger(config.ledger, config.workerId, config.visibilityMs),
     runner: new HostRunner(hostSettings(config, env), { clock, observe, chance }),
     clock,
@@ -52,7 +57,7 @@ export async function wireWorker(config: RunConfig, env: Env, observe: Observe):
     pruneMs: PRUNE_MS,
     policy: policyOf(config),
   });
-  return { worker, ports, survey: () => queue.survey() };
+  return { worker, ports, survey: () => Promise.all(queues.map(({ queue }) => queue.survey())) };
 }
 
 /** What an operator's command works with; whoever wired it closes it. */
@@ -80,7 +85,9 @@ export async function wireOperator(config: OperatorConfig, env: Env, observe: Ob
   };
 }
 
-function openQueue({ queue, deadLetter, region, endpointUrl }: OperatorConfig | RunConfig, observe: Observe): SqsQueue {
+type QueuePlace = Pick<OperatorConfig, "queue" | "deadLetter" | "region" | "endpointUrl">;
+
+function openQueue({ queue, deadLetter, region, endpointUrl }: QueuePlace, observe: Observe): SqsQueue {
   const where = { queue, deadLetter, region: region ?? undefined, endpoint: endpointUrl ?? undefined };
   return openSqsQueue({ ...where, clock, observe, random: chance });
 }

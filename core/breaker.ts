@@ -1,6 +1,6 @@
 // The breaker: keeps the intake shut while something that a worker depends on is down, and probes until it may open again. What is
 // waiting or running goes on meanwhile: only the intake asks for leave. `core/circuit.ts` has the rules, `core/dependencies.ts` tells of
-// what fails and works.
+// what fails and works. Receives that fail are the gate's of their queue (`core/queue-gate.ts`).
 import {
   beginProbe,
   type Cause,
@@ -21,7 +21,7 @@ import {
   worked,
 } from "./circuit.ts";
 import type { Clock } from "./clock.ts";
-import { describeError, Fault } from "./faults.ts";
+import { describeError } from "./faults.ts";
 import type { Ledger } from "./ledger/port.ts";
 import type { Observe } from "./observe.ts";
 import { type Quiet, quietReason } from "./quiet.ts";
@@ -38,8 +38,6 @@ export interface BreakerPorts {
 
 /** How often a circuit that is not closed is looked at. */
 const LOOK_MS = 250;
-/** A receive that is throttled or finds no network is nobody's business before it has lasted so long. */
-const QUEUE_PATIENCE_MS = 30_000;
 
 export class Breaker {
   readonly #ports: BreakerPorts;
@@ -62,11 +60,11 @@ export class Breaker {
     return reasons.length === 0 ? null : sentence(reasons);
   }
 
-  /** For the intake, before each receive; null: receive nothing. */
-  leave(): Leave | null {
+  /** Before each receive; `own`: what stands in the way of the one queue. Null: receive nothing. */
+  leave(own: Circuit = closed): Leave | null {
     this.#tell();
     if (this.#quiet.asked !== null) return null;
-    return this.#ports.runner.unavailable() === null ? leaveOf(this.#circuit) : null;
+    return this.#ports.runner.unavailable() === null ? leaveOf([...this.#circuit, ...own]) : null;
   }
 
   /** For whoever ends steps without their code. A host that only cannot import it is good enough for that. */
@@ -79,22 +77,9 @@ export class Breaker {
     await this.#ports.clock.sleep(LOOK_MS, this.#quiet.stopped);
   }
 
+  /** Messages came. */
   received(count: number): void {
-    const nowMs = this.#ports.clock.monoMs();
-    const circuit = endProbe(this.#circuit, "queue", null, nowMs, 0);
-    this.#become(count > 0 ? tried(circuit, nowMs) : circuit);
-  }
-
-  receiveFailed(error: unknown): void {
-    const { clock, chance, observe } = this.#ports;
-    const why = describeError(error);
-    const passing = !(error instanceof Fault) || error.code === "TQ_QUEUE";
-    const first = !this.#circuit.some(({ cause }) => cause === "queue");
-    // What does not pass by itself is told as the reason for closing, below.
-    const level = first && passing ? "warn" : "debug";
-    observe({ event: "intake.receive_failed", level, message: `could not receive: ${why}` });
-    this.#circuit = endProbe(this.#circuit, "queue", why, clock.monoMs(), chance());
-    this.failed({ cause: "queue", why, patienceMs: passing ? QUEUE_PATIENCE_MS : 0 });
+    if (count > 0) this.#become(tried(this.#circuit, this.#ports.clock.monoMs()));
   }
 
   failed(failure: Failure): void {
@@ -126,13 +111,12 @@ export class Breaker {
 
   /** A step host that is away comes back by itself; what only it can find out has to wait for it. */
   #canProbe({ cause }: Outage): boolean {
-    return cause === "queue" || cause === "ledger" || this.#ports.runner.unavailable() === null;
+    return cause === "ledger" || this.#ports.runner.unavailable() === null;
   }
 
   async #probe(outage: Outage): Promise<void> {
     const { cause } = outage;
     this.#circuit = beginProbe(this.#circuit, cause);
-    if (cause === "queue") return; // the intake's next receive is its probe
     const failure = await this.#failureOf(outage);
     const { clock, chance } = this.#ports;
     this.#become(endProbe(this.#circuit, cause, failure, clock.monoMs(), chance()));

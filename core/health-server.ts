@@ -11,8 +11,8 @@ export interface HealthServerOptions {
   readonly port: number;
   readonly worker: string;
   readonly clock: Pick<Clock, "monoMs">;
-  /** Asked at every request; must not wait for anything. */
-  facts(): Omit<HealthFacts, "nowMs" | "lastTickAtMs">;
+  /** Asked at every request; must not wait for anything. `queues`: for whoever reads the answer, where there are several. */
+  facts(): Omit<HealthFacts, "nowMs" | "lastTickAtMs"> & { readonly queues?: readonly object[] };
 }
 
 export interface HealthServer {
@@ -36,7 +36,11 @@ export async function startHealthServer(options: HealthServerOptions): Promise<H
   ticker.unref();
   const server = createServer((request, response) => {
     const facts = { ...options.facts(), nowMs: options.clock.monoMs(), lastTickAtMs };
-    const about = { worker: options.worker, busy: facts.busy, slots: facts.slots };
+    const several = (facts.queues?.length ?? 0) > 1;
+    const about = {
+      ...{ worker: options.worker, busy: facts.busy, slots: facts.slots },
+      ...(several ? { queues: facts.queues } : {}),
+    };
     const { method = "GET", url = "/" } = request;
     const [path = "/"] = url.split("?", 1);
     send(response, replyTo(method, path, judgeHealth(facts), about), method !== "HEAD");

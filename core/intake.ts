@@ -1,22 +1,21 @@
 // The intake: fetches what can start at once, or as good as at once, and starts it. A message that was received is always either run or
-// given back. `core/appetite.ts` decides how much is fetched.
+// given back. Of one queue, `core/appetite.ts` decides how much is fetched; of several, `core/rota.ts` decides which, too.
 import { appetite, PaceMeter, RECEIVE_MAX } from "./appetite.ts";
 import type { Breaker } from "./breaker.ts";
-import { type Chain, type ChainPorts, chainsOf, runChain } from "./chains.ts";
+import { type Chain, chainsOf, runChain } from "./chains.ts";
 import type { Leave } from "./circuit.ts";
 import type { Clock } from "./clock.ts";
-import type { LeaseKeeper } from "./lease.ts";
-import type { Message, Queue, ReceiveOptions } from "./queue/port.ts";
+import type { Message } from "./queue/port.ts";
 import type { Quiet } from "./quiet.ts";
+import { type Ask, Rota } from "./rota.ts";
 import { Seat, type Slots } from "./slots.ts";
-import type { Disposition } from "./states.ts";
+import type { Source } from "./source.ts";
 
-export interface IntakePorts extends ChainPorts {
-  readonly queue: Pick<Queue, "receive" | "extend">;
-  readonly leases: Pick<LeaseKeeper, "hold">;
+export interface IntakePorts {
+  readonly sources: readonly Source[];
   readonly slots: Slots;
-  /** Says whether anything may be received, and is told how receives end. */
-  readonly breaker: Pick<Breaker, "leave" | "pause" | "received" | "receiveFailed">;
+  readonly breaker: Pick<Breaker, "pause">;
+  readonly clock: Clock;
 }
 
 export interface IntakeSettings {
@@ -24,30 +23,16 @@ export interface IntakeSettings {
   readonly visibilityMs: number;
 }
 
-/** What the health server and a drain want to know. */
+/** What the health server wants to know beside the sources. */
 export interface IntakeState {
-  /** Monotonic time the oldest receive under way began; null between receives. */
-  pollingSinceMs: number | null;
-  /** Slots kept free for what the receives under way may fetch; nothing runs in them. */
-  slotsInPoll: number;
   /** Monotonic time the loop last went round. */
   lastTurnAtMs: number;
-  received: number;
-  readonly ended: Record<Disposition, number>;
 }
 
 /** What was fetched ahead of its need goes back after this long without a slot: another worker may have one. */
 const AHEAD_PATIENCE_MS = 1_000;
-
-export function newIntakeState(clock: Clock): IntakeState {
-  return {
-    pollingSinceMs: null,
-    slotsInPoll: 0,
-    lastTurnAtMs: clock.monoMs(),
-    received: 0,
-    ended: { acked: 0, buried: 0, released: 0, lost: 0 },
-  };
-}
+/** Where there are more queues than slots to wait with, each receive waits so long at the most. */
+const SECOND_MS = 1_000;
 
 /**
  * Receives until it is quiet for good, then finishes the receives under way (SQS would hide what an aborted one fetched) and waits
@@ -67,13 +52,13 @@ class Intake {
   readonly #settings: IntakeSettings;
   readonly #quiet: Pick<Quiet, "stopped" | "signal">;
   readonly #state: IntakeState;
+  readonly #rota: Rota;
   readonly #pace = new PaceMeter();
   readonly #underWay = new Set<Promise<void>>();
-  /** When each receive under way began, oldest first. */
-  readonly #polls = new Set<{ readonly sinceMs: number }>();
-  #asked = 0;
   #waiting = 0;
   #backlog = false;
+  /** Time alone may change what is to be done. */
+  #pausing = false;
   /** Resolves the loop's wait for something to have changed. */
   #wake: () => void = () => undefined;
 
@@ -87,46 +72,61 @@ class Intake {
     this.#settings = settings;
     this.#quiet = quiet;
     this.#state = state;
+    this.#rota = new Rota(ports.sources.map(({ weight }) => weight));
   }
 
   async run(): Promise<void> {
-    const { slots, clock, breaker } = this.#ports;
+    const { slots, clock, sources } = this.#ports;
     const wake = () => this.#wake();
     slots.onFree = wake;
     this.#quiet.stopped.addEventListener("abort", wake);
     while (!this.#quiet.stopped.aborted) {
       this.#state.lastTurnAtMs = clock.monoMs();
-      const leave = breaker.leave();
-      const max = leave === null ? 0 : this.#appetite(leave);
-      if (leave === null) await breaker.pause();
-      else if (max === 0) await this.#change();
-      else this.#track(this.#poll(max, leave));
+      const leaves = sources.map(({ ports: { gate } }) => gate.leave());
+      const ask = sources.length === 1 ? this.#askOne(leaves[0] ?? null) : this.#askOneOf(leaves);
+      if (ask !== null) this.#track(this.#poll(ask));
+      else await this.#change(leaves.includes(null) || this.#rota.isWaiting(clock.monoMs()));
     }
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
   }
 
-  #appetite(leave: Leave): number {
-    const { slots, clock } = this.#ports;
-    const polls = this.#polls.size;
+  #askOne(leave: Leave | null): Ask | null {
+    const [source] = this.#ports.sources;
     // On trial, one delivery at a time may try.
-    if (leave.max < RECEIVE_MAX && polls > 0) return 0;
-    const pace = this.#pace.at(clock.monoMs());
-    const load = {
-      free: slots.free,
-      waiting: this.#waiting,
-      asked: this.#asked - this.#state.slotsInPoll,
-      polls,
-      pace,
-    };
-    return Math.min(leave.max, appetite({ ...load, backlog: this.#backlog }));
+    if (source === undefined || leave === null || (leave.max < RECEIVE_MAX && source.polls > 0)) return null;
+    const pace = this.#pace.at(this.#ports.clock.monoMs());
+    const { polls, askedAhead: asked } = source;
+    const load = { free: source.ports.slots.free, waiting: this.#waiting, asked, polls, pace };
+    const max = Math.min(leave.max, appetite({ ...load, backlog: this.#backlog }));
+    return max === 0 ? null : { queue: 0, max, wait: leave.longPoll ? "long" : "none", alone: false };
   }
 
-  /** Resolves when a slot became free or was taken by what waited, a receive ended, or the worker stops. */
-  async #change(): Promise<void> {
+  #askOneOf(leaves: readonly (Leave | null)[]): Ask | null {
+    const { sources, slots, clock } = this.#ports;
+    const onTrial = leaves.some((leave) => leave !== null && leave.max < RECEIVE_MAX && leave.longPoll);
+    if (onTrial && sources.some(({ polls }) => polls > 0)) return null;
+    const rooms = sources.map(({ ports, polls }, i) => {
+      const leave = leaves[i] ?? null;
+      const probe = leave !== null && !leave.longPoll;
+      return { free: ports.slots.free, max: leave?.max ?? 0, probe, polled: polls > 0 };
+    });
+    return this.#rota.next(clock.monoMs(), onTrial ? Math.min(1, slots.free) : slots.free, rooms);
+  }
+
+  /** Resolves when a slot became free or was taken by what waited, a receive ended, the worker stops, or, `soon`, after a moment. */
+  async #change(soon: boolean): Promise<void> {
+    if (soon && !this.#pausing) void this.#pause();
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
       if (this.#quiet.stopped.aborted) resolve();
     });
+  }
+
+  async #pause(): Promise<void> {
+    this.#pausing = true;
+    await this.#ports.breaker.pause();
+    this.#pausing = false;
+    this.#wake();
   }
 
   #track(work: Promise<void>): void {
@@ -134,77 +134,58 @@ class Intake {
     this.#underWay.add(tracked);
   }
 
-  async #poll(max: number, leave: Leave): Promise<void> {
-    const { slots, clock } = this.#ports;
-    const reserved = slots.takeFree(max);
-    const poll = { sinceMs: clock.monoMs() };
-    this.#polls.add(poll);
-    this.#account(max, reserved);
-    const { waitMs, visibilityMs } = this.#settings;
-    const messages = await this.#receive({ max, waitMs: leave.longPoll ? waitMs : 0, visibilityMs });
-    this.#polls.delete(poll);
-    this.#account(-max, -reserved);
-    this.#backlog = messages.length === max;
-    this.#begin(messages, reserved);
+  async #poll(ask: Ask): Promise<void> {
+    const { sources, clock } = this.#ports;
+    const source = sources[ask.queue];
+    if (source === undefined) throw new Error(`no queue ${ask.queue} to ask`);
+    this.#rota.asked(ask, clock.monoMs());
+    const options = { max: ask.max, waitMs: this.#waitMs(ask), visibilityMs: this.#settings.visibilityMs };
+    await source.poll(options, (messages, reserved) => {
+      this.#rota.answered(ask, messages.length, clock.monoMs());
+      this.#backlog = messages.length === ask.max;
+      this.#begin(source, messages, reserved);
+    });
     this.#wake();
   }
 
-  #account(asked: number, reserved: number): void {
-    const [oldest] = this.#polls;
-    this.#asked += asked;
-    this.#state.slotsInPoll += reserved;
-    this.#state.pollingSinceMs = oldest?.sinceMs ?? null;
-  }
-
-  /** The breaker decides when a receive that failed is tried again. */
-  async #receive(options: ReceiveOptions): Promise<readonly Message[]> {
-    const { queue, breaker } = this.#ports;
-    try {
-      const messages = await queue.receive(options);
-      breaker.received(messages.length);
-      return messages;
-    } catch (error) {
-      breaker.receiveFailed(error);
-      return [];
-    }
+  #waitMs({ wait }: Ask): number {
+    const { waitMs } = this.#settings;
+    if (wait === "none") return 0;
+    return wait === "long" ? waitMs : Math.min(waitMs, SECOND_MS);
   }
 
   /** The slots kept free go to the chains in the order they came in; what is left of either waits, or is given back. */
-  #begin(messages: readonly Message[], reserved: number): void {
-    const { leases, clock, slots } = this.#ports;
-    const [receivedAtMs, monoMs] = [clock.wallMs(), clock.monoMs()];
-    this.#state.received += messages.length;
-    const chains = chainsOf(messages).map((chain) =>
-      chain.map((message) => ({ receivedAtMs, lease: leases.hold(message, monoMs) })),
-    );
+  #begin(source: Source, messages: readonly Message[], reserved: number): void {
+    const { slots } = source.ports;
+    const chains = chainsOf(messages).map((chain) => source.hold(chain, this.#ports.clock));
     for (const [i, chain] of chains.entries()) {
-      this.#track(i < reserved ? this.#run(chain, new Seat(slots)) : this.#runInTurn(chain));
+      this.#track(i < reserved ? this.#run(source, chain, new Seat(slots)) : this.#runInTurn(source, chain));
     }
     slots.release(Math.max(0, reserved - chains.length));
   }
 
-  async #runInTurn(chain: Chain): Promise<void> {
+  async #runInTurn(source: Source, chain: Chain): Promise<void> {
     this.#waiting += 1;
-    const seated = await this.#takeInTime();
+    const seated = await this.#takeInTime(source);
     this.#waiting -= 1;
     this.#wake();
-    await this.#run(chain, seated ? new Seat(this.#ports.slots) : null);
+    await this.#run(source, chain, seated ? new Seat(source.ports.slots) : null);
   }
 
-  async #takeInTime(): Promise<boolean> {
-    const { slots, clock } = this.#ports;
+  async #takeInTime(source: Source): Promise<boolean> {
+    const { clock } = this.#ports;
     const [late, over] = [new AbortController(), new AbortController()];
     void clock.sleep(AHEAD_PATIENCE_MS, over.signal).then(() => late.abort("no slot in time"));
-    const taken = await slots.take(AbortSignal.any([this.#quiet.signal, late.signal]));
+    const taken = await source.ports.slots.take(AbortSignal.any([this.#quiet.signal, late.signal]));
     over.abort("over");
     return taken;
   }
 
-  async #run(chain: Chain, seat: Seat | null): Promise<void> {
+  async #run(source: Source, chain: Chain, seat: Seat | null): Promise<void> {
     const { clock } = this.#ports;
     const beganMs = clock.monoMs();
-    await runChain(chain, seat, this.#ports, this.#quiet.signal, (disposition) => {
-      this.#state.ended[disposition] += 1;
+    await runChain(chain, seat, source.ports, this.#quiet.signal, (disposition) => {
+      source.ended[disposition] += 1;
     });
     if (seat !== null) this.#pace.ended(clock.monoMs(), clock.monoMs() - beganMs);
   }

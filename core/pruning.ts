@@ -7,7 +7,7 @@ import type { Queue } from "./queue/port.ts";
 
 export interface PruningPorts {
   readonly ledger: Pick<Ledger, "lock" | "prune">;
-  readonly queue: Pick<Queue, "describe">;
+  readonly queues: readonly Pick<Queue, "describe">[];
   readonly clock: Clock;
   readonly observe: Observe;
   /** Uniform in [0, 1). */
@@ -58,10 +58,11 @@ async function turn(ports: PruningPorts, settings: PruningSettings, quiet: Abort
   }
 }
 
-async function prune({ ledger, queue, clock }: PruningPorts, { worker }: PruningSettings, quiet: AbortSignal) {
+async function prune({ ledger, queues, clock }: PruningPorts, { worker }: PruningSettings, quiet: AbortSignal) {
   if (!(await ledger.lock(LOCK, worker, LOCK_MS))) return 0;
-  const { retentionMs } = await queue.describe();
-  const settledBeforeMs = clock.wallMs() - (retentionMs ?? LONGEST_RETENTION_MS) - MARGIN_MS;
+  const described = await Promise.all(queues.map((queue) => queue.describe()));
+  const retentionMs = Math.max(...described.map((facts) => facts.retentionMs ?? LONGEST_RETENTION_MS));
+  const settledBeforeMs = clock.wallMs() - retentionMs - MARGIN_MS;
   let pruned = 0;
   while (!quiet.aborted && (await ledger.lock(LOCK, worker, LOCK_MS))) {
     const deleted = await ledger.prune(settledBeforeMs, BATCH);

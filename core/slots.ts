@@ -58,13 +58,55 @@ export class Slots {
   }
 }
 
+/** What one queue may have of the slots: at most `most` of them at once, whatever its deliveries do. */
+export class Share {
+  readonly #all: Slots;
+  readonly #own: Slots;
+
+  constructor(all: Slots, most: number) {
+    this.#all = all;
+    this.#own = new Slots(Math.min(most, all.total));
+  }
+
+  get total(): number {
+    return this.#own.total;
+  }
+
+  get free(): number {
+    return Math.min(this.#own.free, this.#all.free);
+  }
+
+  get busy(): number {
+    return this.#own.busy;
+  }
+
+  /** Waits for one slot; false when `signal` aborted first. */
+  async take(signal: AbortSignal): Promise<boolean> {
+    if (!(await this.#own.take(signal))) return false;
+    const taken = await this.#all.take(signal);
+    if (!taken) this.#own.release();
+    return taken;
+  }
+
+  takeFree(max: number): number {
+    const taken = this.#all.takeFree(Math.min(max, this.#own.free));
+    this.#own.takeFree(taken);
+    return taken;
+  }
+
+  release(count = 1): void {
+    this.#own.release(count);
+    this.#all.release(count);
+  }
+}
+
 /** One delivery's claim on a slot: it may leave while it only waits, and take a slot again before it runs. */
 export class Seat {
-  readonly #slots: Slots;
+  readonly #slots: Pick<Slots, "take" | "release">;
   #taken = true;
 
   /** For a slot that was taken already. */
-  constructor(slots: Slots) {
+  constructor(slots: Pick<Slots, "take" | "release">) {
     this.#slots = slots;
   }
 

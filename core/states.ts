@@ -32,7 +32,8 @@ export interface Why extends Cause {
 }
 
 export type Release = "now" | "short" | "backoff" | "long";
-export type Disposition = "acked" | "buried" | "released" | "lost";
+export const dispositions = ["acked", "buried", "released", "lost"] as const;
+export type Disposition = (typeof dispositions)[number];
 
 export type State =
   | { readonly at: "received" }

@@ -3,24 +3,26 @@ import { Breaker } from "./breaker.ts";
 import type { Clock } from "./clock.ts";
 import type { Received } from "./delivery.ts";
 import { type Dependencies, watchLedger, watchRunner } from "./dependencies.ts";
-import type { ExecutorPorts, Stopping } from "./effects/ports.ts";
+import type { Stopping } from "./effects/ports.ts";
 import { processDeadLetter, processDelivery } from "./executor.ts";
-import { type IntakeState, newIntakeState, runIntake } from "./intake.ts";
-import { LeaseKeeper, type LeaseSettings } from "./lease.ts";
+import { type IntakeState, runIntake } from "./intake.ts";
+import { type Lane, type LanePorts, type LaneSnapshot, openLane, snapshotOf, type WorkerQueue } from "./lane.ts";
+import type { LeaseSettings } from "./lease.ts";
 import type { Ledger } from "./ledger/port.ts";
 import { Notices } from "./notices.ts";
 import type { Observe } from "./observe.ts";
 import type { Policy } from "./policy.ts";
 import { runPruning } from "./pruning.ts";
-import type { DeadLetterQueue, Queue } from "./queue/port.ts";
+import type { DeadLetterQueue } from "./queue/port.ts";
 import { type AskedQuiet, Quiet, quietReason } from "./quiet.ts";
 import type { Runner } from "./runner/port.ts";
 import { Slots } from "./slots.ts";
-import type { Disposition } from "./states.ts";
+import { type Disposition, dispositions } from "./states.ts";
 import { runSweep } from "./sweep.ts";
 
 export interface WorkerPorts {
-  readonly queue: Queue;
+  /** At least one. */
+  readonly queues: readonly WorkerQueue[];
   readonly ledger: Ledger;
   readonly runner: Runner;
   readonly clock: Clock;
@@ -57,6 +59,7 @@ export interface WorkerSnapshot {
   readonly closedBecause: string | null;
   readonly pollingSinceMs: number | null;
   readonly lastTurnAtMs: number;
+  readonly queues: readonly LaneSnapshot[];
 }
 
 /** Killing a group takes milliseconds; the rest is for an event loop that is late. */
@@ -71,7 +74,7 @@ export class Worker {
   readonly #breaker: Breaker;
   readonly #slots: Slots;
   readonly #lease: LeaseSettings;
-  readonly #leases: LeaseKeeper;
+  readonly #lanes: readonly Lane[];
   readonly #notices: Notices;
   readonly #intake: IntakeState;
   /** Dead letters that are being ended. */
@@ -91,38 +94,40 @@ export class Worker {
     this.#slots = new Slots(settings.concurrency);
     const killMarginMs = Math.min(KILL_MARGIN_CAP_MS, settings.leaseMs / 6);
     this.#lease = { leaseMs: settings.leaseMs, killMarginMs };
-    this.#leases = new LeaseKeeper(this.#ports, this.#lease);
     this.#notices = new Notices(ports);
-    this.#intake = newIntakeState(ports.clock);
+    this.#intake = { lastTurnAtMs: ports.clock.monoMs() };
+    this.#lanes = ports.queues.map((queue) => this.#openLane(queue));
+  }
+
+  #openLane(queue: WorkerQueue): Lane {
+    const own = {
+      breaker: this.#breaker,
+      slots: this.#slots,
+      stopped: this.#quiet.stopped,
+      notify: this.#notices.tell,
+    };
+    const process: LanePorts["process"] = (received, executor) => processDelivery(received, executor, this.#stopping());
+    const ports = { ...this.#ports, ...this.#settings, ...own, process };
+    return openLane(queue, ports, this.#lease, this.#ports.queues.length === 1);
   }
 
   /** Takes steps until `stop`; resolves when every delivery has met its end. */
   async run(): Promise<void> {
-    const { clock, queue, observe } = this.#ports;
     const { leaseMs, waitMs } = this.#settings;
-    const executor = { ...this.#ports, ...this.#settings, notify: this.#notices.tell };
-    this.#leases.start();
-    const intake = {
-      queue,
-      leases: this.#leases,
-      slots: this.#slots,
-      clock,
-      observe,
-      breaker: this.#breaker,
-      process: (received: Received) => processDelivery(received, executor, this.#stopping()),
-    };
-    const beside = [this.#sweep(executor), this.#prune()];
+    for (const { leases } of this.#lanes) leases.start();
+    const sources = this.#lanes.map(({ source }) => source);
+    const intake = { sources, slots: this.#slots, clock: this.#ports.clock, breaker: this.#breaker };
+    const beside = [...this.#lanes.map((lane) => this.#sweep(lane)), this.#prune()];
     await runIntake(intake, { waitMs, visibilityMs: leaseMs }, this.#quiet, this.#intake);
     await Promise.all(beside);
-    await this.#leases.stop();
+    await Promise.all(this.#lanes.map(({ leases }) => leases.stop()));
     await this.#notices.flush(LAST_NOTICES_MS);
     this.#over.abort();
   }
 
-  async #sweep(executor: Omit<ExecutorPorts, "queue">): Promise<void> {
+  async #sweep({ queue: source, gate, executor }: Lane): Promise<void> {
     const { worker, sweepMs: intervalMs } = this.#settings;
     if (intervalMs === null) return;
-    const open = () => this.#ports.queue.deadLetters();
     const process = async (received: Received, queue: DeadLetterQueue) => {
       this.#sweeping += 1;
       try {
@@ -132,8 +137,8 @@ export class Worker {
       }
     };
     await runSweep(
-      open,
-      { ...this.#ports, breaker: this.#breaker, process },
+      () => source.deadLetters(),
+      { ...this.#ports, observe: executor.observe, breaker: gate, process },
       { ...this.#lease, worker, intervalMs },
       this.#quiet.stopped,
     );
@@ -141,7 +146,8 @@ export class Worker {
 
   async #prune(): Promise<void> {
     const { worker, pruneMs: intervalMs } = this.#settings;
-    if (intervalMs !== null) await runPruning(this.#ports, { worker, intervalMs }, this.#quiet.stopped);
+    const queues = this.#ports.queues.map(({ queue }) => queue);
+    if (intervalMs !== null) await runPruning({ ...this.#ports, queues }, { worker, intervalMs }, this.#quiet.stopped);
   }
 
   /** For one delivery that is taken now. */
@@ -182,24 +188,42 @@ export class Worker {
   }
 
   snapshot(): WorkerSnapshot {
-    const { received, ended, pollingSinceMs, lastTurnAtMs } = this.#intake;
+    const sources = this.#lanes.map(({ source }) => source);
+    const polls = sources.flatMap(({ pollingSinceMs }) => pollingSinceMs ?? []);
+    const received = sources.reduce((sum, source) => sum + source.received, 0);
+    const ended = sumOf(sources.map((source) => source.ended));
     const underWay = received - Object.values(ended).reduce((sum, count) => sum + count) + this.#sweeping;
     return {
       busy: this.#busy,
       slots: this.#slots.total,
       stopping: this.#quiet.stopped.aborted,
       quiet: this.#quiet.asked,
-      idle: pollingSinceMs === null && underWay === 0,
+      idle: polls.length === 0 && underWay === 0,
       received,
       ended,
-      closedBecause: this.#breaker.closedBecause(),
-      pollingSinceMs,
-      lastTurnAtMs,
+      closedBecause: this.#closedBecause(),
+      pollingSinceMs: polls.length === 0 ? null : Math.min(...polls),
+      lastTurnAtMs: this.#intake.lastTurnAtMs,
+      queues: this.#lanes.map(snapshotOf),
     };
   }
 
-  /** Slots with a step in them; those that the poll keeps free for what it may fetch have none. */
-  get #busy(): number {
-    return this.#slots.busy - this.#intake.slotsInPoll;
+  /** One queue that is down does not keep the worker from the others. */
+  #closedBecause(): string | null {
+    const own = this.#lanes.map(({ gate }) => gate.closedBecause());
+    const everyOne = own.includes(null) ? [] : own;
+    const reasons = [this.#breaker.closedBecause(), ...everyOne].filter((why) => why !== null);
+    return reasons.length === 0 ? null : reasons.join("; ");
   }
+
+  /** Slots with a step in them; those that the polls keep free for what they may fetch have none. */
+  get #busy(): number {
+    return this.#slots.busy - this.#lanes.reduce((sum, { source }) => sum + source.slotsInPoll, 0);
+  }
+}
+
+function sumOf(ended: readonly Readonly<Record<Disposition, number>>[]): Record<Disposition, number> {
+  const sum = { acked: 0, buried: 0, released: 0, lost: 0 };
+  for (const one of ended) for (const how of dispositions) sum[how] += one[how];
+  return sum;
 }

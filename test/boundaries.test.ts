@@ -26,6 +26,7 @@ const pure = [
     "sizes",
     "health",
     "circuit",
+    "rota",
     "findings",
     "preflight",
     "preflight-dead-letters",

@@ -23,7 +23,8 @@ export async function startTaskiq(job: Job, ended: () => void): Promise<() => Pr
   const observe = ({ event }: { readonly event: string }) => {
     if (event === "delivery.done") ended();
   };
-  const ports = { queue, ledger, runner: new NoopRunner(), observe, ...time };
+  const queues = [{ queue, name: "steps", weight: null, most: null }];
+  const ports = { queues, ledger, runner: new NoopRunner(), observe, ...time };
   const timing = { leaseMs: 60_000, waitMs: 1_000, sweepMs: null, pruneMs: null };
   const worker = new Worker(ports, { worker: "bench", concurrency, policy: defaultPolicy, ...timing });
   const running = worker.run();

@@ -123,7 +123,8 @@ describe("a delivery", () => {
 
   /** Takes these messages, of one group, through a worker that stops when all have met their end. */
   async function work(...messages: readonly Message[]): Promise<void> {
-    const ports = { queue, ledger, runner: host.runner, clock: systemClock, observe: told.observe, chance: () => 0.5 };
+    const queues = [{ queue, name: "steps", weight: null, most: null }];
+    const ports = { queues, ledger, runner: host.runner, clock: systemClock, observe: told.observe, chance: () => 0.5 };
     const worker = new Worker(ports, {
       worker: "worker-1",
       concurrency: 2,

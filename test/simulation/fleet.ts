@@ -126,8 +126,9 @@ export class Fleet {
     const onReceived = (count: number) => {
       if (!life.dead) this.deliveries += count;
     };
+    const across = queueOf(queue, { ...passage, isDown: () => down.queue, producer, newer, onReceived });
     const ports = {
-      queue: queueOf(queue, { ...passage, isDown: () => down.queue, producer, newer, onReceived }),
+      queues: [{ queue: across, name: "steps", weight: null, most: null }],
       ledger: ledgerOf(ledger, {
         ...passage,
         isDown: () => down.ledger,

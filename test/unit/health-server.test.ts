@@ -55,6 +55,16 @@ describe("pages", () => {
   }
 });
 
+test("where there are several queues, the answer tells of each", async (t) => {
+  const queues = [
+    { name: "high", busy: 1, received: 5, closedBecause: null },
+    { name: "low", busy: 2, received: 9, closedBecause: "no such queue" },
+  ];
+  const { url } = await start(t, { queues });
+  const response = await fetch(`${url}/readyz`);
+  assert.deepEqual(await response.json(), { status: "ok", why: "ok", worker: "w-1", busy: 3, slots: 4, queues });
+});
+
 test("a port that is taken is a fault that names it", async (t) => {
   const { port } = await start(t);
   await assert.rejects(start(t, {}, port), (error: unknown) => {

@@ -62,6 +62,13 @@ describe("what is wrong with one value", () => {
       {},
       `--ledger-url must be sqlite:<path of a file> or postgres://<user>@<host>:<port>/<database>, got "sqlite::memory:" (${cli})`,
     ],
+    ...["", "a:0", "a:101", "a:max=0", "a:max=257", "a:3:2", "a:max=2:3", "a b", "http://h:3", "ftp://h/q"].map(
+      (queue): [readonly string[], Env, string] => [
+        [`--queue=${queue}`],
+        {},
+        `--queue must be <name or URL>, <name or URL>:<weight> or either with :max=<n> at its end (weight 1 to 100, max 1 to 256), got "${queue}" (${cli})`,
+      ],
+    ),
     [["--dagster-home=home"], {}, `--dagster-home must be an absolute path, got "home" (${cli})`],
     [
       [],
@@ -77,7 +84,7 @@ describe("what is wrong with one value", () => {
 
 describe("rules between options", () => {
   const noQueue =
-    "--queue-url or --queue-name is required (env: TASKIQ_QUEUE_URL, TASKIQ_QUEUE_NAME): the queue that steps come from";
+    "--queue-url, --queue-name or --queue is required (env: TASKIQ_QUEUE_URL, TASKIQ_QUEUE_NAME, TASKIQ_QUEUES): where steps come from";
   const localLedger =
     "--ledger-url is required with a queue on AWS (env: TASKIQ_LEDGER_URL): the default, a file, is not shared with workers on other machines; --allow-local-ledger says that there are none";
   const aws = "https://sqs.eu-west-1.amazonaws.com/123456789012/steps.fifo";
@@ -96,6 +103,27 @@ describe("rules between options", () => {
       enough,
       ["only one of these can be given: --dlq-url (from the command line), --dlq-name (from the command line)"],
     ],
+    [
+      "one queue and several",
+      ["--queue-name=q", "--queue=high"],
+      home,
+      ["only one of these can be given: --queue-name (from the command line), --queue (from the command line)"],
+    ],
+    [
+      "several queues and one dead letter queue",
+      ["--queue=high:1", "--queue=low:2", "--dlq-name=dead", "--endpoint-url=http://h"],
+      home,
+      [
+        "--dlq-name (from the command line) goes with --queue-url or --queue-name: of each --queue, its redrive policy names the dead letter queue",
+      ],
+    ],
+    [
+      "one queue twice",
+      [],
+      { ...home, TASKIQ_QUEUES: "a:1,b,a:2", AWS_ENDPOINT_URL: "http://h" },
+      ["--queue names a more than once"],
+    ],
+    ["several queues, one of them on AWS", ["--queue=http://h/1/q", "--queue=q:1"], home, [localLedger]],
     ["AWS by URL and the default ledger", ["--queue-url", aws], enough, [localLedger]],
     ["AWS by name and the default ledger", ["--queue-name", "q"], home, [localLedger]],
     [
@@ -143,7 +171,7 @@ describe("rules between options", () => {
 
   test("what overrides what is told", () => {
     const { config, warnings } = readRun(["--queue-name=q", "--endpoint-url=http://h"], enough);
-    assert.deepEqual(config?.queue, { name: "q" });
+    assert.deepEqual(config?.queues[0]?.queue, { name: "q" });
     assert.deepEqual(warnings, ["TASKIQ_QUEUE_URL is ignored: --queue-name was given"]);
   });
 
@@ -162,7 +190,7 @@ test("everything that is wrong is told at once, in one order", () => {
     '--concurrency must be a whole number from 1 to 256, got "abc" (from TASKIQ_WORKER_CONCURRENCY)',
     '--max-starts must be a whole number from 1 to 1000, got "many" (from the command line)',
     "--dagster-home is required (env: DAGSTER_HOME): directory of dagster.yaml",
-    "--queue-url or --queue-name is required (env: TASKIQ_QUEUE_URL, TASKIQ_QUEUE_NAME): the queue that steps come from",
+    "--queue-url, --queue-name or --queue is required (env: TASKIQ_QUEUE_URL, TASKIQ_QUEUE_NAME, TASKIQ_QUEUES): where steps come from",
     "only one of these can be given: --module-name (from the command line), --python-file (from the command line)",
   ]);
 });

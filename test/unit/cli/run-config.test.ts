@@ -1,6 +1,7 @@
 // Arguments and environment of `taskiq run`, and the configuration they make.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { QueueChoice } from "../../../cli/queue-choice.ts";
 import type { Env } from "../../../cli/resolve.ts";
 import type { RunConfig } from "../../../cli/run-config.ts";
 import { defaultLimits } from "../../../core/limits.ts";
@@ -8,9 +9,10 @@ import { enough, readRun } from "./known-machine.ts";
 
 const { TASKIQ_QUEUE_URL: url = "" } = enough;
 
+const only = (queue: QueueChoice) => ({ queue, deadLetter: null, weight: null, most: null });
+
 const defaults: RunConfig = {
-  queue: { url },
-  deadLetter: null,
+  queues: [only({ url })],
   region: null,
   endpointUrl: null,
   visibilityMs: 60_000,
@@ -63,13 +65,54 @@ describe("a configuration", () => {
     ],
     ["region, second variable", [], { AWS_REGION: "", AWS_DEFAULT_REGION: "us-east-1" }, { region: "us-east-1" }],
     ["endpoint", [], { AWS_ENDPOINT_URL: "http://a", AWS_ENDPOINT_URL_SQS: "http://b" }, { endpointUrl: "http://b" }],
-    ["dead letters by name", ["--dlq-name", "steps-dlq.fifo"], {}, { deadLetter: { name: "steps-dlq.fifo" } }],
-    ["dead letters by URL", [], { TASKIQ_DLQ_URL: "http://h/dlq" }, { deadLetter: { url: "http://h/dlq" } }],
+    [
+      "dead letters by name",
+      ["--dlq-name", "steps-dlq.fifo"],
+      {},
+      { queues: [{ ...only({ url }), deadLetter: { name: "steps-dlq.fifo" } }] },
+    ],
+    [
+      "dead letters by URL",
+      [],
+      { TASKIQ_DLQ_URL: "http://h/dlq" },
+      { queues: [{ ...only({ url }), deadLetter: { url: "http://h/dlq" } }] },
+    ],
     [
       "queue by name over a URL in the environment",
       ["--queue-name=q", "--ledger-url=sqlite:/l"],
       {},
-      { queue: { name: "q" }, ledger: { kind: "sqlite", path: "/l" } },
+      { queues: [only({ name: "q" })], ledger: { kind: "sqlite", path: "/l" } },
+    ],
+    [
+      "several queues over a URL in the environment",
+      [
+        "--queue=high",
+        "--queue",
+        "default.fifo:3",
+        "--queue",
+        "http://h:4566/1/bulk:1:max=2",
+        "--queue=low:max=8",
+        "--endpoint-url=http://h:4566",
+      ],
+      {},
+      {
+        queues: [
+          only({ name: "high" }),
+          { ...only({ name: "default.fifo" }), weight: 3 },
+          { ...only({ url: "http://h:4566/1/bulk" }), weight: 1, most: 2 },
+          { ...only({ name: "low" }), most: 8 },
+        ],
+        endpointUrl: "http://h:4566",
+      },
+    ],
+    [
+      "several queues in the environment",
+      [],
+      { TASKIQ_QUEUES: "high,http://h/1/bulk:3", TASKIQ_QUEUE_URL: "", AWS_ENDPOINT_URL: "http://h" },
+      {
+        queues: [only({ name: "high" }), { ...only({ url: "http://h/1/bulk" }), weight: 3 }],
+        endpointUrl: "http://h",
+      },
     ],
     ["ledger", ["--ledger-url", "sqlite:/data/l.sqlite"], {}, { ledger: { kind: "sqlite", path: "/data/l.sqlite" } }],
     ["exhausted", ["--on-exhausted=PARK", "--max-starts=1"], {}, { onExhausted: "park", maxStarts: 1 }],

@@ -2,10 +2,12 @@
 import type { TestContext } from "node:test";
 import { Breaker } from "../../../core/breaker.ts";
 import type { Received } from "../../../core/delivery.ts";
-import { newIntakeState, runIntake } from "../../../core/intake.ts";
+import { runIntake } from "../../../core/intake.ts";
 import { LeaseKeeper } from "../../../core/lease.ts";
+import { QueueGate } from "../../../core/queue-gate.ts";
 import { Quiet } from "../../../core/quiet.ts";
-import { Slots } from "../../../core/slots.ts";
+import { Share, Slots } from "../../../core/slots.ts";
+import { Source } from "../../../core/source.ts";
 import type { Disposition } from "../../../core/states.ts";
 import { FakeQueue } from "../../support/fake-queue.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
@@ -32,7 +34,7 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
     { leaseMs: visibilityMs, killMarginMs: 5_000 },
   );
   const quiet = new Quiet();
-  const state = newIntakeState(clock);
+  const turns = { lastTurnAtMs: clock.monoMs() };
   const gate = { closed };
   const breaker = new Breaker(
     {
@@ -64,9 +66,14 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
     underWay.set(id, { received, end });
     return await end.promise;
   };
-  const ports = { queue, leases, slots, clock, observe: told.observe, breaker, process };
+  const queueGate = new QueueGate({ breaker, clock, observe: told.observe, chance }, null, quiet.stopped);
+  const share = new Share(slots, total);
+  const source = new Source("steps", null, {
+    ...{ queue, leases, slots: share, gate: queueGate, clock, observe: told.observe, process },
+  });
+  const ports = { sources: [source], slots, breaker, clock };
   // In a moment: a test first says what the queue is like.
-  const running = Promise.resolve().then(() => runIntake(ports, { waitMs, visibilityMs }, quiet, state));
+  const running = Promise.resolve().then(() => runIntake(ports, { waitMs, visibilityMs }, quiet, turns));
   let over = false;
   void running.then(() => {
     over = true;
@@ -100,7 +107,8 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
     told,
     slots,
     quiet,
-    state,
+    source,
+    turns,
     gate,
     breaker,
     begun,

@@ -1,5 +1,6 @@
 // A whole worker on a manual clock: everything in `core/worker.ts` is real, queue and runner are fakes, the ledger is in memory.
 import type { TestContext } from "node:test";
+import type { WorkerQueue } from "../../../core/lane.ts";
 import { defaultPolicy } from "../../../core/policy.ts";
 import { Worker, type WorkerSettings } from "../../../core/worker.ts";
 import { FakeQueue } from "../../support/fake-queue.ts";
@@ -11,7 +12,10 @@ import { WatchedLedger } from "../../support/watched-ledger.ts";
 
 export const waitMs = 20_000;
 
-export function bench(t: TestContext, settings: Partial<WorkerSettings> = {}) {
+/** Another queue than the first: its name, weight and limit. */
+type Other = Omit<WorkerQueue, "queue">;
+
+export function bench(t: TestContext, settings: Partial<WorkerSettings> = {}, others: readonly Other[] = []) {
   const clock = new ManualClock();
   const journal: string[] = [];
   const write = (line: string) => void journal.push(line);
@@ -20,7 +24,9 @@ export function bench(t: TestContext, settings: Partial<WorkerSettings> = {}) {
   const runner = new FakeRunner(write);
   runner.down = null;
   const told = new Observations();
-  const ports = { queue, ledger, runner, clock, observe: told.observe, chance: () => 0.5 };
+  const beside = others.map((other) => ({ ...other, queue: new FakeQueue(clock, write) }));
+  const queues = [{ queue, name: "steps", weight: null, most: null }, ...beside];
+  const ports = { queues, ledger, runner, clock, observe: told.observe, chance: () => 0.5 };
   const worker = new Worker(ports, {
     worker: "worker-a",
     concurrency: 4,
@@ -42,5 +48,16 @@ export function bench(t: TestContext, settings: Partial<WorkerSettings> = {}) {
     await clock.advance(120_000);
     await running;
   });
-  return { clock, journal, queue, ledger, runner, told, worker, running, isOver: () => over };
+  return {
+    clock,
+    journal,
+    queue,
+    others: beside.map((other) => other.queue),
+    ledger,
+    runner,
+    told,
+    worker,
+    running,
+    isOver: () => over,
+  };
 }

@@ -46,6 +46,7 @@ describe("a worker", () => {
       closedBecause: null,
       pollingSinceMs: 0,
       lastTurnAtMs: 0,
+      queues: [{ name: "steps", busy: 0, received: 0, closedBecause: null }],
     });
     runner.scripts.set("load", blocks);
     queue.offer(about("load"));

@@ -1,0 +1,147 @@
+// The rota: which of several queues is asked next, for how many messages, and how long it may think. Pure.
+//
+// Queues without a weight come first, in their order, and each is asked before those behind it: strict priority. The others share what is left
+// by their weights: over time, each is handed as many messages as its weight says, as long as it has them.
+//
+// | Now                          | Asked is                                                                    |
+// |------------------------------|-----------------------------------------------------------------------------|
+// | some queue is known to have more | the first one, in that order, that has or may have: for all free slots, to be answered at once |
+// | none is                      | each of them, for one message, until one comes: a long poll, which keeps one slot free |
+// | fewer slots than such queues | one after the other, for a second each                                      |
+//
+// What is asked for has a slot that waits for it: what waits for slots would come before a more urgent message.
+
+/** What a queue may be asked for now. */
+export interface Room {
+  /** Slots that it may take. */
+  readonly free: number;
+  /** What its circuit allows; 0: nothing. */
+  readonly max: number;
+  /** A receive that finds out whether it works again. */
+  readonly probe: boolean;
+  /** A receive is under way. */
+  readonly polled: boolean;
+}
+
+export interface Ask {
+  /** Its place in the list of queues. */
+  readonly queue: number;
+  readonly max: number;
+  /** How long it waits for a message: not at all, a second at the most, or as long as a receive waits. */
+  readonly wait: "none" | "second" | "long";
+  /** The other queues' turn is when it is answered. */
+  readonly alone: boolean;
+}
+
+/** SQS hands out at most ten messages in one receive. */
+const RECEIVE_MAX = 10;
+/** A queue that was found empty is not asked again so soon while others have messages: requests cost money. */
+const EMPTY_MS = 1_000;
+/** A receive that does not wait may miss what is there (SQS looks at some of its servers): once in a while it does, for 1 % of a slot's time. */
+const THOROUGH_MS = 100_000;
+/** A queue that does not answer must not keep the others from being asked. */
+const ANSWER_MS = 1_000;
+
+interface Standing {
+  readonly weight: number | null;
+  /** Its last receive brought messages: there may be more. */
+  more: boolean;
+  askedAtMs: number;
+  answeredAtMs: number;
+  /** When a receive that waited was answered. */
+  waitedAtMs: number;
+  /** What it was handed, by its weight. */
+  handed: number;
+}
+
+export class Rota {
+  readonly #queues: readonly Standing[];
+  readonly #strict: readonly number[];
+  readonly #weighted: readonly number[];
+  /** What the last queue that was chosen by weight had been handed: whoever had nothing to ask for until now starts from there. */
+  #level = 0;
+  #alone: { readonly queue: number; readonly untilMs: number } | null = null;
+
+  /** Null: no weight. */
+  constructor(weights: readonly (number | null)[]) {
+    const never = Number.NEGATIVE_INFINITY;
+    this.#queues = weights.map((weight) => ({
+      ...{ weight, more: false, handed: 0 },
+      ...{ askedAtMs: never, answeredAtMs: never, waitedAtMs: never },
+    }));
+    const places = weights.map((_, i) => i);
+    this.#strict = places.filter((i) => weights[i] === null);
+    this.#weighted = places.filter((i) => weights[i] !== null);
+  }
+
+  /** Null: nothing is to be asked now. `free`: slots that nobody has. */
+  next(nowMs: number, free: number, rooms: readonly Room[]): Ask | null {
+    const may = (i: number) => {
+      const room = rooms[i];
+      return room !== undefined && room.free > 0 && room.max > 0 && !room.polled;
+    };
+    if (free <= 0) return null;
+    const probed = rooms.findIndex(({ probe }, i) => probe && may(i));
+    if (probed >= 0) return { queue: probed, max: 1, wait: "none", alone: false };
+    if (this.isWaiting(nowMs)) return null;
+    const open = [...this.#strict, ...this.#byNeed()].filter(may);
+    const pressed = open.some((i) => this.#at(i).more);
+    return pressed ? this.#demand(open, nowMs, free, rooms) : this.#watch(open, free);
+  }
+
+  /** Another queue's turn depends on an answer that is due. */
+  isWaiting(nowMs: number): boolean {
+    return this.#alone !== null && nowMs < this.#alone.untilMs;
+  }
+
+  asked({ queue, wait, alone }: Ask, nowMs: number): void {
+    const standing = this.#at(queue);
+    standing.askedAtMs = nowMs;
+    if (!alone) return;
+    this.#alone = { queue, untilMs: nowMs + ANSWER_MS + (wait === "none" ? 0 : EMPTY_MS) };
+    if (standing.weight !== null) this.#level = Math.max(this.#level, standing.handed);
+  }
+
+  /** `count`: 0, too, for a receive that failed. */
+  answered({ queue, wait }: Ask, count: number, nowMs: number): void {
+    const standing = this.#at(queue);
+    if (this.#alone?.queue === queue) this.#alone = null;
+    standing.more = count > 0;
+    standing.answeredAtMs = nowMs;
+    if (wait !== "none") standing.waitedAtMs = nowMs;
+    if (standing.weight !== null) standing.handed = this.#handed(standing) + count / standing.weight;
+  }
+
+  #demand(open: readonly number[], nowMs: number, free: number, rooms: readonly Room[]): Ask | null {
+    const queue = open.find((i) => this.#at(i).more || nowMs - this.#at(i).answeredAtMs >= EMPTY_MS);
+    const room = queue === undefined ? undefined : rooms[queue];
+    if (queue === undefined || room === undefined) return null;
+    const { more, waitedAtMs } = this.#at(queue);
+    const thorough = !more && nowMs - waitedAtMs >= THOROUGH_MS;
+    const max = Math.min(RECEIVE_MAX, room.max, room.free, free);
+    return { queue, max, wait: thorough ? "second" : "none", alone: true };
+  }
+
+  /** The one that was not asked for the longest time. */
+  #watch(open: readonly number[], free: number): Ask | null {
+    const [first, ...others] = open;
+    if (first === undefined) return null;
+    const queue = others.reduce((one, i) => (this.#at(i).askedAtMs < this.#at(one).askedAtMs ? i : one), first);
+    return { queue, max: 1, wait: open.length <= free ? "long" : "second", alone: false };
+  }
+
+  #byNeed(): readonly number[] {
+    return this.#weighted.toSorted((a, b) => this.#handed(this.#at(a)) - this.#handed(this.#at(b)));
+  }
+
+  /** No credit for the time in which it had nothing, was full or shut. */
+  #handed({ handed }: Standing): number {
+    return Math.max(handed, this.#level);
+  }
+
+  #at(i: number): Standing {
+    const standing = this.#queues[i];
+    if (standing === undefined) throw new Error(`no queue ${i} in the rota`);
+    return standing;
+  }
+}
