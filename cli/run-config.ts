@@ -26,6 +26,8 @@ export interface RunConfig {
   readonly onExhausted: "report" | "park";
   /** Null: the dead letter queue is not looked through. */
   readonly sweepMs: number | null;
+  /** How long ECS is asked, without a pause in the work, not to stop the task; null: it is not asked. */
+  readonly protectMs: number | null;
   readonly limits: Limits;
   readonly workerId: string;
   /** Nobody said --worker-id: a better name may be found. */
@@ -101,6 +103,7 @@ function config(values: Values<typeof runOptions>, settings: RunSettings): RunCo
     maxStarts: values.maxStarts,
     onExhausted: values.onExhausted,
     sweepMs: values.sweepMs,
+    protectMs: values.taskProtection ? values.taskProtectionMaxMs : null,
     limits: {
       timeoutMs: values.stepTimeoutMs,
       silenceMs: values.silenceMs,

@@ -120,6 +120,20 @@ const workerOptions = {
     kind: unlessOff(duration(seconds, 24 * hours)),
     fallback: "60s",
   }),
+  taskProtection: onOff({
+    flag: "--task-protection",
+    env: ["TASKIQ_TASK_PROTECTION"],
+    group: "Worker",
+    help: "Ask ECS not to stop this task for a scale-in or a deploy while steps run. Needs an ECS service, and ecs:UpdateTaskProtection.",
+  }),
+  taskProtectionMaxMs: setting({
+    flag: "--task-protection-max",
+    env: ["TASKIQ_TASK_PROTECTION_MAX"],
+    group: "Worker",
+    help: "How long that is asked without a pause in the work; then the task may be stopped until it has been idle. A deploy waits as long at most.",
+    kind: duration(60 * seconds, 48 * hours),
+    fallback: "2h",
+  }),
   workerId: setting({
     flag: "--worker-id",
     env: ["TASKIQ_WORKER_ID"],

@@ -1,5 +1,6 @@
 // Names the adapters of queue and runner: settings in, a worker with its SQS queue, its ledger and its step host out.
 import { existsSync } from "node:fs";
+import { ecsAgent } from "../core/agent/ecs-agent.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import type { Ledger } from "../core/ledger/port.ts";
 import type { Observe } from "../core/observe.ts";
@@ -8,6 +9,7 @@ import type { Queue, QueueSurvey } from "../core/queue/port.ts";
 import { openSqsQueue, type SqsQueue } from "../core/queue/sqs.ts";
 import { HostRunner } from "../core/runner/host.ts";
 import type { Runner } from "../core/runner/port.ts";
+import { TaskProtection } from "../core/task-protection.ts";
 import { Worker, type WorkerPorts } from "../core/worker.ts";
 import { openLedger } from "./ledger-wiring.ts";
 import { locationOptions } from "./location-options.ts";
@@ -47,6 +49,7 @@ export async function wireWorker(config: RunConfig, env: Env, observe: Observe):
     clock,
     observe,
     chance,
+    ...protectionOf(config, env, observe),
   };
   const worker = new Worker(ports, {
     worker: config.workerId,
@@ -96,6 +99,16 @@ function openQueue({ queue, deadLetter, region, endpointUrl }: QueuePlace, obser
 function lookingHostSettings({ home, python }: NonNullable<OperatorConfig["dagster"]>, env: Env) {
   const codeless = { ...env, ...Object.fromEntries(variablesOf(locationOptions).map((name) => [name, undefined])) };
   return { python, locationArgs: [], env: { ...codeless, DAGSTER_HOME: home }, startMs: HOST_START_MS };
+}
+
+function protectionOf({ protectMs }: RunConfig, env: Env, observe: Observe): Pick<WorkerPorts, "protection"> {
+  if (protectMs === null) return {};
+  const uri = env["ECS_AGENT_URI"] ?? "";
+  if (uri !== "")
+    return { protection: new TaskProtection({ agent: ecsAgent(uri), clock, observe, chance }, protectMs) };
+  const message = "--task-protection does nothing here: ECS_AGENT_URI, which ECS sets in its tasks, is not set";
+  observe({ event: "protection.missing", level: "warn", message });
+  return {};
 }
 
 function policyOf({ maxStarts, onExhausted, limits }: RunConfig): Policy {

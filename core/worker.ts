@@ -3,7 +3,7 @@ import { Breaker } from "./breaker.ts";
 import type { Clock } from "./clock.ts";
 import type { Received } from "./delivery.ts";
 import { type Dependencies, watchLedger, watchRunner } from "./dependencies.ts";
-import type { Stopping } from "./effects/ports.ts";
+import type { ExecutorPorts, Stopping } from "./effects/ports.ts";
 import { processDeadLetter, processDelivery } from "./executor.ts";
 import { type IntakeState, runIntake } from "./intake.ts";
 import { type Lane, type LanePorts, type LaneSnapshot, openLane, snapshotOf, type WorkerQueue } from "./lane.ts";
@@ -19,6 +19,7 @@ import type { Runner } from "./runner/port.ts";
 import { Slots } from "./slots.ts";
 import { type Disposition, dispositions } from "./states.ts";
 import { runSweep } from "./sweep.ts";
+import type { TaskProtection } from "./task-protection.ts";
 
 export interface WorkerPorts {
   /** At least one. */
@@ -29,6 +30,8 @@ export interface WorkerPorts {
   readonly observe: Observe;
   /** Uniform in [0, 1). */
   readonly chance: () => number;
+  /** Absent: whoever may stop this worker's machine is not asked to spare it. */
+  readonly protection?: TaskProtection;
 }
 
 export interface WorkerSettings {
@@ -106,7 +109,11 @@ export class Worker {
       stopped: this.#quiet.stopped,
       notify: this.#notices.tell,
     };
-    const process: LanePorts["process"] = (received, executor) => processDelivery(received, executor, this.#stopping());
+    const process: LanePorts["process"] = (received, executor) => {
+      const live = (runner: ExecutorPorts["runner"]) =>
+        processDelivery(received, { ...executor, runner }, this.#stopping());
+      return this.#ports.protection?.during(executor.runner, live) ?? live(executor.runner);
+    };
     const ports = { ...this.#ports, ...this.#settings, ...own, process };
     return openLane(queue, ports, this.#lease, this.#ports.queues.length === 1);
   }
@@ -115,12 +122,14 @@ export class Worker {
   async run(): Promise<void> {
     const { leaseMs, waitMs } = this.#settings;
     for (const { leases } of this.#lanes) leases.start();
+    this.#ports.protection?.start();
     const sources = this.#lanes.map(({ source }) => source);
     const intake = { sources, slots: this.#slots, clock: this.#ports.clock, breaker: this.#breaker };
     const beside = [...this.#lanes.map((lane) => this.#sweep(lane)), this.#prune()];
     await runIntake(intake, { waitMs, visibilityMs: leaseMs }, this.#quiet, this.#intake);
     await Promise.all(beside);
     await Promise.all(this.#lanes.map(({ leases }) => leases.stop()));
+    await this.#ports.protection?.stop();
     await this.#notices.flush(LAST_NOTICES_MS);
     this.#over.abort();
   }
@@ -159,6 +168,7 @@ export class Worker {
   quiet(by: string): void {
     const asked = { by, atMs: this.#ports.clock.wallMs() };
     if (!this.#quiet.ask(asked)) return;
+    this.#ports.protection?.release();
     const busy = this.#busy;
     const message = `${quietReason(asked)}; ${busy} step(s) go on`;
     this.#ports.observe({ event: "worker.quiet", level: "warn", message, by, busy });
@@ -166,6 +176,7 @@ export class Worker {
 
   resume(by: string): void {
     if (!this.#quiet.resume()) return;
+    if (!this.#quiet.stopped.aborted) this.#ports.protection?.resume();
     this.#ports.observe({
       event: "worker.resumed",
       level: "info",
@@ -180,6 +191,7 @@ export class Worker {
    */
   stop(graceMs: number): void {
     this.#quiet.stop();
+    this.#ports.protection?.release();
     const busy = this.#busy;
     const message = `stopping: ${busy} step(s) may finish within ${graceMs / 1000} s`;
     this.#ports.observe({ event: "worker.stopping", level: "info", message, busy, graceMs });

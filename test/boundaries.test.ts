@@ -27,6 +27,7 @@ const pure = [
     "health",
     "circuit",
     "rota",
+    "protection",
     "findings",
     "preflight",
     "preflight-dead-letters",
@@ -43,7 +44,7 @@ const pure = [
 
 /** Nothing but types, promises among them; whoever is pure may name them. */
 const ports = [
-  ...["queue", "ledger", "runner", "dagster"].map((seam) => `core/${seam}/port.ts`),
+  ...["queue", "ledger", "runner", "dagster", "agent"].map((seam) => `core/${seam}/port.ts`),
   "core/ledger/schema.ts",
 ];
 
@@ -52,6 +53,7 @@ const adapters: Readonly<Record<string, RegExp>> = {
   ledger: /^core\/ledger\/(?!(?:port|schema)\.ts)/,
   runner: /^core\/runner\/(?!port\.ts)/,
   dagster: /^core\/dagster\/(?!port\.ts)/,
+  agent: /^core\/agent\/(?!port\.ts)/,
 };
 
 interface Rule {
@@ -72,8 +74,8 @@ const rules: readonly Rule[] = [
     forbids: (imported) => !["core/step.ts", "core/envelope.ts"].includes(imported),
   },
   {
-    says: "queue, ledger, runner and Dagster's API do not know each other's ports",
-    of: (file) => /^core\/(?:queue|ledger|runner|dagster)\//.test(file),
+    says: "queue, ledger, runner, Dagster's API and the agent do not know each other's ports",
+    of: (file) => /^core\/(?:queue|ledger|runner|dagster|agent)\//.test(file),
     forbids: (imported, file) => ports.includes(imported) && dirname(imported) !== dirname(file),
   },
   {

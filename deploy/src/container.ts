@@ -17,6 +17,7 @@ export interface ContainerSettings {
   /** Variable → ARN of a Secrets Manager secret (or one of its fields) or of an SSM parameter. */
   readonly secrets: Readonly<Record<string, string>>;
   readonly healthPort: number;
+  readonly taskProtection: boolean;
 }
 
 /** Seconds. Dagster and the code location are imported before the worker is alive. */
@@ -78,6 +79,7 @@ function ownEnvironment(settings: ContainerSettings): Readonly<Record<string, st
     TASKIQ_VISIBILITY_TIMEOUT: `${sizing.visibilityTimeoutSeconds}s`,
     TASKIQ_WORKER_CONCURRENCY: String(sizing.concurrency),
     TASKIQ_WORKER_HEALTH_PORT: String(settings.healthPort),
+    ...(settings.taskProtection ? { TASKIQ_TASK_PROTECTION: "true" } : {}),
     TMPDIR: "/tmp",
   };
 }

@@ -24,6 +24,7 @@ export function plainTaskDefinition(): string {
     },
     secrets: { POSTGRES_PASSWORD: "arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME" },
     healthPort: 8080,
+    taskProtection: false,
   });
   const definition = {
     family: "steps",

@@ -76,6 +76,12 @@ export function executionPolicy(settings: {
   ]);
 }
 
+/** Lets a task ask not to be stopped while it is busy. `cluster` is its ARN. */
+export function taskProtectionPolicy(cluster: string): PolicyDocument {
+  const tasks = `${cluster.replace(":cluster/", ":task/")}/*`;
+  return document([allow("ProtectTask", ["ecs:GetTaskProtection", "ecs:UpdateTaskProtection"], [tasks])]);
+}
+
 /** The queue's own policy: nobody, whatever else allows them, without TLS. */
 export function tlsOnlyPolicy(queue: string): PolicyDocument {
   const deny: PolicyStatement = {

@@ -8,6 +8,7 @@ import {
   type PolicyDocument,
   producerPolicy,
   type QueueArns,
+  taskProtectionPolicy,
   workerPolicy,
 } from "./policies.ts";
 import type { Queues } from "./queues.ts";
@@ -19,6 +20,8 @@ export interface RolesSettings {
   readonly repositoryArns: readonly pulumi.Input<string>[];
   readonly secrets: readonly pulumi.Input<string>[];
   readonly secretsKeyArns: readonly pulumi.Input<string>[];
+  /** Of the cluster; null when tasks do not ask for protection. */
+  readonly protectTasksOf: pulumi.Input<string> | null;
   /** What the steps themselves need: buckets, databases. */
   readonly stepPolicyArns: readonly pulumi.Input<string>[];
   readonly tags: Readonly<Record<string, string>>;
@@ -35,6 +38,10 @@ export function createRoles(name: string, settings: RolesSettings, parent: pulum
   const arns = arnsOf(settings);
   const task = roleOf(`${name}-task`, settings, parent);
   inline(`${name}-queues`, task, arns.apply(workerPolicy), parent);
+  const { protectTasksOf } = settings;
+  if (protectTasksOf !== null) {
+    inline(`${name}-protection`, task, pulumi.output(protectTasksOf).apply(taskProtectionPolicy), parent);
+  }
   for (const [index, policyArn] of settings.stepPolicyArns.entries()) {
     new aws.iam.RolePolicyAttachment(`${name}-steps-${index}`, { role: task.name, policyArn }, { parent });
   }

@@ -74,6 +74,7 @@ export class TaskiqWorkers extends pulumi.ComponentResource {
       repositoryArns: args.repositoryArns ?? [],
       secrets: Object.values(args.secrets ?? {}),
       secretsKeyArns: args.secretsKeyArns ?? [],
+      protectTasksOf: args.taskProtection === true ? args.cluster.arn : null,
       stepPolicyArns: args.stepPolicyArns ?? [],
       tags: args.tags ?? {},
     };
@@ -103,6 +104,7 @@ export class TaskiqWorkers extends pulumi.ComponentResource {
           entryPoint: args.entryPoint ?? ["taskiq"],
           command: args.command ?? ["run", ...args.codeLocation],
           healthPort: args.healthPort ?? 8080,
+          taskProtection: args.taskProtection === true,
         }),
       );
     return new aws.ecs.TaskDefinition(

@@ -44,6 +44,8 @@ export interface TaskiqWorkersArgs extends Partial<Sizing> {
   readonly cpuArchitecture?: "X86_64" | "ARM64";
   /** Fargate Spot: tasks may be stopped with two minutes' notice; their steps go back to the queue at no cost. */
   readonly spot?: boolean;
+  /** Busy tasks ask ECS not to stop them for a deploy or a scale-in. */
+  readonly taskProtection?: boolean;
   /** Default 8080. */
   readonly healthPort?: number;
 

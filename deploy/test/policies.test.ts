@@ -14,6 +14,7 @@ const everything = {
   secretsKeyArns: [key],
   repositoryArns: ["arn:aws:ecr:eu-central-1:123456789012:repository/steps"],
   stepPolicyArns: ["arn:aws:iam::123456789012:policy/lake"],
+  taskProtection: true,
   tags: { team: "data" },
 };
 

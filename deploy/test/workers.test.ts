@@ -75,6 +75,22 @@ test("secrets are named, never written out", async () => {
   assert.deepEqual(container(one("TaskDefinition", "steps")).secrets, [{ name: "POSTGRES_PASSWORD", valueFrom: arn }]);
 });
 
+test("tasks ask for protection only when told to, and may then", async () => {
+  const without = await deploy();
+  assert.equal(container(without.one("TaskDefinition", "steps")).environment.TASKIQ_TASK_PROTECTION, undefined);
+  assert.deepEqual(
+    without
+      .of("RolePolicy")
+      .map(({ name }) => name)
+      .sort(),
+    ["steps-execution", "steps-queues"],
+  );
+  const { one } = await deploy({ taskProtection: true });
+  assert.equal(container(one("TaskDefinition", "steps")).environment.TASKIQ_TASK_PROTECTION, "true");
+  const [statement] = JSON.parse(String(one("RolePolicy", "steps-protection").inputs["policy"])).Statement;
+  assert.deepEqual(statement.Resource, ["arn:aws:ecs:eu-central-1:123456789012:task/main/*"]);
+});
+
 test("the service rolls back what does not start, and runs on Spot when asked", async () => {
   const { one } = await deploy({ spot: true, minTasks: 2 });
   const { inputs } = one("Service", "steps");

@@ -2,7 +2,9 @@
 import type { TestContext } from "node:test";
 import type { WorkerQueue } from "../../../core/lane.ts";
 import { defaultPolicy } from "../../../core/policy.ts";
+import { TaskProtection } from "../../../core/task-protection.ts";
 import { Worker, type WorkerSettings } from "../../../core/worker.ts";
+import { FakeAgent } from "../../support/fake-agent.ts";
 import { FakeQueue } from "../../support/fake-queue.ts";
 import { FakeRunner } from "../../support/fake-runner.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
@@ -15,7 +17,13 @@ export const waitMs = 20_000;
 /** Another queue than the first: its name, weight and limit. */
 type Other = Omit<WorkerQueue, "queue">;
 
-export function bench(t: TestContext, settings: Partial<WorkerSettings> = {}, others: readonly Other[] = []) {
+interface Beside {
+  readonly others?: readonly Other[];
+  /** How long an agent is asked to spare it; null: there is none. */
+  readonly protectMs?: number | null;
+}
+
+export function bench(t: TestContext, settings: Partial<WorkerSettings> = {}, beside: Beside = {}) {
   const clock = new ManualClock();
   const journal: string[] = [];
   const write = (line: string) => void journal.push(line);
@@ -24,9 +32,13 @@ export function bench(t: TestContext, settings: Partial<WorkerSettings> = {}, ot
   const runner = new FakeRunner(write);
   runner.down = null;
   const told = new Observations();
-  const beside = others.map((other) => ({ ...other, queue: new FakeQueue(clock, write) }));
-  const queues = [{ queue, name: "steps", weight: null, most: null }, ...beside];
-  const ports = { queues, ledger, runner, clock, observe: told.observe, chance: () => 0.5 };
+  const others = (beside.others ?? []).map((other) => ({ ...other, queue: new FakeQueue(clock, write) }));
+  const queues = [{ queue, name: "steps", weight: null, most: null }, ...others];
+  const agent = new FakeAgent(clock);
+  const common = { clock, observe: told.observe, chance: () => 0.5 };
+  const { protectMs = null } = beside;
+  const protection = protectMs === null ? {} : { protection: new TaskProtection({ ...common, agent }, protectMs) };
+  const ports = { queues, ledger, runner, ...common, ...protection };
   const worker = new Worker(ports, {
     worker: "worker-a",
     concurrency: 4,
@@ -52,9 +64,10 @@ export function bench(t: TestContext, settings: Partial<WorkerSettings> = {}, ot
     clock,
     journal,
     queue,
-    others: beside.map((other) => other.queue),
+    others: others.map((other) => other.queue),
     ledger,
     runner,
+    agent,
     told,
     worker,
     running,

@@ -22,7 +22,7 @@ interface Others {
 
 /** `steps` comes first, and `low` is behind it. */
 function two(t: TestContext, { settings = {}, weight = null, most = null }: Others = {}) {
-  const { queue: high, others, ...rest } = bench(t, settings, [{ name: "low", weight, most }]);
+  const { queue: high, others, ...rest } = bench(t, settings, { others: [{ name: "low", weight, most }] });
   const [low] = others;
   if (low === undefined) throw new Error("there are two queues");
   return { ...rest, high, low };

@@ -1,0 +1,56 @@
+// The agent contract on the ECS agent's endpoint, and what else that may answer.
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { ecsAgent } from "../../core/agent/ecs-agent.ts";
+import { type AgentTrouble, EcsAgentServer } from "../support/ecs-agent.ts";
+import { agentContract } from "./agent.ts";
+
+async function serve(t: TestContext): Promise<EcsAgentServer> {
+  const server = await EcsAgentServer.start();
+  t.after(() => server.stop());
+  return server;
+}
+
+agentContract("ECS", async (t) => {
+  const server = await serve(t);
+  return {
+    agent: ecsAgent(server.uri),
+    minutes: () => server.minutes,
+    refuse: (reason) => {
+      server.trouble = { is: "failure", reason };
+    },
+    fallSilent: () => {
+      server.trouble = { is: "silence" };
+    },
+  };
+});
+
+const never = new AbortController().signal;
+
+const rows: readonly [string, AgentTrouble, string, RegExp][] = [
+  [
+    "a throttle",
+    { is: "error", status: 400, code: "ThrottlingException" },
+    "refused",
+    /400 ThrottlingException: said ECS$/,
+  ],
+  ["no permission", { is: "error", status: 403, code: "AccessDeniedException" }, "refused", /AccessDenied/],
+  ["an agent whose ECS is late", { is: "error", status: 504, code: "RequestCanceled" }, "unknown", /504/],
+  ["an agent that is none", { is: "garbage" }, "unknown", /answered 200/],
+  ["silence", { is: "silence" }, "unknown", /timeout/],
+];
+
+for (const [title, trouble, kind, why] of rows) {
+  test(title, async (t) => {
+    const server = await serve(t);
+    server.trouble = trouble;
+    const answer = await ecsAgent(server.uri, 100).protect(10, never);
+    assert.equal(answer.kind, kind);
+    assert.match("why" in answer ? answer.why : "", why);
+  });
+}
+
+test("nobody there", async () => {
+  const answer = await ecsAgent("http://127.0.0.1:1").drop(never);
+  assert.equal(answer.kind, "unknown");
+});
