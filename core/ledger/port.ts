@@ -1,5 +1,6 @@
 // The idempotency ledger: who may run an attempt, and how it ended. Every write is conditional on the fence a claim got.
 import type { ExecutionResult, StepId } from "../step.ts";
+import type { OperatorRecords } from "./replays.ts";
 
 export interface ClaimRequest {
   readonly key: string;
@@ -69,7 +70,7 @@ export interface RowFilter {
  * The port. Methods reject with a `Fault` (`TQ_LEDGER`) when the store cannot be reached; every other answer is a value.
  * One contract suite (`test/contract/ledger.ts`) says what each adapter must do.
  */
-export interface Ledger {
+export interface Ledger extends OperatorRecords {
   /**
    * Takes the row for `leaseMs`, counting a start, unless it is settled or another lease still runs. A row whose lease ended is
    * taken over with a higher fence; a `permitted` one only after its lease's end plus the write bound, within which its owner's

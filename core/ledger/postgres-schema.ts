@@ -3,6 +3,7 @@ import { Fault } from "../faults.ts";
 import { lacksPrivilege } from "./postgres-faults.ts";
 import { records } from "./postgres-migrations/0001-records.ts";
 import { locks } from "./postgres-migrations/0002-locks.ts";
+import { replays } from "./postgres-migrations/0003-replays.ts";
 import type { PostgresPool } from "./postgres-pool.ts";
 import type { LedgerSchema, Migration } from "./schema.ts";
 
@@ -10,6 +11,7 @@ import type { LedgerSchema, Migration } from "./schema.ts";
 const texts: readonly (readonly [name: string, sql: string])[] = [
   ["records", records],
   ["locks", locks],
+  ["replays", replays],
 ];
 
 export const schemaVersion = texts.length;

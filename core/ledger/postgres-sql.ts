@@ -100,6 +100,29 @@ RETURNING name`;
 const page = (condition: string, limit: string) =>
   `SELECT ${columns} FROM ${table} WHERE idempotency_key > $1 AND ${condition} ORDER BY idempotency_key LIMIT ${limit}::bigint`;
 
+const replayColumns = `letter_id AS "letterId", queue_url AS "queueUrl", subject, number, act, state, sent_id AS "sentId", who, why,
+  ${ms("planned_at")} AS "plannedAtMs", ${ms("updated_at")} AS "updatedAtMs"`;
+
+/** The update changes nothing: it makes the row that is there already the answer. */
+const planReplay = `INSERT INTO taskiq_replays AS replay (letter_id, queue_url, subject, number, act, state, who, why, planned_at, updated_at)
+SELECT $1, $2, $3, 1 + (SELECT count(*) FROM taskiq_replays WHERE subject = $3), $4, 'planned', $5, $6, ${now}, ${now}
+ON CONFLICT (letter_id) DO UPDATE SET letter_id = replay.letter_id
+RETURNING ${replayColumns}`;
+
+/** $2 is the write bound, as `freeAt` has it. */
+const reopen = `WITH seen AS MATERIALIZED (
+  SELECT idempotency_key AS key, state AS was, starts AS started FROM ${table} AS entry
+  WHERE idempotency_key = $1 AND fence = $3::bigint
+    AND (state = 'dead' OR settled_at IS NULL AND ${freeAt} <= ${now})
+  FOR UPDATE),
+reopened AS (
+  UPDATE ${table} AS entry SET state = 'pending', fence = fence + 1, starts = 0, outcome = NULL, settled_at = NULL,
+    lease_expires_at = NULL, payload_digest = coalesce(nullif($4::text, ''), payload_digest), updated_at = ${now}
+  FROM seen WHERE entry.idempotency_key = seen.key
+  RETURNING entry.idempotency_key, entry.fence, seen.was, seen.started)
+INSERT INTO taskiq_reopenings (idempotency_key, fence, from_state, from_starts, who, why, reopened_at)
+SELECT idempotency_key, fence, was, started, $5, $6, ${now} FROM reopened RETURNING 1`;
+
 export const statements = {
   claim,
   renew,
@@ -117,5 +140,12 @@ export const statements = {
       SELECT idempotency_key FROM ${table} WHERE settled_at < timestamptz 'epoch' + ${span("$1::float8")}
       ORDER BY settled_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED)
     DELETE FROM ${table} WHERE idempotency_key = ANY (ARRAY(SELECT idempotency_key FROM oldest)) RETURNING 1`,
+  planReplay,
+  findReplay: `SELECT ${replayColumns} FROM taskiq_replays WHERE letter_id = $1`,
+  advanceReplay: `UPDATE taskiq_replays SET state = CASE state WHEN 'deleted' THEN state ELSE $2::text END,
+    sent_id = coalesce(nullif($3::text, ''), sent_id), updated_at = ${now} WHERE letter_id = $1`,
+  reopen,
+  reopenings: `SELECT idempotency_key AS key, fence::float8, from_state AS "fromState", from_starts AS "fromStarts", who, why,
+    ${ms("reopened_at")} AS "atMs" FROM taskiq_reopenings WHERE idempotency_key = $1 ORDER BY id`,
   ping: "SELECT current_setting('transaction_read_only') AS read_only",
 } as const;

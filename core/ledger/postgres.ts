@@ -11,6 +11,7 @@ import type { PostgresPool } from "./postgres-pool.ts";
 import { toClaim, toRow } from "./postgres-rows.ts";
 import { postgresSchema } from "./postgres-schema.ts";
 import { statements } from "./postgres-sql.ts";
+import type { Reopening, ReopenRequest, Replay, ReplayPlan } from "./replays.ts";
 import type { LedgerSchema } from "./schema.ts";
 
 export interface PostgresLedgerOptions extends PostgresOptions {
@@ -110,6 +111,29 @@ class PostgresLedger implements Ledger {
 
   async prune(settledBeforeMs: number, limit: number): Promise<number> {
     return (await this.#run("prune", [settledBeforeMs, limit])).length;
+  }
+
+  async planReplay({ letterId, queueUrl, subject, act, who, why }: ReplayPlan): Promise<Replay> {
+    const [planned] = await this.#run("planReplay", [letterId, queueUrl, subject, act, who, why]);
+    return planned as unknown as Replay;
+  }
+
+  async findReplay(letterId: string): Promise<Replay | null> {
+    const [found] = await this.#run("findReplay", [letterId]);
+    return (found as unknown as Replay | undefined) ?? null;
+  }
+
+  async advanceReplay(letterId: string, to: "sent" | "deleted", sentId: string | null): Promise<void> {
+    await this.#run("advanceReplay", [letterId, to, sentId ?? ""]);
+  }
+
+  async reopen({ key, fence, payloadDigest, who, why }: ReopenRequest): Promise<"reopened" | "changed"> {
+    const done = await this.#run("reopen", [key, this.#writeBoundMs, fence, payloadDigest ?? "", who, why]);
+    return done.length === 1 ? "reopened" : "changed";
+  }
+
+  async reopenings(key: string): Promise<readonly Reopening[]> {
+    return [...(await this.#run("reopenings", [key]))] as unknown as readonly Reopening[];
   }
 
   async ping(): Promise<void> {

@@ -38,9 +38,38 @@ const locks = `CREATE TABLE taskiq_ledger_locks (
     expires_at INTEGER NOT NULL
   ) STRICT;`;
 
+/** What operators did with dead letters, and which attempts they reopened; and from now on, the oldest schema whose workers a newer one still serves. */
+const replays = `CREATE TABLE taskiq_replays (
+    letter_id  TEXT    NOT NULL PRIMARY KEY,
+    queue_url  TEXT    NOT NULL,
+    subject    TEXT    NOT NULL,
+    number     INTEGER NOT NULL CHECK (number >= 1),
+    act        TEXT    NOT NULL CHECK (act IN ('replay', 'purge')),
+    state      TEXT    NOT NULL CHECK (state IN ('planned', 'sent', 'deleted')),
+    sent_id    TEXT,
+    who        TEXT    NOT NULL,
+    why        TEXT    NOT NULL,
+    planned_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX taskiq_replays_by_subject ON taskiq_replays (subject);
+  CREATE TABLE taskiq_reopenings (
+    id              INTEGER NOT NULL PRIMARY KEY,
+    idempotency_key TEXT    NOT NULL,
+    fence           INTEGER NOT NULL,
+    from_state      TEXT    NOT NULL,
+    from_starts     INTEGER NOT NULL,
+    who             TEXT    NOT NULL,
+    why             TEXT    NOT NULL,
+    reopened_at     INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX taskiq_reopenings_by_key ON taskiq_reopenings (idempotency_key, id);
+  ALTER TABLE taskiq_ledger_schema ADD COLUMN serves_from INTEGER NOT NULL DEFAULT 1;`;
+
 export const migrations: readonly Migration[] = [
   { version: 1, name: "records", sql: records },
   { version: 2, name: "locks", sql: locks },
+  { version: 3, name: "replays", sql: replays },
 ];
 
 /** Creates or migrates the tables; the write lock makes several workers that open the file at once take turns. */
@@ -60,7 +89,7 @@ export function migrate(db: DatabaseSync, path: string, nowMs: number): void {
 /** Only looks. */
 export function pendingIn(db: DatabaseSync, path: string): readonly Migration[] {
   const found = foundVersion(db);
-  if (found > migrations.length) throw newerSchema(path, found);
+  if (found > migrations.length) refuseUnserved(db, path, found);
   refuseForeignTable(db, path, found);
   return migrations.slice(found);
 }
@@ -71,10 +100,14 @@ function foundVersion(db: DatabaseSync): number {
   return Number(db.prepare("SELECT coalesce(max(version), 0) AS version FROM taskiq_ledger_schema").get()?.["version"]);
 }
 
-function newerSchema(path: string, found: number): Fault {
-  return new Fault(
+/** Migrations only add, so that workers of two versions may share a file; a release that does more says from where on it serves. */
+function refuseUnserved(db: DatabaseSync, path: string, found: number): void {
+  const newest = db.prepare("SELECT serves_from FROM taskiq_ledger_schema ORDER BY version DESC LIMIT 1").get();
+  const servesFrom = Number(newest?.["serves_from"]);
+  if (servesFrom <= migrations.length) return;
+  throw new Fault(
     "TQ_LEDGER_SCHEMA",
-    `ledger ${path}: schema ${found} is newer than ${migrations.length}, the newest this version knows`,
+    `ledger ${path}: schema ${found} serves workers from schema ${servesFrom} on; this version knows ${migrations.length}`,
     {
       hint: "Run the version of taskiq that migrated it, or a later one.",
     },

@@ -8,8 +8,10 @@ import { type ExecutionResult, settledState } from "../step.ts";
 import { abandonedUntilMs, claimable } from "./claimable.ts";
 import { encodeOutcome } from "./outcome-text.ts";
 import type { Claim, ClaimRequest, Hold, Ledger, LedgerRow, RowFilter } from "./port.ts";
+import type { ReopenRequest, ReplayPlan } from "./replays.ts";
 import { sqliteFault } from "./sqlite-faults.ts";
 import { openDatabase } from "./sqlite-open.ts";
+import * as operators from "./sqlite-operator-records.ts";
 import { toRow } from "./sqlite-rows.ts";
 import { prepareStatements, type Statements } from "./sqlite-statements.ts";
 import { inTransaction } from "./sqlite-transaction.ts";
@@ -122,6 +124,27 @@ class SqliteLedger implements Ledger {
 
   async prune(settledBeforeMs: number, limit: number): Promise<number> {
     return this.#reach(() => Number(this.#statements.prune.run({ before: settledBeforeMs, limit }).changes));
+  }
+
+  planReplay(plan: ReplayPlan) {
+    return this.#write(() => operators.planReplay(this.#db, plan, this.#clock.wallMs()));
+  }
+
+  async findReplay(letterId: string) {
+    return this.#reach(() => operators.findReplay(this.#db, letterId));
+  }
+
+  advanceReplay(letterId: string, to: "sent" | "deleted", sentId: string | null) {
+    return this.#write(() => operators.advanceReplay(this.#db, letterId, to, sentId, this.#clock.wallMs()));
+  }
+
+  reopen(request: ReopenRequest) {
+    const row = () => this.#findNow(request.key);
+    return this.#write(() => operators.reopen(this.#db, row(), request, this.#clock.wallMs(), this.#writeBoundMs));
+  }
+
+  async reopenings(key: string) {
+    return this.#reach(() => operators.reopenings(this.#db, key));
   }
 
   async ping(): Promise<void> {

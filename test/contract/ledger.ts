@@ -5,6 +5,7 @@ import { concurrencyContract } from "./ledger-concurrency.ts";
 import { endContract } from "./ledger-end.ts";
 import { leaseContract } from "./ledger-lease.ts";
 import { lockContract } from "./ledger-locks.ts";
+import { operatorContract } from "./ledger-operators.ts";
 import { rowContract } from "./ledger-rows.ts";
 import type { MakeLedger } from "./ledger-setup.ts";
 import { walkContract } from "./ledger-walks.ts";
@@ -16,6 +17,7 @@ export function ledgerContract(name: string, make: MakeLedger): void {
     describe("settle and abandon", () => endContract(make));
     describe("rows", () => rowContract(make));
     describe("locks", () => lockContract(make));
+    describe("operators", () => operatorContract(make));
     describe("concurrency", () => concurrencyContract(make));
     describe("walks", () => walkContract(make));
   });

@@ -28,10 +28,10 @@ test("the file is in WAL mode and records its schema version with the time", asy
   await open();
   const db = database(t, path);
   assert.equal(db.prepare("PRAGMA journal_mode").get()?.["journal_mode"], "wal");
-  const versions = db.prepare("SELECT * FROM taskiq_ledger_schema").all();
+  const versions = db.prepare("SELECT version, applied_at FROM taskiq_ledger_schema").all();
   assert.deepEqual(
     versions.map((row) => ({ ...row })),
-    [1, 2].map((version) => ({ version, applied_at: clock.wallMs() })),
+    [1, 2, 3].map((version) => ({ version, applied_at: clock.wallMs() })),
   );
 });
 
@@ -40,7 +40,10 @@ test("a file of the first schema is brought up to date, its rows kept", async (t
   const old = await open();
   const hold = await claimed(old);
   await old.close();
-  database(t, path).exec("DROP TABLE taskiq_ledger_locks; DELETE FROM taskiq_ledger_schema WHERE version = 2");
+  database(t, path).exec(
+    `DROP TABLE taskiq_ledger_locks; DROP TABLE taskiq_replays; DROP TABLE taskiq_reopenings;
+     DELETE FROM taskiq_ledger_schema WHERE version > 1; ALTER TABLE taskiq_ledger_schema DROP COLUMN serves_from`,
+  );
   const ledger = await open();
   assert.equal(await ledger.lock("sweep", "worker-a", 1_000), true);
   assert.equal(await ledger.settle(hold, outcome()), "recorded");
@@ -105,16 +108,23 @@ test("a file whose pages are overwritten", async (t) => {
   await assert.rejects(open(), { code: "TQ_LEDGER", message: `ledger ${path}: the file is corrupt` });
 });
 
-test("a schema newer than this version", async (t) => {
+test("a schema newer than this version that does not serve it any more", async (t) => {
   const { path, open } = await ledgerFile(t);
   await (await open()).close();
   const db = database(t, path);
-  db.exec("INSERT INTO taskiq_ledger_schema (version, applied_at) VALUES (7, 0)");
+  db.exec("INSERT INTO taskiq_ledger_schema (version, applied_at, serves_from) VALUES (7, 0, 7)");
   await assert.rejects(open(), {
     code: "TQ_LEDGER_SCHEMA",
-    message: `ledger ${path}: schema 7 is newer than 2, the newest this version knows`,
+    message: `ledger ${path}: schema 7 serves workers from schema 7 on; this version knows 3`,
     hint: "Run the version of taskiq that migrated it, or a later one.",
   });
+});
+
+test("a newer schema that only added goes on serving this version", async (t) => {
+  const { path, open } = await ledgerFile(t);
+  await (await open()).close();
+  database(t, path).exec("INSERT INTO taskiq_ledger_schema (version, applied_at, serves_from) VALUES (7, 0, 1)");
+  await claimed(await open());
 });
 
 test("a table of that name that is not ours stays as it is", async (t) => {

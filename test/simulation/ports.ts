@@ -86,6 +86,11 @@ export function ledgerOf(ledger: Ledger, { life, border, referee, trace, isDown,
     list: (filter) => ledger.list(filter),
     lock: (name, owner, leaseMs) => ask("lock", life.name, () => ledger.lock(name, owner, leaseMs), String),
     prune: (settledBeforeMs, limit) => ledger.prune(settledBeforeMs, limit),
+    planReplay: (plan) => ledger.planReplay(plan),
+    findReplay: (letterId) => ledger.findReplay(letterId),
+    advanceReplay: (letterId, to, sentId) => ledger.advanceReplay(letterId, to, sentId),
+    reopen: (request) => ledger.reopen(request),
+    reopenings: (key) => ledger.reopenings(key),
     ping: () =>
       ask(
         "ping",

@@ -4,6 +4,7 @@ import { Fault } from "../../core/faults.ts";
 import { abandonedUntilMs, claimable } from "../../core/ledger/claimable.ts";
 import { decodeOutcome, encodeOutcome } from "../../core/ledger/outcome-text.ts";
 import type { Claim, ClaimRequest, Hold, Ledger, LedgerRow, RowFilter } from "../../core/ledger/port.ts";
+import type { Reopening, ReopenRequest, Replay, ReplayPlan } from "../../core/ledger/replays.ts";
 import { type ExecutionResult, settledState } from "../../core/step.ts";
 
 export interface MemoryLedgerOptions {
@@ -16,6 +17,8 @@ type HeldRow = LedgerRow & { readonly state: "running" | "permitted" };
 export class MemoryLedger implements Ledger {
   readonly #rows = new Map<string, LedgerRow>();
   readonly #locks = new Map<string, { readonly owner: string; readonly untilMs: number }>();
+  readonly #replays = new Map<string, Replay>();
+  readonly #reopenings: Reopening[] = [];
   readonly #clock: Pick<Clock, "wallMs">;
   readonly #writeBoundMs: number;
   #closed = false;
@@ -100,6 +103,50 @@ export class MemoryLedger implements Ledger {
     const pruned = due.slice(0, limit);
     for (const { key } of pruned) this.#rows.delete(key);
     return pruned.length;
+  }
+
+  async planReplay(plan: ReplayPlan): Promise<Replay> {
+    this.#open();
+    const { letterId, queueUrl, subject, act, who, why } = plan;
+    const number = 1 + [...this.#replays.values()].filter((one) => one.subject === subject).length;
+    const now = this.#clock.wallMs();
+    const made = { letterId, queueUrl, subject, act, who, why, number, plannedAtMs: now, updatedAtMs: now };
+    const replay = this.#replays.get(letterId) ?? { ...made, state: "planned", sentId: null };
+    this.#replays.set(letterId, replay);
+    return replay;
+  }
+
+  async findReplay(letterId: string): Promise<Replay | null> {
+    this.#open();
+    return this.#replays.get(letterId) ?? null;
+  }
+
+  async advanceReplay(letterId: string, to: "sent" | "deleted", sentId: string | null): Promise<void> {
+    this.#open();
+    const replay = this.#replays.get(letterId);
+    if (replay === undefined) return;
+    const state = replay.state === "deleted" ? "deleted" : to;
+    const updatedAtMs = this.#clock.wallMs();
+    this.#replays.set(letterId, { ...replay, state, sentId: sentId ?? replay.sentId, updatedAtMs });
+  }
+
+  async reopen({ key, fence, payloadDigest, who, why }: ReopenRequest): Promise<"reopened" | "changed"> {
+    const row = this.#open().get(key);
+    if (row === undefined || row.fence !== fence) return "changed";
+    const now = this.#clock.wallMs();
+    const claim = claimable(row, now, this.#writeBoundMs);
+    if (claim.kind === "held" || (claim.kind === "settled" && claim.state !== "dead")) return "changed";
+    const open = { state: "pending", outcome: null, settledAtMs: null, leaseExpiresAtMs: null } as const;
+    const digest = payloadDigest ?? row.payloadDigest;
+    this.#rows.set(key, { ...row, ...open, fence: fence + 1, starts: 0, payloadDigest: digest, updatedAtMs: now });
+    const from = { fromState: row.state, fromStarts: row.starts };
+    this.#reopenings.push({ key, fence: fence + 1, ...from, who, why, atMs: now });
+    return "reopened";
+  }
+
+  async reopenings(key: string): Promise<readonly Reopening[]> {
+    this.#open();
+    return this.#reopenings.filter((one) => one.key === key);
   }
 
   async ping(): Promise<void> {

@@ -47,6 +47,11 @@ export class WatchedLedger implements Ledger {
     return await this.#store.lock(...asked);
   };
   readonly prune = (settledBeforeMs: number, limit: number) => this.#store.prune(settledBeforeMs, limit);
+  readonly planReplay: Ledger["planReplay"] = (plan) => this.#store.planReplay(plan);
+  readonly findReplay: Ledger["findReplay"] = (letterId) => this.#store.findReplay(letterId);
+  readonly advanceReplay: Ledger["advanceReplay"] = (...asked) => this.#store.advanceReplay(...asked);
+  readonly reopen: Ledger["reopen"] = (request) => this.#store.reopen(request);
+  readonly reopenings: Ledger["reopenings"] = (key) => this.#store.reopenings(key);
   readonly ping = () => this.#ask("ping", "-", () => this.#store.ping());
   readonly close = () => this.#store.close();
 
