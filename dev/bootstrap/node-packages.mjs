@@ -78,7 +78,7 @@ function packagesIn(path) {
 }
 
 /** @returns {[string, ...string[]]} npm itself, the one that runs this when one does */
-function npmCommand() {
+export function npmCommand() {
   const running = process.env["npm_execpath"];
   const isNpm = running !== undefined && basename(running) === "npm-cli.js";
   return isNpm ? [process.execPath, running] : ["npm"];

@@ -1,4 +1,5 @@
 // The stages of `npm test`, in the order that finds a mistake soonest, and then the longest first.
+import { audit } from "./audit.ts";
 import { type Check, command } from "./command.ts";
 import { deployTests } from "./deploy-tests.ts";
 import { nodeTests } from "./node-tests.ts";
@@ -69,6 +70,13 @@ export const stages: readonly Stage[] = [
     quick: true,
     needs: [],
     run: nodeTests({ files: ["test/contract/**/*.test.ts"], concurrency: 2, timeoutMs: 30_000 }),
+  },
+  {
+    name: "audit",
+    what: "known vulnerabilities of what the worker is made of",
+    quick: false,
+    needs: [],
+    run: audit(),
   },
   {
     name: "deploy",
