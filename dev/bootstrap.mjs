@@ -15,6 +15,7 @@ const scripts = {
   start: "dev/start.ts",
   test: "dev/test.ts",
   build: "build.mjs",
+  docs: "dev/docs.ts",
   simulate: "dev/simulate.ts",
   chaos: "dev/chaos.ts",
   "image-check": "dev/image-check.ts",

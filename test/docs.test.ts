@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { runOptions } from "../cli/run-options.ts";
+import { writtenPages } from "../dev/docs/written-pages.ts";
 
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
 
@@ -12,20 +12,11 @@ test("ARCHITECTURE.md has the life of a delivery as core/lifecycle.ts has it", (
   assert.ok(read("ARCHITECTURE.md").includes(rows.map((row) => row.slice(3)).join("\n")));
 });
 
-test("README.md names options, variables and defaults of `taskiq run` that exist", () => {
-  const rows = [...read("README.md").matchAll(/^\| (`--.+?`) \| (`[A-Z_].+?`) \| (.+?) \|$/gm)];
-  assert.ok(rows.length >= 8);
-  const table = Object.values(runOptions);
-  for (const [, flags = "", variables = "", shown = ""] of rows) {
-    for (const [i, flag] of names(flags).entries()) {
-      const option = table.find((one) => one.flag === flag);
-      assert.ok(option, `${flag} is no option`);
-      assert.ok(option.env.includes(names(variables)[i] ?? ""), `${flag} is not set by ${names(variables)[i]}`);
-      if (typeof option.fallback === "string") assert.equal(shown.replaceAll("`", ""), option.fallback, flag);
-    }
-  }
+test("the pages have every option as it is (mend: npm run docs)", async () => {
+  const pages = await writtenPages();
+  assert.deepEqual(
+    pages.map(({ path }) => path),
+    ["README.md", "docs/configuration.md"],
+  );
+  for (const { path, now, wanted } of pages) assert.ok(now === wanted, `${path} is stale: npm run docs`);
 });
-
-function names(cell: string): readonly string[] {
-  return [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name ?? "");
-}

@@ -1,0 +1,9 @@
+// `npm run docs`: writes the tables of options into the pages. Run it after a change of an option or its help; a test tells when it was forgotten.
+import { writeFileSync } from "node:fs";
+import { writtenPages } from "./docs/written-pages.ts";
+
+for (const { path, now, wanted } of await writtenPages()) {
+  if (now === wanted) continue;
+  writeFileSync(path, wanted);
+  process.stdout.write(`${path} is up to date now\n`);
+}
