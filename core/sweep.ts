@@ -35,7 +35,7 @@ const QUIET_INTERVALS = 15;
 const REST_MS = 100;
 /** How long it rests after access was denied: credentials that expired come back, and permissions are mended, at people's pace. */
 const DENIED_REST_MS = 600_000;
-/** Longer than a pass may take to renew the lock. */
+/** Longer than a pass may take to renew the lock: the lock reaches from one turn to the next, or each worker would look in turn. */
 const LOCK_MARGIN_MS = 120_000;
 
 /** Looks until `quiet` aborts, or until it is known that it never may or need not. */
@@ -146,7 +146,7 @@ class Sweep {
 
   #lock(letters: DeadLetterQueue): Promise<boolean> {
     const { worker, intervalMs } = this.#settings;
-    return this.#ports.ledger.lock(lockName(letters), worker, 2 * intervalMs + LOCK_MARGIN_MS);
+    return this.#ports.ledger.lock(lockName(letters), worker, intervalMs + LOCK_MARGIN_MS);
   }
 
   #tell(level: Level, event: string, message: string, fields: Readonly<Record<string, number>> = {}): void {
@@ -154,7 +154,7 @@ class Sweep {
   }
 }
 
-/** One ledger may serve several queues. */
-function lockName({ url }: DeadLetterQueue): string {
-  return `sweep ${url}`;
+/** One ledger may serve several queues, and one dead letter queue, too: what came from each is looked for by itself. */
+function lockName({ url, sourceUrl }: DeadLetterQueue): string {
+  return `sweep ${url} of ${sourceUrl}`;
 }

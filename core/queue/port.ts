@@ -129,6 +129,8 @@ export interface Queue {
 /** A dead letter queue as a queue of its own. Burying what lies in it puts a copy beside it that says why; acking takes the original out. */
 export interface DeadLetterQueue extends Pick<Queue, "receive" | "extend" | "ack" | "bury" | "depth"> {
   readonly url: string;
+  /** Whose dead letters are meant. It may be the dead letter queue of others, too. */
+  readonly sourceUrl: string;
   /** SQS itself moved it here, from our queue: false for what a worker buried, and for the dead letters of other queues. */
   isMoved(message: Message): boolean;
   /** It has a redrive policy itself, which would move on whatever is looked at too often. */

@@ -17,6 +17,7 @@ export async function openDeadLetters(
   const address = addressOf(url);
   return {
     url,
+    sourceUrl,
     isMoved: (message) => isMovedBySqs(message, source["QueueArn"] ?? null),
     redrives: (own["RedrivePolicy"] ?? "") !== "",
     retentionMs: readRetention(own),

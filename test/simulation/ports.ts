@@ -168,6 +168,7 @@ function lettersOf(letters: DeadLetterQueue | null, passage: QueuePassage): Dead
   const name = (receipt: string) => producer.nameOf(receipt);
   return {
     url: letters.url,
+    sourceUrl: letters.sourceUrl,
     redrives: letters.redrives,
     retentionMs: letters.retentionMs,
     isMoved: (message) => letters.isMoved(message),

@@ -37,6 +37,13 @@ export interface WorkerOptions extends Partial<WorkerProcessOptions> {
   readonly id?: string;
 }
 
+export interface OtherQueue {
+  readonly url: string;
+  send(message: TestMessage): Promise<string>;
+  queued(): Promise<readonly InspectedMessage[]>;
+  deadLetters(): Promise<readonly InspectedMessage[]>;
+}
+
 export class Deployment {
   readonly home: string;
   readonly #sqs: LocalSqs;
@@ -118,6 +125,17 @@ export class Deployment {
     } finally {
       db.close();
     }
+  }
+
+  /** Another queue beside the deployment's own, with its dead letter queue. */
+  async addQueue(name: string): Promise<OtherQueue> {
+    const pair = await createQueues(this.#sqs, name, { maxReceiveCount: 50 });
+    return {
+      url: pair.url,
+      send: (message) => sendMessage(this.#sqs, pair.url, message),
+      queued: () => this.#sqs.inspect(pair.name),
+      deadLetters: () => this.#sqs.inspect(pair.deadLetterName),
+    };
   }
 
   queued(): Promise<readonly InspectedMessage[]> {

@@ -90,6 +90,7 @@ export class ModelQueue implements Queue {
     const sourceUrl = this.#source.arn;
     return {
       url: letters.arn,
+      sourceUrl,
       isMoved: (message) => isMovedBySqs(message, this.#source.arn),
       redrives: letters.settings.redrive !== null,
       retentionMs: letters.settings.retentionMs,

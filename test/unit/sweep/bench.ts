@@ -66,7 +66,7 @@ export function bench(t: TestContext, { fifo = true, dlqRedrives = false } = {})
   };
 
   /** Starts a worker's sweep; its first look is after half an interval. */
-  const start = (worker = "worker-a") => {
+  const start = (worker = "worker-a", opened = open) => {
     const quiet = new AbortController();
     const stopping = { quiet: quiet.signal, kill: kill.signal };
     const chance = () => 0.5;
@@ -80,7 +80,7 @@ export function bench(t: TestContext, { fifo = true, dlqRedrives = false } = {})
       processDeadLetter(received, { ...executor, queue: letters }, stopping);
     const settings = { leaseMs, killMarginMs: 5_000, intervalMs, worker };
     let over = false;
-    const running = runSweep(open, { ...ports, process }, settings, quiet.signal).then(() => {
+    const running = runSweep(opened, { ...ports, process }, settings, quiet.signal).then(() => {
       over = true;
     });
     t.after(async () => {
