@@ -25,10 +25,29 @@ export async function processDeadLetter(
   ports: ExecutorPorts,
   stopping: Stopping,
 ): Promise<Disposition> {
-  const delivery = new Delivery(received, ports.observe);
   const detail = "SQS moved it to the dead letter queue: it was received too often without an end";
+  return await endDeadLetter(received, { reason: "dead_lettered", detail }, ports, stopping);
+}
+
+/** The same for any dead letter whose attempt an operator wants to fail: whatever its policy says of retries, and of leaving it open. */
+export async function failDeadLetter(
+  received: Received,
+  detail: string,
+  ports: ExecutorPorts,
+  stopping: Stopping,
+): Promise<Disposition> {
+  return await endDeadLetter(received, { reason: "failed_by_operator", detail }, ports, stopping);
+}
+
+async function endDeadLetter(
+  received: Received,
+  given: Pick<Extract<Event, { is: "swept" }>, "reason" | "detail">,
+  ports: ExecutorPorts,
+  stopping: Stopping,
+): Promise<Disposition> {
+  const delivery = new Delivery(received, ports.observe);
   const malformed = delivery.decoded.kind === "malformed" ? delivery.decoded.detail : null;
-  return await live(delivery, { is: "swept", detail, malformed }, ports, stopping);
+  return await live(delivery, { is: "swept", ...given, malformed }, ports, stopping);
 }
 
 async function live(

@@ -6,7 +6,7 @@
 // | received   | unknown version                         | releasing             | release (long): a deploy is under way |
 // | received   | malformed, no readable step             | burying               | bury |
 // | received   | malformed, run and step readable        | claiming              | claim, to report before burying |
-// | received   | swept: SQS itself made it a dead letter | claiming              | claim, to report |
+// | received   | swept: out of the dead letter queue      | claiming              | claim, to report |
 // | claiming   | granted, starts ≤ budget                | executing             | execute |
 // | claiming   | granted, starts > budget, malformed or swept | reporting        | report (crash loop / malformed / dead lettered) |
 // | claiming   | granted, the row is another body's      | abandoning            | abandon, start given back; bury: the first body's attempt is not touched |
@@ -40,7 +40,7 @@
 // A host fault is also a step that ran out of its time. A process that died with its permit spent may have a write in flight: its attempt
 // is abandoned, never reported under the same fence, because the ledger makes the next claim wait for that write.
 //
-// A swept message is one that lies in the dead letter queue: burying puts a copy there that says why, acking takes the original out. A swept
+// A swept message is one that lies in the dead letter queue, moved there by SQS itself, or one that an operator wants to fail: burying puts a copy there that says why, acking takes the original out. A swept
 // one that is malformed is treated as malformed, but never waited for.
 import { abandon, ack, bury, claim, done, type Move, release, report, settle, wait } from "./moves.ts";
 import { type Cause, type Event, type EventIn, happens, type State, type StateAt, type Why } from "./states.ts";
@@ -83,7 +83,7 @@ function fromReceived(event: EventIn<"received">): Move {
     case "swept":
       return claim(
         event.malformed === null
-          ? { reason: "dead_lettered", detail: event.detail, error: null, swept: true }
+          ? { reason: event.reason, detail: event.detail, error: null, swept: true }
           : { reason: "malformed", detail: event.malformed, error: null, swept: true },
       );
   }

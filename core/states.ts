@@ -8,6 +8,8 @@ export type Reason =
   | "payload_mismatch"
   /** SQS itself moved the message, received too often without an end; found by the sweep. */
   | "dead_lettered"
+  /** A dead letter whose attempt was open, which an operator wants to fail. */
+  | "failed_by_operator"
   | "crash_loop"
   | "step_fault"
   /** It ran for too long, or said nothing for too long. */
@@ -27,7 +29,7 @@ export interface Cause {
 
 export interface Why extends Cause {
   readonly reason: Reason;
-  /** It lies in the dead letter queue already: SQS itself moved it there. */
+  /** It lies in the dead letter queue already. */
   readonly swept?: true;
 }
 
@@ -53,9 +55,10 @@ export type Event =
   | { readonly is: "decoded" }
   | { readonly is: "unknown_version" }
   | { readonly is: "malformed"; readonly detail: string; readonly readable: boolean }
-  /** Not a delivery of the queue: a message that SQS itself moved to the dead letter queue. */
+  /** Not a delivery of the queue: a message out of the dead letter queue, which SQS itself moved there or an operator means. */
   | {
       readonly is: "swept";
+      readonly reason: "dead_lettered" | "failed_by_operator";
       readonly detail: string;
       /** Why its body cannot be read, though its run and step can; null when all of it can. */
       readonly malformed: string | null;

@@ -59,7 +59,12 @@ function isToBeEnded(message: Message, letters: DeadLetterQueue): boolean {
   return decoded.kind === "step" || (decoded.kind === "malformed" && decoded.step !== null);
 }
 
-async function end(message: Message, at: ReceivedAt, { leases, letters, process }: PassPorts): Promise<Disposition> {
+/** Takes one dead letter that was received to its end, in a seat of its own. */
+export async function end(
+  message: Message,
+  at: ReceivedAt,
+  { leases, letters, process }: Pick<PassPorts, "leases" | "letters" | "process">,
+): Promise<Disposition> {
   const lease = leases.hold(message, at.monoMs);
   const slots = new Slots(1);
   slots.takeFree(1); // beside the worker's own: a report is short, and one at a time

@@ -17,13 +17,15 @@ export async function report(scene: Scene, why: Why): Promise<EventIn<"reporting
   const { delivery, ports, policy } = scene;
   const { runId, stepKey, attempt } = delivery.step;
   const onFault = delivery.decoded.kind === "step" ? delivery.decoded.envelope.onFault : null;
+  // Who wants it to fail has thought of a retry, and of leaving it open.
+  const final = why.reason === "failed_by_operator";
   delivery.tell("warn", "step.given_up", `given up (${why.reason}): ${why.detail}`, { reason: why.reason });
   const order = {
     runId,
     stepKey,
     attempt,
-    retryIn: onFault?.retryIn ?? null,
-    park: policy.onExhausted === "park",
+    retryIn: final ? null : (onFault?.retryIn ?? null),
+    park: !final && policy.onExhausted === "park",
     reason: why.reason,
     message: why.detail,
     delivery: delivery.note(ports.worker),

@@ -84,8 +84,13 @@ export const events = {
     "malformed, step readable": { is: "malformed", detail: "tags: expected texts", readable: true },
   },
   swept: {
-    swept: { is: "swept", detail: sweptWhy.detail, malformed: null },
-    "swept, malformed": { is: "swept", detail: sweptWhy.detail, malformed: malformedWhy.detail },
+    swept: { is: "swept", reason: "dead_lettered", detail: sweptWhy.detail, malformed: null },
+    "swept, malformed": {
+      is: "swept",
+      reason: "dead_lettered",
+      detail: sweptWhy.detail,
+      malformed: malformedWhy.detail,
+    },
   },
   granted: {
     "granted within budget": { is: "granted", fence: 7, starts: 2, budget: 3, sameBody: true },
