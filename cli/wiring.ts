@@ -1,7 +1,9 @@
 // Names the adapters of queue and runner: settings in, a worker with its SQS queue, its ledger and its step host out.
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { ecsAgent } from "../core/agent/ecs-agent.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
+import type { DagsterApi } from "../core/dagster/port.ts";
+import { Fault } from "../core/faults.ts";
 import type { Ledger } from "../core/ledger/port.ts";
 import type { Observe } from "../core/observe.ts";
 import { defaultPolicy, type Policy } from "../core/policy.ts";
@@ -11,6 +13,7 @@ import { HostRunner } from "../core/runner/host.ts";
 import type { Runner } from "../core/runner/port.ts";
 import { TaskProtection } from "../core/task-protection.ts";
 import { Worker, type WorkerPorts } from "../core/worker.ts";
+import type { DagsterApiChoice } from "./dagster-api-options.ts";
 import { openLedger } from "./ledger-wiring.ts";
 import { locationOptions } from "./location-options.ts";
 import type { OperatorConfig } from "./operator-config.ts";
@@ -89,6 +92,30 @@ export async function wireOperator(config: OperatorConfig, env: Env, observe: Ob
 }
 
 type QueuePlace = Pick<OperatorConfig, "queue" | "deadLetter" | "region" | "endpointUrl">;
+
+/** How long a launch may take to be answered: Dagster loads the job's code for it. */
+const DAGSTER_ANSWER_MS = 60_000;
+
+/** Loaded when it is needed: nothing else speaks HTTP by itself. Rejects with a `Fault`. */
+export async function openDagster({ url, headers, caFile }: DagsterApiChoice): Promise<DagsterApi> {
+  const { openDagsterApi } = await import("../core/dagster/api.ts");
+  return openDagsterApi(
+    { url, headers, ca: caFile === null ? null : readAuthorities(caFile), answerMs: DAGSTER_ANSWER_MS },
+    clock,
+  );
+}
+
+function readAuthorities(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw cannotRead(path, error);
+  }
+}
+
+function cannotRead(path: string, cause: unknown): Fault {
+  return new Fault("TQ_CONFIG", `--dagster-ca: cannot read ${path}`, { cause });
+}
 
 function openQueue({ queue, deadLetter, region, endpointUrl }: QueuePlace, observe: Observe): SqsQueue {
   const where = { queue, deadLetter, region: region ?? undefined, endpoint: endpointUrl ?? undefined };
