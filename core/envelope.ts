@@ -21,6 +21,9 @@ export type Decoded =
   | { readonly kind: "unknown_version"; readonly version: number }
   | { readonly kind: "malformed"; readonly detail: string; readonly step: StepId | null };
 
+/** What is wrong quotes the value; a log and a note on a dead letter are no places for all of it. */
+const LONGEST_DETAIL = 160;
+
 const Text = v.pipe(v.string(), v.nonEmpty("expected a non-empty string"));
 /** Becomes a ledger key: text that a database refuses would look like an unreachable ledger, for ever. */
 const Name = v.pipe(Text, v.check(isStorable, "expected neither NUL nor lone surrogates"));
@@ -155,7 +158,11 @@ function malformed(detail: string, step: StepId | null): Decoded {
 function firstIssue(issues: readonly [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]]): string {
   const [issue] = issues;
   const field = issue.path?.map((item) => String(item.key)).join(".") ?? "body";
-  return `${field}: ${issue.message}`;
+  return shortened(`${field}: ${issue.message}`);
+}
+
+function shortened(text: string): string {
+  return text.length <= LONGEST_DETAIL ? text : `${text.slice(0, LONGEST_DETAIL).toWellFormed()}…`;
 }
 
 function isFields(value: unknown): value is Fields {

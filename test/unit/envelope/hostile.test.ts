@@ -54,6 +54,17 @@ describe("hostile bodies", () => {
     });
   });
 
+  test("what is wrong is told without the whole of it", () => {
+    const long = "☂".repeat(100_000);
+    const step = { runId: "run-1", stepKey: "load", attempt: 0 };
+    assert.deepEqual(decode(body({ retry_mode: long })), {
+      ...{ kind: "malformed", step },
+      detail: `retry_mode: Invalid type: Expected ("deferred" | "disabled") but received "${long.slice(0, 85)}…`,
+    });
+    const decoded = decode(body({ tags: { [long]: 1 } }));
+    assert.equal(decoded.kind === "malformed" && decoded.detail, `tags.${long.slice(0, 155)}…`);
+  });
+
   test("a __proto__ field names nothing and reaches no object's prototype", () => {
     const polluting = '{"__proto__":{"run_id":"evil","step_key":"evil"},"retry_count":0}';
     assert.deepEqual(decode(polluting), {
