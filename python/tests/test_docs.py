@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -13,16 +14,18 @@ from dagster_taskiq.settings import config_schema
 
 ROOT = Path(__file__).parents[2]
 PAGE = "docs/dagster.md"
+PAGES = ["README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
 
 
 def blocks(page: str, language: str) -> list[str]:
     text = (ROOT / page).read_text()
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    found = re.findall(rf"^( *)```{language}\n(.*?)^\1```$", text, re.DOTALL | re.MULTILINE)
+    return [dedent(block) for _indent, block in found]
 
 
 @pytest.mark.parametrize(
     ("page", "number"),
-    [(p, n) for p in (PAGE, "README.md") for n in range(len(blocks(p, "python")))],
+    [(p, n) for p in PAGES for n in range(len(blocks(p, "python")))],
 )
 def test_code_runs_and_its_jobs_use_the_executor(page: str, number: int) -> None:
     names: dict[str, Any] = {"__name__": "page"}
@@ -44,6 +47,12 @@ def test_run_configuration_is_valid() -> None:
 
     (text,) = blocks(PAGE, "yaml")
     validate_run_config(does_nothing, yaml.safe_load(text))
+
+
+def test_yaml_can_be_read() -> None:
+    found = [block for page in PAGES for block in blocks(page, "yaml")]
+    assert found
+    assert all(isinstance(yaml.safe_load(block), dict) for block in found)
 
 
 def test_the_page_has_each_setting_and_the_launchpad_each_description() -> None:

@@ -134,7 +134,7 @@ test("a role with the documented grants, and no more, can run; it can neither ma
     message: /: the role lacks a privilege$/,
     hint: "Grant the role what docs/ledger.md lists.",
   });
-  await database.admin.unsafe(documentedGrants().replaceAll("taskiq_worker", worker));
+  await database.admin.unsafe(documentedGrants("taskiq_worker").replaceAll("taskiq_worker", worker));
   const ledger = await database.open({ target });
   const hold = await claimed(ledger);
   assert.deepEqual(await ledger.renew([hold], leaseMs), [true]);
@@ -150,11 +150,19 @@ test("a role with the documented grants, and no more, can run; it can neither ma
   await ledger.ping();
 });
 
-/** The first SQL block of the page that grants anything. */
-function documentedGrants(): string {
+test("what the page grants an operator is there to be granted", async (t) => {
+  const database = await databases.make(t);
+  await (await schemaOf(t, database.target)).migrate();
+  const operator = `${database.target.user}_operator`;
+  await database.admin.unsafe(`CREATE ROLE ${operator} LOGIN`);
+  await database.admin.unsafe(documentedGrants("taskiq_operator").replaceAll("taskiq_operator", operator));
+});
+
+/** The SQL block of the page that grants this role something. */
+function documentedGrants(role: string): string {
   const page = readFileSync(new URL("../../docs/ledger.md", import.meta.url), "utf8");
   const blocks = [...page.matchAll(/```sql\n(.*?)```/gs)].map(([, sql = ""]) => sql);
-  const grants = blocks.find((sql) => sql.includes("GRANT SELECT"));
-  assert.ok(grants !== undefined, "docs/ledger.md grants nothing");
+  const grants = blocks.find((sql) => sql.includes(`TO ${role};`));
+  assert.ok(grants !== undefined, `docs/ledger.md grants ${role} nothing`);
   return grants;
 }
