@@ -21,6 +21,11 @@ export type Answer =
 const LONGEST_ANSWER = 64 * 1024;
 
 export function askHealth({ host, port, path, timeoutMs }: Question): Promise<Answer> {
+  return exchange({ host, port, timeoutMs }, requestText(host, path));
+}
+
+/** One request, written out, and all that comes back. */
+export function exchange({ host, port, timeoutMs }: Omit<Question, "path">, request: string): Promise<Answer> {
   return new Promise((resolve) => {
     const socket = connect({ host, port });
     const finish = (answer: Answer) => {
@@ -31,7 +36,7 @@ export function askHealth({ host, port, path, timeoutMs }: Question): Promise<An
     const timer = setTimeout(() => finish({ kind: "timed_out" }), timeoutMs);
     let text = "";
     socket.setEncoding("utf8");
-    socket.on("connect", () => socket.write(requestText(host, path)));
+    socket.on("connect", () => socket.write(request));
     socket.on("data", (chunk) => {
       text += String(chunk);
       if (text.length > LONGEST_ANSWER) finish(readAnswer(text));

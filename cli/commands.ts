@@ -14,6 +14,11 @@ export const commands: readonly Listed[] = [
     load: async () => (await import("./run.ts")).command,
   },
   {
+    name: "drain",
+    summary: "Work the queue until it is proven empty, or have the local worker take no more",
+    load: async () => (await import("./drain.ts")).command,
+  },
+  {
     name: "inspect-dlq",
     summary: "List the dead letters without harm, and what to do about each",
     load: async () => (await import("./inspect-dlq.ts")).command,

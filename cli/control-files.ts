@@ -12,7 +12,8 @@ import { Fault } from "../core/faults.ts";
 /** Who looks for the files, and where. */
 export interface ControlPlace {
   readonly directory: string;
-  readonly uid: number;
+  /** Null where the runtime does not tell. */
+  readonly uid: number | null;
   /** Containers may share a directory, and never each other's loopback. */
   readonly hostname: string;
 }
@@ -43,6 +44,7 @@ export async function writeControlFile(
   content: Pick<ControlFile, "pid" | "worker" | "port" | "token">,
 ): Promise<string> {
   const { directory, hostname } = place;
+  requireUser(place);
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
   } catch (error) {
@@ -83,7 +85,14 @@ export async function removeControlFile(path: string): Promise<void> {
   await rm(path, { force: true });
 }
 
-async function requirePrivate({ directory, uid }: ControlPlace): Promise<void> {
+function requireUser({ uid }: ControlPlace): number {
+  if (uid !== null) return uid;
+  throw new Fault("TQ_CONFIG", "this runtime does not say which user this is (Deno: --allow-sys=uid)");
+}
+
+async function requirePrivate(place: ControlPlace): Promise<void> {
+  const { directory } = place;
+  const uid = requireUser(place);
   const status = await statusOf(directory);
   if (status?.isDirectory() !== true) throw new Fault("TQ_CONFIG", `${directory} is no directory, or a link to one`);
   // Root may ask the worker of another user, whose directory it is.

@@ -17,6 +17,14 @@ function open<S extends Writable>(stream: S): S {
   return stream;
 }
 
+function userId(): number | null {
+  try {
+    return process.getuid?.() ?? null;
+  } catch {
+    return null;
+  }
+}
+
 const io: Io = {
   get stdout() {
     return open(process.stdout);
@@ -29,7 +37,7 @@ const io: Io = {
   machine: {
     hostname,
     pid: () => process.pid,
-    uid: () => process.getuid?.() ?? 0,
+    uid: userId,
     tmpdir,
     isDirectory: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false,
   },

@@ -6,8 +6,8 @@ import { type Kind, truth } from "./values.ts";
 export interface Machine {
   hostname(): string;
   pid(): number;
-  /** Of the user. */
-  uid(): number;
+  /** Of the user; null where the runtime does not tell (Windows; Deno without `--allow-sys=uid`). */
+  uid(): number | null;
   /** Where this user may leave what is needed until the machine is restarted. */
   tmpdir(): string;
   isDirectory(path: string): boolean;

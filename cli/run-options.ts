@@ -153,7 +153,7 @@ const workerOptions = {
     kind: text("<path>", "an absolute path", /^\//),
     fallback: {
       shown: "<temporary directory>/taskiq-<uid>",
-      text: (machine) => `${machine.tmpdir()}/taskiq-${machine.uid()}`,
+      text: (machine) => `${machine.tmpdir()}/taskiq-${machine.uid() ?? "user"}`,
     },
   }),
 };

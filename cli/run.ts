@@ -2,17 +2,17 @@
 import { Fault } from "../core/faults.ts";
 import { type HealthServer, startHealthServer } from "../core/health-server.ts";
 import { preflight } from "../core/preflight.ts";
-import type { WorkerPorts } from "../core/worker.ts";
+import type { Worker, WorkerPorts, WorkerSnapshot } from "../core/worker.ts";
 import { defineCommand, type Io } from "./command.ts";
 import { openControl } from "./control.ts";
 import { ecsTaskId } from "./ecs-task.ts";
-import { type ExitCode, exitCodes } from "./exit-codes.ts";
+import { exitCodes } from "./exit-codes.ts";
 import { createLogger, type Logger } from "./logger.ts";
 import { requireFitQueues } from "./queue-findings.ts";
 import { type RunConfig, runSetup } from "./run-config.ts";
 import { listenForStop, type StopRequests } from "./signals.ts";
 import { version } from "./version.ts";
-import { type Wired, wireWorker } from "./wiring.ts";
+import { type WatchQueue, type Wired, wireWorker } from "./wiring.ts";
 
 export const command = defineCommand({
   name: "run",
@@ -29,49 +29,66 @@ export const command = defineCommand({
     const config = await named(given, io);
     const logger = createLogger({ ...config.log, stream: io.stderr, worker: config.workerId });
     try {
-      return await runLogged(config, io, warnings, logger);
+      await runWorker(config, io, warnings, logger);
+      return exitCodes.done;
     } finally {
       await logger.flush();
     }
   },
 });
 
-async function named(config: RunConfig, { env, machine }: Io): Promise<RunConfig> {
+/** Another command's part in a worker's life. */
+export interface Companion {
+  readonly watch: WatchQueue;
+  /** Runs beside the worker, which has started, and stops it whatever happens; `stopped` aborts when a signal did. */
+  beside(worker: Worker, stopped: AbortSignal): Promise<void>;
+}
+
+export async function named(config: RunConfig, { env, machine }: Io): Promise<RunConfig> {
   const task = config.namesItself ? await ecsTaskId(env) : null;
   return task === null ? config : { ...config, workerId: `${task}:${machine.pid()}` };
 }
 
-async function runLogged(
+/** One worker, from its start to its end. Whoever accompanies it is no worker to be made quiet. */
+export async function runWorker(
   config: RunConfig,
   io: Io,
   warnings: readonly string[],
   { observe }: Logger,
-): Promise<ExitCode> {
+  companion?: Companion,
+): Promise<WorkerSnapshot> {
   for (const message of warnings) observe({ event: "config.warning", level: "warn", message });
-  const wired = await wireWorker(config, io.env, observe);
+  const wired = await wireWorker(config, io.env, observe, companion?.watch);
   const stop = listenForStop(io.signals, wired.ports.clock, observe);
   const state = { started: false };
   try {
     const health = await openHealth(config, wired, state, stop);
-    const control = await openControl(config, wired.worker, io, observe);
+    const control = companion === undefined ? await openControl(config, wired.worker, io, observe) : null;
     try {
-      await work(config, wired, state, stop);
+      await work(config, wired, state, stop, companion);
     } finally {
-      await control.close();
+      await control?.close();
       await health.close();
     }
   } finally {
     stop.close();
     await closePorts(wired.ports);
   }
-  const { received, ended } = wired.worker.snapshot();
+  const snapshot = wired.worker.snapshot();
+  const { received, ended } = snapshot;
   const message = `stopped: ${received} received, ${ended.acked} done, ${ended.buried} buried, ${ended.released} given back, ${ended.lost} lost`;
   observe({ event: "worker.stopped", level: "info", message, received, ...ended });
-  return exitCodes.done;
+  return snapshot;
 }
 
 /** A stop during the start is no failure of the start. */
-async function work(config: RunConfig, wired: Wired, state: { started: boolean }, stop: StopRequests): Promise<void> {
+async function work(
+  config: RunConfig,
+  wired: Wired,
+  state: { started: boolean },
+  stop: StopRequests,
+  companion?: Companion,
+): Promise<void> {
   const { worker, ports } = wired;
   try {
     await untilStopped(start(config, wired), stop, ports);
@@ -83,7 +100,8 @@ async function work(config: RunConfig, wired: Wired, state: { started: boolean }
   stop.now.addEventListener("abort", () => worker.stop(0));
   if (stop.quiet.aborted) worker.stop(stop.now.aborted ? 0 : config.graceMs);
   state.started = true;
-  await worker.run();
+  const ends = await Promise.allSettled([worker.run(), companion?.beside(worker, stop.quiet)]);
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
 }
 
 async function start(config: RunConfig, { ports: { runner, observe }, survey }: Wired): Promise<void> {

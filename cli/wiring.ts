@@ -29,6 +29,9 @@ export interface Wired {
   survey(): Promise<readonly QueueSurvey[]>;
 }
 
+/** Stands between the worker and a queue, to see what is received. */
+export type WatchQueue = (queue: Queue) => Queue;
+
 /** Importing Dagster and a large code location can take minutes. */
 const HOST_START_MS = 300_000;
 const PRUNE_MS = 3_600_000;
@@ -39,14 +42,19 @@ const clock = systemClock;
 const chance = Math.random;
 
 /** Opens the ledger; the queue and the step host are first used by whoever starts them. Rejects with a `Fault`. */
-export async function wireWorker(config: RunConfig, env: Env, observe: Observe): Promise<Wired> {
+export async function wireWorker(
+  config: RunConfig,
+  env: Env,
+  observe: Observe,
+  watch: WatchQueue = (queue) => queue,
+): Promise<Wired> {
   const queues = config.queues.map((taken) => ({
     ...taken,
     name: queueText(taken.queue),
     queue: openQueue({ ...config, ...taken }, observe),
   }));
   const ports: WorkerPorts = {
-    queues,
+    queues: queues.map((taken) => ({ ...taken, queue: watch(taken.queue) })),
     ledger: await openLedger(config.ledger, config.workerId, config.visibilityMs),
     runner: new HostRunner(hostSettings(config, env), { clock, observe, chance }),
     clock,

@@ -21,6 +21,8 @@ export interface SweepPorts {
   readonly chance: () => number;
   readonly process: (received: Received, letters: DeadLetterQueue) => Promise<Disposition>;
   readonly breaker: Pick<Breaker, "mayReport">;
+  /** Told when a pass begins, and when it is over. */
+  readonly passing?: (underWay: boolean) => void;
 }
 
 export interface SweepSettings extends LeaseSettings {
@@ -130,7 +132,9 @@ class Sweep {
     if (!this.#isDue(visible)) return;
     const { clock, process, breaker } = this.#ports;
     const goOn = async () => breaker.mayReport() && (await this.#lock(letters));
-    const { looked, ended } = await sweepOnce({ letters, leases, clock, process, goOn }, quiet);
+    this.#ports.passing?.(true);
+    const pass = sweepOnce({ letters, leases, clock, process, goOn }, quiet);
+    const { looked, ended } = await pass.finally(() => this.#ports.passing?.(false));
     this.#last = { visible, atMs: clock.monoMs(), restMs: looked * REST_MS };
     const message = `looked at ${looked} dead letter(s), ended ${ended} that SQS itself had moved`;
     this.#tell(ended > 0 ? "info" : "debug", "sweep.done", message, { looked, ended });

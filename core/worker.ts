@@ -11,6 +11,7 @@ import type { LeaseSettings } from "./lease.ts";
 import type { Ledger } from "./ledger/port.ts";
 import { Notices } from "./notices.ts";
 import type { Observe } from "./observe.ts";
+import { countOutcomes, noOutcomes, type Outcomes } from "./outcomes.ts";
 import type { Policy } from "./policy.ts";
 import { runPruning } from "./pruning.ts";
 import type { DeadLetterQueue } from "./queue/port.ts";
@@ -55,10 +56,14 @@ export interface WorkerSnapshot {
   readonly stopping: boolean;
   /** Who asked for quiet; null: nobody. */
   readonly quiet: AskedQuiet | null;
-  /** Nothing is being received, and nothing that was received is without its end. */
+  /** What was received and is without its end, and a pass of the sweep. */
+  readonly underWay: number;
+  /** Nothing is under way, nor being received. */
   readonly idle: boolean;
   readonly received: number;
   readonly ended: Readonly<Record<Disposition, number>>;
+  /** What was recorded, by the sweep too. */
+  readonly outcomes: Outcomes;
   readonly closedBecause: string | null;
   readonly pollingSinceMs: number | null;
   readonly lastTurnAtMs: number;
@@ -80,7 +85,8 @@ export class Worker {
   readonly #lanes: readonly Lane[];
   readonly #notices: Notices;
   readonly #intake: IntakeState;
-  /** Dead letters that are being ended. */
+  readonly #outcomes = noOutcomes();
+  /** Passes through the dead letters that are under way. */
   #sweeping = 0;
   readonly #quiet = new Quiet();
   readonly #kill = new AbortController();
@@ -90,7 +96,7 @@ export class Worker {
     this.#breaker = new Breaker(ports, this.#quiet);
     this.#ports = {
       ...ports,
-      ledger: watchLedger(ports.ledger, this.#breaker),
+      ledger: countOutcomes(watchLedger(ports.ledger, this.#breaker), this.#outcomes),
       runner: watchRunner(ports.runner, this.#breaker),
     };
     this.#settings = settings;
@@ -137,17 +143,14 @@ export class Worker {
   async #sweep({ queue: source, gate, executor }: Lane): Promise<void> {
     const { worker, sweepMs: intervalMs } = this.#settings;
     if (intervalMs === null) return;
-    const process = async (received: Received, queue: DeadLetterQueue) => {
-      this.#sweeping += 1;
-      try {
-        return await processDeadLetter(received, { ...executor, queue }, this.#stopping());
-      } finally {
-        this.#sweeping -= 1;
-      }
+    const process = (received: Received, queue: DeadLetterQueue) =>
+      processDeadLetter(received, { ...executor, queue }, this.#stopping());
+    const passing = (underWay: boolean) => {
+      this.#sweeping += underWay ? 1 : -1;
     };
     await runSweep(
       () => source.deadLetters(),
-      { ...this.#ports, observe: executor.observe, breaker: gate, process },
+      { ...this.#ports, observe: executor.observe, breaker: gate, process, passing },
       { ...this.#lease, worker, intervalMs },
       this.#quiet.stopped,
     );
@@ -210,9 +213,11 @@ export class Worker {
       slots: this.#slots.total,
       stopping: this.#quiet.stopped.aborted,
       quiet: this.#quiet.asked,
+      underWay,
       idle: polls.length === 0 && underWay === 0,
       received,
       ended,
+      outcomes: this.#outcomes,
       closedBecause: this.#closedBecause(),
       pollingSinceMs: polls.length === 0 ? null : Math.min(...polls),
       lastTurnAtMs: this.#intake.lastTurnAtMs,

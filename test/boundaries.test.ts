@@ -33,6 +33,7 @@ const pure = [
     "preflight-dead-letters",
     "lines",
     "verdict",
+    "emptiness",
     "dead-letters/letter",
     "dead-letters/filter",
     "dagster/refusals",

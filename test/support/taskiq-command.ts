@@ -17,7 +17,7 @@ export const DENO_PERMISSIONS = [
   `--allow-read=${tmpdir()}`,
   `--allow-write=${tmpdir()}`,
   `--allow-run=${root}.venv/bin/python`,
-  "--allow-sys=hostname,osRelease,osUptime",
+  "--allow-sys=hostname,osRelease,osUptime,uid",
 ];
 
 export const runtimes = {

@@ -112,6 +112,14 @@ describe("a directory is refused, to write and to read,", () => {
   });
 });
 
+test("without knowing whose process this is nothing is written or believed", async (t) => {
+  const there = { ...place(t), uid: null };
+  await assert.rejects(writeControlFile(there, content), isFault(/does not say which user this is/));
+  assert.ok(!existsSync(there.directory));
+  mkdirSync(there.directory, { mode: 0o700 });
+  await assert.rejects(readControlFiles(there), isFault(/does not say which user this is/));
+});
+
 test("links, other machines' files and broken ones are not believed", async (t) => {
   const there = place(t);
   const path = await writeControlFile(there, content);

@@ -2,6 +2,7 @@
 import type { TestContext } from "node:test";
 import type { WorkerQueue } from "../../../core/lane.ts";
 import { defaultPolicy } from "../../../core/policy.ts";
+import type { Queue } from "../../../core/queue/port.ts";
 import { TaskProtection } from "../../../core/task-protection.ts";
 import { Worker, type WorkerSettings } from "../../../core/worker.ts";
 import { FakeAgent } from "../../support/fake-agent.ts";
@@ -21,6 +22,8 @@ interface Beside {
   readonly others?: readonly Other[];
   /** How long an agent is asked to spare it; null: there is none. */
   readonly protectMs?: number | null;
+  /** Stands between the worker and each queue. */
+  readonly watch?: (queue: Queue, clock: ManualClock) => Queue;
 }
 
 export function bench(t: TestContext, settings: Partial<WorkerSettings> = {}, beside: Beside = {}) {
@@ -36,9 +39,10 @@ export function bench(t: TestContext, settings: Partial<WorkerSettings> = {}, be
   const queues = [{ queue, name: "steps", weight: null, most: null }, ...others];
   const agent = new FakeAgent(clock);
   const common = { clock, observe: told.observe, chance: () => 0.5 };
-  const { protectMs = null } = beside;
+  const { protectMs = null, watch = (queue: Queue) => queue } = beside;
   const protection = protectMs === null ? {} : { protection: new TaskProtection({ ...common, agent }, protectMs) };
-  const ports = { queues, ledger, runner, ...common, ...protection };
+  const watched = queues.map((one) => ({ ...one, queue: watch(one.queue, clock) }));
+  const ports = { queues: watched, ledger, runner, ...common, ...protection };
   const worker = new Worker(ports, {
     worker: "worker-a",
     concurrency: 4,

@@ -1,6 +1,7 @@
 // The worker as a whole: many steps through few slots, what it says of itself, and how it stops.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { noOutcomes } from "../../../core/outcomes.ts";
 import { bodyFor, message } from "../../support/messages.ts";
 import { blocks, succeeds } from "../../support/scripted-steps.ts";
 import { bench, waitMs } from "./bench.ts";
@@ -40,9 +41,11 @@ describe("a worker", () => {
       slots: 4,
       stopping: false,
       quiet: null,
+      underWay: 0,
       idle: false,
       received: 0,
       ended: { acked: 0, buried: 0, released: 0, lost: 0 },
+      outcomes: noOutcomes(),
       closedBecause: null,
       pollingSinceMs: 0,
       lastTurnAtMs: 0,

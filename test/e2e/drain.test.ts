@@ -1,0 +1,210 @@
+// `taskiq drain`: the built bundle works a real queue until it is empty, and makes a running worker quiet. Steps are those of a step host without
+// Dagster, since they are many and none of this is about what they do.
+import assert from "node:assert/strict";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, afterEach, before, beforeEach, describe, type TestContext, test } from "node:test";
+import { eventually } from "../support/eventually.ts";
+import { freePort } from "../support/free-port.ts";
+import {
+  createQueues,
+  LOCAL_CREDENTIALS,
+  LOCAL_REGION,
+  type LocalSqs,
+  type QueuePair,
+  sendMessage,
+} from "../support/local-sqs.ts";
+import { bodyFor } from "../support/messages.ts";
+import { type SqsServer, startSqsServer } from "../support/sqs-server/http.ts";
+import { asLocalSqs } from "../support/sqs-server/local.ts";
+import { python } from "../support/step-hosts.ts";
+import { WorkerProcess } from "../support/worker-process.ts";
+
+const hosts = new URL("../../fixtures/hosts/", import.meta.url).pathname;
+
+let server: SqsServer;
+let sqs: LocalSqs;
+let pair: QueuePair;
+let home: string;
+let queues = 0;
+const started: WorkerProcess[] = [];
+
+before(async () => {
+  server = await startSqsServer();
+  sqs = asLocalSqs(server);
+});
+beforeEach(async () => {
+  queues += 1;
+  pair = await createQueues(sqs, `steps-${queues}`);
+  home = mkdtempSync(join(tmpdir(), "taskiq-drain-"));
+  mkdirSync(join(home, "log"));
+  const program = `#!/bin/sh\nexec ${python} ${hosts}well-behaved.py ${join(home, "log")}\n`;
+  writeFileSync(join(home, "python"), program);
+  chmodSync(join(home, "python"), 0o755);
+});
+afterEach(async (t) => {
+  for (const command of started.splice(0)) {
+    if ((t as TestContext & { passed?: boolean }).passed === false) console.error(command.tail());
+    if (command.running) await command.stop();
+  }
+  rmSync(home, { recursive: true, force: true });
+});
+after(() => sqs.stop());
+
+function start(command: "run" | "drain", flags: readonly string[]): WorkerProcess {
+  const env = {
+    PATH: process.env["PATH"] ?? "",
+    HOME: home,
+    DAGSTER_HOME: home,
+    TASKIQ_STATE_DIR: join(home, "state"),
+    TASKIQ_QUEUE_URL: pair.url,
+    TASKIQ_PYTHON: join(home, "python"),
+    TASKIQ_WORKER_HEALTH_PORT: "0",
+    AWS_ENDPOINT_URL_SQS: sqs.endpoint,
+    AWS_REGION: LOCAL_REGION,
+    AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
+  };
+  const made = new WorkerProcess({ args: [command, ...flags], env });
+  started.push(made);
+  return made;
+}
+
+/** Against a server whose counts are exact, a second proves as much as a minute does. */
+const quick = ["--wait-time", "1s", "--settle", "1s", "--json"];
+
+/** A message of its own group. */
+async function send(stepKey: string): Promise<string> {
+  const ordering = { groupId: stepKey, deduplicationId: stepKey };
+  return await sendMessage(sqs, pair.url, { body: bodyFor(stepKey), ...ordering });
+}
+
+async function drain(...flags: readonly string[]) {
+  const command = start("drain", [...quick, ...flags]);
+  const { code } = await command.exit(120_000);
+  return { code, summary: JSON.parse(command.stdout[0] ?? "null"), command };
+}
+
+/** Exit code, and what it says; its text is no JSON. */
+async function ask(...flags: readonly string[]) {
+  const command = start("drain", flags);
+  const { code } = await command.exit(60_000);
+  return {
+    code,
+    says: command.log.map(({ message }) => message).join("\n"),
+    state: JSON.parse(command.stdout[0] ?? "null"),
+  };
+}
+
+describe("drain", () => {
+  test("works the queue until it is empty", async () => {
+    const queue = server.model.queue(pair.name);
+    for (let i = 0; i < 200; i += 1) {
+      queue.send({ body: bodyFor(`succeeds.${i}`), groupId: `g${i}`, deduplicationId: `d${i}` });
+    }
+    const { code, summary, command } = await drain("--concurrency", "8");
+    assert.equal(code, 0, command.tail());
+    const { end, received, succeeded, failed, buried, approximately_left } = summary;
+    assert.deepEqual([end, received, succeeded], ["empty", 200, 200]);
+    assert.deepEqual([failed, buried, approximately_left], [0, 0, 0]);
+    assert.deepEqual(await sqs.inspect(pair.name), []);
+    assert.equal(command.count("drain.progress"), 1, "plain lines are few");
+    assert.match(command.log.at(-1)?.message ?? "", /^the queue is empty: 200 succeeded/);
+    assert.deepEqual(readdirSync(home).includes("state"), false, "nobody is to make a drain quiet");
+  });
+
+  test("says no when a step failed or was buried, having done the rest", async () => {
+    for (const step of ["fails", "succeeds", "cannot_run"]) await send(step);
+    const { code, summary } = await drain("--max-starts", "1");
+    const { end, succeeded, failed, given_up, buried } = summary;
+    assert.deepEqual([code, end, succeeded, failed, given_up, buried], [1, "empty", 1, 1, 1, 1]);
+  });
+
+  test("ends what SQS itself moved to the dead letter queue, too", async () => {
+    const strict = await createQueues(sqs, `strict-${queues}`, { maxReceiveCount: 1 });
+    const queue = server.model.queue(strict.deadLetterName);
+    queue.send({ body: bodyFor("succeeds"), groupId: "g", deduplicationId: "d" });
+    const { code, summary } = await drain("--queue-url", strict.url, "--max-starts", "1");
+    assert.deepEqual([code, summary.end, summary.given_up], [1, "empty", 1]);
+  });
+
+  test("waits for what another worker holds, and says what is left when its time is over", async () => {
+    await send("blocks");
+    const other = start("run", ["--wait-time", "1s", "--grace", "0s"]);
+    await other.said("step.claimed");
+    const { code, summary, command } = await drain("--max-time", "4s");
+    const { end, received, approximately_left, approximately_in_flight } = summary;
+    assert.deepEqual([code, end, received], [1, "max_time", 0], command.tail());
+    assert.deepEqual([approximately_left, approximately_in_flight], [1, 1]);
+    assert.match(command.log.at(-1)?.message ?? "", /not drained, the time is over: .*about 1 message\(s\) are left/);
+  });
+
+  test("stops by a signal as run does, and says no", async () => {
+    await send("blocks");
+    const command = start("drain", [...quick, "--grace", "0s"]);
+    await command.said("step.claimed");
+    command.signal("SIGTERM");
+    assert.deepEqual(await command.exit(), { code: 1, signal: null });
+    assert.equal(JSON.parse(command.stdout[0] ?? "").end, "stopped");
+    assert.equal((await sqs.inspect(pair.name))[0]?.state, "visible");
+  });
+
+  test("says when what it needs cannot be reached", async () => {
+    const { code } = await drain("--ledger-url", "postgres://nobody@127.0.0.1:1/none");
+    assert.equal(code, 3);
+  });
+});
+
+describe("a request for quiet", () => {
+  test("has the worker take no more, waits until it is idle, and is undone", async () => {
+    const port = await freePort();
+    const worker = start("run", ["--wait-time", "1s", "--worker-id", "w-1", "--health-port", String(port)]);
+    await worker.said("worker.started");
+    await send("waits");
+    await worker.said("step.claimed");
+    const asked = await ask("--quiet-only", "--json");
+    assert.equal(asked.code, 0, asked.says);
+    assert.match(asked.says, /worker w-1 is quiet, as .*@.* asked: 1 step\(s\) go on/);
+    assert.deepEqual([asked.state.worker, asked.state.busy, asked.state.idle], ["w-1", 1, false]);
+    const ready = await fetch(`http://127.0.0.1:${port}/readyz`);
+    const { why } = (await ready.json()) as { why: string };
+    assert.equal(ready.status, 503);
+    assert.match(why, /^quiet: .*@.* asked for it at /);
+    await send("succeeds");
+    const late = await ask("--quiet-only", "--wait", "--max-time", "2s");
+    assert.equal(late.code, 1);
+    assert.match(late.says, /worker w-1 is not idle after 2s: 1 step\(s\) still run; it stays quiet/);
+    writeFileSync(join(home, "log", "release"), "");
+    const idle = await ask("--quiet-only", "--wait", "--max-time", "60s");
+    assert.equal(idle.code, 0, idle.says);
+    assert.match(idle.says, /worker w-1 is idle/);
+    const left = await sqs.inspect(pair.name);
+    assert.deepEqual([left.length, left[0]?.state, worker.count("step.claimed")], [1, "visible", 1]);
+    const resumed = await ask("--resume", "--worker-id", "w-1");
+    assert.equal(resumed.code, 0, resumed.says);
+    await eventually("it takes steps again", async () => (await sqs.inspect(pair.name)).length === 0);
+    worker.signal("SIGTERM");
+    assert.deepEqual(await worker.exit(), { code: 0, signal: null });
+    assert.deepEqual(readdirSync(join(home, "state")), [], "nothing is left of it");
+  });
+
+  test("finds no worker where there is none, forgets one that was killed, and will not choose between two", async () => {
+    const none = await ask("--quiet-only");
+    assert.equal(none.code, 3);
+    assert.match(none.says, /no worker of this user runs on this machine/);
+    const killed = start("run", ["--worker-id", "w-1"]);
+    await killed.said("worker.started");
+    await killed.kill();
+    assert.equal((await ask("--resume")).code, 3);
+    for (const id of ["w-2", "w-3"]) {
+      const worker = start("run", ["--worker-id", id, "--wait-time", "1s"]);
+      await worker.said("worker.started");
+    }
+    assert.equal(readdirSync(join(home, "state")).length, 2, "what the killed one left is taken away");
+    const several = await ask("--quiet-only");
+    assert.equal(several.code, 2);
+    assert.match(several.says, /several workers run on this machine: name one with --worker-id\n {2}w-\d\n {2}w-\d/);
+    assert.equal((await ask("--quiet-only", "--worker-id", "w-3")).code, 0);
+  });
+});
