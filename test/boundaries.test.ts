@@ -51,7 +51,7 @@ const ports = [
 
 const adapters: Readonly<Record<string, RegExp>> = {
   queue: /^core\/queue\/(?!port\.ts)/,
-  ledger: /^core\/ledger\/(?!(?:port|schema)\.ts)/,
+  ledger: /^core\/ledger\/(?!(?:port|schema|replays)\.ts)/,
   runner: /^core\/runner\/(?!port\.ts)/,
   dagster: /^core\/dagster\/(?!port\.ts)/,
   agent: /^core\/agent\/(?!port\.ts)/,
@@ -72,7 +72,9 @@ const rules: readonly Rule[] = [
   {
     says: "a port knows steps and envelopes at most",
     of: (file) => ports.includes(file),
-    forbids: (imported) => !["core/step.ts", "core/envelope.ts"].includes(imported),
+    forbids: (imported, file) =>
+      !["core/step.ts", "core/envelope.ts"].includes(imported) &&
+      !(ports.includes(imported) && dirname(imported) === dirname(file)),
   },
   {
     says: "queue, ledger, runner, Dagster's API and the agent do not know each other's ports",
