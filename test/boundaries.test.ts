@@ -46,7 +46,7 @@ const pure = [
 /** Nothing but types, promises among them; whoever is pure may name them. */
 const ports = [
   ...["queue", "ledger", "runner", "dagster", "agent"].map((seam) => `core/${seam}/port.ts`),
-  "core/ledger/schema.ts",
+  ...["schema", "replays"].map((name) => `core/ledger/${name}.ts`),
 ];
 
 const adapters: Readonly<Record<string, RegExp>> = {
