@@ -24,6 +24,11 @@ export const commands: readonly Listed[] = [
     load: async () => (await import("./inspect-dlq.ts")).command,
   },
   {
+    name: "replay",
+    summary: "Put dead letters back into their queue, or delete those that are safe to purge",
+    load: async () => (await import("./replay.ts")).command,
+  },
+  {
     name: "migrate",
     summary: "Bring the ledger's tables up to date",
     load: async () => (await import("./migrate.ts")).command,

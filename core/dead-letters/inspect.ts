@@ -1,7 +1,7 @@
 // What lies in the dead letter queue: every letter that is meant, joined with what is known of its step.
 import type { Clock } from "../clock.ts";
 import { Fault } from "../faults.ts";
-import type { DeadLetterQueue } from "../queue/port.ts";
+import type { DeadLetterQueue, Message } from "../queue/port.ts";
 import { type LetterFilter, matchesJob, matchesLetter } from "./filter.ts";
 import { type JoinedLetter, type JoinPorts, joinLetters } from "./join.ts";
 import type { DeadLetter } from "./letter.ts";
@@ -27,6 +27,13 @@ export interface Inspection {
   readonly dagsterSilent: string | null;
 }
 
+/** For whoever does more than look: what is found stays with them, bodies perhaps mended; they give it back. */
+export interface Keeping {
+  keep(message: Message, hideMs: number): void;
+  /** The message as it is to be read. */
+  mended(message: Message): Message;
+}
+
 /** What is looked at is hidden for the least, and for longer the more there is; should this process be killed, for so long. */
 const HIDE_LEAST_MS = 30_000;
 const HIDE_MS_EACH = 20;
@@ -38,6 +45,7 @@ export async function inspectDeadLetters(
   filter: LetterFilter,
   limit: number | null,
   quiet: AbortSignal,
+  keeping: Keeping | null = null,
 ): Promise<Inspection> {
   const { letters: queue, clock } = ports;
   requireHarmless(queue);
@@ -45,16 +53,19 @@ export async function inspectDeadLetters(
   const found: DeadLetter[] = [];
   // Of which job a letter is, only Dagster knows: all of them have to be asked for.
   const enough = filter.job === null && limit !== null ? limit : Number.POSITIVE_INFINITY;
+  const hideMs = Math.min(HIDE_MOST_MS, HIDE_LEAST_MS + visible * HIDE_MS_EACH);
   const looked = await lookThrough(
     ports,
     {
-      hideMs: Math.min(HIDE_MOST_MS, HIDE_LEAST_MS + visible * HIDE_MS_EACH),
+      hideMs,
       restMs: 0,
       goOn: async () => found.length < enough,
       see: async (message) => {
-        const letter = readLetter(message, queue);
-        if (matchesLetter(filter, letter)) found.push(letter);
-        return "give_back";
+        const letter = readLetter(keeping?.mended(message) ?? message, queue);
+        if (!matchesLetter(filter, letter)) return "give_back";
+        found.push(letter);
+        keeping?.keep(message, hideMs);
+        return keeping === null ? "give_back" : "keep";
       },
     },
     quiet,

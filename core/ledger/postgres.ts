@@ -4,14 +4,24 @@ import { Fault } from "../faults.ts";
 import { type ExecutionResult, settledState } from "../step.ts";
 import { InDoubt } from "./in-doubt.ts";
 import { encodeOutcome } from "./outcome-text.ts";
-import type { Claim, ClaimRequest, Hold, Ledger, LedgerRow, RowFilter } from "./port.ts";
+import type {
+  Claim,
+  ClaimRequest,
+  Hold,
+  Ledger,
+  LedgerRow,
+  Reopening,
+  ReopenRequest,
+  Replay,
+  ReplayPlan,
+  RowFilter,
+} from "./port.ts";
 import type { Parameter, Row } from "./postgres-link.ts";
 import { nameOf, openPool, type PostgresOptions } from "./postgres-open.ts";
 import type { PostgresPool } from "./postgres-pool.ts";
 import { toClaim, toRow } from "./postgres-rows.ts";
 import { postgresSchema } from "./postgres-schema.ts";
 import { statements } from "./postgres-sql.ts";
-import type { Reopening, ReopenRequest, Replay, ReplayPlan } from "./replays.ts";
 import type { LedgerSchema } from "./schema.ts";
 
 export interface PostgresLedgerOptions extends PostgresOptions {

@@ -1,8 +1,7 @@
 // What operators write into the SQLite ledger. Statements are prepared when they are used: workers use none of them.
 import type { DatabaseSync } from "node:sqlite";
 import { claimable } from "./claimable.ts";
-import type { LedgerRow } from "./port.ts";
-import type { Reopening, ReopenRequest, Replay, ReplayPlan } from "./replays.ts";
+import type { LedgerRow, Reopening, ReopenRequest, Replay, ReplayPlan } from "./port.ts";
 
 const columns = `letter_id AS letterId, queue_url AS queueUrl, subject, number, act, state, sent_id AS sentId, who, why,
   planned_at AS plannedAtMs, updated_at AS updatedAtMs`;

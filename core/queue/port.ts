@@ -53,6 +53,18 @@ export interface DeadLetterReason {
   readonly worker: string;
 }
 
+/** A dead letter that goes back to its queue. */
+export interface Resend {
+  readonly letter: Message;
+  /** The letter's, or mended. */
+  readonly body: string;
+  readonly groupId: string | null;
+  /** Counts in a FIFO queue alone. */
+  readonly deduplicationId: string;
+}
+
+export type Resent = { readonly kind: "sent"; readonly messageId: string } | { readonly kind: "failed" };
+
 export interface QueueFacts {
   readonly url: string;
   readonly fifo: boolean;
@@ -131,6 +143,11 @@ export interface DeadLetterQueue extends Pick<Queue, "receive" | "extend" | "ack
   readonly url: string;
   /** Whose dead letters are meant. It may be the dead letter queue of others, too. */
   readonly sourceUrl: string;
+  /**
+   * Sends copies to our queue, with what the producer sent beside the body; any number, in order. Answers in order. Deletes nothing. Rejects
+   * when a request got no answer: then it is not known what was sent of it.
+   */
+  resend(copies: readonly Resend[]): Promise<readonly Resent[]>;
   /** SQS itself moved it here, from our queue: false for what a worker buried, and for the dead letters of other queues. */
   isMoved(message: Message): boolean;
   /** It has a redrive policy itself, which would move on whatever is looked at too often. */

@@ -58,7 +58,7 @@ export function ackMessages(
  * Answers in the order of `items`. Rejects with a Fault only when no batch got an answer at all; with some answered, the entries of the
  * others are `failed`, since a rejection would hide what did happen.
  */
-async function callInBatches<Item>(
+export async function callInBatches<Item>(
   context: SqsContext,
   call: BatchCall<Item>,
   items: readonly Item[],

@@ -6,6 +6,7 @@ import { ackMessages, extendMessages } from "./sqs-batches.ts";
 import { addressOf, type SqsContext } from "./sqs-context.ts";
 import { readAttributes, readDepth, readRetention } from "./sqs-facts.ts";
 import { receiveMessages } from "./sqs-receive.ts";
+import { resendLetters } from "./sqs-resend.ts";
 
 /** Null for a queue that has none. */
 export async function openDeadLetters(
@@ -27,5 +28,6 @@ export async function openDeadLetters(
     bury: (message, reason) =>
       sendDeadLetter(context, url, { message, reason, sourceUrl, buriedAtMs: context.clock.wallMs() }),
     depth: () => readDepth(context, address),
+    resend: (copies) => resendLetters(context, sourceUrl, copies),
   };
 }

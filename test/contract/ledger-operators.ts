@@ -1,7 +1,8 @@
 // Contract: what operators write. A letter has one replay, whoever plans it; a row is reopened only as it was seen, and only when nobody writes any more.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ReplayPlan } from "../../core/ledger/replays.ts";
+import type { ReplayPlan } from "../../core/ledger/port.ts";
 import { claimed, leaseMs, type MakeLedger, outcome, request, writeBoundMs } from "./ledger-setup.ts";
 
 const audit = { who: "ops", why: "the bucket is back" };

@@ -1,11 +1,16 @@
 // Messages that SQS itself moved to the dead letter queue, without any worker having had a say: no Dagster run waits for them for ever.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once as onceEmitted } from "node:events";
+import { text } from "node:stream/consumers";
 import { after, afterEach, before, describe, test } from "node:test";
 import { readNote } from "../../core/queue/dead-letter-note.ts";
 import { openSqsQueue } from "../../core/queue/sqs.ts";
+import { PYTHON } from "../support/dagster-sidecar.ts";
 import { Deployment } from "../support/deployment.ts";
 import { eventually } from "../support/eventually.ts";
 import { recordedOnce } from "../support/recorded-once.ts";
+import { taskiqCommand } from "../support/taskiq-command.ts";
 
 /** No more starts than the queue allows receives, or the worker would refuse the queue. */
 const once = ["--max-starts", "1"];
@@ -66,7 +71,39 @@ describe("a step that SQS itself made a dead letter", () => {
     const ends = (await dagster.terminalEvents(runId)).map(({ type }) => type);
     assert.deepEqual(ends, ["STEP_UP_FOR_RETRY", "STEP_SUCCESS"]);
   });
+
+  test("and that a worker parked is replayed, and its run ends in success", async () => {
+    const { dagster } = deployment;
+    const runId = await dagster.launch("one_success");
+    await movedBySqs(deployment);
+    await deployment.startWorker({ flags: [...once, "--sweep-interval", "1s", "--on-exhausted", "park"] });
+    await eventually("it is parked, and its copy alone is left", async () => {
+      const letters = (await deployment.deadLetters()).filter(({ body }) => JSON.parse(body).run_id === runId);
+      const [row] = deployment.ledger(runId);
+      return row?.state === "dead" && letters.length === 1 && readNote(letters[0] ?? assert.fail()) !== null;
+    });
+    const shown = await replay(deployment, ["--run", runId, "--json"]);
+    assert.equal(shown.code, 0, shown.stderr);
+    assert.deepEqual([JSON.parse(shown.stdout).plan, JSON.parse(shown.stdout).verdict], ["send", "parked"]);
+    assert.equal(deployment.ledger(runId)[0]?.state, "dead");
+    const done = await replay(deployment, ["--run", runId, "--yes", "--why", "SQS is well again", "--json"]);
+    assert.deepEqual([done.code, JSON.parse(done.stdout).end], [0, "sent"], done.stderr);
+    assert.equal(await dagster.finished(runId), "SUCCESS");
+    await recordedOnce(deployment, runId);
+    const [row] = deployment.ledger(runId);
+    assert.deepEqual([row?.state, row?.starts], ["completed", 1]);
+    const left = (await deployment.deadLetters()).filter(({ body }) => JSON.parse(body).run_id === runId);
+    assert.deepEqual(left, []);
+  });
 });
+
+async function replay({ env }: Deployment, args: readonly string[]) {
+  const [program, ...first] = taskiqCommand();
+  const variables = { ...env, TASKIQ_PYTHON: PYTHON };
+  const child = spawn(program, [...first, "replay", ...args], { stdio: ["ignore", "pipe", "pipe"], env: variables });
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), onceEmitted(child, "close")]);
+  return { code: child.exitCode, stdout, stderr };
+}
 
 /** Receives what the run worker sent, and gives it back, until SQS has had enough of it. */
 async function movedBySqs(deployment: Deployment) {

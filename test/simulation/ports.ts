@@ -173,6 +173,7 @@ function lettersOf(letters: DeadLetterQueue | null, passage: QueuePassage): Dead
     retentionMs: letters.retentionMs,
     isMoved: (message) => letters.isMoved(message),
     depth: () => ask("depth", life.name, () => letters.depth()),
+    resend: (copies) => letters.resend(copies),
     receive: (options) =>
       ask("receive", life.name, async () => {
         const messages = await letters.receive(options);

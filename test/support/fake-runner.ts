@@ -50,6 +50,11 @@ export class FakeRunner implements Runner {
   }
 
   /** The events of one attempt, by its idempotency key. */
+  /** What stands in the log from before. */
+  record(key: string, event: string): void {
+    this.#logs.set(key, [...this.log(key), event]);
+  }
+
   log(key: string): readonly string[] {
     return this.#logs.get(key) ?? [];
   }

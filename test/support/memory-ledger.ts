@@ -3,8 +3,18 @@ import type { Clock } from "../../core/clock.ts";
 import { Fault } from "../../core/faults.ts";
 import { abandonedUntilMs, claimable } from "../../core/ledger/claimable.ts";
 import { decodeOutcome, encodeOutcome } from "../../core/ledger/outcome-text.ts";
-import type { Claim, ClaimRequest, Hold, Ledger, LedgerRow, RowFilter } from "../../core/ledger/port.ts";
-import type { Reopening, ReopenRequest, Replay, ReplayPlan } from "../../core/ledger/replays.ts";
+import type {
+  Claim,
+  ClaimRequest,
+  Hold,
+  Ledger,
+  LedgerRow,
+  Reopening,
+  ReopenRequest,
+  Replay,
+  ReplayPlan,
+  RowFilter,
+} from "../../core/ledger/port.ts";
 import { type ExecutionResult, settledState } from "../../core/step.ts";
 
 export interface MemoryLedgerOptions {

@@ -1,7 +1,12 @@
 // The queue port straight onto the model of SQS, without HTTP and the SDK: for simulations, where a million requests must be cheap.
 import type { Clock } from "../../core/clock.ts";
 import { Fault } from "../../core/faults.ts";
-import { type Burial, deadLetterAttributes, isMovedBySqs } from "../../core/queue/dead-letter-note.ts";
+import {
+  type Burial,
+  deadLetterAttributes,
+  isMovedBySqs,
+  producerAttributes,
+} from "../../core/queue/dead-letter-note.ts";
 import type {
   DeadLetterQueue,
   DeadLetterReason,
@@ -98,6 +103,12 @@ export class ModelQueue implements Queue {
       extend: (extensions) => queue.extend(extensions),
       ack: (receipts) => queue.ack(receipts),
       depth: () => queue.depth(),
+      resend: async (copies) =>
+        copies.map(({ letter, body, groupId, deduplicationId: id }) => {
+          const deduplicationId = this.#source.settings.fifo ? id : null;
+          const sent = this.#source.send({ body, attributes: producerAttributes(letter), groupId, deduplicationId });
+          return { kind: "sent", messageId: sent.messageId };
+        }),
       bury: async (message, reason) =>
         sendCopy(letters, { message, reason, sourceUrl, buriedAtMs: this.#clock.wallMs() }),
     };

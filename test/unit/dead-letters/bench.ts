@@ -43,7 +43,7 @@ export async function bench({ fifo = true } = {}) {
   /** What SQS itself moved: a message without a note. */
   const move = (stepKey: string, groupId: string) => {
     sent += 1;
-    deadLetters.send({ body: bodyFor(stepKey), groupId, deduplicationId: `d${sent}` });
+    deadLetters.send({ body: bodyFor(stepKey), groupId, deduplicationId: fifo ? `d${sent}` : null });
   };
 
   /** The row of an attempt that was left open. */
@@ -92,7 +92,7 @@ export async function bench({ fifo = true } = {}) {
   /** Whether every one of them may be received now, and how often each was. */
   const states = () => [...new Set(deadLetters.inspect().map(({ state, receiveCount }) => `${state} ${receiveCount}`))];
 
-  return { clock, deadLetters, ledger, runner, bury, move, park, inspect, states };
+  return { clock, source, deadLetters, queue, letters, ledger, runner, bury, move, park, inspect, states };
 }
 
 interface InspectWish {

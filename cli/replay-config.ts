@@ -1,0 +1,107 @@
+// The configuration of `taskiq replay`.
+
+import type { Setup } from "./command.ts";
+import { letterOptions } from "./letter-options.ts";
+import { type OperatorConfig, operatorConfig, operatorOptions, operatorRules } from "./operator-config.ts";
+import { onOff, optional, repeated, type Values } from "./option.ts";
+import { text, wholeNumber } from "./values.ts";
+
+const group = "What is done";
+
+const options = {
+  yes: onOff({ flag: "--yes", env: [], group, help: "Do it. Without it, only what would be done is shown." }),
+  why: optional({
+    flag: "--why",
+    env: [],
+    group,
+    help: "Why, in a sentence: written down in the ledger with each. --yes needs it.",
+    kind: text("<text>", "a text"),
+  }),
+  who: optional({
+    flag: "--who",
+    env: [],
+    group,
+    help: "Who does it: written down in the ledger with each.",
+    kind: text("<name>", "a name"),
+    absent: "the user's name and this machine's",
+  }),
+  purge: onOff({ flag: "--purge", env: [], group, help: "Delete those that are safe to purge, instead of replaying." }),
+  rate: optional({
+    flag: "--rate",
+    env: [],
+    group,
+    help: "Send at most so many a second.",
+    kind: wholeNumber(1, 1_000),
+    absent: "as fast as it goes",
+  }),
+  id: repeated({
+    flag: "--id",
+    env: [],
+    group: "Which dead letters (all conditions must hold; without any, all of them)",
+    help: "With this message id or key (run:step[:attempt]). May be given several times.",
+    kind: text("<id>", "a message id or a key"),
+    separator: /\s+/,
+  }),
+  file: optional({
+    flag: "--file",
+    env: [],
+    group: "Which dead letters (all conditions must hold; without any, all of them)",
+    help: "Those of this file, which inspect-dlq --export wrote.",
+    kind: text("<file>", "a path"),
+  }),
+  allowEdit: onOff({
+    flag: "--allow-edit",
+    env: [],
+    group,
+    help: "Take bodies as they stand in --file, also edited ones.",
+  }),
+  json: onOff({ flag: "--json", env: [], group: "Output", help: "Print JSON: one object a line." }),
+  ...letterOptions,
+  ...operatorOptions,
+};
+
+function givenIds(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0;
+}
+
+export interface ReplayConfig extends OperatorConfig {
+  readonly which: Values<typeof letterOptions>;
+  readonly ids: readonly string[];
+  readonly file: { readonly path: string; readonly allowEdit: boolean } | null;
+  readonly yes: boolean;
+  readonly purge: boolean;
+  /** Null: the user's name and this machine's. */
+  readonly who: string | null;
+  readonly why: string;
+  readonly perSecond: number | null;
+  readonly json: boolean;
+}
+
+export const replaySetup: Setup<typeof options, ReplayConfig> = {
+  options,
+  rules: (settings, machine) => {
+    const found = operatorRules(settings, machine);
+    const { yes, why, noLedger, noDagster, dagsterHome, job, file, allowEdit, id } = settings;
+    const blind = noDagster.value === true || dagsterHome.value === null;
+    const rules: readonly (readonly [wrong: boolean, problem: string])[] = [
+      [yes.value === true && why.value == null, "--yes needs --why: it is written down with each dead letter"],
+      [
+        noLedger.value === true,
+        "--no-ledger makes no sense: a replay is kept in the ledger, or a killed one would send twice",
+      ],
+      [job.value != null && blind, "--job needs Dagster: only a run's record says of which job it is"],
+      [allowEdit.value === true && file.value == null, "--allow-edit needs --file"],
+      [file.value != null && givenIds(id.value), "only one of these can be given: --id, --file"],
+    ];
+    return {
+      problems: [...found.problems, ...rules.filter(([wrong]) => wrong).map(([, problem]) => problem)],
+      warnings: found.warnings,
+    };
+  },
+  config: (values, settings) => {
+    const { yes, purge, who, json } = values;
+    const file = values.file === null ? null : { path: values.file, allowEdit: values.allowEdit };
+    const done = { yes, purge, who, json, why: values.why ?? "", perSecond: values.rate };
+    return { ...operatorConfig(values, settings), ...done, which: values, ids: values.id, file };
+  },
+};

@@ -1,0 +1,110 @@
+// What a replay does with each dead letter, and why. Pure.
+import { createHash } from "node:crypto";
+import { decode } from "../envelope.ts";
+import type { LedgerRow, Replay } from "../ledger/port.ts";
+import { idempotencyKey, type StepId } from "../step.ts";
+import type { JoinedLetter } from "./join.ts";
+
+/** `finish`: its copy was sent before, and only its deletion is left. */
+export type ReplayAct = "send" | "finish" | "purge" | "skip" | "refuse";
+
+export interface PlannedLetter {
+  readonly joined: JoinedLetter;
+  /** Of an earlier start of the command; null when this letter has none. */
+  readonly begun: Replay | null;
+  readonly act: ReplayAct;
+  /** In a sentence. */
+  readonly why: string;
+}
+
+export interface ReplayWish {
+  /** URL of the queue that letters go back to. */
+  readonly sourceUrl: string;
+  /** Ids of letters whose mended body names another step than the one that lies there. */
+  readonly misnamed: ReadonlySet<string>;
+  /** Delete what is safe to delete, instead. */
+  readonly purge: boolean;
+}
+
+export function planLetter(joined: JoinedLetter, begun: Replay | null, wish: ReplayWish): PlannedLetter {
+  return { joined, begun, ...decide(joined, begun, wish) };
+}
+
+function decide({ letter, verdict }: JoinedLetter, begun: Replay | null, wish: ReplayWish): Decision {
+  if (begun !== null && begun.state !== "planned") return finished(begun);
+  if (verdict.act === "purge" && (wish.purge || begun?.act === "replay")) return { act: "purge", why: verdict.words };
+  if (wish.purge) return { act: "refuse", why: `not known to be safe: ${verdict.words}` };
+  const theirs = foreignQueue(letter, wish.sourceUrl);
+  if (theirs !== null) return { act: "refuse", why: `it came from another queue, ${theirs}: name that one` };
+  if (wish.misnamed.has(letter.message.id)) return { act: "refuse", why: "its mended body names another step" };
+  switch (verdict.act) {
+    case "replay":
+      return { act: "send", why: begun === null ? verdict.words : `begun by ${begun.who} and not known to be sent` };
+    case "purge":
+    case "wait":
+      return { act: "skip", why: verdict.words };
+    case "mend":
+      return { act: "refuse", why: `${verdict.words}: export it, mend its body, and give the file with --allow-edit` };
+    case "reexecute":
+    case "ask":
+      return { act: "refuse", why: verdict.words };
+  }
+}
+
+type Decision = Pick<PlannedLetter, "act" | "why">;
+
+function finished({ act, sentId, who }: Replay): Decision {
+  const what = act === "purge" ? `deleted by ${who}` : `sent by ${who} as ${sentId ?? "an unknown message"}`;
+  return { act: "finish", why: `${what} before: only its deletion is left` };
+}
+
+/** Null when it came from our queue. URLs of one queue differ by endpoint: its name is what counts. */
+function foreignQueue({ reason, burial, message }: JoinedLetter["letter"], sourceUrl: string): string | null {
+  if (reason === "moved_from_elsewhere") return message.movedFrom ?? "which is not known";
+  if (burial === null) return null;
+  return nameOf(burial.sourceUrl) === nameOf(sourceUrl) ? null : burial.sourceUrl;
+}
+
+function nameOf(url: string): string {
+  return url.slice(url.lastIndexOf("/") + 1);
+}
+
+/** A body that names no step may be mended into one of any. */
+export function namesAnotherStep(body: string, mended: string): boolean {
+  const [before, after] = [stepNamed(body), stepNamed(mended)];
+  return before !== null && after !== null && idempotencyKey(before) !== idempotencyKey(after);
+}
+
+function stepNamed(body: string): StepId | null {
+  const decoded = decode(body);
+  if (decoded.kind === "unknown_version") return null;
+  return decoded.kind === "step" ? decoded.envelope : decoded.step;
+}
+
+/** The same for every try of one replay, and another for the next: a FIFO queue drops the one and keeps the other. */
+export function replayId({ letterId, subject, number }: Replay): string {
+  return createHash("sha256").update(`replay ${number} of ${subject}: ${letterId}`).digest("hex");
+}
+
+/** A row that counts no start and knows this body needs no reopening: so it is after a reopening whose message was not sent. */
+export function needsReopening(row: LedgerRow, digest: string | null): boolean {
+  const known = digest === null || row.payloadDigest === digest;
+  return row.state !== "pending" || row.starts > 0 || !known;
+}
+
+/** At most ten at a time, each group once: what fails must not be overtaken by what comes after it in its group. */
+export function inRounds<T>(letters: readonly T[], groupOf: (letter: T) => string | null): readonly (readonly T[])[] {
+  const rounds: T[][] = [];
+  const lastRound = new Map<string, number>();
+  let open = 0;
+  for (const letter of letters) {
+    const group = groupOf(letter);
+    let at = Math.max(open, group === null ? 0 : (lastRound.get(group) ?? -1) + 1);
+    while ((rounds[at]?.length ?? 0) >= 10) at += 1;
+    while (rounds.length <= at) rounds.push([]);
+    rounds[at]?.push(letter);
+    if (group !== null) lastRound.set(group, at);
+    while ((rounds[open]?.length ?? 0) >= 10) open += 1;
+  }
+  return rounds;
+}
