@@ -197,10 +197,8 @@ export class LeaseKeeper {
     if (due.length === 0) return true;
     const askedAtMs = this.#ports.clock.monoMs();
     try {
-      const results = await this.#ports.ledger.renew(
-        due.map(({ hold }) => hold),
-        this.#settings.leaseMs,
-      );
+      const holds = due.map(({ hold }) => hold);
+      const results = await this.#ports.ledger.renew(holds, this.#settings.leaseMs);
       for (const [i, { held, hold }] of due.entries()) {
         if (held.hold !== hold) continue; // settled, abandoned or permitted meanwhile
         if (results[i] === true) held.granted(hold, askedAtMs);
@@ -226,18 +224,15 @@ export class LeaseKeeper {
       }
       // Renewals push deadlines back, so a wake-up may find nothing due; that is cheaper than a timer for each lease. Nor may it sleep
       // for long: timers stand still while a machine is suspended, and the lease does not.
-      const claimed = Number.isFinite(next);
-      const longestMs = claimed ? this.#settings.killMarginMs : this.#settings.leaseMs;
-      const sleepMs = Math.min(next - now, longestMs);
-      this.#wakesAtMs = now + sleepMs;
-      await clock.sleep(sleepMs, this.#changed.signal);
+      const longestMs = Number.isFinite(next) ? this.#settings.killMarginMs : this.#settings.leaseMs;
+      this.#wakesAtMs = Math.min(next, now + longestMs);
+      await clock.sleep(this.#wakesAtMs - now, this.#changed.signal);
     }
   }
 
   #lose(held: Held, why: string): void {
-    const key = held.hold?.key;
+    const about = { messageId: held.message.id, ...(held.hold === null ? {} : { key: held.hold.key }) };
     held.unclaimed();
-    const about = { messageId: held.message.id, ...(key === undefined ? {} : { key }) };
     this.#ports.observe({ event: "lease.lost", level: "error", message: `lease lost: ${why}`, ...about, why });
     held.loss.abort();
   }
