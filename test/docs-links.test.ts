@@ -34,6 +34,17 @@ test("every page can be reached from README.md", () => {
   assert.deepEqual(lost, []);
 });
 
+test("tests that the pages name as evidence exist", () => {
+  const named = pages.flatMap(({ spans }) =>
+    spans.filter((span) => /^[\w.-]+\/[\w/.-]+(?:\.test\.ts|\/test_\w+\.py)$/.test(span)),
+  );
+  assert.ok(named.length > 10);
+  assert.deepEqual(
+    named.filter((path) => !existsSync(join(root, path))),
+    [],
+  );
+});
+
 /** Nothing on other hosts is asked for. */
 function leadsSomewhere(page: string, link: string): boolean {
   if (/^[a-z]+:/.test(link)) return URL.canParse(link) && link.startsWith("https://");

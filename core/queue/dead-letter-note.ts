@@ -1,5 +1,6 @@
 // What is written beside a dead letter's body: one JSON message attribute, since a message may have only ten. Pure.
 import { Buffer } from "node:buffer";
+import * as v from "valibot";
 import type { DeadLetterReason, Message, MessageAttribute } from "./port.ts";
 
 /** The attribute's name is ours: one of this name that is already there, from an earlier burial, is replaced. */
@@ -40,6 +41,29 @@ export interface Burial {
 
 type Attributes = Readonly<Record<string, MessageAttribute>>;
 
+/** The latest that a date can be. */
+const Seconds = v.pipe(v.number(), v.minValue(0), v.maxValue(8.64e12));
+/** A record of valibot's would leave out names such as `constructor`, which attributes may have. */
+const Folded = v.custom<NonNullable<DeadLetterNote["folded"]>>(
+  (value) => typeof value === "object" && value !== null && Object.values(value).every(isFolded),
+);
+
+/** Whoever may send to the dead letter queue may write one of these, too. */
+const Note = v.object({
+  reason: v.string(),
+  detail: v.string(),
+  error_class: v.nullable(v.string()),
+  fingerprint: v.nullable(v.string()),
+  starts: v.number(),
+  worker: v.string(),
+  source_queue: v.string(),
+  message_id: v.string(),
+  group_id: v.nullable(v.string()),
+  first_received_at: Seconds,
+  buried_at: Seconds,
+  folded: v.exactOptional(Folded),
+});
+
 /** What one message of SQS may hold: attributes, and bytes of body and attributes together. */
 const ATTRIBUTE_LIMIT = 10;
 const BYTE_LIMIT = 1_048_576;
@@ -68,8 +92,8 @@ export function readNote(message: Pick<Message, "attributes">): DeadLetterNote |
   const text = message.attributes[NOTE_ATTRIBUTE]?.stringValue;
   if (text === undefined) return null;
   try {
-    const note: DeadLetterNote = JSON.parse(text);
-    return typeof note.reason === "string" ? note : null;
+    const read = v.safeParse(Note, JSON.parse(text));
+    return read.success ? read.output : null;
   } catch {
     return null;
   }
@@ -133,6 +157,12 @@ function fold({ dataType, stringValue, binaryValue }: MessageAttribute): FoldedA
     ...(stringValue === undefined ? {} : { string_value: stringValue }),
     ...(binaryValue === undefined ? {} : { binary_value: Buffer.from(binaryValue).toString("base64") }),
   };
+}
+
+function isFolded(value: unknown): value is FoldedAttribute {
+  if (typeof value !== "object" || value === null) return false;
+  const { data_type, string_value = "", binary_value = "" } = value as Record<string, unknown>;
+  return [data_type, string_value, binary_value].every((text) => typeof text === "string");
 }
 
 function unfold({ data_type, string_value, binary_value }: FoldedAttribute): MessageAttribute {
