@@ -35,8 +35,8 @@ export type WatchQueue = (queue: Queue) => Queue;
 /** Importing Dagster and a large code location can take minutes. */
 const HOST_START_MS = 300_000;
 const PRUNE_MS = 3_600_000;
-/** Operators claim nothing; it says how soon a ledger must answer. */
-const OPERATOR_LEASE_MS = 60_000;
+/** How soon a ledger must answer an operator, and how long what an operator claims is held. */
+export const OPERATOR_LEASE_MS = 60_000;
 
 const clock = systemClock;
 const chance = Math.random;

@@ -1,0 +1,69 @@
+// What `taskiq replay` does instead of putting back, with a real Dagster: a parked step of a live run is failed, and a failed run is re-executed once.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
+import { after, afterEach, before, describe, test } from "node:test";
+import { readNote } from "../../core/queue/dead-letter-note.ts";
+import { PYTHON } from "../support/dagster-sidecar.ts";
+import { Deployment } from "../support/deployment.ts";
+import { eventually } from "../support/eventually.ts";
+import { fakeDagster, startGraphqlServer } from "../support/graphql-server.ts";
+import { recordedOnce } from "../support/recorded-once.ts";
+import { taskiqCommand } from "../support/taskiq-command.ts";
+
+let deployment: Deployment;
+
+before(async () => {
+  deployment = await Deployment.open();
+});
+afterEach((t) => deployment.explain(t));
+after(() => deployment.close());
+
+async function replay(args: readonly string[], variables: Readonly<Record<string, string>> = {}) {
+  const [program, ...first] = taskiqCommand();
+  const env = { ...deployment.env, TASKIQ_PYTHON: PYTHON, ...variables };
+  const child = spawn(program, [...first, "replay", "--json", ...args], { stdio: ["ignore", "pipe", "pipe"], env });
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
+  const lines = stdout.split("\n").slice(0, -1);
+  return { code: child.exitCode, told: lines.map((line) => JSON.parse(line)), stderr };
+}
+
+describe("replay --fail", () => {
+  test("records the failure of a parked step, with who and why, and its run ends; --reexecute launches once then", async (t) => {
+    const { dagster } = deployment;
+    const worker = await deployment.startWorker({ flags: ["--max-starts", "1", "--on-exhausted", "park"] });
+    const runId = await dagster.launch("exits_hard");
+    await eventually("it is parked", async () => (await deployment.deadLetters()).length === 1, 60_000);
+    await worker.stop();
+    assert.equal(await dagster.status(runId), "STARTED");
+
+    const which = ["--run", runId];
+    const planned = await replay(["--fail", ...which]);
+    assert.deepEqual([planned.code, planned.told[0]?.kind], [0, "to_fail"], planned.stderr);
+    const failed = await replay(["--fail", ...which, "--yes", "--who", "ann", "--why", "bad input"]);
+    assert.deepEqual([failed.code, failed.told[0]?.kind], [0, "failed"], failed.stderr);
+    assert.equal(await dagster.finished(runId), "FAILURE");
+    await recordedOnce(deployment, runId);
+    const [end] = await dagster.terminalEvents(runId);
+    assert.match(
+      end?.error?.message ?? "",
+      /^FailedByOperator: ann gave it up \(bad input\); before that: step_fault: StepProcessDied/,
+    );
+    const [letter, ...others] = await deployment.deadLetters();
+    assert.deepEqual([readNote(letter ?? assert.fail())?.reason, others], ["failed_by_operator", []]);
+
+    const answer = fakeDagster({ [runId]: { status: "FAILURE" } });
+    const { url, asked } = await startGraphqlServer(t, answer);
+    const variables = { TASKIQ_DAGSTER_URL: url, TASKIQ_DAGSTER_HEADERS: "Dagster-Cloud-Api-Token: hunter2" };
+    const yes = ["--yes", "--why", "mended"];
+    const launched = await replay(["--reexecute", ...which, ...yes], variables);
+    assert.deepEqual([launched.code, launched.told[0]?.kind], [0, "launched"], launched.stderr);
+    const again = await replay(["--reexecute", "--purge", ...which, ...yes], variables);
+    assert.deepEqual([again.code, again.told[0]?.kind], [0, "already"], again.stderr);
+    assert.deepEqual(await deployment.deadLetters(), [], "they are purged once their run has its re-execution");
+    assert.equal(asked.filter(({ query }) => query.startsWith("mutation")).length, 1);
+    assert.ok(asked.every(({ headers }) => headers["dagster-cloud-api-token"] === "hunter2"));
+    assert.doesNotMatch(launched.stderr + again.stderr, /hunter2/);
+  });
+});
