@@ -1,6 +1,7 @@
 // The configuration of `taskiq replay`.
 
 import type { Setup } from "./command.ts";
+import { type DagsterApiChoice, dagsterApiChoice, dagsterApiOptions } from "./dagster-api-options.ts";
 import { letterOptions } from "./letter-options.ts";
 import { type OperatorConfig, operatorConfig, operatorOptions, operatorRules } from "./operator-config.ts";
 import { onOff, optional, repeated, type Values } from "./option.ts";
@@ -26,6 +27,18 @@ const options = {
     absent: "the user's name and this machine's",
   }),
   purge: onOff({ flag: "--purge", env: [], group, help: "Delete those that are safe to purge, instead of replaying." }),
+  reexecute: onOff({
+    flag: "--reexecute",
+    env: [],
+    group,
+    help: "Have Dagster re-execute their runs from failure, once for each run, instead of replaying; with --purge, delete them then. Needs --dagster-url.",
+  }),
+  fail: onOff({
+    flag: "--fail",
+    env: [],
+    group,
+    help: "Record the failure of those that are open in Dagster, so that their runs can end, instead of replaying.",
+  }),
   rate: optional({
     flag: "--rate",
     env: [],
@@ -58,6 +71,7 @@ const options = {
   json: onOff({ flag: "--json", env: [], group: "Output", help: "Print JSON: one object a line." }),
   ...letterOptions,
   ...operatorOptions,
+  ...dagsterApiOptions,
 };
 
 function givenIds(value: unknown): boolean {
@@ -70,6 +84,8 @@ export interface ReplayConfig extends OperatorConfig {
   readonly file: { readonly path: string; readonly allowEdit: boolean } | null;
   readonly yes: boolean;
   readonly purge: boolean;
+  /** Null: replay, or purge. */
+  readonly otherwise: { readonly do: "fail" } | { readonly do: "reexecute"; readonly dagster: DagsterApiChoice } | null;
   /** Null: the user's name and this machine's. */
   readonly who: string | null;
   readonly why: string;
@@ -82,6 +98,7 @@ export const replaySetup: Setup<typeof options, ReplayConfig> = {
   rules: (settings, machine) => {
     const found = operatorRules(settings, machine);
     const { yes, why, noLedger, noDagster, dagsterHome, job, file, allowEdit, id } = settings;
+    const { purge, fail, reexecute, dagsterUrl } = settings;
     const blind = noDagster.value === true || dagsterHome.value === null;
     const rules: readonly (readonly [wrong: boolean, problem: string])[] = [
       [yes.value === true && why.value == null, "--yes needs --why: it is written down with each dead letter"],
@@ -90,6 +107,10 @@ export const replaySetup: Setup<typeof options, ReplayConfig> = {
         "--no-ledger makes no sense: a replay is kept in the ledger, or a killed one would send twice",
       ],
       [job.value != null && blind, "--job needs Dagster: only a run's record says of which job it is"],
+      [reexecute.value === true && dagsterUrl.value === null, "--reexecute needs --dagster-url"],
+      [fail.value === true && blind, "--fail needs Dagster, in which the failure is recorded"],
+      [fail.value === true && reexecute.value === true, "only one of these can be given: --fail, --reexecute"],
+      [fail.value === true && purge.value === true, "only one of these can be given: --fail, --purge"],
       [allowEdit.value === true && file.value == null, "--allow-edit needs --file"],
       [file.value != null && givenIds(id.value), "only one of these can be given: --id, --file"],
     ];
@@ -102,6 +123,15 @@ export const replaySetup: Setup<typeof options, ReplayConfig> = {
     const { yes, purge, who, json } = values;
     const file = values.file === null ? null : { path: values.file, allowEdit: values.allowEdit };
     const done = { yes, purge, who, json, why: values.why ?? "", perSecond: values.rate };
-    return { ...operatorConfig(values, settings), ...done, which: values, ids: values.id, file };
+    return {
+      ...{ ...operatorConfig(values, settings), ...done, otherwise: otherwiseOf(values) },
+      ...{ which: values, ids: values.id, file },
+    };
   },
 };
+
+function otherwiseOf(values: Values<typeof options>): ReplayConfig["otherwise"] {
+  if (values.fail) return { do: "fail" };
+  const dagster = values.reexecute ? dagsterApiChoice(values) : null;
+  return dagster === null ? null : { do: "reexecute", dagster };
+}

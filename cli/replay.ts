@@ -7,6 +7,7 @@ import { type ReplayedLetter, replayLetters } from "../core/dead-letters/replay.
 import { namesAnotherStep, type PlannedLetter, planLetter } from "../core/dead-letters/replay-plan.ts";
 import { Fault } from "../core/faults.ts";
 import type { Ledger } from "../core/ledger/port.ts";
+import type { Observe } from "../core/observe.ts";
 import type { DeadLetterQueue } from "../core/queue/port.ts";
 import { defineCommand, type Io } from "./command.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
@@ -15,6 +16,7 @@ import { createLogger } from "./logger.ts";
 import { askDagster, openDeadLetters } from "./operator-ports.ts";
 import { ProgressView } from "./progress.ts";
 import { type ReplayConfig, replaySetup } from "./replay-config.ts";
+import { failFound, reexecuteFound } from "./replay-otherwise.ts";
 import { isDone, replaySummary, type ShownLetter, showReplay } from "./replay-output.ts";
 import { listenForStop } from "./signals.ts";
 import { type OperatorPorts, wireOperator } from "./wiring.ts";
@@ -31,6 +33,7 @@ interface Session {
   /** Ids of letters that a mended body would make another step's. */
   readonly misnamed: Set<string>;
   readonly io: Io;
+  readonly observe: Observe;
   readonly say: Say;
   readonly quiet: AbortSignal;
 }
@@ -62,7 +65,18 @@ export const command = defineCommand({
       const held = new HeldLetters(letters, clock);
       try {
         return await replay(
-          { config, ports, ledger, letters, held, misnamed: new Set<string>(), io, say, quiet: stop.quiet },
+          {
+            config,
+            ports,
+            ledger,
+            letters,
+            held,
+            misnamed: new Set<string>(),
+            io,
+            observe: logger.observe,
+            say,
+            quiet: stop.quiet,
+          },
           mended,
         );
       } finally {
@@ -87,6 +101,7 @@ async function replay(session: Session, mended: Bodies | null): Promise<ExitCode
     return exitCodes.no;
   }
   for (const remark of remarksOn(found)) say(remark);
+  if (config.otherwise !== null) return await otherwise(session, config.otherwise, found);
   const plans = await planAll(session, found);
   if (!config.yes) {
     const shown = plans.map((planned) => ({ planned, end: null }));
@@ -95,6 +110,22 @@ async function replay(session: Session, mended: Bodies | null): Promise<ExitCode
     return exitCodes.done;
   }
   return await act(session, plans);
+}
+
+async function otherwise(
+  session: Session,
+  wish: NonNullable<ReplayConfig["otherwise"]>,
+  { letters }: Inspection,
+): Promise<ExitCode> {
+  const { why, yes: act, json, purge } = session.config;
+  const asked = { ...session, who: whoOf(session), why, act, json };
+  if (wish.do === "fail") return await failFound(letters, asked);
+  return await reexecuteFound(letters, wish.dagster, purge, asked);
+}
+
+function whoOf({ config, io }: Session): string {
+  const user = io.env["USER"] ?? io.env["LOGNAME"] ?? "unknown";
+  return config.who ?? `${user}@${io.machine.hostname()}`;
 }
 
 async function look(session: Session, mended: Bodies | null): Promise<Inspection> {
@@ -138,8 +169,7 @@ async function act(session: Session, plans: readonly PlannedLetter[]): Promise<E
     ends.set(planned, end);
     view.show({ done: ends.size, total: todo.length, approximate: false, note: "" });
   };
-  const user = io.env["USER"] ?? io.env["LOGNAME"] ?? "unknown";
-  const who = config.who ?? `${user}@${io.machine.hostname()}`;
+  const who = whoOf(session);
   try {
     await replayLetters(todo, { ...session, clock }, { ...config, who }, quiet, tell);
   } finally {
