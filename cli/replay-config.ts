@@ -4,8 +4,8 @@ import type { Setup } from "./command.ts";
 import { type DagsterApiChoice, dagsterApiChoice, dagsterApiOptions } from "./dagster-api-options.ts";
 import { letterOptions } from "./letter-options.ts";
 import { type OperatorConfig, operatorConfig, operatorOptions, operatorRules } from "./operator-config.ts";
-import { onOff, optional, repeated, type Values } from "./option.ts";
-import { text, wholeNumber } from "./values.ts";
+import { onOff, optional, repeated, setting, type Values } from "./option.ts";
+import { duration, text, wholeNumber } from "./values.ts";
 
 const group = "What is done";
 
@@ -46,6 +46,23 @@ const options = {
     help: "Send at most so many a second.",
     kind: wholeNumber(1, 1_000),
     absent: "as fast as it goes",
+  }),
+  canary: optional({
+    flag: "--canary",
+    env: [],
+    group,
+    help: "Send so many first, and the others only when all of these have succeeded.",
+    kind: wholeNumber(1, 1_000),
+    absent: "all are sent",
+  }),
+  wait: onOff({ flag: "--wait", env: [], group, help: "Wait for what becomes of the steps that are sent." }),
+  waitTimeoutMs: setting({
+    flag: "--wait-timeout",
+    env: [],
+    group,
+    help: "How long --canary and --wait wait at the most.",
+    kind: duration(1_000, 24 * 3_600_000),
+    fallback: "1h",
   }),
   id: repeated({
     flag: "--id",
@@ -90,6 +107,10 @@ export interface ReplayConfig extends OperatorConfig {
   readonly who: string | null;
   readonly why: string;
   readonly perSecond: number | null;
+  /** How many are sent first; null for all. */
+  readonly canary: number | null;
+  readonly wait: boolean;
+  readonly waitTimeoutMs: number;
   readonly json: boolean;
 }
 
@@ -98,7 +119,7 @@ export const replaySetup: Setup<typeof options, ReplayConfig> = {
   rules: (settings, machine) => {
     const found = operatorRules(settings, machine);
     const { yes, why, noLedger, noDagster, dagsterHome, job, file, allowEdit, id } = settings;
-    const { purge, fail, reexecute, dagsterUrl } = settings;
+    const { purge, fail, reexecute, dagsterUrl, canary } = settings;
     const blind = noDagster.value === true || dagsterHome.value === null;
     const rules: readonly (readonly [wrong: boolean, problem: string])[] = [
       [yes.value === true && why.value == null, "--yes needs --why: it is written down with each dead letter"],
@@ -111,6 +132,10 @@ export const replaySetup: Setup<typeof options, ReplayConfig> = {
       [fail.value === true && blind, "--fail needs Dagster, in which the failure is recorded"],
       [fail.value === true && reexecute.value === true, "only one of these can be given: --fail, --reexecute"],
       [fail.value === true && purge.value === true, "only one of these can be given: --fail, --purge"],
+      [
+        canary.value != null && (purge.value === true || fail.value === true || reexecute.value === true),
+        "--canary goes with a replay alone, not with --purge, --fail or --reexecute",
+      ],
       [allowEdit.value === true && file.value == null, "--allow-edit needs --file"],
       [file.value != null && givenIds(id.value), "only one of these can be given: --id, --file"],
     ];
@@ -122,7 +147,8 @@ export const replaySetup: Setup<typeof options, ReplayConfig> = {
   config: (values, settings) => {
     const { yes, purge, who, json } = values;
     const file = values.file === null ? null : { path: values.file, allowEdit: values.allowEdit };
-    const done = { yes, purge, who, json, why: values.why ?? "", perSecond: values.rate };
+    const { canary, wait, waitTimeoutMs } = values;
+    const done = { yes, purge, who, json, why: values.why ?? "", perSecond: values.rate, canary, wait, waitTimeoutMs };
     return {
       ...{ ...operatorConfig(values, settings), ...done, otherwise: otherwiseOf(values) },
       ...{ which: values, ids: values.id, file },

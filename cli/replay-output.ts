@@ -1,4 +1,6 @@
 // What `taskiq replay` prints: each dead letter with what would be done, or was. Data on stdout.
+
+import type { ReplayOutcome } from "../core/dead-letters/outcomes.ts";
 import { letterRecord } from "../core/dead-letters/records.ts";
 import type { ReplayEnd } from "../core/dead-letters/replay.ts";
 import type { PlannedLetter, ReplayAct } from "../core/dead-letters/replay-plan.ts";
@@ -36,10 +38,19 @@ const whyNot: Readonly<Partial<Record<ReplayEnd["kind"], string>>> = {
   not_sent: "SQS did not take it, or one before it in its group: start this again",
 };
 
+const became: Readonly<Record<NonNullable<ShownLetter["outcome"]>, string>> = {
+  succeeded: "succeeded",
+  failed: "failed",
+  buried: "dead again",
+  open: "not ended yet",
+};
+
 /** `end` is null for what was not acted on. */
 export interface ShownLetter {
   readonly planned: PlannedLetter;
   readonly end: ReplayEnd | null;
+  /** What became of its step; null when nobody waited for it, or it was not sent. */
+  readonly outcome: ReplayOutcome | "open" | null;
 }
 
 export function showReplay(
@@ -61,24 +72,26 @@ export function showReplay(
   }
 }
 
-function recordOf({ planned, end }: ShownLetter) {
+function recordOf({ planned, end, outcome }: ShownLetter) {
   const { act, why, joined } = planned;
   const sentId = end?.kind === "sent" ? end.messageId : null;
-  return { ...letterRecord(joined), plan: act, why, end: end?.kind ?? null, new_message_id: sentId };
+  return { ...letterRecord(joined), plan: act, why, end: end?.kind ?? null, outcome, new_message_id: sentId };
 }
 
-function rowOf({ planned, end }: ShownLetter, acted: boolean): readonly string[] {
+function rowOf(letter: ShownLetter, acted: boolean): readonly string[] {
+  const { planned, end } = letter;
   const { message, step } = planned.joined.letter;
   return [
     message.id.slice(0, 8),
     step?.runId.slice(0, 8) ?? "-",
     step === null ? "-" : `${step.stepKey}${step.attempt === 0 ? "" : ` #${step.attempt}`}`,
-    whatOf({ planned, end }, acted),
+    whatOf(letter, acted),
     (end === null ? undefined : whyNot[end.kind]) ?? planned.why,
   ];
 }
 
-function whatOf({ planned, end }: ShownLetter, acted: boolean): string {
+function whatOf({ planned, end, outcome }: ShownLetter, acted: boolean): string {
+  if (outcome !== null) return became[outcome];
   if (end !== null) return was[end.kind];
   return acted && isDone(planned.act) ? "not reached" : wouldBe[planned.act];
 }

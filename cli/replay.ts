@@ -3,7 +3,6 @@ import { readFile } from "node:fs/promises";
 import { HeldLetters } from "../core/dead-letters/held.ts";
 import { type Inspection, inspectDeadLetters, type Keeping } from "../core/dead-letters/inspect.ts";
 import { readExport } from "../core/dead-letters/read-export.ts";
-import { type ReplayedLetter, replayLetters } from "../core/dead-letters/replay.ts";
 import { namesAnotherStep, type PlannedLetter, planLetter } from "../core/dead-letters/replay-plan.ts";
 import { Fault } from "../core/faults.ts";
 import type { Ledger } from "../core/ledger/port.ts";
@@ -14,10 +13,10 @@ import { type ExitCode, exitCodes } from "./exit-codes.ts";
 import { letterFilter } from "./letter-options.ts";
 import { createLogger } from "./logger.ts";
 import { askDagster, openDeadLetters } from "./operator-ports.ts";
-import { ProgressView } from "./progress.ts";
+import { actOn } from "./replay-act.ts";
 import { type ReplayConfig, replaySetup } from "./replay-config.ts";
 import { failFound, reexecuteFound } from "./replay-otherwise.ts";
-import { isDone, replaySummary, type ShownLetter, showReplay } from "./replay-output.ts";
+import { replaySummary, showReplay } from "./replay-output.ts";
 import { listenForStop } from "./signals.ts";
 import { type OperatorPorts, wireOperator } from "./wiring.ts";
 
@@ -45,6 +44,7 @@ export const command = defineCommand({
     "taskiq replay --queue-name steps.fifo --reason crash_loop --since 2h",
     'taskiq replay --queue-name steps.fifo --run 7f3c1f0e-5a86-4d0b-9a57-0c5a3f1f7b11 --yes --why "the bucket is back"',
     'taskiq replay --queue-name steps.fifo --error OutOfMemory --rate 5 --yes --why "more memory"',
+    'taskiq replay --queue-name steps.fifo --job nightly --canary 3 --wait --yes --why "try a few first"',
     'taskiq replay --queue-name steps.fifo --file dead.jsonl --allow-edit --yes --why "mended the tags"',
     'taskiq replay --queue-name steps.fifo --purge --yes --why "their runs are done"',
   ],
@@ -104,12 +104,12 @@ async function replay(session: Session, mended: Bodies | null): Promise<ExitCode
   if (config.otherwise !== null) return await otherwise(session, config.otherwise, found);
   const plans = await planAll(session, found);
   if (!config.yes) {
-    const shown = plans.map((planned) => ({ planned, end: null }));
+    const shown = plans.map((planned) => ({ planned, end: null, outcome: null }));
     showReplay(shown, false, config.json, io);
     say(`${replaySummary(shown, false)}; nothing was done: --yes does it`);
     return exitCodes.done;
   }
-  return await act(session, plans);
+  return await actOn(plans, { ...session, who: whoOf(session) });
 }
 
 async function otherwise(
@@ -157,30 +157,6 @@ async function planAll(
     await held.keep();
   }
   return plans;
-}
-
-async function act(session: Session, plans: readonly PlannedLetter[]): Promise<ExitCode> {
-  const { config, ports, io, say, quiet } = session;
-  const { clock } = ports;
-  const todo = plans.filter((planned) => isDone(planned.act));
-  const ends = new Map<PlannedLetter, ReplayedLetter["end"]>();
-  const view = new ProgressView({ stream: io.stderr, env: io.env, clock, say, everyMs: 10_000 });
-  const tell = ({ planned, end }: ReplayedLetter) => {
-    ends.set(planned, end);
-    view.show({ done: ends.size, total: todo.length, approximate: false, note: "" });
-  };
-  const who = whoOf(session);
-  try {
-    await replayLetters(todo, { ...session, clock }, { ...config, who }, quiet, tell);
-  } finally {
-    view.end();
-    const shown: readonly ShownLetter[] = plans.map((planned) => ({ planned, end: ends.get(planned) ?? null }));
-    showReplay(shown, true, config.json, io);
-    say(replaySummary(shown, true));
-  }
-  const wentWell = (planned: PlannedLetter) => ["sent", "deleted"].includes(ends.get(planned)?.kind ?? "");
-  const refused = plans.some((planned) => planned.act === "refuse");
-  return !refused && todo.every(wentWell) ? exitCodes.done : exitCodes.no;
 }
 
 /** Null when none is given. */

@@ -86,8 +86,10 @@ describe("a step that SQS itself made a dead letter", () => {
     assert.equal(shown.code, 0, shown.stderr);
     assert.deepEqual([JSON.parse(shown.stdout).plan, JSON.parse(shown.stdout).verdict], ["send", "parked"]);
     assert.equal(deployment.ledger(runId)[0]?.state, "dead");
-    const done = await replay(deployment, ["--run", runId, "--yes", "--why", "SQS is well again", "--json"]);
-    assert.deepEqual([done.code, JSON.parse(done.stdout).end], [0, "sent"], done.stderr);
+    const wish = ["--canary", "1", "--wait", "--yes", "--why", "SQS is well again", "--json"];
+    const done = await replay(deployment, ["--run", runId, ...wish]);
+    const { end, outcome } = JSON.parse(done.stdout);
+    assert.deepEqual([done.code, end, outcome], [0, "sent", "succeeded"], done.stderr);
     assert.equal(await dagster.finished(runId), "SUCCESS");
     await recordedOnce(deployment, runId);
     const [row] = deployment.ledger(runId);
