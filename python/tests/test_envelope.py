@@ -1,8 +1,11 @@
 """The golden envelopes, read and written by Python."""
 
+import base64
 import json
 import subprocess
 import sys
+import tracemalloc
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +98,22 @@ def test_damaged_compression_is_named() -> None:
         decode_known_state("z:AAAA")
     with pytest.raises(WireError, match=r"^known_state: expected 'z:' and base64 zlib of a text: "):
         decode_known_state("z:no base64")
+
+
+def test_what_inflates_without_end_is_refused_early() -> None:
+    bomb = zlib.compress(bytes(256 * 1024 * 1024))
+    carried = f"z:{base64.b64encode(bomb).decode()}"
+    tracemalloc.start()
+    try:
+        with pytest.raises(WireError, match="it is longer than 67108864 bytes"):
+            decode_known_state(carried)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 200 * 1024 * 1024
+    cut = f"z:{base64.b64encode(zlib.compress(b'long' * 1000)[:-9]).decode()}"
+    with pytest.raises(WireError, match="it is incomplete"):
+        decode_known_state(cut)
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,8 @@ GROUP_TAG = "taskiq/group"
 RetryModeName = Literal["deferred", "disabled"]
 
 _COMPRESSED = "z:"
+# A thousand times what a collect over 1,000 mapped steps needs; a message could inflate to a GiB.
+_LONGEST_KNOWN_STATE = 64 * 1024 * 1024
 # What SQS takes as a message group id: 1 to 128 letters, digits and ASCII punctuation.
 _GROUP_ID = re.compile(r"[!-~]{1,128}")
 
@@ -128,14 +130,24 @@ def encode_known_state(serdes_json: str) -> str:
 
 
 def decode_known_state(carried: str) -> str:
-    """Return the serdes text again. Raises WireError when the compressed form is damaged."""
+    """Return the serdes text again. Raises WireError when it is damaged, or longer than 64 MiB."""
     if not carried.startswith(_COMPRESSED):
         return carried
     try:
         packed = base64.b64decode(carried.removeprefix(_COMPRESSED), validate=True)
-        return zlib.decompress(packed).decode()
+        return _inflate(packed).decode()
     except (ValueError, zlib.error) as error:
         raise WireError(f"known_state: expected 'z:' and base64 zlib of a text: {error}") from error
+
+
+def _inflate(packed: bytes) -> bytes:
+    inflater = zlib.decompressobj()
+    text = inflater.decompress(packed, _LONGEST_KNOWN_STATE)
+    if inflater.eof:
+        return text
+    if len(text) == _LONGEST_KNOWN_STATE:
+        raise ValueError(f"it is longer than {_LONGEST_KNOWN_STATE} bytes")
+    raise ValueError("it is incomplete")
 
 
 def _digest(text: str) -> str:
