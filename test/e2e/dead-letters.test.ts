@@ -65,9 +65,10 @@ describe("a step that SQS itself made a dead letter", () => {
       ops: { count: { config: { file: trace, failing_attempts: 0 } } },
     });
     await movedBySqs(deployment);
-    await deployment.startWorker({ flags: [...once, "--sweep-interval", "1s"] });
+    const worker = await deployment.startWorker({ flags: [...once, "--sweep-interval", "1s"] });
     assert.equal(await dagster.finished(runId), "SUCCESS");
     await recordedOnce(deployment, runId);
+    await worker.stop();
     const ends = (await dagster.terminalEvents(runId)).map(({ type }) => type);
     assert.deepEqual(ends, ["STEP_UP_FOR_RETRY", "STEP_SUCCESS"]);
   });

@@ -2,14 +2,19 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Fault } from "../../../core/faults.ts";
-import { bodyFor } from "../../support/messages.ts";
+import { deadLetterAttributes } from "../../../core/queue/dead-letter-note.ts";
+import { bodyFor, message } from "../../support/messages.ts";
 import { blocks } from "../../support/scripted-steps.ts";
 import { bench, intervalMs } from "./bench.ts";
 
-const note = { taskiq: { dataType: "String", stringValue: JSON.stringify({ reason: "crash_loop" }) } };
+const reason = {
+  ...{ reason: "crash_loop", detail: "SIGKILL", errorClass: null, fingerprint: null, starts: 3, worker: "worker-b" },
+} as const;
+const burial = { message: message("m"), reason, sourceUrl: "https://queue.example/steps.fifo", buriedAtMs: 0 };
+const note = deadLetterAttributes(burial).attributes;
 
 describe("a dead letter that is not the sweep's", () => {
-  const bodies: readonly (readonly [string, string, object])[] = [
+  const bodies: readonly (readonly [string, string, typeof note])[] = [
     ["that a worker buried", bodyFor("load"), note],
     ["of a later version", bodyFor("load", { version: 2 }), {}],
     ["that nobody can read", "{}", {}],
@@ -17,7 +22,7 @@ describe("a dead letter that is not the sweep's", () => {
   for (const [what, body, attributes] of bodies) {
     test(`${what} is given back as it was found`, async (t) => {
       const { deadLetters, start, clock, letters, journal } = bench(t);
-      deadLetters.send({ body, groupId: "g", deduplicationId: "d", attributes: attributes as typeof note });
+      deadLetters.send({ body, groupId: "g", deduplicationId: "d", attributes });
       const before = letters();
       start();
       await clock.advance(intervalMs);
