@@ -33,6 +33,9 @@ test("a worker that stops is not protected any more, though a step still runs", 
   queue.offer(message("load", { body: bodyFor("load") }));
   await clock.advance(10_000);
   worker.stop(120_000);
+  await clock.advance(1);
+  assert.deepEqual(agent.asked, ["0 protect 10", "10000 drop"]);
+  // Whoever asks for quiet then, and takes it back, changes nothing.
   worker.quiet("ada@laptop");
   worker.resume("ada@laptop");
   await clock.advance(20_000);
