@@ -1,6 +1,7 @@
 // The control endpoint of a running worker, opened and closed with it. A worker that cannot have one works without.
-import { type ControlServer, startControlServer } from "../core/control-server.ts";
+import { startControlServer } from "../core/control-server.ts";
 import { describeError } from "../core/faults.ts";
+import type { JsonServer } from "../core/json-server.ts";
 import type { Observe } from "../core/observe.ts";
 import type { Worker } from "../core/worker.ts";
 import type { Io } from "./command.ts";
@@ -25,7 +26,7 @@ export async function openControl(
 ): Promise<Control> {
   const place = { directory: stateDir, uid: machine.uid(), hostname: machine.hostname() };
   const token = newToken();
-  let server: ControlServer | null = null;
+  let server: JsonServer | null = null;
   try {
     server = await startControlServer({
       token,
@@ -51,7 +52,7 @@ async function announce(place: ControlPlace, content: Parameters<typeof writeCon
   return path;
 }
 
-async function closeAll(server: ControlServer | null, path: string | null): Promise<void> {
+async function closeAll(server: JsonServer | null, path: string | null): Promise<void> {
   if (path !== null) await removeControlFile(path);
   await server?.close();
 }

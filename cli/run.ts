@@ -1,6 +1,7 @@
 // `taskiq run`: takes steps from the queue until told to stop.
 import { Fault } from "../core/faults.ts";
-import { type HealthServer, startHealthServer } from "../core/health-server.ts";
+import { startHealthServer } from "../core/health-server.ts";
+import type { JsonServer } from "../core/json-server.ts";
 import { preflight } from "../core/preflight.ts";
 import type { Worker, WorkerPorts, WorkerSnapshot } from "../core/worker.ts";
 import { defineCommand, type Io } from "./command.ts";
@@ -134,7 +135,7 @@ function openHealth(
   { worker, ports }: Wired,
   state: { readonly started: boolean },
   stop: StopRequests,
-): Promise<HealthServer> {
+): Promise<JsonServer> {
   return startHealthServer({
     ...config.health,
     worker: config.workerId,

@@ -4,9 +4,9 @@
 // it, and a page of another origin may not send the header unless we allowed it (CORS), which we never do. Whoever lacks it is told nothing, not even which
 // pages there are.
 import { createHash, timingSafeEqual } from "node:crypto";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage } from "node:http";
 import * as v from "valibot";
+import { type JsonServer, type Reply, startJsonServer } from "./json-server.ts";
 import type { Observe } from "./observe.ts";
 import type { WorkerSnapshot } from "./worker.ts";
 
@@ -19,39 +19,12 @@ export interface ControlServerOptions {
   resume(by: string): void;
 }
 
-export interface ControlServer {
-  readonly port: number;
-  close(): Promise<void>;
-}
-
 export const CONTROL_HOST = "127.0.0.1";
-const REQUEST_TIMEOUT_MS = 5_000;
 const LONGEST_BODY = 4_096;
 
-interface Reply {
-  readonly status: number;
-  readonly body: object;
-}
-
-/** Rejects when it cannot listen. */
-export async function startControlServer(options: ControlServerOptions): Promise<ControlServer> {
-  const server = createServer((request, response) => {
-    void answer(request, portOf(server), options).then((reply) => send(response, reply));
-  });
-  server.requestTimeout = REQUEST_TIMEOUT_MS;
-  server.headersTimeout = REQUEST_TIMEOUT_MS;
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ host: CONTROL_HOST, port: 0, exclusive: true }, resolve);
-  });
-  return {
-    port: portOf(server),
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+/** On any free port. Rejects when it cannot listen. */
+export async function startControlServer(options: ControlServerOptions): Promise<JsonServer> {
+  return await startJsonServer({ host: CONTROL_HOST, port: 0 }, (request, port) => answer(request, port, options));
 }
 
 async function answer(request: IncomingMessage, port: number, options: ControlServerOptions): Promise<Reply> {
@@ -119,19 +92,4 @@ function parse(text: string | null): unknown {
 function stateOf({ worker, snapshot }: ControlServerOptions): object {
   const { busy, slots, idle, stopping, quiet } = snapshot();
   return { worker, busy, slots, idle, stopping, quiet: quiet === null ? null : { by: quiet.by, at_ms: quiet.atMs } };
-}
-
-function send(response: ServerResponse, { status, body }: Reply): void {
-  const text = `${JSON.stringify(body)}\n`;
-  response.writeHead(status, {
-    "content-type": "application/json",
-    "content-length": Buffer.byteLength(text),
-    "cache-control": "no-store",
-    connection: "close",
-  });
-  response.end(text);
-}
-
-function portOf(server: Server): number {
-  return (server.address() as AddressInfo).port;
 }
