@@ -1,28 +1,11 @@
 // Acts on what was planned, a few first if told so, and waits for what becomes of it.
-import type { HeldLetters } from "../core/dead-letters/held.ts";
 import { type ReplayOutcome, waitForOutcomes } from "../core/dead-letters/outcomes.ts";
 import { type ReplayEnd, type ReplayedLetter, replayLetters } from "../core/dead-letters/replay.ts";
 import type { PlannedLetter } from "../core/dead-letters/replay-plan.ts";
-import type { Ledger } from "../core/ledger/port.ts";
-import type { DeadLetterQueue } from "../core/queue/port.ts";
-import type { Io } from "./command.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
 import { type Progress, ProgressView } from "./progress.ts";
-import type { ReplayConfig } from "./replay-config.ts";
 import { isDone, replaySummary, type ShownLetter, showReplay } from "./replay-output.ts";
-import type { OperatorPorts } from "./wiring.ts";
-
-export interface Acting {
-  readonly config: ReplayConfig;
-  readonly ports: OperatorPorts;
-  readonly ledger: Ledger;
-  readonly letters: DeadLetterQueue;
-  readonly held: HeldLetters;
-  readonly io: Io;
-  readonly say: (text: string) => void;
-  readonly quiet: AbortSignal;
-  readonly who: string;
-}
+import type { ReplaySession } from "./replay-session.ts";
 
 /** What became of the letters so far. */
 interface Done {
@@ -31,7 +14,7 @@ interface Done {
   outcomes: ReadonlyMap<string, ReplayOutcome>;
 }
 
-export async function actOn(plans: readonly PlannedLetter[], acting: Acting): Promise<ExitCode> {
+export async function actOn(plans: readonly PlannedLetter[], acting: ReplaySession): Promise<ExitCode> {
   const { config, io, say } = acting;
   const todo = plans.filter((planned) => isDone(planned.act));
   const done: Done = { ends: new Map(), outcomes: new Map() };
@@ -49,20 +32,20 @@ export async function actOn(plans: readonly PlannedLetter[], acting: Acting): Pr
     say(replaySummary(shown, true));
   }
   const refused = plans.some((planned) => planned.act === "refuse");
-  return !refused && todo.every((planned) => wentWell(planned, done)) ? exitCodes.done : exitCodes.no;
+  return !refused && todo.every((planned) => wentWell(planned, done, config)) ? exitCodes.done : exitCodes.no;
+}
 
-  function wentWell(planned: PlannedLetter, { ends, outcomes }: Done): boolean {
-    if (!["sent", "deleted"].includes(ends.get(planned)?.kind ?? "")) return false;
-    const key = keyOf(planned, done);
-    return !config.wait || key === null || outcomes.get(key) === "succeeded";
-  }
+function wentWell(planned: PlannedLetter, done: Done, { wait }: ReplaySession["config"]): boolean {
+  if (!["sent", "deleted"].includes(done.ends.get(planned)?.kind ?? "")) return false;
+  const key = keyOf(planned, done);
+  return !wait || key === null || done.outcomes.get(key) === "succeeded";
 }
 
 async function send(
   letters: readonly PlannedLetter[],
   total: number,
   { ends }: Done,
-  { config, ports, ledger, letters: queue, held, io, say, quiet, who }: Acting,
+  { config, ports, ledger, letters: queue, held, io, say, quiet, who }: ReplaySession,
 ): Promise<void> {
   const { clock } = ports;
   const view = new ProgressView({ stream: io.stderr, env: io.env, clock, say, everyMs: 10_000 });
@@ -78,7 +61,7 @@ async function send(
 }
 
 /** Whether all of the first few succeeded; says what happens otherwise. */
-async function canaryLives(first: readonly PlannedLetter[], done: Done, acting: Acting): Promise<boolean> {
+async function canaryLives(first: readonly PlannedLetter[], done: Done, acting: ReplaySession): Promise<boolean> {
   await awaitOutcomes(first, done, acting);
   const sent = first.filter(({ act }) => act === "send");
   const well = sent.filter((planned) => done.outcomes.get(keyOf(planned, done) ?? "") === "succeeded").length;
@@ -93,7 +76,7 @@ async function canaryLives(first: readonly PlannedLetter[], done: Done, acting: 
 async function awaitOutcomes(
   letters: readonly PlannedLetter[],
   done: Done,
-  { config, ports, ledger, held, io, say, quiet }: Acting,
+  { config, ports, ledger, held, io, say, quiet }: ReplaySession,
 ): Promise<void> {
   const { clock } = ports;
   const keys = letters.flatMap((planned) => keyOf(planned, done) ?? []);

@@ -1,47 +1,28 @@
 // What `taskiq replay` does with dead letters instead of putting them back: their runs are re-executed by Dagster, or their attempts are failed.
-import type { HeldLetters } from "../core/dead-letters/held.ts";
 import type { JoinedLetter } from "../core/dead-letters/join.ts";
 import { replayLetters } from "../core/dead-letters/replay.ts";
 import type { PlannedLetter } from "../core/dead-letters/replay-plan.ts";
 import { Fault } from "../core/faults.ts";
-import type { Ledger } from "../core/ledger/port.ts";
 import { Notices } from "../core/notices.ts";
-import type { Observe } from "../core/observe.ts";
 import { defaultPolicy } from "../core/policy.ts";
-import type { DeadLetterQueue } from "../core/queue/port.ts";
-import type { Io } from "./command.ts";
 import type { DagsterApiChoice } from "./dagster-api-options.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
 import { failOpen } from "./fail-open.ts";
 import { reexecuteRuns } from "./reexecute-runs.ts";
-import { OPERATOR_LEASE_MS, type OperatorPorts, openDagster } from "./wiring.ts";
+import type { ReplaySession } from "./replay-session.ts";
+import { OPERATOR_LEASE_MS, openDagster } from "./wiring.ts";
 
-export interface Otherwise {
-  readonly ports: OperatorPorts;
-  readonly ledger: Ledger;
-  readonly letters: DeadLetterQueue;
-  readonly held: HeldLetters;
-  readonly observe: Observe;
-  readonly io: Io;
-  readonly say: (text: string) => void;
-  readonly quiet: AbortSignal;
-  readonly who: string;
-  readonly why: string;
-  readonly act: boolean;
-  readonly json: boolean;
-}
-
-/** `purge`: the letters of a run that has its re-execution are deleted, and that is written down. */
+/** With `--purge` the letters of a run that has its re-execution are deleted, and that is written down. */
 export async function reexecuteFound(
   found: readonly JoinedLetter[],
   choice: DagsterApiChoice,
-  purge: boolean,
-  session: Otherwise,
+  session: ReplaySession,
 ): Promise<ExitCode> {
-  const { ledger, who, act, say } = session;
+  const { ledger, who, say } = session;
+  const { yes: act, json, purge } = session.config;
   const dagster = await openDagster(choice);
   try {
-    const wish = { act, json: session.json };
+    const wish = { act, json };
     // Two operators may be of one name.
     const operator = `${who} ${crypto.randomUUID()}`;
     const { code, spent } = await reexecuteRuns(found, wish, { dagster, ledger, operator }, session.io);
@@ -53,15 +34,15 @@ export async function reexecuteFound(
   }
 }
 
-async function purgeSpent(spent: readonly JoinedLetter[], session: Otherwise): Promise<boolean> {
-  const { ledger, ports, quiet, say } = session;
+async function purgeSpent(spent: readonly JoinedLetter[], session: ReplaySession): Promise<boolean> {
+  const { config, ledger, ports, quiet, say, who } = session;
   const plans: PlannedLetter[] = [];
   for (const joined of spent) {
     const begun = await ledger.findReplay(joined.letter.message.id);
     plans.push({ joined, begun, act: "purge", why: "its run was re-executed" });
   }
   let deleted = 0;
-  const settings = { ...session, perSecond: null };
+  const settings = { who, why: config.why, perSecond: null };
   await replayLetters(plans, { ...session, clock: ports.clock }, settings, quiet, ({ end }) => {
     if (end.kind === "deleted") deleted += 1;
   });
@@ -72,8 +53,9 @@ async function purgeSpent(spent: readonly JoinedLetter[], session: Otherwise): P
 /** What engine events may take that are still to be written. */
 const LAST_NOTICES_MS = 10_000;
 
-export async function failFound(found: readonly JoinedLetter[], session: Otherwise): Promise<ExitCode> {
-  const { ports, letters, ledger, observe, quiet, who, why, act, io, say } = session;
+export async function failFound(found: readonly JoinedLetter[], session: ReplaySession): Promise<ExitCode> {
+  const { config, ports, letters, ledger, observe, quiet, who, io, say } = session;
+  const { yes: act, why, json } = config;
   const { runner, clock } = ports;
   if (runner === null) throw new Fault("TQ_CONFIG", "--fail needs Dagster, in which the failure is recorded");
   // Each is received anew, under a lease of its own.
@@ -81,7 +63,7 @@ export async function failFound(found: readonly JoinedLetter[], session: Otherwi
   const notices = new Notices({ runner, clock, observe });
   const settings = { policy: defaultPolicy, worker: who, leaseMs: OPERATOR_LEASE_MS, chance: Math.random };
   const fail = { ...{ letters, ledger, runner, clock, observe }, ...settings, notify: notices.tell };
-  const shown = { json: session.json, stdout: io.stdout, env: io.env };
+  const shown = { json, stdout: io.stdout, env: io.env };
   const code = await failOpen(found, { who, why }, act ? fail : null, { quiet, kill: quiet }, shown);
   await notices.flush(LAST_NOTICES_MS);
   if (!act) say("nothing was done: --yes does it");

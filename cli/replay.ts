@@ -5,9 +5,6 @@ import { type Inspection, inspectDeadLetters, type Keeping } from "../core/dead-
 import { readExport } from "../core/dead-letters/read-export.ts";
 import { namesAnotherStep, type PlannedLetter, planLetter } from "../core/dead-letters/replay-plan.ts";
 import { Fault } from "../core/faults.ts";
-import type { Ledger } from "../core/ledger/port.ts";
-import type { Observe } from "../core/observe.ts";
-import type { DeadLetterQueue } from "../core/queue/port.ts";
 import { defineCommand, type Io } from "./command.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
 import { letterFilter } from "./letter-options.ts";
@@ -17,25 +14,9 @@ import { actOn } from "./replay-act.ts";
 import { type ReplayConfig, replaySetup } from "./replay-config.ts";
 import { failFound, reexecuteFound } from "./replay-otherwise.ts";
 import { replaySummary, showReplay } from "./replay-output.ts";
+import type { ReplaySession } from "./replay-session.ts";
 import { listenForStop } from "./signals.ts";
-import { type OperatorPorts, wireOperator } from "./wiring.ts";
-
-type Say = (text: string) => void;
-
-/** What one start of the command works with. */
-interface Session {
-  readonly config: ReplayConfig;
-  readonly ports: OperatorPorts;
-  readonly ledger: Ledger;
-  readonly letters: DeadLetterQueue;
-  readonly held: HeldLetters;
-  /** Ids of letters that a mended body would make another step's. */
-  readonly misnamed: Set<string>;
-  readonly io: Io;
-  readonly observe: Observe;
-  readonly say: Say;
-  readonly quiet: AbortSignal;
-}
+import { wireOperator } from "./wiring.ts";
 
 export const command = defineCommand({
   name: "replay",
@@ -71,6 +52,7 @@ export const command = defineCommand({
             ledger,
             letters,
             held,
+            who: whoOf(config, io),
             misnamed: new Set<string>(),
             io,
             observe: logger.observe,
@@ -91,7 +73,7 @@ export const command = defineCommand({
 
 type Bodies = ReadonlyMap<string, string>;
 
-async function replay(session: Session, mended: Bodies | null): Promise<ExitCode> {
+async function replay(session: ReplaySession, mended: Bodies | null): Promise<ExitCode> {
   const { config, say, quiet, io } = session;
   if (config.dagster === null)
     say("Dagster is not asked, so what only it knows is unknown, and nothing of that is replayed");
@@ -101,7 +83,8 @@ async function replay(session: Session, mended: Bodies | null): Promise<ExitCode
     return exitCodes.no;
   }
   for (const remark of remarksOn(found)) say(remark);
-  if (config.otherwise !== null) return await otherwise(session, config.otherwise, found);
+  if (config.otherwise?.do === "fail") return await failFound(found.letters, session);
+  if (config.otherwise !== null) return await reexecuteFound(found.letters, config.otherwise.dagster, session);
   const plans = await planAll(session, found);
   if (!config.yes) {
     const shown = plans.map((planned) => ({ planned, end: null, outcome: null }));
@@ -109,26 +92,14 @@ async function replay(session: Session, mended: Bodies | null): Promise<ExitCode
     say(`${replaySummary(shown, false)}; nothing was done: --yes does it`);
     return exitCodes.done;
   }
-  return await actOn(plans, { ...session, who: whoOf(session) });
+  return await actOn(plans, session);
 }
 
-async function otherwise(
-  session: Session,
-  wish: NonNullable<ReplayConfig["otherwise"]>,
-  { letters }: Inspection,
-): Promise<ExitCode> {
-  const { why, yes: act, json, purge } = session.config;
-  const asked = { ...session, who: whoOf(session), why, act, json };
-  if (wish.do === "fail") return await failFound(letters, asked);
-  return await reexecuteFound(letters, wish.dagster, purge, asked);
+function whoOf({ who }: ReplayConfig, { env, machine }: Io): string {
+  return who ?? `${env["USER"] ?? env["LOGNAME"] ?? "unknown"}@${machine.hostname()}`;
 }
 
-function whoOf({ config, io }: Session): string {
-  const user = io.env["USER"] ?? io.env["LOGNAME"] ?? "unknown";
-  return config.who ?? `${user}@${io.machine.hostname()}`;
-}
-
-async function look(session: Session, mended: Bodies | null): Promise<Inspection> {
+async function look(session: ReplaySession, mended: Bodies | null): Promise<Inspection> {
   const { config, ports, letters, held, misnamed, quiet } = session;
   const dagster = ports.runner === null ? null : askDagster(ports.runner, quiet);
   const names = mended === null ? config.ids : [...mended.keys()];
@@ -146,7 +117,7 @@ async function look(session: Session, mended: Bodies | null): Promise<Inspection
 }
 
 async function planAll(
-  { config, ports, ledger, held, misnamed }: Session,
+  { config, ports, ledger, held, misnamed }: ReplaySession,
   found: Inspection,
 ): Promise<readonly PlannedLetter[]> {
   const { url: sourceUrl } = await ports.queue.describe();
