@@ -28,6 +28,8 @@ export interface SqsServer {
   readonly faults: FaultScript;
   /** Everything that was asked, faulty or not, in order of arrival. */
   readonly requests: readonly RequestRecord[];
+  /** Requests that are not over yet: a long poll waits, and takes messages, also when whoever asked was killed. */
+  readonly underWay: number;
   urlOf(queueName: string): string;
   /** Ends waiting receives with what there is, and cuts every connection. */
   stop(): Promise<void>;
@@ -40,21 +42,30 @@ export async function startSqsServer(options: SqsServerOptions = {}): Promise<Sq
   const stopped = new AbortController();
   const faults = new FaultScript();
   const requests: RequestRecord[] = [];
+  let underWay = 0;
   const server = createServer();
   await listen(server);
   const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const context: ActionContext = { model, clock, baseUrl, stopped: stopped.signal };
   server.on("request", (request, response) => {
-    serve(context, faults, requests, request, response).catch((error: unknown) => {
-      response.destroy();
-      server.emit("error", error);
-    });
+    underWay += 1;
+    serve(context, faults, requests, request, response)
+      .catch((error: unknown) => {
+        response.destroy();
+        server.emit("error", error);
+      })
+      .finally(() => {
+        underWay -= 1;
+      });
   });
   return {
     endpoint: baseUrl,
     model,
     faults,
     requests,
+    get underWay() {
+      return underWay;
+    },
     urlOf: (name) => `${baseUrl}/000000000000/${name}`,
     stop: () => stopServer(server, stopped),
   };

@@ -1,0 +1,159 @@
+// What an operator of dead letters has before them: our SQS server with skippable time, a ledger, the built commands, and a step host that stands in for
+// Dagster, since none of this is about what Dagster answers.
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import type { TestContext } from "node:test";
+import { systemClock } from "../../core/clock.ts";
+import { decode } from "../../core/envelope.ts";
+import type { Ledger } from "../../core/ledger/port.ts";
+import { openSqliteLedger } from "../../core/ledger/sqlite.ts";
+import type { Message, Queue } from "../../core/queue/port.ts";
+import { openSqsQueue } from "../../core/queue/sqs.ts";
+import { idempotencyKey } from "../../core/step.ts";
+import { createQueues, LOCAL_CREDENTIALS, LOCAL_REGION } from "./local-sqs.ts";
+import { noneMarked } from "./marked-processes.ts";
+import { bodyFor } from "./messages.ts";
+import { result } from "./scripted-steps.ts";
+import { SkippingClock } from "./skipping-clock.ts";
+import { type SqsServer, startSqsServer } from "./sqs-server/http.ts";
+import { asLocalSqs } from "./sqs-server/local.ts";
+import type { QueueModel } from "./sqs-server/queue-model.ts";
+import { python } from "./step-hosts.ts";
+import { taskiqCommand } from "./taskiq-command.ts";
+
+const hosts = new URL("../../fixtures/hosts/", import.meta.url).pathname;
+const reason = { reason: "crash_loop", detail: "SIGKILL", errorClass: null, fingerprint: null, starts: 3, worker: "w" };
+
+/** Longer than a command that was killed hides what it held. */
+export const ALL_SHOWN_MS = 61_000;
+
+export interface DeskWish {
+  readonly fifo?: boolean;
+  /** Else a SQLite file, as without any option. */
+  readonly ledger?: { readonly url: string; readonly open: () => Promise<Ledger> };
+}
+
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Desk {
+  readonly server: SqsServer;
+  readonly clock: SkippingClock;
+  readonly ledger: Ledger;
+  readonly source: QueueModel;
+  readonly deadLetters: QueueModel;
+  /** A producer's message about that step of run-1. */
+  send(stepKey: string, groupId: string): void;
+  /** What a worker does that parks every step in the queue: its row is left open, and its message buried. */
+  buryAll(): Promise<void>;
+  start(args: readonly string[]): { readonly child: ChildProcess; readonly ended: Promise<Ended> };
+  /** `replay --yes` of everything, as JSON. */
+  replay(...args: readonly string[]): Promise<Ended & { readonly told: readonly ToldLetter[] }>;
+}
+
+/** A line of `replay --json`, as far as tests look at it. */
+export interface ToldLetter {
+  readonly message_id: string;
+  readonly step_key: string;
+  readonly plan: string;
+  readonly why: string;
+  readonly end: string | null;
+  readonly new_message_id: string | null;
+}
+
+export const YES = ["replay", "--yes", "--why", "the bucket is back", "--json"];
+
+export async function openDesk(t: TestContext, { fifo = true, ledger: elsewhere }: DeskWish = {}): Promise<Desk> {
+  const clock = new SkippingClock();
+  const server = await startSqsServer({ clock });
+  const pair = await createQueues(asLocalSqs(server), "steps", { fifo, maxReceiveCount: 50 });
+  const home = homeWithHost();
+  const path = join(home, "taskiq.sqlite");
+  const ledger =
+    elsewhere === undefined
+      ? await openSqliteLedger({ path, clock: systemClock, writeBoundMs: 5_000 })
+      : await elsewhere.open();
+  const queue = openSqsQueue({
+    ...{ queue: { url: pair.url }, deadLetter: null, observe: () => undefined },
+    ...{ region: LOCAL_REGION, endpoint: server.endpoint, credentials: LOCAL_CREDENTIALS },
+  });
+  t.after(async () => {
+    await Promise.all([queue.close(), elsewhere === undefined ? ledger.close() : undefined]);
+    await noneMarked(`DAGSTER_HOME=${home}`);
+    await server.stop();
+    rmSync(home, { recursive: true });
+  });
+  const [source, deadLetters] = [server.model.queue(pair.name), server.model.queue(pair.deadLetterName)];
+  const env = {
+    ...{ PATH: process.env["PATH"] ?? "", HOME: home, DAGSTER_HOME: home, TASKIQ_PYTHON: join(home, "python") },
+    ...{ TASKIQ_QUEUE_URL: pair.url, AWS_ENDPOINT_URL_SQS: server.endpoint, AWS_REGION: LOCAL_REGION },
+    ...{ AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId, AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey },
+    ...(elsewhere === undefined ? {} : { TASKIQ_LEDGER_URL: elsewhere.url }),
+  };
+  const start: Desk["start"] = (args) => startCommand(args, env);
+  const replay: Desk["replay"] = async (...args) => {
+    const ended = await start([...YES, ...args]).ended;
+    return { ...ended, told: toldBy(ended) };
+  };
+  let sent = 0;
+  const send = (stepKey: string, groupId: string) => {
+    sent += 1;
+    source.send({ body: bodyFor(stepKey), groupId, deduplicationId: fifo ? `sent-${sent}` : null });
+  };
+  const buryAll = () => parkAll(queue, ledger);
+  return { server, clock, ledger, source, deadLetters, send, buryAll, start, replay };
+}
+
+export function toldBy({ stdout }: Pick<Ended, "stdout">): readonly ToldLetter[] {
+  const lines = stdout.split("\n").slice(0, -1);
+  return lines.map((line) => JSON.parse(line) as ToldLetter);
+}
+
+function homeWithHost(): string {
+  const home = mkdtempSync(join(tmpdir(), "taskiq-desk-"));
+  mkdirSync(join(home, "log"));
+  writeFileSync(join(home, "python"), `#!/bin/sh\nexec ${python} ${hosts}well-behaved.py ${join(home, "log")}\n`);
+  chmodSync(join(home, "python"), 0o755);
+  return home;
+}
+
+function startCommand(args: readonly string[], env: Readonly<Record<string, string>>) {
+  const [program, ...first] = taskiqCommand();
+  const child = spawn(program, [...first, ...args], { stdio: ["ignore", "pipe", "pipe"], env });
+  const ended = Promise.all([text(child.stdout), text(child.stderr), once(child, "exit")]).then(
+    ([stdout, stderr]): Ended => ({ code: child.exitCode, signal: child.signalCode, stdout, stderr }),
+  );
+  return { child, ended };
+}
+
+async function parkAll(queue: Queue, ledger: Ledger): Promise<void> {
+  while (true) {
+    const messages = await queue.receive({ max: 10, waitMs: 0, visibilityMs: 30_000 });
+    if (messages.length === 0) return;
+    for (const message of messages) {
+      await park(message, ledger);
+      await queue.bury(message, reason);
+    }
+    await queue.ack(messages.map(({ receipt }) => receipt));
+  }
+}
+
+async function park({ id, body }: Message, ledger: Ledger): Promise<void> {
+  const decoded = decode(body);
+  if (decoded.kind !== "step") throw new Error(`no step: ${body}`);
+  const { runId, stepKey, attempt } = decoded.envelope;
+  const step = { runId, stepKey, attempt };
+  const key = idempotencyKey(step);
+  const asked = { owner: "w", leaseMs: 1_000, messageId: id, payloadDigest: "d", receivedAtMs: systemClock.wallMs() };
+  const claim = await ledger.claim({ key, step, ...asked });
+  if (claim.kind !== "granted") throw new Error(`${key} is ${claim.kind}`);
+  await ledger.settle({ key, fence: claim.fence }, result("parked"));
+}
