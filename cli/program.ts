@@ -31,7 +31,7 @@ export async function runProgram(argv: readonly string[], io: Io, commands: read
   }
   if (word.startsWith("-")) return refuseBare(word, io);
   const start = dispatch(word, commands, (listed) => runCommand(listed, rest, io, commands));
-  return start === null ? refuseUnknown(word, io, commands) : start();
+  return start === null ? refuseUnknown(word, io, commands) : guard(word, io, start);
 }
 
 /**
@@ -80,7 +80,7 @@ async function runCommand(
   if (prepared.switched.has("--print-config")) io.stdout.write(configText(prepared.settings));
   const warnings = [...prepared.warnings, ...(await warnOfVariables(command, io, commands))];
   if (prepared.problems.length > 0) return refuse(command, [...prepared.problems, ...warnings], io);
-  if (!prepared.switched.has("--print-config")) return guard(command, io, () => prepared.run(io, warnings));
+  if (!prepared.switched.has("--print-config")) return prepared.run(io, warnings);
   for (const warning of warnings) io.stderr.write(`taskiq ${command.name}: ${warning}\n`);
   return exitCodes.done;
 }
@@ -103,18 +103,26 @@ async function warnOfVariables(command: Command, { env }: Io, commands: readonly
 }
 
 /** A fault is told without a stack trace: it is the environment's. Anything else is ours. */
-async function guard({ name }: Command, io: Io, run: () => Promise<ExitCode>): Promise<ExitCode> {
+async function guard(name: string, io: Io, run: () => Promise<ExitCode>): Promise<ExitCode> {
   try {
     return await run();
   } catch (error) {
-    if (!(error instanceof Fault)) {
+    const fault = error instanceof Fault ? error : missingPermission(error);
+    if (fault === null) {
       io.stderr.write(
         `taskiq ${name}: bug in taskiq, please report it: ${error instanceof Error ? error.stack : String(error)}\n`,
       );
       return exitCodes.no;
     }
-    const hint = error.hint === undefined ? "" : `  ${error.hint}\n`;
-    io.stderr.write(`taskiq ${name}: ${redact(describeError(error))} (${error.code})\n${hint}`);
-    return faultExitCodes[error.code];
+    const hint = fault.hint === undefined ? "" : `  ${fault.hint}\n`;
+    io.stderr.write(`taskiq ${name}: ${redact(describeError(fault))} (${fault.code})\n${hint}`);
+    return faultExitCodes[fault.code];
   }
+}
+
+/** What Deno, and Deno alone, throws wherever a permission was not given; its message names it. */
+function missingPermission(error: unknown): Fault | null {
+  if (!(error instanceof Error && error.name === "NotCapable")) return null;
+  const hint = "The page on deployment lists what taskiq needs under Deno, and what for.";
+  return new Fault("TQ_CONFIG", "a permission is missing", { cause: error, hint });
 }

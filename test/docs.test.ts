@@ -3,6 +3,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { writtenPages } from "../dev/docs/written-pages.ts";
+import { readPage } from "./support/pages.ts";
+import { shellCommands } from "./support/shell-lines.ts";
+import { DENO_PERMISSIONS } from "./support/taskiq-command.ts";
 
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
 
@@ -20,3 +23,20 @@ test("the pages have every option as it is (mend: npm run docs)", async () => {
   );
   for (const { path, now, wanted } of pages) assert.ok(now === wanted, `${path} is stale: npm run docs`);
 });
+
+test("docs/deployment.md names the permissions under Deno that the end-to-end tests give", () => {
+  const text = read("docs/deployment.md");
+  const commands = readPage("docs/deployment.md", text).blocks.flatMap((block) =>
+    block.language === "sh" ? shellCommands(block.text) : [],
+  );
+  const shown = commands.find(({ words }) => words[0] === "deno")?.words ?? [];
+  const flags = shown.filter((word) => word.startsWith("--allow-"));
+  assert.deepEqual(flags.map(withoutPlaces).toSorted(), DENO_PERMISSIONS.map(withoutPlaces).toSorted());
+  const explained = [...text.matchAll(/^\| `(--allow-[a-z]+)` \|/gm)].map(([, name]) => name);
+  assert.deepEqual(explained.toSorted(), flags.map((flag) => flag.split("=")[0]).toSorted());
+});
+
+/** A permission without its hosts and paths, which are of a place. */
+function withoutPlaces(permission: string): string {
+  return permission.replace(/^(--allow-(?:net|read|write)=).*/, "$1");
+}

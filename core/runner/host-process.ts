@@ -1,9 +1,9 @@
 // One step host process: spawned, shaken hands with, spoken to in frames, and seen to its end.
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import type { Duplex, Readable } from "node:stream";
+import { type Duplex, PassThrough, type Readable } from "node:stream";
 import type { Clock } from "../clock.ts";
-import { Fault } from "../faults.ts";
+import { describeError, Fault } from "../faults.ts";
 import { LineSplitter } from "../lines.ts";
 import type { Observe } from "../observe.ts";
 import {
@@ -54,16 +54,11 @@ export class HostProcess {
   readonly #frames: Duplex;
 
   constructor(settings: HostSettings, onFrame: (frame: HostFrame) => void, { clock, observe }: Ports) {
-    const args = ["-m", "dagster_taskiq.host", "--frames-fd", String(FRAMES_FD), ...settings.locationArgs];
     const id = randomUUID();
     this.mark = `${MARK}=${id}`;
-    this.#child = spawn(settings.python, args, {
-      stdio: ["ignore", "pipe", "pipe", "pipe"],
-      // A process group of its own: a terminal's Ctrl-C is the worker's to deal with.
-      detached: true,
-      env: { ...settings.env, [MARK]: id },
-    });
-    this.#frames = this.#child.stdio[FRAMES_FD] as Duplex;
+    this.#child = spawnHost(settings, { ...settings.env, [MARK]: id });
+    // Deno makes no such pipe to a program that cannot be started.
+    this.#frames = (this.#child.stdio[FRAMES_FD] as Duplex | null) ?? new PassThrough().end();
     this.#frames.on("error", (error) => {
       // EPIPE and ECONNRESET: the host is going, and `ended` will tell.
       observe({ event: "host.frames_closed", level: "debug", message: error.message });
@@ -134,6 +129,21 @@ export class HostProcess {
     this.kill();
     await this.ended;
     throw ready;
+  }
+}
+
+/** Throws a `Fault` where it is not even tried: an environment that is too big, a program that Deno may not run. */
+function spawnHost(settings: HostSettings, env: HostSettings["env"]): ChildProcess {
+  const args = ["-m", "dagster_taskiq.host", "--frames-fd", String(FRAMES_FD), ...settings.locationArgs];
+  try {
+    return spawn(settings.python, args, {
+      stdio: ["ignore", "pipe", "pipe", "pipe"],
+      // A process group of its own: a terminal's Ctrl-C is the worker's to deal with.
+      detached: true,
+      env,
+    });
+  } catch (error) {
+    throw endedEarly(settings, describeError(error));
   }
 }
 

@@ -17,7 +17,7 @@ import {
 } from "./order-frames.ts";
 import { type Following, followOutput } from "./output.ts";
 import type { AskPermit, Ending, Looked, Notice, ProbeFailure, ReportOrder, Runner, StepOrder, Term } from "./port.ts";
-import { killGroup, killMarked } from "./process-group.ts";
+import { killGroup, killMarked, requireSignals } from "./process-group.ts";
 import { importFailure, tellReady } from "./ready.ts";
 import { endingOf, probeFailureOf, Work, type WorkEnd } from "./work.ts";
 
@@ -65,6 +65,7 @@ export class HostRunner implements Runner {
   }
 
   async start(): Promise<void> {
+    requireSignals();
     await this.#open();
     if (this.#unavailable !== null) this.#restart();
   }

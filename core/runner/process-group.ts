@@ -3,10 +3,27 @@ import { readdir, readFile } from "node:fs/promises";
 // biome-ignore lint/style/noRestrictedImports: only process.kill can signal a group
 import { kill } from "node:process";
 import type { Clock } from "../clock.ts";
+import { Fault } from "../faults.ts";
 
+/** Leads no group: no system numbers its processes so high. */
+const NOBODY = 0x7fff_ffff;
 const LOOK_AGAIN_MS = 20;
 /** As PID 1 of a container nobody may reap the members; a zombie harms nobody. */
 const GIVE_UP_MS = 2_000;
+
+/** Throws a `Fault` where this runtime may not signal groups: found out only when one must be killed, that would end the worker. */
+export function requireSignals(): void {
+  try {
+    signalGroup(NOBODY);
+  } catch (error) {
+    throw mayNotSignal(error);
+  }
+}
+
+function mayNotSignal(cause: unknown): Fault {
+  const hint = "Deno: --allow-run without a list of programs, since a group is none.";
+  return new Fault("TQ_CONFIG", "this runtime may not signal groups of processes", { cause, hint });
+}
 
 /** Kills the group that `pid` leads and waits until no member is left. */
 export async function killGroup(pid: number, clock: Clock): Promise<void> {

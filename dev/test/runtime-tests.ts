@@ -18,5 +18,6 @@ export async function prepareRuntimes(signal: AbortSignal, print: Print): Promis
 
 export function testsOn(name: Runtime): Check {
   const files = ["test/e2e/cli.test.ts", "test/e2e/startup.test.ts", "test/e2e/stopping.test.ts"];
+  if (name === "deno") files.push("test/runtimes/deno-permissions.test.ts");
   return nodeTests({ files, concurrency: 2, timeoutMs: 300_000, env: { TASKIQ_TEST_RUNTIME: name } });
 }

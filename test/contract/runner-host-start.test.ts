@@ -73,6 +73,16 @@ describe("a step host that does not start", () => {
     );
   });
 
+  test("because the system does not even try", async (t) => {
+    const { runner } = await stepHost(t, "well-behaved", undefined, { variables: { TOO_BIG: "x".repeat(10_000_000) } });
+    const fault = await rejection(runner.start());
+    assert.deepEqual([fault.code, fault.hint], ["TQ_HOST_START", wrongPython]);
+    assert.match(
+      fault.message,
+      /^step host ended before it was ready \(.*(?:E2BIG|too long).*\): \S+ -m dagster_taskiq\.host$/,
+    );
+  });
+
   test("tells what it printed", async (t) => {
     const { runner, told } = await stepHost(t, "dies-before-ready");
     await rejection(runner.start());

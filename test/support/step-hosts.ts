@@ -27,6 +27,8 @@ export interface StepHostOptions {
   readonly clock?: Clock;
   readonly python?: string;
   readonly startMs?: number;
+  /** Variables beside the test's own. */
+  readonly variables?: Readonly<Record<string, string>>;
 }
 
 /** The program is not started yet. When the test ends its processes must have ended, too. */
@@ -41,7 +43,13 @@ export async function stepHost(
   const id = randomUUID();
   const mark = `TASKIQ_TEST=${id}` as const;
   const told = new Observations();
-  const env = { ...process.env, PYTHONPATH: launcher, PYTHONDONTWRITEBYTECODE: "1", TASKIQ_TEST: id };
+  const env = {
+    ...process.env,
+    PYTHONPATH: launcher,
+    PYTHONDONTWRITEBYTECODE: "1",
+    TASKIQ_TEST: id,
+    ...options.variables,
+  };
   const settings = { python: options.python ?? python, locationArgs: [program, ...args(folder)], env, startMs };
   const runner = new HostRunner(settings, { clock, observe: told.observe, chance: () => 0 });
   t.after(async () => {

@@ -16,7 +16,7 @@ export const DENO_PERMISSIONS = [
   "--allow-env",
   `--allow-read=${tmpdir()}`,
   `--allow-write=${tmpdir()}`,
-  `--allow-run=${root}.venv/bin/python`,
+  "--allow-run",
   "--allow-sys=hostname,osRelease,osUptime,uid",
 ];
 

@@ -195,6 +195,19 @@ describe("running a command", () => {
     assert.equal(exitCode, 3);
   });
 
+  test("a permission that Deno was not given is told as a fault, wherever it is missed first", async () => {
+    const missed = () => {
+      throw Object.assign(new Error("Requires sys access"), { name: "NotCapable" });
+    };
+    const listed: Listed = { name: "paint", summary: "", load: missed };
+    const io = { stdout: new Captured(), stderr: new Captured(), env: {}, signals: new EventEmitter(), machine };
+    const loading = { exitCode: await runProgram(["paint"], io, [listed]), stderr: io.stderr.text };
+    for (const { exitCode, stderr } of [loading, await run(["paint"], {}, missed)]) {
+      assert.equal(exitCode, 2);
+      assert.match(stderr, /^taskiq paint: a permission is missing: Requires sys access \(TQ_CONFIG\)\n {2}The page/);
+    }
+  });
+
   test("anything else that is thrown is a bug of ours, with its trace", async () => {
     const { exitCode, stderr } = await run(["paint"], {}, () => {
       throw new TypeError("x is not a function");
