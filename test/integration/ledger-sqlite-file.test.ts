@@ -194,6 +194,19 @@ for (const [what, breakIt] of broken) {
   });
 }
 
+test("SQLite's own error is known by its text where the runtime leaves out its code, as Deno does", () => {
+  const says = (message: string) => sqliteFault("f", Object.assign(new Error(message), { code: "ERR_SQLITE_ERROR" }));
+  for (const [message, what] of [
+    ["database is locked", "another process kept it locked"],
+    ["database table is locked: t", "another connection kept a table locked"],
+    ["unable to open database file: f", "the file cannot be opened"],
+    ["database or disk is full", "the disk is full"],
+  ] as const) {
+    assert.equal((says(message) as Error).message, `ledger f: ${what}`);
+  }
+  assert.equal(says("UNIQUE constraint failed: t.x") instanceof Fault, false);
+});
+
 test("an error that stands for a bug stays what it is", async (t) => {
   const { path, open } = await ledgerFile(t);
   await open();
