@@ -30,12 +30,14 @@ const was: Readonly<Record<ReplayEnd["kind"], string>> = {
   not_deleted: "not deleted",
   changed: "changed",
   not_sent: "not sent",
+  in_doubt: "begun",
 };
 
 const whyNot: Readonly<Partial<Record<ReplayEnd["kind"], string>>> = {
   not_deleted: "done, but its letter could not be deleted: start this again",
   changed: "another reader has it, or its attempt changed since it was looked at: start this again",
   not_sent: "SQS did not take it, or one before it in its group: start this again",
+  in_doubt: "no answer came, so how far it is is not known: start this again, which ends it",
 };
 
 const became: Readonly<Record<NonNullable<ShownLetter["outcome"]>, string>> = {

@@ -29,7 +29,9 @@ export type ReplayEnd =
   | { readonly kind: "not_deleted" }
   /** Another reader has it, or somebody changed its row since it was looked at: nothing was done. */
   | { readonly kind: "changed" }
-  | { readonly kind: "not_sent" };
+  | { readonly kind: "not_sent" }
+  /** It was begun, and no answer came: the next start finds out, and ends it. */
+  | { readonly kind: "in_doubt" };
 
 export interface ReplayedLetter {
   readonly planned: PlannedLetter;
@@ -56,8 +58,7 @@ export async function replayLetters(
     await ports.held.keep();
     const [blocked, free] = split(round, (planned) => failedGroups.has(groupOf(planned) ?? ""));
     for (const planned of blocked) tell({ planned, end: { kind: "not_sent" } });
-    const done = await replayRound(free, ports, settings);
-    for (const one of done) {
+    for (const one of await replayRound(free, ports, settings, tell)) {
       if (one.end.kind === "not_sent") failedGroups.add(groupOf(one.planned) ?? one.planned.joined.letter.message.id);
       tell(one);
     }
@@ -65,13 +66,31 @@ export async function replayLetters(
   }
 }
 
+/** What it does not come to an end with, since nobody answers, is told as in doubt. */
 async function replayRound(
   round: readonly PlannedLetter[],
   ports: ReplayPorts,
   settings: ReplaySettings,
+  tell: (done: ReplayedLetter) => void,
 ): Promise<readonly ReplayedLetter[]> {
-  const { held, ledger } = ports;
   const done: ReplayedLetter[] = [];
+  try {
+    await actOnRound(round, ports, settings, done);
+    return done;
+  } catch (error) {
+    const ended = new Map(done.map(({ planned, end }) => [planned, end]));
+    for (const planned of round) tell({ planned, end: ended.get(planned) ?? { kind: "in_doubt" } });
+    throw error;
+  }
+}
+
+async function actOnRound(
+  round: readonly PlannedLetter[],
+  ports: ReplayPorts,
+  settings: ReplaySettings,
+  done: ReplayedLetter[],
+): Promise<void> {
+  const { held, ledger } = ports;
   const begun: Begun[] = [];
   const [mine, lost] = split(round, ({ joined }) => held.has(joined.letter.message.id));
   for (const planned of lost) done.push({ planned, end: { kind: "changed" } });
@@ -89,6 +108,10 @@ async function replayRound(
   const ids = new Map(
     sent.flatMap(({ begun: { planned }, messageId }) => (messageId === null ? [] : [[planned, messageId]])),
   );
+  // Another operator was faster: theirs is the message that was to be sent.
+  const theirs = new Map(
+    toDelete.map(({ planned, replay }) => [planned, planned.act === "send" ? replay.sentId : null]),
+  );
   for (const {
     begun: { planned },
     messageId,
@@ -103,10 +126,9 @@ async function replayRound(
       continue;
     }
     await ledger.advanceReplay(planned.joined.letter.message.id, "deleted", null);
-    const messageId = ids.get(planned);
-    done.push({ planned, end: messageId === undefined ? { kind: "deleted" } : { kind: "sent", messageId } });
+    const messageId = ids.get(planned) ?? theirs.get(planned) ?? null;
+    done.push({ planned, end: messageId === null ? { kind: "deleted" } : { kind: "sent", messageId } });
   }
-  return done;
 }
 
 function planOf({ act, joined }: PlannedLetter, { letters }: ReplayPorts, { who, why }: ReplaySettings) {

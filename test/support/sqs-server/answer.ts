@@ -22,6 +22,7 @@ export async function answerRequest(
 ): Promise<Answer> {
   const refused = fault === null ? null : withoutEffect(fault);
   if (refused !== null) return refused;
+  if (fault?.kind === "held") await fault.until;
   const answer = await act(context, action, fault?.kind === "entries" ? withoutEntries(input, fault.positions) : input);
   return fault === null ? answer : afterEffect(context, answer, input, fault);
 }
@@ -59,6 +60,7 @@ async function afterEffect(context: ActionContext, answer: Answer, input: Input,
       return { ...answer, body: {} };
     case "entries":
       return withFailedEntries(answer, input, fault);
+    case "held":
     case "refuse":
       return answer;
   }

@@ -10,6 +10,8 @@ export type ServerFault =
   | { readonly kind: "cut"; readonly effect: "before" | "after" }
   /** The effect happens and the answer comes `ms` late. */
   | { readonly kind: "late"; readonly ms: number }
+  /** Nothing happens until then, and then all that was asked for. */
+  | { readonly kind: "held"; readonly until: Promise<unknown> }
   /** The effect happens; the answer's head comes, or not even that, and then nothing more. */
   | { readonly kind: "stall"; readonly at: "head" | "body" }
   /** Of a batch, the entries with these positions fail without effect. */
