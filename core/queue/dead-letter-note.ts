@@ -112,8 +112,8 @@ export function producerAttributes(message: Message): Attributes {
   return { ...withoutNote(message.attributes), ...Object.fromEntries(folded) };
 }
 
-/** What SQS counts against its limit. */
-function byteSize(body: string, attributes: Attributes): number {
+/** What SQS counts against its limits. */
+export function byteSize(body: string, attributes: Attributes): number {
   const sizes = Object.entries(attributes).map(([name, attribute]) => attributeSize(name, attribute));
   return sizes.reduce((sum, size) => sum + size, Buffer.byteLength(body));
 }

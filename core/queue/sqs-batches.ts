@@ -9,7 +9,7 @@ import { retryDelayMs } from "./sqs-backoff.ts";
 import type { SqsContext } from "./sqs-context.ts";
 import { queueFault, type Trouble, troubleFrom } from "./sqs-errors.ts";
 
-const BATCH_LIMIT = 10;
+export const BATCH_LIMIT = 10;
 const ROUNDS = 3;
 
 interface BatchAnswer {

@@ -1,14 +1,13 @@
 // Puts dead letters back into the queue they came from, as their producer sent them.
-import { Buffer } from "node:buffer";
 import { SendMessageBatchCommand } from "@aws-sdk/client-sqs";
-import { producerAttributes } from "./dead-letter-note.ts";
+import { byteSize, producerAttributes } from "./dead-letter-note.ts";
 import type { Resend, Resent } from "./port.ts";
-import { callInBatches } from "./sqs-batches.ts";
+import { BATCH_LIMIT, callInBatches } from "./sqs-batches.ts";
 import { addressOf, type SqsContext } from "./sqs-context.ts";
 import { writeAttribute } from "./sqs-message.ts";
 
-/** What SQS takes in one request, less what is said around the bodies; a single message may be as large by itself. */
-const BATCH_BYTES = 900_000;
+/** What SQS takes in one request, bodies and attributes of all entries; a single message may be as large by itself. */
+const BATCH_BYTES = 1_048_576;
 
 /** Answers in order. Rejects with a `Fault` when a request got no answer at all: then nobody knows what was sent of it. */
 export async function resendLetters(
@@ -27,7 +26,8 @@ export async function resendLetters(
     }
     return answer;
   };
-  for (const some of bySize(copies)) await callInBatches(context, { action: "SendMessage", queueUrl, send }, some);
+  // One request after the other: those of a group stay in their order.
+  for (const some of requestsOf(copies)) await callInBatches(context, { action: "SendMessage", queueUrl, send }, some);
   return copies.map((copy) => {
     const messageId = ids.get(copy);
     return messageId === undefined ? { kind: "failed" } : { kind: "sent", messageId };
@@ -45,12 +45,12 @@ function entryOf({ letter, body, groupId, deduplicationId }: Resend, fifo: boole
   };
 }
 
-function bySize(copies: readonly Resend[]): readonly (readonly Resend[])[] {
+function requestsOf(copies: readonly Resend[]): readonly (readonly Resend[])[] {
   const parts: Resend[][] = [];
   let left = 0;
   for (const copy of copies) {
-    const size = Buffer.byteLength(copy.body) + 10_000;
-    if (parts.length === 0 || size > left) {
+    const size = byteSize(copy.body, producerAttributes(copy.letter));
+    if (size > left || parts.at(-1)?.length === BATCH_LIMIT) {
       parts.push([]);
       left = BATCH_BYTES;
     }

@@ -6,6 +6,7 @@ import { extendContract } from "./queue-extend.ts";
 import { fifoContract } from "./queue-fifo.ts";
 import { letterContract } from "./queue-letters.ts";
 import { receiveContract } from "./queue-receive.ts";
+import { resendContract } from "./queue-resend.ts";
 import type { MakeQueue } from "./queue-setup.ts";
 
 /** Each test has queues of its own, and some wait a second for a visibility to end. */
@@ -20,6 +21,7 @@ export function queueContract(name: string, make: MakeQueue): void {
         describe("ack", together, () => ackContract(make, fifo));
         describe("bury", together, () => buryContract(make, fifo));
         describe("dead letters", together, () => letterContract(make, fifo));
+        describe("resend", together, () => resendContract(make, fifo));
       });
     }
     describe("FIFO only", together, () => fifoContract(make));

@@ -17,6 +17,7 @@ import type {
   QueueDepth,
   QueueFacts,
   ReceiveOptions,
+  Resent,
 } from "../../core/queue/port.ts";
 import { troubleFrom } from "../../core/queue/sqs-errors.ts";
 import { receiveOrWait } from "./sqs-server/long-poll.ts";
@@ -106,8 +107,8 @@ export class ModelQueue implements Queue {
       resend: async (copies) =>
         copies.map(({ letter, body, groupId, deduplicationId: id }) => {
           const deduplicationId = this.#source.settings.fifo ? id : null;
-          const sent = this.#source.send({ body, attributes: producerAttributes(letter), groupId, deduplicationId });
-          return { kind: "sent", messageId: sent.messageId };
+          const sending = { body, attributes: producerAttributes(letter), groupId, deduplicationId };
+          return sentOrRefused(() => this.#source.send(sending).messageId);
         }),
       bury: async (message, reason) =>
         sendCopy(letters, { message, reason, sourceUrl, buriedAtMs: this.#clock.wallMs() }),
@@ -116,6 +117,15 @@ export class ModelQueue implements Queue {
 
   async close(): Promise<void> {
     // Nothing is open.
+  }
+}
+
+function sentOrRefused(send: () => string): Resent {
+  try {
+    return { kind: "sent", messageId: send() };
+  } catch (error) {
+    if (error instanceof Refusal) return { kind: "failed" };
+    throw error;
   }
 }
 
