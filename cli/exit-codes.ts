@@ -21,6 +21,7 @@ export const faultExitCodes: Readonly<Record<FaultCode, ExitCode>> = {
   TQ_QUEUE_DENIED: exitCodes.unreachable,
   TQ_LEDGER: exitCodes.unreachable,
   TQ_LEDGER_SCHEMA: exitCodes.usage,
+  TQ_LEDGER_ROW: exitCodes.usage,
   TQ_HOST_START: exitCodes.unreachable,
   TQ_HOST_PROTOCOL: exitCodes.usage,
   TQ_HOST_LOST: exitCodes.unreachable,

@@ -6,7 +6,7 @@ export interface Clock {
   wallMs(): number;
   /** Milliseconds since some fixed instant, never going back: for differences, never for records. Time in which the machine is suspended counts. */
   monoMs(): number;
-  /** Resolves after `ms`, or as soon as `signal` aborts; never rejects. Time in which the machine is suspended may not count. */
+  /** Resolves after `ms`, 24 days at most, or as soon as `signal` aborts; never rejects. Time in which the machine is suspended may not count. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
@@ -37,12 +37,15 @@ export function countSuspended(monotonicMs: () => number, uptimeMs: () => number
   };
 }
 
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 const monotonicMs = () => performance.now();
 
 export const systemClock: Clock = {
   wallMs: () => Date.now(),
   // Elsewhere the uptime is the wall clock minus a date, and so may jump.
   monoMs: platform() === "linux" ? countSuspended(monotonicMs, () => uptime() * 1_000, Date.now) : monotonicMs,
+  // A timer that is longer than Node's longest goes off at once.
   sleep: (ms, signal) =>
     new Promise((resolve) => {
       if (signal?.aborted) return resolve();
@@ -51,7 +54,7 @@ export const systemClock: Clock = {
         signal?.removeEventListener("abort", wake);
         resolve();
       };
-      const timer = setTimeout(wake, ms);
+      const timer = setTimeout(wake, Math.min(ms, LONGEST_TIMER_MS));
       signal?.addEventListener("abort", wake);
     }),
 };

@@ -1,7 +1,7 @@
 // The ledger and the runner as deliveries and leases use them: what fails there is told to the breaker, and what works, too.
 import { describeFailure } from "./breaker.ts";
 import type { Cause, Failure } from "./circuit.ts";
-import { describeError } from "./faults.ts";
+import { describeError, isUnreadableRow } from "./faults.ts";
 import type { Ledger } from "./ledger/port.ts";
 import type { AskPermit, Ending, Runner } from "./runner/port.ts";
 
@@ -29,7 +29,8 @@ export function watchLedger(ledger: UsedLedger, watcher: Watcher): UsedLedger {
       watcher.worked("ledger");
       return answer;
     } catch (error) {
-      watcher.failed({ cause: "ledger", why: describeError(error) });
+      if (isUnreadableRow(error)) watcher.worked("ledger");
+      else watcher.failed({ cause: "ledger", why: describeError(error) });
       throw error;
     }
   };

@@ -8,6 +8,7 @@ export type FaultCode =
   | "TQ_QUEUE_DENIED"
   | "TQ_LEDGER"
   | "TQ_LEDGER_SCHEMA"
+  | "TQ_LEDGER_ROW"
   | "TQ_HOST_START"
   | "TQ_HOST_PROTOCOL"
   | "TQ_HOST_LOST"
@@ -32,6 +33,11 @@ export class Fault extends Error {
     this.code = code;
     this.hint = details.hint;
   }
+}
+
+/** Whoever asked for that row of the ledger cannot go on; the ledger itself is well. */
+export function isUnreadableRow(error: unknown): error is Fault {
+  return error instanceof Fault && error.code === "TQ_LEDGER_ROW";
 }
 
 /** One line for a log: the messages of an error and of its causes, outermost first. */

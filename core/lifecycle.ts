@@ -14,6 +14,8 @@
 // | claiming   | held, swept                             | releasing             | release (now): the next sweep looks again |
 // | claiming   | settled                                 | acking                | ack; bury first when dead or malformed |
 // | claiming   | settled as dead, swept                  | releasing             | release (now): a dead letter it is, and stays |
+// | claiming   | its row cannot be read                  | releasing             | release (long): a deploy is under way, or an operator mends it |
+// | claiming   | its row cannot be read, swept           | releasing             | release (now): the next sweep looks again |
 // | claiming   | ledger unreachable                      | releasing             | release (short): never execute unclaimed |
 // | claiming   | stopping                                | releasing             | release (now) |
 // | waiting    | lease ended                             | claiming              | claim |
@@ -97,6 +99,8 @@ function fromClaiming({ giveUp }: StateAt<"claiming">, event: EventIn<"claiming"
       return isSwept(giveUp) ? release("now") : wait(giveUp, event.leftMs);
     case "settled":
       return fromSettled(giveUp, event);
+    case "row_unreadable":
+      return release(isSwept(giveUp) ? "now" : "long");
     case "ledger_unreachable":
       return release("short");
     case "stopping":

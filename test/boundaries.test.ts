@@ -17,6 +17,7 @@ const pure = [
   ...[
     "envelope",
     "step",
+    "execution-result",
     "states",
     "moves",
     "lifecycle",

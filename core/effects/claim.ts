@@ -1,6 +1,7 @@
 // Claiming an attempt in the ledger, and waiting while another worker holds it.
 import type { Delivery, Granted } from "../delivery.ts";
 import { payloadDigest } from "../digest.ts";
+import { describeError, type Fault, isUnreadableRow } from "../faults.ts";
 import type { Claim, ClaimRequest } from "../ledger/port.ts";
 import type { EventIn } from "../states.ts";
 import { idempotencyKey } from "../step.ts";
@@ -10,8 +11,9 @@ export async function claim(scene: Scene): Promise<EventIn<"claiming">> {
   const { delivery, ports, stopping } = scene;
   if (stopping.quiet.aborted) return { is: "stopping" };
   const askedAtMs = ports.clock.monoMs();
-  const answer = await askLedger(scene, "claim", (ledger) => ledger.claim(requestOf(scene)));
+  const answer = await askLedger(scene, "claim", (ledger) => ledger.claim(requestOf(scene)).catch(unreadable));
   if (answer === null) return { is: "ledger_unreachable" };
+  if (answer instanceof Error) return tellUnreadable(scene, answer);
   if (answer.kind === "granted") {
     delivery.granted = answer;
     delivery.lease.granted(delivery.hold, askedAtMs);
@@ -26,6 +28,19 @@ export async function wait({ delivery, ports, stopping }: Scene, leftMs: number)
   await ports.clock.sleep(leftMs, AbortSignal.any([stopping.quiet, lease.visibilityLost]));
   if (lease.visibilityLost.aborted) return { is: "visibility_lost" };
   return (await seat.retake(stopping.quiet)) ? { is: "lease_ended" } : { is: "stopping" };
+}
+
+/** Rejects with all else. */
+function unreadable(error: unknown): Fault {
+  if (isUnreadableRow(error)) return error;
+  throw error;
+}
+
+function tellUnreadable(scene: Scene, fault: Fault): EventIn<"claiming"> {
+  const message = `the ledger's row cannot be read, so nothing is run: ${describeError(fault)}`;
+  scene.delivery.tell("error", "ledger.row_unreadable", message);
+  noticeInDagster(scene, "error", message);
+  return { is: "row_unreadable" };
 }
 
 function requestOf({ delivery, ports }: Scene): ClaimRequest {

@@ -55,7 +55,7 @@ SELECT position, 'granted' AS kind, fence::float8, starts, taken_over_from, gran
 FROM granted JOIN asked ON asked.key = granted.idempotency_key
 UNION ALL
 SELECT position, CASE WHEN entry.settled_at IS NULL THEN 'held' ELSE 'settled' END, NULL, NULL, NULL, NULL,
-  entry.owner, ${ms(`(${freeAt}) - now`)}, entry.state, entry.outcome::text
+  entry.owner, ${ms(`(${freeAt})`)} - ${ms("now")}, entry.state, entry.outcome::text
 FROM asked JOIN ${table} AS entry ON entry.idempotency_key = asked.key CROSS JOIN instant
 WHERE NOT EXISTS (SELECT FROM granted WHERE granted.idempotency_key = asked.key)
   AND (entry.settled_at IS NOT NULL OR ${freeAt} > now)`;

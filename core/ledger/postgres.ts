@@ -19,9 +19,9 @@ import type {
 import type { Parameter, Row } from "./postgres-link.ts";
 import { nameOf, openPool, type PostgresOptions } from "./postgres-open.ts";
 import type { PostgresPool } from "./postgres-pool.ts";
-import { toClaim, toRow } from "./postgres-rows.ts";
 import { postgresSchema } from "./postgres-schema.ts";
 import { statements } from "./postgres-sql.ts";
+import { readClaim, readReopening, readReplay, readRow } from "./rows.ts";
 import type { LedgerSchema } from "./schema.ts";
 
 export interface PostgresLedgerOptions extends PostgresOptions {
@@ -60,7 +60,7 @@ class PostgresLedger implements Ledger {
   readonly #name: string;
   readonly #writeBoundMs: number;
   readonly #inDoubt = new InDoubt();
-  readonly #claims: Batches<ClaimQuestion, Claim>;
+  readonly #claims: Batches<ClaimQuestion, Row>;
   readonly #permits: Batches<PermitQuestion, boolean>;
   readonly #settles: Batches<SettleQuestion, boolean>;
   readonly #abandons: Batches<AbandonQuestion, boolean>;
@@ -75,9 +75,10 @@ class PostgresLedger implements Ledger {
     this.#abandons = new Batches({ max: MAX_BATCH, send: (questions) => this.#sendAbandons(questions) });
   }
 
-  claim(request: ClaimRequest): Promise<Claim> {
+  /** Each reads its own answer, so that a row that cannot be read costs those nothing that were claimed with it. */
+  async claim(request: ClaimRequest): Promise<Claim> {
     const { key } = request;
-    return this.#certainly(`claim ${key}`, (token) => this.#claims.ask({ key, request, token }));
+    return readClaim(await this.#certainly(`claim ${key}`, (token) => this.#claims.ask({ key, request, token })), key);
   }
 
   async renew(holds: readonly Hold[], leaseMs: number): Promise<readonly boolean[]> {
@@ -105,14 +106,14 @@ class PostgresLedger implements Ledger {
 
   async find(key: string): Promise<LedgerRow | null> {
     const [found] = await this.#run("find", [key]);
-    return found === undefined ? null : toRow(found);
+    return found === undefined ? null : readRow(found);
   }
 
   async list({ runId, states, afterKey = "", limit }: RowFilter): Promise<readonly LedgerRow[]> {
     const ofRun = runId === undefined ? [] : [runId];
     const inStates = states === undefined ? [] : [JSON.stringify(states)];
     const statement = listStatement(ofRun.length > 0, inStates.length > 0);
-    return (await this.#run(statement, [afterKey, ...ofRun, ...inStates, limit])).map(toRow);
+    return (await this.#run(statement, [afterKey, ...ofRun, ...inStates, limit])).map(readRow);
   }
 
   async lock(name: string, owner: string, leaseMs: number): Promise<boolean> {
@@ -125,12 +126,12 @@ class PostgresLedger implements Ledger {
 
   async planReplay({ letterId, queueUrl, subject, act, who, why }: ReplayPlan): Promise<Replay> {
     const [planned] = await this.#run("planReplay", [letterId, queueUrl, subject, act, who, why]);
-    return planned as unknown as Replay;
+    return readReplay(planned ?? {});
   }
 
   async findReplay(letterId: string): Promise<Replay | null> {
     const [found] = await this.#run("findReplay", [letterId]);
-    return (found as unknown as Replay | undefined) ?? null;
+    return found === undefined ? null : readReplay(found);
   }
 
   async advanceReplay(letterId: string, to: "sent" | "deleted", sentId: string | null): Promise<void> {
@@ -143,7 +144,7 @@ class PostgresLedger implements Ledger {
   }
 
   async reopenings(key: string): Promise<readonly Reopening[]> {
-    return [...(await this.#run("reopenings", [key]))] as unknown as readonly Reopening[];
+    return (await this.#run("reopenings", [key])).map(readReopening);
   }
 
   async ping(): Promise<void> {
@@ -171,12 +172,12 @@ class PostgresLedger implements Ledger {
     }
   }
 
-  async #sendClaims(questions: readonly ClaimQuestion[]): Promise<readonly Claim[]> {
-    const answers = new Map<number, Claim>();
+  async #sendClaims(questions: readonly ClaimQuestion[]): Promise<readonly Row[]> {
+    const answers = new Map<number, Row>();
     for (let attempt = 0; attempt < CLAIM_ATTEMPTS && answers.size < questions.length; attempt += 1) {
       const asked = questions.map(claimFields).filter(({ position }) => !answers.has(position));
       const found = await this.#run("claim", [JSON.stringify(asked), this.#writeBoundMs]);
-      for (const row of found) answers.set(Number(row["position"]), toClaim(row));
+      for (const row of found) answers.set(Number(row["position"]), row);
     }
     return questions.map(({ key }, position) => {
       const answer = answers.get(position);

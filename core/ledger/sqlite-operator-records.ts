@@ -1,14 +1,15 @@
 // What operators write into the SQLite ledger. Statements are prepared when they are used: workers use none of them.
-import type { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { claimable } from "./claimable.ts";
 import type { LedgerRow, Reopening, ReopenRequest, Replay, ReplayPlan } from "./port.ts";
+import { readReopening, readReplay } from "./rows.ts";
 
 const columns = `letter_id AS letterId, queue_url AS queueUrl, subject, number, act, state, sent_id AS sentId, who, why,
   planned_at AS plannedAtMs, updated_at AS updatedAtMs`;
 
 export function findReplay(db: DatabaseSync, letterId: string): Replay | null {
-  const found = db.prepare(`SELECT ${columns} FROM taskiq_replays WHERE letter_id = ?`).get(letterId);
-  return found === undefined ? null : ({ ...found } as unknown as Replay);
+  const found = reading(db, `SELECT ${columns} FROM taskiq_replays WHERE letter_id = ?`).get(letterId);
+  return found === undefined ? null : readReplay(found);
 }
 
 /** Within a write transaction. */
@@ -64,11 +65,17 @@ export function reopen(
 }
 
 export function reopenings(db: DatabaseSync, key: string): readonly Reopening[] {
-  const found = db
-    .prepare(
-      `SELECT idempotency_key AS key, fence, from_state AS fromState, from_starts AS fromStarts, who, why, reopened_at AS atMs
-       FROM taskiq_reopenings WHERE idempotency_key = ? ORDER BY id`,
-    )
-    .all(key);
-  return found.map((row) => ({ ...row }) as unknown as Reopening);
+  const found = reading(
+    db,
+    `SELECT idempotency_key AS key, fence, from_state AS fromState, from_starts AS fromStarts, who, why, reopened_at AS atMs
+     FROM taskiq_reopenings WHERE idempotency_key = ? ORDER BY id`,
+  ).all(key);
+  return found.map(readReopening);
+}
+
+/** Whatever number a row holds, it is read, and judged then. */
+function reading(db: DatabaseSync, text: string): StatementSync {
+  const statement = db.prepare(text);
+  statement.setReadBigInts(true);
+  return statement;
 }

@@ -41,9 +41,16 @@ const sql = {
   ping: "SELECT count(*) FROM taskiq_ledger_schema",
 } as const;
 
+const readsRows: ReadonlySet<string> = new Set(["find", "list", "listOfRun", "listInStates", "listOfRunInStates"]);
+
 export type Statements = Readonly<Record<keyof typeof sql, StatementSync>>;
 
 export function prepareStatements(db: DatabaseSync): Statements {
-  const prepared = Object.entries(sql).map(([name, text]) => [name, db.prepare(text)]);
+  const prepared = Object.entries(sql).map(([name, text]) => {
+    const statement = db.prepare(text);
+    // Of a row that was damaged: a number that is too large for JavaScript would be an error without the row's name.
+    if (readsRows.has(name)) statement.setReadBigInts(true);
+    return [name, statement];
+  });
   return Object.fromEntries(prepared) as Statements;
 }

@@ -3,15 +3,15 @@ import { statSync } from "node:fs";
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import { Batches } from "../batches.ts";
 import type { Clock } from "../clock.ts";
-import { Fault } from "../faults.ts";
+import { Fault, isUnreadableRow } from "../faults.ts";
 import { type ExecutionResult, settledState } from "../step.ts";
 import { abandonedUntilMs, claimable } from "./claimable.ts";
 import { encodeOutcome } from "./outcome-text.ts";
 import type { Claim, ClaimRequest, Hold, Ledger, LedgerRow, ReopenRequest, ReplayPlan, RowFilter } from "./port.ts";
+import { readRow } from "./rows.ts";
 import { sqliteFault } from "./sqlite-faults.ts";
 import { openDatabase } from "./sqlite-open.ts";
 import * as operators from "./sqlite-operator-records.ts";
-import { toRow } from "./sqlite-rows.ts";
 import { prepareStatements, type Statements } from "./sqlite-statements.ts";
 import { inTransaction } from "./sqlite-transaction.ts";
 
@@ -114,7 +114,7 @@ class SqliteLedger implements Ledger {
     const ofRun = runId === undefined ? {} : { runId };
     const inStates = states === undefined ? {} : { states: JSON.stringify(states) };
     const statement = this.#listStatement(runId !== undefined, states !== undefined);
-    return this.#reach(() => this.#statements[statement].all({ ...page, ...ofRun, ...inStates }).map(toRow));
+    return this.#reach(() => this.#statements[statement].all({ ...page, ...ofRun, ...inStates }).map(readRow));
   }
 
   async lock(name: string, owner: string, leaseMs: number): Promise<boolean> {
@@ -165,7 +165,7 @@ class SqliteLedger implements Ledger {
     const answer = claimable(row, this.#clock.wallMs(), this.#writeBoundMs);
     if (answer.kind === "held") return answer;
     if (answer.kind === "free") return this.#takeOver(request, row, answer.takenOverFrom);
-    if (row.outcome === null) throw new Error(`settled row ${row.key} has no outcome`);
+    if (row.outcome === null) throw new Error(`the settled row ${row.key} was read without its outcome`);
     return { ...answer, outcome: row.outcome };
   }
 
@@ -194,7 +194,7 @@ class SqliteLedger implements Ledger {
 
   #findNow(key: string): LedgerRow | null {
     const found = this.#statements.find.get(key);
-    return found === undefined ? null : toRow(found);
+    return found === undefined ? null : readRow(found);
   }
 
   #listStatement(ofRun: boolean, inStates: boolean): keyof Statements {
@@ -202,10 +202,12 @@ class SqliteLedger implements Ledger {
     return inStates ? "listInStates" : "list";
   }
 
-  /** In the order asked. */
-  #write<T>(work: () => T): Promise<T> {
+  /** In the order asked. A row that cannot be read costs those nothing that share its transaction: nothing was written for it. */
+  async #write<T>(work: () => T): Promise<T> {
     this.#asked += 1;
-    return this.#writes.ask({ key: String(this.#asked), work }) as Promise<T>;
+    const answer = await this.#writes.ask({ key: String(this.#asked), work: () => orUnreadable(work) });
+    if (answer instanceof Fault) throw answer;
+    return answer as T;
   }
 
   #changes(statement: keyof Statements, values: Record<string, SQLInputValue>): boolean {
@@ -223,5 +225,14 @@ class SqliteLedger implements Ledger {
     } catch (error) {
       throw sqliteFault(this.#path, error);
     }
+  }
+}
+
+function orUnreadable<T>(work: () => T): T | Fault {
+  try {
+    return work();
+  } catch (error) {
+    if (isUnreadableRow(error)) return error;
+    throw error;
   }
 }

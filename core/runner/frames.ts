@@ -1,20 +1,11 @@
 // The frames between worker and step host: JSON lines, decoded into values. Pure. ARCHITECTURE.md lists them; fixtures/frames has golden ones.
 import * as v from "valibot";
+import { errorInfo, hostResult } from "../execution-result.ts";
 
 /** Raised when either side would misread the other. */
 export const PROTOCOL = 1;
 
-const Error_ = v.object({ class: v.string(), message: v.string(), traceback: v.string() });
-const MaybeError = v.nullable(Error_);
-
-const Result = v.object({
-  state: v.picklist(["success", "failure", "up_for_retry", "resource_init_failure", "run_over", "reported", "parked"]),
-  output: v.nullable(v.object({ outputs: v.array(v.string()), assets: v.array(v.string()) })),
-  error: MaybeError,
-  started_at: v.number(),
-  completed_at: v.number(),
-  execution_time_seconds: v.number(),
-});
+const MaybeError = v.nullable(errorInfo);
 
 const Standing = v.object({
   run: v.nullable(v.object({ status: v.string(), job: v.string(), goes_on: v.boolean() })),
@@ -34,13 +25,13 @@ const Outcome = v.variant("kind", [
       "reported",
       "parked",
     ]),
-    result: Result,
+    result: hostResult,
   }),
-  v.object({ kind: v.literal("rerun_refused"), error: Error_ }),
+  v.object({ kind: v.literal("rerun_refused"), error: errorInfo }),
   v.object({ kind: v.literal("permit_refused") }),
   v.object({ kind: v.picklist(["noticed", "probed"]) }),
   v.object({ kind: v.literal("looked"), standings: v.array(Standing) }),
-  v.object({ kind: v.literal("fault"), scope: v.picklist(["step", "location", "instance"]), error: Error_ }),
+  v.object({ kind: v.literal("fault"), scope: v.picklist(["step", "location", "instance"]), error: errorInfo }),
 ]);
 
 const HostFrame = v.variant("type", [

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { LedgerRow } from "../../core/ledger/port.ts";
-import { toRow } from "../../core/ledger/sqlite-rows.ts";
+import { readRow } from "../../core/ledger/rows.ts";
 
 /** Where a worker keeps its ledger when nothing else is said. */
 export function ledgerPath(home: string): string {
@@ -16,7 +16,7 @@ export function readLedger(home: string, runId: string): LedgerRow[] {
   const db = new DatabaseSync(path, { readOnly: true });
   try {
     const rows = db.prepare("SELECT * FROM taskiq_idempotency_records WHERE run_id = ? ORDER BY received_at");
-    return rows.all(runId).map(toRow);
+    return rows.all(runId).map(readRow);
   } finally {
     db.close();
   }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { TestContext } from "node:test";
 import type { LedgerRow } from "../../core/ledger/port.ts";
-import { toRow } from "../../core/ledger/sqlite-rows.ts";
+import { readRow } from "../../core/ledger/rows.ts";
 import { DagsterSidecar, DEFINITIONS_PARENT, PYTHON } from "./dagster-sidecar.ts";
 import { eventually } from "./eventually.ts";
 import { startFauxqsServer } from "./fauxqs.ts";
@@ -121,7 +121,7 @@ export class Deployment {
     const db = new DatabaseSync(path, { readOnly: true });
     try {
       const rows = db.prepare("SELECT * FROM taskiq_idempotency_records ORDER BY received_at, idempotency_key").all();
-      return rows.map(toRow).filter(({ step }) => runId === undefined || step.runId === runId);
+      return rows.map(readRow).filter(({ step }) => runId === undefined || step.runId === runId);
     } finally {
       db.close();
     }

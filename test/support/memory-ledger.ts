@@ -2,7 +2,7 @@
 import type { Clock } from "../../core/clock.ts";
 import { Fault } from "../../core/faults.ts";
 import { abandonedUntilMs, claimable } from "../../core/ledger/claimable.ts";
-import { decodeOutcome, encodeOutcome } from "../../core/ledger/outcome-text.ts";
+import { encodeOutcome } from "../../core/ledger/outcome-text.ts";
 import type {
   Claim,
   ClaimRequest,
@@ -62,7 +62,11 @@ export class MemoryLedger implements Ledger {
 
   async settle(hold: Hold, result: ExecutionResult): Promise<"recorded" | "stale"> {
     const text = encodeOutcome(result);
-    const end = { state: settledState(result), outcome: decodeOutcome(text), settledAtMs: this.#clock.wallMs() };
+    const end = {
+      state: settledState(result),
+      outcome: JSON.parse(text) as ExecutionResult,
+      settledAtMs: this.#clock.wallMs(),
+    };
     if (this.#update(hold, () => ({ ...end, leaseExpiresAtMs: null }))) return "recorded";
     const row = this.#rows.get(hold.key);
     const same = row?.fence === hold.fence && row.outcome !== null && encodeOutcome(row.outcome) === text;

@@ -85,6 +85,15 @@ describe("the monotonic clock", () => {
     );
   });
 
+  test("of this machine does not wake at once from a sleep that is longer than any timer", async () => {
+    const over = new AbortController();
+    for (const ms of [2 ** 31, Number.MAX_SAFE_INTEGER, Number.POSITIVE_INFINITY]) {
+      const slept = systemClock.sleep(ms, over.signal).then(() => "slept");
+      assert.equal(await Promise.race([slept, systemClock.sleep(20).then(() => "still asleep")]), "still asleep");
+    }
+    over.abort();
+  });
+
   test("of this machine goes as fast as Node's own", async () => {
     const [ours, nodes] = [systemClock.monoMs(), performance.now()];
     await systemClock.sleep(30);

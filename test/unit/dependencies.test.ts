@@ -56,6 +56,13 @@ describe("the ledger", () => {
     for (const call of calls) await assert.rejects(call(), gone);
     assert.deepEqual(heard, Array(7).fill("failed ledger: ledger: connection refused"));
   });
+
+  test("that answers with a row which cannot be read has answered", async () => {
+    const damaged = new Fault("TQ_LEDGER_ROW", "ledger, table t, row k, column c: expected another");
+    const { heard, calls } = used(async () => Promise.reject(damaged));
+    for (const call of calls) await assert.rejects(call(), damaged);
+    assert.deepEqual(heard, Array(7).fill("worked ledger"));
+  });
 });
 
 describe("the runner", () => {

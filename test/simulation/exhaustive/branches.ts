@@ -80,6 +80,7 @@ function* ofEffect(from: Situation, worker: WorkerState, effect: Effect, on: On,
         claim(next, own, physics);
         own.owns = false;
       });
+      yield on("claims, the row cannot be read", { is: "row_unreadable" });
       yield on("stops", { is: "stopping" });
       return;
     case "wait":

@@ -106,6 +106,7 @@ export const events = {
     "settled, dead": { is: "settled", outcome: outcome("reported", error), dead: true },
     "settled, dead without an error": { is: "settled", outcome: outcome("parked"), dead: true },
   },
+  row_unreadable: { "row unreadable": { is: "row_unreadable" } },
   ledger_unreachable: { "ledger unreachable": { is: "ledger_unreachable" } },
   stopping: { stopping: { is: "stopping" } },
   lease_ended: { "lease ended": { is: "lease_ended" } },

@@ -1,0 +1,164 @@
+// Rows of the ledger's tables as a database answers them, to the port's shapes. The tables check their columns, yet a row may have been changed by
+// hand, or written by a later version: what it holds is read as anything else that comes from outside.
+import * as v from "valibot";
+import { Fault } from "../faults.ts";
+import type { ExecutionResult } from "../step.ts";
+import { decodeOutcome } from "./outcome-text.ts";
+import type { Claim, LedgerRow, Reopening, Replay } from "./port.ts";
+
+/** As a driver gives it: columns by their names. */
+export type Found = Readonly<Record<string, unknown>>;
+
+const RECORDS = "taskiq_idempotency_records";
+/** An expectation and a value are for people to read; the row itself has the rest. */
+const LONGEST_DETAIL = 300;
+const LONGEST_KEY = 200;
+/** What a `Date` can hold. */
+const LAST_INSTANT_MS = 8.64e15;
+
+const State = v.picklist(["pending", "running", "permitted", "completed", "failed", "dead"]);
+const Settled = v.picklist(["completed", "failed", "dead"]);
+const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const Fence = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
+/** Unix milliseconds. */
+const Instant = v.pipe(v.number(), v.minValue(-LAST_INSTANT_MS), v.maxValue(LAST_INSTANT_MS));
+
+const Row = v.object({
+  idempotency_key: v.string(),
+  run_id: v.string(),
+  step_key: v.string(),
+  attempt: Count,
+  state: State,
+  fence: Fence,
+  owner: v.string(),
+  lease_expires_at: v.nullable(Instant),
+  starts: Count,
+  outcome: v.nullable(v.string()),
+  payload_digest: v.string(),
+  message_id: v.string(),
+  received_at: Instant,
+  updated_at: Instant,
+  settled_at: v.nullable(Instant),
+});
+
+/** What Postgres answers to a claim. */
+const Claimed = v.variant("kind", [
+  v.object({
+    kind: v.literal("granted"),
+    fence: Fence,
+    starts: Count,
+    taken_over_from: v.nullable(v.string()),
+    payload_digest: v.string(),
+  }),
+  v.object({ kind: v.literal("held"), owner: v.string(), left_ms: v.pipe(v.number(), v.finite("expected a lease_expires_at that comes")) }),
+  v.object({ kind: v.literal("settled"), state: Settled, outcome: v.nullable(v.string()) }),
+]);
+
+const ReplayRow = v.object({
+  letterId: v.string(),
+  queueUrl: v.string(),
+  subject: v.string(),
+  number: Count,
+  act: v.picklist(["replay", "purge"]),
+  state: v.picklist(["planned", "sent", "deleted"]),
+  sentId: v.nullable(v.string()),
+  who: v.string(),
+  why: v.string(),
+  plannedAtMs: Instant,
+  updatedAtMs: Instant,
+});
+
+const ReopeningRow = v.object({
+  key: v.string(),
+  fence: Fence,
+  fromState: State,
+  fromStarts: Count,
+  who: v.string(),
+  why: v.string(),
+  atMs: Instant,
+});
+
+/** All of them throw a `Fault` (`TQ_LEDGER_ROW`) for a row that cannot be read. */
+export function readRow(found: Found): LedgerRow {
+  const place = { table: RECORDS, key: found["idempotency_key"] };
+  const columns = read(Row, found, place);
+  const settled = v.is(Settled, columns.state);
+  return {
+    key: columns.idempotency_key,
+    step: { runId: columns.run_id, stepKey: columns.step_key, attempt: columns.attempt },
+    state: columns.state,
+    fence: columns.fence,
+    owner: columns.owner,
+    leaseExpiresAtMs: columns.lease_expires_at,
+    starts: columns.starts,
+    outcome: columns.outcome === null && !settled ? null : readOutcome(columns.outcome, place),
+    payloadDigest: columns.payload_digest,
+    messageId: columns.message_id,
+    receivedAtMs: columns.received_at,
+    updatedAtMs: columns.updated_at,
+    settledAtMs: columns.settled_at,
+  };
+}
+
+export function readClaim(found: Found, key: string): Claim {
+  const place = { table: RECORDS, key };
+  const claimed = read(Claimed, found, place);
+  switch (claimed.kind) {
+    case "granted": {
+      const { fence, starts, taken_over_from: takenOverFrom, payload_digest: payloadDigest } = claimed;
+      return { kind: "granted", fence, starts, takenOverFrom, payloadDigest };
+    }
+    case "held":
+      return { kind: "held", owner: claimed.owner, leftMs: Math.ceil(claimed.left_ms) };
+    case "settled":
+      return { kind: "settled", state: claimed.state, outcome: readOutcome(claimed.outcome, place) };
+  }
+}
+
+export function readReplay(found: Found): Replay {
+  return read(ReplayRow, found, { table: "taskiq_replays", key: found["letterId"] });
+}
+
+export function readReopening(found: Found): Reopening {
+  return read(ReopeningRow, found, { table: "taskiq_reopenings", key: found["key"] });
+}
+
+interface Place {
+  readonly table: string;
+  /** Of the row, whatever stands there. */
+  readonly key: unknown;
+}
+
+function read<T>(schema: v.GenericSchema<unknown, T>, found: Found, place: Place): T {
+  const parsed = v.safeParse(schema, numbersOf(found));
+  if (parsed.success) return parsed.output;
+  throw unreadable(place, "", parsed.issues[0]);
+}
+
+function readOutcome(text: string | null, place: Place): ExecutionResult {
+  const parsed = text === null ? v.safeParse(v.string(), text) : decodeOutcome(text);
+  if (parsed.success) return parsed.output as ExecutionResult;
+  throw unreadable(place, "outcome", parsed.issues[0]);
+}
+
+/** SQLite gives whole numbers as bigints, for some of its own no number can hold; those come out as no whole number here. */
+function numbersOf(found: Found): Found {
+  const numbers = Object.entries(found).map(([name, value]) => [
+    name,
+    typeof value === "bigint" ? Number(value) : value,
+  ]);
+  return Object.fromEntries(numbers);
+}
+
+function unreadable({ table, key }: Place, within: string, issue: v.BaseIssue<unknown>): Fault {
+  const column = [within, v.getDotPath(issue) ?? ""].filter((part) => part !== "").join(".");
+  const row = typeof key === "string" ? shortened(JSON.stringify(key), LONGEST_KEY) : "without a key";
+  const detail = shortened(issue.message, LONGEST_DETAIL);
+  return new Fault("TQ_LEDGER_ROW", `ledger, table ${table}, row ${row}, column ${column}: ${detail}`, {
+    hint: "If a later version of taskiq wrote it, use that one. Else correct the row, or delete it: how the attempt ended stands in Dagster's event log, too, which is read before anything runs.",
+  });
+}
+
+function shortened(text: string, longest: number): string {
+  return text.length <= longest ? text : `${text.slice(0, longest).toWellFormed()}…`;
+}
