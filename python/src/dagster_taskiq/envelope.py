@@ -19,6 +19,7 @@ from dagster_taskiq.wire_fields import (
     Fields,
     WireError,
     count_field,
+    is_number,
     is_seconds,
     name_field,
     require,
@@ -103,13 +104,14 @@ class Envelope:
     @classmethod
     def from_dict(cls, fields: Fields) -> Envelope:
         """Read a decoded body or frame. Raises WireError that names the first wrong field."""
-        require(fields, "version", str(VERSION), fields.get("version") == VERSION)
+        version = fields.get("version")
+        require(fields, "version", str(VERSION), is_number(version) and version == VERSION)
         return cls(
             run_id=name_field(fields, "run_id"),
             step_key=name_field(fields, "step_key"),
             op_name=text_field(fields, "op_name"),
             retry_count=count_field(fields, "retry_count"),
-            known_state=text_field(fields, "known_state"),
+            known_state=_known_state(fields),
             retry_mode=_retry_mode(fields),
             on_fault=_on_fault(fields),
             enqueued_at=seconds_field(fields, "enqueued_at"),
@@ -152,6 +154,12 @@ def _inflate(packed: bytes) -> bytes:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _known_state(fields: Fields) -> str | None:
+    value = text_field(fields, "known_state")
+    require(fields, "known_state", "a non-empty string or null", value != "")
+    return value
 
 
 def _retry_mode(fields: Fields) -> RetryModeName:

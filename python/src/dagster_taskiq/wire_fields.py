@@ -2,27 +2,49 @@
 
 from __future__ import annotations
 
+import json
+import reprlib
 from collections.abc import Mapping
-from typing import Any, TypeGuard
+from typing import Any, NoReturn, TypeGuard
 
 Fields = Mapping[str, Any]
+
+# A 32-bit column of the ledger holds it.
+_COUNT_LIMIT = 2**31
+# What JavaScript knows as parts of every object; the worker leaves them out of what it reads.
+_NO_NAMES = frozenset({"__proto__", "constructor", "prototype"})
+
+# A value that is wrong may be a MiB long, and nested as deep.
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = 100
 
 
 class WireError(ValueError):
     """A field is missing or is not what the contract says."""
 
 
+def read_json(text: str) -> Any:
+    """Return what a text says in JSON, and in nothing more. Raises ValueError, RecursionError."""
+    return json.loads(text, parse_constant=_refuse)
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")
+
+
 def require(fields: Fields, name: str, expected: str, holds: bool) -> None:
     """Raise WireError that names the field, the expectation and the value, unless `holds`."""
     if not holds:
-        got = repr(fields[name]) if name in fields else "nothing"
+        got = _SHORT.repr(fields[name]) if name in fields else "nothing"
         raise WireError(f"{name}: expected {expected}, got {got}")
 
 
 def name_field(fields: Fields, name: str) -> str:
-    """Return a text that must not be empty."""
+    """Return a text that is not empty and that every database can hold: it becomes a key."""
     value = fields.get(name)
     require(fields, name, "a non-empty string", isinstance(value, str) and value != "")
+    expected = "neither NUL nor lone surrogates"
+    require(fields, name, expected, not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value))
     return str(value)
 
 
@@ -34,9 +56,10 @@ def text_field(fields: Fields, name: str) -> str | None:
 
 
 def count_field(fields: Fields, name: str) -> int:
-    """Return a whole number, 0 or more."""
+    """Return a whole number from 0 to 2147483647; JSON's 1.0 is one."""
     value = fields.get(name)
-    require(fields, name, "a whole number, 0 or more", type(value) is int and value >= 0)
+    whole = is_number(value) and 0 <= value < _COUNT_LIMIT and value == int(value)
+    require(fields, name, "a whole number from 0 to 2147483647", whole)
     return int(value or 0)
 
 
@@ -51,13 +74,23 @@ def seconds_field(fields: Fields, name: str) -> float | None:
 def texts_field(fields: Fields, name: str) -> Mapping[str, str]:
     """Return an object whose values are texts; absent means empty."""
     value = fields.get(name, {})
-    holds = isinstance(value, Mapping) and all(isinstance(text, str) for text in value.values())
+    require(fields, name, "an object of strings", isinstance(value, Mapping))
+    texts = {key: text for key, text in value.items() if key not in _NO_NAMES}
+    holds = all(isinstance(text, str) for text in texts.values())
     require(fields, name, "an object of strings", holds)
-    return dict(value)
+    return texts
 
 
 def is_seconds(value: object) -> TypeGuard[float]:
-    """Tell whether this is a finite number, 0 or more (JSON's true is not one)."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    """Tell whether this is a number, 0 or more, that a double holds (JSON's true is not one)."""
+    if not is_number(value):
         return False
-    return 0 <= value < float("inf")
+    try:
+        return 0 <= float(value) < float("inf")
+    except OverflowError:
+        return False
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Tell whether JSON calls this a number."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

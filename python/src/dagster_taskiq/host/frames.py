@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
+from dagster_taskiq.wire_fields import read_json
+
 PROTOCOL = 1
 
 # An envelope is at most 1 MiB; whoever sends more without a newline is not speaking frames.
@@ -83,7 +85,7 @@ class FrameReader:
 def decode(line: bytes) -> Frame | Broken:
     """Read one line without its newline."""
     try:
-        frame = json.loads(line)
+        frame = read_json(line.decode())
     except (ValueError, RecursionError):
         return _broken(line)
     if isinstance(frame, dict) and isinstance(frame.get("type"), str):
