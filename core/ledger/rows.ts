@@ -50,7 +50,11 @@ const Claimed = v.variant("kind", [
     taken_over_from: v.nullable(v.string()),
     payload_digest: v.string(),
   }),
-  v.object({ kind: v.literal("held"), owner: v.string(), left_ms: v.pipe(v.number(), v.finite("expected a lease_expires_at that comes")) }),
+  v.object({
+    kind: v.literal("held"),
+    owner: v.string(),
+    left_ms: v.pipe(v.number(), v.finite("expected a lease_expires_at that comes")),
+  }),
   v.object({ kind: v.literal("settled"), state: Settled, outcome: v.nullable(v.string()) }),
 ]);
 

@@ -43,9 +43,10 @@ def name_field(fields: Fields, name: str) -> str:
     """Return a text that is not empty and that every database can hold: it becomes a key."""
     value = fields.get(name)
     require(fields, name, "a non-empty string", isinstance(value, str) and value != "")
-    expected = "neither NUL nor lone surrogates"
-    require(fields, name, expected, not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value))
-    return str(value)
+    text = str(value)
+    storable = not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text)
+    require(fields, name, "neither NUL nor lone surrogates", storable)
+    return text
 
 
 def text_field(fields: Fields, name: str) -> str | None:
