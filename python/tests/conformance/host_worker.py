@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Envelope = Mapping[str, Any]
 Reading = Callable[[Envelope], Envelope]
 
-# A host that ends a step otherwise would leave the run waiting for ever.
+# The run waits for ever for a step that ends otherwise.
 _ENDS = {"success", "failure", "up_for_retry", "resource_init_failure"}
 
 
@@ -42,7 +42,12 @@ def as_bare(envelope: Envelope) -> Envelope:
 
 
 class HostWorker:
-    """Takes each message once; as many steps at a time as it has slots."""
+    """Takes each message once; as many steps at a time as it has slots.
+
+    It fails with its host, and of a step that ends no attempt: it is readable then, as what is
+    selected on, and `failure` says why. Whoever waits for a run must look at it, because no step of
+    the run ends any more.
+    """
 
     def __init__(
         self,
@@ -51,17 +56,18 @@ class HostWorker:
         flags: tuple[str, ...],
         env: Mapping[str, str],
         slots: int = 3,
+        program: str = "dagster_taskiq.host",
     ) -> None:
         self._sqs = sqs
         self._slots = slots
-        self._host = WorkerDouble(home, *flags, env=env)
+        self._host = WorkerDouble(home, *flags, env=env, program=program)
         self._taken = 0
-        self._running: set[str] = set()
+        self._outcomes: dict[str, Any] = {}
         self._stop, self._stopped = socket.socketpair()
+        self._fail, self._failed = socket.socketpair()
         self.read: Reading = as_sent
         """What becomes of each message before it is run."""
-        self.surprises: list[Any] = []
-        """Outcomes that end no attempt: the run that waits for it would never end."""
+        self.failure = ""
 
     def __enter__(self) -> Self:
         self._host.await_frame("ready")
@@ -74,7 +80,19 @@ class HostWorker:
         self._thread.join()
         self._host.close()
 
+    def fileno(self) -> int:
+        """Readable once it has failed."""
+        return self._failed.fileno()
+
     def _work(self) -> None:
+        try:
+            self._work_until_stopped()
+        except Exception as error:  # noqa: BLE001 - a thread's would be seen by nobody
+            told, words = f"{type(error).__name__}: {error}", self._host.log()
+            self.failure = told if words in told else f"{told}; the host's words: {words}"
+            self._fail.close()
+
+    def _work_until_stopped(self) -> None:
         while True:
             # Short, because messages arrive by another way than frames.
             readable, _, _ = select.select([self._host, self._stopped], [], [], 0.02)
@@ -83,7 +101,7 @@ class HostWorker:
             if self._host in readable:
                 for frame in self._host.read():
                     self._hear(frame)
-            while len(self._running) < self._slots and self._taken < len(self._sqs.messages):
+            while len(self._outcomes) < self._slots and self._taken < len(self._sqs.messages):
                 self._start(self._sqs.messages[self._taken].body)
 
     def _start(self, body: str) -> None:
@@ -96,14 +114,16 @@ class HostWorker:
             "taken_over_from": None,
         }
         envelope = self.read(json.loads(body))
-        self._running.add(self._host.start("run", envelope=envelope, delivery=delivery))
+        self._outcomes[self._host.start("run", envelope=envelope, delivery=delivery)] = None
 
     def _hear(self, frame: Mapping[str, Any]) -> None:
         identifier = frame["id"]
         if frame["type"] == "ask":
             permit = {"granted": True, "within_ms": 60_000}
             self._host.send({"type": "permit", "id": identifier, **permit})
-        elif frame["type"] == "outcome" and frame["outcome"]["kind"] not in _ENDS:
-            self.surprises.append(frame["outcome"])
+        elif frame["type"] == "outcome":
+            self._outcomes[identifier] = frame["outcome"]
         elif frame["type"] == "exited":
-            self._running.discard(identifier)
+            outcome = self._outcomes.pop(identifier)
+            if outcome is None or outcome["kind"] not in _ENDS:
+                raise RuntimeError(f"{frame} after the outcome {outcome}")

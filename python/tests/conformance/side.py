@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,13 +35,22 @@ class Left:
     status: str
     steps: Logs
     output: Mapping[str, tuple[str, str]]
-    surprises: list[Any] = field(default_factory=list)
 
 
 class Driver:
-    """The process that is the run worker of one run after the other."""
+    """The process that is the run worker of one run after the other.
 
-    def __init__(self, home: Path, module: str, execution: Mapping[str, Any]) -> None:
+    `worker` runs the steps, unless the run worker does it itself.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        module: str,
+        execution: Mapping[str, Any],
+        worker: HostWorker | None = None,
+    ) -> None:
+        self._worker = worker
         self._names = {str(home): "<home>", module: "<module>"}
         self._log = home / "driver.log"
         with self._log.open("wb") as log:
@@ -56,21 +66,30 @@ class Driver:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            self._process.kill()
         self._process.communicate()
 
     def run(self, case: Case, instance: DagsterInstance) -> Left:
-        """Run the case to its end."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(case.name + "\n")
-        self._process.stdin.flush()
-        answer = self._process.stdout.readline()
-        assert answer, f"the driver died in {case.name}: {self._log.read_text()[-4000:]}"
-        run_id = json.loads(answer)
+        """Run the case to its end. Raises AssertionError when that can never come."""
+        run_id = self._ask(case.name)
         self._names[run_id] = f"<run of {case.name}>"
         log = Log(instance, run_id, self._names)
         return Left(log.status, log.steps(), log.output())
+
+    def _ask(self, name: str) -> Any:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        stdin.write(name + "\n")
+        stdin.flush()
+        select.select([stdout, *([self._worker] if self._worker else [])], [], [])
+        if self._worker and self._worker.failure:
+            raise AssertionError(f"the worker failed in {name}: {self._worker.failure}")
+        answer = stdout.readline()
+        assert answer, f"the driver died in {name}: {self._log.read_text()[-4000:]}"
+        return json.loads(answer)
 
 
 def run_under_multiprocess(home: Path) -> dict[str, Left]:
@@ -93,16 +112,11 @@ def run_through_queue(home: Path) -> tuple[dict[str, Left], dict[str, Left]]:
         HostWorker(sqs, home, location, SAME_ORDER) as worker,
     ):
         execution = {"queue_url": sqs.url("steps.fifo"), "poll_interval_seconds": 0.1}
-        with Driver(home, "under_queue", execution) as driver:
+        with Driver(home, "under_queue", execution, worker) as driver:
 
             def run(cases: Iterable[Case], read: Reading) -> dict[str, Left]:
                 worker.read = read
-                left: dict[str, Left] = {}
-                for case in cases:
-                    worker.surprises = []
-                    left[case.name] = driver.run(case, instance)
-                    left[case.name].surprises = worker.surprises
-                return left
+                return {case.name: driver.run(case, instance) for case in cases}
 
             return run(CASES, as_sent), run([c for c in CASES if c.reads_state], as_bare)
 

@@ -1,0 +1,21 @@
+"""A step host that is ready, and dies of its first order with words on stderr."""
+
+import json
+import os
+import socket
+import sys
+
+number = int(sys.argv[sys.argv.index("--frames-fd") + 1])
+with socket.socket(fileno=number) as frames:
+    ready = {
+        "type": "ready",
+        "protocol": 1,
+        "pid": os.getpid(),
+        "dagster": "0.0.0",
+        "dagster_taskiq": "0.0.0",
+        "python": "3.10.0",
+        "locations": [],
+    }
+    frames.sendall(json.dumps(ready).encode() + b"\n")
+    frames.recv(1 << 16)
+    sys.exit("out of coffee")
