@@ -215,3 +215,19 @@ def queries() -> None:
     query.alias("query_b")()
     tick()
     urgent()
+
+
+@op
+def overtaken() -> int:
+    return 1
+
+
+@op
+def overtakes() -> int:
+    return 2
+
+
+@job(executor_def=taskiq_executor)
+def races() -> None:
+    pass_on.alias("after_overtaken")(overtaken())
+    pass_on.alias("after_overtakes")(overtakes())

@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dagster import DagsterEvent, DagsterEventType
 from dagster._cli.api import recon_job_from_origin
 from dagster._core.code_pointer import ModuleCodePointer
 from dagster._core.definitions.reconstruct import (
@@ -18,12 +19,15 @@ from dagster._core.definitions.reconstruct import (
     bootstrap_standalone_recon_job,
 )
 from dagster._core.execution.api import execute_run_iterator
+from dagster._core.execution.plan.handle import StepHandle
+from dagster._core.execution.plan.objects import StepSuccessData
+from dagster._core.execution.plan.outputs import StepOutputData, StepOutputHandle
 from dagster._core.executor.step_delegating import StepDelegatingExecutor
 
 from sqs_double import SqsDouble
 
 if TYPE_CHECKING:
-    from dagster import DagsterEvent, DagsterInstance, DagsterRun, DagsterRunStatus
+    from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 
 # Since 1.12 a resource failure ends nothing by itself: the run worker answers it with a failure or
 # a retry. Before, it is the end of its step, whatever the op's retry policy says.
@@ -139,3 +143,20 @@ def types(instance: DagsterInstance, run: DagsterRun) -> list[tuple[str | None, 
 def ends(instance: DagsterInstance, run: DagsterRun) -> Counter[tuple[str | None, str]]:
     """Count the events that end attempts, by step."""
     return Counter(pair for pair in types(instance, run) if pair[1] in ENDS)
+
+
+def tell_success(instance: DagsterInstance, run: DagsterRun, step_key: str) -> None:
+    """Write what a worker would for a step that does nothing: a thousand real ones take minutes."""
+    output = StepOutputData(step_output_handle=StepOutputHandle(step_key))
+    for kind, data in (
+        (DagsterEventType.STEP_OUTPUT, output),
+        (DagsterEventType.STEP_SUCCESS, StepSuccessData(duration_ms=1.0)),
+    ):
+        event = DagsterEvent(
+            kind.value,
+            run.job_name,
+            step_handle=StepHandle.parse_from_key(step_key),
+            event_specific_data=data,
+            step_key=step_key,
+        )
+        instance.report_dagster_event(event, run.run_id)

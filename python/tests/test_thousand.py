@@ -7,10 +7,7 @@ import threading
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from dagster import DagsterEvent, DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus
-from dagster._core.execution.plan.handle import StepHandle
-from dagster._core.execution.plan.objects import StepSuccessData
-from dagster._core.execution.plan.outputs import StepOutputData, StepOutputHandle
+from dagster import DagsterEvent, DagsterEventType, DagsterInstance, DagsterRunStatus
 from orders import run_order
 from worker_double import WorkerDouble
 
@@ -18,27 +15,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 from dagster_taskiq.envelope import Envelope
-from runs import create_run, executor_config, status, types, work_on
+from runs import create_run, executor_config, status, tell_success, types, work_on
 from sqs_double import SqsDouble
 
 STEPS = 1000
-
-
-def tell_success(instance: DagsterInstance, run: DagsterRun, step_key: str) -> None:
-    """Write what a worker would for a step that does nothing: a thousand real ones take minutes."""
-    output = StepOutputData(step_output_handle=StepOutputHandle(step_key))
-    for kind, data in (
-        (DagsterEventType.STEP_OUTPUT, output),
-        (DagsterEventType.STEP_SUCCESS, StepSuccessData(duration_ms=1.0)),
-    ):
-        event = DagsterEvent(
-            kind.value,
-            run.job_name,
-            step_handle=StepHandle.parse_from_key(step_key),
-            event_specific_data=data,
-            step_key=step_key,
-        )
-        instance.report_dagster_event(event, run.run_id)
 
 
 def test_each_step_is_sent_and_ends_once(instance: DagsterInstance, sqs: SqsDouble) -> None:

@@ -16,11 +16,16 @@ from dagster._core.executor.step_delegating import StepDelegatingExecutor
 from dagster_taskiq import settings
 from dagster_taskiq.enqueue import EnvelopeSender
 from dagster_taskiq.resume import Replay, no_slots_for_the_past
+from dagster_taskiq.second_look import SecondLook
 from dagster_taskiq.step_handler import TaskiqStepHandler
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
     from dagster._core.execution.plan.plan import ExecutionPlan
+
+# A commit is late by milliseconds, by seconds on a machine that has too much to do, and by minutes
+# when the process was frozen in between.
+LOOK_AGAIN_SECONDS = (10.0, 300.0)
 
 
 @executor(
@@ -70,6 +75,7 @@ class TaskiqExecutor(StepDelegatingExecutor):
         self._taskiq_handler = step_handler
         self._poll_seconds = self._sleep_seconds
         self._seen_storage_ids: set[int] = set()
+        self._looks = [SecondLook(seconds) for seconds in LOOK_AGAIN_SECONDS]
 
     def execute(
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
@@ -98,13 +104,34 @@ class TaskiqExecutor(StepDelegatingExecutor):
     ) -> Sequence[DagsterEvent]:
         replay = self._taskiq_handler.replay
         if replay is None:
-            return super()._pop_events(instance, run_id, seen_storage_ids)
+            return self._read(instance, run_id, seen_storage_ids)
         seen_storage_ids |= self._seen_storage_ids
-        replay.hold(super()._pop_events(instance, run_id, seen_storage_ids))
+        replay.hold(self._read(instance, run_id, seen_storage_ids))
         released = replay.release()
         # What the log holds is gone through at once, however many ticks it once took.
         self._sleep_seconds = 0.0 if released else self._poll_seconds
         return released
+
+    def _read(
+        self, instance: DagsterInstance, run_id: str, seen_storage_ids: set[int]
+    ) -> Sequence[DagsterEvent]:
+        """Return what is new in the log, and what another event had overtaken in it."""
+        for look in self._looks:
+            if look.is_due:
+                self._event_cursor = look.go_back(self._event_cursor)
+                return self._read_to_the_end(instance, run_id, seen_storage_ids)
+        return super()._pop_events(instance, run_id, seen_storage_ids)
+
+    def _read_to_the_end(
+        self, instance: DagsterInstance, run_id: str, seen_storage_ids: set[int]
+    ) -> Sequence[DagsterEvent]:
+        found: list[DagsterEvent] = []
+        before, moved = self._event_cursor, True
+        # One call reads 1000 events at most, and returns none of those that were seen.
+        while moved:
+            found.extend(super()._pop_events(instance, run_id, seen_storage_ids))
+            before, moved = self._event_cursor, self._event_cursor != before
+        return found
 
 
 def _as_if_new(context: PlanOrchestrationContext) -> PlanOrchestrationContext:
