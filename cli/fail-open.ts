@@ -4,6 +4,7 @@ import type { JoinedLetter } from "../core/dead-letters/join.ts";
 import type { Stopping } from "../core/effects/ports.ts";
 import type { Io } from "./command.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
+import { stepText } from "./letter-texts.ts";
 import { type Column, renderTable } from "./table.ts";
 import { widthOf } from "./terminal.ts";
 
@@ -58,7 +59,7 @@ function tableOf(rows: readonly Row[], width: number): string {
   const cells = rows.map(({ joined: { letter, verdict }, end }) => [
     letter.message.id.slice(0, 8),
     letter.step?.runId.slice(0, 8) ?? "-",
-    letter.step?.stepKey ?? "-",
+    stepText(letter),
     verdict.words,
     words[end],
   ]);

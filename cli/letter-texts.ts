@@ -1,6 +1,7 @@
 // Dead letters as people read them: the table, the groups, and one letter with everything that is known of it. Pure.
 import type { LetterGroup } from "../core/dead-letters/groups.ts";
 import type { JoinedLetter } from "../core/dead-letters/join.ts";
+import type { DeadLetter } from "../core/dead-letters/letter.ts";
 import { attributeNames } from "../core/dead-letters/records.ts";
 import type { Act } from "../core/verdict.ts";
 import { type Column, oneLine, type Paint, renderTable } from "./table.ts";
@@ -126,7 +127,7 @@ function letterRow({ letter, standing, verdict }: JoinedLetter, nowMs: number): 
     message.id.slice(0, 8),
     step?.runId.slice(0, 8) ?? "-",
     standing?.run?.job ?? "-",
-    step === null ? "-" : `${step.stepKey}${step.attempt === 0 ? "" : ` #${step.attempt}`}`,
+    stepText(letter),
     letter.reason,
     errorText(letter.errorClass, letter.detail),
     burial === null ? "-" : String(burial.starts),
@@ -140,6 +141,12 @@ function letterRow({ letter, standing, verdict }: JoinedLetter, nowMs: number): 
 /** Details often begin with the class already. */
 function errorText(errorClass: string | null, detail: string): string {
   return errorClass === null || detail.startsWith(errorClass) ? detail : `${errorClass}: ${detail}`;
+}
+
+/** `load[part_3] #2`: the attempt counts from 0, which is left out. */
+export function stepText({ step }: DeadLetter): string {
+  if (step === null) return "-";
+  return `${step.stepKey}${step.attempt === 0 ? "" : ` #${step.attempt}`}`;
 }
 
 /** A cell that wraps is painted line by line; a line of it tells which verdict it is part of by being in one. */

@@ -25,7 +25,12 @@ export async function reexecuteFound(
     const wish = { act, json };
     // Two operators may be of one name.
     const operator = `${who} ${crypto.randomUUID()}`;
-    const { code, spent } = await reexecuteRuns(found, wish, { dagster, ledger, operator }, session.io);
+    const { code, spent } = await reexecuteRuns(
+      found,
+      wish,
+      { dagster, ledger, operator, clock: session.ports.clock },
+      session.io,
+    );
     if (!act) say("nothing was done: --yes does it");
     if (!act || !purge || spent.length === 0) return code;
     return (await purgeSpent(spent, session)) ? code : exitCodes.no;

@@ -5,6 +5,7 @@ import { letterRecord } from "../core/dead-letters/records.ts";
 import type { ReplayEnd } from "../core/dead-letters/replay.ts";
 import type { PlannedLetter, ReplayAct } from "../core/dead-letters/replay-plan.ts";
 import type { Io } from "./command.ts";
+import { stepText } from "./letter-texts.ts";
 import { type Column, renderTable } from "./table.ts";
 import { widthOf } from "./terminal.ts";
 
@@ -86,7 +87,7 @@ function rowOf(letter: ShownLetter, acted: boolean): readonly string[] {
   return [
     message.id.slice(0, 8),
     step?.runId.slice(0, 8) ?? "-",
-    step === null ? "-" : `${step.stepKey}${step.attempt === 0 ? "" : ` #${step.attempt}`}`,
+    stepText(planned.joined.letter),
     whatOf(letter, acted),
     (end === null ? undefined : whyNot[end.kind]) ?? planned.why,
   ];

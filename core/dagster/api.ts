@@ -18,9 +18,9 @@ const FIND = `query TaskiqFindRun($runId: ID!, $children: RunsFilter!) {
     ... on Run { runId status }
     ... on Error { message }
   }
-  runsOrError(filter: $children, limit: 1) {
+  runsOrError(filter: $children, limit: 20) {
     __typename
-    ... on Runs { results { runId status } }
+    ... on Runs { results { runId status creationTime } }
     ... on Error { message }
   }
 }`;
@@ -36,12 +36,15 @@ const LAUNCH = `mutation TaskiqReexecute($params: ReexecutionParams!) {
   }
 }`;
 
+/** Of a run that is created and neither queued nor given to a launcher. */
+const UNLAUNCHED = "NOT_STARTED";
+
 const run = v.object({ runId: v.string(), status: v.string() });
 const found = v.object({
   runOrError: v.object({ __typename: v.string(), ...v.partial(run).entries, message: v.optional(v.string()) }),
   runsOrError: v.object({
     __typename: v.string(),
-    results: v.optional(v.array(run)),
+    results: v.optional(v.array(v.object({ ...run.entries, creationTime: v.number() }))),
     message: v.optional(v.string()),
   }),
 });
@@ -67,7 +70,11 @@ async function findRun(graphql: Graphql, runId: string): Promise<FoundRun | null
   if (one.__typename === "RunNotFoundError") return null;
   if (one.status === undefined) throw failed(graphql, one);
   if (many.results === undefined) throw failed(graphql, many);
-  return { status: one.status, reexecution: many.results[0] ?? null };
+  const launched = many.results.find(({ status }) => status !== UNLAUNCHED);
+  const reexecution = launched === undefined ? null : { runId: launched.runId, status: launched.status };
+  const created = many.results.find(({ status }) => status === UNLAUNCHED);
+  const unlaunched = created === undefined ? null : { runId: created.runId, createdAtMs: created.creationTime * 1_000 };
+  return { status: one.status, reexecution, unlaunched };
 }
 
 async function launch(graphql: Graphql, runId: string, clock: Clock): Promise<Launched> {

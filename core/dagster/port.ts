@@ -8,8 +8,19 @@ export interface Reexecution {
 
 export interface FoundRun {
   readonly status: string;
-  /** The latest run that has this one as its parent, whoever launched it; null for none. */
+  /** The latest run that has this one as its parent and was launched, whoever did it; null for none. */
   readonly reexecution: Reexecution | null;
+  /**
+   * The latest that was created and not launched; null for none. It is about to be, or never will, since what created it died in between: Dagster has
+   * no word for the difference but its run monitoring's, which fails it after a while, where that is switched on.
+   */
+  readonly unlaunched: UnlaunchedRun | null;
+}
+
+export interface UnlaunchedRun {
+  readonly runId: string;
+  /** Unix milliseconds of Dagster's machine. */
+  readonly createdAtMs: number;
 }
 
 export type Launched =

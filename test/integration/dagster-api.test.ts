@@ -26,12 +26,13 @@ describe("Dagster's web server", () => {
 
   test("re-executes a failed run from failure, and knows the re-execution afterwards", async () => {
     const runId = await server.failedRun();
-    assert.deepEqual(await dagster.findRun(runId), { status: "FAILURE", reexecution: null });
+    assert.deepEqual(await dagster.findRun(runId), { status: "FAILURE", reexecution: null, unlaunched: null });
     const end = await dagster.reexecuteFromFailure(runId);
     assert.ok(end.kind === "launched", JSON.stringify(end));
     assert.deepEqual(await dagster.findRun(runId), {
       status: "FAILURE",
       reexecution: { runId: end.run.runId, status: "FAILURE" },
+      unlaunched: null,
     });
     const again = await server.run(end.run.runId);
     assert.deepEqual(again.steps, ["second"], "what had succeeded is not run again");

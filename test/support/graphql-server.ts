@@ -58,8 +58,15 @@ export async function startGraphqlServer(
   return { url: `${secure ? "https://localhost" : "http://127.0.0.1"}:${port}`, port, asked };
 }
 
+export interface FakeRun {
+  readonly status: string;
+  readonly parent?: string;
+  /** Unix seconds. */
+  readonly createdAt?: number;
+}
+
 /** Dagster's runs, as its API shows them; a launch adds one, unless `launch` answers otherwise. */
-export function fakeDagster(runs: Record<string, { status: string; parent?: string }>, launch?: () => Reply) {
+export function fakeDagster(runs: Record<string, FakeRun>, launch?: () => Reply) {
   return ({ query, variables }: Asked): Reply => {
     if (query.startsWith("mutation")) {
       const given = launch?.();
@@ -79,7 +86,9 @@ export function fakeDagster(runs: Record<string, { status: string; parent?: stri
           runOrError: { __typename: "Run", ...one },
           runsOrError: {
             __typename: "Runs",
-            results: children.map(([id, child]) => ({ runId: id, status: child.status })).reverse(),
+            results: children
+              .map(([id, { status, createdAt: creationTime = 0 }]) => ({ runId: id, status, creationTime }))
+              .reverse(),
           },
         },
       },

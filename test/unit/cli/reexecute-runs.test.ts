@@ -1,10 +1,12 @@
 // `--reexecute` without its queue: how Dagster's web server is named, and what an operator is told of each run.
+
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { configure } from "../../../cli/command.ts";
 import { dagsterApiChoice, dagsterApiOptions } from "../../../cli/dagster-api-options.ts";
 import { configText } from "../../../cli/print-config.ts";
 import { reexecuteRuns } from "../../../cli/reexecute-runs.ts";
+import { systemClock } from "../../../core/clock.ts";
 import type { JoinedLetter } from "../../../core/dead-letters/join.ts";
 import { verdictOf } from "../../../core/verdict.ts";
 import { fakeDagster } from "../../support/graphql-server.ts";
@@ -52,7 +54,7 @@ describe("the re-execution of runs", () => {
 
   test("is planned without a launch, and launched once for a run, of which the letters are spent then", async (t) => {
     const { dagster, asked } = await api(t, fakeDagster(runs()));
-    const ports = { dagster, ledger: null, operator: "ann" };
+    const ports = { dagster, ledger: null, operator: "ann", clock: systemClock };
     const shown = async (act: boolean, json = false) => {
       const stdout = new Captured();
       const { code, spent } = await reexecuteRuns(letters, { act, json }, ports, { stdout, env: {} });
@@ -86,7 +88,7 @@ describe("the re-execution of runs", () => {
     const answer = fakeDagster({ a: { status: "FAILURE" }, b: { status: "FAILURE" } });
     const { dagster } = await api(t, (asked, nth) => (nth > 2 ? { status: 503, body: "" } : answer(asked)));
     const stdout = new Captured();
-    const ports = { dagster, ledger: null, operator: "ann" };
+    const ports = { dagster, ledger: null, operator: "ann", clock: systemClock };
     const both = [letter("m1", "a"), letter("m2", "b")];
     await assert.rejects(reexecuteRuns(both, { act: true, json: true }, ports, { stdout, env: {} }), {
       code: "TQ_DAGSTER",

@@ -15,7 +15,7 @@ describe("asking", () => {
       const url = `${server.url}${path}`.replace("://", "://ann:p%40ss@");
       const dagster = openDagsterApi({ ...target, url, headers: headers as never }, hasty);
       t.after(() => dagster.close());
-      assert.deepEqual(await dagster.findRun("run"), { status: "FAILURE", reexecution: null });
+      assert.deepEqual(await dagster.findRun("run"), { status: "FAILURE", reexecution: null, unlaunched: null });
     }
     for (const { method, path, headers: sent } of server.asked) {
       const { authorization, "dagster-cloud-api-token": token, "content-type": type } = sent;
@@ -48,7 +48,23 @@ describe("asking", () => {
     assert.deepEqual(await dagster.findRun("run"), {
       status: "FAILURE",
       reexecution: { runId: "b", status: "STARTED" },
+      unlaunched: null,
     });
+  });
+});
+
+test("a run that was created and not launched is no re-execution, and hides none", async (t) => {
+  const runs = {
+    run: { status: "FAILURE" },
+    a: { status: "FAILURE", parent: "run", createdAt: 1 },
+    b: { status: "NOT_STARTED", parent: "run", createdAt: 2 },
+    c: { status: "NOT_STARTED", parent: "run", createdAt: 3 },
+  };
+  const { dagster } = await api(t, fakeDagster(runs));
+  assert.deepEqual(await dagster.findRun("run"), {
+    status: "FAILURE",
+    reexecution: { runId: "a", status: "FAILURE" },
+    unlaunched: { runId: "c", createdAtMs: 3_000 },
   });
 });
 

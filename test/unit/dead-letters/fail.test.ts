@@ -1,62 +1,13 @@
 // Failing dead letters that are open: the run gets its failure, whatever the step's policy says, and nobody else's attempt is touched.
 import assert from "node:assert/strict";
-import { describe, type TestContext, test } from "node:test";
-import { failLetters, mayFail } from "../../../core/dead-letters/fail.ts";
-import { anyLetter } from "../../../core/dead-letters/filter.ts";
-import { inspectDeadLetters } from "../../../core/dead-letters/inspect.ts";
-import { Notices } from "../../../core/notices.ts";
-import { defaultPolicy } from "../../../core/policy.ts";
+import { describe, test } from "node:test";
+import { mayFail } from "../../../core/dead-letters/fail.ts";
 import { bodyFor } from "../../support/messages.ts";
 import { result } from "../../support/scripted-steps.ts";
-import { intervalMs, leaseMs, bench as sweepBench } from "../sweep/bench.ts";
+import { leaseMs } from "../sweep/bench.ts";
+import { bench } from "./fail-bench.ts";
 
 const key = "run-1:load";
-
-async function bench(t: TestContext) {
-  const made = sweepBench(t);
-  const { clock, ledger, runner, told, queue } = made;
-  const quiet = new AbortController();
-  const dead = await queue.deadLetters();
-  assert.ok(dead);
-  const ports = {
-    ...{ letters: dead, ledger, runner, clock, observe: told.observe, chance: () => 0.5, leaseMs },
-    ...{
-      policy: defaultPolicy,
-      worker: "operator ann",
-      notify: new Notices({ runner, clock, observe: told.observe }).tell,
-    },
-  };
-  /** Time goes on until it is over. */
-  const over = async <T>(asked: Promise<T>): Promise<T> => {
-    let going = true;
-    const ending = asked.finally(() => {
-      going = false;
-    });
-    while (going) await clock.advance(1_000);
-    return await ending;
-  };
-  const inspect = async () => {
-    const inspected = { letters: dead, ledger: made.store, dagster: runner, clock };
-    return (await over(inspectDeadLetters(inspected, anyLetter, null, quiet.signal))).letters;
-  };
-  const fail = async (targets: Awaited<ReturnType<typeof inspect>>) => {
-    const stopping = { quiet: quiet.signal, kill: made.kill.signal };
-    const ends = await over(failLetters(targets, { who: "ann", why: "bad input" }, ports, stopping));
-    return [...ends.values()];
-  };
-  const verdicts = async () => (await inspect()).map(({ verdict }) => verdict.kind);
-  /** By the sweep, as its tag says. */
-  const parked = async () => {
-    const tags = { "taskiq/on_exhausted": "park" };
-    await made.moved("load", bodyFor("load", { tags, on_fault: { retry_in: 30 } }));
-    const { quiet: stop, running } = made.start();
-    await clock.advance(intervalMs);
-    stop.abort();
-    await running;
-    made.journal.length = 0;
-  };
-  return { ...made, inspect, fail, verdicts, parked };
-}
 
 describe("failing a dead letter", () => {
   test("that is parked reopens it, and ends it in failure though its policy would retry and its tag park it again", async (t) => {

@@ -12,7 +12,7 @@ async function bench(t: TestContext, reply: (asked: Asked) => Reply) {
   const ledger = new MemoryLedger({ clock, writeBoundMs: 5_000 });
   const { dagster, asked } = await api(t, reply);
   const launches = () => asked.filter(({ query }) => query.startsWith("mutation")).length;
-  return { clock, ports: (operator: string) => ({ dagster, ledger, operator }), launches };
+  return { clock, ports: (operator: string) => ({ dagster, ledger, operator, clock }), launches };
 }
 
 const failed = () => ({ run: { status: "FAILURE" } });
@@ -48,6 +48,20 @@ describe("a run", () => {
       kind: "already",
       run: { runId: "child", status: "STARTED" },
     });
+    assert.equal(launches(), 1);
+  });
+
+  test("with a re-execution that was created just now waits for it, and is launched when that never came to be", async (t) => {
+    const runs: Parameters<typeof fakeDagster>[0] = failed();
+    const { clock, ports, launches } = await bench(t, fakeDagster(runs));
+    runs["half"] = { status: "NOT_STARTED", parent: "run", createdAt: clock.wallMs() / 1_000 };
+    const waits = { kind: "being_launched", runId: "half" } as const;
+    assert.deepEqual([await planReexecution("run", ports("a")), await reexecute("run", ports("a"))], [waits, waits]);
+    assert.match(reexecutionWords(waits), /half, and is not launched yet: start this again in 5 minutes/);
+    assert.equal(launches(), 0);
+    await clock.advance(300_000);
+    assert.equal((await reexecute("run", ports("a"))).kind, "launched");
+    assert.equal((await reexecute("run", ports("b"))).kind, "already");
     assert.equal(launches(), 1);
   });
 
