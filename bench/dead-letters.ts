@@ -1,5 +1,6 @@
 // `node bench/dead-letters.ts [--letters 1000]`: how long an operator waits for all dead letters, of a queue on a local SQS server, joined with a ledger
-// in which each has a row; as the command, started as an operator starts it, and once more for Dagster, whose import takes the most.
+// in which each has a row; as the command, started as an operator starts it, and once more for Dagster, whose import takes the most. Then how long until as
+// many that a run still waits for are back in their queue, each written down four times in a SQLite ledger.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -12,9 +13,15 @@ import { parseArgs } from "node:util";
 import { systemClock } from "../core/clock.ts";
 import { openSqliteLedger } from "../core/ledger/sqlite.ts";
 import { deadLetterAttributes } from "../core/queue/dead-letter-note.ts";
-import { idempotencyKey } from "../core/step.ts";
-import { PYTHON } from "../test/support/dagster-sidecar.ts";
-import { createQueues, LOCAL_CREDENTIALS, LOCAL_REGION, sendMessage } from "../test/support/local-sqs.ts";
+import { type ExecutionState, idempotencyKey } from "../core/step.ts";
+import { DagsterSidecar, PYTHON } from "../test/support/dagster-sidecar.ts";
+import {
+  createQueues,
+  LOCAL_CREDENTIALS,
+  LOCAL_REGION,
+  type QueuePair,
+  sendMessage,
+} from "../test/support/local-sqs.ts";
 import { bodyFor, message } from "../test/support/messages.ts";
 import { result } from "../test/support/scripted-steps.ts";
 import { startSqsServer } from "../test/support/sqs-server/http.ts";
@@ -28,29 +35,42 @@ if (!existsSync(bundle)) throw new Error("there is no dist/taskiq.mjs: npm run b
 const server = await startSqsServer();
 const sqs = asLocalSqs(server);
 const home = mkdtempSync(join(tmpdir(), "taskiq-bench-"));
-const { url, deadLetterUrl } = await createQueues(sqs, "steps");
 try {
   writeFileSync(join(home, "dagster.yaml"), "telemetry:\n  enabled: false\n");
-  await bury();
-  await show("inspect-dlq --no-dagster", ["inspect-dlq", "--json", "--no-dagster"]);
-  await show("inspect-dlq", ["inspect-dlq", "--json"]);
+  const looked = await createQueues(sqs, "steps");
+  await bury(looked, (i) => `run-${i % 50}`, "reported");
+  await show("inspect-dlq --no-dagster", looked, ["inspect-dlq", "--json", "--no-dagster"]);
+  await show("inspect-dlq", looked, ["inspect-dlq", "--json"]);
+  const replayed = await createQueues(sqs, "replayed");
+  const runId = await waitingRun();
+  await bury(replayed, () => runId, "parked");
+  await show("replay --yes", replayed, ["replay", "--json", "--yes", "--why", "bench"]);
 } finally {
   await server.stop();
   rmSync(home, { recursive: true });
 }
 
-async function bury(): Promise<void> {
+async function waitingRun(): Promise<string> {
+  const dagster = new DagsterSidecar({ env: { PATH: process.env["PATH"] ?? "", HOME: home, DAGSTER_HOME: home } });
+  try {
+    return await dagster.createRun("one_success");
+  } finally {
+    await dagster.stop();
+  }
+}
+
+async function bury({ url, deadLetterUrl }: QueuePair, runOf: (i: number) => string, state: ExecutionState) {
   const ledger = await openSqliteLedger({
     ...{ clock: systemClock, writeBoundMs: 5_000, path: join(home, "taskiq.sqlite") },
   });
   for (let i = 0; i < count; i += 1) {
-    const step = { runId: `run-${i % 50}`, stepKey: `load_${i}`, attempt: 0 };
+    const step = { runId: runOf(i), stepKey: `load_${i}`, attempt: 0 };
     const claim = await ledger.claim({
       ...{ key: idempotencyKey(step), step, owner: "worker", leaseMs: 60_000 },
       ...{ messageId: "m", payloadDigest: "d", receivedAtMs: Date.now() },
     });
     if (claim.kind === "granted") {
-      await ledger.settle({ key: idempotencyKey(step), fence: claim.fence }, result("reported"));
+      await ledger.settle({ key: idempotencyKey(step), fence: claim.fence }, result(state));
     }
     const body = bodyFor(step.stepKey, { run_id: step.runId });
     const reason = { reason: "crash_loop", detail: "SIGKILL", errorClass: null, fingerprint: null };
@@ -63,15 +83,18 @@ async function bury(): Promise<void> {
   await ledger.close();
 }
 
-async function show(title: string, args: readonly string[]): Promise<void> {
-  const began = performance.now();
+async function show(title: string, { url }: QueuePair, args: readonly string[]): Promise<void> {
   const env = {
     ...{ PATH: process.env["PATH"] ?? "", HOME: home, DAGSTER_HOME: home, TASKIQ_PYTHON: PYTHON },
     ...{ TASKIQ_QUEUE_URL: url, AWS_ENDPOINT_URL_SQS: sqs.endpoint, AWS_REGION: LOCAL_REGION },
     ...{ AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId, AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey },
   };
+  const [began, asked] = [performance.now(), server.requests.length];
   const child = spawn(process.execPath, [bundle, ...args], { stdio: ["ignore", "pipe", "inherit"], env });
   const [told] = await Promise.all([text(child.stdout), once(child, "close")]);
-  const seconds = (performance.now() - began) / 1_000;
-  process.stdout.write(`${title.padEnd(28)}${told.split("\n").length - 1} dead letters in ${seconds.toFixed(1)} s\n`);
+  const seconds = ((performance.now() - began) / 1_000).toFixed(1);
+  const letters = `${told.split("\n").length - 1} dead letters in ${seconds} s`;
+  const requests = Object.entries(Object.groupBy(server.requests.slice(asked), ({ action }) => action));
+  const counted = requests.map(([action, same = []]) => `${same.length} ${action}`).join(", ");
+  process.stdout.write(`${title.padEnd(28)}${letters}, ${server.requests.length - asked} requests: ${counted}\n`);
 }
