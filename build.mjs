@@ -27,6 +27,7 @@ const require = createRequireForBundle(import.meta.url);`;
 export async function build(outdir = `${root}dist`) {
   const outfile = `${outdir}/taskiq.mjs`;
   const { version } = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
+  const init = readFileSync(`${root}cli/init.py`, "utf8");
   const result = await esbuild.build({
     absWorkingDir: root,
     entryPoints: ["cli/main.ts"],
@@ -50,7 +51,7 @@ export async function build(outdir = `${root}dist`) {
     metafile: true,
     plugins: [lazyBuiltins],
     banner: { js: banner },
-    define: { TASKIQ_VERSION: JSON.stringify(version) },
+    define: { TASKIQ_VERSION: JSON.stringify(version), TASKIQ_INIT: JSON.stringify(init) },
     write: false,
     logLevel: "warning",
   });

@@ -15,6 +15,8 @@ export interface Io {
   readonly env: Env;
   readonly signals: SignalSource;
   readonly machine: Machine;
+  /** See `cli/init.ts`: as PID 1 it does not return, but for a warning. Absent where that is nobody's business. */
+  readonly runUnderInit?: (python: string) => string | null;
 }
 
 /** What the rules between options found. */

@@ -5,6 +5,7 @@ import type { Writable } from "node:stream";
 import type { Io } from "./command.ts";
 import { commands } from "./commands.ts";
 import { flush } from "./flush.ts";
+import { runUnderInit } from "./init.ts";
 import { runProgram } from "./program.ts";
 
 const opened = new Set<Writable>();
@@ -34,6 +35,7 @@ const io: Io = {
   },
   env: process.env,
   signals: process,
+  runUnderInit,
   machine: {
     hostname,
     pid: () => process.pid,

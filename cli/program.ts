@@ -8,6 +8,7 @@ import { type ExitCode, exitCodes, faultExitCodes } from "./exit-codes.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import { configText } from "./print-config.ts";
 import { redact } from "./redact.ts";
+import type { Setting } from "./resolve.ts";
 import { didYouMean, nearest } from "./suggest.ts";
 import { unknownVariables, variablesOf } from "./unknown-variables.ts";
 import { version } from "./version.ts";
@@ -80,9 +81,18 @@ async function runCommand(
   if (prepared.switched.has("--print-config")) io.stdout.write(configText(prepared.settings));
   const warnings = [...prepared.warnings, ...(await warnOfVariables(command, io, commands))];
   if (prepared.problems.length > 0) return refuse(command, [...prepared.problems, ...warnings], io);
-  if (!prepared.switched.has("--print-config")) return prepared.run(io, warnings);
+  if (!prepared.switched.has("--print-config")) {
+    const left = leavePidOne(prepared.settings, io);
+    return prepared.run(io, left === null ? warnings : [...warnings, left]);
+  }
   for (const warning of warnings) io.stderr.write(`taskiq ${command.name}: ${warning}\n`);
   return exitCodes.done;
+}
+
+/** Before anything of the command runs: whoever has a Python starts processes, and whoever is PID 1 must reap them. */
+function leavePidOne(settings: readonly Setting[], { runUnderInit }: Io): string | null {
+  const python = settings.find(({ option }) => option.flag === "--python")?.value;
+  return typeof python === "string" && runUnderInit !== undefined ? runUnderInit(python) : null;
 }
 
 /** Warnings are told too: a mistyped variable may be why an option is missing. */

@@ -8,7 +8,7 @@ import { Fault } from "../faults.ts";
 /** Leads no group: no system numbers its processes so high. */
 const NOBODY = 0x7fff_ffff;
 const LOOK_AGAIN_MS = 20;
-/** As PID 1 of a container nobody may reap the members; a zombie harms nobody. */
+/** Where nobody reaps the members (a container without an init), zombies stay; they do no harm to what comes next. */
 const GIVE_UP_MS = 2_000;
 
 /** Throws a `Fault` where this runtime may not signal groups: found out only when one must be killed, that would end the worker. */

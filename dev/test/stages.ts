@@ -20,7 +20,7 @@ const python = [".venv/bin/python", "-m"] as const;
 const ruff = [...python, "ruff"] as const;
 const mypy = [...python, "mypy", "--config-file", "python/pyproject.toml"] as const;
 // The package's settings count for its own files by themselves, with paths that begin there; for these they must be named.
-const otherPython = ["--config", "python/pyproject.toml", "fixtures", "dev", "test"];
+const otherPython = ["--config", "python/pyproject.toml", "fixtures", "dev", "test", "cli"];
 
 export const stages: readonly Stage[] = [
   {
@@ -97,7 +97,7 @@ export const stages: readonly Stage[] = [
     what: "mypy, strict",
     quick: false,
     needs: [],
-    run: command([...mypy, "python/src", "fixtures/definitions", "dev", "test/support"]),
+    run: command([...mypy, "python/src", "fixtures/definitions", "dev", "test/support", "cli"]),
   },
   {
     name: "python-tests",

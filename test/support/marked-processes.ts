@@ -16,9 +16,21 @@ export interface MarkedProcess {
 
 /** The processes that carry `mark`; zombies, which run nothing, left out. */
 export function markedProcesses(mark: Mark): readonly MarkedProcess[] {
+  return everyPid().flatMap((pid) => describe(pid, mark) ?? []);
+}
+
+/** The children of `parent` that have ended and that it has not reaped. */
+export function zombiesOf(parent: number): readonly number[] {
+  return everyPid().filter((pid) => {
+    const stat = readStat(pid);
+    return stat !== null && stat.parent === parent && stat.state === "Z";
+  });
+}
+
+function everyPid(): readonly number[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => describe(Number(name), mark) ?? []);
+    .map(Number);
 }
 
 /** Resolves when no process carries `mark` any more; rejects with a list of those that do. */
@@ -48,7 +60,8 @@ export function endProcesses(processes: readonly MarkedProcess[]): void {
 
 function describe(pid: number, mark: Mark): MarkedProcess | null {
   const stat = readStat(pid);
-  if (stat === null || !read(pid, "environ").split("\0").includes(mark)) return null;
+  if (stat === null || stat.state === "Z" || stat.state === "X") return null;
+  if (!read(pid, "environ").split("\0").includes(mark)) return null;
   return {
     pid,
     parent: stat.parent,
@@ -57,11 +70,11 @@ function describe(pid: number, mark: Mark): MarkedProcess | null {
   };
 }
 
-function readStat(pid: number): { parent: number } | null {
+function readStat(pid: number): { readonly state: string; readonly parent: number } | null {
   const stat = read(pid, "stat");
   // The command's name, in parentheses, may hold anything; the fields begin behind its last one.
-  const [state, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return stat === "" || state === "Z" || state === "X" ? null : { parent: Number(parent) };
+  const [state = "", parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return stat === "" ? null : { state, parent: Number(parent) };
 }
 
 function read(pid: number, file: string): string {

@@ -1,0 +1,71 @@
+"""PID 1 of a container in which nothing else would be: starts taskiq, and reaps what nobody does.
+
+The kernel gives PID 1 every process whose own parent has ended, and whoever does not reap them
+keeps them as zombies for ever. Node does not. cli/init.ts hands this text to `python3 -I -S -c`,
+with the program and its argv (name included) behind it. Every container has it in memory, as long
+as it runs: it imports as little as it can.
+"""
+
+import os
+import signal
+import sys
+
+# Of a signal that the terminal has sent: to the whole group, the program among it.
+_FROM_KERNEL = 0x80
+
+_CANNOT_BE_RUN = 126
+_KILLED = 128
+
+# Those by which the kernel tells of a fault of this process's own, and those that nobody can hold.
+_OURS = {
+    *(signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL),
+    *(signal.SIGSEGV, signal.SIGSYS, signal.SIGTRAP),
+}
+_UNHEARD = {signal.SIGKILL, signal.SIGSTOP}
+
+
+def main(program: str, argv: list[str]) -> None:
+    """Run the program to its end, and leave with its code, or with 128 and its signal's number."""
+    # Held back, or PID 1 would not even hear of those that it has no handler for.
+    held = signal.valid_signals() - _OURS - _UNHEARD
+    signal.pthread_sigmask(signal.SIG_SETMASK, held)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if it was ignored, the kernel would reap
+    every = signal.valid_signals() - _UNHEARD
+    try:
+        child = os.posix_spawn(program, argv, _environment(), setsigmask=(), setsigdef=every)
+    except OSError as error:
+        sys.stderr.write(f"taskiq: cannot be run below an init: {error}\n")
+        sys.exit(_CANNOT_BE_RUN)
+    while True:
+        told = signal.sigwaitinfo(held)
+        if told.si_signo != signal.SIGCHLD:
+            if told.si_code != _FROM_KERNEL:
+                os.kill(child, told.si_signo)
+        elif (status := _reap(child)) is not None:
+            code = os.waitstatus_to_exitcode(status)
+            sys.exit(code if code >= 0 else _KILLED - code)
+
+
+def _reap(child: int) -> int | None:
+    """Reap all that has ended; return the child's wait status, if it is among it."""
+    found = None
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return found
+        if pid == 0:
+            return found
+        if pid == child:
+            found = status
+
+
+def _environment() -> dict[bytes, bytes]:
+    """Return what this process began with: Python may have added a locale of its own."""
+    with open("/proc/self/environ", "rb") as file:  # noqa: PTH123 - pathlib is megabytes
+        entries = (entry.partition(b"=") for entry in file.read().split(b"\0") if b"=" in entry)
+        return {name: value for name, _, value in entries}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])

@@ -1,0 +1,77 @@
+// The worker is PID 1, as in its image: what a step host leaves behind when it is killed becomes the child of PID 1, and nobody else can reap it.
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { after, afterEach, before, describe, test } from "node:test";
+import { announced, Deployment } from "../support/deployment.ts";
+import { eventually } from "../support/eventually.ts";
+import { zombiesOf } from "../support/marked-processes.ts";
+import { commandOfPidOne, pidOneOf } from "../support/pid-one.ts";
+import { recordedOnce } from "../support/recorded-once.ts";
+import type { WorkerProcess } from "../support/worker-process.ts";
+
+describe("a worker that is PID 1", () => {
+  let deployment: Deployment;
+  let worker: WorkerProcess;
+
+  before(async () => {
+    deployment = await Deployment.open();
+    worker = await deployment.startWorker({ command: commandOfPidOne() });
+  });
+  afterEach((t) => deployment.explain(t));
+  after(async () => {
+    if (worker.running) await worker.killContainer();
+    await deployment.close();
+  });
+
+  /** All that the worker has started, as seen from here; the host first. */
+  function belowWorker(): readonly number[] {
+    const all = worker.processes();
+    const hosts = all.filter(({ command }) => command.includes("-m dagster_taskiq.host"));
+    const host = hosts.find(({ parent }) => !hosts.some(({ pid }) => pid === parent));
+    assert.ok(host, "there is no step host");
+    const below = [host.pid];
+    for (const pid of below) below.push(...all.filter(({ parent }) => parent === pid).map((one) => one.pid));
+    return below;
+  }
+
+  test("has no zombie when its step host was killed, and the step runs again", async () => {
+    const { dagster } = deployment;
+    const { started, release } = deployment.files();
+    const runId = await dagster.launch("waits_with_child", {
+      ops: { wait_with_child: { config: { started, release } } },
+    });
+    const first = await announced(started);
+    const killed = await eventually("host, step and the step's child run", () => {
+      const below = belowWorker();
+      return below.length >= 3 && below;
+    });
+    process.kill(killed[0] ?? 0, "SIGKILL");
+    await worker.said("host.lost");
+    await eventually("all of them are reaped", () => !killed.some((pid) => existsSync(`/proc/${pid}`)));
+    await eventually("the step runs again", () => {
+      return (JSON.parse(readFileSync(started, "utf8")) as typeof first).pid !== first.pid;
+    });
+    writeFileSync(release, "");
+    assert.equal(await dagster.finished(runId), "SUCCESS");
+    await recordedOnce(deployment, runId);
+    const [row] = deployment.ledger(runId);
+    assert.deepEqual([row?.fence, row?.starts], [2, 2]);
+    await eventually("no zombie is left", () => zombiesOf(pidOneOf(worker)).length === 0);
+  });
+
+  test("is told to stop by one signal to PID 1, which it hears once, and ends with its own exit code", async () => {
+    process.kill(pidOneOf(worker), "SIGTERM");
+    assert.deepEqual(await worker.exit(), { code: 0, signal: null });
+    assert.equal(worker.count("worker.stopping"), 1);
+  });
+
+  test("ends its container when it is killed, with the code that says so", async () => {
+    worker = await deployment.startWorker({ command: commandOfPidOne() });
+    const one = pidOneOf(worker);
+    const itself = worker.processes().find(({ parent }) => parent === one);
+    assert.ok(itself, "nothing runs below PID 1");
+    process.kill(itself.pid, "SIGKILL");
+    assert.deepEqual(await worker.exit(), { code: 137, signal: null });
+    await eventually("nothing is left in it", () => worker.processes().length === 0);
+  });
+});
