@@ -1,8 +1,9 @@
 // GraphQL over HTTP: one question, one answer. Whatever answers instead of Dagster (a proxy, a login page, nobody) is told for what it is.
 import { Buffer } from "node:buffer";
-import { type Dispatcher, EnvHttpProxyAgent, errors } from "undici";
+import type { Dispatcher } from "undici";
 import * as v from "valibot";
 import { describeError, Fault } from "../faults.ts";
+import { EnvHttpProxyAgent, errors } from "./undici.ts";
 
 export interface DagsterTarget {
   /** Of the web server, as in a browser: any path before `/graphql` included. A user and password in it are sent as basic authentication. */
