@@ -7,6 +7,7 @@ import { type InspectConfig, inspectSetup } from "./inspect-dlq-config.ts";
 import { type Say, showLetters } from "./inspect-dlq-output.ts";
 import { letterFilter } from "./letter-options.ts";
 import { createLogger } from "./logger.ts";
+import { remarksOn } from "./look-remarks.ts";
 import { askDagster, openDeadLetters } from "./operator-ports.ts";
 import { listenForStop } from "./signals.ts";
 import { type OperatorPorts, wireOperator } from "./wiring.ts";
@@ -57,23 +58,11 @@ async function inspect(
     say("interrupted: nothing is listed");
     return exitCodes.no;
   }
+  if (found.looked > 0) say(`${found.letters.length} of them are listed`);
   for (const remark of remarksOn(found)) say(remark);
   return await showLetters(config.output, found.letters, clock.wallMs(), io, say);
 }
 
 function whatLookingCost({ looked }: Inspection, { url }: DeadLetterQueue): string {
   return `looked at ${looked} dead letter(s) of ${url}: each counts one receive more now, which moves nothing there, and was given back as it was found`;
-}
-
-function remarksOn({ letters, looked, limited, unseen, dagsterSilent }: Inspection): readonly string[] {
-  const more = limited ? ": there may be more" : "";
-  return [
-    looked === 0 ? "there are no dead letters" : `${letters.length} of them are listed${more}`,
-    ...(unseen === 0
-      ? []
-      : [
-          `about ${unseen} more could not be seen: another reader hides them for now, or they are behind others of their group in a FIFO queue`,
-        ]),
-    ...(dagsterSilent === null ? [] : [`Dagster did not answer, so what only it knows is unknown: ${dagsterSilent}`]),
-  ];
 }

@@ -10,15 +10,14 @@ import type { ReplaySession } from "./replay-session.ts";
 /** What became of the letters so far. */
 interface Done {
   readonly ends: Map<PlannedLetter, ReplayEnd>;
-  /** By idempotency key; empty unless somebody waited. */
-  outcomes: ReadonlyMap<string, ReplayOutcome>;
+  /** By idempotency key, of what was waited for: `open` for what had not ended when the waiting did. */
+  readonly outcomes: Map<string, ReplayOutcome | "open">;
 }
 
 export async function actOn(plans: readonly PlannedLetter[], acting: ReplaySession): Promise<ExitCode> {
   const { config, io, say } = acting;
   const todo = plans.filter((planned) => isDone(planned.act));
   const done: Done = { ends: new Map(), outcomes: new Map() };
-  const waited = config.wait || config.canary !== null;
   try {
     const [first, rest] = canaryAndRest(todo, config.canary);
     await send(first, todo.length, done, acting);
@@ -27,7 +26,7 @@ export async function actOn(plans: readonly PlannedLetter[], acting: ReplaySessi
       if (config.wait) await awaitOutcomes(todo, done, acting);
     }
   } finally {
-    const shown: readonly ShownLetter[] = plans.map((planned) => shownOf(planned, done, waited));
+    const shown: readonly ShownLetter[] = plans.map((planned) => shownOf(planned, done));
     showReplay(shown, true, config.json, io);
     say(replaySummary(shown, true));
   }
@@ -79,13 +78,17 @@ async function awaitOutcomes(
   { config, ports, ledger, held, io, say, quiet }: ReplaySession,
 ): Promise<void> {
   const { clock } = ports;
-  const keys = letters.flatMap((planned) => keyOf(planned, done) ?? []);
+  // What a canary became is known already.
+  const keys = letters
+    .flatMap((planned) => keyOf(planned, done) ?? [])
+    .filter((key) => (done.outcomes.get(key) ?? "open") === "open");
   const view = new ProgressView({ stream: io.stderr, env: io.env, clock, say, everyMs: 10_000 });
   const waiting = { ledger, clock, keep: () => held.keep() };
   try {
-    done.outcomes = await waitForOutcomes(keys, waiting, config.waitTimeoutMs, quiet, (known) =>
+    const found = await waitForOutcomes(keys, waiting, config.waitTimeoutMs, quiet, (known) =>
       view.show(progressOf(known, keys.length)),
     );
+    for (const key of keys) done.outcomes.set(key, found.get(key) ?? "open");
   } finally {
     view.end();
   }
@@ -115,8 +118,7 @@ function keyOf(planned: PlannedLetter, { ends }: Done): string | null {
   return sent ? planned.joined.letter.key : null;
 }
 
-function shownOf(planned: PlannedLetter, done: Done, waited: boolean): ShownLetter {
-  const key = keyOf(planned, done);
-  const outcome = waited && key !== null ? (done.outcomes.get(key) ?? "open") : null;
+function shownOf(planned: PlannedLetter, done: Done): ShownLetter {
+  const outcome = done.outcomes.get(keyOf(planned, done) ?? "") ?? null;
   return { planned, end: done.ends.get(planned) ?? null, outcome };
 }

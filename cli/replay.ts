@@ -9,6 +9,7 @@ import { defineCommand, type Io } from "./command.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
 import { letterFilter } from "./letter-options.ts";
 import { createLogger } from "./logger.ts";
+import { remarksOn } from "./look-remarks.ts";
 import { askDagster, openDeadLetters } from "./operator-ports.ts";
 import { actOn } from "./replay-act.ts";
 import { type ReplayConfig, replaySetup } from "./replay-config.ts";
@@ -149,13 +150,4 @@ function noLedger(): Fault {
   return new Fault("TQ_CONFIG", "there is no ledger, in which a replay is kept", {
     hint: "Name the workers' ledger: --ledger-url, --postgres-host or --dagster-home.",
   });
-}
-
-function remarksOn({ looked, unseen, limited, dagsterSilent }: Inspection): readonly string[] {
-  return [
-    ...(looked === 0 ? ["there are no dead letters to be seen"] : []),
-    ...(limited ? ["the limit was reached: there may be more"] : []),
-    ...(unseen === 0 ? [] : [`about ${unseen} more could not be seen: another reader hides them for now`]),
-    ...(dagsterSilent === null ? [] : [`Dagster did not answer, so what only it knows is unknown: ${dagsterSilent}`]),
-  ];
 }

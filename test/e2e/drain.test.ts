@@ -140,6 +140,17 @@ describe("drain", () => {
     assert.match(command.log.at(-1)?.message ?? "", /not drained, the time is over: .*about 1 message\(s\) are left/);
   });
 
+  test("takes an empty queue for empty once it looked so for as long as --settle says, and no sooner", async () => {
+    const patient = await drain("--settle", "5s");
+    assert.deepEqual([patient.code, patient.summary.end], [0, "empty"], patient.command.tail());
+    assert.ok(patient.summary.seconds >= 5, `it was sure after ${patient.summary.seconds} s`);
+    const late = await drain("--settle", "30s", "--max-time", "2s");
+    assert.deepEqual([late.code, late.summary.end, late.summary.approximately_left], [1, "max_time", 0]);
+    const usual = start("drain", ["--print-config"]);
+    assert.equal((await usual.exit()).code, 0);
+    assert.match(usual.stdout.join("\n"), /^--settle +60s +\(default\)$/m);
+  });
+
   test("stops by a signal as run does, and says no", async () => {
     await send("blocks");
     const command = start("drain", [...quick, "--grace", "0s"]);

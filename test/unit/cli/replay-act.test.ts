@@ -9,6 +9,7 @@ import { HeldLetters } from "../../../core/dead-letters/held.ts";
 import { inspectDeadLetters } from "../../../core/dead-letters/inspect.ts";
 import { planLetter } from "../../../core/dead-letters/replay-plan.ts";
 import { decode } from "../../../core/envelope.ts";
+import type { Ledger } from "../../../core/ledger/port.ts";
 import { idempotencyKey } from "../../../core/step.ts";
 import { result } from "../../support/scripted-steps.ts";
 import { never } from "../../support/step-orders.ts";
@@ -55,11 +56,27 @@ async function work({ ledger, source }: World, ends: Readonly<Record<string, Par
   }
 }
 
+/** The ledger of a replay, and the keys of the rows that were looked at, in order. */
+function watched(real: World["ledger"]) {
+  const asked: string[] = [];
+  const ledger: Pick<Ledger, "find" | "planReplay" | "advanceReplay" | "reopen"> = {
+    find: (key) => {
+      asked.push(key);
+      return real.find(key);
+    },
+    planReplay: (plan) => real.planReplay(plan),
+    advanceReplay: (id, to, sentId) => real.advanceReplay(id, to, sentId),
+    reopen: (request) => real.reopen(request),
+  };
+  return { asked, ledger };
+}
+
 async function replay(wish: Partial<ReplayConfig>, ends: Readonly<Record<string, Parameters<typeof result>[0]>>) {
   const world = await bench();
   for (const key of ["a", "b", "c"]) world.move(key, key);
   const held = new HeldLetters(await world.letters(), world.clock);
   const plans = await planned(world, held);
+  const { asked, ledger } = watched(world.ledger);
   const [stdout, stderr, said] = [new Text(), new Text(), [] as string[]];
   const config = {
     canary: null,
@@ -71,7 +88,7 @@ async function replay(wish: Partial<ReplayConfig>, ends: Readonly<Record<string,
     ...wish,
   };
   const acting = actOn(plans, {
-    ...{ config: config as ReplayConfig, ports: world, ledger: world.ledger, held, quiet: never, who: "ops" },
+    ...{ config: config as ReplayConfig, ports: world, ledger, held, quiet: never, who: "ops" },
     ...{ letters: await world.letters(), io: { stdout, stderr, env: {} }, say: (text: string) => said.push(text) },
   } as unknown as Parameters<typeof actOn>[1]);
   let over = false;
@@ -85,7 +102,7 @@ async function replay(wish: Partial<ReplayConfig>, ends: Readonly<Record<string,
   const lines = stdout.text.trim().split("\n");
   const outcomes = lines.map((line) => JSON.parse(line)).map(({ step_key, end, outcome }) => [step_key, end, outcome]);
   await held.release();
-  return { code: await acting, outcomes, said, left: world.deadLetters.inspect().map(({ state }) => state) };
+  return { code: await acting, outcomes, said, asked, left: world.deadLetters.inspect().map(({ state }) => state) };
 }
 
 const allWell = { a: "success", b: "success", c: "success" } as const;
@@ -96,11 +113,18 @@ describe("a canary", () => {
     assert.equal(code, 0);
     assert.deepEqual(outcomes, [
       ["a", "sent", "succeeded"],
-      ["b", "sent", "open"],
-      ["c", "sent", "open"],
+      ["b", "sent", null],
+      ["c", "sent", null],
     ]);
+    assert.equal(said.at(-1), "1 succeeded, 2 sent", "nobody waited for the others");
     assert.ok(said.includes("all 1 of the canary succeeded"), said.join("\n"));
     assert.deepEqual(left, []);
+  });
+
+  test("is asked for no more once it is known what became of it", async () => {
+    const { code, outcomes, asked } = await replay({ canary: 1, wait: true }, allWell);
+    assert.deepEqual([code, outcomes.map(([, , outcome]) => outcome)], [0, ["succeeded", "succeeded", "succeeded"]]);
+    assert.ok(asked.lastIndexOf("run-1:a") < asked.indexOf("run-1:b"), "its row is looked at no more");
   });
 
   test("that dies leaves the others where they are", async () => {
