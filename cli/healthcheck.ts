@@ -84,10 +84,14 @@ function troubleIn(answer: Answer, { host, port, path, timeoutMs }: HealthcheckC
   }
 }
 
-function whyIn(body: string): string {
+/** Several outages' reasons fit; ECS keeps 4096 bytes of what a check says. */
+const LONGEST_WHY = 1_000;
+
+/** What a server's answer gives as its reason, or the beginning of an answer that is no worker's. */
+export function whyIn(body: string): string {
   try {
     const { why } = JSON.parse(body) as { why?: unknown };
-    if (typeof why === "string" && !/\p{Cc}/u.test(why)) return why;
+    if (typeof why === "string" && why.length <= LONGEST_WHY && !/\p{Cc}/u.test(why)) return why;
   } catch {
     // Not a worker's answer; it is shown as it is.
   }

@@ -1,5 +1,6 @@
 // The message contract: text in, envelope out, nothing thrown. Pure. ARCHITECTURE.md has the contract, fixtures/envelopes the golden files.
 import * as v from "valibot";
+import { shortened } from "./shortened.ts";
 import type { StepId } from "./step.ts";
 
 export interface Envelope extends StepId {
@@ -158,11 +159,7 @@ function malformed(detail: string, step: StepId | null): Decoded {
 function firstIssue(issues: readonly [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]]): string {
   const [issue] = issues;
   const field = issue.path?.map((item) => String(item.key)).join(".") ?? "body";
-  return shortened(`${field}: ${issue.message}`);
-}
-
-function shortened(text: string): string {
-  return text.length <= LONGEST_DETAIL ? text : `${text.slice(0, LONGEST_DETAIL).toWellFormed()}…`;
+  return shortened(`${field}: ${issue.message}`, LONGEST_DETAIL);
 }
 
 function isFields(value: unknown): value is Fields {

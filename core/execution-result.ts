@@ -4,14 +4,17 @@ import type { ExecutionResult } from "./step.ts";
 
 export const errorInfo = v.object({ class: v.string(), message: v.string(), traceback: v.string() });
 
+/** JSON reads 1e400 as infinity, and writes that as null. */
+const Seconds = v.pipe(v.number(), v.finite());
+
 /** What a step host says of an attempt's end; `malformed` is never its to say. */
 export const hostResult = v.object({
   state: v.picklist(["success", "failure", "up_for_retry", "resource_init_failure", "run_over", "reported", "parked"]),
   output: v.nullable(v.object({ outputs: v.array(v.string()), assets: v.array(v.string()) })),
   error: v.nullable(errorInfo),
-  started_at: v.number(),
-  completed_at: v.number(),
-  execution_time_seconds: v.number(),
+  started_at: Seconds,
+  completed_at: Seconds,
+  execution_time_seconds: Seconds,
 });
 
 export const executionResult: v.GenericSchema<unknown, ExecutionResult> = v.object({

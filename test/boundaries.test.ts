@@ -18,6 +18,7 @@ const pure = [
     "envelope",
     "step",
     "execution-result",
+    "shortened",
     "states",
     "moves",
     "lifecycle",

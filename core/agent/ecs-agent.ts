@@ -2,10 +2,14 @@
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-scale-in-protection-endpoint.html
 import * as v from "valibot";
 import { describeError } from "../faults.ts";
+import { shortened } from "../shortened.ts";
 import type { Agent, AgentAnswer } from "./port.ts";
 
 /** The agent gives its own call to ECS four seconds. */
 const ANSWER_MS = 5_000;
+/** The agent's are a few hundred; whatever else answers must not fill the memory, nor the log. */
+const LONGEST_ANSWER = 64 * 1024;
+const LONGEST_WHY = 500;
 
 const Answer = v.object({
   protection: v.optional(v.object({ ProtectionEnabled: v.boolean() })),
@@ -35,10 +39,20 @@ async function ask(url: string, asked: Asked, signal: AbortSignal): Promise<Agen
   try {
     const headers = { "content-type": "application/json" };
     const response = await fetch(url, { method: "PUT", headers, body: JSON.stringify(asked), signal });
-    return judge(response.status, await response.text(), asked);
+    const answer = judge(response.status, await textOf(response), asked);
+    return "why" in answer ? { ...answer, why: shortened(answer.why, LONGEST_WHY) } : answer;
   } catch (error) {
     return { kind: "unknown", why: describeError(error) };
   }
+}
+
+async function textOf({ body }: Response): Promise<string> {
+  let text = "";
+  for await (const chunk of (body ?? new Blob().stream()).pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    if (text.length > LONGEST_ANSWER) throw new Error(`its answer is longer than ${LONGEST_ANSWER} characters`);
+  }
+  return text;
 }
 
 function judge(status: number, body: string, asked: Asked): AgentAnswer {

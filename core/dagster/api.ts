@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import type { Clock } from "../clock.ts";
 import { describeError, Fault } from "../faults.ts";
+import { shortened } from "../shortened.ts";
 import { type DagsterTarget, type Graphql, openGraphql } from "./graphql.ts";
 import type { DagsterApi, FoundRun, Launched, Reexecution } from "./port.ts";
 import { launchAnswer, readLaunch } from "./refusals.ts";
@@ -48,6 +49,8 @@ const found = v.object({
     message: v.optional(v.string()),
   }),
 });
+/** A `PythonError` may have a whole stack in its message. */
+const LONGEST_SAID = 300;
 const launched = v.object({ launchRunReexecution: launchAnswer });
 
 /** How often, and how far apart, a launch without an answer is looked for: Dagster may still be at it. */
@@ -116,7 +119,7 @@ async function answerTo<T>(
   const read = v.safeParse(schema, answer.data);
   if (read.success) return read.output;
   throw new Fault("TQ_DAGSTER", `Dagster at ${graphql.url} answers something else than was asked for`, {
-    cause: new Error(JSON.stringify(answer.data).slice(0, 200)),
+    cause: new Error(shortened(`${v.getDotPath(read.issues[0]) ?? "data"}: ${read.issues[0].message}`, LONGEST_SAID)),
   });
 }
 
@@ -125,7 +128,7 @@ const UNKNOWN_TO_SCHEMA =
   /^(?:Cannot query field|Unknown (?:type|argument|fragment)|Field '?.* is not defined by type|Variable ')/;
 
 function misunderstood({ url }: Graphql, messages: readonly string[]): Fault {
-  const said = messages.map((message) => message.slice(0, 300)).join("; ");
+  const said = messages.map((message) => shortened(message, LONGEST_SAID)).join("; ");
   if (!messages.some((message) => UNKNOWN_TO_SCHEMA.test(message))) {
     return new Fault("TQ_DAGSTER", `Dagster at ${url} failed at the question: ${said}`);
   }
@@ -137,5 +140,6 @@ function failed(
   { url }: Graphql,
   { __typename: type, message }: { __typename: string; message?: string | undefined },
 ): Fault {
-  return new Fault("TQ_DAGSTER", `Dagster at ${url} answers ${type}: ${message ?? "without a message"}`);
+  const said = shortened(message ?? "without a message", LONGEST_SAID);
+  return new Fault("TQ_DAGSTER", `Dagster at ${url} answers ${shortened(type, LONGEST_SAID)}: ${said}`);
 }

@@ -29,6 +29,8 @@ export interface Graphql {
 
 const MOST_BYTES = 10 * 1024 * 1024;
 const CONNECT_MS = 10_000;
+/** One says what is wrong; a question that fails in many places fails in each alike. */
+const MOST_ERRORS = 3;
 
 const errorsSchema = v.pipe(v.array(v.object({ message: v.string() })), v.minLength(1));
 const bodySchema = v.object({ data: v.optional(v.unknown()), errors: v.optional(errorsSchema) });
@@ -73,7 +75,16 @@ function endpointOf(given: string): { readonly url: URL; readonly credentials: s
 }
 
 function basic(username: string, password: string): string {
-  return Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64");
+  return Buffer.from(`${unescaped(username)}:${unescaped(password)}`).toString("base64");
+}
+
+/** A password may hold a % that escapes nothing. */
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 interface HttpAnswer {
@@ -132,7 +143,7 @@ function read({ status, type, location, text }: HttpAnswer, { href }: URL): Grap
   const body = v.safeParse(bodySchema, parsed(text));
   // What Dagster says of a question that it refuses comes with 400 or 500.
   if (body.success && body.output.errors !== undefined) {
-    return { kind: "errors", messages: body.output.errors.map(({ message }) => message) };
+    return { kind: "errors", messages: body.output.errors.slice(0, MOST_ERRORS).map(({ message }) => message) };
   }
   // With 500, too: what it answers then is a `PythonError`.
   if (body.success && body.output.data != null) return { kind: "data", data: body.output.data };

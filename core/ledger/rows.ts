@@ -2,6 +2,7 @@
 // hand, or written by a later version: what it holds is read as anything else that comes from outside.
 import * as v from "valibot";
 import { Fault } from "../faults.ts";
+import { shortened } from "../shortened.ts";
 import type { ExecutionResult } from "../step.ts";
 import { decodeOutcome } from "./outcome-text.ts";
 import type { Claim, LedgerRow, Reopening, Replay } from "./port.ts";
@@ -161,8 +162,4 @@ function unreadable({ table, key }: Place, within: string, issue: v.BaseIssue<un
   return new Fault("TQ_LEDGER_ROW", `ledger, table ${table}, row ${row}, column ${column}: ${detail}`, {
     hint: "If a later version of taskiq wrote it, use that one. Else correct the row, or delete it: how the attempt ended stands in Dagster's event log, too, which is read before anything runs.",
   });
-}
-
-function shortened(text: string, longest: number): string {
-  return text.length <= longest ? text : `${text.slice(0, longest).toWellFormed()}…`;
 }

@@ -1,15 +1,27 @@
 // Finds the queue and its dead letter queue, and reads what they say of themselves.
 import { GetQueueAttributesCommand, GetQueueUrlCommand } from "@aws-sdk/client-sqs";
+import * as v from "valibot";
 import { Fault } from "../faults.ts";
 import type { QueueDepth, QueueFacts } from "./port.ts";
 import { addressOf, type QueueAddress, type SqsContext } from "./sqs-context.ts";
 import { queueFault } from "./sqs-errors.ts";
+import { readNumber } from "./sqs-numbers.ts";
 
 /** A queue as an operator names it. `owner` is the account, when it is not the credentials' own. */
 export type QueueRef = { readonly url: string } | { readonly name: string; readonly owner?: string };
 
 /** Where a redrive policy says nothing (developer guide, "configure a dead-letter queue"). */
 const DEFAULT_MAX_RECEIVES = 10;
+
+/** SQS writes the count as a number, and takes a text for one. */
+const Policy = v.object({
+  deadLetterTargetArn: v.string(),
+  maxReceiveCount: v.optional(v.union([v.number(), v.string()]), DEFAULT_MAX_RECEIVES),
+});
+
+const LONGEST_SHOWN = 60;
+/** Longer than anything is kept, and a date when it is added to one. */
+const LONGEST_SECONDS = 1e9;
 
 /** Attributes as SQS writes them. */
 export type QueueText = Readonly<Record<string, string>>;
@@ -41,17 +53,32 @@ export async function readFacts(context: SqsContext, queue: QueueAddress, given:
 }
 
 export async function readDepth(context: SqsContext, queue: QueueAddress): Promise<QueueDepth> {
-  const attributes = await readAttributes(context, queue.url);
+  return depthOf(queue.url, await readAttributes(context, queue.url));
+}
+
+/** Throws a `Fault` for a count that is none: taken for zero, it would say that the queue is empty. */
+export function depthOf(url: string, attributes: QueueText): QueueDepth {
+  const count = (name: string) => {
+    const text = attributes[name] ?? "0";
+    const read = readNumber(text);
+    if (read === null) throw new Fault("TQ_QUEUE", `the queue ${url} says of ${name}: ${shown(text)}`);
+    return read;
+  };
   return {
-    visible: Number(attributes["ApproximateNumberOfMessages"] ?? 0),
-    inFlight: Number(attributes["ApproximateNumberOfMessagesNotVisible"] ?? 0),
-    delayed: Number(attributes["ApproximateNumberOfMessagesDelayed"] ?? 0),
+    visible: count("ApproximateNumberOfMessages"),
+    inFlight: count("ApproximateNumberOfMessagesNotVisible"),
+    delayed: count("ApproximateNumberOfMessagesDelayed"),
   };
 }
 
 export function readRetention(attributes: QueueText): number | null {
-  const seconds = attributes["MessageRetentionPeriod"];
-  return seconds === undefined ? null : Number(seconds) * 1_000;
+  return readSeconds(attributes["MessageRetentionPeriod"]);
+}
+
+/** Milliseconds; null for what a server does not tell, or not as a number. SQS tells all, emulators may not. */
+export function readSeconds(text: string | undefined): number | null {
+  const seconds = readNumber(text ?? "");
+  return seconds !== null && seconds <= LONGEST_SECONDS ? seconds * 1_000 : null;
 }
 
 // "All", since asking a queue for an attribute that its type does not have is an error.
@@ -81,10 +108,28 @@ interface Redrive {
 
 export function readRedrivePolicy(queueUrl: string, text: string | undefined): Redrive | null {
   if (text === undefined || text === "") return null;
-  const policy: { deadLetterTargetArn?: unknown; maxReceiveCount?: unknown } = JSON.parse(text);
-  const [, , service, , owner, name] = String(policy.deadLetterTargetArn).split(":");
-  if (service !== "sqs" || owner === undefined || name === undefined) {
-    throw new Fault("TQ_QUEUE", `the redrive policy of the queue ${queueUrl} names no SQS queue: ${text}`);
+  const read = v.safeParse(Policy, parse(text));
+  const [, , service, , owner, name] = read.success ? read.output.deadLetterTargetArn.split(":") : [];
+  if (!read.success || service !== "sqs" || owner === undefined || name === undefined) {
+    throw new Fault("TQ_QUEUE", `the redrive policy of the queue ${queueUrl} names no SQS queue: ${shown(text)}`);
   }
-  return { target: { name, owner }, maxReceiveCount: Number(policy.maxReceiveCount ?? DEFAULT_MAX_RECEIVES) };
+  const count = read.output.maxReceiveCount;
+  const maxReceiveCount = readNumber(String(count));
+  if (maxReceiveCount !== null) return { target: { name, owner }, maxReceiveCount };
+  throw new Fault(
+    "TQ_QUEUE",
+    `the redrive policy of the queue ${queueUrl} has no whole maxReceiveCount: ${shown(text)}`,
+  );
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function shown(text: string): string {
+  return JSON.stringify(text.slice(0, LONGEST_SHOWN));
 }

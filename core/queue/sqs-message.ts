@@ -1,8 +1,9 @@
 // Reads a message as the SDK gives it.
 import type { MessageAttributeValue, Message as SdkMessage } from "@aws-sdk/client-sqs";
 import type { Message, MessageAttribute } from "./port.ts";
+import { readNumber } from "./sqs-numbers.ts";
 
-/** `nowMs` stands in for a time that the server does not tell; SQS always tells, emulators may not. */
+/** `nowMs` stands in for a time that the server does not tell, or not as a number; SQS always tells, emulators may not. */
 export function readMessage(message: SdkMessage, nowMs: number): Message {
   const system = message.Attributes ?? {};
   return {
@@ -11,9 +12,9 @@ export function readMessage(message: SdkMessage, nowMs: number): Message {
     body: message.Body ?? "",
     groupId: system.MessageGroupId ?? null,
     deduplicationId: system.MessageDeduplicationId ?? null,
-    receiveCount: Number(system.ApproximateReceiveCount ?? 1),
-    sentAtMs: Number(system.SentTimestamp ?? nowMs),
-    firstReceivedAtMs: Number(system.ApproximateFirstReceiveTimestamp ?? nowMs),
+    receiveCount: Math.max(1, readNumber(system.ApproximateReceiveCount ?? "") ?? 1),
+    sentAtMs: readNumber(system.SentTimestamp ?? "") ?? nowMs,
+    firstReceivedAtMs: readNumber(system.ApproximateFirstReceiveTimestamp ?? "") ?? nowMs,
     attributes: readAttributes(message.MessageAttributes ?? {}),
     ...(system.DeadLetterQueueSourceArn === undefined ? {} : { movedFrom: system.DeadLetterQueueSourceArn }),
   };

@@ -2,7 +2,16 @@
 import { Fault } from "../faults.ts";
 import type { QueueAttributes, QueueSurvey, SurveyedDeadLetterQueue, SurveyedQueue } from "./port.ts";
 import type { QueueAddress, SqsContext } from "./sqs-context.ts";
-import { findQueue, type QueueRef, type QueueText, readAttributesIfAllowed, readRedrivePolicy } from "./sqs-facts.ts";
+import {
+  findQueue,
+  type QueueRef,
+  type QueueText,
+  readAttributesIfAllowed,
+  readRedrivePolicy,
+  readRetention,
+  readSeconds,
+} from "./sqs-facts.ts";
+import { readNumber } from "./sqs-numbers.ts";
 
 /** Rejects with a `Fault` when the queue itself does not exist, or SQS cannot be asked. `given` wins over the redrive policy. */
 export async function surveyQueues(
@@ -37,21 +46,14 @@ function surveyOf({ url, fifo }: QueueAddress, told: QueueText | null): Surveyed
   return { url, fifo, attributes: told === null ? null : attributesOf(url, told) };
 }
 
-function attributesOf(url: string, told: QueueText): QueueAttributes {
-  const seconds = (name: string) => numberOf(told[name], 1_000);
+export function attributesOf(url: string, told: QueueText): QueueAttributes {
   const redrive = readRedrivePolicy(url, told["RedrivePolicy"]);
   return {
     // A standard queue has no such attribute.
     fifo: told["FifoQueue"] === "true",
-    retentionMs: seconds("MessageRetentionPeriod"),
-    delayMs: seconds("DelaySeconds"),
-    largestBytes: numberOf(told["MaximumMessageSize"], 1),
+    retentionMs: readRetention(told),
+    delayMs: readSeconds(told["DelaySeconds"]),
+    largestBytes: readNumber(told["MaximumMessageSize"] ?? ""),
     redrive: redrive === null ? null : { target: redrive.target.name, maxReceiveCount: redrive.maxReceiveCount },
   };
-}
-
-/** Null for what a server does not tell; SQS tells all, emulators may not. */
-function numberOf(text: string | undefined, factor: number): number | null {
-  const value = Number(text ?? Number.NaN) * factor;
-  return Number.isFinite(value) ? value : null;
 }

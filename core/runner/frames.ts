@@ -1,9 +1,13 @@
 // The frames between worker and step host: JSON lines, decoded into values. Pure. ARCHITECTURE.md lists them; fixtures/frames has golden ones.
 import * as v from "valibot";
 import { errorInfo, hostResult } from "../execution-result.ts";
+import { shortened } from "../shortened.ts";
 
 /** Raised when either side would misread the other. */
 export const PROTOCOL = 1;
+
+/** What is wrong quotes the value, and a frame may be megabytes long. */
+const LONGEST_DETAIL = 300;
 
 const MaybeError = v.nullable(errorInfo);
 
@@ -132,15 +136,20 @@ export function decodeFrame(line: string): DecodedFrame {
   try {
     parsed = JSON.parse(line);
   } catch {
-    return { type: "broken", detail: `not JSON: ${line.slice(0, 200)}` };
+    return { type: "broken", detail: `not JSON: ${shownLine(line)}` };
   }
   const type = typeof parsed === "object" && parsed !== null && "type" in parsed ? parsed.type : undefined;
-  if (typeof type !== "string") return { type: "broken", detail: `no type: ${line.slice(0, 200)}` };
+  if (typeof type !== "string") return { type: "broken", detail: `no type: ${shownLine(line)}` };
   if (!HOST_FRAME_TYPES.has(type)) return null;
   const result = v.safeParse(HostFrame, parsed);
   if (result.success) return result.output;
   const [issue] = result.issues;
-  return { type: "broken", detail: `${type}.${v.getDotPath(issue) ?? ""}: ${issue.message}` };
+  const detail = `${type}.${v.getDotPath(issue) ?? ""}: ${issue.message}`;
+  return { type: "broken", detail: shortened(detail, LONGEST_DETAIL) };
+}
+
+function shownLine(line: string): string {
+  return line.slice(0, 200).toWellFormed();
 }
 
 export function encodeFrame(frame: WorkerFrame): string {

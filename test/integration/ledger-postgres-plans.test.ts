@@ -75,7 +75,7 @@ async function fill({ admin }: LedgerDatabase): Promise<void> {
       starts, outcome, payload_digest, message_id, received_at, updated_at, settled_at, claim_token)
     SELECT 'run-' || i / 50 || ':step_' || i, 'run-' || i / 50, 'step_' || i, 0,
       CASE WHEN open THEN 'running' ELSE 'completed' END, 1, 'w', CASE WHEN open THEN now() END,
-      1, CASE WHEN NOT open THEN '{}'::json END, '', '', now(), now(),
+      1, CASE WHEN NOT open THEN '${JSON.stringify(outcome())}'::json END, '', '', now(), now(),
       CASE WHEN NOT open THEN now() - i * interval '1 second' END, '00000000-0000-0000-0000-000000000000'
     FROM (SELECT i, i % 1000 = 0 AS open FROM generate_series(1, ${rows}) AS i) AS made`);
   await admin`ALTER TABLE taskiq_idempotency_records ADD PRIMARY KEY (idempotency_key)`;

@@ -66,15 +66,40 @@ describe("what is no frame", () => {
     });
   }
 
-  test("no line makes the decoder throw", () => {
+  test("a number that JSON can say and not keep is none: the ledger would hold a null in its place", () => {
+    const error = { class: "E", message: "m", traceback: "t" };
+    const times = { started_at: 1, completed_at: 1, execution_time_seconds: 1 };
+    const result = { state: "failure", output: null, error, ...times };
+    const line = JSON.stringify({ type: "outcome", id: "1", outcome: { kind: "failure", result } });
+    assert.equal(decodeFrame(line)?.type, "outcome");
+    for (const name of Object.keys(times)) {
+      assert.equal(decodeFrame(line.replace(`"${name}":1`, `"${name}":1e400`))?.type, "broken", name);
+    }
+  });
+
+  test("no line makes the decoder throw, or say much", () => {
+    const golden = goldens.flatMap(({ golden: { frame } }) => (frame === undefined ? [] : [frame]));
+    const names = [...new Set(golden.flatMap((frame) => Object.keys(frame)))];
+    const odd = fc.oneof(fc.jsonValue(), fc.string({ unit: "binary" }), fc.constantFrom("x".repeat(100_000), -1, [[]]));
+    const changed = fc
+      .tuple(fc.constantFrom(...golden), fc.dictionary(fc.constantFrom(...names, "__proto__"), odd, { maxKeys: 2 }))
+      .map(([frame, changes]) => JSON.stringify({ ...frame, ...changes }));
     const typed = fc
       .tuple(fc.constantFrom(...fromHost), fc.dictionary(fc.string(), fc.jsonValue()))
       .map(([type, more]) => JSON.stringify({ ...more, type }));
+    const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
+    const nested = fc.constantFrom(
+      deep,
+      `{"type":"outcome","id":"1","outcome":${deep}}`,
+      `{"type":"ask","id":${deep}}`,
+    );
     fc.assert(
-      fc.property(fc.oneof(fc.string({ unit: "binary" }), fc.json(), typed), (line) => {
+      fc.property(fc.oneof(fc.string({ unit: "binary" }), fc.json(), typed, changed, nested), (line) => {
         const frame = decodeFrame(line);
         assert.ok(frame === null || typeof frame.type === "string");
+        if (frame?.type === "broken") assert.ok(frame.detail.length < 500 && frame.detail.isWellFormed(), frame.detail);
       }),
+      { numRuns: 2_000 },
     );
   });
 });

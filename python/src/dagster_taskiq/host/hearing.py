@@ -45,9 +45,27 @@ class Hearing:
         elif frame["type"] == "ask":
             self._ask(guard, frame.get("event"))
         elif frame["type"] == "capture":
-            process.captured = {name: str(frame.get(name)) for name in ("stdout", "stderr")}
-            guard.watch.captured(process.captured.values(), boot_time())
-            self._worker.send({"type": "capture", "id": process.id, **process.captured})
+            self._capture(guard, {name: frame.get(name) for name in ("stdout", "stderr")})
+
+    def tell_outcome(self, guard: Guard) -> None:
+        """Pass on the last outcome, once the process has ended. Raises OSError as above."""
+        told = guard.outcome
+        if told is None:
+            return
+        process = guard.process
+        try:
+            self._worker.send({"type": "outcome", "id": process.id, "outcome": told})
+        except (ValueError, RecursionError) as error:  # JSON reads more than it can write
+            warn(f"the outcome of process {process.pid} cannot be passed on: {error!r}")
+
+    def _capture(self, guard: Guard, paths: dict[str, object]) -> None:
+        captured = {name: path for name, path in paths.items() if isinstance(path, str)}
+        if len(captured) < len(paths):
+            return
+        process = guard.process
+        process.captured = captured
+        guard.watch.captured(captured.values(), boot_time())
+        self._worker.send({"type": "capture", "id": process.id, **captured})
 
     def _ask(self, guard: Guard, event: object) -> None:
         if guard.asks(event):

@@ -29,7 +29,8 @@ def write_heading(path: str, text: str) -> None:
     """Say in the step's own log why its stacks follow. A file that is none is left alone."""
     # The path is user code's word; none of these flags makes a file, follows a link or waits.
     flags = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    with contextlib.suppress(OSError):
+    # ValueError: a NUL, or half of a surrogate pair, which no path has.
+    with contextlib.suppress(OSError, ValueError):
         descriptor = os.open(path, flags)
         try:
             if stat.S_ISREG(os.fstat(descriptor).st_mode):

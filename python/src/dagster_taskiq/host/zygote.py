@@ -226,8 +226,7 @@ class Zygote:
         self._look_at_runs()
         if guard.canceled and process.step is not None:
             self._run_watch.free_slot_of(*process.step)
-        if (told := guard.outcome) is not None:
-            self._worker.send({"type": "outcome", "id": process.id, "outcome": told})
+        self._hearing.tell_outcome(guard)
         how = how_it_ended(process.status or 0)
         self._worker.send({"type": "exited", "id": process.id, **how, "killed": guard.killed})
 
