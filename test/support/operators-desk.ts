@@ -2,18 +2,19 @@
 // Dagster, since none of this is about what Dagster answers.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { TestContext } from "node:test";
 import { systemClock } from "../../core/clock.ts";
+import { payloadDigest } from "../../core/digest.ts";
 import { decode } from "../../core/envelope.ts";
 import type { Ledger } from "../../core/ledger/port.ts";
 import { openSqliteLedger } from "../../core/ledger/sqlite.ts";
 import type { Message, Queue } from "../../core/queue/port.ts";
 import { openSqsQueue } from "../../core/queue/sqs.ts";
-import { idempotencyKey } from "../../core/step.ts";
+import { type ExecutionState, idempotencyKey, type StepId } from "../../core/step.ts";
 import { createQueues, LOCAL_CREDENTIALS, LOCAL_REGION } from "./local-sqs.ts";
 import { noneMarked } from "./marked-processes.ts";
 import { bodyFor } from "./messages.ts";
@@ -54,6 +55,8 @@ export interface Desk {
   send(stepKey: string, groupId: string): void;
   /** What a worker does that parks every step in the queue: its row is left open, and its message buried. */
   buryAll(): Promise<void>;
+  /** What a worker does that takes everything in the queue, and of which each step ends so. */
+  workOff(end: "success" | "failure"): Promise<void>;
   start(args: readonly string[]): { readonly child: ChildProcess; readonly ended: Promise<Ended> };
   /** `replay --yes` of everything, as JSON. */
   replay(...args: readonly string[]): Promise<Ended & { readonly told: readonly ToldLetter[] }>;
@@ -64,6 +67,7 @@ export interface ToldLetter {
   readonly message_id: string;
   readonly step_key: string;
   readonly plan: string;
+  readonly verdict: string;
   readonly why: string;
   readonly end: string | null;
   readonly new_message_id: string | null;
@@ -109,7 +113,15 @@ export async function openDesk(t: TestContext, { fifo = true, ledger: elsewhere 
     source.send({ body: bodyFor(stepKey), groupId, deduplicationId: fifo ? `sent-${sent}` : null });
   };
   const buryAll = () => parkAll(queue, ledger);
-  return { server, clock, ledger, source, deadLetters, send, buryAll, start, replay };
+  const workOff = async (end: "success" | "failure") => {
+    for (const message of await queue.receive({ max: 10, waitMs: 0, visibilityMs: 30_000 })) {
+      const { runId, stepKey, attempt } = await settle(message, ledger, end);
+      const log = encodeURIComponent(`${runId}:${stepKey}:${attempt}`);
+      appendFileSync(join(home, "log", log), `STEP_START\nSTEP_${end.toUpperCase()}\n`);
+      await queue.ack([message.receipt]);
+    }
+  };
+  return { server, clock, ledger, source, deadLetters, send, buryAll, workOff, start, replay };
 }
 
 export function toldBy({ stdout }: Pick<Ended, "stdout">): readonly ToldLetter[] {
@@ -139,21 +151,22 @@ async function parkAll(queue: Queue, ledger: Ledger): Promise<void> {
     const messages = await queue.receive({ max: 10, waitMs: 0, visibilityMs: 30_000 });
     if (messages.length === 0) return;
     for (const message of messages) {
-      await park(message, ledger);
+      await settle(message, ledger, "parked");
       await queue.bury(message, reason);
     }
     await queue.ack(messages.map(({ receipt }) => receipt));
   }
 }
 
-async function park({ id, body }: Message, ledger: Ledger): Promise<void> {
+async function settle({ id, body }: Message, ledger: Ledger, end: ExecutionState): Promise<StepId> {
   const decoded = decode(body);
   if (decoded.kind !== "step") throw new Error(`no step: ${body}`);
   const { runId, stepKey, attempt } = decoded.envelope;
   const step = { runId, stepKey, attempt };
   const key = idempotencyKey(step);
-  const asked = { owner: "w", leaseMs: 1_000, messageId: id, payloadDigest: "d", receivedAtMs: systemClock.wallMs() };
-  const claim = await ledger.claim({ key, step, ...asked });
+  const message = { messageId: id, payloadDigest: payloadDigest(decoded.envelope), receivedAtMs: systemClock.wallMs() };
+  const claim = await ledger.claim({ key, step, owner: "w", leaseMs: 1_000, ...message });
   if (claim.kind !== "granted") throw new Error(`${key} is ${claim.kind}`);
-  await ledger.settle({ key, fence: claim.fence }, result("parked"));
+  await ledger.settle({ key, fence: claim.fence }, result(end));
+  return step;
 }

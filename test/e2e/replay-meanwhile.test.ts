@@ -1,0 +1,70 @@
+// `taskiq replay` that was killed when its copies were sent and nobody had noted it, and a worker that was faster than the next start: what became of the
+// copies decides about their letters.
+import assert from "node:assert/strict";
+import { describe, type TestContext, test } from "node:test";
+import { ALL_SHOWN_MS, type Desk, openDesk, YES } from "../support/operators-desk.ts";
+import { buryThree } from "../support/replayed-once.ts";
+
+/** The copies of a and c are in the queue, and all three letters, too. */
+async function killedAfterSending(t: TestContext): Promise<Desk> {
+  const desk = await openDesk(t);
+  await buryThree(desk);
+  const { child, ended } = desk.start(YES);
+  desk.server.faults.otherwise((action) => {
+    if (action !== "SendMessageBatch") return null;
+    child.kill("SIGKILL");
+    return { kind: "cut", effect: "after" };
+  });
+  assert.equal((await ended).signal, "SIGKILL");
+  desk.server.faults.clear();
+  desk.clock.skip(ALL_SHOWN_MS);
+  assert.deepEqual([stepsIn(desk.source), stepsIn(desk.deadLetters)], ["ac", "abc"]);
+  return desk;
+}
+
+const stepsIn = (queue: Desk["source"]) =>
+  queue
+    .inspect()
+    .map(({ body }) => JSON.parse(body).step_key)
+    .sort()
+    .join("");
+
+async function again(desk: Desk) {
+  const { code, told } = await desk.replay();
+  return {
+    code,
+    told: told.map(({ step_key, verdict, plan, end }) => [step_key, verdict, plan, end].join(" ")).sort(),
+  };
+}
+
+describe("the letters of a replay that was killed, whose copies meanwhile", () => {
+  test("succeeded are deleted, and the others go", async (t) => {
+    const desk = await killedAfterSending(t);
+    await desk.workOff("success");
+    const { code, told } = await again(desk);
+    const ended = "succeeded purge deleted";
+    assert.deepEqual([code, told], [0, [`a ${ended}`, "b parked send sent", `c ${ended}`]]);
+    assert.deepEqual([stepsIn(desk.source), stepsIn(desk.deadLetters)], ["b", ""]);
+  });
+
+  test("failed stay, for a re-execution of their run", async (t) => {
+    const desk = await killedAfterSending(t);
+    await desk.workOff("failure");
+    const { code, told } = await again(desk);
+    const ended = "failure_reported refuse ";
+    assert.deepEqual([code, told], [1, [`a ${ended}`, "b parked send sent", `c ${ended}`]]);
+    assert.deepEqual([stepsIn(desk.source), stepsIn(desk.deadLetters)], ["b", "ac"]);
+  });
+
+  test("were buried again go once more, and their old letters are deleted with the new ones", async (t) => {
+    const desk = await killedAfterSending(t);
+    await desk.buryAll();
+    assert.deepEqual([stepsIn(desk.source), stepsIn(desk.deadLetters)], ["", "aabcc"]);
+    const { code, told } = await again(desk);
+    assert.deepEqual(
+      [code, told.length, new Set(told.map((one) => one.slice(2)))],
+      [0, 5, new Set(["parked send sent"])],
+    );
+    assert.deepEqual([stepsIn(desk.source), stepsIn(desk.deadLetters)], ["abc", ""]);
+  });
+});
