@@ -21,6 +21,7 @@ import {
   worked,
 } from "./circuit.ts";
 import type { Clock } from "./clock.ts";
+import { Closing, type Reason, sentence } from "./closing.ts";
 import { describeError } from "./faults.ts";
 import type { Ledger } from "./ledger/port.ts";
 import type { Observe } from "./observe.ts";
@@ -44,13 +45,13 @@ export class Breaker {
   readonly #quiet: Pick<Quiet, "stopped" | "asked">;
   #circuit: Circuit = closed;
   #looking = false;
-  /** What the log was last told, and since when nothing is received. */
-  #shut: { readonly causes: readonly Cause[]; readonly sinceMs: number } | null = null;
+  readonly #closing: Closing;
 
   /** While it is quiet, nothing is received though all is well. */
   constructor(ports: BreakerPorts, quiet: Pick<Quiet, "stopped" | "asked">) {
     this.#ports = ports;
     this.#quiet = quiet;
+    this.#closing = new Closing(ports);
   }
 
   /** Why nothing is received, for operators; null when all is well, or when it is too early to tell. */
@@ -137,28 +138,15 @@ export class Breaker {
     }
   }
 
-  #reasons(): readonly Pick<Outage, "cause" | "why">[] {
+  #reasons(): readonly Reason[] {
     const away = this.#ports.runner.unavailable();
     const outages = told(this.#circuit, this.#ports.clock.monoMs());
     if (away === null) return outages;
     return [{ cause: "host", why: away }, ...outages.filter(({ cause }) => cause !== "host")];
   }
 
-  /** One line when the intake closes, one for each cause that joins, one when it opens; none for a change of words. */
   #tell(): void {
-    if (this.#quiet.stopped.aborted) return;
-    const { clock, observe } = this.#ports;
-    const before = this.#shut;
-    const reasons = this.#reasons();
-    const causes = reasons.map(({ cause }) => cause);
-    this.#shut = causes.length === 0 ? null : { causes, sinceMs: before?.sinceMs ?? clock.monoMs() };
-    if (causes.some((cause) => before?.causes.includes(cause) !== true)) {
-      const message = `not receiving: ${sentence(reasons)}`;
-      observe({ event: "intake.closed", level: "error", message, causes: causes.join(" ") });
-    } else if (before !== null && causes.length === 0) {
-      const seconds = Math.round((clock.monoMs() - before.sinceMs) / 1_000);
-      observe({ event: "intake.open", level: "info", message: `receiving again after ${seconds} s`, seconds });
-    }
+    if (!this.#quiet.stopped.aborted) this.#closing.tell(this.#reasons());
   }
 }
 
@@ -175,8 +163,4 @@ export function describeFailure({ scope, error }: ProbeFailure): string {
     case "step":
       return `no process can be started for a step: ${detail}`;
   }
-}
-
-function sentence(reasons: readonly Pick<Outage, "why">[]): string {
-  return reasons.map(({ why }) => why).join("; ");
 }

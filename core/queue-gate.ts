@@ -3,6 +3,7 @@
 import type { Breaker } from "./breaker.ts";
 import { beginProbe, type Circuit, closed, due, endProbe, type Leave, mayReport, told, trip } from "./circuit.ts";
 import type { Clock } from "./clock.ts";
+import { Closing } from "./closing.ts";
 import { describeError, Fault } from "./faults.ts";
 import type { Observe } from "./observe.ts";
 
@@ -22,13 +23,13 @@ export class QueueGate {
   readonly #from: string;
   readonly #stopped: AbortSignal;
   #circuit: Circuit = closed;
-  /** Since when the log knows that nothing is received from it; null: it may be. */
-  #shutSinceMs: number | null = null;
+  readonly #closing: Closing;
 
   /** `name` is null for the only queue of a worker, which needs none. `stopped` aborts when nothing is to be received any more. */
   constructor(ports: GatePorts, name: string | null, stopped: AbortSignal) {
     this.#ports = ports;
     this.#from = name === null ? "" : ` from ${name}`;
+    this.#closing = new Closing(ports, this.#from);
     this.#stopped = stopped;
   }
 
@@ -73,18 +74,6 @@ export class QueueGate {
   }
 
   #tell(): void {
-    if (this.#stopped.aborted) return;
-    const { clock, observe } = this.#ports;
-    const why = this.closedBecause();
-    if (why !== null && this.#shutSinceMs === null) {
-      this.#shutSinceMs = clock.monoMs();
-      const message = `not receiving${this.#from}: ${why}`;
-      observe({ event: "intake.closed", level: "error", message, causes: "queue" });
-    } else if (why === null && this.#shutSinceMs !== null) {
-      const seconds = Math.round((clock.monoMs() - this.#shutSinceMs) / 1_000);
-      this.#shutSinceMs = null;
-      const message = `receiving again${this.#from} after ${seconds} s`;
-      observe({ event: "intake.open", level: "info", message, seconds });
-    }
+    if (!this.#stopped.aborted) this.#closing.tell(told(this.#circuit, this.#ports.clock.monoMs()));
   }
 }

@@ -50,6 +50,8 @@ export function bench(t: TestContext, { fifo = true, dlqRedrives = false } = {})
   /** What goes wrong with the dead letter queue where a test wants it to. */
   const faults: Record<"open" | "depth" | "bury" | "ack", unknown> = { open: null, depth: null, bury: null, ack: null };
   const asked = { depth: 0 };
+  /** Each beginning (true) and end of a pass. */
+  const passes: boolean[] = [];
   const open = async (): Promise<DeadLetterQueue | null> => {
     if (faults.open !== null) throw faults.open;
     const letters = await queue.deadLetters();
@@ -75,7 +77,8 @@ export function bench(t: TestContext, { fifo = true, dlqRedrives = false } = {})
       ...{ ledger, runner, notify, clock, observe, chance, policy: defaultPolicy, worker, leaseMs },
     };
     const breaker = { mayReport: () => !circuit.open };
-    const ports = { ledger, clock, observe, chance, breaker };
+    const passing = (underWay: boolean) => void passes.push(underWay);
+    const ports = { ledger, clock, observe, chance, breaker, passing };
     const process: Parameters<typeof runSweep>[1]["process"] = (received, letters) =>
       processDeadLetter(received, { ...executor, queue: letters }, stopping);
     const settings = { leaseMs, killMarginMs: 5_000, intervalMs, worker };
@@ -119,6 +122,7 @@ export function bench(t: TestContext, { fifo = true, dlqRedrives = false } = {})
       kill,
       faults,
       asked,
+      passes,
       circuit,
     },
     ...{ moved, start, letters, rowOf },
