@@ -4,6 +4,7 @@ import { globSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
+import { endsOfFiles, withBatches } from "./batches.ts";
 import type { Check, Print } from "./command.ts";
 import type { Verdict } from "./summary.ts";
 
@@ -14,6 +15,8 @@ export interface NodeTests {
   readonly concurrency: number;
   /** For one test. */
   readonly timeoutMs: number;
+  /** So many files share a process, which only those can that leave it as they found it. Each has its own when left out. */
+  readonly filesPerProcess?: number;
   /** Variables for the tests, beside those that are there. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -33,7 +36,13 @@ const COMPILED = ".taskiq/compiled";
 export function nodeTests(options: NodeTests): Check {
   return async (signal, print) => {
     const files = options.files.flatMap((pattern) => globSync(pattern)).map((file) => resolve(file));
-    return files.length === 0 ? judge([], []) : judge(files, await execute(files, options, signal, print));
+    if (files.length === 0) return judge([], []);
+    const { filesPerProcess } = options;
+    if (filesPerProcess === undefined) return judge(files, await execute(files, options, signal, print));
+    return await withBatches(files, filesPerProcess, async (batches) => {
+      const entries = batches.map(({ entry }) => entry);
+      return judge(files, endsOfFiles(batches, await execute(entries, options, signal, print)));
+    });
   };
 }
 

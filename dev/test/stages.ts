@@ -62,7 +62,12 @@ export const stages: readonly Stage[] = [
     what: "decisions and rendering, module boundaries",
     quick: true,
     needs: ["build"],
-    run: nodeTests({ files: ["test/unit/**/*.test.ts", "test/*.test.ts"], concurrency: 2, timeoutMs: 30_000 }),
+    run: nodeTests({
+      files: ["test/unit/**/*.test.ts", "test/*.test.ts"],
+      concurrency: 2,
+      timeoutMs: 30_000,
+      filesPerProcess: 12,
+    }),
   },
   {
     name: "contract",
