@@ -5,7 +5,7 @@ import { after, afterEach, before, describe, test } from "node:test";
 import { announced, Deployment } from "../support/deployment.ts";
 import { eventually } from "../support/eventually.ts";
 import { zombiesOf } from "../support/marked-processes.ts";
-import { commandOfPidOne, pidOneOf } from "../support/pid-one.ts";
+import { commandOfPidOne, hostAndBelow, pidOneOf } from "../support/pid-one.ts";
 import { recordedOnce } from "../support/recorded-once.ts";
 import type { WorkerProcess } from "../support/worker-process.ts";
 
@@ -23,17 +23,6 @@ describe("a worker that is PID 1", () => {
     await deployment.close();
   });
 
-  /** All that the worker has started, as seen from here; the host first. */
-  function belowWorker(): readonly number[] {
-    const all = worker.processes();
-    const hosts = all.filter(({ command }) => command.includes("-m dagster_taskiq.host"));
-    const host = hosts.find(({ parent }) => !hosts.some(({ pid }) => pid === parent));
-    assert.ok(host, "there is no step host");
-    const below = [host.pid];
-    for (const pid of below) below.push(...all.filter(({ parent }) => parent === pid).map((one) => one.pid));
-    return below;
-  }
-
   test("has no zombie when its step host was killed, and the step runs again", async () => {
     const { dagster } = deployment;
     const { started, release } = deployment.files();
@@ -41,10 +30,8 @@ describe("a worker that is PID 1", () => {
       ops: { wait_with_child: { config: { started, release } } },
     });
     const first = await announced(started);
-    const killed = await eventually("host, step and the step's child run", () => {
-      const below = belowWorker();
-      return below.length >= 3 && below;
-    });
+    const killed = hostAndBelow(worker);
+    assert.ok(killed.length >= 3, "host, step and the step's own child");
     process.kill(killed[0] ?? 0, "SIGKILL");
     await worker.said("host.lost");
     await eventually("all of them are reaped", () => !killed.some((pid) => existsSync(`/proc/${pid}`)));

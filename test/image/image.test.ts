@@ -9,6 +9,8 @@ import { DEFINITIONS_PARENT } from "../support/dagster-sidecar.ts";
 import { Deployment } from "../support/deployment.ts";
 import { eventually } from "../support/eventually.ts";
 import { freePort } from "../support/free-port.ts";
+import { zombiesOf } from "../support/marked-processes.ts";
+import { firstBelow, hostAndBelow } from "../support/pid-one.ts";
 import { type PostgresServer, startPostgres } from "../support/postgres-server.ts";
 import { WorkerProcess } from "../support/worker-process.ts";
 
@@ -132,13 +134,31 @@ describe("a container of it", () => {
     await deployment.queueEmpty();
   });
 
+  test("reaps, as PID 1, what its step host leaves when it is killed, and the step runs again", async (t) => {
+    const step = { started: "/tmp/with-child", release: "/shared/with-child" };
+    const runId = await deployment.dagster.launch("waits_with_child", { ops: { wait_with_child: { config: step } } });
+    const child = () => worker.processes().some(({ command }) => command.includes("time.sleep(600)"));
+    await eventually("the step's own child runs", child, 60_000);
+    const killed = hostAndBelow(worker);
+    assert.ok(killed.length >= 3, "host, step and child");
+    process.kill(killed[0] ?? 0, "SIGKILL");
+    await worker.said("host.lost", undefined, 60_000);
+    await eventually("all of them are reaped", () => !killed.some((pid) => existsSync(`/proc/${pid}`)));
+    writeFileSync(join(shared, "with-child"), "");
+    assert.equal(await deployment.dagster.finished(runId), "SUCCESS");
+    await deployment.queueEmpty();
+    const one = firstBelow(worker);
+    await eventually("no zombie is left", () => zombiesOf(one).length === 0);
+    const [, kib] = /^Pss: +(\d+) kB$/m.exec(readFileSync(`/proc/${one}/smaps_rollup`, "utf8")) ?? [];
+    t.diagnostic(`PID 1 takes ${(Number(kib) / 1024).toFixed(1)} MB`);
+  });
+
   test("lets its step finish after SIGTERM, and leaves the container with 0", async () => {
     const step = { started: "/tmp/started", release: "/shared/release" };
     const runId = await deployment.dagster.launch("waits_for_file", { ops: { wait: { config: step } } });
     const began = async () => (await deployment.dagster.records(runId)).some(({ type }) => type === "STEP_START");
     await eventually("the step began", began, 60_000);
-    const [pid] = readFileSync(`/proc/${worker.pid}/task/${worker.pid}/children`, "utf8").trim().split(" ");
-    process.kill(Number(pid), "SIGTERM");
+    process.kill(firstBelow(worker), "SIGTERM");
     await worker.said("worker.stopping");
     writeFileSync(join(shared, "release"), "");
     assert.deepEqual(await worker.exit(60_000), { code: 0, signal: null });

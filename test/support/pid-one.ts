@@ -32,8 +32,21 @@ export function commandOfPidOne(): readonly [string, ...string[]] {
 
 /** The pid, as seen from here, of what has to reap. */
 export function pidOneOf(worker: WorkerProcess): number {
-  if (unshare === undefined) return worker.pid;
+  return unshare === undefined ? worker.pid : firstBelow(worker);
+}
+
+/** The one child of what started the namespace. */
+export function firstBelow(worker: WorkerProcess): number {
   const below = worker.processes().find(({ parent }) => parent === worker.pid);
   if (below === undefined) throw new Error("there is no PID 1 (yet)");
   return below.pid;
+}
+
+/** The pids, as seen from here, of the step host and of all below it; the host first. Empty while there is none. */
+export function hostAndBelow(worker: WorkerProcess): readonly number[] {
+  const all = worker.processes();
+  const hosts = all.filter(({ command }) => command.includes("-m dagster_taskiq.host"));
+  const found = hosts.filter(({ parent }) => !hosts.some(({ pid }) => pid === parent)).map(({ pid }) => pid);
+  for (const pid of found) found.push(...all.filter(({ parent }) => parent === pid).map((one) => one.pid));
+  return found;
 }
