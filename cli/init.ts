@@ -27,7 +27,8 @@ export function runUnderInit(python: string, self: Self = process): string | nul
     if (typeof self.execve !== "function") return `${missing}: start the container with an init (docker run --init)`;
     const text =
       typeof TASKIQ_INIT === "string" ? TASKIQ_INIT : readFileSync(new URL("init.py", import.meta.url), "utf8");
-    return self.execve(program, [python, ...bare, text, self.execPath, ...ownCommandLine()]);
+    // The environment is named, because Node 22 gives an empty one otherwise.
+    return self.execve(program, [python, ...bare, text, self.execPath, ...ownCommandLine()], self.env);
   } catch (error) {
     return `${missing}: ${error instanceof Error ? error.message : String(error)}`;
   }

@@ -24,6 +24,19 @@ function runInImage(entrypoint: readonly string[], env: Readonly<Record<string, 
   return spawnSync(program, args, { env: { ...process.env, ...container.env, ...env }, encoding: "utf8" });
 }
 
+/** Of all that runs in it, and of what has run and was reaped; the kernel counts in hundredths of a second. */
+function cpuSeconds(container: WorkerProcess): number {
+  const ticks = container.processes().flatMap(({ pid }) => {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return stat
+      .slice(stat.lastIndexOf(")") + 2)
+      .split(" ")
+      .slice(11, 15)
+      .map(Number);
+  });
+  return ticks.reduce((sum, each) => sum + each, 0) / 100;
+}
+
 describe("the image", () => {
   test("starts taskiq run, as an unprivileged user", () => {
     assert.deepEqual(config.Entrypoint, ["taskiq"]);
@@ -125,7 +138,8 @@ describe("a container of it", () => {
     const spawnedAt = performance.now();
     await eventually("it takes steps or is gone", () => !worker.running || worker.count("worker.started") > 0, 120_000);
     assert.ok(worker.running);
-    t.diagnostic(`takes steps ${((performance.now() - spawnedAt) / 1000).toFixed(1)} s after its start`);
+    const [took, cpu] = [(performance.now() - spawnedAt) / 1_000, cpuSeconds(worker)];
+    t.diagnostic(`takes steps ${took.toFixed(1)} s after its start, ${cpu.toFixed(1)} s of them CPU time`);
     assert.equal(healthcheck().status, 0);
     writeFileSync(join(shared, "at-once"), "");
     const step = { started: "/tmp/first", release: "/shared/at-once" };

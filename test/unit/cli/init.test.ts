@@ -15,9 +15,9 @@ const missing = "this is PID 1 and can reap no orphans, which a step host that d
 
 /** A process that is told to become another, and stays what it is. */
 function makeSelf(pid: number) {
-  const became: { file: string; args: readonly string[] }[] = [];
-  const execve = (file: string, args: readonly string[] = []): never => {
-    became.push({ file, args });
+  const became: { file: string; args: readonly string[]; env: unknown }[] = [];
+  const execve = (file: string, args: readonly string[] = [], env: unknown = {}): never => {
+    became.push({ file, args, env });
     throw new Error("it stays");
   };
   return { became, self: { pid, env: { PATH: "/nowhere::/bin:/usr/bin" }, execPath: "/bin/taskiq", execve } };
@@ -39,6 +39,7 @@ describe("the init", () => {
       assert.equal(runUnderInit(python, self), `${missing}: it stays`);
       const [it] = became;
       assert.match(it?.file ?? "", file);
+      assert.deepEqual(it?.env, self.env);
       const [name, isolated, siteless, text, source = "", program, ...argv] = it?.args ?? [];
       assert.deepEqual([name, isolated, siteless, text, program], [python, "-I", "-S", "-c", "/bin/taskiq"]);
       assert.match(source, /^def main\(program: str, argv: list\[str\]\) -> None:$/m);
