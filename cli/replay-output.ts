@@ -37,7 +37,7 @@ const was: Readonly<Record<ReplayEnd["kind"], string>> = {
 const whyNot: Readonly<Partial<Record<ReplayEnd["kind"], string>>> = {
   not_deleted: "done, but its letter could not be deleted: start this again",
   changed: "another reader has it, or its attempt changed since it was looked at: start this again",
-  not_sent: "SQS did not take it, or one before it in its group: start this again",
+  not_sent: "SQS did not take it, or one before it in its group was not sent: start this again",
   in_doubt: "no answer came, so how far it is is not known: start this again, which ends it",
 };
 

@@ -51,15 +51,16 @@ export async function replayLetters(
   quiet: AbortSignal,
   tell: (done: ReplayedLetter) => void,
 ): Promise<void> {
-  const failedGroups = new Set<string>();
+  const stoppedGroups = new Set<string>();
   for (const round of inRounds(letters, groupOf)) {
     if (quiet.aborted) return;
     const startedMs = ports.clock.monoMs();
     await ports.held.keep();
-    const [blocked, free] = split(round, (planned) => failedGroups.has(groupOf(planned) ?? ""));
+    const [blocked, free] = split(round, (planned) => stoppedGroups.has(groupOf(planned) ?? ""));
     for (const planned of blocked) tell({ planned, end: { kind: "not_sent" } });
     for (const one of await replayRound(free, ports, settings, tell)) {
-      if (one.end.kind === "not_sent") failedGroups.add(groupOf(one.planned) ?? one.planned.joined.letter.message.id);
+      const group = groupOf(one.planned);
+      if (group !== null && ["not_sent", "changed"].includes(one.end.kind)) stoppedGroups.add(group);
       tell(one);
     }
     if (settings.perSecond !== null) await rest((round.length * 1_000) / settings.perSecond, startedMs, ports, quiet);

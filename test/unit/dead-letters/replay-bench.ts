@@ -17,6 +17,8 @@ interface Start {
   readonly changes?: Partial<DeadLetterQueue>;
   readonly killAt?: { readonly effect: number; readonly when: "before" | "after" } | null;
   readonly perSecond?: number | null;
+  /** Between the look and the first effect. */
+  readonly meanwhile?: () => Promise<void>;
 }
 
 type Effect = (...asked: never[]) => Promise<unknown>;
@@ -72,6 +74,7 @@ export async function start(world: Awaited<ReturnType<typeof bench>>, wish: Star
       const begun = await ledger.findReplay(joined.letter.message.id);
       plans.push(planLetter(joined, begun, { sourceUrl, misnamed, purge: wish.purge ?? false }));
     }
+    await wish.meanwhile?.();
     const settings = { who: "ops", why: "mended", perSecond: wish.perSecond ?? null };
     const todo = plans.filter(({ act }) => act !== "skip" && act !== "refuse");
     await replayLetters(todo, { letters, held, ledger, clock }, settings, never, (one) => void done.push(one));

@@ -147,6 +147,23 @@ describe("replaying", () => {
     assert.deepEqual([keysIn(world.source), world.deadLetters.inspect()], [["a", "b", "c", "d"], []]);
   });
 
+  test("what changed since it was looked at is not overtaken by what comes after it in its group", async () => {
+    const world = await worldOfFour(true);
+    const meanwhile = async () => {
+      const row = await world.ledger.find("run-1:a");
+      assert.ok(row);
+      await world.ledger.reopen({ key: row.key, fence: row.fence, payloadDigest: "another", who: "bob", why: "?" });
+    };
+    const { ends } = await start(world, { meanwhile });
+    assert.deepEqual(ends.map(([key, kind]) => `${key} ${kind}`).sort(), [
+      "run-1:a changed",
+      "run-1:b not_sent",
+      "run-1:c not_sent",
+      "run-1:d sent",
+    ]);
+    assert.deepEqual(keysIn(world.deadLetters), ["a", "b", "c"]);
+  });
+
   test("whose letter cannot be deleted is not sent again by the next start", async () => {
     const world = await worldOfFour(true);
     const ack = async (receipts: readonly string[]) => receipts.map(() => "failed" as const);
