@@ -14,7 +14,11 @@ from dagster_taskiq.settings import config_schema
 
 ROOT = Path(__file__).parents[2]
 PAGE = "docs/dagster.md"
-PAGES = ["README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
+PAGES = [
+    "README.md",
+    "python/README.md",
+    *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))),
+]
 
 
 def blocks(page: str, language: str) -> list[str]:

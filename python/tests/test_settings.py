@@ -85,7 +85,18 @@ def test_poll_interval_comes_from_config_then_dagster_then_us() -> None:
     with pytest.raises(ConfigurationError) as caught:
         poll_seconds_of({"poll_interval_seconds": 0.0}, {})
     assert str(caught.value) == (
-        "taskiq_executor: expected poll_interval_seconds to be above 0, got 0.0"
+        "taskiq_executor: expected poll_interval_seconds to be a number above 0, got 0.0"
+    )
+
+
+@pytest.mark.parametrize("text", ["soon", "0", "-1", "nan", "inf", "1e400"])
+def test_a_poll_interval_that_is_none_is_told_by_its_variable(text: str) -> None:
+    variable = {"DAGSTER_STEP_DELEGATING_EXECUTOR_SLEEP_SECONDS": text}
+    with pytest.raises(ConfigurationError) as caught:
+        poll_seconds_of({}, variable)
+    assert str(caught.value) == (
+        "taskiq_executor: expected DAGSTER_STEP_DELEGATING_EXECUTOR_SLEEP_SECONDS"
+        f" to be a number above 0, got {text}"
     )
 
 

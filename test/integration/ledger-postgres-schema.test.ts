@@ -150,12 +150,29 @@ test("a role with the documented grants, and no more, can run; it can neither ma
   await ledger.ping();
 });
 
-test("what the page grants an operator is there to be granted", async (t) => {
+test("with what the page grants an operator, dead letters are joined, put back, purged and failed; rows are not deleted", async (t) => {
   const database = await databases.make(t);
   await (await schemaOf(t, database.target)).migrate();
   const operator = `${database.target.user}_operator`;
-  await database.admin.unsafe(`CREATE ROLE ${operator} LOGIN`);
+  await database.admin.unsafe(`CREATE ROLE ${operator} LOGIN; ALTER ROLE ${operator} SET search_path = ${database.target.user};
+    GRANT USAGE ON SCHEMA ${database.target.user} TO ${operator}`);
   await database.admin.unsafe(documentedGrants("taskiq_operator").replaceAll("taskiq_operator", operator));
+  const ledger = await database.open({ target: { ...database.target, user: operator } });
+  const [who, why] = ["ada", "mended"];
+  const plan = { letterId: "l", queueUrl: "u", subject: "run-1:load", act: "replay", who, why } as const;
+  assert.equal((await ledger.planReplay(plan)).state, "planned");
+  await ledger.advanceReplay("l", "sent", "m2");
+  assert.equal((await ledger.findReplay("l"))?.sentId, "m2");
+  // What --fail does: it ends the attempt as a worker would.
+  const hold = await claimed(ledger);
+  assert.equal(await ledger.permit(hold, leaseMs), "granted");
+  assert.deepEqual(await ledger.renew([hold], leaseMs), [true]);
+  assert.equal(await ledger.settle(hold, outcome({ state: "parked" })), "recorded");
+  assert.equal(await ledger.reopen({ ...hold, payloadDigest: null, who, why }), "reopened");
+  assert.equal((await ledger.reopenings(hold.key)).length, 1);
+  assert.equal(await ledger.lock("reexecute", who, leaseMs), true);
+  assert.equal((await ledger.find(hold.key))?.state, "pending");
+  await assert.rejects(ledger.prune(Date.now(), 10), { code: "TQ_LEDGER", message: /: the role lacks a privilege$/ });
 });
 
 /** The SQL block of the page that grants this role something. */

@@ -26,6 +26,9 @@ const checks: Readonly<Record<string, Check>> = {
   export: ({ words }) => (/^[A-Z_]+=\S+$/.test(words[1] ?? "") ? null : "expected a variable and a value"),
   curl: ({ words }) => (/\/(?:livez|readyz)$/.test(words.at(-1) ?? "") ? null : "expected /livez or /readyz"),
   grep: () => null,
+  // What it makes of them: test/docs-deployment.test.ts.
+  aws: ({ words }) =>
+    /^aws sqs create-queue --queue-name \S+ --attributes \S+$/.test(words.join(" ")) ? null : "unknown",
 };
 
 /** Null: nothing is wrong. `page` decides where its files and scripts are. */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -106,13 +107,22 @@ def poll_seconds_of(
 ) -> float:
     """Return the executor's tick in seconds. Raises ConfigurationError when it is not above 0."""
     value = config.get("poll_interval_seconds")
-    if value is None:
-        return float(environment.get(_DAGSTER_POLL_VARIABLE, DEFAULT_POLL_SECONDS))
-    if value <= 0:
+    if value is not None:
+        return _positive("poll_interval_seconds", value)
+    text = environment.get(_DAGSTER_POLL_VARIABLE) or str(DEFAULT_POLL_SECONDS)
+    return _positive(_DAGSTER_POLL_VARIABLE, text)
+
+
+def _positive(name: str, value: float | str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = 0
+    if not 0 < number < math.inf:
         raise ConfigurationError(
-            f"taskiq_executor: expected poll_interval_seconds to be above 0, got {value}"
+            f"taskiq_executor: expected {name} to be a number above 0, got {value}"
         )
-    return float(value)
+    return number
 
 
 def _text(description: str) -> Field:

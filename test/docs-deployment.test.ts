@@ -1,0 +1,76 @@
+// What docs/deployment.md has people make by hand is what a worker wants, and what docs/security.md claims has a test.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { preflight } from "../core/preflight.ts";
+import type { QueueText } from "../core/queue/sqs-facts.ts";
+import { attributesOf } from "../core/queue/sqs-survey.ts";
+import { operatorPolicy, producerPolicy, workerPolicy } from "../deploy/src/policies.ts";
+import { pages, root } from "./support/pages.ts";
+import { shellCommands } from "./support/shell-lines.ts";
+
+const text = (path: string) => readFileSync(join(root, path), "utf8");
+const { blocks = [] } = pages.find(({ path }) => path === "docs/deployment.md") ?? {};
+
+/** SQS's own, where a queue is made without. */
+const made: QueueText = { DelaySeconds: "0", MaximumMessageSize: "1048576", MessageRetentionPeriod: "345600" };
+
+describe("queues made by hand", () => {
+  const commands = blocks
+    .filter(({ language, text: block }) => language === "sh" && block.startsWith("aws sqs"))
+    .flatMap(({ text: block }) => shellCommands(block))
+    .map(({ words }) => ({ name: words[4] ?? "", attributes: words[6] ?? "" }));
+  const json = blocks.find(({ language }) => language === "json")?.text ?? "";
+
+  test("are a queue and its dead letter queue that a worker starts with, without a warning", () => {
+    const [letters, steps] = commands;
+    assert.ok(letters !== undefined && steps !== undefined && commands.length === 2);
+    assert.equal(steps.attributes, "file://steps.json");
+    const given = (attributes: QueueText) => attributesOf("http://q", { ...made, ...attributes });
+    const pairs = letters.attributes.split(",").map((pair) => pair.split("="));
+    const queue = { url: `http://q/${steps.name}`, fifo: true, attributes: given(JSON.parse(json)) };
+    const deadLetter = { url: `http://q/${letters.name}`, fifo: true, attributes: given(Object.fromEntries(pairs)) };
+    assert.equal(queue.attributes.redrive?.target, letters.name);
+    const survey = { queue, deadLetter: { name: letters.name, from: "redrive policy", queue: deadLetter } } as const;
+    assert.deepEqual(preflight(survey, { maxStarts: 3, leaseMs: 60_000 }), []);
+  });
+
+  test("may be used by the roles as the component's are", () => {
+    const arns = { queue: "queue", deadLetterQueue: "letters", key: null };
+    const policies = { "run workers": producerPolicy, workers: workerPolicy, operators: operatorPolicy };
+    const rows = Object.fromEntries(
+      [...text("docs/deployment.md").matchAll(/^\| (run workers|workers|operators) \| (.*) \| ?(.*) ?\|$/gm)].map(
+        ([, role = "", ...cells]) => [role, cells],
+      ),
+    );
+    const actionsOf = (cell: string) => [...cell.matchAll(/`(sqs:\w+)`/g)].map(([, action = ""]) => action);
+    const workers = (rows["workers"] ?? []).map(actionsOf);
+    const all = workers.flat();
+    const told: Readonly<Record<string, readonly (readonly string[])[]>> = {
+      "run workers": (rows["run workers"] ?? []).map(actionsOf),
+      workers: [workers[0] ?? [], all],
+      operators: [all, all],
+    };
+    assert.ok(rows["operators"]?.every((cell) => cell.trim() === "all of these"));
+    for (const [role, policy] of Object.entries(policies)) {
+      const { Statement: statements } = policy(arns);
+      const allowed = [arns.queue, arns.deadLetterQueue].map((queue) =>
+        statements.filter(({ Resource: on }) => on.includes(queue)).flatMap(({ Action: actions }) => actions),
+      );
+      assert.deepEqual(
+        told[role]?.map((actions) => [...actions].sort()),
+        allowed.map((actions) => [...actions].sort()),
+        role,
+      );
+    }
+  });
+});
+
+test("every row of who can do what names the test that shows it", () => {
+  const [, table = ""] = /^## Who can write where\n\n(.*?)\n\n/ms.exec(text("docs/security.md")) ?? [];
+  const rows = table.split("\n").slice(2);
+  assert.ok(rows.length >= 8);
+  const bare = rows.filter((row) => !/`[\w/.-]+(?:\.test\.ts|\/test_\w+\.py)`/.test(row));
+  assert.deepEqual(bare, []);
+});
