@@ -58,7 +58,7 @@ async function inspect(
     say("interrupted: nothing is listed");
     return exitCodes.no;
   }
-  if (found.looked > 0) say(`${found.letters.length} of them are listed`);
+  if (found.looked > 0) say(`of these, ${found.letters.length} listed`);
   for (const remark of remarksOn(found)) say(remark);
   return await showLetters(config.output, found.letters, clock.wallMs(), io, say);
 }

@@ -61,7 +61,7 @@ export function groupTable(groups: readonly LetterGroup[], { width, nowMs }: Pag
     String(group.count),
     group.fingerprint,
     group.reason,
-    [group.errorClass, group.title].filter((part) => part !== null).join(": "),
+    errorText(group.errorClass, group.title),
     group.steps.join(", ") || "-",
     span(nowMs - group.oldestMs),
     span(nowMs - group.newestMs),
