@@ -1,4 +1,5 @@
 // `taskiq run`: takes steps from the queue until told to stop.
+import { systemClock } from "../core/clock.ts";
 import { Fault } from "../core/faults.ts";
 import { startHealthServer } from "../core/health-server.ts";
 import type { JsonServer } from "../core/json-server.ts";
@@ -58,9 +59,13 @@ export async function runWorker(
   { observe }: Logger,
   companion?: Companion,
 ): Promise<WorkerSnapshot> {
+  // First of all: until somebody listens, the signal that stops PID 1 of a container is lost.
+  const stop = listenForStop(io.signals, systemClock, observe);
   for (const message of warnings) observe({ event: "config.warning", level: "warn", message });
-  const wired = await wireWorker(config, io.env, observe, companion?.watch);
-  const stop = listenForStop(io.signals, wired.ports.clock, observe);
+  const wired = await wireWorker(config, io.env, observe, companion?.watch).catch((error: unknown) => {
+    stop.close();
+    throw error;
+  });
   const state = { started: false };
   try {
     const health = await openHealth(config, wired, state, stop);
@@ -91,6 +96,7 @@ async function work(
   companion?: Companion,
 ): Promise<void> {
   const { worker, ports } = wired;
+  if (stop.quiet.aborted) return;
   try {
     await untilStopped(start(config, wired), stop, ports);
   } catch (error) {
