@@ -26,6 +26,15 @@ function userId(): number | null {
   }
 }
 
+/** Node 22 calls SQLite experimental, between the lines of the log. What we use of it is tested on every Node that we support. */
+function withoutSqliteWarning(): void {
+  const shown = process.listeners("warning");
+  process.removeAllListeners("warning");
+  process.on("warning", (warning) => {
+    if (!warning.message.startsWith("SQLite is an experimental feature")) for (const show of shown) show(warning);
+  });
+}
+
 const io: Io = {
   get stdout() {
     return open(process.stdout);
@@ -45,6 +54,7 @@ const io: Io = {
   },
 };
 
+withoutSqliteWarning();
 const exitCode = await runProgram(process.argv.slice(2), io, commands);
 await Promise.all([...opened].map(flush));
 // Not left to the event loop: a socket that some library forgot must not keep a worker alive that has said that it is done.

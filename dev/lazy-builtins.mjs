@@ -10,7 +10,7 @@ export const lazyBuiltins = {
   name: namespace,
   setup(build) {
     build.onResolve({ filter: /^[a-z0-9_:/]+$/ }, ({ path, kind }) =>
-      kind === "import-statement" && isBuiltin(path) ? { path: qualified(path), namespace } : undefined,
+      kind === "import-statement" && isOfNode(path) ? { path: qualified(path), namespace } : undefined,
     );
     build.onLoad({ filter: /.*/, namespace }, ({ path }) => ({
       contents: `module.exports = require(${JSON.stringify(path)});`,
@@ -26,6 +26,15 @@ export const lazyBuiltins = {
  */
 export function withoutLazyBuiltins({ inputs, outputs }) {
   return { inputs: withoutOurs(inputs, restoreImports), outputs: mapValues(outputs, restoreOutput) };
+}
+
+/**
+ * The Node that builds may be older than one that has it.
+ *
+ * @param {string} path
+ */
+function isOfNode(path) {
+  return path.startsWith("node:") || isBuiltin(path);
 }
 
 /** @param {string} path */
