@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { renameSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
-import { Deployment } from "../support/deployment.ts";
+import { Deployment, OPEN_AGAIN_MS } from "../support/deployment.ts";
 import { eventually } from "../support/eventually.ts";
 import { freePort } from "../support/free-port.ts";
 import { createQueues } from "../support/local-sqs.ts";
@@ -44,7 +44,7 @@ describe("a worker outlives an outage", () => {
     assert.deepEqual(new Set((await deployment.queued()).map(({ receiveCount }) => receiveCount)), new Set([0]));
     assert.equal(worker.count("intake.closed"), 1);
     server.faults.clear();
-    await worker.said("intake.open");
+    await worker.said("intake.open", undefined, OPEN_AGAIN_MS);
     assert.equal(await deployment.dagster.finished(runId), "SUCCESS");
     await recordedOnce(deployment, runId);
     assert.deepEqual(await ask("readyz"), [200, "ok"]);
@@ -65,7 +65,8 @@ describe("a worker outlives an outage", () => {
       [body],
     );
     renameSync(`${history}.away`, history);
-    await eventually("the step is done", async () => (await deployment.dagster.terminalEvents(runId)).length > 0);
+    const isDone = async () => (await deployment.dagster.terminalEvents(runId)).length > 0;
+    await eventually("the step is done", isDone, OPEN_AGAIN_MS);
     await recordedOnce(deployment, runId);
     const [row] = deployment.ledger(runId);
     assert.deepEqual([row?.state, row?.starts], ["completed", 1]);

@@ -4,7 +4,7 @@ import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import { DEFINITIONS_PARENT, PYTHON } from "../support/dagster-sidecar.ts";
-import { Deployment } from "../support/deployment.ts";
+import { Deployment, OPEN_AGAIN_MS } from "../support/deployment.ts";
 import { eventually } from "../support/eventually.ts";
 import { recordedOnce } from "../support/recorded-once.ts";
 import { taskiqCommand } from "../support/taskiq-command.ts";
@@ -45,8 +45,7 @@ describe("a worker starts", () => {
       TASKIQ_LOG_FORMAT: "json",
       PYTHONPATH: DEFINITIONS_PARENT,
     };
-    const worker = deployment.spawnWorker({ args: ["run"], env });
-    await worker.said("worker.started");
+    const worker = await deployment.startWorker({ args: ["run"], env });
     const runId = await deployment.dagster.launch("fan_in");
     assert.equal(await deployment.dagster.finished(runId), "SUCCESS");
     await recordedOnce(deployment, runId);
@@ -72,7 +71,7 @@ describe("a worker starts", () => {
       [["visible", 0]],
     );
     writeFileSync(broken, "from definitions import defs\n");
-    await worker.said("intake.open");
+    await worker.said("intake.open", undefined, OPEN_AGAIN_MS);
     assert.equal(await deployment.dagster.finished(runId), "SUCCESS");
     await recordedOnce(deployment, runId);
   });

@@ -26,8 +26,11 @@ import { WorkerProcess, type WorkerProcessOptions } from "./worker-process.ts";
 const EXECUTOR_POLL_SECONDS = "0.1";
 
 /** An import of Dagster takes two seconds of CPU, and may have to wait for many others. */
-const START_MS = 60_000;
+const START_MS = 180_000;
 const EXPLAINED_RUNS = 3;
+
+/** A closed intake looks again after half a minute at the most, and a look takes its time, too. */
+export const OPEN_AGAIN_MS = 60_000;
 
 const dagsterYaml = "telemetry:\n  enabled: false\n";
 
