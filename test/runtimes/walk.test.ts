@@ -1,0 +1,155 @@
+// Every command once on the runtime under test, in the surroundings of production: SQS over HTTPS, the ledger in PostgreSQL over TLS. What kills leave,
+// the control endpoint and a stop are seen on the way. Steps are those of a step host without Dagster, which runs in Python wherever taskiq runs.
+import assert from "node:assert/strict";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { eventually } from "../support/eventually.ts";
+import { freePort } from "../support/free-port.ts";
+import { ledgerDatabases } from "../support/ledger-database.ts";
+import { createQueues, LOCAL_CREDENTIALS, LOCAL_REGION } from "../support/local-sqs.ts";
+import { bodyFor } from "../support/messages.ts";
+import { startSqsServer } from "../support/sqs-server/http.ts";
+import { asLocalSqs } from "../support/sqs-server/local.ts";
+import { python } from "../support/step-hosts.ts";
+import { AUTHORITY, startHttpsFront, startTlsFront } from "../support/tls-front.ts";
+import { WorkerProcess } from "../support/worker-process.ts";
+
+const hosts = new URL("../../fixtures/hosts/", import.meta.url).pathname;
+const databases = await ledgerDatabases();
+
+/** A queue, a database and a home of this test, and taskiq in between. */
+async function openSite(t: TestContext) {
+  const home = mkdtempSync(join(tmpdir(), "taskiq-walk-"));
+  mkdirSync(join(home, "log"));
+  writeFileSync(join(home, "python"), `#!/bin/sh\nexec ${python} ${hosts}well-behaved.py ${join(home, "log")}\n`);
+  chmodSync(join(home, "python"), 0o755);
+  writeFileSync(join(home, "authority.pem"), AUTHORITY);
+  const server = await startSqsServer();
+  const pair = await createQueues(asLocalSqs(server), "steps", { maxReceiveCount: 50 });
+  const queues = await startHttpsFront(t, addressOf(server.endpoint));
+  const { target, admin } = await databases.make(t);
+  const ledger = await startTlsFront(t, target);
+  const port = await freePort();
+  const env = {
+    ...{ PATH: process.env["PATH"] ?? "", HOME: home, DAGSTER_HOME: home, TASKIQ_STATE_DIR: join(home, "state") },
+    ...{ TASKIQ_PYTHON: join(home, "python"), TASKIQ_WORKER_HEALTH_PORT: String(port), TASKIQ_LOG_FORMAT: "json" },
+    ...{ TASKIQ_WAIT_TIME: "1s", TASKIQ_VISIBILITY_TIMEOUT: "10s", TASKIQ_SWEEP_INTERVAL: "off" },
+    ...{ NODE_EXTRA_CA_CERTS: join(home, "authority.pem"), DENO_CERT: join(home, "authority.pem") },
+    ...{ TASKIQ_LEDGER_URL: ledgerUrl({ ...target, port: ledger.port }, join(home, "authority.pem")) },
+    ...{ TASKIQ_QUEUE_URL: `https://localhost:${queues.port}/000000000000/${pair.name}` },
+    ...{ AWS_ENDPOINT_URL_SQS: `https://localhost:${queues.port}`, AWS_REGION: LOCAL_REGION },
+    ...{ AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId, AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey },
+  };
+  const started: WorkerProcess[] = [];
+  t.after(async () => {
+    if ((t as TestContext & { passed?: boolean }).passed === false)
+      for (const each of started) console.error(each.tail());
+    for (const each of started) if (each.running) await each.stop();
+    await server.stop();
+    rmSync(home, { recursive: true });
+  });
+  const start = (...args: readonly string[]) => {
+    const made = new WorkerProcess({ args, env });
+    started.push(made);
+    return made;
+  };
+  const [source, deadLetters] = [server.model.queue(pair.name), server.model.queue(pair.deadLetterName)];
+  const send = (stepKey: string) =>
+    void source.send({ body: bodyFor(stepKey), groupId: stepKey, deduplicationId: stepKey });
+  const release = () => writeFileSync(join(home, "log", "release"), "");
+  const hold = () => rmSync(join(home, "log", "release"));
+  return { start, send, release, hold, source, deadLetters, admin, fronts: { queues, ledger } };
+}
+
+type Site = Awaited<ReturnType<typeof openSite>>;
+
+function addressOf(url: string) {
+  const { hostname, port } = new URL(url);
+  return { host: hostname, port: Number(port) };
+}
+
+function ledgerUrl(target: { user: string; port: number; database: string }, authority: string): string {
+  const parameters = new URLSearchParams({ sslmode: "verify-full", sslrootcert: authority });
+  return `postgres://${target.user}@localhost:${target.port}/${target.database}?${parameters}`;
+}
+
+/** Runs one that ends by itself; answers what it wrote to stdout. */
+async function ended({ start }: Site, code: number, ...args: readonly string[]): Promise<string> {
+  const command = start(...args);
+  assert.deepEqual(await command.exit(60_000), { code, signal: null }, command.tail());
+  return command.stdout.join("\n");
+}
+
+async function settled({ admin }: Site, stepKey: string): Promise<Record<string, unknown>> {
+  return await eventually(`the ledger has the outcome of ${stepKey}`, async () => {
+    const [row] = await admin`SELECT * FROM taskiq_idempotency_records WHERE step_key = ${stepKey}`;
+    return row?.["state"] === "completed" && row;
+  });
+}
+
+test("taskiq, from its tables to the last dead letter", async (t) => {
+  const site = await openSite(t);
+  const { start, send, source, deadLetters, fronts } = site;
+
+  await t.test("migrate makes the tables", async () => {
+    await ended(site, 0, "migrate");
+    const { pending } = JSON.parse(await ended(site, 0, "migrate", "--check", "--json"));
+    assert.deepEqual(pending, []);
+  });
+
+  await t.test("a killed step host and a killed worker cost a start each, and leave nothing", async () => {
+    const first = start("run", "--worker-id", "first");
+    await first.said("worker.started");
+    send("waits.for-two-kills");
+    await first.said("step.claimed");
+    const [host] = await eventually("the step runs below its host", () => {
+      const below = first.processes().filter(({ parent }) => parent === first.pid);
+      return first.processes().length >= 3 && below;
+    });
+    process.kill(host?.pid ?? 0, "SIGKILL");
+    await first.said("host.lost");
+    await eventually("the step runs again", () => first.count("step.claimed") === 2);
+    await first.kill();
+    await eventually("what it ran has ended, too", () => first.processes().length === 0);
+    const second = start("run", "--worker-id", "second");
+    await second.said("step.claimed");
+    site.release();
+    const row = await settled(site, "waits.for-two-kills");
+    assert.deepEqual([row["owner"], row["fence"], row["starts"]], ["second", "3", 3]);
+    assert.deepEqual(await second.stop(), { code: 0, signal: null });
+  });
+
+  await t.test("run takes nothing while it is told to be quiet, and a stop waits for what runs", async () => {
+    const worker = start("run", "--worker-id", "third");
+    await worker.said("worker.started");
+    await ended(site, 0, "healthcheck", "--ready");
+    await ended(site, 0, "drain", "--quiet-only", "--wait");
+    await ended(site, 1, "healthcheck", "--ready");
+    await ended(site, 0, "drain", "--resume");
+    site.hold();
+    send("waits.for-the-stop");
+    await worker.said("step.claimed");
+    worker.signal("SIGTERM");
+    await worker.said("worker.stopping");
+    site.release();
+    assert.deepEqual(await worker.exit(), { code: 0, signal: null }, worker.tail());
+    assert.equal((await settled(site, "waits.for-the-stop"))["starts"], 1);
+    assert.deepEqual([source.inspect().length, worker.processes()], [0, []]);
+  });
+
+  await t.test("drain buries what cannot run, inspect-dlq says why, replay has it run", async () => {
+    send("cannot_run");
+    const park = ["--max-starts", "1", "--on-exhausted", "park"];
+    const { buried } = JSON.parse(await ended(site, 1, "drain", ...park, "--settle", "1s", "--json"));
+    assert.deepEqual([buried, deadLetters.inspect().length], [1, 1]);
+    const letter = JSON.parse(await ended(site, 0, "inspect-dlq", "--json"));
+    assert.deepEqual([letter["step_key"], letter["run_id"]], ["cannot_run", "run-1"]);
+    const [told] = (await ended(site, 0, "replay", "--yes", "--why", "it can run now", "--json")).split("\n");
+    assert.equal(JSON.parse(told ?? "").end, "sent");
+    assert.deepEqual([source.inspect().length, deadLetters.inspect().length], [1, 0]);
+  });
+
+  assert.ok(fronts.queues.secured() > 0 && fronts.ledger.secured() > 0, "all of it went over TLS");
+});
