@@ -1,7 +1,7 @@
 // `npm start` as people run it, but for the setup before it: the demo succeeds, and however it ends nothing is left running.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { test } from "node:test";
+import { afterEach, test } from "node:test";
 import { eventually } from "../support/eventually.ts";
 import { endProcesses, type Mark, markedProcesses, noneMarked } from "../support/marked-processes.ts";
 
@@ -18,6 +18,10 @@ interface Demo {
 
 const withinMs = 90_000;
 let demos = 0;
+const marks: Mark[] = [];
+
+// What a failed test leaves would keep this file from ending.
+afterEach(() => endProcesses(marks.splice(0).flatMap(markedProcesses)));
 
 function startDemo(...args: string[]): Demo {
   demos += 1;
@@ -36,6 +40,7 @@ function startDemo(...args: string[]): Demo {
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", collect);
   const closed = new Promise<number | null>((resolve) => child.once("close", resolve));
   const mark: Mark = `${name}=${value}`;
+  marks.push(mark);
   return {
     mark,
     said: () => output,
