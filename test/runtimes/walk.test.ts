@@ -18,6 +18,8 @@ import { WorkerProcess } from "../support/worker-process.ts";
 
 const hosts = new URL("../../fixtures/hosts/", import.meta.url).pathname;
 const databases = await ledgerDatabases();
+/** Many tests may share the machine, and one that waits for a fact costs nothing. */
+const PATIENCE_MS = 120_000;
 
 /** A queue, a database and a home of this test, and taskiq in between. */
 async function openSite(t: TestContext) {
@@ -78,15 +80,20 @@ function ledgerUrl(target: { user: string; port: number; database: string }, aut
 /** Runs one that ends by itself; answers what it wrote to stdout. */
 async function ended({ start }: Site, code: number, ...args: readonly string[]): Promise<string> {
   const command = start(...args);
-  assert.deepEqual(await command.exit(60_000), { code, signal: null }, command.tail());
+  assert.deepEqual(await command.exit(PATIENCE_MS), { code, signal: null }, command.tail());
   return command.stdout.join("\n");
 }
 
 async function settled({ admin }: Site, stepKey: string): Promise<Record<string, unknown>> {
-  return await eventually(`the ledger has the outcome of ${stepKey}`, async () => {
+  const look = async () => {
     const [row] = await admin`SELECT * FROM taskiq_idempotency_records WHERE step_key = ${stepKey}`;
     return row?.["state"] === "completed" && row;
-  });
+  };
+  return await eventually(`the ledger has the outcome of ${stepKey}`, look, PATIENCE_MS);
+}
+
+async function said(worker: WorkerProcess, event: string): Promise<void> {
+  await worker.said(event, undefined, PATIENCE_MS);
 }
 
 test("taskiq, from its tables to the last dead letter", async (t) => {
@@ -101,20 +108,19 @@ test("taskiq, from its tables to the last dead letter", async (t) => {
 
   await t.test("a killed step host and a killed worker cost a start each, and leave nothing", async () => {
     const first = start("run", "--worker-id", "first");
-    await first.said("worker.started");
+    await said(first, "worker.started");
     send("waits.for-two-kills");
-    await first.said("step.claimed");
-    const [host] = await eventually("the step runs below its host", () => {
-      const below = first.processes().filter(({ parent }) => parent === first.pid);
-      return first.processes().length >= 3 && below;
-    });
+    await said(first, "step.claimed");
+    const below = () => first.processes().filter(({ parent }) => parent === first.pid);
+    const runs = () => first.processes().length >= 3 && below();
+    const [host] = await eventually("the step runs below its host", runs, PATIENCE_MS);
     process.kill(host?.pid ?? 0, "SIGKILL");
-    await first.said("host.lost");
-    await eventually("the step runs again", () => first.count("step.claimed") === 2);
+    await said(first, "host.lost");
+    await eventually("the step runs again", () => first.count("step.claimed") === 2, PATIENCE_MS);
     await first.kill();
-    await eventually("what it ran has ended, too", () => first.processes().length === 0);
+    await eventually("what it ran has ended, too", () => first.processes().length === 0, PATIENCE_MS);
     const second = start("run", "--worker-id", "second");
-    await second.said("step.claimed");
+    await said(second, "step.claimed");
     site.release();
     const row = await settled(site, "waits.for-two-kills");
     assert.deepEqual([row["owner"], row["fence"], row["starts"]], ["second", "3", 3]);
@@ -123,18 +129,18 @@ test("taskiq, from its tables to the last dead letter", async (t) => {
 
   await t.test("run takes nothing while it is told to be quiet, and a stop waits for what runs", async () => {
     const worker = start("run", "--worker-id", "third");
-    await worker.said("worker.started");
+    await said(worker, "worker.started");
     await ended(site, 0, "healthcheck", "--ready");
     await ended(site, 0, "drain", "--quiet-only", "--wait");
     await ended(site, 1, "healthcheck", "--ready");
     await ended(site, 0, "drain", "--resume");
     site.hold();
     send("waits.for-the-stop");
-    await worker.said("step.claimed");
+    await said(worker, "step.claimed");
     worker.signal("SIGTERM");
-    await worker.said("worker.stopping");
+    await said(worker, "worker.stopping");
     site.release();
-    assert.deepEqual(await worker.exit(), { code: 0, signal: null }, worker.tail());
+    assert.deepEqual(await worker.exit(PATIENCE_MS), { code: 0, signal: null }, worker.tail());
     assert.equal((await settled(site, "waits.for-the-stop"))["starts"], 1);
     assert.deepEqual([source.inspect().length, worker.processes()], [0, []]);
   });
