@@ -1,7 +1,7 @@
 // `taskiq replay` over an SQS that takes, or deletes, only a part of a batch, or does not say: what was not done is told, and the next start does it.
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
-import { type Desk, openDesk, type ToldLetter, YES } from "../support/operators-desk.ts";
+import { type Desk, openDesk, type ToldLetter, toldBy, YES } from "../support/operators-desk.ts";
 import { type Buried, buryThree, replayedOnce } from "../support/replayed-once.ts";
 import type { ServerFault } from "../support/sqs-server/faults.ts";
 
@@ -82,6 +82,26 @@ describe("replay", () => {
       });
     }
   }
+
+  test("that is interrupted finishes what it has begun, and gives the rest back at once", async (t) => {
+    const desk = await deskOfThree(t);
+    const { child, ended } = desk.start(YES);
+    const stopping = Promise.withResolvers<void>();
+    child.stderr?.on("data", (text) => String(text).includes("stopping; what was begun") && stopping.resolve());
+    desk.server.faults.otherwise((action) => {
+      if (action !== "SendMessageBatch") return null;
+      child.kill("SIGINT");
+      return { kind: "held", until: stopping.promise };
+    });
+    const first = await ended;
+    assert.deepEqual([first.code, endsOf(toldBy(first))], [1, ["a sent", "b null", "c sent"]], first.stderr);
+    assert.match(first.stderr, /^taskiq replay: (2 sent, 1 not reached|1 not reached, 2 sent)$/m);
+    assert.equal(shown(desk), 1);
+    desk.server.faults.clear();
+    const second = await desk.replay();
+    assert.deepEqual([second.code, endsOf(second.told)], [0, ["b sent"]], second.stderr);
+    await replayedOnce(desk, desk.buried, "deleted");
+  });
 
   test("of which a part was refused says in its table what to do", async (t) => {
     const desk = await deskOfThree(t);
