@@ -41,15 +41,17 @@ describe("two replays at once", () => {
     assert.deepEqual([sent.length, desk.deadLetters.inspect()], [LETTERS, []]);
   });
 
-  test("of which one hangs in its sending for longer than it holds the letters send each once", async (t) => {
+  test("of which one is frozen in its sending for longer than it holds the letters send each once", async (t) => {
     const desk = await openDesk(t);
     const buried = await buryThree(desk);
-    const hang = Promise.withResolvers<void>();
+    const frozen = Promise.withResolvers<void>();
     let sends = 0;
     desk.server.faults.otherwise((action) => {
       if (action !== "SendMessageBatch") return null;
       sends += 1;
-      return sends === 1 ? { kind: "held", until: hang.promise } : null;
+      if (sends > 1) return null;
+      slow.child.kill("SIGSTOP");
+      return { kind: "held", until: frozen.promise };
     });
     const slow = desk.start(YES);
     await eventually("the slow one sends", () => sends === 1);
@@ -64,7 +66,8 @@ describe("two replays at once", () => {
         "c sent: begun by somebody and not known to be sent",
       ],
     );
-    hang.resolve();
+    frozen.resolve();
+    slow.child.kill("SIGCONT");
     const { code, stdout, stderr } = await slow.ended;
     assert.equal(code, 0, stderr);
     const slowly = toldBy({ stdout });
