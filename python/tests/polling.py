@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-def poll_until(holds: Callable[[], bool], timeout_seconds: float = 30) -> None:
+def poll_until(holds: Callable[[], bool], timeout_seconds: float = 180) -> None:
     """Return once `holds()`. Fails when that takes too long."""
     deadline = time.monotonic() + timeout_seconds
     while not holds():

@@ -57,7 +57,7 @@ class SqsDouble:
     def url(self, queue: str) -> str:
         return f"{self.endpoint}/123456789012/{queue}"
 
-    def wait_for_messages(self, count: int, timeout_seconds: float = 30) -> list[Message]:
+    def wait_for_messages(self, count: int, timeout_seconds: float = 180) -> list[Message]:
         """Return all messages once there are so many."""
         with self.arrived:
             enough = self.arrived.wait_for(lambda: len(self.messages) >= count, timeout_seconds)
@@ -112,7 +112,7 @@ class Hold:
         if self._after_effect:
             request.act()
         self.holding.set()
-        assert self.release.wait(60)
+        assert self.release.wait(180)
         return drop_connection(request)
 
 

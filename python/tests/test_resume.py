@@ -1,5 +1,6 @@
 """Runs whose run worker is killed and that another one resumes, as run monitoring does it."""
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def killed_while_sending(
         run = create_run(instance, job_name, {**executor_config(sqs), **config}, module)
         run_worker = run_workers.start(run)
         try:
-            assert hold.holding.wait(60), f"send {nth} did not come: {types(instance, run)}"
+            assert hold.holding.wait(180), f"send {nth} did not come: {types(instance, run)}"
         finally:
             run_workers.kill(run_worker)
             hold.release.set()
@@ -70,8 +71,12 @@ def test_a_step_that_may_have_been_sent_is_sent_again(
     sent: bool,
 ) -> None:
     run = killed_while_sending("ticks", nth=1, sent=sent)
+    resuming = threading.Thread(target=resume, args=(instance, run))
+    resuming.start()
+    # A worker that is faster than the new run worker would end the step before it is sent again.
+    poll_until(lambda: len(sqs.requests) == 3)
     with worker:
-        resume(instance, run)
+        resuming.join()
     assert status(instance, run) is DagsterRunStatus.SUCCESS
     assert succeeded_once(instance, run) == {"tick_a", "tick_b"}
     assert sqs.requests == ["SendMessage"] * 3

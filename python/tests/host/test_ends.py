@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from orders import run_order, terminal_events
-from worker_double import CODE, LOCATION, eventually
+from worker_double import CODE, DEADLINE, LOCATION, eventually
 
 
 def alive(pid: int) -> bool:
@@ -174,7 +174,7 @@ def test_nothing_outlives_the_worker(held):
     worker, pids = held
     assert all(map(alive, pids))
     worker.hang_up()
-    assert worker.process.wait(60) == 0
+    assert worker.process.wait(DEADLINE) == 0
     eventually(lambda: not any(map(alive, pids)))
 
 
@@ -243,6 +243,6 @@ def test_the_worker_may_die_while_a_step_waits_for_its_permit(start_worker, inst
     worker.await_frame("ask", order)
     pid = worker.await_frame("started", order)["pid"]
     worker.hang_up()
-    assert worker.process.wait(60) == 0
+    assert worker.process.wait(DEADLINE) == 0
     eventually(lambda: not alive(pid))
     assert terminal_events(instance, run) == []

@@ -137,12 +137,17 @@ def test_a_step_lives_no_longer_than_the_worker_says(worker, instance, create_ru
 def test_a_permit_outlives_no_term(worker, instance, create_run):
     run = create_run("greet")
     order = worker.start("run", **run_order(run, "greet", within_ms=60_000))
-    asking = create_run("greet")
-    order_of_asking = worker.start("run", **run_order(asking, "greet", within_ms=2_000))
-    for each in (order, order_of_asking):
-        worker.await_frame("ask", each)
-    assert worker.await_frame("exited", order_of_asking)["killed"]["cause"] == "expired"
-    assert terminal_events(instance, asking) == []
+    worker.await_frame("ask", order)
+    # On a busy machine the shorter terms are over before the step asks.
+    for within_ms in (2_000, 8_000, 32_000, 128_000):
+        run = create_run("greet")
+        asking = worker.start("run", **run_order(run, "greet", within_ms=within_ms))
+        assert worker.await_frame("exited", asking)["killed"]["cause"] == "expired"
+        assert terminal_events(instance, run) == []
+        if any(frame["type"] == "ask" and frame["id"] == asking for frame in worker.seen):
+            break
+    else:
+        pytest.fail("no step asked before its term was over")
     assert worker.outcome(order)["kind"] == "success"
 
 

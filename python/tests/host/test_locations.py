@@ -9,7 +9,7 @@ from dagster import DagsterInstance
 from dagster._core.code_pointer import FileCodePointer
 from dagster._core.definitions.reconstruct import bootstrap_standalone_recon_job
 from orders import engine_messages, events, job_at, report_order, run_order, terminal_events
-from worker_double import CODE, LOCATION, eventually, refuse
+from worker_double import CODE, DEADLINE, LOCATION, eventually, refuse
 
 from dagster_taskiq.host.options import location_origins
 
@@ -133,7 +133,7 @@ def test_wrong_flags_are_fatal(start_worker):
         " (got: -m host_jobs --grpc-port 4000)",
         "error": None,
     }
-    assert worker.process.wait(60) == 1
+    assert worker.process.wait(DEADLINE) == 1
 
 
 def test_an_instance_that_cannot_be_opened_is_fatal(start_worker, tmp_path):
@@ -142,7 +142,7 @@ def test_an_instance_that_cannot_be_opened_is_fatal(start_worker, tmp_path):
     assert fatal["code"] == "INSTANCE"
     assert fatal["message"].startswith("the Dagster instance cannot be opened: ")
     assert fatal["error"]["class"] == "DagsterInvariantViolationError"
-    assert worker.process.wait(60) == 1
+    assert worker.process.wait(DEADLINE) == 1
 
 
 TELLING = """
@@ -246,7 +246,7 @@ def test_code_that_changes_is_not_run_half_old(start_worker, instance, create_ru
     assert worker.process.poll() is None
     file.touch()
     assert worker.outcome(held)["kind"] == "success"
-    assert worker.process.wait(60) == 0
+    assert worker.process.wait(DEADLINE) == 0
     assert worker.log().count("has changed since it was imported") == 1
 
 

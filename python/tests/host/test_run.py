@@ -11,7 +11,7 @@ from dagster import DagsterRunStatus
 from dagster._core.execution.plan.state import KnownExecutionState
 from dagster._serdes import serialize_value
 from orders import engine_messages, engine_metadata, events, find_event, run_order, terminal_events
-from worker_double import LOCATION, eventually, grant, refuse
+from worker_double import DEADLINE, LOCATION, eventually, grant, refuse
 
 from dagster_taskiq.host.frames import PROTOCOL
 
@@ -317,7 +317,7 @@ def test_without_location_flags_the_run_record_says_where_the_code_is(
         told = worker.outcome(worker.start("run", **run_order(run, "greet")))
         assert told["kind"] == "success"
     worker.send({"type": "stop"})
-    assert worker.process.wait(60) == 0
+    assert worker.process.wait(DEADLINE) == 0
 
 
 def test_stop_waits_for_the_last_process(start_worker, create_run, tmp_path):
@@ -328,4 +328,4 @@ def test_stop_waits_for_the_last_process(start_worker, create_run, tmp_path):
     worker.send({"type": "stop"})
     (tmp_path / "go").touch()
     assert worker.outcome(held, grant())["kind"] == "success"
-    assert worker.process.wait(60) == 0
+    assert worker.process.wait(DEADLINE) == 0
