@@ -9,6 +9,8 @@ import { type Column, oneLine, type Paint, renderTable } from "./table.ts";
 /** What a text is painted for: whether to act, and how. */
 export type Colours = (act: Act, text: string) => string;
 
+const DEEPEST_INDENTED = 50;
+
 export interface Page {
   /** Of the terminal; infinite elsewhere. */
   readonly width: number;
@@ -180,12 +182,25 @@ function instant(ms: number): string {
   return new Date(ms).toISOString();
 }
 
+/** Indented, unless that would be far more than the body itself: each level costs every line below it two characters. */
 function bodyText(body: string): string {
+  if (isNested(body, DEEPEST_INDENTED)) return body;
   try {
     return JSON.stringify(JSON.parse(body), null, 2);
   } catch {
     return body;
   }
+}
+
+/** By its brackets, those within texts too: at worst a body is shown as it is. */
+function isNested(body: string, levels: number): boolean {
+  let depth = 0;
+  for (const character of body) {
+    if (character === "[" || character === "{") depth += 1;
+    else if (character === "]" || character === "}") depth -= 1;
+    if (depth > levels) return true;
+  }
+  return false;
 }
 
 /** Lines stay lines; nothing else may steer the terminal. */

@@ -1,7 +1,7 @@
 // Reads a message as the SDK gives it.
 import type { MessageAttributeValue, Message as SdkMessage } from "@aws-sdk/client-sqs";
 import type { Message, MessageAttribute } from "./port.ts";
-import { readNumber } from "./sqs-numbers.ts";
+import { readInstant, readNumber } from "./sqs-numbers.ts";
 
 /** `nowMs` stands in for a time that the server does not tell, or not as a number; SQS always tells, emulators may not. */
 export function readMessage(message: SdkMessage, nowMs: number): Message {
@@ -13,8 +13,8 @@ export function readMessage(message: SdkMessage, nowMs: number): Message {
     groupId: system.MessageGroupId ?? null,
     deduplicationId: system.MessageDeduplicationId ?? null,
     receiveCount: Math.max(1, readNumber(system.ApproximateReceiveCount ?? "") ?? 1),
-    sentAtMs: readNumber(system.SentTimestamp ?? "") ?? nowMs,
-    firstReceivedAtMs: readNumber(system.ApproximateFirstReceiveTimestamp ?? "") ?? nowMs,
+    sentAtMs: readInstant(system.SentTimestamp ?? "") ?? nowMs,
+    firstReceivedAtMs: readInstant(system.ApproximateFirstReceiveTimestamp ?? "") ?? nowMs,
     attributes: readAttributes(message.MessageAttributes ?? {}),
     ...(system.DeadLetterQueueSourceArn === undefined ? {} : { movedFrom: system.DeadLetterQueueSourceArn }),
   };

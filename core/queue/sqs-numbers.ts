@@ -1,10 +1,15 @@
 // Numbers as SQS writes them: whole ones, as text. Whoever stands in for SQS may write anything.
 
-/** The latest that a date can be, in milliseconds, and enough for every count. */
-const LARGEST = 8.64e15;
+/** The end of the year 9999: days may be added to it, and it is a date still. */
+const LAST_INSTANT_MS = 253_402_300_799_999;
 
-/** Null for what is no such number. */
+/** Null for what is no whole number. */
 export function readNumber(text: string): number | null {
-  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
-  return value <= LARGEST ? value : null;
+  return /^\d{1,15}$/.test(text) ? Number(text) : null;
+}
+
+/** Unix milliseconds; null for what is no time. */
+export function readInstant(text: string): number | null {
+  const ms = readNumber(text);
+  return ms !== null && ms <= LAST_INSTANT_MS ? ms : null;
 }

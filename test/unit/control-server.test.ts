@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { describe, type TestContext, test } from "node:test";
+import fc from "fast-check";
 import { startControlServer } from "../../core/control-server.ts";
 import type { AskedQuiet } from "../../core/quiet.ts";
 import { Observations } from "../support/observations.ts";
@@ -111,4 +112,30 @@ describe("refuses, of whoever may ask,", () => {
     assert.deepEqual(asked, []);
     assert.equal((await ask("GET /state")).status, 200, "it serves on");
   });
+});
+
+test("whatever the body, the answer is a state or a refusal, and nothing garbles the log", async (t) => {
+  const { ask, asked } = await start(t);
+  const named = fc.string({ unit: "binary", maxLength: 250 }).map((name) => JSON.stringify({ by: name }));
+  const deep = `${"[".repeat(2_000)}${"]".repeat(2_000)}`;
+  const bodies = fc.oneof(
+    named,
+    fc.json(),
+    fc.string({ unit: "binary" }),
+    fc.constantFrom(deep, "null", '{"by":null}'),
+  );
+  await fc.assert(
+    fc.asyncProperty(bodies, async (body) => {
+      const before = asked.length;
+      const { status, answer } = await ask("POST /quiet", {}, body);
+      assert.ok(status === 200 || status === 400, `${status}`);
+      assert.equal(asked.length - before, status === 200 ? 1 : 0);
+      assert.equal(typeof JSON.parse(answer), "object");
+    }),
+    { numRuns: 200 },
+  );
+  assert.deepEqual(
+    asked.filter((one) => /\p{C}/u.test(one) || one.length > 210),
+    [],
+  );
 });
