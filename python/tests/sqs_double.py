@@ -88,6 +88,16 @@ def drop_connection(request: _Request) -> bool:
     return True
 
 
+def answer_json(status: int, text: str) -> Fault:
+    """Answer this text as if it was SQS's."""
+
+    def fault(request: _Request) -> bool:
+        request.answer(status, text.encode())
+        return True
+
+    return fault
+
+
 def answer_html(request: _Request) -> bool:
     """Answer like a proxy whose backend is gone."""
     request.answer(502, b"<html>bad gateway</html>", "text/html")

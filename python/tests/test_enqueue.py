@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from dagster_taskiq.enqueue import MAX_MESSAGE_BYTES, EnqueueError, EnvelopeSender, Patience, Queue
 from dagster_taskiq.envelope import Envelope
 from dagster_taskiq.sqs_client import Connection
-from sqs_double import SqsDouble, answer_html, drop_connection, lose_answer, refuse
+from sqs_double import SqsDouble, answer_html, answer_json, drop_connection, lose_answer, refuse
 
 QUICK = Patience(first_wait=0.001, longest_wait=0.01, give_up_after=20)
 
@@ -178,3 +178,37 @@ def test_a_larger_one_is_refused_and_says_what_makes_it_large(sqs: SqsDouble) ->
         "outputs, for example by collecting in stages."
     )
     assert sqs.requests == []
+
+
+ODD_ANSWERS = [
+    *["{}", "[]", "null", "7", '"x"', "", "{", "[" * 100_000, '{"MessageId": null}'],
+    *['{"MessageId": 7}', '{"QueueUrl": 7}', '{"QueueUrl": ""}', '{"MessageId": ""}'],
+    *['{"Error": 7}', '{"__type": 7}', '{"__type": "x#y", "message": {}}'],
+]
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+@pytest.mark.parametrize("answer", ODD_ANSWERS, ids=lambda answer: answer[:30])
+@pytest.mark.parametrize("named", [False, True])
+def test_an_odd_answer_is_told_for_what_it_is(
+    sqs: SqsDouble, answer: str, status: int, named: bool
+) -> None:
+    sqs.faults += [answer_json(status, answer)] * 1_000
+    queue = Queue(name="steps.fifo") if named else Queue(url=sqs.url("steps.fifo"))
+    impatient = Patience(first_wait=0.001, longest_wait=0.002, give_up_after=0.02)
+    with pytest.raises(EnqueueError, match=r"^Could not send step measure\[oslo\]") as caught:
+        sender(queue, impatient, endpoint_url=sqs.endpoint).send(envelope(), warn=lambda _: None)
+    assert len(str(caught.value)) < 1_000
+
+
+def test_an_answer_that_was_odd_once_costs_a_try(sqs: SqsDouble) -> None:
+    sqs.faults.append(answer_json(200, "{}"))
+    warnings: list[str] = []
+    sent = sender(Queue(url=sqs.url("steps.fifo"))).send(envelope(), warn=warnings.append)
+    assert (sent.message_id, len(warnings)) == ("1", 1)
+
+
+@pytest.mark.parametrize("url", ["http://[", "http://[::1", "https://", "http://a b/c"])
+def test_a_queue_url_that_is_none_is_told(url: str) -> None:
+    with pytest.raises(EnqueueError, match="Could not send step"):
+        sender(Queue(url=url), Patience(give_up_after=0)).send(envelope(), warn=lambda _: None)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as ConnectError
-from botocore.parsers import ResponseParserError
 
 from dagster_taskiq.envelope import GROUP_TAG, Envelope, sqs_group_id
 from dagster_taskiq.sqs_client import Connection, build_client
@@ -22,6 +21,8 @@ QUEUE_TAG = "taskiq/queue"
 
 # SQS's limit in bytes, on body and attributes together. An envelope has no attributes.
 MAX_MESSAGE_BYTES = 1_048_576
+
+_LONGEST_CAUSE = 500
 
 _THROTTLES = {
     "KmsThrottled",
@@ -38,6 +39,10 @@ Warn = Callable[[str], None]
 
 class EnqueueError(Exception):
     """A step could not be put on its queue."""
+
+
+class _OddAnswerError(Exception):
+    """What answers in SQS's place, a proxy perhaps, does not answer as SQS does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +112,8 @@ class EnvelopeSender:
             tries += 1
             try:
                 return self._send_once(envelope, queue, body)
-            except (BotoCoreError, ClientError, ResponseParserError) as error:
+            # ValueError: the URL is none, which the client says when it is made.
+            except (BotoCoreError, ClientError, _OddAnswerError, ValueError) as error:
                 wait = self._patience.wait_after(tries)
                 if not _may_pass(error) or time.monotonic() + wait > give_up_at:
                     raise EnqueueError(_failed(envelope, queue, error, tries)) from error
@@ -116,20 +122,33 @@ class EnvelopeSender:
 
     def _send_once(self, envelope: Envelope, queue: Queue, body: str) -> Sent:
         url = queue.url or self._look_up(str(queue.name))
-        answer = self._client(url).send_message(
-            QueueUrl=url, MessageBody=body, **_routing(envelope, url)
-        )
-        return Sent(queue_url=url, message_id=answer["MessageId"])
+        send = self._client(url).send_message
+        asked = {"QueueUrl": url, "MessageBody": body, **_routing(envelope, url)}
+        return Sent(queue_url=url, message_id=_text_in_answer(send, asked, "MessageId"))
 
     def _look_up(self, name: str) -> str:
         if name not in self._urls:
-            self._urls[name] = self._client(None).get_queue_url(QueueName=name)["QueueUrl"]
+            look_up = self._client(None).get_queue_url
+            self._urls[name] = _text_in_answer(look_up, {"QueueName": name}, "QueueUrl")
         return self._urls[name]
 
     def _client(self, queue_url: str | None) -> SQSClient:
         if queue_url not in self._clients:
             self._clients[queue_url] = build_client(self._connection, queue_url)
         return self._clients[queue_url]
+
+
+def _text_in_answer(call: Callable[..., Any], asked: dict[str, Any], name: str) -> str:
+    try:
+        text = call(**asked).get(name)
+    except (BotoCoreError, ClientError):
+        raise
+    except Exception as error:
+        # botocore's parsers take any JSON for an object of the right shape.
+        raise _OddAnswerError(f"no answer of SQS's: {error!r}") from error
+    if not isinstance(text, str) or text == "":
+        raise _OddAnswerError(f"no answer of SQS's: it has no {name}")
+    return text
 
 
 def _routing(envelope: Envelope, queue_url: str) -> dict[str, Any]:
@@ -146,7 +165,7 @@ def _routing(envelope: Envelope, queue_url: str) -> dict[str, Any]:
 def _may_pass(error: Exception) -> bool:
     """Tell whether the same send may succeed later."""
     if not isinstance(error, ClientError):
-        return isinstance(error, (ConnectError, HTTPClientError, ResponseParserError))
+        return isinstance(error, (ConnectError, HTTPClientError, _OddAnswerError))
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     code = error.response.get("Error", {}).get("Code", "")
     return status >= 500 or status == 429 or code.rpartition(".")[2] in _THROTTLES
@@ -162,9 +181,10 @@ def _failed(envelope: Envelope, queue: Queue, error: Exception, tries: int) -> s
 
 def _cause(error: Exception) -> str:
     if not isinstance(error, ClientError):
-        return f"{type(error).__name__}: {error}"
+        return f"{type(error).__name__.lstrip('_')}: {error}"[:_LONGEST_CAUSE]
     detail = error.response.get("Error", {})
-    return f"{detail.get('Code', 'Unknown')}: {detail.get('Message', 'no message')}"
+    told = f"{detail.get('Code', 'Unknown')}: {detail.get('Message', 'no message')}"
+    return told[:_LONGEST_CAUSE]
 
 
 def _too_large(envelope: Envelope, queue: Queue, size: int) -> str:
