@@ -8,11 +8,14 @@ export interface ShardEnd extends Sum {
   readonly story: string | null;
 }
 
+/** Worlds are made and forgotten: with room for young objects, a tenth of the CPU is not spent on looking which of them live. */
+export const roomForWorlds = { maxYoungGenerationSizeMb: 96 } as const;
+
 type Share = Pick<Simulation, "fromSeed" | "deliveries" | "stride">;
 
 /** Rejects only for a bug of the simulation. */
 export function runShard(share: Share): Promise<ShardEnd> {
-  const thread = new Worker(new URL(import.meta.url), { workerData: share });
+  const thread = new Worker(new URL(import.meta.url), { workerData: share, resourceLimits: roomForWorlds });
   return new Promise((resolve, reject) => {
     thread.on("message", resolve);
     thread.on("error", reject);

@@ -4,13 +4,14 @@ import { describe, test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { mutants } from "../mutants.ts";
 import type { Hunt } from "../mutated.ts";
+import { roomForWorlds } from "../shard.ts";
 import type { Sum } from "../simulate.ts";
 
 const bounds = { fromSeed: 1, deliveries: 12_000 };
 
 function hunt(mutant: Hunt["mutant"]): Promise<Sum> {
   const workerData: Hunt = { mutant, ...bounds };
-  const thread = new Worker(new URL("../mutated.ts", import.meta.url), { workerData });
+  const thread = new Worker(new URL("../mutated.ts", import.meta.url), { workerData, resourceLimits: roomForWorlds });
   return new Promise((resolve, reject) => {
     thread.on("message", resolve);
     thread.on("error", reject);
