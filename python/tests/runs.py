@@ -44,7 +44,7 @@ FIXTURES = _HERE.parents[1] / "fixtures"
 
 
 def executor_config(sqs: SqsDouble, queue: str = "steps.fifo", **fields: Any) -> dict[str, Any]:
-    config = {"queue_url": sqs.url(queue), "poll_interval_seconds": 0.02, **fields}
+    config = {"queue_url": sqs.url(queue), "poll_interval_seconds": 0.1, **fields}
     return {"execution": {"config": config}}
 
 
