@@ -116,8 +116,9 @@ const WORDING: Readonly<Record<Trouble, (action: string, queue: string, cause: u
 function symptomsOf(error: unknown): Symptoms {
   if (!(error instanceof Error)) return { codes: [], message: String(error), status: null };
   const { Code: legacy, $metadata: metadata } = error as { Code?: unknown; $metadata?: { httpStatusCode?: number } };
-  const codes = typeof legacy === "string" ? [error.name, legacy] : [error.name];
-  return { codes, message: error.message, status: metadata?.httpStatusCode ?? null };
+  // The SDK takes an error's name and message out of the answer, whatever they are there.
+  const codes = [error.name, legacy].filter((code) => typeof code === "string");
+  return { codes, message: String(error.message), status: metadata?.httpStatusCode ?? null };
 }
 
 function named(trouble: Trouble, codes: readonly string[]): (readonly [string, Trouble])[] {

@@ -31,7 +31,8 @@ export async function findQueue(context: SqsContext, ref: QueueRef): Promise<Que
   const owner = ref.owner === undefined ? {} : { QueueOwnerAWSAccountId: ref.owner };
   try {
     const answer = await context.clients.calls.send(new GetQueueUrlCommand({ QueueName: ref.name, ...owner }));
-    return addressOf(answer.QueueUrl ?? "");
+    if (typeof answer.QueueUrl === "string" && URL.canParse(answer.QueueUrl)) return addressOf(answer.QueueUrl);
+    throw new Fault("TQ_QUEUE", `SQS answers GetQueueUrl for the queue ${ref.name} without a URL`);
   } catch (error) {
     throw queueFault("GetQueueUrl", ref.name, error);
   }
@@ -85,7 +86,8 @@ export function readSeconds(text: string | undefined): number | null {
 export async function readAttributes(context: SqsContext, url: string): Promise<QueueText> {
   try {
     const command = new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ["All"] });
-    return (await context.clients.calls.send(command)).Attributes ?? {};
+    const told: object = (await context.clients.calls.send(command)).Attributes ?? {};
+    return Object.fromEntries(Object.entries(told).filter(([, text]) => typeof text === "string"));
   } catch (error) {
     throw queueFault("GetQueueAttributes", url, error);
   }

@@ -7,17 +7,22 @@ import { readInstant, readNumber } from "./sqs-numbers.ts";
 export function readMessage(message: SdkMessage, nowMs: number): Message {
   const system = message.Attributes ?? {};
   return {
-    id: message.MessageId ?? "",
-    receipt: message.ReceiptHandle ?? "",
-    body: message.Body ?? "",
-    groupId: system.MessageGroupId ?? null,
-    deduplicationId: system.MessageDeduplicationId ?? null,
+    id: textOf(message.MessageId) ?? "",
+    receipt: textOf(message.ReceiptHandle) ?? "",
+    body: textOf(message.Body) ?? "",
+    groupId: textOf(system.MessageGroupId),
+    deduplicationId: textOf(system.MessageDeduplicationId),
     receiveCount: Math.max(1, readNumber(system.ApproximateReceiveCount ?? "") ?? 1),
     sentAtMs: readInstant(system.SentTimestamp ?? "") ?? nowMs,
     firstReceivedAtMs: readInstant(system.ApproximateFirstReceiveTimestamp ?? "") ?? nowMs,
     attributes: readAttributes(message.MessageAttributes ?? {}),
     ...(system.DeadLetterQueueSourceArn === undefined ? {} : { movedFrom: system.DeadLetterQueueSourceArn }),
   };
+}
+
+/** The SDK passes on whatever a server puts in a text's place. */
+function textOf(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
 }
 
 function readAttributes(attributes: Record<string, MessageAttributeValue>): Record<string, MessageAttribute> {
