@@ -1,7 +1,7 @@
 // `npm test`: runs the stages, two at a time, each to its end, and closes with a summary.
 //
 //   npm test                          everything
-//   npm test -- quick                 types, lint, unit, contract: under a minute
+//   npm test -- quick                 types, lint, unit, contract: about a minute
 //   npm test -- unit python           some stages
 //   npm test -- test/unit/step.test.ts python/tests/test_envelope.py
 import type { Print } from "./test/command.ts";
