@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from worker_double import WorkerDouble
+from worker_double import DEADLINE, WorkerDouble
 
 from sqs_double import SqsDouble
 
@@ -88,6 +88,9 @@ class HostWorker:
         try:
             self._work_until_stopped()
         except Exception as error:  # noqa: BLE001 - a thread's would be seen by nobody
+            if isinstance(error, (EOFError, OSError)):
+                # It may still have to say why it goes.
+                self._host.process.wait(DEADLINE)
             told, words = f"{type(error).__name__}: {error}", self._host.log()
             self.failure = told if words in told else f"{told}; the host's words: {words}"
             self._fail.close()
