@@ -15,10 +15,13 @@ from worker_double import CODE, DEADLINE, LOCATION, eventually
 
 
 def alive(pid: int) -> bool:
-    """Zombies count as dead: only their parent's wait is missing."""
+    """Zombies count as dead: only their parent's wait is missing.
+
+    What is gone may have gone before its file was opened, or before it was read.
+    """
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 
