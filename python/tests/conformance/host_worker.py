@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import select
 import socket
+import subprocess
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from worker_double import DEADLINE, WorkerDouble
@@ -90,7 +92,8 @@ class HostWorker:
         except Exception as error:  # noqa: BLE001 - a thread's would be seen by nobody
             if isinstance(error, (EOFError, OSError)):
                 # It may still have to say why it goes.
-                self._host.process.wait(DEADLINE)
+                with suppress(subprocess.TimeoutExpired):
+                    self._host.process.wait(DEADLINE)
             told, words = f"{type(error).__name__}: {error}", self._host.log()
             self.failure = told if words in told else f"{told}; the host's words: {words}"
             self._fail.close()
