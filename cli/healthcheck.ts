@@ -95,5 +95,6 @@ export function whyIn(body: string): string {
   } catch {
     // Not a worker's answer; it is shown as it is.
   }
-  return JSON.stringify(body.slice(0, 200));
+  // JSON escapes those below a blank alone; DEL and those behind it steer a terminal, too.
+  return JSON.stringify(body.slice(0, 200)).replace(/\p{Cc}/gu, "\ufffd");
 }
