@@ -11,7 +11,7 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { systemClock } from "../core/clock.ts";
-import { openSqliteLedger } from "../core/ledger/sqlite.ts";
+import { openSqliteLedger } from "../core/ledger/sqlite/sqlite.ts";
 import { deadLetterAttributes } from "../core/queue/dead-letter-note.ts";
 import { type ExecutionState, idempotencyKey } from "../core/step.ts";
 import { DagsterSidecar, PYTHON } from "../test/support/dagster-sidecar.ts";

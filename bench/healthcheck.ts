@@ -7,7 +7,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { systemClock } from "../core/clock.ts";
-import { startHealthServer } from "../core/health-server.ts";
+import { startHealthServer } from "../core/endpoints/health-server.ts";
 
 const { values } = parseArgs({ options: { rounds: { type: "string", default: "40" } } });
 const rounds = Number(values.rounds);

@@ -8,8 +8,8 @@ import { parseArgs } from "node:util";
 import postgres from "postgres";
 import { systemClock } from "../core/clock.ts";
 import type { Ledger } from "../core/ledger/port.ts";
-import { openPostgresLedger } from "../core/ledger/postgres.ts";
-import { openSqliteLedger } from "../core/ledger/sqlite.ts";
+import { openPostgresLedger } from "../core/ledger/postgres/postgres.ts";
+import { openSqliteLedger } from "../core/ledger/sqlite/sqlite.ts";
 import type { ExecutionResult } from "../core/step.ts";
 import { startPostgres } from "../test/support/postgres-server.ts";
 

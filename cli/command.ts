@@ -1,9 +1,9 @@
 // What a subcommand is, and how its arguments become its configuration.
 import type { Writable } from "node:stream";
-import { type Arguments, readArguments } from "./argv.ts";
 import type { ExitCode } from "./exit-codes.ts";
-import type { Machine, OptionTable, Values } from "./option.ts";
-import { type Env, resolve, type Setting, type Settings, valuesOf } from "./resolve.ts";
+import { type Arguments, readArguments } from "./options/argv.ts";
+import type { Machine, OptionTable, Values } from "./options/option.ts";
+import { type Env, resolve, type Setting, type Settings, valuesOf } from "./options/resolve.ts";
 import type { SignalSource } from "./signals.ts";
 
 /** Everything a command may touch outside itself. */

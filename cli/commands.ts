@@ -11,31 +11,31 @@ export const commands: readonly Listed[] = [
   {
     name: "run",
     summary: "Take steps from the queue until told to stop",
-    load: async () => (await import("./run.ts")).command,
+    load: async () => (await import("./run/run.ts")).command,
   },
   {
     name: "drain",
     summary: "Work the queue until it is proven empty, or have the local worker take no more",
-    load: async () => (await import("./drain.ts")).command,
+    load: async () => (await import("./drain/drain.ts")).command,
   },
   {
     name: "inspect-dlq",
     summary: "List the dead letters without harm, and what to do about each",
-    load: async () => (await import("./inspect-dlq.ts")).command,
+    load: async () => (await import("./inspect-dlq/inspect-dlq.ts")).command,
   },
   {
     name: "replay",
     summary: "Put dead letters back into their queue, or delete those that are safe to purge",
-    load: async () => (await import("./replay.ts")).command,
+    load: async () => (await import("./replay/replay.ts")).command,
   },
   {
     name: "migrate",
     summary: "Bring the ledger's tables up to date",
-    load: async () => (await import("./migrate.ts")).command,
+    load: async () => (await import("./migrate/migrate.ts")).command,
   },
   {
     name: "healthcheck",
     summary: "Ask the worker in this container whether it is well",
-    load: async () => (await import("./healthcheck.ts")).command,
+    load: async () => (await import("./healthcheck/healthcheck.ts")).command,
   },
 ];

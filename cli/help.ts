@@ -1,6 +1,6 @@
 // The help texts. Every option's ends with where else its value can come from: `(env: TASKIQ_X, default: 60s)`.
 import type { Command } from "./command.ts";
-import type { Option } from "./option.ts";
+import type { Option } from "./options/option.ts";
 
 const WIDTH = 80;
 const INDENT = "      ";

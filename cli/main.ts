@@ -4,9 +4,9 @@ import { hostname, tmpdir } from "node:os";
 import type { Writable } from "node:stream";
 import type { Io } from "./command.ts";
 import { commands } from "./commands.ts";
-import { flush } from "./flush.ts";
 import { runUnderInit } from "./init.ts";
 import { runProgram } from "./program.ts";
+import { flush } from "./terminal/flush.ts";
 
 const opened = new Set<Writable>();
 

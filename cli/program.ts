@@ -1,16 +1,16 @@
 // From arguments to exit code: finds the command, settles its configuration, runs it, and says what was wrong.
 import { cac } from "cac";
 import { describeError, Fault } from "../core/faults.ts";
-import { switches } from "./argv.ts";
 import type { Command, Io } from "./command.ts";
 import type { Listed } from "./commands.ts";
 import { type ExitCode, exitCodes, faultExitCodes } from "./exit-codes.ts";
 import { commandHelp, programHelp } from "./help.ts";
-import { configText } from "./print-config.ts";
-import { redact } from "./redact.ts";
-import type { Setting } from "./resolve.ts";
-import { didYouMean, nearest } from "./suggest.ts";
-import { unknownVariables, variablesOf } from "./unknown-variables.ts";
+import { switches } from "./options/argv.ts";
+import { configText } from "./options/print-config.ts";
+import { redact } from "./options/redact.ts";
+import type { Setting } from "./options/resolve.ts";
+import { didYouMean, nearest } from "./options/suggest.ts";
+import { unknownVariables, variablesOf } from "./options/unknown-variables.ts";
 import { version } from "./version.ts";
 
 /** `argv` begins after the program's name. Never rejects. */

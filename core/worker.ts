@@ -1,26 +1,26 @@
 // A worker: intake, executor, leases and slots put together, from the first receive to a clean stop.
-import { Breaker } from "./breaker.ts";
+import { Breaker } from "./circuit/breaker.ts";
+import { type Dependencies, watchLedger, watchRunner } from "./circuit/dependencies.ts";
 import type { Clock } from "./clock.ts";
-import type { Received } from "./delivery.ts";
-import { type Dependencies, watchLedger, watchRunner } from "./dependencies.ts";
-import type { ExecutorPorts, Stopping } from "./effects/ports.ts";
-import { processDeadLetter, processDelivery } from "./executor.ts";
-import { type IntakeState, runIntake } from "./intake.ts";
-import { type Lane, type LanePorts, type LaneSnapshot, openLane, snapshotOf, type WorkerQueue } from "./lane.ts";
-import type { LeaseSettings } from "./lease.ts";
+import type { Received } from "./delivery/delivery.ts";
+import type { ExecutorPorts, Stopping } from "./delivery/effects/ports.ts";
+import { processDeadLetter, processDelivery } from "./delivery/executor.ts";
+import type { Policy } from "./delivery/policy.ts";
+import { type Disposition, dispositions } from "./delivery/states.ts";
+import { type IntakeState, runIntake } from "./intake/intake.ts";
+import { type Lane, type LanePorts, type LaneSnapshot, openLane, snapshotOf, type WorkerQueue } from "./intake/lane.ts";
+import { type AskedQuiet, Quiet, quietReason } from "./intake/quiet.ts";
+import { Slots } from "./intake/slots.ts";
+import type { LeaseSettings } from "./lease/lease.ts";
 import type { Ledger } from "./ledger/port.ts";
 import { Notices } from "./notices.ts";
 import type { Observe } from "./observe.ts";
 import { countOutcomes, noOutcomes, type Outcomes } from "./outcomes.ts";
-import type { Policy } from "./policy.ts";
+import type { TaskProtection } from "./protection/task-protection.ts";
 import { runPruning } from "./pruning.ts";
 import type { DeadLetterQueue } from "./queue/port.ts";
-import { type AskedQuiet, Quiet, quietReason } from "./quiet.ts";
 import type { Runner } from "./runner/port.ts";
-import { Slots } from "./slots.ts";
-import { type Disposition, dispositions } from "./states.ts";
-import { runSweep } from "./sweep.ts";
-import type { TaskProtection } from "./task-protection.ts";
+import { runSweep } from "./sweep/sweep.ts";
 
 export interface WorkerPorts {
   /** At least one. */

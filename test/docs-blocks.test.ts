@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { commands } from "../cli/commands.ts";
 import { decode } from "../core/envelope.ts";
-import { openDatabase } from "../core/ledger/sqlite-open.ts";
+import { openDatabase } from "../core/ledger/sqlite/open.ts";
 import { type Block, pages, readPage, root } from "./support/pages.ts";
 import { shellCommands } from "./support/shell-lines.ts";
 import { faultOf } from "./support/shown-commands.ts";

@@ -9,8 +9,8 @@ import { DENO_PERMISSIONS } from "./support/taskiq-command.ts";
 
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
 
-test("ARCHITECTURE.md has the life of a delivery as core/lifecycle.ts has it", () => {
-  const rows = read("core/lifecycle.ts").match(/^\/\/ \|.*$/gm) ?? [];
+test("ARCHITECTURE.md has the life of a delivery as core/delivery/lifecycle.ts has it", () => {
+  const rows = read("core/delivery/lifecycle.ts").match(/^\/\/ \|.*$/gm) ?? [];
   assert.ok(rows.length > 20);
   assert.ok(read("ARCHITECTURE.md").includes(rows.map((row) => row.slice(3)).join("\n")));
 });

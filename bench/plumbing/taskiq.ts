@@ -1,10 +1,10 @@
 // A worker with everything but a step host.
 import { systemClock } from "../../core/clock.ts";
+import { defaultPolicy } from "../../core/delivery/policy.ts";
 import type { Ledger } from "../../core/ledger/port.ts";
-import { openPostgresLedger } from "../../core/ledger/postgres.ts";
-import { openSqliteLedger } from "../../core/ledger/sqlite.ts";
-import { defaultPolicy } from "../../core/policy.ts";
-import { openSqsQueue } from "../../core/queue/sqs.ts";
+import { openPostgresLedger } from "../../core/ledger/postgres/postgres.ts";
+import { openSqliteLedger } from "../../core/ledger/sqlite/sqlite.ts";
+import { openSqsQueue } from "../../core/queue/sqs/sqs.ts";
 import { Worker } from "../../core/worker.ts";
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from "../../test/support/local-sqs.ts";
 import type { Job } from "./job.ts";

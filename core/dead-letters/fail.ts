@@ -1,11 +1,11 @@
 // Failing dead letters whose attempts are open: the failure is recorded in Dagster, through the same life as the sweep's, so that their runs can end.
-import type { Received } from "../delivery.ts";
-import type { ExecutorPorts, Stopping } from "../effects/ports.ts";
-import { failDeadLetter } from "../executor.ts";
-import { LeaseKeeper } from "../lease.ts";
+import type { Received } from "../delivery/delivery.ts";
+import type { ExecutorPorts, Stopping } from "../delivery/effects/ports.ts";
+import { failDeadLetter } from "../delivery/executor.ts";
+import { LeaseKeeper } from "../lease/lease.ts";
 import type { Ledger, LedgerRow } from "../ledger/port.ts";
 import type { DeadLetterQueue, Message } from "../queue/port.ts";
-import { end } from "../sweep-pass.ts";
+import { end } from "../sweep/sweep-pass.ts";
 import type { JoinedLetter } from "./join.ts";
 import { lookThrough, type ReceivedAt } from "./look.ts";
 

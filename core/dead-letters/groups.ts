@@ -1,7 +1,7 @@
 // Dead letters that are alike, so that a thousand of them are a handful of causes. Pure.
-import { foldMessage } from "../fingerprint.ts";
-import type { VerdictKind } from "../verdict.ts";
+import { foldMessage } from "./fingerprint.ts";
 import type { JoinedLetter } from "./join.ts";
+import type { VerdictKind } from "./verdict.ts";
 
 export interface LetterGroup {
   readonly fingerprint: string;

@@ -1,8 +1,8 @@
 // Joins dead letters with what the ledger and Dagster know of their steps, and says what is to be done about each.
 import type { Ledger, LedgerRow } from "../ledger/port.ts";
 import type { AttemptStanding, Runner } from "../runner/port.ts";
-import { type Verdict, verdictOf } from "../verdict.ts";
 import type { DeadLetter } from "./letter.ts";
+import { type Verdict, verdictOf } from "./verdict.ts";
 
 export interface JoinPorts {
   /** Null: not asked. */

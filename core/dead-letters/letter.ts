@@ -1,6 +1,7 @@
 // A dead letter as it lies in its queue: what it names, why it is there, since when, and until when. Pure.
+
+import type { Reason } from "../delivery/states.ts";
 import type { Message } from "../queue/port.ts";
-import type { Reason } from "../states.ts";
 import type { StepId } from "../step.ts";
 
 /** `moved_by_sqs`: it has no note, since no worker put it there. `moved_from_elsewhere`: nor does it come from our queue. */

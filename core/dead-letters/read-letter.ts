@@ -1,9 +1,9 @@
 // Reads a message of the dead letter queue.
 import { decode } from "../envelope.ts";
-import { errorFingerprint } from "../fingerprint.ts";
 import { type DeadLetterNote, readNote } from "../queue/dead-letter-note.ts";
 import type { DeadLetterQueue, Message } from "../queue/port.ts";
 import { idempotencyKey, type StepId } from "../step.ts";
+import { errorFingerprint } from "./fingerprint.ts";
 import type { Burial, DeadLetter, LetterReason } from "./letter.ts";
 
 type Where = Pick<DeadLetterQueue, "isMoved" | "retentionMs">;

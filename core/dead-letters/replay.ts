@@ -1,7 +1,7 @@
 // Puts dead letters back into their queue, or deletes them. In this order, so that a kill at any point loses nothing and a second start
 // finishes what was begun: plan in the ledger → reopen the row → send → note it sent → delete the letter → note it deleted.
 import type { Clock } from "../clock.ts";
-import { payloadDigest } from "../digest.ts";
+import { payloadDigest } from "../delivery/digest.ts";
 import { decode } from "../envelope.ts";
 import type { Ledger, Replay } from "../ledger/port.ts";
 import type { DeadLetterQueue, Resend } from "../queue/port.ts";

@@ -8,7 +8,7 @@ export interface ClaimRequest {
   readonly owner: string;
   readonly leaseMs: number;
   readonly messageId: string;
-  /** Digest of what the message asks for; see `core/digest.ts`. */
+  /** Digest of what the message asks for; see `core/delivery/digest.ts`. */
   readonly payloadDigest: string;
   /** Unix milliseconds of this receive. */
   readonly receivedAtMs: number;

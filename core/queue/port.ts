@@ -47,7 +47,7 @@ export interface DeadLetterReason {
   readonly reason: string;
   readonly detail: string;
   readonly errorClass: string | null;
-  /** Groups like errors; see `core/fingerprint.ts`. */
+  /** Groups like errors; see `core/dead-letters/fingerprint.ts`. */
   readonly fingerprint: string | null;
   readonly starts: number;
   readonly worker: string;
@@ -101,7 +101,7 @@ export interface SurveyedDeadLetterQueue {
   readonly queue: SurveyedQueue | null;
 }
 
-/** A queue and its dead letter queue as they are, whatever is wrong with them; for `core/preflight.ts`. */
+/** A queue and its dead letter queue as they are, whatever is wrong with them; for `core/preflight/preflight.ts`. */
 export interface QueueSurvey {
   readonly queue: SurveyedQueue;
   readonly deadLetter: SurveyedDeadLetterQueue | null;

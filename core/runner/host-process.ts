@@ -4,7 +4,6 @@ import { randomUUID } from "node:crypto";
 import { type Duplex, PassThrough, type Readable } from "node:stream";
 import type { Clock } from "../clock.ts";
 import { describeError, Fault } from "../faults.ts";
-import { LineSplitter } from "../lines.ts";
 import type { Observe } from "../observe.ts";
 import {
   type DecodedFrame,
@@ -15,6 +14,7 @@ import {
   type Ready,
   type WorkerFrame,
 } from "./frames.ts";
+import { LineSplitter } from "./lines.ts";
 
 export interface HostSettings {
   /** The Python that has Dagster, `dagster_taskiq` and the code location. */

@@ -2,7 +2,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { StringDecoder } from "node:string_decoder";
 import { describeError } from "../faults.ts";
-import { LineSplitter } from "../lines.ts";
+import { LineSplitter } from "./lines.ts";
 
 export type Stream = "stdout" | "stderr";
 export type OnLine = (stream: Stream, line: string) => void;

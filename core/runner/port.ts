@@ -51,7 +51,7 @@ export interface ReportOrder {
   readonly retryIn: number | null;
   /** Leaves the step open for an operator: reads the log, writes nothing. */
   readonly park: boolean;
-  /** Closed set; see `Why` in `core/states.ts`. */
+  /** Closed set; see `Why` in `core/delivery/states.ts`. */
   readonly reason: string;
   readonly message: string;
   readonly delivery: DeliveryNote;

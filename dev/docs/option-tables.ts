@@ -1,5 +1,5 @@
 // The tables of options, as README.md and docs/configuration.md show them. Pure.
-import type { Option, OptionTable } from "../../cli/option.ts";
+import type { Option, OptionTable } from "../../cli/options/option.ts";
 
 export interface Described {
   readonly name: string;

@@ -1,7 +1,7 @@
 // Which pages have parts that are written by the code, and how they should be.
 import { readFileSync } from "node:fs";
 import { commands } from "../../cli/commands.ts";
-import { runOptions } from "../../cli/run-options.ts";
+import { runOptions } from "../../cli/run/run-options.ts";
 import { allOptions, fill, firstOptions } from "./option-tables.ts";
 
 const root = new URL("../../", import.meta.url);

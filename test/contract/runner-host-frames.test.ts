@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
+import { defaultLimits } from "../../core/delivery/limits.ts";
 import { decode } from "../../core/envelope.ts";
-import { defaultLimits } from "../../core/limits.ts";
 import type { Ending, Term } from "../../core/runner/port.ts";
 import { stepHost } from "../support/step-hosts.ts";
 import { endless, granting, never, reportOrder, stepOrder } from "../support/step-orders.ts";

@@ -1,7 +1,7 @@
 // Limits and terms: whoever oversteps them is dead when its ending is known, has recorded nothing, and the ending says why.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { defaultLimits } from "../../core/limits.ts";
+import { defaultLimits } from "../../core/delivery/limits.ts";
 import type { Term } from "../../core/runner/port.ts";
 import { eventually } from "../support/eventually.ts";
 import { granting, never } from "../support/step-orders.ts";

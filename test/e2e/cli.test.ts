@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { systemClock } from "../../core/clock.ts";
-import { startHealthServer } from "../../core/health-server.ts";
+import { startHealthServer } from "../../core/endpoints/health-server.ts";
 import { taskiqCommand } from "../support/taskiq-command.ts";
 
 interface Ran {
@@ -213,13 +213,13 @@ describe("healthcheck", () => {
 
   test("evaluates neither the AWS SDK nor the worker", () => {
     const { inputs } = JSON.parse(readFileSync(new URL("../../dist/meta.json", import.meta.url), "utf8"));
-    const reached = reach(inputs, ["cli/main.ts", "cli/healthcheck.ts"]);
-    assert.ok(reached.has("cli/ask-health.ts"));
+    const reached = reach(inputs, ["cli/main.ts", "cli/healthcheck/healthcheck.ts"]);
+    assert.ok(reached.has("cli/healthcheck/ask-health.ts"));
     const heavy = [...reached].filter((path) =>
       /@aws-sdk|@smithy|undici|consola|cli\/run\.ts|core\/worker\.ts/.test(path),
     );
     assert.deepEqual(heavy, []);
-    assert.ok(reach(inputs, ["cli/run.ts"]).has("core/worker.ts"));
+    assert.ok(reach(inputs, ["cli/run/run.ts"]).has("core/worker.ts"));
   });
 });
 

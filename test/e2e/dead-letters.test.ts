@@ -5,7 +5,7 @@ import { once as onceEmitted } from "node:events";
 import { text } from "node:stream/consumers";
 import { after, afterEach, before, describe, test } from "node:test";
 import { readNote } from "../../core/queue/dead-letter-note.ts";
-import { openSqsQueue } from "../../core/queue/sqs.ts";
+import { openSqsQueue } from "../../core/queue/sqs/sqs.ts";
 import { PYTHON } from "../support/dagster-sidecar.ts";
 import { Deployment } from "../support/deployment.ts";
 import { eventually } from "../support/eventually.ts";

@@ -1,7 +1,7 @@
 // The Postgres ledger with a million rows: every statement that a worker asks all day finds its rows by an index.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { statements } from "../../core/ledger/postgres-sql.ts";
+import { statements } from "../../core/ledger/postgres/sql.ts";
 import { claimed, outcome, requestFor } from "../contract/ledger-setup.ts";
 import { type LedgerDatabase, ledgerDatabases } from "../support/ledger-database.ts";
 

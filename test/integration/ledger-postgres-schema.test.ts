@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import { systemClock } from "../../core/clock.ts";
-import { openPostgresSchema } from "../../core/ledger/postgres.ts";
-import type { PostgresTarget } from "../../core/ledger/postgres-open.ts";
+import type { PostgresTarget } from "../../core/ledger/postgres/open.ts";
+import { openPostgresSchema } from "../../core/ledger/postgres/postgres.ts";
 import { claimed, leaseMs, outcome, request, requestFor } from "../contract/ledger-setup.ts";
 import { type LedgerDatabase, ledgerDatabases } from "../support/ledger-database.ts";
 

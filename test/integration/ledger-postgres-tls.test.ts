@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import type { PostgresTarget } from "../../core/ledger/postgres-open.ts";
+import type { PostgresTarget } from "../../core/ledger/postgres/open.ts";
 import { claimed } from "../contract/ledger-setup.ts";
 import { ledgerDatabases } from "../support/ledger-database.ts";
 import { startTlsFront } from "../support/tls-front.ts";

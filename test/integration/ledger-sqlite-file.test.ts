@@ -4,7 +4,7 @@ import { mkdir, open as openFile, rm, writeFile } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
 import { type TestContext, test } from "node:test";
 import { Fault } from "../../core/faults.ts";
-import { sqliteFault } from "../../core/ledger/sqlite-faults.ts";
+import { sqliteFault } from "../../core/ledger/sqlite/faults.ts";
 import { claimed, outcome, request, requestFor } from "../contract/ledger-setup.ts";
 import { ledgerFile } from "../support/ledger-file.ts";
 

@@ -1,7 +1,7 @@
 // Finding the queue and its dead letter queue.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openClients } from "../../core/queue/sqs-clients.ts";
+import { openClients } from "../../core/queue/sqs/clients.ts";
 import { urlOf } from "../support/local-sqs.ts";
 import { wire } from "../support/sqs-adapter.ts";
 import { asLocalSqs } from "../support/sqs-server/local.ts";

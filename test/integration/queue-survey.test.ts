@@ -1,7 +1,7 @@
 // What the adapter tells a preflight of two queues, whatever is wrong with them.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { preflight } from "../../core/preflight.ts";
+import { preflight } from "../../core/preflight/preflight.ts";
 import { urlOf } from "../support/local-sqs.ts";
 import { wire } from "../support/sqs-adapter.ts";
 import { asLocalSqs } from "../support/sqs-server/local.ts";

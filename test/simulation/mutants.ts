@@ -12,7 +12,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "ack before settle",
     edit: {
-      file: "core/effects/settle.ts",
+      file: "core/delivery/effects/settle.ts",
       from: "  delivery.lease.closing();\n  const answer = await askLedgerWhileLeased(",
       to: "  delivery.lease.closing();\n  await scene.ports.queue.ack([delivery.message.receipt]).catch(() => []);\n  const answer = await askLedgerWhileLeased(",
     },
@@ -29,7 +29,7 @@ export const mutants: readonly Mutant[] = [
     name: "no permit",
     rules: { endsWithTerm: false },
     edit: {
-      file: "core/effects/run.ts",
+      file: "core/delivery/effects/run.ts",
       from: 'if (answer !== "granted") return { granted: false };',
       to: "",
     },
@@ -44,7 +44,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a permit as long as a whole lease and more",
     edit: {
-      file: "core/effects/run.ts",
+      file: "core/delivery/effects/run.ts",
       from: "askedAtMs - heardAtMs + ports.leaseMs / 2",
       to: "askedAtMs - heardAtMs + ports.leaseMs * 2",
     },
@@ -60,7 +60,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "bury after abandon",
     edit: {
-      file: "core/lifecycle.ts",
+      file: "core/delivery/lifecycle.ts",
       from: "(why === null ? release(after, starts) : bury(why))",
       to: '(after === "now" ? release(after, starts) : bury(why ?? { reason: "step_fault", detail: "", error: null }))',
     },
@@ -68,7 +68,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "delete before the copy",
     edit: {
-      file: "core/effects/dispose.ts",
+      file: "core/delivery/effects/dispose.ts",
       from: "  const { delivery, ports } = scene;\n  try {\n    await ports.queue.bury(",
       to: "  const { delivery, ports } = scene;\n  await ports.queue.ack([delivery.message.receipt]).catch(() => []);\n  try {\n    await ports.queue.bury(",
     },
@@ -76,7 +76,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "delete although the copy failed",
     edit: {
-      file: "core/lifecycle.ts",
+      file: "core/delivery/lifecycle.ts",
       from: 'case "bury_failed":\n      return release("short");',
       to: 'case "bury_failed":\n      return ack("buried");',
     },
@@ -84,7 +84,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "settle without an event",
     edit: {
-      file: "core/effects/run.ts",
+      file: "core/delivery/effects/run.ts",
       from: 'return { is: "host_fault", why: { reason: "step_fault", detail, error }, permitted: delivery.permitted };',
       to: 'return { is: "ended", outcome: { state: "failure", output: null, error, started_at: 0, completed_at: 0, execution_time_seconds: 0 } };',
     },
@@ -93,7 +93,7 @@ export const mutants: readonly Mutant[] = [
     name: "no kill when the lease is lost",
     rules: { endsWithTerm: false },
     edit: {
-      file: "core/effects/run.ts",
+      file: "core/delivery/effects/run.ts",
       from: "return AbortSignal.any([delivery.lease.lost, stopping.kill]);",
       to: "return stopping.kill ?? delivery;",
     },
@@ -102,7 +102,7 @@ export const mutants: readonly Mutant[] = [
     name: "a lease whose end goes by unseen",
     rules: { endsWithTerm: false },
     edit: {
-      file: "core/lease.ts",
+      file: "core/lease/lease.ts",
       from: 'if (held.endsAt <= now) this.#lose(held, "it could not be renewed in time");\n        else next',
       to: "if (held.endsAt > now) next",
     },
@@ -110,7 +110,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a term without an end",
     edit: {
-      file: "core/term.ts",
+      file: "core/lease/term.ts",
       from: "Math.max(0, endsAtMs - this.#clock.monoMs())",
       to: "Number.POSITIVE_INFINITY",
     },
@@ -118,7 +118,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "the rest of a group goes on when its head does not",
     edit: {
-      file: "core/chains.ts",
+      file: "core/intake/chains.ts",
       from: 'broken ||= disposition === "released" || disposition === "lost";',
       to: 'broken ||= disposition === "lost" && stopping.quiet.aborted;',
     },
@@ -126,7 +126,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a held message is given up",
     edit: {
-      file: "core/lifecycle.ts",
+      file: "core/delivery/lifecycle.ts",
       from: 'case "lease_ended":\n      return claim(giveUp);',
       to: 'case "lease_ended":\n      return ack("acked");',
     },
@@ -134,7 +134,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "unclaimed execution when the ledger is down",
     edit: {
-      file: "core/lifecycle.ts",
+      file: "core/delivery/lifecycle.ts",
       from: 'case "ledger_unreachable":\n      return release("short");\n    case "stopping":',
       to: 'case "ledger_unreachable":\n      if (giveUp === null) return [\n        { at: "executing", fence: 0, starts: 1, budget: 3 },\n        { do: "execute", fence: 0 },\n      ];\n      return release("short");\n    case "stopping":',
     },
@@ -142,7 +142,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "what was reported is acked, not buried",
     edit: {
-      file: "core/lifecycle.ts",
+      file: "core/delivery/lifecycle.ts",
       from: 'state.bury === null ? ack("acked") : bury(state.bury)',
       to: 'state.bury === null ? ack("acked") : ack("buried")',
     },
@@ -150,7 +150,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "what SQS itself moved is left there",
     edit: {
-      file: "core/sweep-pass.ts",
+      file: "core/sweep/sweep-pass.ts",
       from: "if (!letters.isMoved(message)) return false;",
       to: "if (letters.isMoved(message)) return false;",
     },
@@ -158,7 +158,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a malformed message that SQS itself moved is left there",
     edit: {
-      file: "core/sweep-pass.ts",
+      file: "core/sweep/sweep-pass.ts",
       from: '(decoded.kind === "malformed" && decoded.step !== null)',
       to: "false",
     },

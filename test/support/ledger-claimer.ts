@@ -2,9 +2,9 @@
 import { systemClock } from "../../core/clock.ts";
 import { describeError } from "../../core/faults.ts";
 import type { Ledger } from "../../core/ledger/port.ts";
-import { openPostgresLedger } from "../../core/ledger/postgres.ts";
-import type { PostgresTarget } from "../../core/ledger/postgres-open.ts";
-import { openSqliteLedger } from "../../core/ledger/sqlite.ts";
+import type { PostgresTarget } from "../../core/ledger/postgres/open.ts";
+import { openPostgresLedger } from "../../core/ledger/postgres/postgres.ts";
+import { openSqliteLedger } from "../../core/ledger/sqlite/sqlite.ts";
 
 /** `claim` claims these keys in order; `claim_on` claims `prefix` + 0, 1, 2, … without end. */
 export type Order =

@@ -3,8 +3,8 @@ import { after, type TestContext } from "node:test";
 import postgres, { type Sql } from "postgres";
 import { systemClock } from "../../core/clock.ts";
 import type { Ledger } from "../../core/ledger/port.ts";
-import { openPostgresLedger, type PostgresLedgerOptions } from "../../core/ledger/postgres.ts";
-import type { PostgresTarget } from "../../core/ledger/postgres-open.ts";
+import type { PostgresTarget } from "../../core/ledger/postgres/open.ts";
+import { openPostgresLedger, type PostgresLedgerOptions } from "../../core/ledger/postgres/postgres.ts";
 import type { PostgresSettings } from "./postgres/cluster.ts";
 import { type PostgresServer, startPostgres } from "./postgres-server.ts";
 

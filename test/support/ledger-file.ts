@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import type { Ledger } from "../../core/ledger/port.ts";
-import { openSqliteLedger, type SqliteLedgerOptions } from "../../core/ledger/sqlite.ts";
+import { openSqliteLedger, type SqliteLedgerOptions } from "../../core/ledger/sqlite/sqlite.ts";
 import { ManualClock } from "./manual-clock.ts";
 
 export interface LedgerFile {

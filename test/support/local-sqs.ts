@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { CreateQueueCommand, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import type { MessageAttribute } from "../../core/queue/port.ts";
-import { writeAttribute } from "../../core/queue/sqs-message.ts";
+import { writeAttribute } from "../../core/queue/sqs/message.ts";
 
 /** Nothing checks them, but the SDK signs nothing without. */
 export const LOCAL_CREDENTIALS = { accessKeyId: "local", secretAccessKey: "local" };

@@ -19,7 +19,7 @@ import type {
   ReceiveOptions,
   Resent,
 } from "../../core/queue/port.ts";
-import { troubleFrom } from "../../core/queue/sqs-errors.ts";
+import { troubleFrom } from "../../core/queue/sqs/errors.ts";
 import { receiveOrWait } from "./sqs-server/long-poll.ts";
 import type { QueueModel } from "./sqs-server/queue-model.ts";
 import { Refusal } from "./sqs-server/refusal.ts";

@@ -2,7 +2,7 @@
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { commands } from "../../cli/commands.ts";
-import type { Machine } from "../../cli/option.ts";
+import type { Machine } from "../../cli/options/option.ts";
 import { root } from "./pages.ts";
 import type { ShellCommand } from "./shell-lines.ts";
 

@@ -1,7 +1,7 @@
 // The SQS adapter on our own server, for tests that look at what goes over the wire.
 import type { TestContext } from "node:test";
 import type { Observation } from "../../core/observe.ts";
-import { openSqsQueue, type SqsQueue, type SqsQueueOptions } from "../../core/queue/sqs.ts";
+import { openSqsQueue, type SqsQueue, type SqsQueueOptions } from "../../core/queue/sqs/sqs.ts";
 import { createQueues, LOCAL_CREDENTIALS, LOCAL_REGION, type QueuePair, type QueuePairOptions } from "./local-sqs.ts";
 import { type RequestRecord, type SqsServer, startSqsServer } from "./sqs-server/http.ts";
 import { asLocalSqs } from "./sqs-server/local.ts";

@@ -1,6 +1,6 @@
 // Orders for a runner, with what a test does not care about filled in.
 
-import { defaultLimits } from "../../core/limits.ts";
+import { defaultLimits } from "../../core/delivery/limits.ts";
 import type { AskPermit, DeliveryNote, ReportOrder, StepOrder, Term } from "../../core/runner/port.ts";
 import type { StepId } from "../../core/step.ts";
 import { envelope } from "./messages.ts";

@@ -1,11 +1,11 @@
 // A fleet that was started, or lost its ledger, in one moment does not come for it in one moment.
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { Breaker } from "../../core/breaker.ts";
+import { Breaker } from "../../core/circuit/breaker.ts";
 import { Fault } from "../../core/faults.ts";
+import { Quiet } from "../../core/intake/quiet.ts";
 import type { DeadLetterQueue } from "../../core/queue/port.ts";
-import { Quiet } from "../../core/quiet.ts";
-import { runSweep } from "../../core/sweep.ts";
+import { runSweep } from "../../core/sweep/sweep.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 
 const second = 1_000;

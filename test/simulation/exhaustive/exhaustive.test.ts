@@ -2,8 +2,8 @@
 // no rule is broken, and from everywhere there is a way to an end. With any one rule taken away, there is a counterexample.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { advance } from "../../../core/lifecycle.ts";
-import type { Event, State } from "../../../core/states.ts";
+import { advance } from "../../../core/delivery/lifecycle.ts";
+import type { Event, State } from "../../../core/delivery/states.ts";
 import { type Exploration, explore } from "./explore.ts";
 import type { Advance, Physics } from "./situation.ts";
 

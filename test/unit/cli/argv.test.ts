@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { readArguments } from "../../../cli/argv.ts";
-import { runOptions } from "../../../cli/run-options.ts";
+import { readArguments } from "../../../cli/options/argv.ts";
+import { runOptions } from "../../../cli/run/run-options.ts";
 
 function read(...argv: string[]) {
   const { given, switched, problems } = readArguments(argv, runOptions);

@@ -21,7 +21,7 @@ import {
   removeControlFile,
   sweepControlFiles,
   writeControlFile,
-} from "../../../cli/control-files.ts";
+} from "../../../cli/run/control-files.ts";
 import { Fault } from "../../../core/faults.ts";
 
 const uid = process.getuid?.() ?? 0;

@@ -4,9 +4,9 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { openControl } from "../../../cli/control.ts";
-import { askWorker } from "../../../cli/control-client.ts";
-import { readControlFiles } from "../../../cli/control-files.ts";
+import { askWorker } from "../../../cli/drain/control-client.ts";
+import { openControl } from "../../../cli/run/control.ts";
+import { readControlFiles } from "../../../cli/run/control-files.ts";
 import { Observations } from "../../support/observations.ts";
 import { bench } from "../worker/bench.ts";
 import { machine } from "./known-machine.ts";

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { configure } from "../../../cli/command.ts";
-import { drainSetup } from "../../../cli/drain-config.ts";
-import { type Drained, exitCodeOf, progressOf, summaryOf, summaryText } from "../../../cli/drain-output.ts";
+import { drainSetup } from "../../../cli/drain/drain-config.ts";
+import { type Drained, exitCodeOf, progressOf, summaryOf, summaryText } from "../../../cli/drain/drain-output.ts";
 import { noOutcomes } from "../../../core/outcomes.ts";
 import { enough, machine } from "./known-machine.ts";
 

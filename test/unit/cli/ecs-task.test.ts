@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
-import { ecsTaskId } from "../../../cli/ecs-task.ts";
+import { ecsTaskId } from "../../../cli/run/ecs-task.ts";
 
 async function endpoint(t: TestContext, listener: RequestListener): Promise<string> {
   const server = createServer(listener).listen(0, "127.0.0.1");

@@ -1,7 +1,7 @@
 // `--fail` as an operator sees it: what would be failed, what was, and why the others were not.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { failOpen } from "../../../cli/fail-open.ts";
+import { failOpen } from "../../../cli/replay/fail-open.ts";
 import type { FailPorts } from "../../../core/dead-letters/fail.ts";
 import { bodyFor } from "../../support/messages.ts";
 import { bench } from "../dead-letters/fail-bench.ts";

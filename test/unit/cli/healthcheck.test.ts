@@ -4,8 +4,8 @@ import { EventEmitter, once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import { configure } from "../../../cli/command.ts";
-import { command, healthcheckSetup } from "../../../cli/healthcheck.ts";
-import type { Env } from "../../../cli/resolve.ts";
+import { command, healthcheckSetup } from "../../../cli/healthcheck/healthcheck.ts";
+import type { Env } from "../../../cli/options/resolve.ts";
 import { Captured } from "./captured.ts";
 import { machine } from "./known-machine.ts";
 

@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { groupTable, letterDetails, letterTable, type Page } from "../../../cli/letter-texts.ts";
+import { groupTable, letterDetails, letterTable, type Page } from "../../../cli/operator/letter-texts.ts";
 import { groupLetters } from "../../../core/dead-letters/groups.ts";
 import { joinLetters } from "../../../core/dead-letters/join.ts";
 import { readLetter } from "../../../core/dead-letters/read-letter.ts";
 import { exportText } from "../../../core/dead-letters/records.ts";
 import { NOTE_ATTRIBUTE } from "../../../core/queue/dead-letter-note.ts";
-import { readMessage } from "../../../core/queue/sqs-message.ts";
+import { readMessage } from "../../../core/queue/sqs/message.ts";
 import { hostileBody } from "../envelope/bodies.ts";
 
 const nowMs = 1_790_000_000_000;

@@ -5,9 +5,9 @@ import { resolve } from "node:path";
 import { describe, test } from "node:test";
 import { defineCommand } from "../../../cli/command.ts";
 import { runUnderInit } from "../../../cli/init.ts";
-import { optional } from "../../../cli/option.ts";
+import { optional } from "../../../cli/options/option.ts";
+import { text } from "../../../cli/options/values.ts";
 import { runProgram } from "../../../cli/program.ts";
-import { text } from "../../../cli/values.ts";
 import { Captured } from "./captured.ts";
 import { machine } from "./known-machine.ts";
 

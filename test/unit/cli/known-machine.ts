@@ -1,8 +1,8 @@
 // A machine whose facts are known, and a run command's configuration read on it.
 import { configure } from "../../../cli/command.ts";
-import type { Machine } from "../../../cli/option.ts";
-import type { Env } from "../../../cli/resolve.ts";
-import { type RunConfig, runSetup } from "../../../cli/run-config.ts";
+import type { Machine } from "../../../cli/options/option.ts";
+import type { Env } from "../../../cli/options/resolve.ts";
+import { type RunConfig, runSetup } from "../../../cli/run/run-config.ts";
 
 export const machine: Machine = {
   hostname: () => "worker-1",

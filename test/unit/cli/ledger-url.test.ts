@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import type { LedgerChoice } from "../../../cli/ledger-options.ts";
-import { readLedgerUrl } from "../../../cli/ledger-url.ts";
-import type { Env } from "../../../cli/resolve.ts";
+import type { LedgerChoice } from "../../../cli/options/ledger-options.ts";
+import { readLedgerUrl } from "../../../cli/options/ledger-url.ts";
+import type { Env } from "../../../cli/options/resolve.ts";
 import { enough, readRun } from "./known-machine.ts";
 
 type Database = Extract<LedgerChoice, { kind: "postgres" }>;

@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
-import { groupTable, letterTable } from "../../../cli/letter-texts.ts";
-import { showReplay } from "../../../cli/replay-output.ts";
+import { groupTable, letterTable } from "../../../cli/operator/letter-texts.ts";
+import { showReplay } from "../../../cli/replay/replay-output.ts";
 import { groupLetters } from "../../../core/dead-letters/groups.ts";
 import type { JoinedLetter } from "../../../core/dead-letters/join.ts";
 import type { DeadLetter } from "../../../core/dead-letters/letter.ts";
 import { planLetter } from "../../../core/dead-letters/replay-plan.ts";
-import { type Evidence, verdictOf } from "../../../core/verdict.ts";
+import { type Evidence, verdictOf } from "../../../core/dead-letters/verdict.ts";
 import { bodyFor } from "../../support/messages.ts";
 import { result } from "../../support/scripted-steps.ts";
 import { aLetter, buriedAtMs, DAY_MS } from "../dead-letters/letters.ts";

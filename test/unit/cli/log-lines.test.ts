@@ -1,7 +1,7 @@
 // One observation, one line: for people and for machines.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { jsonLine, textLine } from "../../../cli/log-lines.ts";
+import { jsonLine, textLine } from "../../../cli/terminal/log-lines.ts";
 import type { Observation } from "../../../core/observe.ts";
 
 const at = new Date("2026-01-02T03:04:05.678Z");

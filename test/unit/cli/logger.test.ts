@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { Writable } from "node:stream";
 import { describe, test } from "node:test";
-import { flush } from "../../../cli/flush.ts";
-import { createLogger } from "../../../cli/logger.ts";
+import { flush } from "../../../cli/terminal/flush.ts";
+import { createLogger } from "../../../cli/terminal/logger.ts";
 import type { Level } from "../../../core/observe.ts";
 import { Captured } from "./captured.ts";
 

@@ -1,7 +1,7 @@
 // Progress: a bar that stays below what is logged on a terminal, a line now and then elsewhere.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Pace, type Progress, ProgressView, progressBar, progressText } from "../../../cli/progress.ts";
+import { Pace, type Progress, ProgressView, progressBar, progressText } from "../../../cli/terminal/progress.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { Captured } from "./captured.ts";
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { quoteRedacted, redact } from "../../../cli/redact.ts";
+import { quoteRedacted, redact } from "../../../cli/options/redact.ts";
 
 const rows: readonly [string, string][] = [
   ["postgres://user:secret@db:5432/taskiq", "postgres://***@db:5432/taskiq"],

@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { configure } from "../../../cli/command.ts";
-import { dagsterApiChoice, dagsterApiOptions } from "../../../cli/dagster-api-options.ts";
-import { configText } from "../../../cli/print-config.ts";
-import { reexecuteRuns } from "../../../cli/reexecute-runs.ts";
+import { dagsterApiChoice, dagsterApiOptions } from "../../../cli/options/dagster-api-options.ts";
+import { configText } from "../../../cli/options/print-config.ts";
+import { reexecuteRuns } from "../../../cli/replay/reexecute-runs.ts";
 import { systemClock } from "../../../core/clock.ts";
 import type { JoinedLetter } from "../../../core/dead-letters/join.ts";
-import { verdictOf } from "../../../core/verdict.ts";
+import { verdictOf } from "../../../core/dead-letters/verdict.ts";
 import { fakeDagster } from "../../support/graphql-server.ts";
 import { bodyFor } from "../../support/messages.ts";
 import { api } from "../dagster/bench.ts";

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { Writable } from "node:stream";
 import { describe, test } from "node:test";
-import { actOn } from "../../../cli/replay-act.ts";
-import type { ReplayConfig } from "../../../cli/replay-config.ts";
+import { actOn } from "../../../cli/replay/replay-act.ts";
+import type { ReplayConfig } from "../../../cli/replay/replay-config.ts";
 import { anyLetter } from "../../../core/dead-letters/filter.ts";
 import { HeldLetters } from "../../../core/dead-letters/held.ts";
 import { inspectDeadLetters } from "../../../core/dead-letters/inspect.ts";

@@ -1,7 +1,7 @@
 // What is wrong with arguments and environment of `taskiq run`, word for word.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Env } from "../../../cli/resolve.ts";
+import type { Env } from "../../../cli/options/resolve.ts";
 import { enough, readRun } from "./known-machine.ts";
 
 const home = { DAGSTER_HOME: "/dagster" };

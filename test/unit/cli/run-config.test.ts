@@ -1,10 +1,10 @@
 // Arguments and environment of `taskiq run`, and the configuration they make.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { QueueChoice } from "../../../cli/queue-choice.ts";
-import type { Env } from "../../../cli/resolve.ts";
-import type { RunConfig } from "../../../cli/run-config.ts";
-import { defaultLimits } from "../../../core/limits.ts";
+import type { QueueChoice } from "../../../cli/options/queue-choice.ts";
+import type { Env } from "../../../cli/options/resolve.ts";
+import type { RunConfig } from "../../../cli/run/run-config.ts";
+import { defaultLimits } from "../../../core/delivery/limits.ts";
 import { enough, readRun } from "./known-machine.ts";
 
 const { TASKIQ_QUEUE_URL: url = "" } = enough;

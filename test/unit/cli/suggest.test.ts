@@ -1,7 +1,7 @@
 // Did you mean …
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { didYouMean, editDistance, nearest } from "../../../cli/suggest.ts";
+import { didYouMean, editDistance, nearest } from "../../../cli/options/suggest.ts";
 
 describe("how far words are apart", () => {
   const rows: readonly [string, string, number][] = [

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import stringWidth from "string-width";
-import { type Column, oneLine, renderTable, wrap } from "../../../cli/table.ts";
+import { type Column, oneLine, renderTable, wrap } from "../../../cli/terminal/table.ts";
 
 const columns: readonly Column[] = [
   { title: "ID", least: 4, lines: 1 },

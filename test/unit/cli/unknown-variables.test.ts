@@ -1,8 +1,8 @@
 // Variables that look like ours but are not.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { runOptions } from "../../../cli/run-options.ts";
-import { unknownVariables, variablesOf } from "../../../cli/unknown-variables.ts";
+import { unknownVariables, variablesOf } from "../../../cli/options/unknown-variables.ts";
+import { runOptions } from "../../../cli/run/run-options.ts";
 
 test("each is named, with the one that was meant, and without its value", () => {
   const env = {

@@ -6,7 +6,7 @@ import { readExport } from "../../../core/dead-letters/read-export.ts";
 import { readLetter } from "../../../core/dead-letters/read-letter.ts";
 import { exportText } from "../../../core/dead-letters/records.ts";
 import { NOTE_ATTRIBUTE } from "../../../core/queue/dead-letter-note.ts";
-import { readMessage } from "../../../core/queue/sqs-message.ts";
+import { readMessage } from "../../../core/queue/sqs/message.ts";
 import { hostileBody } from "../envelope/bodies.ts";
 
 function exported(bodies: readonly string[]): string {

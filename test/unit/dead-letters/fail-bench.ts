@@ -4,8 +4,8 @@ import type { TestContext } from "node:test";
 import { failLetters } from "../../../core/dead-letters/fail.ts";
 import { anyLetter } from "../../../core/dead-letters/filter.ts";
 import { inspectDeadLetters } from "../../../core/dead-letters/inspect.ts";
+import { defaultPolicy } from "../../../core/delivery/policy.ts";
 import { Notices } from "../../../core/notices.ts";
-import { defaultPolicy } from "../../../core/policy.ts";
 import { bodyFor } from "../../support/messages.ts";
 import { intervalMs, leaseMs, bench as sweepBench } from "../sweep/bench.ts";
 

@@ -5,7 +5,7 @@ import { HOLD_MS } from "../../../core/dead-letters/held.ts";
 import { readExport } from "../../../core/dead-letters/read-export.ts";
 import { exportText } from "../../../core/dead-letters/records.ts";
 import { inRounds } from "../../../core/dead-letters/replay-plan.ts";
-import { payloadDigest } from "../../../core/digest.ts";
+import { payloadDigest } from "../../../core/delivery/digest.ts";
 import { readNote } from "../../../core/queue/dead-letter-note.ts";
 import { bodyFor, envelope } from "../../support/messages.ts";
 import { bench } from "./bench.ts";

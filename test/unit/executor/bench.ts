@@ -1,13 +1,13 @@
 // An executor on a manual clock: fake queue and runner, a ledger in memory that can be taken away, and one journal of everything asked.
 import type { TestContext } from "node:test";
-import type { ExecutorPorts, Stopping } from "../../../core/effects/ports.ts";
-import { processDelivery } from "../../../core/executor.ts";
-import { LeaseKeeper } from "../../../core/lease.ts";
+import type { ExecutorPorts, Stopping } from "../../../core/delivery/effects/ports.ts";
+import { processDelivery } from "../../../core/delivery/executor.ts";
+import { defaultPolicy, type Policy } from "../../../core/delivery/policy.ts";
+import type { Disposition } from "../../../core/delivery/states.ts";
+import { Seat, Slots } from "../../../core/intake/slots.ts";
+import { LeaseKeeper } from "../../../core/lease/lease.ts";
 import { Notices } from "../../../core/notices.ts";
-import { defaultPolicy, type Policy } from "../../../core/policy.ts";
 import type { Message } from "../../../core/queue/port.ts";
-import { Seat, Slots } from "../../../core/slots.ts";
-import type { Disposition } from "../../../core/states.ts";
 import { idempotencyKey } from "../../../core/step.ts";
 import { FakeQueue } from "../../support/fake-queue.ts";
 import { FakeRunner } from "../../support/fake-runner.ts";

@@ -1,7 +1,7 @@
 // What a step may use is told to its runner; one that is ended for it costs a start of the machinery's, never an attempt of Dagster's.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { defaultLimits } from "../../../core/limits.ts";
+import { defaultLimits } from "../../../core/delivery/limits.ts";
 import { bodyFor, message } from "../../support/messages.ts";
 import { expires, inTurn, overLimit, succeeds } from "../../support/scripted-steps.ts";
 import { bench, leaseMs } from "./bench.ts";

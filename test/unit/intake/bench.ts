@@ -1,14 +1,14 @@
 // An intake on a manual clock over a queue that a test fills; each delivery ends when and how the test says.
 import type { TestContext } from "node:test";
-import { Breaker } from "../../../core/breaker.ts";
-import type { Received } from "../../../core/delivery.ts";
-import { runIntake } from "../../../core/intake.ts";
-import { LeaseKeeper } from "../../../core/lease.ts";
-import { QueueGate } from "../../../core/queue-gate.ts";
-import { Quiet } from "../../../core/quiet.ts";
-import { Share, Slots } from "../../../core/slots.ts";
-import { Source } from "../../../core/source.ts";
-import type { Disposition } from "../../../core/states.ts";
+import { Breaker } from "../../../core/circuit/breaker.ts";
+import { QueueGate } from "../../../core/circuit/queue-gate.ts";
+import type { Received } from "../../../core/delivery/delivery.ts";
+import type { Disposition } from "../../../core/delivery/states.ts";
+import { runIntake } from "../../../core/intake/intake.ts";
+import { Quiet } from "../../../core/intake/quiet.ts";
+import { Share, Slots } from "../../../core/intake/slots.ts";
+import { Source } from "../../../core/intake/source.ts";
+import { LeaseKeeper } from "../../../core/lease/lease.ts";
 import { FakeQueue } from "../../support/fake-queue.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { Observations } from "../../support/observations.ts";

@@ -1,7 +1,7 @@
 // A lease keeper on a manual clock, over a queue and a ledger that a test can hold up or take away.
 import type { TestContext } from "node:test";
 import type { Clock } from "../../../core/clock.ts";
-import { LeaseKeeper, type LeaseSettings } from "../../../core/lease.ts";
+import { LeaseKeeper, type LeaseSettings } from "../../../core/lease/lease.ts";
 import type { Hold } from "../../../core/ledger/port.ts";
 import { idempotencyKey } from "../../../core/step.ts";
 import { FakeQueue } from "../../support/fake-queue.ts";

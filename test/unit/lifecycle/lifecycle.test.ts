@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
-import { advance, received } from "../../../core/lifecycle.ts";
-import { type Event, happens, type State } from "../../../core/states.ts";
+import { advance, received } from "../../../core/delivery/lifecycle.ts";
+import { type Event, happens, type State } from "../../../core/delivery/states.ts";
 import { rows } from "./rows.ts";
 import { events, states } from "./samples.ts";
 
@@ -66,7 +66,7 @@ test("the table above the code names every state and every effect", async () => 
 });
 
 async function tableAboveTheCode(): Promise<readonly string[]> {
-  const source = await readFile(new URL("../../../core/lifecycle.ts", import.meta.url), "utf8");
+  const source = await readFile(new URL("../../../core/delivery/lifecycle.ts", import.meta.url), "utf8");
   return source
     .split("\n")
     .filter((line) => line.startsWith("// |"))

@@ -1,6 +1,6 @@
 // One sample of every state and event, and one more wherever a rule asks for more than the name. A state or event that is new,
 // renamed or gone does not compile here.
-import type { Event, State, Why } from "../../../core/states.ts";
+import type { Event, State, Why } from "../../../core/delivery/states.ts";
 import type { ErrorInfo, ExecutionResult, ExecutionState } from "../../../core/step.ts";
 
 type States = { readonly [At in State["at"]]: Readonly<Record<string, Extract<State, { at: At }>>> };

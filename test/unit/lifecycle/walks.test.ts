@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { advance, received } from "../../../core/lifecycle.ts";
-import { type Effect, type Event, happens, type State } from "../../../core/states.ts";
+import { advance, received } from "../../../core/delivery/lifecycle.ts";
+import { type Effect, type Event, happens, type State } from "../../../core/delivery/states.ts";
 import { events } from "./samples.ts";
 
 interface Step {

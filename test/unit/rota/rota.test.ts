@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { type Ask, Rota } from "../../../core/rota.ts";
+import { type Ask, Rota } from "../../../core/intake/rota.ts";
 import { endless, queue, World } from "./world.ts";
 
 const slotsOf = fc.integer({ min: 1, max: 64 });

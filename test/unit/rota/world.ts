@@ -1,5 +1,5 @@
 // A worker as the rota sees it, in simulated time.
-import { type Ask, type Room, Rota } from "../../../core/rota.ts";
+import { type Ask, type Room, Rota } from "../../../core/intake/rota.ts";
 
 export interface Given {
   readonly weight: number | null;

@@ -1,13 +1,13 @@
 // A sweep on a manual clock over the model of SQS: real queues with real redrives, a ledger in memory, a runner without processes.
 import type { TestContext } from "node:test";
-import type { ExecutorPorts } from "../../../core/effects/ports.ts";
-import { processDeadLetter } from "../../../core/executor.ts";
+import type { ExecutorPorts } from "../../../core/delivery/effects/ports.ts";
+import { processDeadLetter } from "../../../core/delivery/executor.ts";
+import { defaultPolicy } from "../../../core/delivery/policy.ts";
 import { Notices } from "../../../core/notices.ts";
-import { defaultPolicy } from "../../../core/policy.ts";
 import { readNote } from "../../../core/queue/dead-letter-note.ts";
 import type { DeadLetterQueue } from "../../../core/queue/port.ts";
 import { idempotencyKey } from "../../../core/step.ts";
-import { runSweep } from "../../../core/sweep.ts";
+import { runSweep } from "../../../core/sweep/sweep.ts";
 import { FakeRunner } from "../../support/fake-runner.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { MemoryLedger } from "../../support/memory-ledger.ts";

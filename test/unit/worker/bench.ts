@@ -1,9 +1,9 @@
 // A whole worker on a manual clock: everything in `core/worker.ts` is real, queue and runner are fakes, the ledger is in memory.
 import type { TestContext } from "node:test";
-import type { WorkerQueue } from "../../../core/lane.ts";
-import { defaultPolicy } from "../../../core/policy.ts";
+import { defaultPolicy } from "../../../core/delivery/policy.ts";
+import type { WorkerQueue } from "../../../core/intake/lane.ts";
+import { TaskProtection } from "../../../core/protection/task-protection.ts";
 import type { Queue } from "../../../core/queue/port.ts";
-import { TaskProtection } from "../../../core/task-protection.ts";
 import { Worker, type WorkerSettings } from "../../../core/worker.ts";
 import { FakeAgent } from "../../support/fake-agent.ts";
 import { FakeQueue } from "../../support/fake-queue.ts";

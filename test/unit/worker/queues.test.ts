@@ -1,7 +1,7 @@
 // Several queues in one worker: who comes first, what each may have, and that none of them is in another's way.
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
-import { payloadDigest } from "../../../core/digest.ts";
+import { payloadDigest } from "../../../core/delivery/digest.ts";
 import { Fault } from "../../../core/faults.ts";
 import type { WorkerSettings } from "../../../core/worker.ts";
 import { claimed, request } from "../../contract/ledger-setup.ts";

@@ -1,0 +1,66 @@
+// Asks a worker on this machine through its control endpoint.
+import * as v from "valibot";
+import { CONTROL_HOST } from "../../core/endpoints/control-server.ts";
+import { exchange } from "../healthcheck/ask-health.ts";
+import type { ControlFile } from "../run/control-files.ts";
+
+const schema = v.object({
+  worker: v.string(),
+  busy: v.number(),
+  slots: v.number(),
+  idle: v.boolean(),
+  stopping: v.boolean(),
+  quiet: v.nullable(v.object({ by: v.string(), at_ms: v.number() })),
+});
+
+export type ControlState = v.InferOutput<typeof schema>;
+
+/** `gone`: nobody listens there any more. */
+export type ControlAnswer =
+  | { readonly kind: "state"; readonly state: ControlState }
+  | { readonly kind: "gone" }
+  | { readonly kind: "failed"; readonly why: string };
+
+const TIMEOUT_MS = 5_000;
+
+/** Over a bare socket, which no proxy setting leads elsewhere: the request holds the token. */
+export async function askWorker(
+  { port, token }: Pick<ControlFile, "port" | "token">,
+  what: "GET /state" | "POST /quiet" | "POST /resume",
+  by: string,
+): Promise<ControlAnswer> {
+  const body = what === "GET /state" ? "" : JSON.stringify({ by });
+  const head = [
+    `${what} HTTP/1.1`,
+    `host: ${CONTROL_HOST}:${port}`,
+    `authorization: Bearer ${token}`,
+    `content-length: ${Buffer.byteLength(body)}`,
+    "connection: close",
+  ];
+  const answer = await exchange(
+    { host: CONTROL_HOST, port, timeoutMs: TIMEOUT_MS },
+    `${head.join("\r\n")}\r\n\r\n${body}`,
+  );
+  switch (answer.kind) {
+    case "timed_out":
+      return { kind: "failed", why: "it does not answer" };
+    case "not_http":
+      return { kind: "failed", why: "what answers is no worker" };
+    case "failed":
+      return answer.code === "ECONNREFUSED" ? { kind: "gone" } : { kind: "failed", why: answer.code };
+    case "answered":
+      return readState(answer.status, answer.body);
+  }
+}
+
+function readState(status: number, body: string): ControlAnswer {
+  // Another worker's port by now: it knows another token.
+  if (status === 401) return { kind: "gone" };
+  try {
+    const read = v.safeParse(schema, JSON.parse(body));
+    if (status === 200 && read.success) return { kind: "state", state: read.output };
+  } catch {
+    // said below
+  }
+  return { kind: "failed", why: `it answers ${status}` };
+}

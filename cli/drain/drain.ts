@@ -1,0 +1,86 @@
+// `taskiq drain`: works the queue until it is proven empty; or asks the local worker to be quiet.
+import { systemClock as clock } from "../../core/clock.ts";
+import { Drain, type DrainEnd } from "../../core/drain/drain.ts";
+import type { QueueDepth } from "../../core/queue/port.ts";
+import type { Worker, WorkerSnapshot } from "../../core/worker.ts";
+import { defineCommand, type Io } from "../command.ts";
+import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import { named, runWorker } from "../run/run.ts";
+import type { RunConfig } from "../run/run-config.ts";
+import { createLogger, type Logger } from "../terminal/logger.ts";
+import { ProgressView } from "../terminal/progress.ts";
+import { type DrainWork, drainSetup } from "./drain-config.ts";
+import { type Drained, exitCodeOf, progressOf, summaryOf, summaryText } from "./drain-output.ts";
+import { askForQuiet } from "./quiet.ts";
+
+export const command = defineCommand({
+  name: "drain",
+  setup: drainSetup,
+  examples: [
+    "taskiq drain --queue-name steps.fifo -m my_project.definitions --concurrency 8 --max-time 1h",
+    "taskiq drain --queue-name steps.fifo -m my_project.definitions --json > summary.json",
+    "taskiq drain --quiet-only --wait --max-time 30m",
+    "taskiq drain --quiet-only --worker-id worker-1",
+    "taskiq drain --resume",
+  ],
+  usageExit: exitCodes.usage,
+  warnsOfVariables: true,
+  run: (config, io, warnings) => (config.do === "drain" ? drain(config, io, warnings) : askForQuiet(config, io)),
+});
+
+/** How often it says how far it has come where nobody sees a bar. */
+const SAY_MS = 30_000;
+const SWEEPS_PER_SETTLE = 4;
+
+async function drain(given: DrainWork, io: Io, warnings: readonly string[]): Promise<ExitCode> {
+  const config = { ...given, run: await named(given.run, io) };
+  const say = (message: string) => logger.observe({ event: "drain.progress", level: "info", message });
+  const view = new ProgressView({ stream: io.stderr, env: io.env, clock, say, everyMs: SAY_MS });
+  const logger = createLogger({ ...config.run.log, stream: view.stream, worker: config.run.workerId });
+  try {
+    const drained = await work(config, io, warnings, logger, view);
+    const summary = summaryOf(drained);
+    const code = exitCodeOf(drained);
+    const level = code === exitCodes.done ? "info" : "error";
+    logger.observe({ event: "drain.done", level, message: summaryText(drained), ...summary });
+    if (config.json) io.stdout.write(`${JSON.stringify(summary)}\n`);
+    return code;
+  } finally {
+    view.end();
+    await logger.flush();
+  }
+}
+
+/** A worker as `run` has it, and its end when the queue is proven empty. */
+async function work(
+  { run, settleMs, maxMs }: DrainWork,
+  io: Io,
+  warnings: readonly string[],
+  logger: Logger,
+  view: ProgressView,
+): Promise<Drained> {
+  const beganMs = clock.monoMs();
+  const drain = new Drain(clock);
+  // A signal during the start comes before anything was counted.
+  let end: DrainEnd | null = null;
+  let closedBecause: string | null = null;
+  const beside = async (worker: Worker, stopped: AbortSignal) => {
+    const progress = (snapshot: WorkerSnapshot, left: QueueDepth) => view.show(progressOf(snapshot, left));
+    const ports = { clock, observe: logger.observe, snapshot: () => worker.snapshot(), progress };
+    try {
+      end = await drain.run(ports, { settleMs, maxMs }, stopped);
+    } finally {
+      closedBecause = worker.snapshot().closedBecause;
+      view.end();
+      if (!stopped.aborted) worker.stop(run.graceMs);
+    }
+  };
+  const config = { ...run, sweepMs: sweepMsOf(run, settleMs) };
+  const snapshot = await runWorker(config, io, warnings, logger, { watch: drain.watch, beside });
+  return { end, snapshot, closedBecause, seconds: Math.round((clock.monoMs() - beganMs) / 1_000) };
+}
+
+/** What SQS itself moved to the dead letter queue is to be ended before the drain is over, so that no run is left hanging. */
+function sweepMsOf({ sweepMs }: RunConfig, settleMs: number): number | null {
+  return sweepMs === null ? null : Math.min(sweepMs, settleMs / SWEEPS_PER_SETTLE);
+}

@@ -1,0 +1,117 @@
+// `taskiq drain --quiet-only` and `--resume`: finds the worker on this machine, asks it, and may wait until it does nothing any more.
+import { systemClock as clock } from "../../core/clock.ts";
+import { formatDuration } from "../../core/durations.ts";
+import type { Io } from "../command.ts";
+import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import { type ControlFile, readControlFiles } from "../run/control-files.ts";
+import { listenForStop } from "../signals.ts";
+import { ProgressView } from "../terminal/progress.ts";
+import { askWorker, type ControlState } from "./control-client.ts";
+import type { QuietRequest } from "./drain-config.ts";
+
+const LOOK_MS = 250;
+const SAY_MS = 30_000;
+
+type Say = (text: string) => void;
+
+/** What came of it; `state` is the last that the worker said. */
+interface Asked {
+  readonly code: ExitCode;
+  readonly state: ControlState | null;
+}
+
+export async function askForQuiet(request: QuietRequest, io: Io): Promise<ExitCode> {
+  const say = (text: string) => void io.stderr.write(`taskiq drain: ${text}\n`);
+  const { env, machine } = io;
+  const by = `${env["USER"] || env["LOGNAME"] || `uid ${machine.uid()}`}@${machine.hostname()}`;
+  const found = await findWorkers(request, io);
+  const live: (readonly [ControlFile, ControlState])[] = [];
+  for (const file of found) {
+    const answer = await askWorker(file, "GET /state", by);
+    if (answer.kind === "state") live.push([file, answer.state]);
+    else if (answer.kind === "failed") say(`worker ${file.worker} cannot be asked: ${answer.why}`);
+  }
+  const [first, ...more] = live;
+  if (first === undefined) {
+    const which = request.worker === null ? "worker" : `worker ${request.worker}`;
+    say(`no ${which} of this user runs on this machine, as far as ${request.stateDir} tells`);
+    return exitCodes.unreachable;
+  }
+  if (more.length > 0) {
+    say(
+      `several workers run on this machine: name one with --worker-id\n${live.map(([{ worker }]) => `  ${worker}\n`).join("")}`,
+    );
+    return exitCodes.usage;
+  }
+  const { code, state } = await ask(request, first[0], by, io, say);
+  if (request.json && state !== null) io.stdout.write(`${JSON.stringify(state)}\n`);
+  return code;
+}
+
+async function findWorkers({ stateDir, worker }: QuietRequest, { machine }: Io): Promise<readonly ControlFile[]> {
+  const place = { directory: stateDir, uid: machine.uid(), hostname: machine.hostname() };
+  const files = await readControlFiles(place);
+  return worker === null ? files : files.filter((file) => file.worker === worker);
+}
+
+async function ask(request: QuietRequest, file: ControlFile, by: string, io: Io, say: Say): Promise<Asked> {
+  const answer = await askWorker(file, request.do === "quiet" ? "POST /quiet" : "POST /resume", by);
+  if (answer.kind !== "state") {
+    say(`worker ${file.worker} ${answer.kind === "gone" ? "has ended" : `cannot be asked: ${answer.why}`}`);
+    return { code: exitCodes.unreachable, state: null };
+  }
+  const { state } = answer;
+  if (request.do === "resume") {
+    say(`worker ${state.worker} takes steps${state.stopping ? " no more: it is stopping" : ""}`);
+    return { code: state.stopping ? exitCodes.no : exitCodes.done, state };
+  }
+  say(`worker ${state.worker} is quiet, as ${state.quiet?.by} asked: ${state.busy} step(s) go on`);
+  return request.wait ? await waitUntilIdle(request, file, state, io, say) : { code: exitCodes.done, state };
+}
+
+async function waitUntilIdle(
+  { maxMs }: QuietRequest,
+  file: ControlFile,
+  first: ControlState,
+  io: Io,
+  say: Say,
+): Promise<Asked> {
+  const stop = listenForStop(io.signals, clock, () => undefined);
+  const view = new ProgressView({ stream: io.stderr, env: io.env, clock, say, everyMs: SAY_MS });
+  const untilMs = maxMs === null ? Number.POSITIVE_INFINITY : clock.monoMs() + maxMs;
+  const end = (code: ExitCode, state: ControlState, text: string): Asked => {
+    view.end();
+    say(text);
+    return { code, state };
+  };
+  let state = first;
+  try {
+    while (!state.idle) {
+      if (stop.quiet.aborted) return end(exitCodes.no, state, `interrupted: worker ${state.worker} stays quiet`);
+      if (clock.monoMs() >= untilMs) {
+        const after = `after ${formatDuration(maxMs ?? 0)}`;
+        return end(
+          exitCodes.no,
+          state,
+          `worker ${state.worker} is not idle ${after}: ${state.busy} step(s) still run; it stays quiet`,
+        );
+      }
+      view.show(progressOf(first, state));
+      await clock.sleep(LOOK_MS, stop.quiet);
+      const answer = await askWorker(file, "GET /state", "");
+      if (answer.kind !== "state")
+        return end(exitCodes.no, state, `worker ${state.worker} was gone before it was idle`);
+      state = answer.state;
+      if (state.quiet === null) return end(exitCodes.no, state, `worker ${state.worker} was told to go on`);
+    }
+    return end(exitCodes.done, state, `worker ${state.worker} is idle`);
+  } finally {
+    stop.close();
+  }
+}
+
+/** Of the steps that ran when it became quiet; a last receive may still be under way after them. */
+function progressOf({ busy: total }: ControlState, { busy }: ControlState) {
+  const note = busy === 0 ? "its last receive ends" : `${busy} running`;
+  return { done: Math.max(0, total - busy), total, approximate: false, note };
+}

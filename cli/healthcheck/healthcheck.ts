@@ -1,0 +1,100 @@
+// `taskiq healthcheck`: asks the worker in this container. Exit code 0 or 1, wrong usage included, since a container health check
+// knows nothing else; silent when all is well.
+
+import { formatDuration } from "../../core/durations.ts";
+import { defineCommand, type Setup } from "../command.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { healthHost, healthPort } from "../options/health-options.ts";
+import { onOff, setting } from "../options/option.ts";
+import { duration } from "../options/values.ts";
+import { type Answer, askHealth } from "./ask-health.ts";
+
+const options = {
+  healthPort: healthPort(1),
+  healthHost,
+  timeoutMs: setting({
+    flag: "--timeout",
+    env: ["TASKIQ_HEALTHCHECK_TIMEOUT"],
+    group: "Health",
+    help: "How long the worker may take to answer.",
+    kind: duration(1, 60_000),
+    fallback: "2s",
+  }),
+  ready: onOff({
+    flag: "--ready",
+    env: ["TASKIQ_HEALTHCHECK_READY"],
+    group: "Health",
+    help: "Ask whether it takes steps (/readyz) instead of whether it is alive (/livez). Not for a check that restarts: it fails in outages.",
+  }),
+};
+
+export interface HealthcheckConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly path: "/livez" | "/readyz";
+  readonly timeoutMs: number;
+}
+
+export const healthcheckSetup: Setup<typeof options, HealthcheckConfig> = {
+  options,
+  rules: () => ({ problems: [], warnings: [] }),
+  config: ({ healthHost: host, healthPort: port, ready, timeoutMs }) => ({
+    host: reachable(host),
+    port,
+    path: ready ? "/readyz" : "/livez",
+    timeoutMs,
+  }),
+};
+
+export const command = defineCommand({
+  name: "healthcheck",
+  setup: healthcheckSetup,
+  examples: [
+    "taskiq healthcheck",
+    "taskiq healthcheck --ready --timeout 5s",
+    "TASKIQ_WORKER_HEALTH_PORT=9000 taskiq healthcheck",
+  ],
+  usageExit: exitCodes.no,
+  warnsOfVariables: false,
+  run: async (config, io) => {
+    const trouble = troubleIn(await askHealth(config), config);
+    if (trouble === null) return exitCodes.done;
+    io.stderr.write(`taskiq healthcheck: ${trouble}\n`);
+    return exitCodes.no;
+  },
+});
+
+/** Where a server listens on every address, loopback is one of them. */
+function reachable(host: string): string {
+  if (host === "0.0.0.0") return "127.0.0.1";
+  return host === "::" ? "::1" : host;
+}
+
+function troubleIn(answer: Answer, { host, port, path, timeoutMs }: HealthcheckConfig): string | null {
+  const where = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  switch (answer.kind) {
+    case "timed_out":
+      return `no answer from ${where} within ${formatDuration(timeoutMs)}`;
+    case "not_http":
+      return `${where} answered, but not as a worker does`;
+    case "failed":
+      return answer.code === "ECONNREFUSED" ? `no worker listens on ${where}` : `cannot ask ${where}: ${answer.code}`;
+    case "answered":
+      return answer.status === 200 ? null : `${where}${path} says ${answer.status}: ${whyIn(answer.body)}`;
+  }
+}
+
+/** Several outages' reasons fit; ECS keeps 4096 bytes of what a check says. */
+const LONGEST_WHY = 1_000;
+
+/** What a server's answer gives as its reason, or the beginning of an answer that is no worker's. */
+export function whyIn(body: string): string {
+  try {
+    const { why } = JSON.parse(body) as { why?: unknown };
+    if (typeof why === "string" && why.length <= LONGEST_WHY && !/\p{Cc}/u.test(why)) return why;
+  } catch {
+    // Not a worker's answer; it is shown as it is.
+  }
+  // JSON escapes those below a blank alone; DEL and those behind it steer a terminal, too.
+  return JSON.stringify(body.slice(0, 200)).replace(/\p{Cc}/gu, "\ufffd");
+}

@@ -1,0 +1,82 @@
+// What `taskiq inspect-dlq` prints or writes: data on stdout or into a file, and the exit code that goes with it.
+import { writeFile } from "node:fs/promises";
+import { groupLetters } from "../../core/dead-letters/groups.ts";
+import type { JoinedLetter } from "../../core/dead-letters/join.ts";
+import { exportText, groupRecord, letterRecord } from "../../core/dead-letters/records.ts";
+import { Fault } from "../../core/faults.ts";
+import type { Io } from "../command.ts";
+import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import { groupTable, letterDetails, letterTable, type Page } from "../operator/letter-texts.ts";
+import { coloursOf, widthOf } from "../terminal/terminal.ts";
+import type { InspectConfig } from "./inspect-dlq-config.ts";
+
+/** One line of chatter, on stderr. */
+export type Say = (text: string) => void;
+
+export async function showLetters(
+  output: InspectConfig["output"],
+  letters: readonly JoinedLetter[],
+  nowMs: number,
+  { stdout, env }: Pick<Io, "stdout" | "env">,
+  say: Say,
+): Promise<ExitCode> {
+  if (output.to === "file") return await writeExport(output.path, letters, say);
+  const meant = output.to === "details" ? letters.filter((letter) => isCalled(letter, output.name)) : letters;
+  const page = { width: widthOf(stdout, env), nowMs, colours: coloursOf(stdout, env) };
+  stdout.write(output.json ? jsonText(output.to, meant) : pageText(output.to, meant, page));
+  if (output.to !== "details" || meant.length > 0) return exitCodes.done;
+  say(`no dead letter is called ${output.name}`);
+  return exitCodes.no;
+}
+
+type Shown = Exclude<InspectConfig["output"]["to"], "file">;
+
+function jsonText(what: Shown, letters: readonly JoinedLetter[]): string {
+  return records(what, letters)
+    .map((record) => `${JSON.stringify(record)}\n`)
+    .join("");
+}
+
+function records(what: Shown, letters: readonly JoinedLetter[]): readonly object[] {
+  switch (what) {
+    case "list":
+      return letters.map(letterRecord);
+    case "groups":
+      return groupLetters(letters).map(groupRecord);
+    case "details":
+      return letters.map((joined) => ({ ...letterRecord(joined), body: joined.letter.message.body }));
+  }
+}
+
+function pageText(what: Shown, letters: readonly JoinedLetter[], page: Page): string {
+  if (letters.length === 0) return "";
+  switch (what) {
+    case "list":
+      return letterTable(letters, page);
+    case "groups":
+      return groupTable(groupLetters(letters), page);
+    case "details":
+      return letters.map((joined) => letterDetails(joined, page)).join("\n");
+  }
+}
+
+/** Never over a file that is there: it may be the only copy of what was purged since. */
+async function writeExport(path: string, letters: readonly JoinedLetter[], say: Say): Promise<ExitCode> {
+  try {
+    await writeFile(path, exportText(letters), { flag: "wx", mode: 0o600 });
+  } catch (error) {
+    throw cannotWrite(path, error);
+  }
+  say(`wrote ${letters.length} dead letter(s) to ${path}`);
+  return exitCodes.done;
+}
+
+function cannotWrite(path: string, cause: unknown): Fault {
+  return new Fault("TQ_CONFIG", `--export: cannot write ${path}`, { cause });
+}
+
+/** By a whole name, or by enough of its beginning: a few characters would be anybody's. */
+function isCalled({ letter }: JoinedLetter, name: string): boolean {
+  const names = [letter.message.id, letter.burial?.messageId, letter.key];
+  return names.some((one) => one === name || (name.length >= 4 && one?.startsWith(name) === true));
+}

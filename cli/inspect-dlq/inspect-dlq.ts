@@ -1,0 +1,68 @@
+// `taskiq inspect-dlq`: lists the dead letters without harm, with what is to be done about each.
+import { type Inspection, inspectDeadLetters } from "../../core/dead-letters/inspect.ts";
+import type { DeadLetterQueue } from "../../core/queue/port.ts";
+import { defineCommand, type Io } from "../command.ts";
+import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import { letterFilter } from "../operator/letter-options.ts";
+import { remarksOn } from "../operator/look-remarks.ts";
+import { askDagster, openDeadLetters } from "../operator/operator-ports.ts";
+import { listenForStop } from "../signals.ts";
+import { createLogger } from "../terminal/logger.ts";
+import { type OperatorPorts, wireOperator } from "../wiring.ts";
+import { type InspectConfig, inspectSetup } from "./inspect-dlq-config.ts";
+import { type Say, showLetters } from "./inspect-dlq-output.ts";
+
+export const command = defineCommand({
+  name: "inspect-dlq",
+  setup: inspectSetup,
+  examples: [
+    "taskiq inspect-dlq --queue-name steps.fifo --group",
+    'taskiq inspect-dlq --queue-name steps.fifo --since 2h --step "load*" --reason crash_loop',
+    "taskiq inspect-dlq --queue-name steps.fifo --show 5f0c1a9e",
+    "taskiq inspect-dlq --queue-name steps.fifo --json | jq -r 'select(.act == \"replay\") | .message_id'",
+    "taskiq inspect-dlq --queue-name steps.fifo --run 7f3c1f0e-5a86-4d0b-9a57-0c5a3f1f7b11 --export dead.jsonl",
+  ],
+  usageExit: exitCodes.usage,
+  warnsOfVariables: true,
+  run: async (config, io, warnings) => {
+    const say = (text: string) => void io.stderr.write(`taskiq inspect-dlq: ${text}\n`);
+    for (const warning of warnings) say(warning);
+    const logger = createLogger({ stream: io.stderr, level: "warn", format: "text", worker: "operator" });
+    const ports = await wireOperator(config, io.env, logger.observe);
+    const stop = listenForStop(io.signals, ports.clock, logger.observe);
+    stop.quiet.addEventListener("abort", () => say("stopping; giving back what was looked at"));
+    try {
+      return await inspect(config, ports, io, say, stop.quiet);
+    } finally {
+      stop.close();
+      await Promise.all([ports.runner?.stop(), ports.ledger?.close(), ports.queue.close()]);
+    }
+  },
+});
+
+async function inspect(
+  config: InspectConfig,
+  ports: OperatorPorts,
+  io: Io,
+  say: Say,
+  quiet: AbortSignal,
+): Promise<ExitCode> {
+  const { clock } = ports;
+  const letters = await openDeadLetters(ports.queue);
+  if (config.dagsterMissing !== null) say(`Dagster is not asked: ${config.dagsterMissing}`);
+  const dagster = ports.runner === null ? null : askDagster(ports.runner, quiet);
+  const filter = letterFilter(config.which, clock.wallMs());
+  const found = await inspectDeadLetters({ ...ports, letters, dagster }, filter, config.which.limit, quiet);
+  if (found.looked > 0) say(whatLookingCost(found, letters));
+  if (quiet.aborted) {
+    say("interrupted: nothing is listed");
+    return exitCodes.no;
+  }
+  if (found.looked > 0) say(`of these, ${found.letters.length} listed`);
+  for (const remark of remarksOn(found)) say(remark);
+  return await showLetters(config.output, found.letters, clock.wallMs(), io, say);
+}
+
+function whatLookingCost({ looked }: Inspection, { url }: DeadLetterQueue): string {
+  return `looked at ${looked} dead letter(s) of ${url}: each counts one receive more now, which moves nothing there, and was given back as it was found`;
+}

@@ -1,0 +1,116 @@
+// `taskiq migrate`: brings the ledger's tables up to date, or tells whether they are.
+import type { LedgerSchema, Migration } from "../../core/ledger/schema.ts";
+import { defineCommand, type Findings, type Io, type Setup } from "../command.ts";
+import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import { openLedgerSchema } from "../ledger-wiring.ts";
+import {
+  isLedgerGiven,
+  type LedgerChoice,
+  ledgerChoice,
+  ledgerOptions,
+  ledgerRules,
+} from "../options/ledger-options.ts";
+import { onOff, optional } from "../options/option.ts";
+import { isGiven, type Settings } from "../options/resolve.ts";
+import { text } from "../options/values.ts";
+
+const options = {
+  ...ledgerOptions,
+  dagsterHome: optional({
+    flag: "--dagster-home",
+    env: ["DAGSTER_HOME"],
+    group: "Ledger",
+    help: "Where the default ledger's file is.",
+    kind: text("<path>", "an absolute path", /^\//),
+  }),
+  dryRun: onOff({
+    flag: "--dry-run",
+    env: [],
+    group: "Output",
+    help: "Print the SQL that is left to be done, and do nothing.",
+  }),
+  check: onOff({
+    flag: "--check",
+    env: [],
+    group: "Output",
+    help: "Only tell whether anything is left to be done: exit code 1 if so. For CI, and before a deploy.",
+  }),
+  json: onOff({ flag: "--json", env: [], group: "Output", help: "Print one JSON object." }),
+};
+
+export interface MigrateConfig {
+  readonly ledger: LedgerChoice;
+  readonly mode: "apply" | "dry_run" | "check";
+  readonly json: boolean;
+}
+
+export const migrateSetup: Setup<typeof options, MigrateConfig> = {
+  options,
+  rules,
+  config: (values) => ({
+    ledger: ledgerChoice(values, values.dagsterHome),
+    mode: modeOf(values),
+    json: values.json,
+  }),
+};
+
+export const command = defineCommand({
+  name: "migrate",
+  setup: migrateSetup,
+  examples: [
+    "taskiq migrate --ledger-url postgres://owner@db.internal/dagster",
+    "taskiq migrate --dry-run > ledger.sql",
+    "POSTGRES_HOST=db.internal POSTGRES_USER=taskiq taskiq migrate --check",
+  ],
+  usageExit: exitCodes.usage,
+  warnsOfVariables: true,
+  run: async (config, io, warnings) => {
+    for (const warning of warnings) io.stderr.write(`taskiq migrate: ${warning}\n`);
+    const schema = await openLedgerSchema(config.ledger);
+    try {
+      return await migrate(config, schema, io);
+    } finally {
+      await schema.close();
+    }
+  },
+});
+
+function rules(settings: Settings<typeof options>): Findings {
+  const { problems } = ledgerRules(settings);
+  const nowhere = !isLedgerGiven(settings) && !isGiven(settings.dagsterHome);
+  const missing = "--ledger-url, --postgres-host or --dagster-home is required: nothing says where the ledger is";
+  const both = settings.dryRun.value === true && settings.check.value === true;
+  return {
+    problems: [
+      ...problems,
+      ...(nowhere ? [missing] : []),
+      ...(both ? ["only one of these can be given: --dry-run, --check"] : []),
+    ],
+    warnings: [],
+  };
+}
+
+function modeOf({ dryRun, check }: { readonly dryRun: boolean; readonly check: boolean }): MigrateConfig["mode"] {
+  if (dryRun) return "dry_run";
+  return check ? "check" : "apply";
+}
+
+async function migrate({ mode, json }: MigrateConfig, schema: LedgerSchema, io: Io): Promise<ExitCode> {
+  const migrations = mode === "apply" ? await schema.migrate() : await schema.pending();
+  if (json) {
+    const names = migrations.map(({ version, name }) => ({ version, name }));
+    io.stdout.write(`${JSON.stringify({ ledger: schema.name, [mode === "apply" ? "applied" : "pending"]: names })}\n`);
+  } else if (mode === "dry_run") for (const migration of migrations) io.stdout.write(sqlText(migration));
+  else io.stderr.write(`taskiq migrate: ${schema.name}: ${summary(mode, migrations)}\n`);
+  return mode === "check" && migrations.length > 0 ? exitCodes.no : exitCodes.done;
+}
+
+function sqlText({ version, name, sql }: Migration): string {
+  return `-- ${version}: ${name}\n${sql}\n\n`;
+}
+
+function summary(mode: MigrateConfig["mode"], migrations: readonly Migration[]): string {
+  if (migrations.length === 0) return "up to date";
+  const names = migrations.map(({ version, name }) => `${version} (${name})`).join(", ");
+  return mode === "apply" ? `applied ${names}` : `not up to date; left to be done: ${names}`;
+}

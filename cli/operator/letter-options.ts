@@ -1,0 +1,107 @@
+// Which dead letters an operator means: the same options for every command that chooses some.
+
+import * as v from "valibot";
+import { anyLetter, type LetterFilter } from "../../core/dead-letters/filter.ts";
+import { parseDuration } from "../../core/durations.ts";
+import { optional, type Values } from "../options/option.ts";
+import { type Kind, text, wholeNumber } from "../options/values.ts";
+
+const group = "Which dead letters (all conditions must hold; without any, all of them)";
+
+/** An instant, or how long ago it was. */
+export type Moment = { readonly agoMs: number } | { readonly atMs: number };
+
+const moment: Kind<Moment> = {
+  placeholder: "<duration|time>",
+  expects: "a duration such as 90m or 48h (a plain number is in seconds), or a time such as 2026-01-31T08:00:00Z",
+  schema: v.pipe(
+    v.string(),
+    v.transform(parseMoment),
+    v.custom<Moment>((read) => read !== null),
+  ),
+};
+
+export const letterOptions = {
+  run: optional({
+    flag: "--run",
+    env: [],
+    group,
+    help: "Of this run.",
+    kind: text("<run id>", "the id of a run"),
+  }),
+  job: optional({
+    flag: "--job",
+    env: [],
+    group,
+    help: "Of runs of this job. Dagster must be asked, and all dead letters must be looked at.",
+    kind: text("<name>", "the name of a job"),
+  }),
+  step: optional({
+    flag: "--step",
+    env: [],
+    group,
+    help: "Of these steps: * stands for any text, ? for one character.",
+    kind: text("<glob>", "a step key, with * and ? as wildcards"),
+  }),
+  reason: optional({
+    flag: "--reason",
+    env: [],
+    group,
+    help: "Buried for this reason; moved_by_sqs for what SQS itself moved.",
+    kind: text("<reason>", "a word such as crash_loop, malformed or moved_by_sqs", /^[a-z_]+$/),
+  }),
+  error: optional({
+    flag: "--error",
+    env: [],
+    group,
+    help: "With this fingerprint, class of error, or text in what is said of it.",
+    kind: text("<text>", "a text"),
+  }),
+  since: optional({
+    flag: "--since",
+    env: [],
+    group,
+    help: "Dead for no longer than this, or since this time. What SQS moved is as old as its sending.",
+    kind: moment,
+  }),
+  olderThan: optional({
+    flag: "--older-than",
+    env: [],
+    group,
+    help: "Dead for longer than this, or since before this time.",
+    kind: moment,
+  }),
+  limit: optional({
+    flag: "--limit",
+    env: [],
+    group,
+    help: "At most so many; looking ends with them.",
+    kind: wholeNumber(1, 1_000_000),
+  }),
+};
+
+/** Everything but the limit. */
+export function letterFilter(values: Values<typeof letterOptions>, nowMs: number): LetterFilter {
+  const at = (given: Moment | null) => {
+    if (given === null) return null;
+    return "atMs" in given ? given.atMs : nowMs - given.agoMs;
+  };
+  return {
+    ...anyLetter,
+    runId: values.run,
+    job: values.job,
+    step: values.step,
+    reason: values.reason,
+    error: values.error,
+    sinceMs: at(values.since),
+    beforeMs: at(values.olderThan),
+  };
+}
+
+function parseMoment(given: string): Moment | null {
+  const agoMs = parseDuration(given);
+  if (agoMs !== null) return { agoMs };
+  // Only what names a date: Date.parse would take "7" or "May" for one, too.
+  const atMs = /^\d{4}-\d{2}-\d{2}/.test(given) ? Date.parse(given) : Number.NaN;
+  return Number.isNaN(atMs) ? null : { atMs };
+}

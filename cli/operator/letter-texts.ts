@@ -1,0 +1,209 @@
+// Dead letters as people read them: the table, the groups, and one letter with everything that is known of it. Pure.
+import type { LetterGroup } from "../../core/dead-letters/groups.ts";
+import type { JoinedLetter } from "../../core/dead-letters/join.ts";
+import type { DeadLetter } from "../../core/dead-letters/letter.ts";
+import { attributeNames } from "../../core/dead-letters/records.ts";
+import type { Act } from "../../core/dead-letters/verdict.ts";
+import { type Column, oneLine, type Paint, renderTable } from "../terminal/table.ts";
+
+/** What a text is painted for: whether to act, and how. */
+export type Colours = (act: Act, text: string) => string;
+
+const DEEPEST_INDENTED = 50;
+
+export interface Page {
+  /** Of the terminal; infinite elsewhere. */
+  readonly width: number;
+  readonly nowMs: number;
+  readonly colours: Colours;
+}
+
+const letterColumns: readonly Column[] = [
+  { title: "ID", least: 8, lines: 1 },
+  { title: "RUN", least: 8, lines: 1, worth: 5 },
+  { title: "JOB", least: 6, lines: 2, worth: 4 },
+  { title: "STEP", least: 10, lines: 3 },
+  { title: "REASON", least: 8, lines: 2, worth: 6 },
+  { title: "ERROR", least: 14, lines: 2, worth: 7 },
+  { title: "STARTS", least: 6, lines: 1, worth: 2 },
+  { title: "WORKER", least: 8, lines: 2, worth: 1 },
+  { title: "AGE", least: 4, lines: 1, worth: 8 },
+  { title: "EXPIRES", least: 7, lines: 1, worth: 3 },
+  { title: "VERDICT", least: 16, lines: 6 },
+];
+
+export function letterTable(letters: readonly JoinedLetter[], page: Page): string {
+  const acts = new Map(letters.map(({ verdict }) => [verdict.words, verdict.act]));
+  const rows = letters.map((joined) => letterRow(joined, page.nowMs));
+  return renderTable(
+    letterColumns,
+    rows,
+    page.width,
+    verdictPaint(
+      rows.flatMap((row) => row.at(-1) ?? []),
+      acts,
+      page,
+    ),
+  );
+}
+
+const groupColumns: readonly Column[] = [
+  { title: "COUNT", least: 5, lines: 1 },
+  { title: "FINGERPRINT", least: 12, lines: 1 },
+  { title: "REASON", least: 8, lines: 2, worth: 3 },
+  { title: "ERROR", least: 20, lines: 3 },
+  { title: "STEPS", least: 10, lines: 2, worth: 2 },
+  { title: "OLDEST", least: 6, lines: 1, worth: 4 },
+  { title: "NEWEST", least: 6, lines: 1, worth: 1 },
+  { title: "VERDICTS", least: 16, lines: 6 },
+];
+
+export function groupTable(groups: readonly LetterGroup[], { width, nowMs }: Page): string {
+  const rows = groups.map((group) => [
+    String(group.count),
+    group.fingerprint,
+    group.reason,
+    errorText(group.errorClass, group.title),
+    group.steps.join(", ") || "-",
+    span(nowMs - group.oldestMs),
+    span(nowMs - group.newestMs),
+    Object.entries(group.verdicts)
+      .map(([kind, count]) => `${count} ${kind}`)
+      .join(", "),
+  ]);
+  return renderTable(groupColumns, rows, width);
+}
+
+/** Everything, with the traceback and the body. */
+export function letterDetails(joined: JoinedLetter, { nowMs, colours }: Page): string {
+  const { letter, row, standing, verdict } = joined;
+  const { message, burial, step } = letter;
+  const error = row?.outcome?.error ?? null;
+  const facts: readonly (readonly [string, string | null])[] = [
+    ["message", message.id],
+    ["key", letter.key],
+    ["run", step === null ? null : runText(joined)],
+    ["step", step === null ? null : `${step.stepKey}, attempt ${step.attempt}`],
+    ["reason", `${letter.reason}: ${oneLine(letter.detail)}`],
+    ["fingerprint", letter.fingerprint],
+    ["worker", burial === null ? null : `${burial.worker}, after ${burial.starts} start(s)`],
+    [burial === null ? "sent" : "dead since", `${instant(letter.sinceMs)}, ${span(nowMs - letter.sinceMs)} ago`],
+    ["expires", letter.expiresAtMs === null ? null : expiryText(letter.expiresAtMs, nowMs)],
+    ["received", `${message.receiveCount} time(s), this look included`],
+    ["group", letter.groupId],
+    ["came from", burial?.sourceUrl ?? message.movedFrom ?? null],
+    [
+      "ledger",
+      row === null
+        ? "no row known"
+        : `${row.state}${row.outcome === null ? "" : ` (${row.outcome.state})`}, ${row.starts} start(s), last by ${row.owner}`,
+    ],
+    ["event log", standing === null ? "not known" : standingText(standing)],
+    ["attributes", attributeNames(letter).join(", ") || null],
+  ];
+  const known = facts.flatMap(([name, value]) => (value === null ? [] : [`${name.padEnd(12)}${oneLine(value)}\n`]));
+  const traceback =
+    error === null ? "" : `\n${error.class}: ${printable(error.message)}\n${printable(error.traceback)}\n`;
+  return `${colours(verdict.act, verdict.words)}\n${known.join("")}${traceback}\nbody\n${printable(bodyText(message.body))}\n`;
+}
+
+/** The largest two units: `3d 4h`, `12m`, `40s`. */
+export function span(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1_000));
+  const parts: readonly (readonly [number, string])[] = [
+    [Math.floor(seconds / 86_400), "d"],
+    [Math.floor(seconds / 3_600) % 24, "h"],
+    [Math.floor(seconds / 60) % 60, "m"],
+    [seconds % 60, "s"],
+  ];
+  const first = parts.findIndex(([count]) => count > 0);
+  if (first === -1) return "0s";
+  const two = parts.slice(first, first + 2).filter(([count]) => count > 0);
+  // Of minutes and less, one is enough.
+  return (first >= 2 ? two.slice(0, 1) : two).map(([count, unit]) => `${count}${unit}`).join(" ");
+}
+
+function letterRow({ letter, standing, verdict }: JoinedLetter, nowMs: number): readonly string[] {
+  const { message, step, burial } = letter;
+  return [
+    message.id.slice(0, 8),
+    step?.runId.slice(0, 8) ?? "-",
+    standing?.run?.job ?? "-",
+    stepText(letter),
+    letter.reason,
+    errorText(letter.errorClass, letter.detail),
+    burial === null ? "-" : String(burial.starts),
+    burial?.worker ?? "-",
+    span(nowMs - letter.sinceMs),
+    letter.expiresAtMs === null ? "-" : span(letter.expiresAtMs - nowMs),
+    verdict.words,
+  ];
+}
+
+/** Details often begin with the class already. */
+function errorText(errorClass: string | null, detail: string): string {
+  return errorClass === null || detail.startsWith(errorClass) ? detail : `${errorClass}: ${detail}`;
+}
+
+/** `load[part_3] #2`: the attempt counts from 0, which is left out. */
+export function stepText({ step }: DeadLetter): string {
+  if (step === null) return "-";
+  return `${step.stepKey}${step.attempt === 0 ? "" : ` #${step.attempt}`}`;
+}
+
+/** A cell that wraps is painted line by line; a line of it tells which verdict it is part of by being in one. */
+function verdictPaint(words: readonly string[], acts: ReadonlyMap<string, Act>, { colours }: Page): Paint {
+  const all = [...new Set(words)];
+  return (text, { title }) => {
+    const part = text.trim();
+    const act = title === "VERDICT" && part !== "" ? acts.get(all.find((one) => one.includes(part)) ?? "") : undefined;
+    return act === undefined ? text : colours(act, text);
+  };
+}
+
+function runText({ letter, standing }: JoinedLetter): string {
+  const id = letter.step?.runId ?? "";
+  if (standing === null) return id;
+  return standing.run === null
+    ? `${id}, which Dagster does not know`
+    : `${id}, ${standing.run.status}, job ${standing.run.job}`;
+}
+
+function standingText({ ended, began }: NonNullable<JoinedLetter["standing"]>): string {
+  if (ended !== null) return `attempt ended: ${ended}`;
+  return began ? "attempt is open: it began" : "attempt is open: it never began";
+}
+
+function expiryText(atMs: number, nowMs: number): string {
+  return atMs <= nowMs ? `${instant(atMs)}: any moment` : `${instant(atMs)}, in ${span(atMs - nowMs)}`;
+}
+
+function instant(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** Indented, unless that would be far more than the body itself: each level costs every line below it two characters. */
+function bodyText(body: string): string {
+  if (isNested(body, DEEPEST_INDENTED)) return body;
+  try {
+    return JSON.stringify(JSON.parse(body), null, 2);
+  } catch {
+    return body;
+  }
+}
+
+/** By its brackets, those within texts too: at worst a body is shown as it is. */
+function isNested(body: string, levels: number): boolean {
+  let depth = 0;
+  for (const character of body) {
+    if (character === "[" || character === "{") depth += 1;
+    else if (character === "]" || character === "}") depth -= 1;
+    if (depth > levels) return true;
+  }
+  return false;
+}
+
+/** Lines stay lines; nothing else may steer the terminal. */
+function printable(text: string): string {
+  return text.replace(/\r?\n/g, "\n").replace(/[^\P{C}\n\t]/gu, "\ufffd");
+}

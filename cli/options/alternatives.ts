@@ -1,0 +1,25 @@
+// Options of which only one may be given: two ways to say the same thing.
+import type { Findings } from "../command.ts";
+import { isGiven, originText, type Setting } from "./resolve.ts";
+
+export interface Chosen extends Findings {
+  /** Null when none was given, or when it cannot be told which one counts. */
+  readonly chosen: Setting | null;
+}
+
+/** One on the command line beats those in the environment, as it would if they were the same option. */
+export function checkAlternatives(settings: readonly Setting[]): Chosen {
+  const given = settings.filter(isGiven);
+  const onCommandLine = given.filter((setting) => setting.origin.from === "flag");
+  const strongest = onCommandLine.length > 0 ? onCommandLine : given;
+  const [chosen = null, ...rivals] = strongest;
+  if (rivals.length > 0) {
+    const names = strongest.map((setting) => `${setting.option.flag} (${originText(setting.origin)})`);
+    return { chosen: null, problems: [`only one of these can be given: ${names.join(", ")}`], warnings: [] };
+  }
+  const ignored = given.filter((setting) => setting !== chosen);
+  const warnings = ignored.map(
+    ({ origin }) => `${"name" in origin ? origin.name : ""} is ignored: ${chosen?.option.flag} was given`,
+  );
+  return { chosen, problems: [], warnings };
+}

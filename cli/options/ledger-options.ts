@@ -1,0 +1,119 @@
+// Which ledger: the options that every command which opens one shares, and what they come to.
+import { join } from "node:path";
+import type { Findings } from "../command.ts";
+import { type LedgerUrl, ledgerUrl, type PostgresUrl } from "./ledger-url.ts";
+import { optional, type Values } from "./option.ts";
+import { isGiven, type Settings } from "./resolve.ts";
+import { text, wholeNumber } from "./values.ts";
+
+const group = "Ledger";
+
+export const ledgerOptions = {
+  ledgerUrl: optional({
+    flag: "--ledger-url",
+    env: ["TASKIQ_LEDGER_URL"],
+    group,
+    help: "Where outcomes are recorded: postgres://<user>@<host>:<port>/<database>, or sqlite:<path>. What a postgres URL leaves out, the following say.",
+    absent: "the database at POSTGRES_HOST, else taskiq.sqlite in the Dagster home",
+    kind: ledgerUrl,
+  }),
+  postgresHost: optional({
+    flag: "--postgres-host",
+    env: ["POSTGRES_HOST"],
+    group,
+    help: "Host of the ledger's database.",
+    kind: text("<host>", "a host name or an IP address", /^[\w.:%-]+$/),
+  }),
+  postgresPort: optional({
+    flag: "--postgres-port",
+    env: ["POSTGRES_PORT"],
+    group,
+    help: "Its port.",
+    absent: "5432",
+    kind: wholeNumber(1, 65_535),
+  }),
+  postgresUser: optional({
+    flag: "--postgres-user",
+    env: ["POSTGRES_USER"],
+    group,
+    help: "Its user.",
+    kind: text("<user>", "a name"),
+  }),
+  // Without dashes no argument can be it: every process of a machine can read the others' command lines.
+  postgresPassword: optional({
+    flag: "POSTGRES_PASSWORD",
+    env: ["POSTGRES_PASSWORD"],
+    group,
+    help: "Its password; only as a variable.",
+    kind: text("<password>", "a text without control characters"),
+    secret: true,
+  }),
+  postgresDatabase: optional({
+    flag: "--postgres-db",
+    env: ["POSTGRES_DB"],
+    group,
+    help: "Its database.",
+    absent: "called as its user",
+    kind: text("<name>", "a name"),
+  }),
+};
+
+export type LedgerChoice =
+  | { readonly kind: "sqlite"; readonly path: string }
+  | {
+      readonly kind: "postgres";
+      readonly host: string;
+      readonly port: number;
+      readonly user: string;
+      readonly password: string;
+      readonly database: string;
+      readonly sslMode: NonNullable<PostgresUrl["sslMode"]>;
+      readonly caFile: string | null;
+      readonly pooler: boolean;
+    };
+
+type LedgerSettings = Settings<typeof ledgerOptions>;
+type LedgerValues = Values<typeof ledgerOptions>;
+
+/** True when somebody chose a ledger. */
+export function isLedgerGiven({ ledgerUrl, postgresHost }: LedgerSettings): boolean {
+  return isGiven(ledgerUrl) || isGiven(postgresHost);
+}
+
+/** A database needs a host and a user, from wherever. */
+export function ledgerRules(settings: LedgerSettings): Findings {
+  const url = settings.ledgerUrl.value as LedgerUrl | null | undefined;
+  const isDatabase = url === null ? isGiven(settings.postgresHost) : url?.kind === "postgres";
+  if (!isDatabase) return { problems: [], warnings: [] };
+  const parts = url as PostgresUrl | null;
+  const problems: string[] = [];
+  if ((parts?.host ?? null) === null && !isGiven(settings.postgresHost)) {
+    problems.push("--postgres-host is required (env: POSTGRES_HOST): --ledger-url names a database, but no host");
+  }
+  if ((parts?.user ?? null) === null && !isGiven(settings.postgresUser)) {
+    problems.push("--postgres-user is required (env: POSTGRES_USER) with a ledger in a database");
+  }
+  return { problems, warnings: [] };
+}
+
+export function ledgerChoice(values: LedgerValues, dagsterHome: string | null): LedgerChoice {
+  const url = values.ledgerUrl;
+  if (url?.kind === "sqlite") return url;
+  if (url === null && values.postgresHost === null) {
+    return { kind: "sqlite", path: join(dagsterHome ?? "", "taskiq.sqlite") };
+  }
+  const host = url?.host ?? values.postgresHost;
+  const user = url?.user ?? values.postgresUser;
+  if (host === null || user === null) throw new Error("no host or user: the rules were not checked");
+  return {
+    kind: "postgres",
+    host,
+    port: url?.port ?? values.postgresPort ?? 5432,
+    user,
+    password: url?.password ?? values.postgresPassword ?? "",
+    database: url?.database ?? values.postgresDatabase ?? user,
+    sslMode: url?.sslMode ?? (url?.caFile ? "verify-full" : "prefer"),
+    caFile: url?.caFile ?? null,
+    pooler: url?.pooler ?? false,
+  };
+}

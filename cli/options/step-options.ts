@@ -1,0 +1,57 @@
+// What a step may use, unless its own tags say otherwise.
+import { limitRanges } from "../../core/delivery/limits.ts";
+import { setting } from "./option.ts";
+import { duration, size, unlessOff, wholeNumber } from "./values.ts";
+
+const group = "Steps";
+
+export const stepOptions = {
+  stepTimeoutMs: setting({
+    flag: "--step-timeout",
+    env: ["TASKIQ_STEP_TIMEOUT"],
+    group,
+    help: "How long a step may run (tag taskiq/timeout).",
+    kind: unlessOff(duration(...limitRanges.timeoutMs)),
+    fallback: "off",
+  }),
+  silenceMs: setting({
+    flag: "--silence-timeout",
+    env: ["TASKIQ_SILENCE_TIMEOUT"],
+    group,
+    help: "How long a step may go on without a Dagster event and without output (tag taskiq/silence_timeout).",
+    kind: unlessOff(duration(...limitRanges.silenceMs)),
+    fallback: "off",
+  }),
+  killGraceMs: setting({
+    flag: "--kill-grace",
+    env: ["TASKIQ_KILL_GRACE"],
+    group,
+    help: "How long a step that is ended has between SIGINT and SIGKILL (tag taskiq/kill_grace).",
+    kind: duration(...limitRanges.graceMs),
+    fallback: "10s",
+  }),
+  stepMemoryBytes: setting({
+    flag: "--step-memory",
+    env: ["TASKIQ_STEP_MEMORY"],
+    group,
+    help: "How much memory each process of a step may allocate, on top of what the imported code takes (tag taskiq/memory).",
+    kind: unlessOff(size(...limitRanges.memoryBytes)),
+    fallback: "off",
+  }),
+  stepProcesses: setting({
+    flag: "--step-processes",
+    env: ["TASKIQ_STEP_PROCESSES"],
+    group,
+    help: "How many processes a step may have below its own (tag taskiq/processes).",
+    kind: unlessOff(wholeNumber(...limitRanges.processes)),
+    fallback: "off",
+  }),
+  maxOutputBytes: setting({
+    flag: "--max-output",
+    env: ["TASKIQ_MAX_OUTPUT"],
+    group,
+    help: "How much a step may write to stdout, and as much to stderr (tag taskiq/max_output).",
+    kind: unlessOff(size(...limitRanges.outputBytes)),
+    fallback: "1GiB",
+  }),
+};

@@ -1,0 +1,97 @@
+// What an option's text may be: the check, the words that say what is expected, and the value it becomes.
+import * as v from "valibot";
+import { formatDuration, parseDuration } from "../../core/durations.ts";
+import { formatSize, parseSize } from "../../core/sizes.ts";
+
+export interface Kind<T> {
+  /** What stands for the value in the help: `<n>`. */
+  readonly placeholder: string;
+  /** Completes "must be …"; may depend on what was given. */
+  readonly expects: string | ((text: string) => string);
+  readonly schema: v.GenericSchema<string, T>;
+}
+
+export function wholeNumber(min: number, max: number): Kind<number> {
+  return {
+    placeholder: "<n>",
+    expects: `a whole number from ${min} to ${max}`,
+    schema: v.pipe(v.string(), v.regex(/^\d+$/), v.transform(Number), v.minValue(min), v.maxValue(max)),
+  };
+}
+
+/** Milliseconds; the bounds too. */
+export function duration(minMs: number, maxMs: number): Kind<number> {
+  return {
+    placeholder: "<duration>",
+    expects: `a duration from ${formatDuration(minMs)} to ${formatDuration(maxMs)} (a plain number is in seconds)`,
+    schema: v.pipe(v.string(), v.transform(parseDuration), v.number(), v.minValue(minMs), v.maxValue(maxMs)),
+  };
+}
+
+/** Null for `off`. */
+export function unlessOff<T>({ placeholder, expects, schema }: Kind<T>): Kind<T | null> {
+  const turnedOff = v.pipe(
+    v.string(),
+    v.toLowerCase(),
+    v.literal("off"),
+    v.transform(() => null),
+  );
+  const or = (expected: string) => `${expected}, or off`;
+  return {
+    placeholder: placeholder.replace(">", "|off>"),
+    expects: typeof expects === "string" ? or(expects) : (given) => or(expects(given)),
+    schema: v.union([turnedOff, schema]),
+  };
+}
+
+/** Bytes; the bounds too. */
+export function size(min: number, max: number): Kind<number> {
+  return {
+    placeholder: "<size>",
+    expects: `a size from ${formatSize(min)} to ${formatSize(max)} (a plain number is in bytes)`,
+    schema: v.pipe(v.string(), v.transform(parseSize), v.number(), v.minValue(min), v.maxValue(max)),
+  };
+}
+
+/** Upper and lower case are the same: other programs share some of our variables. */
+export function choice<const W extends readonly [string, ...string[]]>(words: W): Kind<W[number]> {
+  return {
+    placeholder: `<${words.join("|")}>`,
+    expects: `one of ${words.join(", ")}`,
+    schema: v.pipe(v.string(), v.toLowerCase(), v.picklist(words)),
+  };
+}
+
+const on = ["true", "1", "yes", "on"];
+const off = ["false", "0", "no", "off"];
+
+export const truth: Kind<boolean> = {
+  placeholder: "<true|false>",
+  expects: "true or false",
+  schema: v.pipe(
+    v.string(),
+    v.toLowerCase(),
+    v.picklist([...on, ...off]),
+    v.transform((word) => on.includes(word)),
+  ),
+};
+
+export function text(placeholder: string, expects: string, pattern = /\S/): Kind<string> {
+  // Control characters have no business in any name, path or address, and would garble the log.
+  return { placeholder, expects, schema: v.pipe(v.string(), v.regex(pattern), v.regex(/^\P{Cc}*$/u)) };
+}
+
+export const queueName = text(
+  "<name>",
+  "1 to 80 letters, digits, - and _, with .fifo at the end for a FIFO queue",
+  /^(?=.{1,80}$)[\w-]+(?:\.fifo)?$/,
+);
+
+export const httpUrl: Kind<string> = {
+  placeholder: "<url>",
+  expects: "an http:// or https:// URL",
+  schema: v.pipe(
+    v.string(),
+    v.check((given) => /^https?:\/\/[^\s/]/.test(given) && URL.canParse(given)),
+  ),
+};

@@ -1,0 +1,67 @@
+// `--fail`: the failure of open attempts is recorded in Dagster, as an operator sees it.
+import { type FailEnd, type FailOrder, type FailPorts, failLetters, mayFail } from "../../core/dead-letters/fail.ts";
+import type { JoinedLetter } from "../../core/dead-letters/join.ts";
+import type { Stopping } from "../../core/delivery/effects/ports.ts";
+import type { Io } from "../command.ts";
+import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import { stepText } from "../operator/letter-texts.ts";
+import { type Column, renderTable } from "../terminal/table.ts";
+import { widthOf } from "../terminal/terminal.ts";
+
+const columns: readonly Column[] = [
+  { title: "ID", least: 8, lines: 1 },
+  { title: "RUN", least: 8, lines: 1, worth: 2 },
+  { title: "STEP", least: 10, lines: 3 },
+  { title: "VERDICT", least: 16, lines: 6, worth: 1 },
+  { title: "FAILURE", least: 20, lines: 6 },
+];
+
+const words: Readonly<Record<FailEnd | "to_fail" | "not_open", string>> = {
+  to_fail: "to be recorded in Dagster",
+  not_open: "not to be failed: only an open attempt of a run that waits is",
+  failed: "recorded in Dagster",
+  ended: "not recorded: the attempt has ended meanwhile",
+  in_hand: "not recorded: a worker holds it",
+  changed: "not recorded: it is not what it was when it was looked at; look again",
+  not_done: "could not be recorded; start this again",
+  not_found: "not recorded: it cannot be seen in the queue now; start this again in two minutes",
+};
+
+/** Changes nothing when `ports` is null. */
+export async function failOpen(
+  letters: readonly JoinedLetter[],
+  order: FailOrder,
+  ports: FailPorts | null,
+  stopping: Stopping,
+  { json, stdout, env }: Pick<Io, "stdout" | "env"> & { readonly json: boolean },
+): Promise<ExitCode> {
+  const open = letters.filter(mayFail);
+  const ends = ports === null ? null : await failLetters(open, order, ports, stopping);
+  const rows = letters.map((joined) => {
+    const end = ends === null ? "to_fail" : (ends.get(joined.letter.message.id) ?? "not_found");
+    return { joined, end: mayFail(joined) ? end : "not_open" } as const;
+  });
+  stdout.write(json ? rows.map(jsonLine).join("") : tableOf(rows, widthOf(stdout, env)));
+  return rows.every(({ end }) => end === "failed" || end === "to_fail") ? exitCodes.done : exitCodes.no;
+}
+
+interface Row {
+  readonly joined: JoinedLetter;
+  readonly end: keyof typeof words;
+}
+
+function jsonLine({ joined: { letter }, end }: Row): string {
+  return `${JSON.stringify({ message_id: letter.message.id, key: letter.key, kind: end, words: words[end] })}\n`;
+}
+
+function tableOf(rows: readonly Row[], width: number): string {
+  if (rows.length === 0) return "";
+  const cells = rows.map(({ joined: { letter, verdict }, end }) => [
+    letter.message.id.slice(0, 8),
+    letter.step?.runId.slice(0, 8) ?? "-",
+    stepText(letter),
+    verdict.words,
+    words[end],
+  ]);
+  return renderTable(columns, cells, width);
+}

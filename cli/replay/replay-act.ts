@@ -1,0 +1,124 @@
+// Acts on what was planned, a few first if told so, and waits for what becomes of it.
+import { type ReplayOutcome, waitForOutcomes } from "../../core/dead-letters/outcomes.ts";
+import { type ReplayEnd, type ReplayedLetter, replayLetters } from "../../core/dead-letters/replay.ts";
+import type { PlannedLetter } from "../../core/dead-letters/replay-plan.ts";
+import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import { type Progress, ProgressView } from "../terminal/progress.ts";
+import { isDone, replaySummary, type ShownLetter, showReplay } from "./replay-output.ts";
+import type { ReplaySession } from "./replay-session.ts";
+
+/** What became of the letters so far. */
+interface Done {
+  readonly ends: Map<PlannedLetter, ReplayEnd>;
+  /** By idempotency key, of what was waited for: `open` for what had not ended when the waiting did. */
+  readonly outcomes: Map<string, ReplayOutcome | "open">;
+}
+
+export async function actOn(plans: readonly PlannedLetter[], acting: ReplaySession): Promise<ExitCode> {
+  const { config, io, say } = acting;
+  const todo = plans.filter((planned) => isDone(planned.act));
+  const done: Done = { ends: new Map(), outcomes: new Map() };
+  try {
+    const [first, rest] = canaryAndRest(todo, config.canary);
+    await send(first, todo.length, done, acting);
+    if (config.canary === null || (await canaryLives(first, done, acting))) {
+      await send(rest, todo.length, done, acting);
+      if (config.wait) await awaitOutcomes(todo, done, acting);
+    }
+  } finally {
+    const shown: readonly ShownLetter[] = plans.map((planned) => shownOf(planned, done));
+    showReplay(shown, true, config.json, io);
+    say(replaySummary(shown, true));
+  }
+  const refused = plans.some((planned) => planned.act === "refuse");
+  return !refused && todo.every((planned) => wentWell(planned, done, config)) ? exitCodes.done : exitCodes.no;
+}
+
+function wentWell(planned: PlannedLetter, done: Done, { wait }: ReplaySession["config"]): boolean {
+  if (!["sent", "deleted"].includes(done.ends.get(planned)?.kind ?? "")) return false;
+  const key = keyOf(planned, done);
+  return !wait || key === null || done.outcomes.get(key) === "succeeded";
+}
+
+async function send(
+  letters: readonly PlannedLetter[],
+  total: number,
+  { ends }: Done,
+  { config, ports, ledger, letters: queue, held, io, say, quiet, who }: ReplaySession,
+): Promise<void> {
+  const { clock } = ports;
+  const view = new ProgressView({ stream: io.stderr, env: io.env, clock, say, everyMs: 10_000 });
+  const tell = ({ planned, end }: ReplayedLetter) => {
+    ends.set(planned, end);
+    view.show({ done: ends.size, total, approximate: false, note: "" });
+  };
+  try {
+    await replayLetters(letters, { letters: queue, held, ledger, clock }, { ...config, who }, quiet, tell);
+  } finally {
+    view.end();
+  }
+}
+
+/** Whether all of the first few succeeded; says what happens otherwise. */
+async function canaryLives(first: readonly PlannedLetter[], done: Done, acting: ReplaySession): Promise<boolean> {
+  await awaitOutcomes(first, done, acting);
+  const sent = first.filter(({ act }) => act === "send");
+  const well = sent.filter((planned) => done.outcomes.get(keyOf(planned, done) ?? "") === "succeeded").length;
+  if (well === sent.length) {
+    acting.say(`all ${well} of the canary succeeded`);
+    return true;
+  }
+  acting.say(`${well} of the ${sent.length} of the canary succeeded; the others stay where they are`);
+  return false;
+}
+
+async function awaitOutcomes(
+  letters: readonly PlannedLetter[],
+  done: Done,
+  { config, ports, ledger, held, io, say, quiet }: ReplaySession,
+): Promise<void> {
+  const { clock } = ports;
+  // What a canary became is known already.
+  const keys = letters
+    .flatMap((planned) => keyOf(planned, done) ?? [])
+    .filter((key) => (done.outcomes.get(key) ?? "open") === "open");
+  const view = new ProgressView({ stream: io.stderr, env: io.env, clock, say, everyMs: 10_000 });
+  const waiting = { ledger, clock, keep: () => held.keep() };
+  try {
+    const found = await waitForOutcomes(keys, waiting, config.waitTimeoutMs, quiet, (known) =>
+      view.show(progressOf(known, keys.length)),
+    );
+    for (const key of keys) done.outcomes.set(key, found.get(key) ?? "open");
+  } finally {
+    view.end();
+  }
+}
+
+function progressOf(known: ReadonlyMap<string, ReplayOutcome>, total: number): Progress {
+  const count = (outcome: ReplayOutcome) => [...known.values()].filter((one) => one === outcome).length;
+  const note = `${count("succeeded")} succeeded, ${count("failed")} failed, ${count("buried")} back in the dead letter queue`;
+  return { done: known.size, total, approximate: false, note };
+}
+
+/** The first `count` that are sent, with what lies between them; all, when there is no canary. */
+export function canaryAndRest(
+  todo: readonly PlannedLetter[],
+  count: number | null,
+): readonly [first: readonly PlannedLetter[], rest: readonly PlannedLetter[]] {
+  if (count === null) return [todo, []];
+  const sends = todo.flatMap(({ act }, i) => (act === "send" ? [i] : []));
+  const end = sends[count] ?? todo.length;
+  return [todo.slice(0, end), todo.slice(end)];
+}
+
+/** The key whose row tells what became of it; null for what was not sent, by this start or the one that began it. */
+function keyOf(planned: PlannedLetter, { ends }: Done): string | null {
+  const end = ends.get(planned)?.kind;
+  const sent = end === "sent" || end === "not_deleted" || (planned.act === "finish" && end === "deleted");
+  return sent ? planned.joined.letter.key : null;
+}
+
+function shownOf(planned: PlannedLetter, done: Done): ShownLetter {
+  const outcome = done.outcomes.get(keyOf(planned, done) ?? "") ?? null;
+  return { planned, end: done.ends.get(planned) ?? null, outcome };
+}

@@ -1,0 +1,112 @@
+// What `taskiq replay` prints: each dead letter with what would be done, or was. Data on stdout.
+
+import type { ReplayOutcome } from "../../core/dead-letters/outcomes.ts";
+import { letterRecord } from "../../core/dead-letters/records.ts";
+import type { ReplayEnd } from "../../core/dead-letters/replay.ts";
+import type { PlannedLetter, ReplayAct } from "../../core/dead-letters/replay-plan.ts";
+import type { Io } from "../command.ts";
+import { stepText } from "../operator/letter-texts.ts";
+import { type Column, renderTable } from "../terminal/table.ts";
+import { widthOf } from "../terminal/terminal.ts";
+
+const columns: readonly Column[] = [
+  { title: "ID", least: 8, lines: 1 },
+  { title: "RUN", least: 8, lines: 1, worth: 1 },
+  { title: "STEP", least: 10, lines: 3 },
+  { title: "WHAT", least: 12, lines: 2 },
+  { title: "WHY", least: 16, lines: 6 },
+];
+
+const wouldBe: Readonly<Record<ReplayAct, string>> = {
+  send: "would be sent",
+  finish: "would be deleted",
+  purge: "would be deleted",
+  skip: "skipped",
+  refuse: "refused",
+};
+
+const was: Readonly<Record<ReplayEnd["kind"], string>> = {
+  sent: "sent",
+  deleted: "deleted",
+  not_deleted: "not deleted",
+  changed: "changed",
+  not_sent: "not sent",
+  in_doubt: "begun",
+};
+
+const whyNot: Readonly<Partial<Record<ReplayEnd["kind"], string>>> = {
+  not_deleted: "done, but its letter could not be deleted: start this again",
+  changed: "another reader has it, or its attempt changed since it was looked at: start this again",
+  not_sent: "SQS did not take it, or one before it in its group was not sent: start this again",
+  in_doubt: "no answer came, so how far it is is not known: start this again, which ends it",
+};
+
+const became: Readonly<Record<NonNullable<ShownLetter["outcome"]>, string>> = {
+  succeeded: "succeeded",
+  failed: "failed",
+  buried: "dead again",
+  open: "not ended yet",
+};
+
+/** `end` is null for what was not acted on. */
+export interface ShownLetter {
+  readonly planned: PlannedLetter;
+  readonly end: ReplayEnd | null;
+  /** What became of its step; null when nobody waited for it, or it was not sent. */
+  readonly outcome: ReplayOutcome | "open" | null;
+}
+
+export function showReplay(
+  letters: readonly ShownLetter[],
+  acted: boolean,
+  json: boolean,
+  { stdout, env }: Pick<Io, "stdout" | "env">,
+): void {
+  if (json) {
+    for (const letter of letters) stdout.write(`${JSON.stringify(recordOf(letter))}\n`);
+  } else if (letters.length > 0) {
+    stdout.write(
+      renderTable(
+        columns,
+        letters.map((letter) => rowOf(letter, acted)),
+        widthOf(stdout, env),
+      ),
+    );
+  }
+}
+
+function recordOf({ planned, end, outcome }: ShownLetter) {
+  const { act, why, joined } = planned;
+  const sentId = end?.kind === "sent" ? end.messageId : null;
+  return { ...letterRecord(joined), plan: act, why, end: end?.kind ?? null, outcome, new_message_id: sentId };
+}
+
+function rowOf(letter: ShownLetter, acted: boolean): readonly string[] {
+  const { planned, end } = letter;
+  const { message, step } = planned.joined.letter;
+  return [
+    message.id.slice(0, 8),
+    step?.runId.slice(0, 8) ?? "-",
+    stepText(planned.joined.letter),
+    whatOf(letter, acted),
+    (end === null ? undefined : whyNot[end.kind]) ?? planned.why,
+  ];
+}
+
+function whatOf({ planned, end, outcome }: ShownLetter, acted: boolean): string {
+  if (outcome !== null) return became[outcome];
+  if (end !== null) return was[end.kind];
+  return acted && isDone(planned.act) ? "not reached" : wouldBe[planned.act];
+}
+
+/** Whether anything is done about it at all. */
+export function isDone(act: ReplayAct): boolean {
+  return act === "send" || act === "finish" || act === "purge";
+}
+
+/** `3 sent, 1 refused`. */
+export function replaySummary(letters: readonly ShownLetter[], acted: boolean): string {
+  const words = letters.map((letter) => rowOf(letter, acted)[3] ?? "");
+  const counted = Map.groupBy(words, (word) => word);
+  return [...counted].map(([word, same]) => `${same.length} ${word}`).join(", ") || "no dead letter is meant";
+}

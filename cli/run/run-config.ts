@@ -1,0 +1,125 @@
+// The configuration of `taskiq run`: the rules between its options, and the plain data that comes out.
+import { formatDuration } from "../../core/durations.ts";
+import type { Level } from "../../core/observe.ts";
+import type { Limits } from "../../core/runner/port.ts";
+import type { Findings, Setup } from "../command.ts";
+import { checkAlternatives } from "../options/alternatives.ts";
+import { isLedgerGiven, type LedgerChoice, ledgerChoice, ledgerRules } from "../options/ledger-options.ts";
+import { locationArgs, locationRules } from "../options/location-options.ts";
+import type { Machine, Values } from "../options/option.ts";
+import { type QueueTaken, queuesTaken, takenRules } from "../options/queue-choice.ts";
+import { isGiven, refusal, type Settings } from "../options/resolve.ts";
+import { isAws } from "./aws-hosts.ts";
+import { runOptions } from "./run-options.ts";
+
+export interface RunConfig {
+  /** At least one. */
+  readonly queues: readonly QueueTaken[];
+  /** Null: from the queue's URL, or from wherever the AWS SDK looks. */
+  readonly region: string | null;
+  readonly endpointUrl: string | null;
+  readonly visibilityMs: number;
+  readonly waitMs: number;
+  readonly concurrency: number;
+  readonly graceMs: number;
+  readonly maxStarts: number;
+  readonly onExhausted: "report" | "park";
+  /** Null: the dead letter queue is not looked through. */
+  readonly sweepMs: number | null;
+  /** How long ECS is asked, without a pause in the work, not to stop the task; null: it is not asked. */
+  readonly protectMs: number | null;
+  readonly limits: Limits;
+  readonly workerId: string;
+  /** Nobody said --worker-id: a better name may be found. */
+  readonly namesItself: boolean;
+  /** Of the control endpoint's file; absolute. */
+  readonly stateDir: string;
+  readonly ledger: LedgerChoice;
+  /** Absolute. */
+  readonly dagsterHome: string;
+  readonly python: string;
+  /** Dagster's own flags; empty when the first step's run decides. */
+  readonly locationArgs: readonly string[];
+  /** Port 0 is any free one. */
+  readonly health: { readonly host: string; readonly port: number };
+  readonly log: { readonly level: Level; readonly format: "auto" | "text" | "json" };
+}
+
+type RunSettings = Settings<typeof runOptions>;
+
+export const runSetup: Setup<typeof runOptions, RunConfig> = { options: runOptions, rules, config };
+
+function rules(settings: RunSettings, machine: Machine): Findings {
+  const found = [
+    takenRules(settings),
+    checkAlternatives([settings.dlqUrl, settings.dlqName]),
+    homeRules(settings, machine),
+    locationRules(settings),
+    ledgerRules(settings),
+    sharedLedgerRules(settings),
+    stopRules(settings),
+  ];
+  return { problems: found.flatMap((one) => one.problems), warnings: found.flatMap((one) => one.warnings) };
+}
+
+export function homeRules({ dagsterHome }: Pick<RunSettings, "dagsterHome">, machine: Machine): Findings {
+  const path = dagsterHome.value;
+  if (typeof path !== "string" || machine.isDirectory(path)) return { problems: [], warnings: [] };
+  return { problems: [refusal(dagsterHome.option, path, dagsterHome.origin, "an existing directory")], warnings: [] };
+}
+
+// Two machines with a ledger file each would both run a step that is delivered twice, and both record it.
+function sharedLedgerRules(settings: RunSettings): Findings {
+  const { endpointUrl, allowLocalLedger } = settings;
+  const endpoint = typeof endpointUrl.value === "string" ? endpointUrl.value : null;
+  // What was refused says nothing about where a queue is; that it was refused is told already.
+  const queues = endpointUrl.value === undefined ? [] : queuesTaken(settings);
+  const onAws = queues.some(({ queue }) => isAws(endpoint, "url" in queue ? queue.url : null));
+  const fine = !onAws || isLedgerGiven(settings) || allowLocalLedger.value === true;
+  const problem =
+    "--ledger-url is required with a queue on AWS (env: TASKIQ_LEDGER_URL): the default, a file, is not shared with workers on other machines; " +
+    "--allow-local-ledger says that there are none";
+  return { problems: fine ? [] : [problem], warnings: [] };
+}
+
+function stopRules({ waitMs, graceMs }: RunSettings): Findings {
+  const [wait, grace] = [waitMs.value, graceMs.value];
+  if (typeof wait !== "number" || typeof grace !== "number" || wait <= grace) return { problems: [], warnings: [] };
+  const warning = `--wait-time (${formatDuration(wait)}) is longer than --grace (${formatDuration(grace)}): stopping waits for the last receive`;
+  return { problems: [], warnings: [warning] };
+}
+
+function config(values: Values<typeof runOptions>, settings: RunSettings): RunConfig {
+  const queues = queuesTaken(settings);
+  if (queues.length === 0) throw new Error("no queue: the rules were not checked");
+  return {
+    queues,
+    region: values.region,
+    endpointUrl: values.endpointUrl,
+    visibilityMs: values.visibilityMs,
+    waitMs: values.waitMs,
+    concurrency: values.concurrency,
+    graceMs: values.graceMs,
+    maxStarts: values.maxStarts,
+    onExhausted: values.onExhausted,
+    sweepMs: values.sweepMs,
+    protectMs: values.taskProtection ? values.taskProtectionMaxMs : null,
+    limits: {
+      timeoutMs: values.stepTimeoutMs,
+      silenceMs: values.silenceMs,
+      graceMs: values.killGraceMs,
+      memoryBytes: values.stepMemoryBytes,
+      processes: values.stepProcesses,
+      outputBytes: values.maxOutputBytes,
+    },
+    workerId: values.workerId,
+    namesItself: !isGiven(settings.workerId),
+    stateDir: values.stateDir,
+    ledger: ledgerChoice(values, values.dagsterHome),
+    dagsterHome: values.dagsterHome,
+    python: values.python,
+    locationArgs: locationArgs(values, settings),
+    health: { host: values.healthHost, port: values.healthPort },
+    log: { level: values.logLevel, format: values.logFormat },
+  };
+}

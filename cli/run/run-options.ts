@@ -1,0 +1,220 @@
+// Every option of `taskiq run`.
+import { healthHost, healthPort } from "../options/health-options.ts";
+import { ledgerOptions } from "../options/ledger-options.ts";
+import { locationOptions } from "../options/location-options.ts";
+import { onOff, optional, required, setting } from "../options/option.ts";
+import { queues } from "../options/queue-choice.ts";
+import { stepOptions } from "../options/step-options.ts";
+import { choice, duration, httpUrl, queueName, text, unlessOff, wholeNumber } from "../options/values.ts";
+
+const seconds = 1_000;
+const hours = 3_600_000;
+
+/** Which queues: for every command that touches one. */
+export const queueOptions = {
+  queueUrl: optional({
+    flag: "--queue-url",
+    env: ["TASKIQ_QUEUE_URL"],
+    group: "Queue",
+    help: "URL of the queue that steps come from; this or --queue-name is required.",
+    kind: httpUrl,
+  }),
+  queueName: optional({
+    flag: "--queue-name",
+    env: ["TASKIQ_QUEUE_NAME"],
+    group: "Queue",
+    help: "Name of that queue, instead of its URL.",
+    kind: queueName,
+  }),
+  dlqUrl: optional({
+    flag: "--dlq-url",
+    env: ["TASKIQ_DLQ_URL"],
+    group: "Queue",
+    help: "URL of the dead letter queue.",
+    absent: "the queue's redrive policy names it",
+    kind: httpUrl,
+  }),
+  dlqName: optional({
+    flag: "--dlq-name",
+    env: ["TASKIQ_DLQ_NAME"],
+    group: "Queue",
+    help: "Name of the dead letter queue, instead of its URL.",
+    kind: queueName,
+  }),
+  region: optional({
+    flag: "--region",
+    env: ["AWS_REGION", "AWS_DEFAULT_REGION"],
+    group: "Queue",
+    help: "AWS region.",
+    absent: "the queue's URL or the AWS profile names it",
+    kind: text("<region>", "an AWS region such as eu-central-1", /^[a-z0-9-]+$/),
+  }),
+  endpointUrl: optional({
+    flag: "--endpoint-url",
+    env: ["AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL"],
+    group: "Queue",
+    help: "Where SQS is, when it is not AWS itself: an emulator or a VPC endpoint.",
+    absent: "AWS, or the host of the queue's URL",
+    kind: httpUrl,
+  }),
+};
+
+const receiveOptions = {
+  // 12 hours is the longest visibility timeout and 20 seconds the longest poll that SQS knows.
+  visibilityMs: setting({
+    flag: "--visibility-timeout",
+    env: ["TASKIQ_VISIBILITY_TIMEOUT"],
+    group: "Queue",
+    help: "How long a dead worker's steps stay hidden and claimed. A live worker prolongs both, so steps may take longer.",
+    kind: duration(10 * seconds, 12 * hours),
+    fallback: "60s",
+  }),
+  waitMs: setting({
+    flag: "--wait-time",
+    env: ["TASKIQ_WAIT_TIME"],
+    group: "Queue",
+    help: "How long one receive waits for messages.",
+    kind: duration(0, 20 * seconds),
+    fallback: "20s",
+  }),
+};
+
+const workerOptions = {
+  concurrency: setting({
+    flag: "--concurrency",
+    env: ["TASKIQ_WORKER_CONCURRENCY"],
+    group: "Worker",
+    help: "How many steps run at once.",
+    kind: wholeNumber(1, 256),
+    fallback: "4",
+  }),
+  graceMs: setting({
+    flag: "--grace",
+    env: ["TASKIQ_GRACE"],
+    group: "Worker",
+    help: "How long running steps may go on after the first SIGTERM or SIGINT. Keep it below the container's stop timeout (30s on ECS).",
+    kind: duration(0, 24 * hours),
+    fallback: "20s",
+  }),
+  maxStarts: setting({
+    flag: "--max-starts",
+    env: ["TASKIQ_MAX_STARTS"],
+    group: "Worker",
+    help: "How often a step is started whose process or worker dies. Steps that fail by themselves are Dagster's to retry.",
+    kind: wholeNumber(1, 1_000),
+    fallback: "3",
+  }),
+  onExhausted: setting({
+    flag: "--on-exhausted",
+    env: ["TASKIQ_ON_EXHAUSTED"],
+    group: "Worker",
+    help: "What becomes of a step that used up its starts: report ends it in Dagster, park leaves it open for an operator.",
+    kind: choice(["report", "park"]),
+    fallback: "report",
+  }),
+  sweepMs: setting({
+    flag: "--sweep-interval",
+    env: ["TASKIQ_SWEEP_INTERVAL"],
+    group: "Worker",
+    help: "How often the dead letter queue is looked at for steps that SQS itself moved there, to end them in Dagster. One worker at a time does.",
+    kind: unlessOff(duration(seconds, 24 * hours)),
+    fallback: "60s",
+  }),
+  taskProtection: onOff({
+    flag: "--task-protection",
+    env: ["TASKIQ_TASK_PROTECTION"],
+    group: "Worker",
+    help: "Ask ECS not to stop this task for a scale-in or a deploy while steps run. Needs an ECS service, and ecs:UpdateTaskProtection.",
+  }),
+  taskProtectionMaxMs: setting({
+    flag: "--task-protection-max",
+    env: ["TASKIQ_TASK_PROTECTION_MAX"],
+    group: "Worker",
+    help: "How long that is asked without a pause in the work; then the task may be stopped until it has been idle. A deploy waits as long at most.",
+    kind: duration(60 * seconds, 48 * hours),
+    fallback: "2h",
+  }),
+  workerId: setting({
+    flag: "--worker-id",
+    env: ["TASKIQ_WORKER_ID"],
+    group: "Worker",
+    help: "How this worker is called in logs, in the ledger and in Dagster.",
+    kind: text("<id>", "1 to 200 printable characters", /^.{1,200}$/u),
+    fallback: {
+      shown: "<id of the ECS task, or hostname>:<pid>",
+      text: (machine) => `${machine.hostname()}:${machine.pid()}`,
+    },
+  }),
+  stateDir: setting({
+    flag: "--state-dir",
+    env: ["TASKIQ_STATE_DIR"],
+    group: "Worker",
+    help: "Where this user's workers leave how `taskiq drain --quiet-only` reaches them; open to nobody else.",
+    kind: text("<path>", "an absolute path", /^\//),
+    fallback: {
+      shown: "<temporary directory>/taskiq-<uid>",
+      text: (machine) => `${machine.tmpdir()}/taskiq-${machine.uid() ?? "user"}`,
+    },
+  }),
+};
+
+const allowLocalLedger = onOff({
+  flag: "--allow-local-ledger",
+  env: ["TASKIQ_ALLOW_LOCAL_LEDGER"],
+  group: "Ledger",
+  help: "Take steps from AWS with the default ledger file, which workers on other machines do not share.",
+});
+
+export const dagsterHome = {
+  flag: "--dagster-home",
+  env: ["DAGSTER_HOME"],
+  group: "Dagster",
+  help: "Directory of dagster.yaml.",
+  kind: text("<path>", "an absolute path", /^\//),
+};
+
+export const dagsterOptions = {
+  dagsterHome: required(dagsterHome),
+  python: setting({
+    flag: "--python",
+    env: ["TASKIQ_PYTHON"],
+    group: "Dagster",
+    help: "The Python that has dagster, dagster_taskiq and the code location.",
+    kind: text("<path>", "a path or the name of a program"),
+    fallback: "python3",
+  }),
+};
+
+export const logOptions = {
+  logLevel: setting({
+    flag: "--log-level",
+    env: ["LOG_LEVEL"],
+    group: "Log",
+    help: "The least important lines to log.",
+    kind: choice(["debug", "info", "warn", "error"]),
+    fallback: "info",
+  }),
+  logFormat: setting({
+    flag: "--log-format",
+    env: ["TASKIQ_LOG_FORMAT"],
+    group: "Log",
+    help: "auto is text on a terminal and json elsewhere.",
+    kind: choice(["auto", "text", "json"]),
+    fallback: "auto",
+  }),
+};
+
+export const runOptions = {
+  ...queueOptions,
+  queues,
+  ...receiveOptions,
+  ...workerOptions,
+  ...stepOptions,
+  ...dagsterOptions,
+  ...locationOptions,
+  ...ledgerOptions,
+  allowLocalLedger,
+  healthPort: healthPort(0),
+  healthHost,
+  ...logOptions,
+};

@@ -1,0 +1,45 @@
+// The log: what the core observes, on stderr, as text for people or JSON lines for machines.
+import type { Writable } from "node:stream";
+// Not "consola": that one writes to stdout, colours, guesses at tests and CI, and lets CONSOLA_LEVEL override us.
+import { type ConsolaInstance, createConsola } from "consola/core";
+import type { Level, Observation, Observe } from "../../core/observe.ts";
+import { flush } from "./flush.ts";
+import { jsonLine, textLine } from "./log-lines.ts";
+
+export interface LoggerOptions {
+  readonly stream: Writable & { readonly isTTY?: boolean };
+  readonly level: Level;
+  /** `auto` is text on a terminal and json elsewhere. */
+  readonly format: "auto" | "text" | "json";
+  /** In every JSON line. */
+  readonly worker: string;
+}
+
+export interface Logger {
+  readonly observe: Observe;
+  /** Resolves when every line has left the process, or cannot leave it any more. */
+  flush(): Promise<void>;
+}
+
+/** consola's own numbers (`LogLevels`): it prints what is not above its level. */
+const levels: Readonly<Record<Level, number>> = { debug: 4, info: 3, warn: 1, error: 0 };
+
+export function createLogger({ stream, level, format, worker }: LoggerOptions): Logger {
+  const text = format === "text" || (format === "auto" && stream.isTTY === true);
+  const line = text ? textLine : jsonLine({ worker });
+  const consola = createConsola({
+    level: levels[level],
+    // Otherwise the sixth of equal lines within a second is held back, and its fields with it.
+    throttle: 0,
+    throttleMin: Number.POSITIVE_INFINITY,
+    reporters: [
+      { log: ({ args: [observation], date }) => void stream.write(`${line(observation as Observation, date)}\n`) },
+    ],
+  });
+  return { observe: observeWith(consola), flush: () => flush(stream) };
+}
+
+function observeWith(consola: ConsolaInstance): Observe {
+  // `raw`, because anything with a `message` would be taken apart as a log object of consola's own.
+  return (observation) => consola[observation.level].raw(observation);
+}

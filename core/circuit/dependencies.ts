@@ -1,0 +1,78 @@
+// The ledger and the runner as deliveries and leases use them: what fails there is told to the breaker, and what works, too.
+
+import { describeError, isUnreadableRow } from "../faults.ts";
+import type { Ledger } from "../ledger/port.ts";
+import type { AskPermit, Ending, Runner } from "../runner/port.ts";
+import { describeFailure } from "./breaker.ts";
+import type { Cause, Failure } from "./circuit.ts";
+
+export interface Watcher {
+  failed(failure: Failure): void;
+  worked(...causes: readonly Cause[]): void;
+}
+
+/** Where deliveries and leases meet failure. */
+export interface Dependencies {
+  readonly ledger: UsedLedger;
+  readonly runner: UsedRunner;
+}
+
+type UsedLedger = Pick<Ledger, "claim" | "renew" | "permit" | "settle" | "abandon" | "lock" | "prune">;
+type UsedRunner = Pick<Runner, "execute" | "report" | "notice">;
+
+/** So many steps in a row whose code cannot be imported mean that nothing can run; fewer, that one location of several is broken. */
+const LOCATION_FAULTS = 3;
+
+export function watchLedger(ledger: UsedLedger, watcher: Watcher): UsedLedger {
+  const watch = async <T>(asked: Promise<T>): Promise<T> => {
+    try {
+      const answer = await asked;
+      watcher.worked("ledger");
+      return answer;
+    } catch (error) {
+      if (isUnreadableRow(error)) watcher.worked("ledger");
+      else watcher.failed({ cause: "ledger", why: describeError(error) });
+      throw error;
+    }
+  };
+  return {
+    claim: (request) => watch(ledger.claim(request)),
+    renew: (holds, leaseMs) => watch(ledger.renew(holds, leaseMs)),
+    permit: (hold, leaseMs) => watch(ledger.permit(hold, leaseMs)),
+    settle: (hold, outcome) => watch(ledger.settle(hold, outcome)),
+    abandon: (hold, options) => watch(ledger.abandon(hold, options)),
+    lock: (name, owner, leaseMs) => watch(ledger.lock(name, owner, leaseMs)),
+    prune: (settledBeforeMs, limit) => watch(ledger.prune(settledBeforeMs, limit)),
+  };
+}
+
+export function watchRunner(runner: UsedRunner, watcher: Watcher): UsedRunner {
+  let locationFaults = 0;
+  const ran = () => {
+    locationFaults = 0;
+    watcher.worked("instance", "host", "location");
+  };
+  const judge = (ending: Ending, runId: string): Ending => {
+    // What stood in the log already says nothing of the code.
+    if (ending.kind === "ended") watcher.worked("instance", "host");
+    if (ending.kind !== "fault" || ending.scope === "step") return ending;
+    if (ending.scope === "location") locationFaults += 1;
+    const failure: Failure = { cause: ending.scope, why: describeFailure(ending) };
+    if (ending.scope !== "location") watcher.failed(failure);
+    else if (locationFaults >= LOCATION_FAULTS) watcher.failed({ ...failure, runId });
+    return ending;
+  };
+  // A step that asks for its permit has read the log and run its code.
+  const noting = (ask: AskPermit): AskPermit => {
+    return () => {
+      ran();
+      return ask();
+    };
+  };
+  return {
+    execute: async (order, ask, signal) =>
+      judge(await runner.execute(order, noting(ask), signal), order.envelope.runId),
+    report: async (order, ask, signal) => judge(await runner.report(order, ask, signal), order.runId),
+    notice: (notice) => runner.notice(notice),
+  };
+}

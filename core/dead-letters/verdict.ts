@@ -1,0 +1,114 @@
+// What is to be done about a dead letter, from what is known of it. Pure. Dagster's event log outweighs the ledger, and both outweigh the note.
+import type { LedgerRow } from "../ledger/port.ts";
+import type { AttemptStanding } from "../runner/port.ts";
+
+/** What an operator can do: put it back, re-execute its run in Dagster, delete it, mend its body, leave it alone, or find out more. */
+export type Act = "replay" | "reexecute" | "purge" | "mend" | "wait" | "ask";
+
+const verdicts = {
+  parked: { act: "replay", words: "run still waiting (parked): replay" },
+  moved: { act: "replay", words: "run still waiting (SQS moved it): replay, or leave it to the sweep" },
+  waiting: { act: "replay", words: "run still waiting: replay" },
+  failure_reported: { act: "reexecute", words: "failure already reported: re-execute in Dagster" },
+  run_over: { act: "reexecute", words: "run is over: re-execute" },
+  succeeded: { act: "purge", words: "already succeeded: safe to purge" },
+  retried: { act: "purge", words: "retry already recorded: safe to purge" },
+  run_succeeded: { act: "purge", words: "run succeeded without it: safe to purge" },
+  malformed: { act: "mend", words: "malformed: mend or purge" },
+  newer_version: { act: "replay", words: "of a newer version: update the workers, then replay" },
+  other_body: { act: "ask", words: "another body of this step came first: compare, do not replay" },
+  in_hand: { act: "wait", words: "a worker holds this step: wait" },
+  no_such_run: { act: "ask", words: "no such run in this Dagster instance: is it the right one? else purge" },
+  contradiction: { act: "ask", words: "ledger and Dagster disagree: compare them first" },
+  unknown: { act: "ask", words: "unknown: Dagster was not asked" },
+} as const satisfies Readonly<Record<string, { readonly act: Act; readonly words: string }>>;
+
+export type VerdictKind = keyof typeof verdicts;
+
+export interface Verdict {
+  readonly kind: VerdictKind;
+  readonly act: Act;
+  /** For people; may be reworded. */
+  readonly words: string;
+}
+
+export interface Evidence {
+  /** What its body is. */
+  readonly body: "step" | "malformed" | "newer_version";
+  /** Run and step can be read in it. */
+  readonly named: boolean;
+  /** It says that the machinery's fault is answered by a retry: that is what a report of it was. */
+  readonly retryPlanned: boolean;
+  /** Of the note; null for what has none, because SQS itself moved it. */
+  readonly reason: string | null;
+  /** Null: the ledger has none, or was not asked. */
+  readonly row: Pick<LedgerRow, "state" | "outcome" | "leaseExpiresAtMs"> | null;
+  /** Null: Dagster was not asked, or did not answer. */
+  readonly standing: AttemptStanding | null;
+  readonly nowMs: number;
+}
+
+export const verdictKinds = Object.keys(verdicts) as readonly VerdictKind[];
+
+export function verdictOf(evidence: Evidence): Verdict {
+  const kind = decide(evidence);
+  return { kind, ...verdicts[kind] };
+}
+
+function decide(evidence: Evidence): VerdictKind {
+  const { body, named, reason, standing } = evidence;
+  if (!named) return body === "newer_version" ? "newer_version" : "malformed";
+  if (isHeld(evidence)) return "in_hand";
+  const ended = standing === null ? endInLedger(evidence) : standing.ended;
+  if (ended !== null) return verdictOnEnd[ended];
+  if (standing === null) return fromLedgerAlone(evidence);
+  if (standing.run === null) return "no_such_run";
+  if (!standing.run.goesOn) return standing.run.status === "SUCCESS" ? "run_succeeded" : "run_over";
+  if (body !== "step") return body;
+  if (reason === "payload_mismatch") return "other_body";
+  return fromOpenAttempt(evidence);
+}
+
+const verdictOnEnd = {
+  success: "succeeded",
+  failure: "failure_reported",
+  // Dagster's executor makes a failure of it, or a retry.
+  resource_init_failure: "failure_reported",
+  up_for_retry: "retried",
+} as const satisfies Record<NonNullable<AttemptStanding["ended"]>, VerdictKind>;
+
+function isHeld({ row, nowMs }: Evidence): boolean {
+  if (row === null || (row.state !== "running" && row.state !== "permitted")) return false;
+  return (row.leaseExpiresAtMs ?? 0) > nowMs;
+}
+
+/** The ledger settles only what stands in Dagster, so its word is good where Dagster's is not to be had. */
+function endInLedger({ row, retryPlanned }: Evidence): AttemptStanding["ended"] {
+  const state = row?.outcome?.state;
+  switch (state) {
+    case "success":
+    case "failure":
+    case "up_for_retry":
+    case "resource_init_failure":
+      return state;
+    case "reported":
+      return retryPlanned ? "up_for_retry" : "failure";
+    default:
+      return null;
+  }
+}
+
+function fromLedgerAlone({ row, body, reason }: Evidence): VerdictKind {
+  if (row?.outcome?.state === "run_over") return "run_over";
+  if (body !== "step") return body;
+  return reason === "payload_mismatch" ? "other_body" : "unknown";
+}
+
+/** The run goes on, and nothing in its log ends the attempt. */
+function fromOpenAttempt({ row, reason }: Evidence): VerdictKind {
+  const state = row?.outcome?.state;
+  if (state === "parked") return "parked";
+  // A replay of it would be acked by the ledger, and change nothing.
+  if (state !== undefined) return "contradiction";
+  return reason === null ? "moved" : "waiting";
+}

@@ -1,0 +1,94 @@
+// One delivery under way: the message, what it asks for, and what was learnt of it since.
+import { type Decoded, decode, type Envelope } from "../envelope.ts";
+import type { Seat } from "../intake/slots.ts";
+import type { Lease } from "../lease/lease.ts";
+import type { Claim, Hold } from "../ledger/port.ts";
+import type { Level, Observation, Observe } from "../observe.ts";
+import type { Message } from "../queue/port.ts";
+import type { DeliveryNote } from "../runner/port.ts";
+import { idempotencyKey, type StepId } from "../step.ts";
+
+/** What the intake hands over. */
+export interface Received {
+  readonly lease: Lease;
+  /** Unix milliseconds. */
+  readonly receivedAtMs: number;
+  readonly seat: Seat;
+}
+
+export type Granted = Extract<Claim, { kind: "granted" }>;
+
+export class Delivery implements Received {
+  readonly lease: Lease;
+  readonly receivedAtMs: number;
+  readonly seat: Seat;
+  readonly decoded: Decoded;
+  /** Null when the message names no step. */
+  readonly stepId: StepId | null;
+  granted: Granted | null = null;
+  /** The step process of this claim was given its permit. */
+  permitted = false;
+  readonly #observe: Observe;
+
+  constructor(received: Received, observe: Observe) {
+    this.lease = received.lease;
+    this.receivedAtMs = received.receivedAtMs;
+    this.seat = received.seat;
+    this.decoded = decode(received.lease.message.body);
+    this.stepId = stepOf(this.decoded);
+    this.#observe = observe;
+  }
+
+  get message(): Message {
+    return this.lease.message;
+  }
+
+  get step(): StepId {
+    if (this.stepId === null) throw new Error("the message names no step");
+    return this.stepId;
+  }
+
+  get envelope(): Envelope {
+    if (this.decoded.kind !== "step") throw new Error("the message carries no envelope");
+    return this.decoded.envelope;
+  }
+
+  get tags(): Readonly<Record<string, string>> {
+    return this.decoded.kind === "step" ? this.decoded.envelope.tags : {};
+  }
+
+  get hold(): Hold {
+    if (this.granted === null) throw new Error("no claim was granted");
+    return { key: idempotencyKey(this.step), fence: this.granted.fence };
+  }
+
+  /** What Dagster's event log is told of this delivery. */
+  note(worker: string): DeliveryNote {
+    return {
+      worker,
+      messageId: this.message.id,
+      receiveCount: this.message.receiveCount,
+      starts: this.granted?.starts ?? 0,
+      takenOverFrom: this.granted?.takenOverFrom ?? null,
+    };
+  }
+
+  tell(level: Level, event: string, message: string, fields: Partial<Observation> = {}): void {
+    const key = this.stepId === null ? {} : { key: idempotencyKey(this.stepId) };
+    const { id: messageId, receiveCount, groupId, deduplicationId } = this.message;
+    // A standard queue's group is its tenant; a FIFO queue's says no more than the key, or stands in the step's tags.
+    const group = groupId === null || deduplicationId !== null ? {} : { group: groupId };
+    this.#observe({ event, level, message, ...key, messageId, receiveCount, ...group, ...fields });
+  }
+}
+
+function stepOf(decoded: Decoded): StepId | null {
+  switch (decoded.kind) {
+    case "step":
+      return decoded.envelope;
+    case "malformed":
+      return decoded.step;
+    case "unknown_version":
+      return null;
+  }
+}

@@ -1,0 +1,22 @@
+// Digest of what a message asks for: tells two deliveries of the same attempt from two different bodies under one key.
+import { createHash } from "node:crypto";
+import type { Envelope } from "../envelope.ts";
+
+/**
+ * SHA-256 (hex) over the wire fields that decide what runs, keys sorted. A run worker that was resumed sends the same attempt
+ * again, at another time, and a RetryPolicy with jitter then names another delay: neither `enqueued_at` nor the delay counts.
+ */
+export function payloadDigest(envelope: Envelope): string {
+  const tags = Object.entries(envelope.tags).sort(([a], [b]) => (a < b ? -1 : 1));
+  const canonical = JSON.stringify({
+    known_state: envelope.knownState,
+    on_fault: envelope.onFault === null ? null : {},
+    op_name: envelope.opName,
+    retry_count: envelope.attempt,
+    retry_mode: envelope.retryMode,
+    run_id: envelope.runId,
+    step_key: envelope.stepKey,
+    tags: Object.fromEntries(tags),
+  });
+  return createHash("sha256").update(canonical).digest("hex");
+}

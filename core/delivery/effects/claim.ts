@@ -1,0 +1,102 @@
+// Claiming an attempt in the ledger, and waiting while another worker holds it.
+
+import { describeError, type Fault, isUnreadableRow } from "../../faults.ts";
+import type { Claim, ClaimRequest } from "../../ledger/port.ts";
+import { idempotencyKey } from "../../step.ts";
+import type { Delivery, Granted } from "../delivery.ts";
+import { payloadDigest } from "../digest.ts";
+import type { EventIn } from "../states.ts";
+import { askLedger, noticeInDagster, type Scene } from "./ports.ts";
+
+export async function claim(scene: Scene): Promise<EventIn<"claiming">> {
+  const { delivery, ports, stopping } = scene;
+  if (stopping.quiet.aborted) return { is: "stopping" };
+  const askedAtMs = ports.clock.monoMs();
+  const answer = await askLedger(scene, "claim", (ledger) => ledger.claim(requestOf(scene)).catch(unreadable));
+  if (answer === null) return { is: "ledger_unreachable" };
+  if (answer instanceof Error) return tellUnreadable(scene, answer);
+  if (answer.kind === "granted") {
+    delivery.granted = answer;
+    delivery.lease.granted(delivery.hold, askedAtMs);
+  }
+  return eventOf(scene, answer);
+}
+
+/** The slot is free meanwhile: a step that another worker runs for hours must not keep others from running here. */
+export async function wait({ delivery, ports, stopping }: Scene, leftMs: number): Promise<EventIn<"waiting">> {
+  const { lease, seat } = delivery;
+  seat.leave();
+  await ports.clock.sleep(leftMs, AbortSignal.any([stopping.quiet, lease.visibilityLost]));
+  if (lease.visibilityLost.aborted) return { is: "visibility_lost" };
+  return (await seat.retake(stopping.quiet)) ? { is: "lease_ended" } : { is: "stopping" };
+}
+
+/** Rejects with all else. */
+function unreadable(error: unknown): Fault {
+  if (isUnreadableRow(error)) return error;
+  throw error;
+}
+
+function tellUnreadable(scene: Scene, fault: Fault): EventIn<"claiming"> {
+  const message = `the ledger's row cannot be read, so nothing is run: ${describeError(fault)}`;
+  scene.delivery.tell("error", "ledger.row_unreadable", message);
+  noticeInDagster(scene, "error", message);
+  return { is: "row_unreadable" };
+}
+
+function requestOf({ delivery, ports }: Scene): ClaimRequest {
+  return {
+    key: idempotencyKey(delivery.step),
+    step: delivery.step,
+    owner: ports.worker,
+    leaseMs: ports.leaseMs,
+    messageId: delivery.message.id,
+    payloadDigest: digestOf(delivery),
+    receivedAtMs: delivery.receivedAtMs,
+  };
+}
+
+function eventOf(scene: Scene, answer: Claim): EventIn<"claiming"> {
+  const { delivery } = scene;
+  switch (answer.kind) {
+    case "granted":
+      return grantedEvent(scene, answer);
+    case "held": {
+      const { owner, leftMs } = answer;
+      delivery.tell("info", "delivery.held", `held by ${owner}; waiting`, { owner, leftMs });
+      return { is: "held", leftMs };
+    }
+    case "settled": {
+      const { outcome, state } = answer;
+      const message = `already settled (${outcome.state}); not run again`;
+      delivery.tell("info", "delivery.duplicate", message, { state: outcome.state });
+      return { is: "settled", outcome, dead: state === "dead" };
+    }
+  }
+}
+
+function grantedEvent(scene: Scene, answer: Granted): EventIn<"claiming"> {
+  const { delivery, policy } = scene;
+  const { fence, starts, takenOverFrom } = answer;
+  const how = takenOverFrom === null ? "claimed" : `taken over from ${takenOverFrom}, whose lease ended`;
+  delivery.tell("info", "step.claimed", how, { fence, starts });
+  if (starts === 1) tellRefusedTags(scene);
+  return { is: "granted", fence, starts, budget: policy.maxStarts, sameBody: isSameBody(scene, answer) };
+}
+
+/** A malformed body has no digest: a row that it made may be anyone's, one that a step made is not its own. */
+function isSameBody({ delivery }: Scene, { payloadDigest: first }: Granted): boolean {
+  return first === "" || first === digestOf(delivery);
+}
+
+function digestOf({ decoded }: Delivery): string {
+  return decoded.kind === "step" ? payloadDigest(decoded.envelope) : "";
+}
+
+/** Once for an attempt: it may be claimed many times. */
+function tellRefusedTags(scene: Scene): void {
+  for (const refused of scene.refusedTags) {
+    scene.delivery.tell("warn", "step.tag_ignored", refused);
+    noticeInDagster(scene, "warning", refused);
+  }
+}

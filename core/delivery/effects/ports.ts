@@ -1,0 +1,108 @@
+// What performing an effect may touch, and how an unreachable dependency becomes a value.
+import type { Clock } from "../../clock.ts";
+import { describeError } from "../../faults.ts";
+import type { Ledger } from "../../ledger/port.ts";
+import type { Observe } from "../../observe.ts";
+import type { Queue } from "../../queue/port.ts";
+import type { Notice, Runner } from "../../runner/port.ts";
+import type { Delivery } from "../delivery.ts";
+import type { Policy } from "../policy.ts";
+import type { Why } from "../states.ts";
+
+export interface ExecutorPorts {
+  readonly queue: Pick<Queue, "extend" | "ack" | "bury">;
+  readonly ledger: Pick<Ledger, "claim" | "permit" | "settle" | "abandon">;
+  readonly runner: Pick<Runner, "execute" | "report">;
+  /** Must not block: an engine event in the run's log, if it can be written. */
+  readonly notify: (notice: Notice) => void;
+  readonly clock: Clock;
+  readonly observe: Observe;
+  /** Uniform in [0, 1). */
+  readonly chance: () => number;
+  readonly policy: Policy;
+  /** This worker's identity. */
+  readonly worker: string;
+  readonly leaseMs: number;
+}
+
+/** The two stages of stopping: `quiet` starts nothing new, `kill` ends what runs. */
+export interface Stopping {
+  readonly quiet: AbortSignal;
+  readonly kill: AbortSignal;
+}
+
+/** One effect's surroundings. */
+export interface Scene {
+  readonly delivery: Delivery;
+  readonly ports: ExecutorPorts;
+  /** The worker's, with the step's own tags laid over it. */
+  readonly policy: Policy;
+  /** One sentence for each tag that makes no sense. */
+  readonly refusedTags: readonly string[];
+  readonly stopping: Stopping;
+}
+
+/** An unreachable ledger is asked again at this pace until the lease ends: hours of work may hang on one answer. */
+const LEDGER_RETRY_MS = 500;
+
+/** Null when the ledger cannot be reached. */
+export async function askLedger<T>(
+  { delivery, ports }: Scene,
+  what: string,
+  ask: (ledger: ExecutorPorts["ledger"]) => Promise<T>,
+): Promise<T | null> {
+  try {
+    return await ask(ports.ledger);
+  } catch (error) {
+    delivery.tell("warn", "ledger.unreachable", `ledger, ${what}: ${describeError(error)}`, { what });
+    return null;
+  }
+}
+
+/** Asks until there is an answer or the lease has ended (null): lost, or given up because the process that wanted to know is dead. */
+export async function askLedgerWhileLeased<T>(
+  scene: Scene,
+  what: string,
+  ask: (ledger: ExecutorPorts["ledger"]) => Promise<T>,
+): Promise<T | null> {
+  const { lease } = scene.delivery;
+  while (true) {
+    const answer = await askLedger(scene, what, ask);
+    if (answer !== null || lease.endsAtMs() === null) return answer;
+    await scene.ports.clock.sleep(LEDGER_RETRY_MS, lease.lost);
+    if (lease.endsAtMs() === null) return null;
+  }
+}
+
+/** Undefined when the queue cannot be reached. */
+export async function askQueue<T>(
+  { delivery, ports }: Scene,
+  what: string,
+  ask: (queue: ExecutorPorts["queue"]) => Promise<readonly T[]>,
+): Promise<T | undefined> {
+  try {
+    const [result] = await ask(ports.queue);
+    return result;
+  } catch (error) {
+    delivery.tell("warn", "queue.unreachable", `queue, ${what}: ${describeError(error)}`, { what });
+    return undefined;
+  }
+}
+
+/** Tells whoever reads the run's log in Dagster; the fate of the delivery does not hang on it, nor does it wait. */
+export function noticeInDagster(
+  { delivery, ports }: Scene,
+  level: "warning" | "error",
+  message: string,
+  error: Why["error"] = null,
+): void {
+  if (delivery.stepId === null) return;
+  const { runId, stepKey, attempt } = delivery.stepId;
+  const { worker, messageId, receiveCount, starts, takenOverFrom } = delivery.note(ports.worker);
+  const metadata = {
+    ...{ worker, message_id: messageId, receive_count: receiveCount, attempt, starts },
+    ...(takenOverFrom === null ? {} : { taken_over_from: takenOverFrom }),
+    ...(error === null ? {} : { error_class: error.class, error_message: error.message }),
+  };
+  ports.notify({ runId, stepKey, level, message, metadata });
+}

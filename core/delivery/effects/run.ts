@@ -1,0 +1,109 @@
+// Running a step or reporting its end, in a process of its own, under a permit.
+import type { AskPermit, Ending } from "../../runner/port.ts";
+import type { ExecutionResult } from "../../step.ts";
+import type { EventIn, Reason, Why } from "../states.ts";
+import { askLedgerWhileLeased, type Scene } from "./ports.ts";
+
+export async function execute(scene: Scene): Promise<EventIn<"executing">> {
+  const { delivery, ports, policy, stopping } = scene;
+  // The claim may have been asked for before the stop and answered after it.
+  if (stopping.quiet.aborted) return { is: "interrupted" };
+  const { envelope, lease } = delivery;
+  const order = { envelope, delivery: delivery.note(ports.worker), limits: policy.limits, term: lease.term };
+  return eventOf(scene, await ports.runner.execute(order, permitFor(scene), killSignal(scene)));
+}
+
+export async function report(scene: Scene, why: Why): Promise<EventIn<"reporting">> {
+  const { delivery, ports, policy } = scene;
+  const { runId, stepKey, attempt } = delivery.step;
+  const onFault = delivery.decoded.kind === "step" ? delivery.decoded.envelope.onFault : null;
+  // Who wants it to fail has thought of a retry, and of leaving it open.
+  const final = why.reason === "failed_by_operator";
+  delivery.tell("warn", "step.given_up", `given up (${why.reason}): ${why.detail}`, { reason: why.reason });
+  const order = {
+    runId,
+    stepKey,
+    attempt,
+    retryIn: final ? null : (onFault?.retryIn ?? null),
+    park: !final && policy.onExhausted === "park",
+    reason: why.reason,
+    message: why.detail,
+    delivery: delivery.note(ports.worker),
+    term: delivery.lease.term,
+  };
+  const event = eventOf(scene, await ports.runner.report(order, permitFor(scene), killSignal(scene)));
+  // Only a step can be refused a rerun; whatever answers a report so has not reported.
+  return event.is === "rerun_refused" ? { is: "host_fault", why: event.why, permitted: delivery.permitted } : event;
+}
+
+/** Whatever runs under the lease must not outlive it, nor the worker. */
+function killSignal({ delivery, stopping }: Scene): AbortSignal {
+  return AbortSignal.any([delivery.lease.lost, stopping.kill]);
+}
+
+/**
+ * The deadline ends halfway through the lease that the permit renewed. It counts from the instant the process asked, which was before we
+ * heard of it: time spent on an unreachable ledger is added, not lost.
+ */
+function permitFor(scene: Scene): AskPermit {
+  const { delivery, ports } = scene;
+  return async () => {
+    const heardAtMs = ports.clock.monoMs();
+    let askedAtMs = heardAtMs;
+    const answer = await askLedgerWhileLeased(scene, "permit", (ledger) => {
+      askedAtMs = ports.clock.monoMs();
+      return ledger.permit(delivery.hold, ports.leaseMs);
+    });
+    if (answer !== "granted") return { granted: false };
+    delivery.permitted = true;
+    delivery.lease.granted(delivery.hold, askedAtMs);
+    return { granted: true, withinMs: askedAtMs - heardAtMs + ports.leaseMs / 2 };
+  };
+}
+
+function eventOf({ delivery }: Scene, ending: Ending): EventIn<"executing"> {
+  switch (ending.kind) {
+    case "ended": {
+      const { result, wrote } = ending;
+      const message = endMessage(result.state, wrote);
+      const seconds = result.execution_time_seconds;
+      delivery.tell("info", "step.ended", message, { state: result.state, seconds, wrote });
+      return { is: "ended", outcome: result };
+    }
+    case "permit_refused":
+      delivery.tell("warn", "step.permit_refused", "lost the right to record its outcome; nothing was written");
+      return { is: "permit_refused" };
+    case "interrupted":
+      return delivery.lease.lost.aborted ? { is: "lease_lost" } : { is: "interrupted" };
+    case "expired":
+      delivery.tell("error", "lease.lost", "lease lost: this worker was held up for too long; the step is dead");
+      return { is: "lease_lost" };
+    case "over_limit": {
+      const { limit, error } = ending;
+      const detail = `${error.class}: ${error.message}`;
+      delivery.tell("warn", "step.over_limit", detail, { limit });
+      const reason = limit === "timed_out" || limit === "silent" ? "timed_out" : "over_limit";
+      return { is: "host_fault", why: { reason, detail, error }, permitted: delivery.permitted };
+    }
+    case "rerun_refused": {
+      const { error } = ending;
+      return { is: "rerun_refused", why: { reason: rerunReason(error.class), detail: error.message, error } };
+    }
+    case "fault": {
+      const { scope, error } = ending;
+      const detail = `${error.class}: ${error.message}`;
+      delivery.tell("warn", "step.fault", detail, { scope });
+      if (scope !== "step") return { is: "unavailable", what: scope === "location" ? "code" : "all", error };
+      return { is: "host_fault", why: { reason: "step_fault", detail, error }, permitted: delivery.permitted };
+    }
+  }
+}
+
+function endMessage(state: ExecutionResult["state"], wrote: boolean): string {
+  if (state === "run_over") return "its run is over: it was not started, or it was interrupted";
+  return wrote ? `ended: ${state}` : `nothing to run: ${state} is recorded already`;
+}
+
+function rerunReason(errorClass: string): Reason {
+  return errorClass === "DynamicOutputsRecorded" ? "dynamic_outputs_recorded" : "worker_lost";
+}

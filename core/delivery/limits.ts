@@ -1,0 +1,64 @@
+// What a step may use: the worker's settings, and the tags that change them for one step. Pure; the step host enforces.
+import { formatDuration, parseDuration } from "../durations.ts";
+import type { Limits } from "../runner/port.ts";
+import { formatSize, parseSize } from "../sizes.ts";
+
+const second = 1_000;
+const hour = 3_600_000;
+
+/** The least and the most that a limit may be. */
+export const limitRanges = {
+  timeoutMs: [second, 30 * 24 * hour],
+  silenceMs: [second, 30 * 24 * hour],
+  graceMs: [0, hour],
+  memoryBytes: [2 ** 24, 2 ** 46],
+  processes: [1, 100_000],
+  outputBytes: [2 ** 16, 2 ** 46],
+} as const satisfies { readonly [Name in keyof Limits]: readonly [number, number] };
+
+export const defaultLimits: Limits = {
+  timeoutMs: null,
+  silenceMs: null,
+  graceMs: 10 * second,
+  memoryBytes: null,
+  processes: null,
+  outputBytes: 2 ** 30,
+};
+
+export interface LimitTag {
+  readonly expects: string;
+  /** Null when the value makes no sense. */
+  read(value: string, limits: Limits): Limits | null;
+}
+
+/** `off` takes a worker's limit away. */
+export const limitTags: Readonly<Record<string, LimitTag>> = {
+  "taskiq/timeout": tag("timeoutMs", "a duration", parseDuration, formatDuration),
+  "taskiq/silence_timeout": tag("silenceMs", "a duration", parseDuration, formatDuration),
+  "taskiq/kill_grace": tag("graceMs", "a duration", parseDuration, formatDuration),
+  "taskiq/memory": tag("memoryBytes", "a size", parseSize, formatSize),
+  "taskiq/processes": tag("processes", "a whole number", wholeNumber, String),
+  "taskiq/max_output": tag("outputBytes", "a size", parseSize, formatSize),
+};
+
+function tag(
+  name: keyof Limits,
+  what: string,
+  parse: (value: string) => number | null,
+  format: (limit: number) => string,
+): LimitTag {
+  const [least, most] = limitRanges[name];
+  const mayBeOff = name !== "graceMs";
+  return {
+    expects: `${what} from ${format(least)} to ${format(most)}${mayBeOff ? ", or off" : ""}`,
+    read: (value, limits) => {
+      if (mayBeOff && value === "off") return { ...limits, [name]: null };
+      const limit = parse(value);
+      return limit === null || limit < least || limit > most ? null : { ...limits, [name]: limit };
+    },
+  };
+}
+
+function wholeNumber(value: string): number | null {
+  return /^\d+$/.test(value) ? Number(value) : null;
+}

@@ -1,0 +1,131 @@
+// How often the machinery tries, and how long it waits in between. Pure: chance is an argument.
+
+import type { Limits } from "../runner/port.ts";
+import { defaultLimits, limitTags } from "./limits.ts";
+import type { Release } from "./states.ts";
+
+export interface Policy {
+  /** How often a step may be started before the machinery gives it up. */
+  readonly maxStarts: number;
+  readonly onExhausted: "report" | "park";
+  readonly backoffBaseMs: number;
+  readonly backoffCapMs: number;
+  /** Wait after a dependency failed: long enough not to spin, short enough not to be noticed. */
+  readonly shortReleaseMs: number;
+  /** Wait for a worker that knows a newer envelope version. */
+  readonly longReleaseMs: number;
+  /** What a step may use. */
+  readonly limits: Limits;
+}
+
+export const defaultPolicy: Policy = {
+  maxStarts: 3,
+  onExhausted: "report",
+  backoffBaseMs: 1_000,
+  backoffCapMs: 300_000,
+  shortReleaseMs: 5_000,
+  longReleaseMs: 300_000,
+  limits: defaultLimits,
+};
+
+export interface StepPolicy {
+  readonly policy: Policy;
+  /** One sentence for each of the step's tags that makes no sense and is ignored. */
+  readonly refusedTags: readonly string[];
+}
+
+type Tags = Readonly<Record<string, string>>;
+
+interface PolicyTag {
+  readonly expects: string;
+  /** What it changes; null when the value makes no sense. */
+  read(value: string, policy: Policy): Partial<Policy> | null;
+}
+
+const tagsOfLimits = Object.entries(limitTags).map(([name, { expects, read }]): [string, PolicyTag] => [
+  name,
+  {
+    expects,
+    read: (value, policy) => {
+      const limits = read(value, policy.limits);
+      return limits === null ? null : { limits };
+    },
+  },
+]);
+
+const tags: Readonly<Record<string, PolicyTag>> = {
+  "taskiq/max_starts": {
+    expects: "a whole number from 1 to 1000",
+    read: (value) => (isNumber(value, 1, 1_000) && /^\d+$/.test(value) ? { maxStarts: Number(value) } : null),
+  },
+  "taskiq/backoff": {
+    expects: "seconds, from 0 to 300",
+    read: (value) => (isNumber(value, 0, 300) ? { backoffBaseMs: Number(value) * 1_000 } : null),
+  },
+  "taskiq/on_exhausted": {
+    expects: "report or park",
+    read: (value) => (value === "report" || value === "park" ? { onExhausted: value } : null),
+  },
+  // Obeyed by the step process, which alone knows whether the step had begun.
+  "taskiq/on_worker_lost": {
+    expects: "rerun or fail",
+    read: (value) => (value === "rerun" || value === "fail" ? {} : null),
+  },
+  // Obeyed by the step host, which makes the process.
+  "taskiq/isolation": {
+    expects: "fork or spawn",
+    read: (value) => (value === "fork" || value === "spawn" ? {} : null),
+  },
+  ...Object.fromEntries(tagsOfLimits),
+};
+
+/** The policy for one step: its own tags win over the worker's settings. */
+export function policyFor(policy: Policy, given: Tags): StepPolicy {
+  let ofStep = policy;
+  const refusedTags: string[] = [];
+  for (const [name, { expects, read }] of Object.entries(tags)) {
+    const value = given[name];
+    if (value === undefined) continue;
+    const change = read(value, ofStep);
+    if (change === null) refusedTags.push(`tag ${name}: expected ${expects}, got ${JSON.stringify(value)}; ignored`);
+    else ofStep = { ...ofStep, ...change };
+  }
+  return { policy: ofStep, refusedTags };
+}
+
+/** What a message has cost so far: receives as SQS counts them, starts as the ledger does. */
+export interface Counts {
+  readonly receives: number;
+  readonly starts: number;
+}
+
+/** Before a message's receives are worth saving. */
+const CHEAP_RECEIVES = 3;
+
+/**
+ * How long a released message stays invisible, in milliseconds. The backoff after a fault is exponential with full jitter, so that steps that
+ * failed together do not come back together. The short wait grows with the receives that a message has cost: in an outage it may meet
+ * one worker after the other, each of which finds out for itself, and SQS buries what was received too often. `chance` is uniform in [0, 1).
+ */
+export function releaseMs(policy: Policy, after: Release, { receives, starts }: Counts, chance: number): number {
+  switch (after) {
+    case "now":
+      return 0;
+    case "short":
+      return Math.min(policy.longReleaseMs, policy.shortReleaseMs * 2 ** doublings(receives - CHEAP_RECEIVES + 1));
+    case "long":
+      return policy.longReleaseMs;
+    case "backoff":
+      return Math.floor(chance * Math.min(policy.backoffCapMs, policy.backoffBaseMs * 2 ** doublings(starts)));
+  }
+}
+
+/** Beyond these every cap is long passed; without an end, no backoff at all (0) would become NaN. */
+function doublings(starts: number): number {
+  return Math.min(60, Math.max(0, starts - 1));
+}
+
+function isNumber(text: string, min: number, max: number): boolean {
+  const number = Number(text);
+  return /^\d+(?:\.\d+)?$/.test(text) && number >= min && number <= max;
+}

@@ -1,0 +1,140 @@
+// The words of a delivery's life: its states, what can happen in them, and what is to be done next. `core/delivery/lifecycle.ts` has the rules.
+import type { ErrorInfo, ExecutionResult } from "../step.ts";
+
+/** Why the machinery gives a message up; the dead letter's `reason`. */
+export type Reason =
+  | "malformed"
+  /** Another body was claimed under the same idempotency key before: this one asks for something else, and is not run. */
+  | "payload_mismatch"
+  /** SQS itself moved the message, received too often without an end; found by the sweep. */
+  | "dead_lettered"
+  /** A dead letter whose attempt was open, which an operator wants to fail. */
+  | "failed_by_operator"
+  | "crash_loop"
+  | "step_fault"
+  /** It ran for too long, or said nothing for too long. */
+  | "timed_out"
+  /** It wrote too much, or had too many processes. */
+  | "over_limit"
+  | "dynamic_outputs_recorded"
+  | "worker_lost"
+  /** Settled as dead by an earlier delivery whose copy to the dead letter queue may not have happened. */
+  | "settled_dead";
+
+/** What went wrong, for people. */
+export interface Cause {
+  readonly detail: string;
+  readonly error: ErrorInfo | null;
+}
+
+export interface Why extends Cause {
+  readonly reason: Reason;
+  /** It lies in the dead letter queue already. */
+  readonly swept?: true;
+}
+
+export type Release = "now" | "short" | "backoff" | "long";
+export const dispositions = ["acked", "buried", "released", "lost"] as const;
+export type Disposition = (typeof dispositions)[number];
+
+export type State =
+  | { readonly at: "received" }
+  /** `giveUp`: why the step is to be ended instead of run; null for one that is to be run. */
+  | { readonly at: "claiming"; readonly giveUp: Why | null }
+  | { readonly at: "waiting"; readonly giveUp: Why | null }
+  | { readonly at: "executing"; readonly fence: number; readonly starts: number; readonly budget: number }
+  | { readonly at: "reporting"; readonly fence: number; readonly starts: number; readonly why: Why }
+  | { readonly at: "settling"; readonly fence: number; readonly bury: Why | null }
+  | { readonly at: "abandoning"; readonly release: Release; readonly starts: number; readonly bury: Why | null }
+  | { readonly at: "burying"; readonly why: Why }
+  | { readonly at: "acking"; readonly disposition: "acked" | "buried" }
+  | { readonly at: "releasing" }
+  | { readonly at: "done"; readonly disposition: Disposition };
+
+export type Event =
+  | { readonly is: "decoded" }
+  | { readonly is: "unknown_version" }
+  | { readonly is: "malformed"; readonly detail: string; readonly readable: boolean }
+  /** Not a delivery of the queue: a message out of the dead letter queue, which SQS itself moved there or an operator means. */
+  | {
+      readonly is: "swept";
+      readonly reason: "dead_lettered" | "failed_by_operator";
+      readonly detail: string;
+      /** Why its body cannot be read, though its run and step can; null when all of it can. */
+      readonly malformed: string | null;
+    }
+  | {
+      readonly is: "granted";
+      readonly fence: number;
+      readonly starts: number;
+      readonly budget: number;
+      /** The row was first claimed for what this message asks for. */
+      readonly sameBody: boolean;
+    }
+  | { readonly is: "held"; readonly leftMs: number }
+  | { readonly is: "settled"; readonly outcome: ExecutionResult; readonly dead: boolean }
+  | { readonly is: "ledger_unreachable" }
+  /** The ledger answers, but what it holds of this attempt makes no sense. */
+  | { readonly is: "row_unreadable" }
+  | { readonly is: "stopping" }
+  | { readonly is: "lease_ended" }
+  | { readonly is: "visibility_lost" }
+  | { readonly is: "ended"; readonly outcome: ExecutionResult }
+  | { readonly is: "permit_refused" }
+  | { readonly is: "lease_lost" }
+  | { readonly is: "host_fault"; readonly why: Why; readonly permitted: boolean }
+  /** What the step needs is not there, through no fault of its own; `code`: only its own code is not. */
+  | { readonly is: "unavailable"; readonly what: "code" | "all"; readonly error: ErrorInfo }
+  | { readonly is: "rerun_refused"; readonly why: Why }
+  | { readonly is: "interrupted" }
+  | { readonly is: "recorded" }
+  | { readonly is: "stale" }
+  | { readonly is: "abandoned" }
+  | { readonly is: "buried" }
+  | { readonly is: "bury_failed" }
+  | { readonly is: "acked" }
+  | { readonly is: "ack_failed" }
+  | { readonly is: "released" }
+  | { readonly is: "release_failed" };
+
+/**
+ * What can happen in each state: every pair that is not here cannot come to pass. Effects are typed by it, the lifecycle's functions must
+ * have a row for each pair of it, and a state or event that it lacks does not compile.
+ */
+export const happens = {
+  received: ["decoded", "unknown_version", "malformed", "swept"],
+  claiming: ["granted", "held", "settled", "row_unreadable", "ledger_unreachable", "stopping"],
+  waiting: ["lease_ended", "visibility_lost", "stopping"],
+  executing: ["ended", "permit_refused", "lease_lost", "host_fault", "rerun_refused", "unavailable", "interrupted"],
+  reporting: [
+    "ended",
+    "permit_refused",
+    "lease_lost",
+    "host_fault",
+    "unavailable",
+    "ledger_unreachable",
+    "interrupted",
+  ],
+  settling: ["recorded", "stale", "ledger_unreachable"],
+  abandoning: ["abandoned", "stale", "ledger_unreachable"],
+  burying: ["buried", "bury_failed"],
+  acking: ["acked", "ack_failed"],
+  releasing: ["released", "release_failed"],
+  done: [],
+} as const satisfies { readonly [At in State["at"]]: readonly Event["is"][] };
+
+type Happens = typeof happens;
+export type StateAt<At extends State["at"]> = Extract<State, { at: At }>;
+export type EventIn<At extends State["at"]> = Extract<Event, { is: Happens[At][number] }>;
+
+export type Effect =
+  | { readonly do: "claim" }
+  | { readonly do: "wait"; readonly leftMs: number }
+  | { readonly do: "execute"; readonly fence: number }
+  | { readonly do: "report"; readonly fence: number; readonly why: Why }
+  | { readonly do: "settle"; readonly fence: number; readonly outcome: ExecutionResult }
+  | { readonly do: "abandon"; readonly fence: number; readonly giveStartBack: boolean; readonly why: Cause | null }
+  | { readonly do: "bury"; readonly why: Why }
+  | { readonly do: "ack" }
+  | { readonly do: "release"; readonly after: Release; readonly starts: number }
+  | { readonly do: "none" };

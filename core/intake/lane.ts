@@ -1,0 +1,68 @@
+// A lane: all that a worker has for one of its queues alone. Receipts, and whatever is done with them, mean something to their queue only.
+import type { Breaker } from "../circuit/breaker.ts";
+import { QueueGate } from "../circuit/queue-gate.ts";
+import type { Received } from "../delivery/delivery.ts";
+import type { ExecutorPorts } from "../delivery/effects/ports.ts";
+import type { Disposition } from "../delivery/states.ts";
+import { LeaseKeeper, type LeaseSettings } from "../lease/lease.ts";
+import type { Ledger } from "../ledger/port.ts";
+import type { Queue } from "../queue/port.ts";
+import { Share, type Slots } from "./slots.ts";
+import { Source } from "./source.ts";
+
+/** One of the queues that a worker takes steps from. */
+export interface WorkerQueue {
+  readonly queue: Queue;
+  /** How logs and `/readyz` call it, where there are several. */
+  readonly name: string;
+  /** Null: it comes before those that have one. */
+  readonly weight: number | null;
+  /** How many of the worker's slots its steps may have at once; null: all. */
+  readonly most: number | null;
+}
+
+export interface Lane {
+  readonly queue: Queue;
+  readonly gate: QueueGate;
+  readonly leases: LeaseKeeper;
+  readonly source: Source;
+  readonly executor: ExecutorPorts;
+}
+
+export interface LanePorts extends Omit<ExecutorPorts, "queue"> {
+  readonly ledger: ExecutorPorts["ledger"] & Pick<Ledger, "renew">;
+  readonly breaker: Pick<Breaker, "leave" | "received" | "mayReport">;
+  readonly slots: Slots;
+  /** Nothing is to be received any more. */
+  readonly stopped: AbortSignal;
+  readonly process: (received: Received, executor: ExecutorPorts) => Promise<Disposition>;
+}
+
+/** `only`: the worker has no other queue, and so no need to name it. */
+export function openLane(
+  { queue, name, weight, most }: WorkerQueue,
+  given: LanePorts,
+  lease: LeaseSettings,
+  only: boolean,
+): Lane {
+  const observe: ExecutorPorts["observe"] = only ? given.observe : (said) => given.observe({ ...said, queue: name });
+  const ports = { ...given, observe, queue };
+  const gate = new QueueGate(ports, only ? null : name, given.stopped);
+  const leases = new LeaseKeeper(ports, lease);
+  const slots = new Share(given.slots, most ?? given.slots.total);
+  const process = (received: Received) => given.process(received, ports);
+  const source = new Source(name, weight, { queue, leases, slots, gate, clock: given.clock, observe, process });
+  return { queue, gate, leases, source, executor: ports };
+}
+
+export interface LaneSnapshot {
+  readonly name: string;
+  readonly busy: number;
+  readonly received: number;
+  /** Why nothing is received from this one, when others may be. */
+  readonly closedBecause: string | null;
+}
+
+export function snapshotOf({ source: { name, busy, received }, gate }: Lane): LaneSnapshot {
+  return { name, busy, received, closedBecause: gate.closedBecause() };
+}

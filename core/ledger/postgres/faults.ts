@@ -1,0 +1,96 @@
+// What the errors of Postgres and of the way to it mean to whoever runs a worker. What stands for a bug of ours stays what it is.
+import { describeError, Fault, type FaultCode } from "../../faults.ts";
+
+interface Meaning {
+  readonly what: string;
+  readonly hint: string;
+  /** Worth asking again at once, over another connection. */
+  readonly transient?: true;
+  readonly code?: FaultCode;
+}
+
+export const lacksPrivilege = "the role lacks a privilege";
+const network = "Check that the database is up and that its address, port and security groups let this machine in.";
+const busy = "It should pass by itself; look for long transactions and for what else the database is doing.";
+const grants = "Grant the role what docs/ledger.md lists.";
+const poolerHint = "A pooler in transaction mode is in between: add pooler=transaction to the ledger's URL.";
+const migrate = "Run taskiq migrate with a role that may create tables.";
+
+/** By SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html), whole or its class, and by Node's and the library's codes. */
+const meanings: Readonly<Record<string, Meaning>> = {
+  "08": { what: "the connection broke", hint: network, transient: true },
+  "08P01": { what: "it does not understand us", hint: poolerHint },
+  "25006": {
+    what: "it is read-only",
+    hint: "After a failover, the address must lead to the new primary.",
+    transient: true,
+  },
+  "26000": { what: "a prepared statement is gone", hint: poolerHint, transient: true },
+  "28": { what: "it refuses this user", hint: "Check the user, its password and the server's pg_hba.conf." },
+  "3D000": { what: "there is no such database", hint: "Check the name of the database." },
+  "40": { what: "transactions got in each other's way", hint: busy, transient: true },
+  "42501": { what: lacksPrivilege, hint: grants },
+  "42P01": { what: "its tables are missing", hint: migrate, code: "TQ_LEDGER_SCHEMA" },
+  "42703": { what: "its tables lack a column", hint: migrate, code: "TQ_LEDGER_SCHEMA" },
+  "42P07": {
+    what: "a table is there that it was about to make",
+    hint: "Name another database or schema, or drop that table if nothing else uses it.",
+    code: "TQ_LEDGER_SCHEMA",
+  },
+  "42P05": { what: "a prepared statement is there twice", hint: poolerHint, transient: true },
+  "53": { what: "it has no room", hint: "Look at its connections, memory and disk.", transient: true },
+  "55P03": { what: "a lock was not to be had", hint: busy, transient: true },
+  "57014": { what: "it took too long", hint: busy },
+  "57": { what: "it is starting or stopping", hint: network, transient: true },
+  "58": { what: "its disk failed", hint: "Look at the database's log." },
+  XX: { what: "it failed inside", hint: "Look at the database's log." },
+  ...Object.fromEntries(
+    ["CONNECTION_CLOSED", "CONNECTION_DESTROYED", "CONNECTION_ENDED", "ECONNRESET", "EPIPE"].map((code) => [
+      code,
+      { what: "the connection broke", hint: network, transient: true } satisfies Meaning,
+    ]),
+  ),
+  ...Object.fromEntries(
+    ["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ETIMEDOUT", "ENOTFOUND", "EAI_AGAIN", "EADDRNOTAVAIL"].map(
+      (code) => [code, { what: "it cannot be reached", hint: network, transient: true } satisfies Meaning],
+    ),
+  ),
+  TQ_SLOW: { what: "no answer in time", hint: network },
+};
+
+/** Stands for a statement that was given up. */
+export function tooSlow(): Error {
+  return Object.assign(new Error("gave up waiting"), { code: "TQ_SLOW" });
+}
+
+export function isTransient(error: unknown): boolean {
+  return meaningOf(error)?.transient === true;
+}
+
+/** Whether the connection is as good as before: the server answered, and not that it is going away. */
+export function isConnectionFine(error: unknown): boolean {
+  const code = codeOf(error);
+  return /^[0-9A-Z]{5}$/.test(code) && !/^(?:08|57|25006|53|XX)/.test(code);
+}
+
+/** The Fault for an error on the ledger called `name`; any other error as it is. */
+export function postgresFault(name: string, error: unknown): unknown {
+  if (error instanceof Fault) return error;
+  const meaning = meaningOf(error);
+  if (meaning === undefined) return error;
+  const { what, hint, code = "TQ_LEDGER" } = meaning;
+  return new Fault(code, `ledger ${name}: ${what}`, { hint, cause: new Error(describeError(error)) });
+}
+
+function meaningOf(error: unknown): Meaning | undefined {
+  const code = codeOf(error);
+  return meanings[code] ?? (/^[0-9A-Z]{5}$/.test(code) ? meanings[code.slice(0, 2)] : undefined);
+}
+
+/** A host with several addresses fails with all their errors in one. */
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return "";
+  const { code } = error as { readonly code?: unknown };
+  if (typeof code === "string") return code;
+  return error instanceof AggregateError ? codeOf(error.errors[0]) : "";
+}

@@ -1,0 +1,117 @@
+// The tables of the Postgres ledger: numbered migrations, applied in one transaction each time, by one process at a time.
+import { Fault } from "../../faults.ts";
+import type { LedgerSchema, Migration } from "../schema.ts";
+import { lacksPrivilege } from "./faults.ts";
+import { records } from "./migrations/0001-records.ts";
+import { locks } from "./migrations/0002-locks.ts";
+import { replays } from "./migrations/0003-replays.ts";
+import type { PostgresPool } from "./pool.ts";
+
+/** A published one is never edited, and only adds: workers of the version before run beside those of this one while a deploy lasts. */
+const texts: readonly (readonly [name: string, sql: string])[] = [
+  ["records", records],
+  ["locks", locks],
+  ["replays", replays],
+];
+
+export const schemaVersion = texts.length;
+
+/** The oldest schema version whose workers this schema's tables still serve. It grows only with a release that says so. */
+const servesFrom = 1;
+
+/** Any number that nobody else uses: "taskiq" in ASCII. */
+const lockKey = 0x7461_736b_6971n;
+const table = "taskiq_ledger_schema";
+
+const createVersions = `CREATE TABLE IF NOT EXISTS ${table} (
+  version     integer     NOT NULL PRIMARY KEY,
+  serves_from integer     NOT NULL,
+  applied_at  timestamptz NOT NULL
+);`;
+
+/** Each with what records it, so that its SQL is all there is to do, whoever does it. */
+const migrations: readonly Migration[] = texts.map(([name, sql], index) => {
+  const version = index + 1;
+  const record = `INSERT INTO ${table} (version, serves_from, applied_at) VALUES (${version}, ${servesFrom}, clock_timestamp());`;
+  return { version, name, sql: [createVersions, sql.trim(), record].join("\n") };
+});
+
+interface Found {
+  /** 0: none of our tables is there. */
+  readonly version: number;
+  readonly servesFrom: number;
+}
+
+type Query = (text: string) => PromiseLike<readonly Readonly<Record<string, unknown>>[]>;
+
+export function postgresSchema(pool: PostgresPool, name: string): LedgerSchema {
+  const pending = async () => {
+    const found = await pool.ask((link, signal) => read((text) => link.run(text, [], signal)));
+    return pendingAfter(found, name);
+  };
+  return {
+    name,
+    pending,
+    // Most starts find nothing to do, and need no more than to look.
+    migrate: async () => ((await pending()).length === 0 ? [] : migrate(pool, name)),
+    close: () => pool.close(),
+  };
+}
+
+/** The lock is the transaction's, so that it works through a pooler, and is free again however this process ends. */
+async function migrate(pool: PostgresPool, name: string): Promise<readonly Migration[]> {
+  try {
+    return await pool.transaction(async (sql) => {
+      await sql.unsafe("SET LOCAL statement_timeout = 0");
+      await sql.unsafe(`SELECT pg_advisory_xact_lock(${lockKey})`);
+      const found = await read((text) => sql.unsafe(text));
+      const pending = pendingAfter(found, name);
+      for (const { sql: text } of pending) await sql.unsafe(text);
+      return pending;
+    });
+  } catch (error) {
+    throw isDenied(error) ? mayNot(name, error) : error;
+  }
+}
+
+function mayNot(name: string, { cause }: Fault): Fault {
+  const message = `ledger ${name}: its schema is not up to date, and this role may not change it`;
+  return new Fault("TQ_LEDGER_SCHEMA", message, {
+    hint: "Run taskiq migrate with a role that may create tables.",
+    cause,
+  });
+}
+
+function isDenied(error: unknown): error is Fault {
+  return error instanceof Fault && error.message.endsWith(lacksPrivilege);
+}
+
+/**
+ * The tables are looked up in pg_class, not by to_regclass(): that may answer from the connection's memory that there is none, also when
+ * another process made it while we waited for the lock. To read pg_class, the connection must first hear what has changed.
+ */
+async function read(query: Query): Promise<Found> {
+  const tables = await query(`SELECT relname FROM pg_catalog.pg_class
+    WHERE relname IN ('${table}', 'taskiq_idempotency_records') AND pg_catalog.pg_table_is_visible(oid)`);
+  const names = tables.map((row) => row["relname"]);
+  if (!names.includes(table)) return { version: names.length > 0 ? Number.NaN : 0, servesFrom: 0 };
+  const [newest] = await query(`SELECT version, serves_from FROM ${table} ORDER BY version DESC LIMIT 1`);
+  return { version: Number(newest?.["version"] ?? 0), servesFrom: Number(newest?.["serves_from"] ?? 0) };
+}
+
+function pendingAfter(found: Found, name: string): readonly Migration[] {
+  // A table of our name that records no version was not made by us: altering it is nobody's wish.
+  if (Number.isNaN(found.version)) {
+    const message = `ledger ${name}: table taskiq_idempotency_records exists, but no schema version is recorded`;
+    throw new Fault("TQ_LEDGER_SCHEMA", message, {
+      hint: "Name another database, or drop that table if nothing else uses it.",
+    });
+  }
+  if (found.servesFrom > schemaVersion) {
+    const message = `ledger ${name}: schema ${found.version} serves workers from schema ${found.servesFrom} on; this version knows ${schemaVersion}`;
+    throw new Fault("TQ_LEDGER_SCHEMA", message, {
+      hint: "Run the version of taskiq that migrated it, or a later one.",
+    });
+  }
+  return migrations.slice(found.version);
+}

@@ -1,0 +1,51 @@
+// What SQLite's result codes mean to whoever runs a worker. Codes that stand for a bug of ours (a violated constraint, misuse) stay what they are.
+import { Fault } from "../../faults.ts";
+
+interface Meaning {
+  /** SQLite's own text for the code, with which the message of an error begins. */
+  readonly text: string;
+  readonly what: string;
+  readonly hint: string;
+}
+
+const permissions =
+  "Check that the file and its directory are writable for the worker's user (SQLite keeps -wal and -shm files beside it).";
+const broken =
+  "Restore the file from a backup, or move it away: a new ledger forgets which steps have ended, Dagster's event log does not.";
+const disk = "Check the disk: its free space, its health and whether it is still mounted.";
+const holder = "Look for a process that holds a transaction open on it.";
+const local = "Put the ledger on a local disk: SQLite cannot share a file over a network file system.";
+
+const BUSY = 5;
+
+/** By primary result code: https://www.sqlite.org/rescode.html */
+const meanings: ReadonlyMap<number, Meaning> = new Map([
+  [3, { text: "access permission denied", what: "access is denied", hint: permissions }],
+  [BUSY, { text: "database is locked", what: "another process kept it locked", hint: holder }],
+  [6, { text: "database table is locked", what: "another connection kept a table locked", hint: holder }],
+  [8, { text: "attempt to write a readonly database", what: "it cannot be written", hint: permissions }],
+  [10, { text: "disk I/O error", what: "the disk failed", hint: disk }],
+  [11, { text: "database disk image is malformed", what: "the file is corrupt", hint: broken }],
+  [13, { text: "database or disk is full", what: "the disk is full", hint: disk }],
+  [14, { text: "unable to open database file", what: "the file cannot be opened", hint: permissions }],
+  [15, { text: "locking protocol", what: "its locks do not work", hint: local }],
+  [26, { text: "file is not a database", what: "the file is not a SQLite database", hint: broken }],
+]);
+
+/** The Fault for an error of `node:sqlite` on the ledger at `path`; any other error as it is. */
+export function sqliteFault(path: string, error: unknown): unknown {
+  const meaning = meanings.get(primaryCode(error) ?? -1);
+  if (meaning === undefined) return error;
+  return new Fault("TQ_LEDGER", `ledger ${path}: ${meaning.what}`, { hint: meaning.hint, cause: error });
+}
+
+export function isBusy(error: unknown): boolean {
+  return primaryCode(error) === BUSY;
+}
+
+/** `errcode` is an extended code; its low byte is the primary one. Deno leaves it out unless a prepared statement failed. */
+function primaryCode(error: unknown): number | undefined {
+  if (!(error instanceof Error && "code" in error && error.code === "ERR_SQLITE_ERROR")) return undefined;
+  if ("errcode" in error && typeof error.errcode === "number") return error.errcode & 0xff;
+  return meanings.entries().find(([, { text }]) => error.message.startsWith(text))?.[0];
+}

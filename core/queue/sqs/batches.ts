@@ -1,0 +1,136 @@
+// Batch calls of at most ten entries, each entry with an end of its own: HTTP 200 says nothing about the single entry.
+import {
+  type BatchResultErrorEntry,
+  ChangeMessageVisibilityBatchCommand,
+  DeleteMessageBatchCommand,
+} from "@aws-sdk/client-sqs";
+import type { EntryResult, Extension } from "../port.ts";
+import { retryDelayMs } from "./backoff.ts";
+import type { SqsContext } from "./context.ts";
+import { queueFault, type Trouble, troubleFrom } from "./errors.ts";
+
+export const BATCH_LIMIT = 10;
+const ROUNDS = 3;
+
+interface BatchAnswer {
+  readonly Successful?: readonly { readonly Id?: string | undefined }[] | undefined;
+  readonly Failed?: readonly BatchResultErrorEntry[] | undefined;
+}
+
+interface BatchCall<Item> {
+  /** SQS's own name of it. */
+  readonly action: string;
+  readonly queueUrl: string;
+  /** Sends at most ten items; an item's Id is its key in the map. */
+  send(items: ReadonlyMap<string, Item>): Promise<BatchAnswer>;
+}
+
+/** Seconds are rounded up: whoever asked counts on the time asked for, and 0 stays 0. */
+export function extendMessages(
+  context: SqsContext,
+  queueUrl: string,
+  extensions: readonly Extension[],
+): Promise<EntryResult[]> {
+  const send = (items: ReadonlyMap<string, Extension>) => {
+    const Entries = [...items].map(([Id, { receipt, visibilityMs }]) => ({
+      Id,
+      ReceiptHandle: receipt,
+      VisibilityTimeout: Math.ceil(visibilityMs / 1000),
+    }));
+    return context.clients.calls.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: queueUrl, Entries }));
+  };
+  return callInBatches(context, { action: "ChangeMessageVisibility", queueUrl, send }, extensions);
+}
+
+export function ackMessages(
+  context: SqsContext,
+  queueUrl: string,
+  receipts: readonly string[],
+): Promise<EntryResult[]> {
+  const send = (items: ReadonlyMap<string, string>) => {
+    const Entries = [...items].map(([Id, ReceiptHandle]) => ({ Id, ReceiptHandle }));
+    return context.clients.calls.send(new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries }));
+  };
+  return callInBatches(context, { action: "DeleteMessage", queueUrl, send }, receipts);
+}
+
+/**
+ * Answers in the order of `items`. Rejects with a Fault only when no batch got an answer at all; with some answered, the entries of the
+ * others are `failed`, since a rejection would hide what did happen.
+ */
+export async function callInBatches<Item>(
+  context: SqsContext,
+  call: BatchCall<Item>,
+  items: readonly Item[],
+): Promise<EntryResult[]> {
+  const ends = await Promise.all(chunks(items).map((chunk) => oneBatch(context, call, chunk)));
+  const first = ends[0];
+  if (first?.error !== undefined && ends.every((end) => end.error !== undefined)) {
+    throw queueFault(call.action, call.queueUrl, first.error);
+  }
+  return ends.flatMap((end) => end.results);
+}
+
+interface BatchEnd {
+  readonly results: readonly EntryResult[];
+  /** Set when no round of this batch got an answer. */
+  readonly error?: unknown;
+}
+
+async function oneBatch<Item>(context: SqsContext, call: BatchCall<Item>, chunk: readonly Item[]): Promise<BatchEnd> {
+  const results = new Map<string, EntryResult>();
+  let open = new Map(chunk.map((item, index) => [String(index), item]));
+  for (let round = 1; open.size > 0 && round <= ROUNDS; round += 1) {
+    if (round > 1) await context.clock.sleep(retryDelayMs(round, context.random));
+    try {
+      open = settleEntries(context, call, open, await call.send(open), results);
+    } catch (error) {
+      // The SDK has already retried the call itself.
+      tell(context, call, open.size, "no answer");
+      if (round === 1) return { results: chunk.map(() => "failed"), error };
+      break;
+    }
+  }
+  return { results: chunk.map((_, index) => results.get(String(index)) ?? "failed") };
+}
+
+/** Notes the ends of the entries that have one and returns those worth another try. */
+function settleEntries<Item>(
+  context: SqsContext,
+  call: BatchCall<Item>,
+  open: ReadonlyMap<string, Item>,
+  answer: BatchAnswer,
+  results: Map<string, EntryResult>,
+): Map<string, Item> {
+  for (const { Id } of answer.Successful ?? []) results.set(Id ?? "", "done");
+  for (const entry of answer.Failed ?? []) {
+    const result = endOf(entry);
+    if (result !== "open") results.set(entry.Id ?? "", result);
+    if (result !== "gone") tell(context, call, 1, `${entry.Code}: ${entry.Message ?? ""}`);
+  }
+  return new Map([...open].filter(([id]) => !results.has(id)));
+}
+
+function endOf(entry: BatchResultErrorEntry): "gone" | "failed" | "open" {
+  const trouble: Trouble = troubleFrom({ codes: [entry.Code ?? ""], message: entry.Message ?? "", status: null });
+  if (trouble === "gone") return "gone";
+  const worthAnotherTry = trouble === "throttled" || entry.SenderFault !== true;
+  return worthAnotherTry ? "open" : "failed";
+}
+
+function tell<Item>(context: SqsContext, call: BatchCall<Item>, entries: number, detail: string): void {
+  context.observe({
+    event: "queue.entries_failed",
+    level: "warn",
+    message: `${call.action} failed for some entries`,
+    action: call.action,
+    queue: call.queueUrl,
+    entries,
+    detail,
+  });
+}
+
+function chunks<Item>(items: readonly Item[]): Item[][] {
+  const count = Math.ceil(items.length / BATCH_LIMIT);
+  return Array.from({ length: count }, (_, index) => items.slice(index * BATCH_LIMIT, (index + 1) * BATCH_LIMIT));
+}

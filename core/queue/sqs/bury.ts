@@ -1,0 +1,51 @@
+// Copies a message to the dead letter queue: the body byte for byte, the producer's attributes, and why.
+import { createHash } from "node:crypto";
+import { SendMessageCommand, type SendMessageCommandInput } from "@aws-sdk/client-sqs";
+import { type Burial, deadLetterAttributes } from "../dead-letter-note.ts";
+import { addressOf, type SqsContext } from "./context.ts";
+import { queueFault } from "./errors.ts";
+import { writeAttribute } from "./message.ts";
+
+/** Resolves once SQS has the copy; only then may the original be acked. */
+export async function sendDeadLetter(context: SqsContext, deadLetterUrl: string, burial: Burial): Promise<void> {
+  const { attributes, note } = deadLetterAttributes(burial);
+  if (note !== "whole") tellShortened(context, burial, note);
+  const entries = Object.entries(attributes).map(([name, attribute]) => [name, writeAttribute(attribute)] as const);
+  const input: SendMessageCommandInput = {
+    QueueUrl: deadLetterUrl,
+    MessageBody: burial.message.body,
+    ...(entries.length === 0 ? {} : { MessageAttributes: Object.fromEntries(entries) }),
+    ...orderingOf(deadLetterUrl, burial, note),
+  };
+  try {
+    await context.clients.calls.send(new SendMessageCommand(input));
+  } catch (error) {
+    throw queueFault("SendMessage", deadLetterUrl, error);
+  }
+}
+
+// The id is the same for every burial of this message at this start, so a second try, also by the next delivery when the ack got lost,
+// makes no second dead letter. What was replayed is a new message with a new id: burying that again is not mistaken for a repetition.
+//
+// A FIFO queue hides what is behind a message that is looked at, ten of a group at most: each dead letter is a group of its own, or whoever
+// looks through them would never see the eleventh. Its own group stands in the note; without a note, it stays where it is.
+function orderingOf(
+  deadLetterUrl: string,
+  { message, reason }: Burial,
+  note: "whole" | "cut" | "left_out",
+): Partial<SendMessageCommandInput> {
+  const group = message.groupId === null ? {} : { MessageGroupId: message.groupId };
+  if (!addressOf(deadLetterUrl).fifo) return group;
+  const id = createHash("sha256").update(`${message.id}:${reason.starts}`).digest("hex");
+  return { ...(note === "left_out" ? group : { MessageGroupId: id }), MessageDeduplicationId: id };
+}
+
+function tellShortened(context: SqsContext, { message }: Burial, note: "cut" | "left_out"): void {
+  context.observe({
+    event: "queue.dead_letter_note_shortened",
+    level: "warn",
+    message: "a dead letter leaves no room for all that is known of it",
+    messageId: message.id,
+    note,
+  });
+}

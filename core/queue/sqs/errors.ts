@@ -1,0 +1,126 @@
+// What an SQS error means to us. One table, because the same failure has two spellings: the SDK's error name and the query protocol's
+// legacy code (SQS speaks JSON with `awsQueryCompatible`), and batch entries carry only the code.
+import { Fault } from "../../faults.ts";
+
+/**
+ * `gone`: the receipt is no longer good. `throttled`: asked too often. `denied`: credentials or permissions. `missing`: no such queue.
+ * `refused`: the request itself is wrong. `unreachable`: no usable answer, so the effect may or may not have happened.
+ */
+export type Trouble = "gone" | "throttled" | "denied" | "missing" | "refused" | "unreachable";
+
+/** What is known of one failure, of a call or of one entry of a batch. */
+export interface Symptoms {
+  readonly codes: readonly string[];
+  readonly message: string;
+  /** HTTP status; null when there was no answer, or for an entry of a batch. */
+  readonly status: number | null;
+}
+
+const CODES: ReadonlyMap<string, Trouble> = new Map([
+  ...named("gone", ["MessageNotInflight", "ReceiptHandleIsInvalid"]),
+  ...named("throttled", [
+    "RequestThrottled",
+    "RequestThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "SlowDown",
+    "KmsThrottled",
+    // A standard queue with some 120,000 messages in flight; it passes as they are acked.
+    "OverLimit",
+  ]),
+  ...named("denied", [
+    "AccessDenied",
+    "AccessDeniedException",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+    "SignatureDoesNotMatch",
+    "IncompleteSignature",
+    "MissingAuthenticationToken",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "RequestExpired",
+    "InvalidSecurity",
+    "OptInRequired",
+    "KmsAccessDenied",
+    "KmsDisabled",
+    "KmsInvalidKeyUsage",
+    "KmsInvalidState",
+    "KmsNotFound",
+    "KmsOptInRequired",
+    "CredentialsProviderError",
+    "TokenProviderError",
+  ]),
+  ...named("missing", ["QueueDoesNotExist", "NonExistentQueue", "InvalidAddress"]),
+]);
+
+// SQS says both of these as InvalidParameterValue, with nothing but the message to tell them from a bad parameter.
+const EXPIRED_RECEIPT = /receipt handle has expired|not available for visibility timeout change/i;
+
+export function troubleOf(error: unknown): Trouble {
+  return troubleFrom(symptomsOf(error));
+}
+
+export function troubleFrom({ codes, message, status }: Symptoms): Trouble {
+  if (EXPIRED_RECEIPT.test(message)) return "gone";
+  for (const code of codes) {
+    const trouble = CODES.get(code.replace(/^AWS\.SimpleQueueService\./, ""));
+    if (trouble !== undefined) return trouble;
+  }
+  if (status === 429) return "throttled";
+  if (status === 403 || status === 401) return "denied";
+  return status !== null && status >= 400 && status < 500 ? "refused" : "unreachable";
+}
+
+/** The Fault for a call that failed as a whole. `action` is SQS's own name of it, `queue` its URL or name. */
+export function queueFault(action: string, queue: string, error: unknown): Fault {
+  if (error instanceof Fault) return error;
+  const { message } = symptomsOf(error);
+  if (message === "Region is missing") {
+    return new Fault("TQ_CONFIG", `no AWS region is set, needed for the queue ${queue}`, {
+      hint: "Set AWS_REGION.",
+      cause: error,
+    });
+  }
+  return WORDING[troubleOf(error)](action, queue, error);
+}
+
+const WORDING: Readonly<Record<Trouble, (action: string, queue: string, cause: unknown) => Fault>> = {
+  missing: (_action, queue, cause) =>
+    new Fault("TQ_QUEUE_MISSING", `the queue ${queue} does not exist`, {
+      hint: "Check the queue's URL or name, the region, and which account the credentials belong to.",
+      cause,
+    }),
+  denied: (action, queue, cause) =>
+    new Fault("TQ_QUEUE_DENIED", `AWS does not allow ${action} on the queue ${queue}`, {
+      hint: `Check that the credentials are current and that their policy grants sqs:${action}.`,
+      cause,
+    }),
+  throttled: (action, queue, cause) =>
+    new Fault("TQ_QUEUE", `SQS throttles ${action} on the queue ${queue}`, {
+      hint: "Poll less often, or ask AWS for a higher quota.",
+      cause,
+    }),
+  refused: (action, queue, cause) => new Fault("TQ_QUEUE", `SQS refuses ${action} on the queue ${queue}`, { cause }),
+  gone: (action, queue, cause) =>
+    new Fault("TQ_QUEUE", `SQS no longer accepts the receipt in ${action} on the queue ${queue}`, { cause }),
+  unreachable: (action, queue, cause) =>
+    new Fault("TQ_QUEUE", `SQS does not answer ${action} on the queue ${queue}`, {
+      hint: "Check the network, the endpoint and the region.",
+      cause,
+    }),
+};
+
+function symptomsOf(error: unknown): Symptoms {
+  if (!(error instanceof Error)) return { codes: [], message: String(error), status: null };
+  const { Code: legacy, $metadata: metadata } = error as { Code?: unknown; $metadata?: { httpStatusCode?: number } };
+  // The SDK takes an error's name and message out of the answer, whatever they are there.
+  const codes = [error.name, legacy].filter((code) => typeof code === "string");
+  return { codes, message: String(error.message), status: metadata?.httpStatusCode ?? null };
+}
+
+function named(trouble: Trouble, codes: readonly string[]): (readonly [string, Trouble])[] {
+  return codes.map((code) => [code, trouble] as const);
+}

@@ -1,0 +1,76 @@
+// One long poll, retried by us: the SDK does not know when an attempt id may be used again.
+import { randomUUID } from "node:crypto";
+import { ReceiveMessageCommand, type Message as SdkMessage } from "@aws-sdk/client-sqs";
+import type { Message, ReceiveOptions } from "../port.ts";
+import { retryDelayMs } from "./backoff.ts";
+import type { QueueAddress, SqsContext } from "./context.ts";
+import { queueFault, troubleOf } from "./errors.ts";
+import { readMessage } from "./message.ts";
+
+const ATTEMPTS = 4;
+
+interface Poll extends ReceiveOptions {
+  /** FIFO only: with the same id within 5 minutes, SQS answers with the same messages and receipts. */
+  readonly attemptId: string | null;
+}
+
+/** Rejects with a Fault once the retries are used up, or at once for a failure that no retry mends. */
+export async function receiveMessages(
+  context: SqsContext,
+  queue: QueueAddress,
+  options: ReceiveOptions,
+): Promise<Message[]> {
+  let poll: Poll = { ...options, attemptId: freshAttemptId(queue) };
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const messages = await pollOnce(context, queue, poll);
+      return messages.map((message) => readMessage(message, context.clock.wallMs()));
+    } catch (error) {
+      const trouble = troubleOf(error);
+      const passing = trouble === "throttled" || trouble === "unreachable";
+      if (!passing || attempt === ATTEMPTS) throw queueFault("ReceiveMessage", queue.url, error);
+      poll = trouble === "throttled" ? { ...poll, attemptId: freshAttemptId(queue) } : replayOf(poll);
+      tellRetry(context, queue, trouble, attempt);
+      await context.clock.sleep(retryDelayMs(attempt, context.random));
+    }
+  }
+}
+
+// The lost answer may have held messages. On FIFO the same id brings them back; on a standard queue they stay hidden until their
+// visibility ends. Either way nobody should wait a second full poll for that, least of all a worker that is stopping.
+function replayOf(poll: Poll): Poll {
+  return { ...poll, waitMs: 0 };
+}
+
+// A throttled request may still have been counted against its id, and SQS then refuses the id (amazon-sqs-java-messaging-lib#213).
+function freshAttemptId(queue: QueueAddress): string | null {
+  return queue.fifo ? randomUUID() : null;
+}
+
+async function pollOnce(context: SqsContext, queue: QueueAddress, poll: Poll): Promise<readonly SdkMessage[]> {
+  const command = new ReceiveMessageCommand({
+    QueueUrl: queue.url,
+    MaxNumberOfMessages: poll.max,
+    WaitTimeSeconds: Math.ceil(poll.waitMs / 1000),
+    VisibilityTimeout: Math.ceil(poll.visibilityMs / 1000),
+    MessageSystemAttributeNames: ["All"],
+    MessageAttributeNames: ["All"],
+    ...(poll.attemptId === null ? {} : { ReceiveRequestAttemptId: poll.attemptId }),
+  });
+  // A deadline for the whole exchange: the handler's own timeouts are fixed per client, and a wait is not.
+  const deadlineMs = Math.ceil(poll.waitMs / 1000) * 1000 + context.clients.pollMarginMs;
+  const abortSignal = AbortSignal.timeout(deadlineMs);
+  const answer = await context.clients.polls.send(command, { abortSignal });
+  return answer.Messages ?? [];
+}
+
+function tellRetry(context: SqsContext, queue: QueueAddress, trouble: string, attempt: number): void {
+  context.observe({
+    event: "queue.receive_retried",
+    level: attempt === 1 ? "debug" : "warn",
+    message: "a receive failed and is tried again",
+    queue: queue.url,
+    trouble,
+    attempt,
+  });
+}

@@ -1,0 +1,61 @@
+// Puts dead letters back into the queue they came from, as their producer sent them.
+import { SendMessageBatchCommand } from "@aws-sdk/client-sqs";
+import { byteSize, producerAttributes } from "../dead-letter-note.ts";
+import type { Resend, Resent } from "../port.ts";
+import { BATCH_LIMIT, callInBatches } from "./batches.ts";
+import { addressOf, type SqsContext } from "./context.ts";
+import { writeAttribute } from "./message.ts";
+
+/** What SQS takes in one request, bodies and attributes of all entries; a single message may be as large by itself. */
+const BATCH_BYTES = 1_048_576;
+
+/** Answers in order. Rejects with a `Fault` when a request got no answer at all: then nobody knows what was sent of it. */
+export async function resendLetters(
+  context: SqsContext,
+  queueUrl: string,
+  copies: readonly Resend[],
+): Promise<readonly Resent[]> {
+  const { fifo } = addressOf(queueUrl);
+  const ids = new Map<Resend, string>();
+  const send = async (items: ReadonlyMap<string, Resend>) => {
+    const Entries = [...items].map(([Id, copy]) => ({ Id, ...entryOf(copy, fifo) }));
+    const answer = await context.clients.calls.send(new SendMessageBatchCommand({ QueueUrl: queueUrl, Entries }));
+    for (const { Id, MessageId } of answer.Successful ?? []) {
+      const copy = items.get(Id ?? "");
+      if (copy !== undefined) ids.set(copy, MessageId ?? "");
+    }
+    return answer;
+  };
+  // One request after the other: those of a group stay in their order.
+  for (const some of requestsOf(copies)) await callInBatches(context, { action: "SendMessage", queueUrl, send }, some);
+  return copies.map((copy) => {
+    const messageId = ids.get(copy);
+    return messageId === undefined ? { kind: "failed" } : { kind: "sent", messageId };
+  });
+}
+
+function entryOf({ letter, body, groupId, deduplicationId }: Resend, fifo: boolean) {
+  const theirs = Object.entries(producerAttributes(letter));
+  const attributes = Object.fromEntries(theirs.map(([name, attribute]) => [name, writeAttribute(attribute)] as const));
+  return {
+    MessageBody: body,
+    ...(theirs.length === 0 ? {} : { MessageAttributes: attributes }),
+    ...(groupId === null ? {} : { MessageGroupId: groupId }),
+    ...(fifo ? { MessageDeduplicationId: deduplicationId } : {}),
+  };
+}
+
+function requestsOf(copies: readonly Resend[]): readonly (readonly Resend[])[] {
+  const parts: Resend[][] = [];
+  let left = 0;
+  for (const copy of copies) {
+    const size = byteSize(copy.body, producerAttributes(copy.letter));
+    if (size > left || parts.at(-1)?.length === BATCH_LIMIT) {
+      parts.push([]);
+      left = BATCH_BYTES;
+    }
+    parts.at(-1)?.push(copy);
+    left -= size;
+  }
+  return parts;
+}

@@ -1,0 +1,126 @@
+// The queue port over Amazon SQS, or anything that speaks its JSON protocol.
+import { Batches } from "../../batches.ts";
+import { type Clock, systemClock } from "../../clock.ts";
+import { Fault } from "../../faults.ts";
+import type { Observe } from "../../observe.ts";
+import type {
+  DeadLetterQueue,
+  DeadLetterReason,
+  EntryResult,
+  Extension,
+  Message,
+  Queue,
+  QueueDepth,
+  QueueFacts,
+  QueueSurvey,
+  ReceiveOptions,
+} from "../port.ts";
+import { ackMessages, extendMessages } from "./batches.ts";
+import { sendDeadLetter } from "./bury.ts";
+import { openClients, type SqsConnection } from "./clients.ts";
+import type { QueueAddress, SqsContext } from "./context.ts";
+import { openDeadLetters } from "./dead-letter-queue.ts";
+import { findQueue, type QueueRef, readDepth, readFacts } from "./facts.ts";
+import { receiveMessages } from "./receive.ts";
+import { surveyQueues } from "./survey.ts";
+
+export interface SqsQueueOptions extends SqsConnection {
+  readonly queue: QueueRef;
+  /** Null: the target of the queue's redrive policy. */
+  readonly deadLetter: QueueRef | null;
+  readonly observe: Observe;
+  readonly clock?: Clock;
+  /** 0 to 1; spreads retries. */
+  readonly random?: () => number;
+}
+
+export interface SqsQueue extends Queue {
+  /** Rejects with a `Fault` when the queue does not exist or cannot be asked; anything else that is wrong is in the answer. */
+  survey(): Promise<QueueSurvey>;
+}
+
+/** Opens no connection yet: the first call does. */
+export function openSqsQueue(options: SqsQueueOptions): SqsQueue {
+  const queueUrl = "url" in options.queue ? options.queue.url : null;
+  const context: SqsContext = {
+    clients: openClients(options, queueUrl, options.observe),
+    clock: options.clock ?? systemClock,
+    observe: options.observe,
+    random: options.random ?? Math.random,
+  };
+  return new OpenSqsQueue(context, options.queue, options.deadLetter);
+}
+
+/** A message whose outcome is recorded is in no hurry to go, and ten may go with one request. */
+const ACK_COMPANY = { enough: 10, waitMs: 50 };
+const ACK_MAX = 100;
+
+class OpenSqsQueue implements SqsQueue {
+  readonly #context: SqsContext;
+  readonly #ref: QueueRef;
+  readonly #deadLetterRef: QueueRef | null;
+  readonly #acks: Batches<{ readonly key: string }, EntryResult>;
+  #found: QueueAddress | null = null;
+  #facts: QueueFacts | null = null;
+
+  constructor(context: SqsContext, ref: QueueRef, deadLetterRef: QueueRef | null) {
+    this.#context = context;
+    this.#ref = ref;
+    this.#deadLetterRef = deadLetterRef;
+    const send = async (asked: readonly { readonly key: string }[]) => {
+      const receipts = asked.map(({ key }) => key);
+      return ackMessages(context, (await this.#address()).url, receipts);
+    };
+    this.#acks = new Batches({ max: ACK_MAX, send, company: { ...ACK_COMPANY, clock: context.clock } });
+  }
+
+  async describe(): Promise<QueueFacts> {
+    this.#facts = await readFacts(this.#context, await this.#address(), this.#deadLetterRef);
+    return this.#facts;
+  }
+
+  async survey(): Promise<QueueSurvey> {
+    return surveyQueues(this.#context, await this.#address(), this.#deadLetterRef);
+  }
+
+  async receive(options: ReceiveOptions): Promise<readonly Message[]> {
+    return receiveMessages(this.#context, await this.#address(), options);
+  }
+
+  async extend(extensions: readonly Extension[]): Promise<readonly EntryResult[]> {
+    return extendMessages(this.#context, (await this.#address()).url, extensions);
+  }
+
+  async ack(receipts: readonly string[]): Promise<readonly EntryResult[]> {
+    return Promise.all(receipts.map((receipt) => this.#acks.ask({ key: receipt })));
+  }
+
+  async bury(message: Message, reason: DeadLetterReason): Promise<void> {
+    const { url: sourceUrl, deadLetterUrl } = this.#facts ?? (await this.describe());
+    if (deadLetterUrl === null) {
+      throw new Fault("TQ_CONFIG", `the queue ${sourceUrl} has no dead letter queue to bury message ${message.id} in`, {
+        hint: "Give the queue a redrive policy, or name its dead letter queue.",
+      });
+    }
+    const burial = { message, reason, sourceUrl, buriedAtMs: this.#context.clock.wallMs() };
+    await sendDeadLetter(this.#context, deadLetterUrl, burial);
+  }
+
+  async depth(): Promise<QueueDepth> {
+    return readDepth(this.#context, await this.#address());
+  }
+
+  async deadLetters(): Promise<DeadLetterQueue | null> {
+    return openDeadLetters(this.#context, this.#facts ?? (await this.describe()));
+  }
+
+  async close(): Promise<void> {
+    this.#context.clients.polls.destroy();
+    this.#context.clients.calls.destroy();
+  }
+
+  async #address(): Promise<QueueAddress> {
+    this.#found ??= await findQueue(this.#context, this.#ref);
+    return this.#found;
+  }
+}

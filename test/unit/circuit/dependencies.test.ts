@@ -1,0 +1,130 @@
+// What the breaker is told of, by whoever uses the ledger and the runner.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { type Watcher, watchLedger, watchRunner } from "../../../core/circuit/dependencies.ts";
+import { Fault } from "../../../core/faults.ts";
+import type { Ending } from "../../../core/runner/port.ts";
+import { FakeRunner } from "../../support/fake-runner.ts";
+import { crashes, fails, faults, inTurn, refusesRerun, type Script, succeeds } from "../../support/scripted-steps.ts";
+import { granting, never, reportOrder, stepOrder } from "../../support/step-orders.ts";
+
+function recorder() {
+  const heard: string[] = [];
+  const watcher: Watcher = {
+    failed: ({ cause, why, runId }) =>
+      void heard.push(`failed ${cause}: ${why}${runId === undefined ? "" : ` (${runId})`}`),
+    worked: (...causes) => void heard.push(`worked ${causes.join(" ")}`),
+  };
+  return { heard, watcher };
+}
+
+describe("the ledger", () => {
+  const hold = { key: "run-1:load", fence: 1 };
+  const used = (answer: () => Promise<never>) => {
+    const { heard, watcher } = recorder();
+    const ledger = {
+      claim: answer,
+      renew: answer,
+      permit: answer,
+      settle: answer,
+      abandon: answer,
+      lock: answer,
+      prune: answer,
+    };
+    const watched = watchLedger(ledger, watcher);
+    const calls = [
+      () => watched.claim({} as never),
+      () => watched.renew([hold], 1_000),
+      () => watched.permit(hold, 1_000),
+      () => watched.settle(hold, {} as never),
+      () => watched.abandon(hold, { giveStartBack: true }),
+      () => watched.lock("sweep", "worker-a", 1_000),
+      () => watched.prune(0, 500),
+    ];
+    return { heard, calls };
+  };
+
+  test("that answers works, whatever the call", async () => {
+    const { heard, calls } = used(async () => "the answer" as never);
+    for (const call of calls) assert.equal(await call(), "the answer");
+    assert.deepEqual(heard, Array(7).fill("worked ledger"));
+  });
+
+  test("that does not fails, whatever the call, and whoever called hears of it", async () => {
+    const gone = new Fault("TQ_LEDGER", "ledger: connection refused");
+    const { heard, calls } = used(async () => Promise.reject(gone));
+    for (const call of calls) await assert.rejects(call(), gone);
+    assert.deepEqual(heard, Array(7).fill("failed ledger: ledger: connection refused"));
+  });
+
+  test("that answers with a row which cannot be read has answered", async () => {
+    const damaged = new Fault("TQ_LEDGER_ROW", "ledger, table t, row k, column c: expected another");
+    const { heard, calls } = used(async () => Promise.reject(damaged));
+    for (const call of calls) await assert.rejects(call(), damaged);
+    assert.deepEqual(heard, Array(7).fill("worked ledger"));
+  });
+});
+
+describe("the runner", () => {
+  const run = async (script: Script) => {
+    const { heard, watcher } = recorder();
+    const runner = new FakeRunner();
+    await runner.start();
+    runner.scripts.set("load", script);
+    const watched = watchRunner(runner, watcher);
+    const ending = await watched.execute(stepOrder("load"), granting(), never);
+    return { heard, ending, watched, runner };
+  };
+
+  for (const [what, script, expected] of [
+    ["succeeds", succeeds, ["worked instance host location", "worked instance host"]],
+    ["fails by itself", fails, ["worked instance host location", "worked instance host"]],
+    ["dies", crashes, []],
+    ["may not run again", refusesRerun("WorkerLost"), []],
+    ["cannot run here", faults("step"), []],
+    [
+      "finds the instance away",
+      faults("instance"),
+      ["failed instance: the Dagster instance cannot be reached: CheckError: cannot be run"],
+    ],
+    ["never started", faults("host"), ["failed host: cannot be run"]],
+    ["has no code", faults("location"), []],
+  ] as const) {
+    test(`whose step ${what}`, async () => assert.deepEqual((await run(script)).heard, expected));
+  }
+
+  test("changes nothing about how a step ends", async () => {
+    const { ending } = await run(faults("instance"));
+    assert.equal(ending.kind === "fault" && ending.scope, "instance");
+  });
+
+  test("whose step stood in the log already has shown that Dagster answers, not that code can be imported", async () => {
+    const { heard, watched } = await run(succeeds);
+    heard.length = 0;
+    await watched.execute(stepOrder("load"), granting(), never);
+    assert.deepEqual(heard, ["worked instance host"]);
+  });
+
+  test("three steps without their code in a row are an outage; a step that ran in between makes them start anew", async () => {
+    const noCode = faults("location");
+    const { heard, watched } = await run(inTurn(noCode, noCode, succeeds, noCode));
+    const execute = async (attempt: number): Promise<Ending> =>
+      await watched.execute(stepOrder("load", "run-7", attempt), granting(), never);
+    for (const attempt of [1, 2, 3, 4]) await execute(attempt);
+    assert.deepEqual(
+      heard.filter((line) => line.startsWith("failed")),
+      [],
+    );
+    await execute(5);
+    assert.deepEqual(heard.slice(-1), [
+      "failed location: the code of the steps cannot be imported: CheckError: cannot be run (run-7)",
+    ]);
+  });
+
+  test("a report that finds the instance away has found it, too", async () => {
+    const { heard, watched, runner } = await run(crashes);
+    runner.onReport = faults("instance");
+    await watched.report(reportOrder(stepOrder("load").envelope), granting(), never);
+    assert.deepEqual(heard, ["failed instance: the Dagster instance cannot be reached: CheckError: cannot be run"]);
+  });
+});

@@ -1,0 +1,101 @@
+// The health server over real HTTP.
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { describe, type TestContext, test } from "node:test";
+import { systemClock } from "../../../core/clock.ts";
+import { type HealthServerOptions, startHealthServer } from "../../../core/endpoints/health-server.ts";
+import { Fault } from "../../../core/faults.ts";
+
+type Facts = ReturnType<HealthServerOptions["facts"]>;
+
+const open: Facts = {
+  started: true,
+  stopping: false,
+  pollingSinceMs: null,
+  lastTurnAtMs: systemClock.monoMs(),
+  waitMs: 20_000,
+  closedBecause: null,
+  busy: 3,
+  slots: 4,
+};
+
+async function start(t: TestContext, facts: Partial<Facts> = {}, port = 0) {
+  const settings = { host: "127.0.0.1", port, worker: "w-1", clock: systemClock };
+  const server = await startHealthServer({ ...settings, facts: () => ({ ...open, ...facts }) });
+  t.after(() => server.close());
+  return { ...server, url: `http://127.0.0.1:${server.port}` };
+}
+
+describe("pages", () => {
+  const body = (status: string, why: string) =>
+    `${JSON.stringify({ status, why, worker: "w-1", busy: 3, slots: 4 })}\n`;
+  const down = { closedBecause: "the ledger is down" };
+  const rows: readonly [string, string, Partial<Facts>, number, string][] = [
+    ["GET", "/livez", {}, 200, body("ok", "ok")],
+    ["GET", "/readyz", {}, 200, body("ok", "ok")],
+    ["GET", "/livez?verbose=1", {}, 200, body("ok", "ok")],
+    ["GET", "/livez", down, 200, body("ok", "ok")],
+    ["GET", "/readyz", down, 503, body("unavailable", "the ledger is down")],
+    ["HEAD", "/livez", {}, 200, ""],
+    ["HEAD", "/readyz", down, 503, ""],
+    ["GET", "/", {}, 404, '{"error":"not found; there are /livez and /readyz"}\n'],
+    ["GET", "/constructor", {}, 404, '{"error":"not found; there are /livez and /readyz"}\n'],
+    ["POST", "/livez", {}, 405, '{"error":"only GET and HEAD"}\n'],
+    ["DELETE", "/metrics", {}, 404, '{"error":"not found; there are /livez and /readyz"}\n'],
+  ];
+  for (const [method, path, facts, status, text] of rows) {
+    test(`${method} ${path}: ${status}${facts === down ? ", with the ledger down" : ""}`, async (t) => {
+      const { url } = await start(t, facts);
+      const response = await fetch(`${url}${path}`, { method });
+      assert.deepEqual([response.status, await response.text()], [status, text]);
+      assert.equal(response.headers.get("content-type"), "application/json");
+      assert.equal(response.headers.get("allow"), status === 405 ? "GET, HEAD" : null);
+    });
+  }
+});
+
+test("where there are several queues, the answer tells of each", async (t) => {
+  const queues = [
+    { name: "high", busy: 1, received: 5, closedBecause: null },
+    { name: "low", busy: 2, received: 9, closedBecause: "no such queue" },
+  ];
+  const { url } = await start(t, { queues });
+  const response = await fetch(`${url}/readyz`);
+  assert.deepEqual(await response.json(), { status: "ok", why: "ok", worker: "w-1", busy: 3, slots: 4, queues });
+});
+
+test("a port that is taken is a fault that names it", async (t) => {
+  const { port } = await start(t);
+  await assert.rejects(start(t, {}, port), (error: unknown) => {
+    assert.ok(error instanceof Fault);
+    assert.equal(error.code, "TQ_HEALTH_SERVER");
+    assert.equal(error.message, `health server: port ${port} on 127.0.0.1 is in use by another program`);
+    assert.equal(error.hint, "Give each worker on this machine a health port of its own; 0 takes any free one.");
+    return true;
+  });
+});
+
+test("an address of another machine is a fault that names it", async () => {
+  // 192.0.2.0/24 is nobody's (RFC 5737).
+  const options = { host: "192.0.2.1", port: 0, worker: "w", clock: systemClock, facts: () => open };
+  await assert.rejects(startHealthServer(options), {
+    name: "Fault",
+    code: "TQ_HEALTH_SERVER",
+    message: "health server: port 0 on 192.0.2.1: this machine has no such address",
+  });
+});
+
+test("closing waits for nobody", async (t) => {
+  const { port, close } = await start(t);
+  const idler = connect(port, "127.0.0.1");
+  t.after(() => idler.destroy());
+  await once(idler, "connect");
+  idler.write("GET /livez HTTP/1.1\r\n");
+  idler.on("error", () => undefined); // a reset is as good as an end
+  const gone = new Promise((resolve) => idler.once("close", resolve));
+  await close();
+  await gone;
+  const again = await start(t, {}, port);
+  assert.equal(again.port, port);
+});

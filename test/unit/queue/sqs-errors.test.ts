@@ -1,0 +1,70 @@
+// What an SQS error means, in either spelling, of a call or of an entry.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Fault } from "../../../core/faults.ts";
+import { queueFault, type Symptoms, type Trouble, troubleFrom, troubleOf } from "../../../core/queue/sqs/errors.ts";
+
+const expired = "Value AQEB for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.";
+const unavailable =
+  "Value AQEB for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change.";
+
+const rows: readonly [Trouble, Partial<Symptoms>][] = [
+  ["gone", { codes: ["MessageNotInflight"] }],
+  ["gone", { codes: ["AWS.SimpleQueueService.MessageNotInflight"] }],
+  ["gone", { codes: ["ReceiptHandleIsInvalid"], status: 404 }],
+  ["gone", { codes: ["InvalidParameterValue"], message: expired, status: 400 }],
+  ["gone", { codes: ["InvalidParameterValue"], message: unavailable, status: 400 }],
+  [
+    "refused",
+    { codes: ["InvalidParameterValue"], message: "Total VisibilityTimeout is beyond the limit", status: 400 },
+  ],
+  ["missing", { codes: ["QueueDoesNotExist"], status: 400 }],
+  ["missing", { codes: ["SQSServiceException", "AWS.SimpleQueueService.NonExistentQueue"], status: 400 }],
+  ["throttled", { codes: ["RequestThrottled"], status: 403 }],
+  ["throttled", { codes: ["ThrottlingException"], status: 400 }],
+  ["throttled", { codes: ["KmsThrottled", "KMS.ThrottlingException"], status: 400 }],
+  ["throttled", { codes: ["OverLimit"], status: 403 }],
+  ["throttled", { codes: ["Unknown"], status: 429 }],
+  ["denied", { codes: ["AccessDeniedException"], status: 400 }],
+  ["denied", { codes: ["Unknown"], status: 403 }],
+  ["denied", { codes: ["CredentialsProviderError"] }],
+  ["unreachable", { codes: ["TimeoutError"] }],
+  ["unreachable", { codes: ["InternalFailure"], status: 500 }],
+  ["unreachable", { codes: ["SyntaxError"], status: 502 }],
+];
+
+for (const [trouble, symptoms] of rows) {
+  test(`${JSON.stringify(symptoms)} is ${trouble}`, () => {
+    assert.equal(troubleFrom({ codes: [], message: "", status: null, ...symptoms }), trouble);
+  });
+}
+
+test("of an error, the name, the legacy code and the status count", () => {
+  const error = Object.assign(new Error("no"), { Code: "AWS.SimpleQueueService.NonExistentQueue", name: "Odd" });
+  assert.equal(troubleOf(error), "missing");
+  assert.equal(troubleOf(Object.assign(new Error("no"), { $metadata: { httpStatusCode: 503 } })), "unreachable");
+  assert.equal(troubleOf("not an error"), "unreachable");
+});
+
+test("a missing region is a setting, not a queue", () => {
+  const fault = queueFault("ReceiveMessage", "steps", new Error("Region is missing"));
+  assert.deepEqual(
+    [fault.code, fault.message, fault.hint],
+    ["TQ_CONFIG", "no AWS region is set, needed for the queue steps", "Set AWS_REGION."],
+  );
+});
+
+test("what SQS refuses is told in its own words, as the cause", () => {
+  const cause = Object.assign(new Error("Message must be shorter than 1048576 bytes."), {
+    name: "InvalidParameterValue",
+    $metadata: { httpStatusCode: 400 },
+  });
+  const fault = queueFault("SendMessage", "steps-dlq", cause);
+  assert.equal(fault.message, "SQS refuses SendMessage on the queue steps-dlq");
+  assert.equal(fault.cause, cause);
+});
+
+test("a Fault stays what it is", () => {
+  const fault = new Fault("TQ_CONFIG", "no");
+  assert.equal(queueFault("SendMessage", "steps", fault), fault);
+});
