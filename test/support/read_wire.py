@@ -1,4 +1,8 @@
-"""Reads message bodies and frames with the Python decoders, one JSON string a line, and says what they made of each."""
+# ruff: noqa: INP001 - a program, no package
+"""Reads message bodies and frames with the Python decoders: says what they made of each.
+
+One JSON string a line, each answered by a line: the message's fields, `"frame"`, or null.
+"""
 
 import json
 import sys
@@ -9,6 +13,7 @@ from dagster_taskiq.wire_fields import WireError, read_json
 
 
 def body(text: str) -> object:
+    """Return the fields of a message that is accepted."""
     try:
         fields = read_json(text)
     except ValueError:
@@ -22,6 +27,7 @@ def body(text: str) -> object:
 
 
 def frame(text: str) -> object:
+    """Tell a frame from what is none."""
     return None if isinstance(decode(text.encode()), Broken) else "frame"
 
 
@@ -29,4 +35,5 @@ READERS = {"body": body, "frame": frame}
 
 read = READERS[sys.argv[1]]
 for line in sys.stdin:
-    print(json.dumps(read(json.loads(line)), allow_nan=False), flush=True)
+    sys.stdout.write(json.dumps(read(json.loads(line)), allow_nan=False) + "\n")
+    sys.stdout.flush()
