@@ -167,16 +167,18 @@ def test_a_late_renewal_counts_from_when_it_may_have_been_sent(
 ):
     worker = start_worker(*LOCATION)
     worker.await_frame("ready")
-    renewals = {"in_time": 600_000, "stale": 1_500}
+    # Long enough for both steps to have begun before the first term ends, on a busy machine too.
+    term_ms = 8_000
+    renewals = {"in_time": 600_000, "stale": term_ms}
     orders = {}
     for name in renewals:
         run = create_run("waits_for_file", config={"file": str(tmp_path / name)})
-        order = run_order(run, "waits_for_file", within_ms=1_500)
+        order = run_order(run, "waits_for_file", within_ms=term_ms)
         orders[name] = worker.start("run", **order)
         worker.await_frame("started", orders[name])
     # As if it imported a code location: it neither hears nor kills.
     worker.process.send_signal(signal.SIGSTOP)
-    terms_end_at = time.monotonic() + 1.5
+    terms_end_at = time.monotonic() + term_ms / 1000
     for name, within_ms in renewals.items():
         worker.send({"type": "renew", "id": orders[name], "within_ms": within_ms})
     eventually(lambda: time.monotonic() > terms_end_at)
