@@ -4,6 +4,7 @@ import type { JoinedLetter } from "../../core/dead-letters/join.ts";
 import type { DeadLetter } from "../../core/dead-letters/letter.ts";
 import { attributeNames } from "../../core/dead-letters/records.ts";
 import type { Act } from "../../core/dead-letters/verdict.ts";
+import type { StepId } from "../../core/step.ts";
 import { type Column, oneLine, type Paint, renderTable } from "../terminal/table.ts";
 
 /** What a text is painted for: whether to act, and how. */
@@ -124,12 +125,13 @@ export function span(ms: number): string {
 }
 
 function letterRow({ letter, standing, verdict }: JoinedLetter, nowMs: number): readonly string[] {
-  const { message, step, burial } = letter;
+  const { burial } = letter;
+  const [id, run, step] = namesOf(letter);
   return [
-    message.id.slice(0, 8),
-    step?.runId.slice(0, 8) ?? "-",
+    id,
+    run,
     standing?.run?.job ?? "-",
-    stepText(letter),
+    step,
     letter.reason,
     errorText(letter.errorClass, letter.detail),
     burial === null ? "-" : String(burial.starts),
@@ -145,10 +147,15 @@ function errorText(errorClass: string | null, detail: string): string {
   return errorClass === null || detail.startsWith(errorClass) ? detail : `${errorClass}: ${detail}`;
 }
 
+/** By which a letter is known in a table: the beginnings of its message's and its run's id, and its step. */
+export function namesOf({ message, step }: DeadLetter): readonly [id: string, run: string, step: string] {
+  const id = message.id.slice(0, 8);
+  return step === null ? [id, "-", "-"] : [id, step.runId.slice(0, 8), stepText(step)];
+}
+
 /** `load[part_3] #2`: the attempt counts from 0, which is left out. */
-export function stepText({ step }: DeadLetter): string {
-  if (step === null) return "-";
-  return `${step.stepKey}${step.attempt === 0 ? "" : ` #${step.attempt}`}`;
+function stepText({ stepKey, attempt }: StepId): string {
+  return `${stepKey}${attempt === 0 ? "" : ` #${attempt}`}`;
 }
 
 /** A cell that wraps is painted line by line; a line of it tells which verdict it is part of by being in one. */

@@ -4,7 +4,7 @@ import type { JoinedLetter } from "../../core/dead-letters/join.ts";
 import type { Stopping } from "../../core/delivery/effects/ports.ts";
 import type { Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
-import { stepText } from "../operator/letter-texts.ts";
+import { namesOf } from "../operator/letter-texts.ts";
 import { type Column, renderTable } from "../terminal/table.ts";
 import { widthOf } from "../terminal/terminal.ts";
 
@@ -56,12 +56,6 @@ function jsonLine({ joined: { letter }, end }: Row): string {
 
 function tableOf(rows: readonly Row[], width: number): string {
   if (rows.length === 0) return "";
-  const cells = rows.map(({ joined: { letter, verdict }, end }) => [
-    letter.message.id.slice(0, 8),
-    letter.step?.runId.slice(0, 8) ?? "-",
-    stepText(letter),
-    verdict.words,
-    words[end],
-  ]);
+  const cells = rows.map(({ joined: { letter, verdict }, end }) => [...namesOf(letter), verdict.words, words[end]]);
   return renderTable(columns, cells, width);
 }

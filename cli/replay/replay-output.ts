@@ -5,7 +5,7 @@ import { letterRecord } from "../../core/dead-letters/records.ts";
 import type { ReplayEnd } from "../../core/dead-letters/replay.ts";
 import type { PlannedLetter, ReplayAct } from "../../core/dead-letters/replay-plan.ts";
 import type { Io } from "../command.ts";
-import { stepText } from "../operator/letter-texts.ts";
+import { namesOf } from "../operator/letter-texts.ts";
 import { type Column, renderTable } from "../terminal/table.ts";
 import { widthOf } from "../terminal/terminal.ts";
 
@@ -83,11 +83,8 @@ function recordOf({ planned, end, outcome }: ShownLetter) {
 
 function rowOf(letter: ShownLetter, acted: boolean): readonly string[] {
   const { planned, end } = letter;
-  const { message, step } = planned.joined.letter;
   return [
-    message.id.slice(0, 8),
-    step?.runId.slice(0, 8) ?? "-",
-    stepText(planned.joined.letter),
+    ...namesOf(planned.joined.letter),
     whatOf(letter, acted),
     (end === null ? undefined : whyNot[end.kind]) ?? planned.why,
   ];

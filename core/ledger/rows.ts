@@ -141,8 +141,8 @@ function read<T>(schema: v.GenericSchema<unknown, T>, found: Found, place: Place
 }
 
 function readOutcome(text: string | null, place: Place): ExecutionResult {
-  const parsed = text === null ? v.safeParse(v.string(), text) : decodeOutcome(text);
-  if (parsed.success) return parsed.output as ExecutionResult;
+  const parsed = decodeOutcome(text ?? "null");
+  if (parsed.success) return parsed.output;
   throw unreadable(place, "outcome", parsed.issues[0]);
 }
 
