@@ -1,6 +1,5 @@
 // `taskiq healthcheck`: asks the worker in this container. Exit code 0 or 1, wrong usage included, since a container health check
 // knows nothing else; silent when all is well.
-
 import { formatDuration } from "../../core/durations.ts";
 import { defineCommand, type Setup } from "../command.ts";
 import { exitCodes } from "../exit-codes.ts";

@@ -1,5 +1,4 @@
 // The configuration of `taskiq inspect-dlq`.
-
 import type { Setup } from "../command.ts";
 import { letterOptions } from "../operator/letter-options.ts";
 import { type OperatorConfig, operatorConfig, operatorOptions, operatorRules } from "../operator/operator-config.ts";

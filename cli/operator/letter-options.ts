@@ -1,5 +1,4 @@
 // Which dead letters an operator means: the same options for every command that chooses some.
-
 import * as v from "valibot";
 import { anyLetter, type LetterFilter } from "../../core/dead-letters/filter.ts";
 import { parseDuration } from "../../core/durations.ts";

@@ -1,5 +1,4 @@
 // What an operator's command needs to reach: the queue, the ledger, and Dagster; the last two only if they are to be asked.
-
 import type { Findings } from "../command.ts";
 import { checkAlternatives } from "../options/alternatives.ts";
 import {

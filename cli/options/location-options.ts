@@ -1,5 +1,4 @@
 // The code location, by Dagster's own flags and variables (dagster_shared.cli), and the rules that Dagster has between them.
-
 import { checkAlternatives } from "./alternatives.ts";
 import { optional, repeated, type Values } from "./option.ts";
 import { isGiven, originText, type Settings } from "./resolve.ts";

@@ -1,5 +1,4 @@
 // What `taskiq replay` prints: each dead letter with what would be done, or was. Data on stdout.
-
 import type { ReplayOutcome } from "../../core/dead-letters/outcomes.ts";
 import { letterRecord } from "../../core/dead-letters/records.ts";
 import type { ReplayEnd } from "../../core/dead-letters/replay.ts";

@@ -1,7 +1,6 @@
 // The breaker: keeps the intake shut while something that a worker depends on is down, and probes until it may open again. What is
 // waiting or running goes on meanwhile: only the intake asks for leave. `core/circuit/circuit.ts` has the rules, `core/circuit/dependencies.ts` tells of
 // what fails and works. Receives that fail are the gate's of their queue (`core/circuit/queue-gate.ts`).
-
 import type { Clock } from "../clock.ts";
 import { describeError } from "../faults.ts";
 import { type Quiet, quietReason } from "../intake/quiet.ts";

@@ -1,5 +1,4 @@
 // Tells the log when nothing is received any more, and when it is again: of a whole worker, or of one of its queues.
-
 import type { Clock } from "../clock.ts";
 import type { Observe } from "../observe.ts";
 import type { Outage } from "./circuit.ts";

@@ -1,5 +1,4 @@
 // The ledger and the runner as deliveries and leases use them: what fails there is told to the breaker, and what works, too.
-
 import { describeError, isUnreadableRow } from "../faults.ts";
 import type { Ledger } from "../ledger/port.ts";
 import type { AskPermit, Ending, Runner } from "../runner/port.ts";

@@ -1,6 +1,5 @@
 // The gate of one queue: whether it may be received from. Shut while its receives fail, which is no other queue's business, or while the
 // breaker is, which is everybody's. `core/circuit/circuit.ts` has the rules.
-
 import type { Clock } from "../clock.ts";
 import { describeError, Fault } from "../faults.ts";
 import type { Observe } from "../observe.ts";

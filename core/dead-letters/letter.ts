@@ -1,5 +1,4 @@
 // A dead letter as it lies in its queue: what it names, why it is there, since when, and until when. Pure.
-
 import type { Reason } from "../delivery/states.ts";
 import type { Message } from "../queue/port.ts";
 import type { StepId } from "../step.ts";

@@ -44,7 +44,6 @@
 //
 // A swept message is one that lies in the dead letter queue, moved there by SQS itself, or one that an operator wants to fail: burying puts a copy there that says why, acking takes the original out. A swept
 // one that is malformed is treated as malformed, but never waited for.
-
 import type { ErrorInfo, ExecutionResult } from "../step.ts";
 import { abandon, ack, bury, claim, done, type Move, release, report, settle, wait } from "./moves.ts";
 import { type Cause, type Event, type EventIn, happens, type State, type StateAt, type Why } from "./states.ts";

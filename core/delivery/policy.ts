@@ -1,5 +1,4 @@
 // How often the machinery tries, and how long it waits in between. Pure: chance is an argument.
-
 import type { Limits } from "../runner/port.ts";
 import { defaultLimits, limitTags } from "./limits.ts";
 import type { Release } from "./states.ts";

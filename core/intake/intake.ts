@@ -1,6 +1,5 @@
 // The intake: fetches what can start at once, or as good as at once, and starts it. A message that was received is always either run or
 // given back. Of one queue, `core/intake/appetite.ts` decides how much is fetched; of several, `core/intake/rota.ts` decides which, too.
-
 import type { Breaker } from "../circuit/breaker.ts";
 import type { Leave } from "../circuit/circuit.ts";
 import type { Clock } from "../clock.ts";

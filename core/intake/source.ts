@@ -1,5 +1,4 @@
 // A source: one queue that the intake receives from, with what is its own: leases, gate, and its share of the slots.
-
 import type { QueueGate } from "../circuit/queue-gate.ts";
 import type { Clock } from "../clock.ts";
 import type { Disposition } from "../delivery/states.ts";

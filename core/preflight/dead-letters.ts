@@ -1,5 +1,4 @@
 // What is wrong with a dead letter queue, by itself and beside the queue that it belongs to. Pure.
-
 import type { QueueAttributes, SurveyedDeadLetterQueue, SurveyedQueue } from "../queue/port.ts";
 import { about, duration, type Finding, type Found, kind } from "./findings.ts";
 

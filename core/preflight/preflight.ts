@@ -1,5 +1,4 @@
 // What is wrong with the queues, found before the first receive. Pure: what they say of themselves and the settings in, findings out.
-
 import type { QueueAttributes, QueueSurvey, SurveyedQueue } from "../queue/port.ts";
 import { checkDeadLetterQueue, typeOf } from "./dead-letters.ts";
 import { about, duration, type Finding, type Found } from "./findings.ts";

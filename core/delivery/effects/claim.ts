@@ -1,5 +1,4 @@
 // Claiming an attempt in the ledger, and waiting while another worker holds it.
-
 import { describeError, type Fault, isUnreadableRow } from "../../faults.ts";
 import type { Claim, ClaimRequest } from "../../ledger/port.ts";
 import { idempotencyKey } from "../../step.ts";

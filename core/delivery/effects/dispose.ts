@@ -1,5 +1,4 @@
 // What happens to the message: deleted, copied to the dead letter queue, or given back.
-
 import { errorFingerprint } from "../../dead-letters/fingerprint.ts";
 import { describeError } from "../../faults.ts";
 import type { DeadLetterReason } from "../../queue/port.ts";
