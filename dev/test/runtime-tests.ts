@@ -34,11 +34,12 @@ export function testsOn(name: Runtime): Check {
   const files = [...part, name === "deno" ? "test/runtimes/deno-permissions.test.ts" : "test/e2e/pid-one.test.ts"];
   const outer = nodeTests({ files, concurrency: 2, timeoutMs: 300_000, env: { TASKIQ_TEST_RUNTIME: name } });
   return async (signal, print) => {
-    const first = await outer(signal, print);
+    const outside = await outer(signal, print);
     const line = lineInside(name);
-    const second = line === null ? first : await command(line)(signal, print);
-    const details = [first.detail, second === first ? "" : second.detail].filter((detail) => detail !== "");
-    return { ...first, passed: first.passed && second.passed, detail: details.join(", ") };
+    if (line === null) return outside;
+    const within = await command(line)(signal, print);
+    const details = [outside.detail, within.detail].filter((detail) => detail !== "");
+    return { ...outside, passed: outside.passed && within.passed, detail: details.join(", ") };
   };
 }
 
