@@ -1,5 +1,6 @@
 // The message contract: text in, envelope out, nothing thrown. Pure. ARCHITECTURE.md has the contract, fixtures/envelopes the golden files.
 import * as v from "valibot";
+import { parseJson } from "./json.ts";
 import { shortened } from "./shortened.ts";
 import type { StepId } from "./step.ts";
 
@@ -168,12 +169,4 @@ function isFields(value: unknown): value is Fields {
 
 function isStorable(text: string): boolean {
   return text.isWellFormed() && !text.includes("\0");
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

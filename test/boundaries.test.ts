@@ -18,6 +18,7 @@ const pure = [
   "envelope",
   "execution-result",
   "shortened",
+  "json",
   "durations",
   "sizes",
   "delivery/states",

@@ -1,6 +1,7 @@
 // Asks a worker on this machine through its control endpoint.
 import * as v from "valibot";
 import { CONTROL_HOST } from "../../core/endpoints/control-server.ts";
+import { parseJson } from "../../core/json.ts";
 import { exchange } from "../healthcheck/ask-health.ts";
 import type { ControlFile } from "../run/control-files.ts";
 
@@ -56,11 +57,7 @@ export async function askWorker(
 function readState(status: number, body: string): ControlAnswer {
   // Another worker's port by now: it knows another token.
   if (status === 401) return { kind: "gone" };
-  try {
-    const read = v.safeParse(schema, JSON.parse(body));
-    if (status === 200 && read.success) return { kind: "state", state: read.output };
-  } catch {
-    // said below
-  }
+  const read = v.safeParse(schema, parseJson(body));
+  if (status === 200 && read.success) return { kind: "state", state: read.output };
   return { kind: "failed", why: `it answers ${status}` };
 }

@@ -2,6 +2,7 @@
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-scale-in-protection-endpoint.html
 import * as v from "valibot";
 import { describeError } from "../faults.ts";
+import { parseJson } from "../json.ts";
 import { shortened } from "../shortened.ts";
 import type { Agent, AgentAnswer } from "./port.ts";
 
@@ -66,10 +67,6 @@ function judge(status: number, body: string, asked: Asked): AgentAnswer {
 }
 
 function read(body: string): v.InferOutput<typeof Answer> | null {
-  try {
-    const parsed = v.safeParse(Answer, JSON.parse(body));
-    return parsed.success ? parsed.output : null;
-  } catch {
-    return null;
-  }
+  const parsed = v.safeParse(Answer, parseJson(body));
+  return parsed.success ? parsed.output : null;
 }

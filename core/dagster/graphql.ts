@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import type { Dispatcher } from "undici";
 import * as v from "valibot";
 import { describeError, Fault } from "../faults.ts";
+import { parseJson } from "../json.ts";
 import { EnvHttpProxyAgent, errors } from "./undici.ts";
 
 export interface DagsterTarget {
@@ -140,7 +141,7 @@ function read({ status, type, location, text }: HttpAnswer, { href }: URL): Grap
       hint: HEADER_HINT,
     });
   }
-  const body = v.safeParse(bodySchema, parsed(text));
+  const body = v.safeParse(bodySchema, parseJson(text));
   // What Dagster says of a question that it refuses comes with 400 or 500.
   if (body.success && body.output.errors !== undefined) {
     return { kind: "errors", messages: body.output.errors.slice(0, MOST_ERRORS).map(({ message }) => message) };
@@ -161,14 +162,6 @@ function read({ status, type, location, text }: HttpAnswer, { href }: URL): Grap
 
 const HEADER_HINT =
   "--dagster-url is the address of the web server; who asks is said by --dagster-header, such as 'Dagster-Cloud-Api-Token: …'.";
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
 
 /** Where a login is, not with which of our parameters. */
 function shownLocation(location: string | null, base: string): string {

@@ -6,6 +6,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import * as v from "valibot";
+import { parseJson } from "../json.ts";
 import type { Observe } from "../observe.ts";
 import type { WorkerSnapshot } from "../worker.ts";
 import { type JsonServer, type Reply, startJsonServer } from "./json-server.ts";
@@ -60,7 +61,7 @@ function isSame(one: string, other: string): boolean {
 const bodySchema = v.object({ by: v.pipe(v.string(), v.regex(/^\P{C}{1,200}$/u)) });
 
 async function ask(request: IncomingMessage, options: ControlServerOptions, act: (by: string) => void): Promise<Reply> {
-  const read = v.safeParse(bodySchema, parse(await textOf(request)));
+  const read = v.safeParse(bodySchema, parseJson((await textOf(request)) ?? ""));
   if (!read.success)
     return { status: 400, body: { error: 'the body must be {"by": …}: 1 to 200 printable characters' } };
   act(read.output.by);
@@ -76,14 +77,6 @@ async function textOf(request: IncomingMessage): Promise<string | null> {
       if (text.length > LONGEST_BODY) return null;
     }
     return text;
-  } catch {
-    return null;
-  }
-}
-
-function parse(text: string | null): unknown {
-  try {
-    return JSON.parse(text ?? "");
   } catch {
     return null;
   }

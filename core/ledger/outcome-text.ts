@@ -1,6 +1,7 @@
 // An outcome as the ledger's text column holds it: the fields in one fixed order, so that equal outcomes are equal texts.
 import * as v from "valibot";
 import { executionResult } from "../execution-result.ts";
+import { parseJson } from "../json.ts";
 import type { ExecutionResult } from "../step.ts";
 
 /** Lone surrogates and NULs come out as JSON escapes, so any text a traceback may hold survives any database's text column. */
@@ -18,14 +19,5 @@ export function encodeOutcome(outcome: ExecutionResult): string {
 
 /** Any JSON text, since the column may have been changed by hand; anything that is no outcome is told by valibot's first issue. */
 export function decodeOutcome(text: string): v.SafeParseResult<typeof executionResult> {
-  return v.safeParse(executionResult, parse(text));
-}
-
-/** Undefined for what is no JSON: none of it is shown, for a traceback may hold anything. */
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  return v.safeParse(executionResult, parseJson(text));
 }

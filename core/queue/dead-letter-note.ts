@@ -1,6 +1,7 @@
 // What is written beside a dead letter's body: one JSON message attribute, since a message may have only ten. Pure.
 import { Buffer } from "node:buffer";
 import * as v from "valibot";
+import { parseJson } from "../json.ts";
 import type { DeadLetterReason, Message, MessageAttribute } from "./port.ts";
 
 /** The attribute's name is ours: one of this name that is already there, from an earlier burial, is replaced. */
@@ -91,12 +92,8 @@ export function deadLetterAttributes(burial: Burial): { attributes: Attributes; 
 export function readNote(message: Pick<Message, "attributes">): DeadLetterNote | null {
   const text = message.attributes[NOTE_ATTRIBUTE]?.stringValue;
   if (text === undefined) return null;
-  try {
-    const read = v.safeParse(Note, JSON.parse(text));
-    return read.success ? read.output : null;
-  } catch {
-    return null;
-  }
+  const read = v.safeParse(Note, parseJson(text));
+  return read.success ? read.output : null;
 }
 
 /** Not every server tells where it moved a message from; what has no note was moved all the same. Null: nor what our queue is called. */

@@ -2,6 +2,7 @@
 import { GetQueueAttributesCommand, GetQueueUrlCommand } from "@aws-sdk/client-sqs";
 import * as v from "valibot";
 import { Fault } from "../../faults.ts";
+import { parseJson } from "../../json.ts";
 import type { QueueDepth, QueueFacts } from "../port.ts";
 import { addressOf, type QueueAddress, type SqsContext } from "./context.ts";
 import { queueFault } from "./errors.ts";
@@ -110,7 +111,7 @@ interface Redrive {
 
 export function readRedrivePolicy(queueUrl: string, text: string | undefined): Redrive | null {
   if (text === undefined || text === "") return null;
-  const read = v.safeParse(Policy, parse(text));
+  const read = v.safeParse(Policy, parseJson(text));
   const [, , service, , owner, name] = read.success ? read.output.deadLetterTargetArn.split(":") : [];
   if (!read.success || service !== "sqs" || owner === undefined || name === undefined) {
     throw new Fault("TQ_QUEUE", `the redrive policy of the queue ${queueUrl} names no SQS queue: ${shown(text)}`);
@@ -122,14 +123,6 @@ export function readRedrivePolicy(queueUrl: string, text: string | undefined): R
     "TQ_QUEUE",
     `the redrive policy of the queue ${queueUrl} has no whole maxReceiveCount: ${shown(text)}`,
   );
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function shown(text: string): string {
