@@ -27,12 +27,19 @@ const workers = createTaskiqInfrastructure(
     memory: 8192,
     maxTasks: 20,
     environment: {
-      DAGSTER_HOME: "/opt/dagster/home",
+      // Dagster's storage, as the image's dagster.yaml names it.
+      DAGSTER_POSTGRES_HOST: config.require("postgresHost"),
+      DAGSTER_POSTGRES_USER: "dagster",
+      DAGSTER_POSTGRES_DB: "dagster",
+      // The ledger's database.
       POSTGRES_HOST: config.require("postgresHost"),
       POSTGRES_USER: "taskiq",
       POSTGRES_DB: "taskiq",
     },
-    secrets: { POSTGRES_PASSWORD: config.require("postgresPasswordArn") },
+    secrets: {
+      DAGSTER_POSTGRES_PASSWORD: config.require("dagsterPasswordArn"),
+      POSTGRES_PASSWORD: config.require("ledgerPasswordArn"),
+    },
     alarmTopicArns: [config.require("onCallTopicArn")],
   },
   { dependsOn: [providers] },

@@ -1,15 +1,14 @@
-// What somebody must be told of. Each alarm's description says what to look at first.
+// The alarms of a deployment. Each description says what to look at first.
 import * as aws from "@pulumi/aws";
 import type * as pulumi from "@pulumi/pulumi";
+import { queried } from "./autoscaling.ts";
+import { type Measured, secondsOfWaiting, sourcesOf } from "./load.ts";
 
-export interface AlarmSettings {
-  readonly queueName: pulumi.Input<string>;
+export interface AlarmSettings extends Measured<pulumi.Input<string>> {
   readonly deadLetterQueueName: pulumi.Input<string>;
-  readonly clusterName: pulumi.Input<string>;
-  readonly serviceName: pulumi.Input<string>;
   readonly logGroupName: pulumi.Input<string>;
   /** Steps that wait longer than this are late. */
-  readonly oldestMessageSeconds: number;
+  readonly longestWaitSeconds: number;
   /** SNS topics; none: the alarms are only shown. */
   readonly topicArns: readonly pulumi.Input<string>[];
   readonly tags: Readonly<Record<string, string>>;
@@ -20,10 +19,10 @@ const NAMESPACE = "taskiq";
 
 export function createAlarms(name: string, settings: AlarmSettings, parent: pulumi.Resource): void {
   const alarm = alarmsOf(name, settings, parent);
-  oldestMessage(settings, alarm);
+  longWait(settings, alarm);
   deadLetters(settings, alarm);
   unhealthyTasks(settings, alarm);
-  lostLeases(name, settings, alarm, parent);
+  for (const event of loggedEvents) logged(name, settings, event, alarm, parent);
 }
 
 type Alarm = (what: string, args: Omit<aws.cloudwatch.MetricAlarmArgs, "name" | "tags">) => void;
@@ -41,16 +40,23 @@ function alarmsOf(name: string, { topicArns, tags }: AlarmSettings, parent: pulu
   };
 }
 
-function oldestMessage({ queueName, oldestMessageSeconds }: AlarmSettings, alarm: Alarm): void {
-  alarm("oldest-message", {
+function longWait(settings: AlarmSettings, alarm: Alarm): void {
+  const { waiting, deleted } = sourcesOf(settings);
+  const { longestWaitSeconds } = settings;
+  alarm("long-wait", {
     alarmDescription: "Steps wait too long: too few workers, or none that takes steps. Ask a worker's /readyz.",
-    namespace: "AWS/SQS",
-    metricName: "ApproximateAgeOfOldestMessage",
-    dimensions: { QueueName: queueName },
-    statistic: "Maximum",
-    period: 60,
-    evaluationPeriods: 5,
-    threshold: oldestMessageSeconds,
+    metricQueries: [
+      ...[waiting, deleted].map(queried),
+      {
+        id: "wait",
+        label: "seconds that a step waits",
+        expression: secondsOfWaiting(longestWaitSeconds),
+        returnData: true,
+      },
+    ],
+    // The estimate is about steps that come now. It must have held for as long before a step has waited for so long.
+    evaluationPeriods: Math.ceil(longestWaitSeconds / 60),
+    threshold: longestWaitSeconds,
     comparisonOperator: "GreaterThanThreshold",
   });
 }
@@ -69,24 +75,13 @@ function deadLetters({ deadLetterQueueName }: AlarmSettings, alarm: Alarm): void
   });
 }
 
-function unhealthyTasks({ clusterName, serviceName }: AlarmSettings, alarm: Alarm): void {
-  const count = (id: string, metricName: string) => ({
-    id,
-    returnData: false,
-    metric: {
-      namespace: "ECS/ContainerInsights",
-      metricName,
-      dimensions: { ClusterName: clusterName, ServiceName: serviceName },
-      stat: "Average",
-      period: 60,
-    },
-  });
+function unhealthyTasks(settings: AlarmSettings, alarm: Alarm): void {
+  const { desired, running } = sourcesOf(settings);
   alarm("unhealthy-tasks", {
     alarmDescription:
       "Fewer tasks run than should: they fail to start or their health check. Look at the service's events.",
     metricQueries: [
-      count("desired", "DesiredTaskCount"),
-      count("running", "RunningTaskCount"),
+      ...[desired, running].map(queried),
       { id: "missing", label: "missing tasks", expression: "desired - running", returnData: true },
     ],
     evaluationPeriods: 10,
@@ -95,20 +90,47 @@ function unhealthyTasks({ clusterName, serviceName }: AlarmSettings, alarm: Alar
   });
 }
 
-function lostLeases(name: string, { logGroupName }: AlarmSettings, alarm: Alarm, parent: pulumi.Resource): void {
-  const metricName = `${name}-lost-leases`;
+interface LoggedEvent {
+  readonly what: string;
+  /** As the worker's JSON log names it. */
+  readonly event: string;
+  readonly description: string;
+}
+
+/** Log events that a person should look at. One alone may be a hiccup of a dependency; the alarm counts five minutes. */
+export const loggedEvents: readonly LoggedEvent[] = [
+  {
+    what: "lost-leases",
+    event: "lease.lost",
+    description: "Steps were killed because their lease could not be renewed: look at the ledger's database first.",
+  },
+  {
+    what: "closed-intake",
+    event: "intake.closed",
+    description:
+      "A worker takes no steps because something that it needs is down. Its log says what, and so does its /readyz.",
+  },
+];
+
+function logged(
+  name: string,
+  { logGroupName }: AlarmSettings,
+  { what, event, description }: LoggedEvent,
+  alarm: Alarm,
+  parent: pulumi.Resource,
+): void {
+  const metricName = `${name}-${what}`;
   new aws.cloudwatch.LogMetricFilter(
     metricName,
     {
       logGroupName,
-      pattern: '{ $.event = "lease.lost" }',
+      pattern: `{ $.event = "${event}" }`,
       metricTransformation: { namespace: NAMESPACE, name: metricName, value: "1", defaultValue: "0" },
     },
     { parent },
   );
-  alarm("lost-leases", {
-    alarmDescription:
-      "Steps were killed because their lease could not be renewed: look at the ledger's database first.",
+  alarm(what, {
+    alarmDescription: description,
     namespace: NAMESPACE,
     metricName,
     statistic: "Sum",

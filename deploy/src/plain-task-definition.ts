@@ -17,14 +17,19 @@ export function plainTaskDefinition(): string {
     entryPoint: ["taskiq"],
     command: ["run", "-m", "MODULE"],
     environment: {
-      DAGSTER_HOME: "/opt/dagster/home",
+      DAGSTER_POSTGRES_HOST: "HOST",
+      DAGSTER_POSTGRES_USER: "dagster",
+      DAGSTER_POSTGRES_DB: "dagster",
       POSTGRES_HOST: "HOST",
       POSTGRES_USER: "taskiq",
       POSTGRES_DB: "taskiq",
     },
-    secrets: { POSTGRES_PASSWORD: "arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME" },
+    secrets: {
+      DAGSTER_POSTGRES_PASSWORD: "arn:aws:secretsmanager:REGION:ACCOUNT:secret:DAGSTER",
+      POSTGRES_PASSWORD: "arn:aws:secretsmanager:REGION:ACCOUNT:secret:LEDGER",
+    },
     healthPort: 8080,
-    taskProtection: false,
+    taskProtection: true,
   });
   const definition = {
     family: "steps",

@@ -76,6 +76,22 @@ export function executionPolicy(settings: {
   ]);
 }
 
+/**
+ * The ARN of the ECR repository that an image lies in; `null` for an image of another registry. ECR's hosts are
+ * `ACCOUNT.dkr.ecr.REGION.amazonaws.com`, with `.cn` behind it in China (ECR user guide, "Private registry authentication").
+ */
+export function repositoryArn(image: string): string | null {
+  const host = /^(\d{12})\.dkr\.ecr(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?\/([^:@]+)/;
+  const [, account, region, repository] = host.exec(image) ?? [];
+  if (region === undefined) return null;
+  return `arn:${partitionOf(region)}:ecr:${region}:${account}:repository/${repository}`;
+}
+
+function partitionOf(region: string): string {
+  if (region.startsWith("cn-")) return "aws-cn";
+  return region.startsWith("us-gov-") ? "aws-us-gov" : "aws";
+}
+
 /** Lets a task ask not to be stopped while it is busy. `cluster` is its ARN. */
 export function taskProtectionPolicy(cluster: string): PolicyDocument {
   const tasks = `${cluster.replace(":cluster/", ":task/")}/*`;

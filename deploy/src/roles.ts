@@ -17,7 +17,7 @@ export interface RolesSettings {
   readonly queues: Queues;
   readonly kmsKeyArn: pulumi.Input<string> | undefined;
   readonly logGroup: aws.cloudwatch.LogGroup;
-  readonly repositoryArns: readonly pulumi.Input<string>[];
+  readonly repositoryArns: pulumi.Input<readonly pulumi.Input<string>[]>;
   readonly secrets: readonly pulumi.Input<string>[];
   readonly secretsKeyArns: readonly pulumi.Input<string>[];
   /** Of the cluster; null when tasks do not ask for protection. */
@@ -66,7 +66,7 @@ function executionOf(settings: RolesSettings): pulumi.Output<PolicyDocument> {
   return pulumi
     .output({
       logGroup: logGroup.arn,
-      repositories: [...repositoryArns],
+      repositories: repositoryArns,
       secrets: [...secrets],
       keys: [...secretsKeyArns],
     })

@@ -14,8 +14,15 @@ export interface Sizing {
   readonly maxReceiveCount: number;
   readonly minTasks: number;
   readonly maxTasks: number;
-  /** Messages that may wait for each slot before another task is started. */
-  readonly backlogPerSlot: number;
+  /**
+   * Steps that wait or run for each slot, which the service is kept at. 1: every slot is busy and no step waits. Less keeps slots free for
+   * what comes; more lets steps wait, for fewer tasks.
+   */
+  readonly loadPerSlot: number;
+  /** With Spot: tasks that stay on demand, so that a lack of Spot capacity leaves workers. */
+  readonly onDemandTasks: number;
+  /** Steps that wait longer for a slot raise an alarm. CloudWatch evaluates a day at most. */
+  readonly longestWaitSeconds: number;
 }
 
 export const defaultSizing: Sizing = {
@@ -26,7 +33,9 @@ export const defaultSizing: Sizing = {
   maxReceiveCount: 100,
   minTasks: 1,
   maxTasks: 10,
-  backlogPerSlot: 1,
+  loadPerSlot: 1,
+  onDemandTasks: 1,
+  longestWaitSeconds: 900,
 };
 
 /** For killing what is left, giving it back, and writing the last log lines. */
@@ -54,14 +63,17 @@ const ranges: Readonly<Record<keyof Sizing, readonly [lowest: number, highest: n
   maxReceiveCount: [1, 1_000],
   minTasks: [0, 5_000],
   maxTasks: [1, 5_000],
-  backlogPerSlot: [1, 10_000],
+  loadPerSlot: [0.1, 10_000],
+  onDemandTasks: [0, 5_000],
+  longestWaitSeconds: [60, 86_400],
 };
 
 function rangeProblems(sizing: Sizing): string[] {
   return Object.entries(ranges).flatMap(([name, [lowest, highest]]) => {
     const value = sizing[name as keyof Sizing];
-    if (Number.isInteger(value) && value >= lowest && value <= highest) return [];
-    return [`${name} must be a whole number from ${lowest} to ${highest}, got ${value}`];
+    const whole = Number.isInteger(lowest);
+    if ((Number.isInteger(value) || !whole) && value >= lowest && value <= highest) return [];
+    return [`${name} must be a ${whole ? "whole number" : "number"} from ${lowest} to ${highest}, got ${value}`];
   });
 }
 

@@ -4,6 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { createAlarms } from "./alarms.ts";
 import { createAutoscaling } from "./autoscaling.ts";
 import { TMP_VOLUME, workerContainer } from "./container.ts";
+import { repositoryArn } from "./policies.ts";
 import { createQueues, type Queues } from "./queues.ts";
 import { createRoles, type Roles } from "./roles.ts";
 import { resolveSizing, type Sizing } from "./settings.ts";
@@ -40,14 +41,14 @@ export class TaskiqWorkers extends pulumi.ComponentResource {
     const task = this.#taskDefinition(name, args, sizing, { queues, logGroup, roles });
     const service = this.#service(name, args, sizing, task);
     const around = { clusterName: args.cluster.name, serviceName: service.name, queueName: queues.queue.name };
-    createAutoscaling(name, { ...around, sizing }, this);
+    createAutoscaling(name, { ...around, sizing, tags }, this);
     createAlarms(
       name,
       {
         ...around,
         deadLetterQueueName: queues.deadLetterQueue.name,
         logGroupName: logGroup.name,
-        oldestMessageSeconds: args.oldestMessageSeconds ?? 900,
+        longestWaitSeconds: sizing.longestWaitSeconds,
         topicArns: args.alarmTopicArns ?? [],
         tags,
       },
@@ -71,10 +72,10 @@ export class TaskiqWorkers extends pulumi.ComponentResource {
       queues,
       kmsKeyArn: args.kmsKeyArn,
       logGroup,
-      repositoryArns: args.repositoryArns ?? [],
+      repositoryArns: args.repositoryArns ?? ownRepository(args.image),
       secrets: Object.values(args.secrets ?? {}),
       secretsKeyArns: args.secretsKeyArns ?? [],
-      protectTasksOf: args.taskProtection === true ? args.cluster.arn : null,
+      protectTasksOf: protects(args) ? args.cluster.arn : null,
       stepPolicyArns: args.stepPolicyArns ?? [],
       tags: args.tags ?? {},
     };
@@ -104,7 +105,7 @@ export class TaskiqWorkers extends pulumi.ComponentResource {
           entryPoint: args.entryPoint ?? ["taskiq"],
           command: args.command ?? ["run", ...args.codeLocation],
           healthPort: args.healthPort ?? 8080,
-          taskProtection: args.taskProtection === true,
+          taskProtection: protects(args),
         }),
       );
     return new aws.ecs.TaskDefinition(
@@ -127,14 +128,13 @@ export class TaskiqWorkers extends pulumi.ComponentResource {
   }
 
   #service(name: string, args: TaskiqWorkersArgs, sizing: Sizing, task: aws.ecs.TaskDefinition): aws.ecs.Service {
-    const provider = args.spot === true ? "FARGATE_SPOT" : "FARGATE";
     return new aws.ecs.Service(
       name,
       {
         cluster: args.cluster.arn,
         taskDefinition: task.arn,
         desiredCount: sizing.minTasks,
-        capacityProviderStrategies: [{ capacityProvider: provider, weight: 1 }],
+        capacityProviderStrategies: capacityProviders(args.spot === true, sizing),
         networkConfiguration: {
           subnets: args.subnetIds,
           securityGroups: args.securityGroupIds,
@@ -151,6 +151,23 @@ export class TaskiqWorkers extends pulumi.ComponentResource {
       { parent: this, ignoreChanges: ["desiredCount"] },
     );
   }
+}
+
+function protects({ taskProtection = true }: TaskiqWorkersArgs): boolean {
+  return taskProtection;
+}
+
+function capacityProviders(spot: boolean, { onDemandTasks }: Sizing) {
+  if (!spot) return [{ capacityProvider: "FARGATE", weight: 1 }];
+  // ECS fills `base` first and shares the rest out by weight.
+  return [
+    { capacityProvider: "FARGATE", base: onDemandTasks, weight: 0 },
+    { capacityProvider: "FARGATE_SPOT", weight: 1 },
+  ];
+}
+
+function ownRepository(image: pulumi.Input<string>): pulumi.Output<string[]> {
+  return pulumi.output(image).apply((name) => [repositoryArn(name) ?? []].flat());
 }
 
 /** The same in one call, for programs that keep to functions: `const { queueUrl } = createTaskiqInfrastructure("steps", {…})`. */

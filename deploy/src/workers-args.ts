@@ -27,7 +27,7 @@ export interface TaskiqWorkersArgs extends Partial<Sizing> {
   readonly secrets?: Readonly<Record<string, pulumi.Input<string>>>;
   /** Keys that decrypt those secrets, when they are your own. */
   readonly secretsKeyArns?: Texts;
-  /** ECR repositories that the image comes from. */
+  /** ECR repositories that the image comes from. Default: the image's own, when its name says that it lies in ECR. */
   readonly repositoryArns?: Texts;
   /** Policies that your steps need. */
   readonly stepPolicyArns?: Texts;
@@ -42,16 +42,17 @@ export interface TaskiqWorkersArgs extends Partial<Sizing> {
   /** MiB; default 4096. */
   readonly memory?: number;
   readonly cpuArchitecture?: "X86_64" | "ARM64";
-  /** Fargate Spot: tasks may be stopped with two minutes' notice; their steps go back to the queue at no cost. */
+  /**
+   * Fargate Spot, but for the first `onDemandTasks`. AWS stops Spot tasks with two minutes' notice, or gives none when it has no capacity;
+   * the steps of a stopped task go back to the queue at no cost.
+   */
   readonly spot?: boolean;
-  /** Busy tasks ask ECS not to stop them for a deploy or a scale-in. */
+  /** Busy tasks ask ECS not to stop them for a deploy or a scale-in. Default true: otherwise a scale-in restarts long steps. */
   readonly taskProtection?: boolean;
   /** Default 8080. */
   readonly healthPort?: number;
 
-  /** Steps that wait longer raise an alarm; seconds, default 900. */
-  readonly oldestMessageSeconds?: number;
-  /** SNS topics that hear of alarms. */
+  /** SNS topics to which alarms are sent. */
   readonly alarmTopicArns?: Texts;
   /** Default 30. */
   readonly logRetentionDays?: number;

@@ -16,7 +16,8 @@ test("the example makes a cluster, workers, and lets run workers send steps, thr
     "taskiq:subnetIds": '["subnet-1"]',
     "taskiq:securityGroupIds": '["sg-1"]',
     "taskiq:postgresHost": "db.example",
-    "taskiq:postgresPasswordArn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:db-AbCdEf",
+    "taskiq:dagsterPasswordArn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:dagster-AbCdEf",
+    "taskiq:ledgerPasswordArn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:ledger-AbCdEf",
     "taskiq:onCallTopicArn": "arn:aws:sns:eu-central-1:123456789012:on-call",
     "taskiq:runWorkerRole": "dagster-run-worker",
   });
@@ -26,6 +27,17 @@ test("the example makes a cluster, workers, and lets run workers send steps, thr
   const attached = made.find(({ name }) => name === "send-steps")?.inputs;
   assert.equal(attached?.["role"], "dagster-run-worker");
   assert.match(String(attached?.["policyArn"]), /:steps-producer$/);
+  const task = made.find(({ type }) => type.endsWith(":TaskDefinition"))?.inputs["containerDefinitions"];
+  const [container] = JSON.parse(String(task));
+  const given = [...container.environment, ...container.secrets].map(({ name }: { name: string }) => name);
+  const instance = readFileSync(new URL("../image/dagster.yaml", import.meta.url), "utf8");
+  const read = [...instance.matchAll(/env: (\w+)/g)].map(([, name]) => String(name));
+  assert.ok(read.length > 0);
+  assert.deepEqual(
+    read.filter((name) => !given.includes(name)),
+    [],
+    "variables that the image's dagster.yaml reads and the example does not give",
+  );
 });
 
 test("the README shows the example as it is", () => {

@@ -1,7 +1,14 @@
 // Rules for everything that is made, whatever the arguments.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { executionPolicy, operatorPolicy, type PolicyDocument, producerPolicy, workerPolicy } from "../src/policies.ts";
+import {
+  executionPolicy,
+  operatorPolicy,
+  type PolicyDocument,
+  producerPolicy,
+  repositoryArn,
+  workerPolicy,
+} from "../src/policies.ts";
 import { type Deployment, deploy } from "./mocked.ts";
 
 const key = "arn:aws:kms:eu-central-1:123456789012:key/1";
@@ -113,6 +120,23 @@ test("an operator can move messages both ways", () => {
     assert.ok(allowed(operatorPolicy(arns), resource).includes("sqs:SendMessage"));
     assert.ok(allowed(operatorPolicy(arns), resource).includes("sqs:DeleteMessage"));
   }
+});
+
+test("the repository of an image follows from its name, in every partition", () => {
+  const repositories = [
+    ["123456789012.dkr.ecr.eu-central-1.amazonaws.com/steps", "arn:aws:ecr:eu-central-1:123456789012:repository/steps"],
+    [
+      "123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com/a/b:1",
+      "arn:aws-us-gov:ecr:us-gov-west-1:123456789012:repository/a/b",
+    ],
+    [
+      "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/steps@sha256:0",
+      "arn:aws-cn:ecr:cn-north-1:123456789012:repository/steps",
+    ],
+    ["public.ecr.aws/team/steps:1", null],
+    ["taskiq", null],
+  ] as const;
+  for (const [image, expected] of repositories) assert.equal(repositoryArn(image), expected, image);
 });
 
 test("a field of a secret is read by the secret's own permission, a parameter by SSM's", () => {
