@@ -54,4 +54,12 @@ export const stepOptions = {
     kind: unlessOff(size(...limitRanges.outputBytes)),
     fallback: "1GiB",
   }),
+  afterEndMs: setting({
+    flag: "--after-end",
+    env: ["TASKIQ_AFTER_END"],
+    group,
+    help: "How long hooks, the teardown of resources and exit hooks may take once a step's end is recorded (tag taskiq/after_end).",
+    kind: duration(...limitRanges.afterEndMs),
+    fallback: "10m",
+  }),
 };

@@ -111,6 +111,7 @@ function config(values: Values<typeof runOptions>, settings: RunSettings): RunCo
       memoryBytes: values.stepMemoryBytes,
       processes: values.stepProcesses,
       outputBytes: values.maxOutputBytes,
+      afterEndMs: values.afterEndMs,
     },
     workerId: values.workerId,
     namesItself: !isGiven(settings.workerId),

@@ -14,6 +14,7 @@ export const limitRanges = {
   memoryBytes: [2 ** 24, 2 ** 46],
   processes: [1, 100_000],
   outputBytes: [2 ** 16, 2 ** 46],
+  afterEndMs: [0, 24 * hour],
 } as const satisfies { readonly [Name in keyof Limits]: readonly [number, number] };
 
 export const defaultLimits: Limits = {
@@ -23,6 +24,7 @@ export const defaultLimits: Limits = {
   memoryBytes: null,
   processes: null,
   outputBytes: 2 ** 30,
+  afterEndMs: 600 * second,
 };
 
 export interface LimitTag {
@@ -39,6 +41,7 @@ export const limitTags: Readonly<Record<string, LimitTag>> = {
   "taskiq/memory": tag("memoryBytes", "a size", parseSize, formatSize),
   "taskiq/processes": tag("processes", "a whole number", wholeNumber, String),
   "taskiq/max_output": tag("outputBytes", "a size", parseSize, formatSize),
+  "taskiq/after_end": tag("afterEndMs", "a duration", parseDuration, formatDuration),
 };
 
 function tag(
@@ -48,7 +51,7 @@ function tag(
   format: (limit: number) => string,
 ): LimitTag {
   const [least, most] = limitRanges[name];
-  const mayBeOff = name !== "graceMs";
+  const mayBeOff = name !== "graceMs" && name !== "afterEndMs";
   return {
     expects: `${what} from ${format(least)} to ${format(most)}${mayBeOff ? ", or off" : ""}`,
     read: (value, limits) => {

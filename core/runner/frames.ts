@@ -126,6 +126,7 @@ export interface WireLimits {
   readonly memory_bytes: number | null;
   readonly processes: number | null;
   readonly output_bytes: number | null;
+  readonly after_end_ms: number;
 }
 
 /** Null for a frame type this worker does not know: a newer host may say more. */

@@ -73,6 +73,7 @@ function wireLimits(limits: Limits): WireLimits {
     memory_bytes: limits.memoryBytes,
     processes: limits.processes,
     output_bytes: limits.outputBytes,
+    after_end_ms: limits.afterEndMs,
   };
 }
 

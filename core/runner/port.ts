@@ -25,6 +25,8 @@ export interface Limits {
   readonly processes: number | null;
   /** For each of stdout and stderr. */
   readonly outputBytes: number | null;
+  /** From the recorded end of the step to the end of its process: for hooks, the teardown of resources, and exit hooks. */
+  readonly afterEndMs: number;
 }
 
 /** How long a process may live. It is prolonged while it runs, and dies in time when it is not: though nobody here can see to it. */
@@ -75,8 +77,11 @@ export type AskPermit = () => Promise<Permit>;
 
 /** How a process ended. `interrupted` means that its signal was aborted before it had an outcome; why is the caller's to know. */
 export type Ending =
-  /** The attempt is over; `result` is what to record. `wrote` is false when the log already said so. */
-  | { readonly kind: "ended"; readonly result: ExecutionResult; readonly wrote: boolean }
+  /**
+   * The attempt is over; `result` is what to record. `wrote` is false when the log already said so. `cutShort` says why the process was
+   * killed after that, while hooks, teardown or exit hooks still ran; absent if it ended by itself.
+   */
+  | { readonly kind: "ended"; readonly result: ExecutionResult; readonly wrote: boolean; readonly cutShort?: string }
   | { readonly kind: "rerun_refused"; readonly error: ErrorInfo }
   | { readonly kind: "permit_refused" }
   | { readonly kind: "interrupted" }

@@ -80,7 +80,11 @@ export class Work {
 /** What the outcome, the way the process ended, and our own wish to end it (`interrupted`) add up to. */
 export function endingOf(work: Pick<Work, "pid" | "outcome">, end: WorkEnd, interrupted: boolean): Ending {
   const { outcome } = work;
-  if (outcome !== null && outcome.kind !== "fault" && !isAside(outcome)) return endingOfOutcome(outcome);
+  if (outcome !== null && outcome.kind !== "fault" && !isAside(outcome)) {
+    const ending = endingOfOutcome(outcome);
+    const cutShort = howCutShort(end, interrupted);
+    return ending.kind === "ended" && ending.wrote && cutShort !== null ? { ...ending, cutShort } : ending;
+  }
   if (interrupted) return { kind: "interrupted" };
   const killed = end.how === "exited" ? endingOfKill(end.killed ?? null) : null;
   if (killed !== null) return killed;
@@ -109,6 +113,14 @@ type Aside = Extract<Outcome, { kind: "noticed" | "probed" | "looked" }>;
 /** Says nothing of a step. */
 function isAside(outcome: Outcome): outcome is Aside {
   return outcome.kind === "noticed" || outcome.kind === "probed" || outcome.kind === "looked";
+}
+
+/** Returns why the process did not end by itself; null if it did. */
+function howCutShort(end: WorkEnd, interrupted: boolean): string | null {
+  if (end.how === "host_lost") return `the step host ended (${end.detail})`;
+  if (end.signal === null && end.killed?.cause !== "after_end") return null;
+  if (end.killed) return end.killed.message;
+  return interrupted ? "the worker stopped, or lost its lease" : `it was killed by ${end.signal}`;
 }
 
 function endingOfOutcome(outcome: Exclude<Outcome, { kind: "fault" } | Aside>): Ending {

@@ -55,6 +55,7 @@ const names = [
   "queue.unreachable",
   "queue.warning",
   "step.claimed",
+  "step.cut_short",
   "step.ended",
   "step.fault",
   "step.given_up",

@@ -64,10 +64,14 @@ function permitFor(scene: Scene): AskPermit {
 function eventOf({ delivery }: Scene, ending: Ending): EventIn<"executing"> {
   switch (ending.kind) {
     case "ended": {
-      const { result, wrote } = ending;
+      const { result, wrote, cutShort } = ending;
       const message = endMessage(result.state, wrote);
       const seconds = result.execution_time_seconds;
       delivery.tell("info", "step.ended", message, { state: result.state, seconds, wrote });
+      if (cutShort !== undefined) {
+        const what = "hooks, teardown or exit hooks that still ran after the step's end were cut short";
+        delivery.tell("warn", "step.cut_short", `${what}: ${cutShort}`);
+      }
       return { is: "ended", outcome: result };
     }
     case "permit_refused":

@@ -8,7 +8,7 @@ import pytest
 
 from dagster_taskiq.host.ladder import Cause, Ladder
 
-PATIENT = [Cause.TIMED_OUT, Cause.SILENT]
+PATIENT = [Cause.TIMED_OUT, Cause.SILENT, Cause.AFTER_END]
 URGENT = [Cause.OUTPUT, Cause.PROCESSES]
 
 
@@ -51,8 +51,9 @@ def test_what_grows_meanwhile_is_given_no_grace(cause):
     ]
 
 
-def test_a_canceled_step_is_dumped_only_if_it_will_not_end():
-    assert climb(Ladder(Cause.CANCELED, "over", grace=7)) == [
+@pytest.mark.parametrize("cause", [Cause.CANCELED, Cause.RUN_OVER])
+def test_a_canceled_step_is_dumped_only_if_it_will_not_end(cause):
+    assert climb(Ladder(cause, "over", grace=7)) == [
         (100, "interrupt"),
         (107, "dump: over"),
         (107.25, "kill"),

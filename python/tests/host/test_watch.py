@@ -32,8 +32,9 @@ def test_limits_are_read_from_the_frame():
         "memory_bytes": 3,
         "processes": 4,
         "output_bytes": 5,
+        "after_end_ms": 6500,
     }
-    assert Limits.from_frame({"limits": told}) == Limits(1.5, 2.5, 0.5, 3, 4, 5)
+    assert Limits.from_frame({"limits": told}) == Limits(1.5, 2.5, 0.5, 3, 4, 5, 6.5)
 
 
 def test_a_timeout_counts_from_the_start():
@@ -42,6 +43,15 @@ def test_a_timeout_counts_from_the_start():
     assert timed.wakes_at() == 130.0
     assert timed.overstepped(129.9) is None
     assert timed.overstepped(130.0) == (Cause.TIMED_OUT, "it ran for longer than 30 s")
+
+
+def test_a_recorded_end_has_a_time_of_its_own(tmp_path):
+    ended = watch(timeout=30.0, silence=5.0, after_end=60.0)
+    ended.captured([str(tmp_path / "out")], 100)
+    ended.ended(104)
+    assert ended.overstepped(163.9) is None
+    still = "it still ran 60 s after its end was recorded"
+    assert ended.overstepped(164) == (Cause.AFTER_END, still)
 
 
 def test_events_and_output_end_a_silence(tmp_path):

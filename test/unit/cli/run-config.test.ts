@@ -134,7 +134,7 @@ describe("a configuration", () => {
     [
       "limits",
       ["--step-timeout=15m", "--silence-timeout=90", "--step-memory=1.5GiB", "--step-processes=50"],
-      { TASKIQ_KILL_GRACE: "0", TASKIQ_MAX_OUTPUT: "100MB" },
+      { TASKIQ_KILL_GRACE: "0", TASKIQ_MAX_OUTPUT: "100MB", TASKIQ_AFTER_END: "1h" },
       {
         limits: {
           timeoutMs: 900_000,
@@ -143,6 +143,7 @@ describe("a configuration", () => {
           memoryBytes: 1_610_612_736,
           processes: 50,
           outputBytes: 100_000_000,
+          afterEndMs: 3_600_000,
         },
       },
     ],

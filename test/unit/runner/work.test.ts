@@ -78,6 +78,18 @@ const rows: readonly Row[] = [
     what: "an outcome, then death in a hook",
     outcome: { kind: "success", result },
     end: { how: "exited", code: null, signal: "SIGSEGV" },
+    ending: { kind: "ended", result, wrote: true, cutShort: "it was killed by SIGSEGV" },
+  },
+  {
+    what: "an outcome, then no end in time",
+    outcome: { kind: "success", result },
+    end: { how: "exited", code: 1, signal: null, killed: { cause: "after_end", message: "it still ran 600 s later" } },
+    ending: { kind: "ended", result, wrote: true, cutShort: "it still ran 600 s later" },
+  },
+  {
+    what: "an outcome of an interrupted step that ended by itself",
+    outcome: { kind: "failure", result },
+    end: { how: "exited", code: 0, signal: null, killed: { cause: "canceled", message: "its run was canceled" } },
     ending: { kind: "ended", result, wrote: true },
   },
   {
@@ -85,13 +97,13 @@ const rows: readonly Row[] = [
     outcome: { kind: "success", result },
     end: { how: "exited", code: null, signal: "SIGKILL" },
     interrupted: true,
-    ending: { kind: "ended", result, wrote: true },
+    ending: { kind: "ended", result, wrote: true, cutShort: "the worker stopped, or lost its lease" },
   },
   {
     what: "an outcome, then the host's end",
     outcome: { kind: "failure", result },
     end: lost,
-    ending: { kind: "ended", result, wrote: true },
+    ending: { kind: "ended", result, wrote: true, cutShort: "the step host ended (signal SIGKILL)" },
   },
   {
     what: "a refused permit, while it was killed",

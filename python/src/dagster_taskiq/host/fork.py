@@ -52,11 +52,14 @@ class Forked:
 
     def dump_stacks(self, why: str) -> None:
         """Have it write the stack of every thread to its stderr, wherever that goes."""
-        heading = f"taskiq: the step is ended: {why}; what it is doing:\n"
-        if (path := self.captured.get("stderr")) is None:
-            warn(heading.rstrip())
-        else:
-            write_heading(path, heading)
+        if (path := self.captured.get("stderr")) is not None:
+            write_heading(path, f"taskiq: the step is ended: {why}; what it is doing:\n")
+        # Hooks are captured; teardown, threads and exit hooks are not: their stacks come here.
+        if path is None or self.outcome is not None:
+            step = "" if self.step is None else f" ({self.step[1]} of run {self.step[0]})"
+            warn(
+                f"the step is ended{step}: {why}; what it is doing, if its stderr log does not say:"
+            )
         self._signal_leader(DUMP_SIGNAL)
 
     def _signal_leader(self, number: int) -> None:

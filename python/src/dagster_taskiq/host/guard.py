@@ -43,7 +43,7 @@ class Guard:
         self._expired = False
         self._refused = False
         self.canceled = False
-        """Interrupted because its run is over."""
+        """Interrupted because its run was canceled or is over."""
         self.out_of_memory = False
         """The kernel killed it for want of memory."""
 
@@ -78,10 +78,25 @@ class Guard:
         if self._ladder is None:
             self._ladder = Ladder(cause, message, self._limits.grace)
 
-    def cancel(self) -> None:
-        """Interrupt it because its run is over; Dagster records what it makes of that."""
-        self.canceled = True
-        self.end(Cause.CANCELED, "its run is over")
+    def cancel(self, *, canceled: bool) -> None:
+        """Interrupt it because its run was canceled, or is over; Dagster records what comes of it.
+
+        A step that recorded its end before its run was over keeps its time for hooks and teardown.
+        """
+        if canceled:
+            self.canceled = True
+            self.end(Cause.CANCELED, "its run was canceled")
+        elif self.process.outcome is None:
+            self.canceled = True
+            self.end(Cause.RUN_OVER, "its run is over")
+
+    def told(self, outcome: Outcome, now: float) -> None:
+        """Keep what it says became of its work; the first time its end begins."""
+        if self.process.outcome is None:
+            self.watch.ended(now)
+            if self._ladder is not None and self._ladder.is_pointless_after_end:
+                self._ladder, self.canceled = None, False
+        self.process.outcome = outcome
 
     def asks(self, event: object) -> bool:
         """Take in that it asks for its permit; False when it is not worth asking for."""
@@ -105,16 +120,15 @@ class Guard:
 
     def enforce(self, now: float, hear: Callable[[Guard], None]) -> None:
         """Do what is due; `hear` takes in what the process has said by now."""
+        if now < self.wakes_at():
+            return
+        hear(self)
         if self._idle(now):
             return
         if self._ladder is None and (over := self.watch.overstepped(now)) is not None:
-            hear(self)
-            if not self._idle(now):
-                self.end(*over)
-        if self._ladder is not None and now >= self._ladder.due_at:
-            hear(self)
-            if not self._idle(now):
-                self._ladder.climb(now, self.process)
+            self.end(*over)
+        if self._ladder is not None:
+            self._ladder.climb(now, self.process)
 
     def wakes_at(self) -> float:
         """Return when to look next."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from dagster_taskiq.host.guard import Guard
 
@@ -36,11 +36,12 @@ class Guards:
         """Yield the runs that have steps here."""
         return (guard.process.step[0] for guard in self if guard.process.step is not None)
 
-    def cancel(self, runs: frozenset[str]) -> None:
-        """Interrupt the steps of these runs."""
+    def cancel(self, over: Mapping[str, bool], hear: Callable[[Guard], None]) -> None:
+        """Interrupt the steps of these runs, which are over; true for those that were canceled."""
         for guard in self._living():
-            if guard.process.step is not None and guard.process.step[0] in runs:
-                guard.cancel()
+            if guard.process.step is not None and guard.process.step[0] in over:
+                hear(guard)
+                guard.cancel(canceled=over[guard.process.step[0]])
 
     def wakes_at(self) -> float:
         """Return when to enforce again."""

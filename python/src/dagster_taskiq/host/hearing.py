@@ -36,7 +36,7 @@ class Hearing:
         if isinstance(frame, Broken):
             warn(f"not a frame, from process {process.pid}: {frame.line}")
         elif frame["type"] == "outcome" and isinstance(frame.get("outcome"), dict):
-            process.outcome = frame["outcome"]
+            guard.told(frame["outcome"], boot_time())
         elif frame["type"] == "origin" and isinstance(frame.get("origin"), str):
             location = frame.get("location")
             self._locations.want(frame["origin"], location if isinstance(location, str) else None)

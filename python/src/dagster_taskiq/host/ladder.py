@@ -18,6 +18,8 @@ class Cause(str, Enum):
     OUTPUT = "output"
     PROCESSES = "processes"
     CANCELED = "canceled"
+    RUN_OVER = "run_over"
+    AFTER_END = "after_end"
 
 
 class Climbed(Protocol):
@@ -41,11 +43,16 @@ _RUNGS = {
     Cause.PROCESSES: ("dump", "kill"),
     # Nothing is wrong with it, unless it will not end.
     Cause.CANCELED: ("interrupt", "dump", "kill"),
+    Cause.RUN_OVER: ("interrupt", "dump", "kill"),
+    Cause.AFTER_END: ("dump", "interrupt", "kill"),
 }
 
-# Nothing follows from the end of a canceled run's step: what Dagster makes of the interrupt may
-# stand. Of the others the machinery's budget decides, which an event would take out of its hands.
-_MAY_SPEAK = {Cause.CANCELED}
+# Nothing follows from the end of such a run's step: what Dagster makes of the interrupt may stand.
+# Of the others the machinery's budget decides, which an event would take out of its hands.
+_MAY_SPEAK = {Cause.CANCELED, Cause.RUN_OVER}
+
+# Reasons to end a step before its end is recorded, and none afterwards.
+_FORGIVEN = {Cause.TIMED_OUT, Cause.SILENT, Cause.RUN_OVER}
 
 # Dumping a hundred threads takes milliseconds; a SIGKILL right behind the signal would win.
 _DUMP_SECONDS = 0.25
@@ -66,6 +73,11 @@ class Ladder:
         """Take every rung that is due."""
         while now >= self.due_at:
             self.due_at = now + self._take(self._rungs.pop(0), process)
+
+    @property
+    def is_pointless_after_end(self) -> bool:
+        """Whether a step that recorded its end in time need not go down this ladder."""
+        return self.cause in _FORGIVEN and not self._interrupted
 
     def refuses(self, event: object) -> bool:
         """Tell whether the terminal event is only what the interrupt came to.

@@ -23,6 +23,8 @@ class Limits:
     """Below the step's own."""
     output: int | None = None
     """For each of stdout and stderr."""
+    after_end: float = 600.0
+    """From the recorded end of the step to the end of its process."""
 
     @staticmethod
     def from_frame(frame: Frame) -> Limits:
@@ -35,6 +37,7 @@ class Limits:
             memory=told.get("memory_bytes"),
             processes=told.get("processes"),
             output=told.get("output_bytes"),
+            after_end=told.get("after_end_ms", Limits.after_end * 1000) / 1000,
         )
 
 

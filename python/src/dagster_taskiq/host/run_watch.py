@@ -54,9 +54,12 @@ class RunWatch:
         self._ended.append((run_id, step_key))
         self._serve()
 
-    def read(self) -> frozenset[str]:
-        """Take in what the watcher says; return the runs that are over. Raises EOFError."""
-        over: set[str] = set()
+    def read(self) -> dict[str, bool]:
+        """Take in what the watcher says; return the runs that are over. Raises EOFError.
+
+        True for those that were canceled.
+        """
+        over: dict[str, bool] = {}
         if self.watcher is not None:
             for frame in self.watcher.channel.receive():
                 if isinstance(frame, Broken):
@@ -66,7 +69,7 @@ class RunWatch:
                     self._serve()
                 elif frame["type"] == "over":
                     over.update(frame["runs"])
-        return frozenset(over)
+        return over
 
     def lost(self, pid: int) -> Forked | None:
         """Return the watcher if it is this process that has ended; `look_at` starts another."""

@@ -11,7 +11,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from dagster import RunsFilter
+from dagster import DagsterRunStatus, RunsFilter
 
 from dagster_taskiq.host import linux
 from dagster_taskiq.host.birth import become_child
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 # A cancellation reaches its steps within this time, at the price of one query per host and turn.
 POLL_SECONDS = 2.0
 _LONGEST_WAIT = 30.0
+_CANCELED = [DagsterRunStatus.CANCELING, DagsterRunStatus.CANCELED]
 # A database that answers nothing at all: the process ends, and the host starts another.
 _HUNG_SECONDS = 60
 
@@ -96,10 +97,17 @@ class Watcher:
             self._channel.send({"type": "over", "runs": over})
 
 
-def over_among(instance: DagsterInstance, run_ids: Iterable[str]) -> list[str]:
-    """Return the runs that are finished, canceling or unknown, by one query."""
+def over_among(instance: DagsterInstance, run_ids: Iterable[str]) -> dict[str, bool]:
+    """Return the runs that are finished, canceling or unknown; true for those that were canceled.
+
+    By one query, and a second one when there are any.
+    """
     wanted = list(run_ids)
     if not wanted:
-        return []
+        return {}
     going_on = instance.get_run_ids(RunsFilter(run_ids=wanted, statuses=list(GOING_ON)))
-    return sorted(set(wanted) - set(going_on))
+    over = sorted(set(wanted) - set(going_on))
+    if not over:
+        return {}
+    canceled = instance.get_run_ids(RunsFilter(run_ids=over, statuses=_CANCELED))
+    return {run_id: run_id in canceled for run_id in over}

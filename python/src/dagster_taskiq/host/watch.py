@@ -26,6 +26,7 @@ class Watch:
         self._heard_at = now
         self._sizes: dict[str, int] = {}
         self._looks_at = now
+        self._ended_at: float | None = None
 
     def captured(self, paths: Iterable[str], now: float) -> None:
         """Output goes to these files from now on, too."""
@@ -37,21 +38,32 @@ class Watch:
         """An event is a sign of life."""
         self._heard_at = now
 
+    def ended(self, now: float) -> None:
+        """Its end is recorded: hooks and teardown have a time of their own from now on."""
+        self._ended_at = now
+
     def wakes_at(self) -> float:
         """Return when to look next; infinity when nothing is limited."""
-        looks_at = self._looks_at if self._looks else math.inf
-        timeout = self._limits.timeout
-        return looks_at if timeout is None else min(looks_at, self._born_at + timeout)
+        return min(self._looks_at if self._looks else math.inf, self._ends_at())
 
     def overstepped(self, now: float) -> Over | None:
         """Return which limit is overstepped, and by what."""
-        timeout = self._limits.timeout
-        if timeout is not None and now >= self._born_at + timeout:
-            return Cause.TIMED_OUT, f"it ran for longer than {timeout:g} s"
+        limits = self._limits
+        if now >= self._ends_at():
+            if self._ended_at is not None:
+                still = f"it still ran {limits.after_end:g} s after its end was recorded"
+                return Cause.AFTER_END, still
+            return Cause.TIMED_OUT, f"it ran for longer than {limits.timeout:g} s"
         if self._looks and now >= self._looks_at:
             self._looks_at = now + LOOK_SECONDS
             return self._look(now)
         return None
+
+    def _ends_at(self) -> float:
+        if self._ended_at is not None:
+            return self._ended_at + self._limits.after_end
+        timeout = self._limits.timeout
+        return math.inf if timeout is None else self._born_at + timeout
 
     @property
     def _looks(self) -> bool:
@@ -68,7 +80,7 @@ class Watch:
             if limits.output is not None and grown > limits.output:
                 return Cause.OUTPUT, f"it wrote more than {limits.output} bytes to {path}"
         # Output that goes to no file is not seen, and not hearing it is no silence.
-        silence = limits.silence if self._sizes else None
+        silence = limits.silence if self._sizes and self._ended_at is None else None
         if silence is not None and now >= self._heard_at + silence:
             return Cause.SILENT, f"it wrote no event and no output for {silence:g} s"
         if limits.processes is not None:

@@ -191,7 +191,7 @@ class Zygote:
 
     def _read_watcher(self, watcher: Forked) -> None:
         try:
-            self._guards.cancel(self._run_watch.read())
+            self._guards.cancel(self._run_watch.read(), self._hearing.catch_up)
         except (EOFError, OSError):
             self._selector.unregister(watcher.channel)
 
