@@ -22,6 +22,7 @@ export const faultExitCodes: Readonly<Record<FaultCode, ExitCode>> = {
   TQ_LEDGER: exitCodes.unreachable,
   TQ_LEDGER_SCHEMA: exitCodes.usage,
   TQ_LEDGER_ROW: exitCodes.usage,
+  TQ_LEDGER_REFUSED: exitCodes.usage,
   TQ_HOST_START: exitCodes.unreachable,
   TQ_HOST_PROTOCOL: exitCodes.usage,
   TQ_HOST_LOST: exitCodes.unreachable,

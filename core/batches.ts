@@ -2,7 +2,7 @@
 // request is under way goes with the next one: so a call waits for one request at most, and, only where that is asked for, a while for company.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "./clock.ts";
-import { Fault } from "./faults.ts";
+import { Fault, isOneRowsFault } from "./faults.ts";
 
 /** Two questions about one key never share a request. */
 interface Keyed {
@@ -85,7 +85,8 @@ export class Batches<Q extends Keyed, A> {
       for (const [i, { resolve }] of batch.entries()) resolve(answers[i] as A);
     } catch (error) {
       // What only one of them caused must not be told to all: each is asked by itself.
-      if (error instanceof Fault || batch.length === 1) for (const { reject } of batch) reject(error);
+      const isEverybodys = error instanceof Fault && !isOneRowsFault(error);
+      if (isEverybodys || batch.length === 1) for (const { reject } of batch) reject(error);
       else for (const waiting of batch) await this.#sendOne([waiting]);
     }
   }

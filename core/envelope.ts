@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { parseJson } from "./json.ts";
 import { shortened } from "./shortened.ts";
-import type { StepId } from "./step.ts";
+import { RUN_ID_BYTES, STEP_KEY_BYTES, type StepId } from "./step.ts";
 
 export interface Envelope extends StepId {
   /** Null when the producer does not know it; the run record decides what runs. */
@@ -25,33 +25,41 @@ export type Decoded =
 
 /** What is wrong quotes the value; a log and a note on a dead letter are no places for all of it. */
 const LONGEST_DETAIL = 160;
+/** A year of 366 days. */
+const LONGEST_DELAY_SECONDS = 31_622_400;
 
 const Text = v.pipe(v.string(), v.nonEmpty("expected a non-empty string"));
-/** Becomes a ledger key: text that a database refuses would look like an unreachable ledger, for ever. */
-const Name = v.pipe(Text, v.check(isStorable, "expected neither NUL nor lone surrogates"));
+const RunId = v.pipe(
+  nameOf(RUN_ID_BYTES),
+  v.check((text) => !/[/\\]/.test(text), "expected neither / nor \\: Dagster's SQLite storage names a file by it"),
+);
+const StepKey = nameOf(STEP_KEY_BYTES);
 /** A 32-bit column holds it. */
 const Attempt = v.pipe(v.number(), v.integer(), v.minValue(0), v.ltValue(2 ** 31, "expected less than 2147483648"));
-const Seconds = v.pipe(v.number(), v.finite(), v.minValue(0));
+/** The run worker waits for so long before the next attempt. */
+const Delay = v.pipe(v.number(), v.minValue(0), v.maxValue(LONGEST_DELAY_SECONDS));
+/** Unix seconds that every calendar can show: before the year 10000. */
+const Instant = v.pipe(v.number(), v.minValue(0), v.ltValue(253_402_300_800));
 /** A record of its own would take a list for an object with numbers as names. */
 const Tags = v.pipe(v.custom<object>(isFields, "expected an object"), v.record(v.string(), v.string()));
 
 const VersionOne = v.object({
   version: v.literal(1),
-  run_id: Name,
-  step_key: Name,
+  run_id: RunId,
+  step_key: StepKey,
   op_name: v.optional(v.nullable(v.string()), null),
   retry_count: Attempt,
   known_state: v.optional(v.nullable(Text), null),
   retry_mode: v.picklist(["deferred", "disabled"]),
-  on_fault: v.optional(v.nullable(v.object({ retry_in: Seconds })), null),
-  enqueued_at: v.optional(v.nullable(Seconds), null),
+  on_fault: v.optional(v.nullable(v.object({ retry_in: Delay })), null),
+  enqueued_at: v.optional(v.nullable(Instant), null),
   tags: v.optional(Tags, {}),
 });
 
 /** The original contract: it carries neither version nor known_state, and its op_config and inputs are the run record's to say. */
 const BareTask = v.object({
-  run_id: Name,
-  step_key: Name,
+  run_id: RunId,
+  step_key: StepKey,
   op_name: v.optional(v.nullable(v.string()), null),
   retry_count: v.optional(Attempt, 0),
 });
@@ -146,8 +154,8 @@ function carriedPayload(taskIq: Fields): Fields | null {
 
 /** Enough to report the step's end before the message is buried: nobody would ever end it otherwise. */
 function readableStep(fields: Fields): StepId | null {
-  const runId = v.safeParse(Name, fields["run_id"]);
-  const stepKey = v.safeParse(Name, fields["step_key"]);
+  const runId = v.safeParse(RunId, fields["run_id"]);
+  const stepKey = v.safeParse(StepKey, fields["step_key"]);
   const attempt = v.safeParse(Attempt, fields["retry_count"] ?? 0);
   if (!runId.success || !stepKey.success || !attempt.success) return null;
   return { runId: runId.output, stepKey: stepKey.output, attempt: attempt.output };
@@ -165,6 +173,16 @@ function firstIssue(issues: readonly [v.BaseIssue<unknown>, ...v.BaseIssue<unkno
 
 function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A part of the ledger's key. Text that a database refuses would look like an unreachable ledger at every receive. */
+function nameOf(mostBytes: number) {
+  return v.pipe(
+    Text,
+    v.check(isStorable, "expected neither NUL nor lone surrogates"),
+    v.check((text) => !text.includes(":"), "expected no colon: the ledger's key separates its parts by one"),
+    v.check((text) => new TextEncoder().encode(text).length <= mostBytes, `expected at most ${mostBytes} bytes`),
+  );
 }
 
 function isStorable(text: string): boolean {

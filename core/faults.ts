@@ -9,6 +9,7 @@ export type FaultCode =
   | "TQ_LEDGER"
   | "TQ_LEDGER_SCHEMA"
   | "TQ_LEDGER_ROW"
+  | "TQ_LEDGER_REFUSED"
   | "TQ_HOST_START"
   | "TQ_HOST_PROTOCOL"
   | "TQ_HOST_LOST"
@@ -38,6 +39,16 @@ export class Fault extends Error {
 /** Whoever asked for that row of the ledger cannot go on; the ledger itself is well. */
 export function isUnreadableRow(error: unknown): error is Fault {
   return error instanceof Fault && error.code === "TQ_LEDGER_ROW";
+}
+
+/** The ledger cannot hold what it was to write: what one caller asked for is at fault, and the ledger itself is well. */
+export function isRefusedRow(error: unknown): error is Fault {
+  return error instanceof Fault && error.code === "TQ_LEDGER_REFUSED";
+}
+
+/** Concerns one row of the ledger, and nothing else that was asked with it. */
+export function isOneRowsFault(error: unknown): error is Fault {
+  return isUnreadableRow(error) || isRefusedRow(error);
 }
 
 /** One line for a log: the messages of an error and of its causes, outermost first. */

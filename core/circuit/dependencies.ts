@@ -1,5 +1,5 @@
 // The ledger and the runner as deliveries and leases use them: what fails there is told to the breaker, and what works, too.
-import { describeError, isUnreadableRow } from "../faults.ts";
+import { describeError, isOneRowsFault } from "../faults.ts";
 import type { Ledger } from "../ledger/port.ts";
 import type { AskPermit, Ending, Runner } from "../runner/port.ts";
 import { describeFailure } from "./breaker.ts";
@@ -29,7 +29,7 @@ export function watchLedger(ledger: UsedLedger, watcher: Watcher): UsedLedger {
       watcher.worked("ledger");
       return answer;
     } catch (error) {
-      if (isUnreadableRow(error)) watcher.worked("ledger");
+      if (isOneRowsFault(error)) watcher.worked("ledger");
       else watcher.failed({ cause: "ledger", why: describeError(error) });
       throw error;
     }

@@ -16,6 +16,7 @@
 // | claiming   | settled as dead, swept                  | releasing             | release (now): a dead letter it is, and stays |
 // | claiming   | its row cannot be read                  | releasing             | release (long): a deploy is under way, or an operator mends it |
 // | claiming   | its row cannot be read, swept           | releasing             | release (now): the next sweep looks again |
+// | claiming   | the ledger takes no row for it            | burying               | bury as malformed |
 // | claiming   | ledger unreachable                      | releasing             | release (short): never execute unclaimed |
 // | claiming   | stopping                                | releasing             | release (now) |
 // | waiting    | lease ended                             | claiming              | claim |
@@ -101,6 +102,8 @@ function fromClaiming({ giveUp }: StateAt<"claiming">, event: EventIn<"claiming"
       return fromSettled(giveUp, event);
     case "row_unreadable":
       return release(isSwept(giveUp) ? "now" : "long");
+    case "row_refused":
+      return bury({ reason: "malformed", detail: event.detail, error: null });
     case "ledger_unreachable":
       return release("short");
     case "stopping":

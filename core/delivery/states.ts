@@ -76,6 +76,8 @@ export type Event =
   | { readonly is: "ledger_unreachable" }
   /** The ledger answers, but what it holds of this attempt makes no sense. */
   | { readonly is: "row_unreadable" }
+  /** The ledger answers, but cannot hold a row for this message. */
+  | { readonly is: "row_refused"; readonly detail: string }
   | { readonly is: "stopping" }
   | { readonly is: "lease_ended" }
   | { readonly is: "visibility_lost" }
@@ -103,7 +105,7 @@ export type Event =
  */
 export const happens = {
   received: ["decoded", "unknown_version", "malformed", "swept"],
-  claiming: ["granted", "held", "settled", "row_unreadable", "ledger_unreachable", "stopping"],
+  claiming: ["granted", "held", "settled", "row_unreadable", "row_refused", "ledger_unreachable", "stopping"],
   waiting: ["lease_ended", "visibility_lost", "stopping"],
   executing: ["ended", "permit_refused", "lease_lost", "host_fault", "rerun_refused", "unavailable", "interrupted"],
   reporting: [

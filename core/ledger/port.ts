@@ -66,7 +66,8 @@ export interface RowFilter {
 }
 
 /**
- * The port. Methods reject with a `Fault` (`TQ_LEDGER`) when the store cannot be reached; every other answer is a value.
+ * The port. Methods reject with a `Fault`: `TQ_LEDGER` when the store cannot be reached, `TQ_LEDGER_ROW` when the row makes no sense, and
+ * `TQ_LEDGER_REFUSED` when the store cannot hold what it was to write. The last two concern that row alone. Every other answer is a value.
  * One contract suite (`test/contract/ledger.ts`) says what each adapter must do.
  */
 export interface Ledger extends OperatorRecords {

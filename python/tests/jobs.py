@@ -116,6 +116,17 @@ def retries() -> None:
     pass_on(succeeds_at_last())
 
 
+@op(out=Out(Nothing))
+def well_named() -> None:
+    """Store nothing: no file could bear the other one's name."""
+
+
+@job(executor_def=taskiq_executor)
+def has_a_long_name() -> None:
+    well_named.alias("n" * 2_001)()
+    well_named()
+
+
 class Weather(Config):
     fair: bool = True
 

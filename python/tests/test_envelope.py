@@ -163,10 +163,13 @@ def test_what_inflates_without_end_is_refused_early() -> None:
         ),
         ({"known_state": {}}, "known_state: expected a string or null, got {}"),
         ({"retry_mode": "on"}, "retry_mode: expected 'deferred' or 'disabled', got 'on'"),
-        ({"on_fault": {}}, "on_fault: expected {'retry_in': seconds} or null, got {}"),
+        (
+            {"on_fault": {}},
+            "on_fault: expected {'retry_in': seconds, a year at most} or null, got {}",
+        ),
         (
             {"enqueued_at": "now"},
-            "enqueued_at: expected a number of seconds, 0 or more, or null, got 'now'",
+            "enqueued_at: expected Unix seconds before the year 10000, or null, got 'now'",
         ),
         ({"tags": {"a": 1}}, "tags: expected an object of strings, got {'a': 1}"),
     ],

@@ -103,6 +103,21 @@ def test_launch_is_announced_before_it_is_sent(
     }
 
 
+def test_a_step_with_a_name_that_workers_refuse_fails_alone_and_is_not_sent(
+    run_job: RunJob, worker: StepWorker, instance: DagsterInstance
+) -> None:
+    run = run_job("has_a_long_name")
+    assert status(instance, run) is DagsterRunStatus.FAILURE
+    assert ends(instance, run) == {
+        ("n" * 2_001, "STEP_FAILURE"): 1,
+        ("well_named", "STEP_SUCCESS"): 1,
+    }
+    (failure,) = (e for e in step_events(instance, run) if e.is_step_failure)
+    assert failure.step_failure_data.error is not None
+    assert "step_key: expected at most 2000 bytes" in failure.step_failure_data.error.message
+    assert [envelope.step_key for envelope in worker.envelopes] == ["well_named"]
+
+
 def test_a_retry_is_a_new_message(
     run_job: RunJob, worker: StepWorker, instance: DagsterInstance
 ) -> None:

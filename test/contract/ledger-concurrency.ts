@@ -57,6 +57,19 @@ export function concurrencyContract(make: MakeLedger): void {
     assert.ok(["recorded settled", "stale granted"].includes(`${settle} ${claim.kind}`), `${settle} ${claim.kind}`);
   });
 
+  test("a claim that no column can hold is refused alone, whatever it is asked together with", async (t) => {
+    const { ledger } = await make(t);
+    const tooLarge = request({ attempt: 2 ** 63 });
+    const claims = await Promise.allSettled(
+      [request(), tooLarge, request({ attempt: 1 })].map((one) => ledger.claim(one)),
+    );
+    assert.deepEqual(
+      claims.map((claim) => (claim.status === "fulfilled" ? claim.value.kind : claim.reason.code)),
+      ["granted", "TQ_LEDGER_REFUSED", "granted"],
+    );
+    await ledger.ping();
+  });
+
   test("claims of different rows do not hinder each other", async (t) => {
     const { ledger, second } = await make(t);
     const ledgers = [ledger, await second()];

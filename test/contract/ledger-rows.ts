@@ -1,8 +1,10 @@
 // Contract: what operators and the sweep read, what pruning takes away, and the store's own life.
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { Fault } from "../../core/faults.ts";
 import type { Ledger, RowFilter } from "../../core/ledger/port.ts";
+import { RUN_ID_BYTES, STEP_KEY_BYTES } from "../../core/step.ts";
 import { claimed, leaseMs, type MakeLedger, outcome, request, requestFor } from "./ledger-setup.ts";
 
 /** Four rows in key order: a pending, b completed, c failed (all of run-1), d running (of run-2). */
@@ -46,6 +48,24 @@ export function rowContract(make: MakeLedger): void {
       );
     });
   }
+
+  test("the longest names that the envelope may carry fit into every table and index", async (t) => {
+    const { ledger } = await make(t);
+    // Databases compress what goes into an index, and a repeated letter to next to nothing.
+    const noise = (bytes: number) => randomBytes(bytes).toString("hex").slice(0, bytes);
+    const step = { runId: noise(RUN_ID_BYTES), stepKey: noise(STEP_KEY_BYTES), attempt: 2 ** 31 - 1 };
+    const hold = await claimed(ledger, request({ step }));
+    const audit = { who: "ada", why: "mended" };
+    assert.equal(await ledger.settle(hold, outcome({ state: "parked" })), "recorded");
+    assert.equal(await ledger.reopen({ ...hold, payloadDigest: null, ...audit }), "reopened");
+    assert.equal((await ledger.reopenings(hold.key)).length, 1);
+    const plan = { letterId: "l", queueUrl: "u", subject: hold.key, act: "replay", ...audit } as const;
+    assert.equal((await ledger.planReplay(plan)).subject, hold.key);
+    assert.deepEqual(
+      (await ledger.list({ runId: step.runId, states: ["pending"], limit: 2 })).map((row) => row.step),
+      [step],
+    );
+  });
 
   test("pages, put together, are the whole list: in the order of the keys' UTF-8 bytes", async (t) => {
     const { ledger } = await make(t);

@@ -175,6 +175,16 @@ test("with what the page grants an operator, dead letters are joined, put back, 
   await assert.rejects(ledger.prune(Date.now(), 10), { code: "TQ_LEDGER", message: /: the role lacks a privilege$/ });
 });
 
+test("a database whose encoding cannot hold every text is refused by name", async (t) => {
+  const { admin, target } = await databases.make(t);
+  await admin.unsafe("CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'");
+  const schema = await schemaOf(t, { ...target, database: "latin" });
+  await assert.rejects(schema.migrate(), {
+    code: "TQ_LEDGER_SCHEMA",
+    message: /: its encoding is LATIN1, which cannot hold every text$/,
+  });
+});
+
 /** The SQL block of the page that grants this role something. */
 function documentedGrants(role: string): string {
   const page = readFileSync(new URL("../../docs/ledger.md", import.meta.url), "utf8");

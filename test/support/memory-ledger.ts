@@ -40,6 +40,8 @@ export class MemoryLedger implements Ledger {
 
   async claim(request: ClaimRequest): Promise<Claim> {
     const row = this.#open().get(request.key);
+    if (!Number.isSafeInteger(request.step.attempt))
+      throw new Fault("TQ_LEDGER_REFUSED", "ledger in memory: no column holds it");
     if (row === undefined) return this.#grant(request, undefined, null);
     const answer = claimable(row, this.#clock.wallMs(), this.#writeBoundMs);
     if (answer.kind === "held") return answer;

@@ -41,6 +41,7 @@ const names = [
   "ledger.missing",
   "ledger.prune_failed",
   "ledger.pruned",
+  "ledger.row_refused",
   "ledger.row_unreadable",
   "ledger.unreachable",
   "notice.lost",

@@ -1,5 +1,5 @@
 // Claiming an attempt in the ledger, and waiting while another worker holds it.
-import { describeError, type Fault, isUnreadableRow } from "../../faults.ts";
+import { describeError, type Fault, isOneRowsFault, isRefusedRow } from "../../faults.ts";
 import type { Claim, ClaimRequest } from "../../ledger/port.ts";
 import { idempotencyKey } from "../../step.ts";
 import type { Delivery, Granted } from "../delivery.ts";
@@ -11,9 +11,9 @@ export async function claim(scene: Scene): Promise<EventIn<"claiming">> {
   const { delivery, ports, stopping } = scene;
   if (stopping.quiet.aborted) return { is: "stopping" };
   const askedAtMs = ports.clock.monoMs();
-  const answer = await askLedger(scene, "claim", (ledger) => ledger.claim(requestOf(scene)).catch(unreadable));
+  const answer = await askLedger(scene, "claim", (ledger) => ledger.claim(requestOf(scene)).catch(oneRowsFault));
   if (answer === null) return { is: "ledger_unreachable" };
-  if (answer instanceof Error) return tellUnreadable(scene, answer);
+  if (answer instanceof Error) return isRefusedRow(answer) ? tellRefused(scene, answer) : tellUnreadable(scene, answer);
   if (answer.kind === "granted") {
     delivery.granted = answer;
     delivery.lease.granted(delivery.hold, askedAtMs);
@@ -31,9 +31,19 @@ export async function wait({ delivery, ports, stopping }: Scene, leftMs: number)
 }
 
 /** Rejects with all else. */
-function unreadable(error: unknown): Fault {
-  if (isUnreadableRow(error)) return error;
+function oneRowsFault(error: unknown): Fault {
+  if (isOneRowsFault(error)) return error;
   throw error;
+}
+
+function tellRefused({ delivery }: Scene, fault: Fault): EventIn<"claiming"> {
+  const detail = describeError(fault);
+  delivery.tell(
+    "error",
+    "ledger.row_refused",
+    `the ledger takes no row for this message, so nothing is run: ${detail}`,
+  );
+  return { is: "row_refused", detail };
 }
 
 function tellUnreadable(scene: Scene, fault: Fault): EventIn<"claiming"> {

@@ -14,12 +14,15 @@ const network = "Check that the database is up and that its address, port and se
 const busy = "It should pass by itself; look for long transactions and for what else the database is doing.";
 const grants = "Grant the role what docs/ledger.md lists.";
 const poolerHint = "A pooler in transaction mode is in between: add pooler=transaction to the ledger's URL.";
+const cannotHold = "it cannot hold what was to be written";
+const shortTexts = "Look at the texts of that row: at their length, their characters and their numbers.";
 const migrate = "Run taskiq migrate with a role that may create tables.";
 
 /** By SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html), whole or its class, and by Node's and the library's codes. */
 const meanings: Readonly<Record<string, Meaning>> = {
   "08": { what: "the connection broke", hint: network, transient: true },
   "08P01": { what: "it does not understand us", hint: poolerHint },
+  "22": { what: cannotHold, hint: shortTexts, code: "TQ_LEDGER_REFUSED" },
   "25006": {
     what: "it is read-only",
     hint: "After a failover, the address must lead to the new primary.",
@@ -39,6 +42,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
   },
   "42P05": { what: "a prepared statement is there twice", hint: poolerHint, transient: true },
   "53": { what: "it has no room", hint: "Look at its connections, memory and disk.", transient: true },
+  "54": { what: cannotHold, hint: shortTexts, code: "TQ_LEDGER_REFUSED" },
   "55P03": { what: "a lock was not to be had", hint: busy, transient: true },
   "57014": { what: "it took too long", hint: busy },
   "57": { what: "it is starting or stopping", hint: network, transient: true },

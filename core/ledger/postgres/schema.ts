@@ -36,7 +36,11 @@ const migrations: readonly Migration[] = texts.map(([name, sql], index) => {
   return { version, name, sql: [createVersions, sql.trim(), record].join("\n") };
 });
 
+/** SQL_ASCII stores bytes as they come. In any other encoding, some texts of steps and errors could not be written. */
+const ENCODINGS: readonly unknown[] = ["UTF8", "SQL_ASCII"];
+
 interface Found {
+  readonly encoding: unknown;
   /** 0: none of our tables is there. */
   readonly version: number;
   readonly servesFrom: number;
@@ -91,15 +95,26 @@ function isDenied(error: unknown): error is Fault {
  * another process made it while we waited for the lock. To read pg_class, the connection must first hear what has changed.
  */
 async function read(query: Query): Promise<Found> {
+  const [setting] = await query("SELECT pg_catalog.current_setting('server_encoding') AS encoding");
+  const encoding = setting?.["encoding"];
   const tables = await query(`SELECT relname FROM pg_catalog.pg_class
     WHERE relname IN ('${table}', 'taskiq_idempotency_records') AND pg_catalog.pg_table_is_visible(oid)`);
   const names = tables.map((row) => row["relname"]);
-  if (!names.includes(table)) return { version: names.length > 0 ? Number.NaN : 0, servesFrom: 0 };
+  if (!names.includes(table)) return { encoding, version: names.length > 0 ? Number.NaN : 0, servesFrom: 0 };
   const [newest] = await query(`SELECT version, serves_from FROM ${table} ORDER BY version DESC LIMIT 1`);
-  return { version: Number(newest?.["version"] ?? 0), servesFrom: Number(newest?.["serves_from"] ?? 0) };
+  return { encoding, version: Number(newest?.["version"] ?? 0), servesFrom: Number(newest?.["serves_from"] ?? 0) };
 }
 
 function pendingAfter(found: Found, name: string): readonly Migration[] {
+  if (!ENCODINGS.includes(found.encoding)) {
+    throw new Fault(
+      "TQ_LEDGER_SCHEMA",
+      `ledger ${name}: its encoding is ${found.encoding}, which cannot hold every text`,
+      {
+        hint: "Name a database that was created with ENCODING 'UTF8'.",
+      },
+    );
+  }
   // A table of our name that records no version was not made by us: altering it is nobody's wish.
   if (Number.isNaN(found.version)) {
     const message = `ledger ${name}: table taskiq_idempotency_records exists, but no schema version is recorded`;

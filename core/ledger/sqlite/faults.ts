@@ -1,11 +1,12 @@
 // What SQLite's result codes mean to whoever runs a worker. Codes that stand for a bug of ours (a violated constraint, misuse) stay what they are.
-import { Fault } from "../../faults.ts";
+import { Fault, type FaultCode } from "../../faults.ts";
 
 interface Meaning {
   /** SQLite's own text for the code, with which the message of an error begins. */
   readonly text: string;
   readonly what: string;
   readonly hint: string;
+  readonly code?: FaultCode;
 }
 
 const permissions =
@@ -17,6 +18,14 @@ const holder = "Look for a process that holds a transaction open on it.";
 const local = "Put the ledger on a local disk: SQLite cannot share a file over a network file system.";
 
 const BUSY = 5;
+/** SQLITE_CONSTRAINT_DATATYPE: a value that a column of a STRICT table does not take. Other constraints are ours to keep. */
+const WRONG_TYPE = 3091;
+
+const refused = {
+  what: "it cannot hold what was to be written",
+  hint: "Look at the texts and numbers of that row.",
+  code: "TQ_LEDGER_REFUSED",
+} as const;
 
 /** By primary result code: https://www.sqlite.org/rescode.html */
 const meanings: ReadonlyMap<number, Meaning> = new Map([
@@ -29,23 +38,33 @@ const meanings: ReadonlyMap<number, Meaning> = new Map([
   [13, { text: "database or disk is full", what: "the disk is full", hint: disk }],
   [14, { text: "unable to open database file", what: "the file cannot be opened", hint: permissions }],
   [15, { text: "locking protocol", what: "its locks do not work", hint: local }],
+  [18, { text: "string or blob too big", ...refused }],
   [26, { text: "file is not a database", what: "the file is not a SQLite database", hint: broken }],
 ]);
 
 /** The Fault for an error of `node:sqlite` on the ledger at `path`; any other error as it is. */
 export function sqliteFault(path: string, error: unknown): unknown {
-  const meaning = meanings.get(primaryCode(error) ?? -1);
+  if (error instanceof Fault) return error;
+  const meaning = extendedCode(error) === WRONG_TYPE ? refused : meanings.get(primaryCode(error) ?? -1);
   if (meaning === undefined) return error;
-  return new Fault("TQ_LEDGER", `ledger ${path}: ${meaning.what}`, { hint: meaning.hint, cause: error });
+  const { code = "TQ_LEDGER" }: Partial<Meaning> = meaning;
+  return new Fault(code, `ledger ${path}: ${meaning.what}`, { hint: meaning.hint, cause: error });
 }
 
 export function isBusy(error: unknown): boolean {
   return primaryCode(error) === BUSY;
 }
 
-/** `errcode` is an extended code; its low byte is the primary one. Deno leaves it out unless a prepared statement failed. */
+/** The low byte of an extended code is the primary one. */
 function primaryCode(error: unknown): number | undefined {
+  const extended = extendedCode(error);
+  if (extended !== undefined) return extended & 0xff;
   if (!(error instanceof Error && "code" in error && error.code === "ERR_SQLITE_ERROR")) return undefined;
-  if ("errcode" in error && typeof error.errcode === "number") return error.errcode & 0xff;
   return meanings.entries().find(([, { text }]) => error.message.startsWith(text))?.[0];
+}
+
+/** Deno leaves it out unless a prepared statement failed. */
+function extendedCode(error: unknown): number | undefined {
+  const isOurs = error instanceof Error && "code" in error && error.code === "ERR_SQLITE_ERROR";
+  return isOurs && "errcode" in error && typeof error.errcode === "number" ? error.errcode : undefined;
 }

@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import { Batches } from "../../batches.ts";
 import type { Clock } from "../../clock.ts";
-import { Fault, isUnreadableRow } from "../../faults.ts";
+import { Fault, isOneRowsFault } from "../../faults.ts";
 import { type ExecutionResult, settledState } from "../../step.ts";
 import { abandonedUntilMs, claimable } from "../claimable.ts";
 import { encodeOutcome } from "../outcome-text.ts";
@@ -202,10 +202,10 @@ class SqliteLedger implements Ledger {
     return inStates ? "listInStates" : "list";
   }
 
-  /** In the order asked. A row that cannot be read costs those nothing that share its transaction: nothing was written for it. */
+  /** In the order asked. A row that cannot be read or written costs those nothing that share its transaction: nothing was written for it. */
   async #write<T>(work: () => T): Promise<T> {
     this.#asked += 1;
-    const answer = await this.#writes.ask({ key: String(this.#asked), work: () => orUnreadable(work) });
+    const answer = await this.#writes.ask({ key: String(this.#asked), work: () => this.#orItsFault(work) });
     if (answer instanceof Fault) throw answer;
     return answer as T;
   }
@@ -226,13 +226,13 @@ class SqliteLedger implements Ledger {
       throw sqliteFault(this.#path, error);
     }
   }
-}
 
-function orUnreadable<T>(work: () => T): T | Fault {
-  try {
-    return work();
-  } catch (error) {
-    if (isUnreadableRow(error)) return error;
-    throw error;
+  #orItsFault<T>(work: () => T): T | Fault {
+    try {
+      return this.#reach(work);
+    } catch (error) {
+      if (isOneRowsFault(error)) return error;
+      throw error;
+    }
   }
 }

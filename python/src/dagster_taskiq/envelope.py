@@ -19,11 +19,12 @@ from dagster_taskiq.wire_fields import (
     Fields,
     WireError,
     count_field,
+    instant_field,
+    is_delay,
     is_number,
-    is_seconds,
-    name_field,
     require,
-    seconds_field,
+    run_id_field,
+    step_key_field,
     text_field,
     texts_field,
 )
@@ -107,14 +108,14 @@ class Envelope:
         version = fields.get("version")
         require(fields, "version", str(VERSION), is_number(version) and version == VERSION)
         return cls(
-            run_id=name_field(fields, "run_id"),
-            step_key=name_field(fields, "step_key"),
+            run_id=run_id_field(fields),
+            step_key=step_key_field(fields),
             op_name=text_field(fields, "op_name"),
             retry_count=count_field(fields, "retry_count"),
             known_state=_known_state(fields),
             retry_mode=_retry_mode(fields),
             on_fault=_on_fault(fields),
-            enqueued_at=seconds_field(fields, "enqueued_at"),
+            enqueued_at=instant_field(fields, "enqueued_at"),
             tags=texts_field(fields, "tags"),
         )
 
@@ -172,6 +173,6 @@ def _on_fault(fields: Fields) -> OnFault | None:
     value = fields.get("on_fault")
     if value is None:
         return None
-    holds = isinstance(value, Mapping) and is_seconds(value.get("retry_in"))
-    require(fields, "on_fault", "{'retry_in': seconds} or null", holds)
+    holds = isinstance(value, Mapping) and is_delay(value.get("retry_in"))
+    require(fields, "on_fault", "{'retry_in': seconds, a year at most} or null", holds)
     return OnFault(retry_in=value["retry_in"])

@@ -9,6 +9,7 @@ from dagster._serdes import serialize_value
 
 from dagster_taskiq import known_state
 from dagster_taskiq.envelope import Envelope, OnFault, encode_known_state
+from dagster_taskiq.wire_fields import LONGEST_DELAY_SECONDS
 
 if TYPE_CHECKING:
     from dagster._core.execution.plan.state import KnownExecutionState
@@ -57,7 +58,8 @@ def _on_fault(context: StepHandlerContext) -> OnFault | None:
     if policy is None or _retries_disabled(context) or attempt >= policy.max_retries:
         return None
     # Dagster counts the attempts of a policy from 1.
-    return OnFault(retry_in=float(policy.calculate_delay(attempt + 1)))
+    delay = float(policy.calculate_delay(attempt + 1))
+    return OnFault(retry_in=min(delay, LONGEST_DELAY_SECONDS))
 
 
 def _retries_disabled(context: StepHandlerContext) -> bool:

@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING
 
 from dagster import DagsterEvent
 from dagster._core.events import EngineEventData
+from dagster._core.execution.plan.objects import StepFailureData
 from dagster._core.executor.step_delegating import (
     CheckStepHealthResult,
     StepHandler,
     StepHandlerContext,
 )
 
+from dagster_taskiq.host.errors import record_of
 from dagster_taskiq.launch import attempt_of, build_envelope, only_step_key
+from dagster_taskiq.wire_fields import WireError, require_names
 
 if TYPE_CHECKING:
+    from dagster._core.execution.context.system import IStepContext
+
     from dagster_taskiq.enqueue import EnvelopeSender
     from dagster_taskiq.envelope import Envelope
     from dagster_taskiq.resume import Replay
@@ -37,13 +42,21 @@ class TaskiqStepHandler(StepHandler):
     def launch_step(self, step_handler_context: StepHandlerContext) -> Iterator[DagsterEvent]:
         """Send the step, unless the log of a resumed run holds the attempt's end.
 
+        A step whose name no worker accepts fails by itself: an exception here would end the run.
+
+
         Nobody can know whether the dead run worker came to send an attempt that is still open.
         Sending it again is harmless: the queue or the ledger recognises the second message.
         """
         if self._is_over(step_handler_context):
             return
+        step_context = step_handler_context.get_step_context(only_step_key(step_handler_context))
+        try:
+            require_names(step_context.run_id, step_context.step.key)
+        except WireError as error:
+            _fail(step_context, error)
+            return
         envelope = build_envelope(step_handler_context)
-        step_context = step_handler_context.get_step_context(envelope.step_key)
         queue = str(self._sender.queue_for(envelope))
         # Before the send: a fast worker's first event would otherwise stand above this one.
         yield DagsterEvent.step_worker_starting(
@@ -78,6 +91,13 @@ class TaskiqStepHandler(StepHandler):
         if self.replay is None:
             return False
         return self.replay.launch(only_step_key(context), attempt_of(context))
+
+
+def _fail(step_context: IStepContext, error: WireError) -> None:
+    """Write the failure that a worker would never come to write."""
+    message = f"The step cannot be sent to a taskiq worker: {error}"
+    data = StepFailureData(record_of("NameRefused", str(error)), user_failure_data=None)
+    DagsterEvent.step_failure_event(step_context, data, message)
 
 
 def _metadata(envelope: Envelope, queue: str) -> dict[str, str | int]:

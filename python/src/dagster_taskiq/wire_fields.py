@@ -9,8 +9,17 @@ from typing import Any, NoReturn, TypeGuard
 
 Fields = Mapping[str, Any]
 
+# In UTF-8 bytes; core/step.ts says why. Workers refuse what is longer.
+RUN_ID_BYTES = 255
+STEP_KEY_BYTES = 2_000
+
+# A year of 366 days.
+LONGEST_DELAY_SECONDS = 31_622_400
+
 # A 32-bit column of the ledger holds it.
 _COUNT_LIMIT = 2**31
+# The year 10000, which no calendar shows.
+_INSTANT_LIMIT = 253_402_300_800
 # What JavaScript knows as parts of every object; the worker leaves them out of what it reads.
 _NO_NAMES = frozenset({"__proto__", "constructor", "prototype"})
 
@@ -39,13 +48,33 @@ def require(fields: Fields, name: str, expected: str, holds: bool) -> None:
         raise WireError(f"{name}: expected {expected}, got {got}")
 
 
-def name_field(fields: Fields, name: str) -> str:
-    """Return a text that is not empty and that every database can hold: it becomes a key."""
+def run_id_field(fields: Fields) -> str:
+    """Return a run id: a part of the ledger's key, and of a file's name in SQLite storages."""
+    text = _name(fields, "run_id", RUN_ID_BYTES)
+    require(fields, "run_id", "neither / nor \\", "/" not in text and "\\" not in text)
+    return text
+
+
+def step_key_field(fields: Fields) -> str:
+    """Return a step key: a part of the ledger's key."""
+    return _name(fields, "step_key", STEP_KEY_BYTES)
+
+
+def require_names(run_id: str, step_key: str) -> None:
+    """Raise WireError unless workers accept both names."""
+    fields = {"run_id": run_id, "step_key": step_key}
+    run_id_field(fields)
+    step_key_field(fields)
+
+
+def _name(fields: Fields, name: str, most_bytes: int) -> str:
     value = fields.get(name)
     require(fields, name, "a non-empty string", isinstance(value, str) and value != "")
     text = str(value)
     storable = not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text)
     require(fields, name, "neither NUL nor lone surrogates", storable)
+    require(fields, name, "no colon", ":" not in text)
+    require(fields, name, f"at most {most_bytes} bytes", len(text.encode()) <= most_bytes)
     return text
 
 
@@ -64,11 +93,12 @@ def count_field(fields: Fields, name: str) -> int:
     return int(value or 0)
 
 
-def seconds_field(fields: Fields, name: str) -> float | None:
-    """Return a number of seconds, or None where there is none."""
+def instant_field(fields: Fields, name: str) -> float | None:
+    """Return Unix seconds before the year 10000, or None where there are none."""
     value = fields.get(name)
-    expected = "a number of seconds, 0 or more, or null"
-    require(fields, name, expected, value is None or is_seconds(value))
+    expected = "Unix seconds before the year 10000, or null"
+    holds = value is None or (is_number(value) and 0 <= value < _INSTANT_LIMIT)
+    require(fields, name, expected, holds)
     return value
 
 
@@ -82,14 +112,9 @@ def texts_field(fields: Fields, name: str) -> Mapping[str, str]:
     return texts
 
 
-def is_seconds(value: object) -> TypeGuard[float]:
-    """Tell whether this is a number, 0 or more, that a double holds (JSON's true is not one)."""
-    if not is_number(value):
-        return False
-    try:
-        return 0 <= float(value) < float("inf")
-    except OverflowError:
-        return False
+def is_delay(value: object) -> TypeGuard[float]:
+    """Tell whether this is a number of seconds, from 0 to a year (JSON's true is not one)."""
+    return is_number(value) and 0 <= value <= LONGEST_DELAY_SECONDS
 
 
 def is_number(value: object) -> TypeGuard[float]:

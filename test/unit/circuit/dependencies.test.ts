@@ -57,12 +57,14 @@ describe("the ledger", () => {
     assert.deepEqual(heard, Array(7).fill("failed ledger: ledger: connection refused"));
   });
 
-  test("that answers with a row which cannot be read has answered", async () => {
-    const damaged = new Fault("TQ_LEDGER_ROW", "ledger, table t, row k, column c: expected another");
-    const { heard, calls } = used(async () => Promise.reject(damaged));
-    for (const call of calls) await assert.rejects(call(), damaged);
-    assert.deepEqual(heard, Array(7).fill("worked ledger"));
-  });
+  for (const code of ["TQ_LEDGER_ROW", "TQ_LEDGER_REFUSED"] as const) {
+    test(`that answers ${code}, which concerns one row, has answered`, async () => {
+      const fault = new Fault(code, "ledger: one row is at fault");
+      const { heard, calls } = used(async () => Promise.reject(fault));
+      for (const call of calls) await assert.rejects(call(), fault);
+      assert.deepEqual(heard, Array(7).fill("worked ledger"));
+    });
+  }
 });
 
 describe("the runner", () => {

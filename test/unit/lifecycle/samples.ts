@@ -7,6 +7,7 @@ type States = { readonly [At in State["at"]]: Readonly<Record<string, Extract<St
 type Events = { readonly [Is in Event["is"]]: Readonly<Record<string, Extract<Event, { is: Is }>>> };
 
 export const error: ErrorInfo = { class: "StepProcessDied", message: "was killed by SIGKILL", traceback: "…" };
+export const refusedWhy: Why = { reason: "malformed", detail: "22P05: no such character", error: null };
 export const malformedWhy: Why = { reason: "malformed", detail: "tags: expected texts", error: null };
 export const crashLoopWhy: Why = {
   reason: "crash_loop",
@@ -107,6 +108,7 @@ export const events = {
     "settled, dead without an error": { is: "settled", outcome: outcome("parked"), dead: true },
   },
   row_unreadable: { "row unreadable": { is: "row_unreadable" } },
+  row_refused: { "row refused": { is: "row_refused", detail: refusedWhy.detail } },
   ledger_unreachable: { "ledger unreachable": { is: "ledger_unreachable" } },
   stopping: { stopping: { is: "stopping" } },
   lease_ended: { "lease ended": { is: "lease_ended" } },
