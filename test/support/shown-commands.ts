@@ -27,9 +27,14 @@ const checks: Readonly<Record<string, Check>> = {
   curl: ({ words }) => (/\/(?:livez|readyz)$/.test(words.at(-1) ?? "") ? null : "expected /livez or /readyz"),
   grep: () => null,
   // What it makes of them: test/docs-deployment.test.ts.
-  aws: ({ words }) =>
-    /^aws sqs create-queue --queue-name \S+ --attributes \S+$/.test(words.join(" ")) ? null : "unknown",
+  aws: ({ words }) => awsFault(words.join(" ")),
 };
+
+function awsFault(shown: string): string | null {
+  if (/^aws sqs create-queue --queue-name \S+ --attributes \S+$/.test(shown)) return null;
+  const [, template = ""] = /^aws cloudformation deploy --stack-name \S+ .*--template-file (\S+)/.exec(shown) ?? [];
+  return isThere(template) ? null : "neither creates a queue nor deploys a template that exists";
+}
 
 /** Null: nothing is wrong. `page` decides where its files and scripts are. */
 export async function faultOf(shown: ShellCommand, page: string): Promise<string | null> {
