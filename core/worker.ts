@@ -2,7 +2,6 @@
 import { Breaker } from "./circuit/breaker.ts";
 import { type Dependencies, watchLedger, watchRunner } from "./circuit/dependencies.ts";
 import type { Clock } from "./clock.ts";
-import type { Received } from "./delivery/delivery.ts";
 import type { ExecutorPorts, Stopping } from "./delivery/effects/ports.ts";
 import { processDeadLetter, processDelivery } from "./delivery/executor.ts";
 import type { Policy } from "./delivery/policy.ts";
@@ -18,9 +17,9 @@ import type { Observe } from "./observe.ts";
 import { countOutcomes, noOutcomes, type Outcomes } from "./outcomes.ts";
 import type { TaskProtection } from "./protection/task-protection.ts";
 import { runPruning } from "./pruning.ts";
-import type { DeadLetterQueue } from "./queue/port.ts";
 import type { Runner } from "./runner/port.ts";
 import { runSweep } from "./sweep/sweep.ts";
+import type { ProcessLetter } from "./sweep/sweep-pass.ts";
 
 export interface WorkerPorts {
   /** At least one. */
@@ -143,8 +142,8 @@ export class Worker {
   async #sweep({ queue: source, gate, executor }: Lane): Promise<void> {
     const { worker, sweepMs: intervalMs } = this.#settings;
     if (intervalMs === null) return;
-    const process = (received: Received, queue: DeadLetterQueue) =>
-      processDeadLetter(received, { ...executor, queue }, this.#stopping());
+    const process: ProcessLetter = (received, queue, lies) =>
+      processDeadLetter(received, lies, { ...executor, queue }, this.#stopping());
     const passing = (underWay: boolean) => {
       this.#sweeping += underWay ? 1 : -1;
     };

@@ -89,7 +89,7 @@ async function fail(
   const detail = `${who} gave it up (${why}); before that: ${letter.reason}: ${letter.detail}`;
   const process = (received: Received, queue: DeadLetterQueue) =>
     failDeadLetter(received, detail, { ...ports, queue }, stopping);
-  const disposition = await end(message, at, { ...ports, process });
+  const disposition = await end(message, at, "aside", { ...ports, process });
   return { end: endOf(await ports.ledger.find(key)), gone: disposition !== "released" };
 }
 

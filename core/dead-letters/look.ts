@@ -21,8 +21,11 @@ export interface Look {
   readonly restMs: number;
   /** Asked before each page. */
   goOn(): Promise<boolean>;
-  /** Called once for each message. `keep`: it was dealt with, and is not to be given back. */
-  see(message: Message, at: ReceivedAt): Promise<"give_back" | "keep">;
+  /**
+   * Called once for each message. `hides`: others of its group may lie behind it, and stay unseen for as long as it is there.
+   * `keep`: it was dealt with, and is not to be given back.
+   */
+  see(message: Message, at: ReceivedAt, hides: boolean): Promise<"give_back" | "keep">;
 }
 
 /** Ten are all that SQS hands out in one receive. A second of long polling, or a standard queue may answer with nothing at all. */
@@ -43,13 +46,15 @@ export async function lookThrough(ports: LookPorts, look: Look, quiet: AbortSign
       const messages = await letters.receive({ ...page, visibilityMs: look.hideMs });
       const at = { wallMs: clock.wallMs(), monoMs: clock.monoMs() };
       if (messages.length === 0) break;
-      // All of them first: should `see` throw, they are given back like the others.
-      for (const { receipt } of messages) toGiveBack.add(receipt);
-      const fresh = messages.filter(({ id }) => !seen.has(id));
+      const { whole, cut, hides } = byGroups(messages);
+      // All of them first: should anything throw, they are given back like the others.
+      for (const { receipt } of whole) toGiveBack.add(receipt);
+      await giveBack(cut, letters);
+      const fresh = whole.filter(({ id }) => !seen.has(id));
       stalePages = fresh.length === 0 ? stalePages + 1 : 0;
       for (const message of fresh) {
         seen.add(message.id);
-        if ((await look.see(message, at)) === "keep") toGiveBack.delete(message.receipt);
+        if ((await look.see(message, at, hides)) === "keep") toGiveBack.delete(message.receipt);
       }
       await clock.sleep(look.restMs, quiet);
     }
@@ -57,6 +62,27 @@ export async function lookThrough(ports: LookPorts, look: Look, quiet: AbortSign
     await giveBack([...toGiveBack], letters);
   }
   return seen.size;
+}
+
+/**
+ * A FIFO queue hands out as many of one group as it can before it turns to the next, and hides a group's rest while one of it is in flight
+ * (guide, "FIFO queue delivery logic"). So the last group of a full page may go on behind it: it is given back at once, and comes first,
+ * and whole, in the next page. A group that fills a page by itself hides what is behind its first ten.
+ */
+function byGroups(messages: readonly Message[]) {
+  const last = messages.at(-1);
+  if (messages.length < page.max || last === undefined || isAlone(last)) {
+    return { whole: messages, cut: [], hides: false };
+  }
+  const isOfLast = ({ groupId }: Message) => groupId === last.groupId;
+  if (messages.every(isOfLast)) return { whole: messages, cut: [], hides: true };
+  const cut = messages.filter(isOfLast).map(({ receipt }) => receipt);
+  return { whole: messages.filter((message) => !isOfLast(message)), cut, hides: false };
+}
+
+/** A standard queue's messages hide nothing, and the copies that workers make are a group each (`core/queue/sqs/bury.ts`). */
+function isAlone({ groupId, deduplicationId }: Message): boolean {
+  return deduplicationId === null || groupId === deduplicationId;
 }
 
 /** What cannot be given back shows itself when its visibility ends; a call that fails keeps none of the others from being tried. */

@@ -7,7 +7,7 @@ import { execute, report } from "./effects/run.ts";
 import { abandon, settle } from "./effects/settle.ts";
 import { advance, received as start } from "./lifecycle.ts";
 import { policyFor } from "./policy.ts";
-import type { Disposition, Effect, Event, EventIn, State } from "./states.ts";
+import type { Disposition, Effect, Event, EventIn, State, Swept } from "./states.ts";
 
 /** Resolves when the delivery has met its end; rejects for nothing that a message, a step or a dependency does. */
 export async function processDelivery(
@@ -19,14 +19,15 @@ export async function processDelivery(
   return await live(delivery, decodedEvent(delivery), ports, stopping);
 }
 
-/** The same for a message that SQS itself moved to the dead letter queue, out of which `ports.queue` works; it must name a step. */
+/** The same for a message that SQS itself moved to the dead letter queue, out of which `ports.queue` works. */
 export async function processDeadLetter(
   received: Received,
+  lies: Swept,
   ports: ExecutorPorts,
   stopping: Stopping,
 ): Promise<Disposition> {
   const detail = "SQS moved it to the dead letter queue: it was received too often without an end";
-  return await endDeadLetter(received, { reason: "dead_lettered", detail }, ports, stopping);
+  return await endDeadLetter(received, { reason: "dead_lettered", detail, lies }, ports, stopping);
 }
 
 /** The same for any dead letter whose attempt an operator wants to fail: whatever its policy says of retries, and of leaving it open. */
@@ -36,16 +37,18 @@ export async function failDeadLetter(
   ports: ExecutorPorts,
   stopping: Stopping,
 ): Promise<Disposition> {
-  return await endDeadLetter(received, { reason: "failed_by_operator", detail }, ports, stopping);
+  return await endDeadLetter(received, { reason: "failed_by_operator", detail, lies: "aside" }, ports, stopping);
 }
 
 async function endDeadLetter(
   received: Received,
-  given: Pick<Extract<Event, { is: "swept" }>, "reason" | "detail">,
+  given: Pick<Extract<Event, { is: "swept" }>, "reason" | "detail" | "lies">,
   ports: ExecutorPorts,
   stopping: Stopping,
 ): Promise<Disposition> {
   const delivery = new Delivery(received, ports.observe);
+  // Without a step there is nothing to end: it is buried for what it is.
+  if (delivery.stepId === null) return await live(delivery, decodedEvent(delivery), ports, stopping);
   const malformed = delivery.decoded.kind === "malformed" ? delivery.decoded.detail : null;
   return await live(delivery, { is: "swept", ...given, malformed }, ports, stopping);
 }

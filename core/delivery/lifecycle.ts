@@ -14,6 +14,7 @@
 // | claiming   | held, swept                             | releasing             | release (now): the next sweep looks again |
 // | claiming   | settled                                 | acking                | ack; bury first when dead or malformed |
 // | claiming   | settled as dead, swept                  | releasing             | release (now): a dead letter it is, and stays |
+// | claiming   | settled as dead, swept, in the way      | burying               | bury: its copy is a group of its own, and hides no others |
 // | claiming   | its row cannot be read                  | releasing             | release (long): a deploy is under way, or an operator mends it |
 // | claiming   | its row cannot be read, swept           | releasing             | release (now): the next sweep looks again |
 // | claiming   | the ledger takes no row for it            | burying               | bury as malformed |
@@ -22,7 +23,7 @@
 // | waiting    | lease ended                             | claiming              | claim |
 // | waiting    | visibility lost, stopping               | releasing             | release (now) |
 // | executing  | ended                                   | settling              | settle |
-// | executing  | permit refused, lease lost              | done (lost)           | none: the process is dead; write nothing, ack nothing |
+// | executing  | permit refused, lease lost              | done (lost)           | none: the process is dead, or was never started; write nothing, ack nothing |
 // | executing  | host fault, starts < budget or permitted | abandoning           | abandon |
 // | executing  | host fault, starts = budget             | reporting             | report |
 // | executing  | unavailable                             | abandoning            | abandon, start given back; long when only its code is missing |
@@ -86,8 +87,8 @@ function fromReceived(event: EventIn<"received">): Move {
     case "swept":
       return claim(
         event.malformed === null
-          ? { reason: event.reason, detail: event.detail, error: null, swept: true }
-          : { reason: "malformed", detail: event.malformed, error: null, swept: true },
+          ? { reason: event.reason, detail: event.detail, error: null, swept: event.lies }
+          : { reason: "malformed", detail: event.malformed, error: null, swept: event.lies },
       );
   }
 }
@@ -135,7 +136,7 @@ function fromMismatch(giveUp: Why | null, { fence, starts }: On<"granted">): Mov
 function fromSettled(giveUp: Why | null, event: On<"settled">): Move {
   if (giveUp?.reason === "malformed") return bury(giveUp);
   if (!event.dead) return ack("acked");
-  if (isSwept(giveUp)) return release("now");
+  if (giveUp?.swept === "aside") return release("now");
   const detail = event.outcome.error?.message ?? `settled as ${event.outcome.state}`;
   return bury({ reason: "settled_dead", detail, error: event.outcome.error });
 }
@@ -231,5 +232,5 @@ function staysDead({ state }: ExecutionResult, why: Why): boolean {
 }
 
 function isSwept(giveUp: Why | null): boolean {
-  return giveUp?.swept === true;
+  return giveUp?.swept !== undefined;
 }

@@ -29,10 +29,12 @@ export interface Cause {
 
 export interface Why extends Cause {
   readonly reason: Reason;
-  /** It lies in the dead letter queue already. */
-  readonly swept?: true;
+  /** Set for a message that lies in the dead letter queue already. */
+  readonly swept?: Swept;
 }
 
+/** `in_the_way`: letters behind it in its FIFO group stay unseen for as long as it lies there. */
+export type Swept = "aside" | "in_the_way";
 export type Release = "now" | "short" | "backoff" | "long";
 export const dispositions = ["acked", "buried", "released", "lost"] as const;
 export type Disposition = (typeof dispositions)[number];
@@ -62,6 +64,7 @@ export type Event =
       readonly detail: string;
       /** Why its body cannot be read, though its run and step can; null when all of it can. */
       readonly malformed: string | null;
+      readonly lies: Swept;
     }
   | {
       readonly is: "granted";

@@ -3,15 +3,13 @@
 // lock only spares the others the work.
 import type { Breaker } from "../circuit/breaker.ts";
 import type { Clock } from "../clock.ts";
-import type { Received } from "../delivery/delivery.ts";
-import type { Disposition } from "../delivery/states.ts";
 import { formatDuration } from "../durations.ts";
 import { describeError, Fault } from "../faults.ts";
 import { LeaseKeeper, type LeaseSettings } from "../lease/lease.ts";
 import type { Ledger } from "../ledger/port.ts";
 import type { Level, Observe } from "../observe.ts";
 import type { DeadLetterQueue } from "../queue/port.ts";
-import { sweepOnce } from "./sweep-pass.ts";
+import { type ProcessLetter, sweepOnce } from "./sweep-pass.ts";
 
 export interface SweepPorts {
   readonly ledger: Pick<Ledger, "lock" | "renew">;
@@ -19,7 +17,7 @@ export interface SweepPorts {
   readonly observe: Observe;
   /** Uniform in [0, 1). */
   readonly chance: () => number;
-  readonly process: (received: Received, letters: DeadLetterQueue) => Promise<Disposition>;
+  readonly process: ProcessLetter;
   readonly breaker: Pick<Breaker, "mayReport">;
   /** Told when a pass begins, and when it is over. */
   readonly passing?: (underWay: boolean) => void;
@@ -65,6 +63,7 @@ class Sweep {
   readonly #open: () => Promise<DeadLetterQueue | null>;
   readonly #ports: SweepPorts;
   readonly #settings: SweepSettings;
+  readonly #setAside = new Set<string>();
   #opened: Opened | null = null;
   /** Access was denied, and has not worked since; not tried again before this instant. */
   #deniedUntilMs: number | null = null;
@@ -133,7 +132,7 @@ class Sweep {
     const { clock, process, breaker } = this.#ports;
     const goOn = async () => breaker.mayReport() && (await this.#lock(letters));
     this.#ports.passing?.(true);
-    const pass = sweepOnce({ letters, leases, clock, process, goOn }, quiet);
+    const pass = sweepOnce({ letters, leases, clock, process, setAside: this.#setAside, goOn }, quiet);
     const { looked, ended } = await pass.finally(() => this.#ports.passing?.(false));
     this.#last = { visible, atMs: clock.monoMs(), restMs: looked * REST_MS };
     const message = `looked at ${looked} dead letter(s), ended ${ended} that SQS itself had moved`;

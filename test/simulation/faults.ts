@@ -64,6 +64,7 @@ export class FaultPlan {
   readonly struck: string[] = [];
   readonly #options: FaultPlanOptions;
   readonly #visits = new Map<string, number>();
+  readonly #live = new Map<readonly FaultKind[], boolean>();
 
   constructor(options: FaultPlanOptions) {
     this.#options = options;
@@ -72,7 +73,7 @@ export class FaultPlan {
   /** Called once each time a place is passed. */
   at<Kind extends FaultKind>(place: string, kinds: readonly Kind[]): Strike<Kind> | null {
     const { dice, rates, nowMs, endMs } = this.#options;
-    if (nowMs() >= endMs) return null;
+    if (nowMs() >= endMs || !this.#mayStrike(kinds)) return null;
     const visit = (this.#visits.get(place) ?? 0) + 1;
     this.#visits.set(place, visit);
     const name = `${place} #${visit}`;
@@ -83,6 +84,15 @@ export class FaultPlan {
       roll -= rate;
     }
     return null;
+  }
+
+  /** Most kinds are off in most worlds: then the place needs neither a name nor a die. */
+  #mayStrike(kinds: readonly FaultKind[]): boolean {
+    const known = this.#live.get(kinds);
+    if (known !== undefined) return known;
+    const live = kinds.some((kind) => (this.#options.rates[kind] ?? 0) > 0);
+    this.#live.set(kinds, live);
+    return live;
   }
 
   /** Whether this one, which the scenario names itself, takes place. */

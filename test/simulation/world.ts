@@ -1,5 +1,5 @@
 // One world: a scenario, put together on a manual clock.
-import { ManualClock } from "../support/manual-clock.ts";
+import { ManualClock, quietMicrotasks } from "../support/manual-clock.ts";
 import { MemoryLedger } from "../support/memory-ledger.ts";
 import { ModelQueue } from "../support/model-queue.ts";
 import { SqsModel } from "../support/sqs-server/model.ts";
@@ -53,7 +53,7 @@ export function reduce(scenario: Scenario, { work, workers }: Selection): Scenar
 export function build(scenario: Scenario, selection: Selection, rules: HostRules): World {
   const { rates, calmFromMs: endMs, leaseMs } = scenario;
   const dice = new Dice(scenario.seed);
-  const clock = new ManualClock();
+  const clock = new ManualClock(undefined, quietMicrotasks);
   const trace = new Trace(clock.monoMs);
   const faults = new FaultPlan({ dice, rates, nowMs: clock.monoMs, endMs, only: selection.faults });
   const { source, deadLetters } = makeQueues(scenario, clock);

@@ -1,6 +1,7 @@
 // Running a step or reporting its end, in a process of its own, under a permit.
 import type { AskPermit, Ending } from "../../runner/port.ts";
 import type { ExecutionResult } from "../../step.ts";
+import type { Delivery } from "../delivery.ts";
 import type { EventIn, Reason, Why } from "../states.ts";
 import { askLedgerWhileLeased, type Scene } from "./ports.ts";
 
@@ -8,6 +9,7 @@ export async function execute(scene: Scene): Promise<EventIn<"executing">> {
   const { delivery, ports, policy, stopping } = scene;
   // The claim may have been asked for before the stop and answered after it.
   if (stopping.quiet.aborted) return { is: "interrupted" };
+  if (isOver(delivery)) return { is: "lease_lost" };
   const { envelope, lease } = delivery;
   const order = { envelope, delivery: delivery.note(ports.worker), limits: policy.limits, term: lease.term };
   return eventOf(scene, await ports.runner.execute(order, permitFor(scene), killSignal(scene)));
@@ -15,6 +17,7 @@ export async function execute(scene: Scene): Promise<EventIn<"executing">> {
 
 export async function report(scene: Scene, why: Why): Promise<EventIn<"reporting">> {
   const { delivery, ports, policy } = scene;
+  if (isOver(delivery)) return { is: "lease_lost" };
   const { runId, stepKey, attempt } = delivery.step;
   const onFault = delivery.decoded.kind === "step" ? delivery.decoded.envelope.onFault : null;
   // Who wants it to fail has thought of a retry, and of leaving it open.
@@ -34,6 +37,11 @@ export async function report(scene: Scene, why: Why): Promise<EventIn<"reporting
   const event = eventOf(scene, await ports.runner.report(order, permitFor(scene), killSignal(scene)));
   // Only a step can be refused a rerun; whatever answers a report so has not reported.
   return event.is === "rerun_refused" ? { is: "host_fault", why: event.why, permitted: delivery.permitted } : event;
+}
+
+/** The claim's answer may be heard only when its lease is over: nothing is started that another worker may have ended meanwhile. */
+function isOver({ lease }: Delivery): boolean {
+  return lease.term.leftMs() === 0;
 }
 
 /** Whatever runs under the lease must not outlive it, nor the worker. */

@@ -33,12 +33,13 @@ describe("a lost lease", () => {
     );
   });
 
-  test("before the step was even started starts nothing", async (t) => {
-    const { begin, finish, clock, ledger, runner, deeds } = bench(t);
+  test("before the step or its report was even started starts nothing", async (t) => {
+    const { begin, finish, clock, ledger, runner, deeds } = bench(t, { maxStarts: 1 });
     // The claim's answer takes longer than the lease it grants.
     ledger.before = async (method) => (method === "claim" ? await clock.sleep(leaseMs) : undefined);
     assert.equal(await finish(begin()), "lost");
-    assert.equal(runner.log("run-1:load").length, 0);
+    assert.equal(await finish(begin(message("m1", { receiveCount: 2 }))), "lost");
+    assert.deepEqual([runner.orders, runner.reports], [[], []]);
     assert.equal(
       deeds().some((line) => /^(settle|bury|ack)/.test(line)),
       false,

@@ -16,8 +16,9 @@ export const crashLoopWhy: Why = {
 };
 export const faultWhy: Why = { reason: "step_fault", detail: "StepProcessDied: was killed by SIGKILL", error };
 export const timedOutWhy: Why = { reason: "timed_out", detail: "ran longer than 60 s", error };
-export const sweptWhy: Why = { reason: "dead_lettered", detail: "SQS moved it", error: null, swept: true };
-export const sweptMalformedWhy: Why = { ...malformedWhy, swept: true };
+export const sweptWhy: Why = { reason: "dead_lettered", detail: "SQS moved it", error: null, swept: "aside" };
+export const inTheWayWhy: Why = { ...sweptWhy, swept: "in_the_way" };
+export const sweptMalformedWhy: Why = { ...malformedWhy, swept: "aside" };
 export const mismatchWhy: Why = {
   reason: "payload_mismatch",
   detail: "another body was claimed under this idempotency key before",
@@ -35,6 +36,7 @@ export const states = {
     claiming: { at: "claiming", giveUp: null },
     "claiming a malformed one": { at: "claiming", giveUp: malformedWhy },
     "claiming a swept one": { at: "claiming", giveUp: sweptWhy },
+    "claiming one in the way": { at: "claiming", giveUp: inTheWayWhy },
     "claiming a swept malformed one": { at: "claiming", giveUp: sweptMalformedWhy },
   },
   waiting: {
@@ -85,12 +87,13 @@ export const events = {
     "malformed, step readable": { is: "malformed", detail: "tags: expected texts", readable: true },
   },
   swept: {
-    swept: { is: "swept", reason: "dead_lettered", detail: sweptWhy.detail, malformed: null },
+    swept: { is: "swept", reason: "dead_lettered", detail: sweptWhy.detail, malformed: null, lies: "aside" },
     "swept, malformed": {
       is: "swept",
       reason: "dead_lettered",
       detail: sweptWhy.detail,
       malformed: malformedWhy.detail,
+      lies: "aside",
     },
   },
   granted: {

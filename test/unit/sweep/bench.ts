@@ -79,8 +79,8 @@ export function bench(t: TestContext, { fifo = true, dlqRedrives = false } = {})
     const breaker = { mayReport: () => !circuit.open };
     const passing = (underWay: boolean) => void passes.push(underWay);
     const ports = { ledger, clock, observe, chance, breaker, passing };
-    const process: Parameters<typeof runSweep>[1]["process"] = (received, letters) =>
-      processDeadLetter(received, { ...executor, queue: letters }, stopping);
+    const process: Parameters<typeof runSweep>[1]["process"] = (received, letters, lies) =>
+      processDeadLetter(received, lies, { ...executor, queue: letters }, stopping);
     const settings = { leaseMs, killMarginMs: 5_000, intervalMs, worker };
     let over = false;
     const running = runSweep(opened, { ...ports, process }, settings, quiet.signal).then(() => {

@@ -161,6 +161,61 @@ describe("a step that SQS made a dead letter", () => {
     assert.equal(letters().length, 21);
   });
 
+  test("is ended also when the first page ends with a letter of its group", async (t) => {
+    const { moved, start, clock, rowOf, theirs } = bench(t);
+    for (let i = 0; i < 9; i += 1) await moved(`other_${i}`, bodyFor(`other_${i}`), `other-${i}`, theirs);
+    await moved("unread", "[]", "one-group");
+    await moved("load", bodyFor("load"), "one-group");
+    start();
+    await clock.advance(intervalMs);
+    assert.deepEqual(await rowOf(), ["dead", "reported"]);
+  });
+
+  describe("in a group whose first ten letters stay", () => {
+    /** All of one group: dead by the ledger, or unreadable, and the last of them open. */
+    async function crowd({ moved, store }: ReturnType<typeof bench>) {
+      for (let i = 0; i < 24; i += 1) {
+        const step = { runId: "run-1", stepKey: `dead_${i}`, attempt: 0 };
+        const claim = await store.claim({ ...claimOf("worker-b"), key: idempotencyKey(step), step });
+        assert.ok(claim.kind === "granted");
+        await store.settle({ key: idempotencyKey(step), fence: claim.fence }, result("reported"));
+        await moved(step.stepKey, i % 2 === 0 ? "[]" : bodyFor(step.stepKey), "one-group");
+      }
+      await moved("load", bodyFor("load"), "one-group");
+    }
+
+    test("is ended, because those ten go into groups of their own and say why they are there", async (t) => {
+      const made = bench(t);
+      await crowd(made);
+      made.start();
+      await made.clock.advance(2 * intervalMs);
+      assert.deepEqual(await made.rowOf(), ["dead", "reported"]);
+      const left = made.deadLetters.inspect().filter(({ groupId }) => groupId === "one-group");
+      assert.ok(left.length < 10, `${left.length} stay`);
+      const reasons = new Set(made.letters().map(({ reason }) => reason));
+      assert.deepEqual(reasons, new Set([null, "settled_dead", "malformed", "dead_lettered"]));
+      assert.equal(made.letters().length, 25);
+    });
+
+    test("gets one copy of each where nothing can be deleted, however often the sweep looks", async (t) => {
+      const made = bench(t);
+      await crowd(made);
+      made.faults.ack = new Error("access denied");
+      made.start();
+      await made.clock.advance(100 * intervalMs);
+      assert.equal(made.letters().length, 25 + 10);
+    });
+
+    test("stays where the first ten came from another queue", async (t) => {
+      const made = bench(t);
+      for (let i = 0; i < 10; i += 1) await made.moved(`theirs_${i}`, "[]", "one-group", made.theirs);
+      const before = made.letters();
+      made.start();
+      await made.clock.advance(2 * intervalMs);
+      assert.deepEqual(made.letters(), before);
+    });
+  });
+
   for (const [what, settled] of [
     ["are dead already", true],
     ["other workers still run", false],
