@@ -6,12 +6,15 @@ import json
 import os
 import random
 import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from dagster import DagsterInstance
 
 from dagster_taskiq.host.boot_time import boot_time
+from dagster_taskiq.host.captured_files import compute_log_folder, size_of
 from dagster_taskiq.host.channel import Channel
+from dagster_taskiq.host.errors import warn
 from dagster_taskiq.host.fork import Forked
 from dagster_taskiq.host.frames import Broken, Frame, decode
 from dagster_taskiq.host.guard import Guard
@@ -19,6 +22,9 @@ from dagster_taskiq.host.hearing import Hearing
 from dagster_taskiq.host.limits import Limits
 from dagster_taskiq.host.locations import Locations
 from dagster_taskiq.host.stacks import write_heading
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TYPES = ["outcome", "origin", "event", "ask", "capture", "ready", "started", "permit", "", "\ud800"]
 FIELDS = ["outcome", "origin", "location", "event", "stdout", "stderr", "id", "kind", "result"]
@@ -57,11 +63,16 @@ def hostile(dice: random.Random) -> bytes:
 class Scene:
     """A host's ears, with the worker and one step process at the other ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: str | None = "/tmp") -> None:
         self._worker, ours = socket.socketpair()
         self._step, step = socket.socketpair()
-        self.hearing = Hearing(Channel(ours), Locations(None))  # type: ignore[arg-type]
+        locations = Locations(None)  # type: ignore[arg-type]
+        self.hearing = Hearing(Channel(ours), locations, folder)
         self.guard = Guard(Forked("w1", os.getpid(), Channel(step)), Limits(), boot_time())
+
+    def answers(self) -> bytes:
+        """Return what the process is answered."""
+        return self._step.recv(1 << 16)
 
     def hear(self, line: bytes) -> list[Frame]:
         """Return what the worker is told of it."""
@@ -100,6 +111,92 @@ def test_a_heading_goes_into_files_alone(path: str):
     write_heading(path, "taskiq: the step is ended\n")
 
 
-def test_what_is_no_path_is_not_captured():
-    told: list[Any] = Scene().hear(b'{"type":"capture","stdout":["a"],"stderr":null}')
-    assert told == []
+@pytest.mark.parametrize(
+    "path",
+    [
+        ["a"],
+        None,
+        "",
+        "\0",
+        "\ud800",
+        "x" * 100_000,
+        "/etc/passwd",
+        "{folder}",
+        "{folder}/../elsewhere",
+        "{folder}/link",
+        "{folder}/linked/passwd",
+    ],
+)
+def test_output_is_followed_below_the_compute_logs_alone(path: Any, tmp_path: Path):
+    folder = tmp_path / "storage"
+    folder.mkdir()
+    (folder / "link").symlink_to("/etc/passwd")
+    (folder / "linked").symlink_to("/etc")
+    named = path.format(folder=folder) if isinstance(path, str) else path
+    scene = Scene(str(folder))
+    fine = str(folder / "step.out")
+    assert scene.hear(capture(fine, named)) == []
+    assert scene.guard.process.captured == {}
+    told = {"type": "capture", "id": "w1", "stdout": fine, "stderr": fine, "folder": str(folder)}
+    assert scene.hear(capture(fine, fine)) == [told]
+    assert scene.hear(capture(fine, fine)) == []
+
+
+def capture(stdout: Any, stderr: Any) -> bytes:
+    own = {"folder": "/etc", "id": "w2"}
+    return json.dumps({"type": "capture", "stdout": stdout, "stderr": stderr, **own}).encode()
+
+
+def test_output_is_not_followed_where_its_folder_is_not_known(tmp_path: Path):
+    assert Scene(None).hear(capture(str(tmp_path), str(tmp_path))) == []
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+        assert compute_log_folder(instance) == str(tmp_path / "storage")
+
+
+@pytest.mark.parametrize(
+    ("config", "folder"),
+    [
+        ({"base_dir": "/var/log/steps"}, "/var/log/steps"),
+        ({"base_dir": {"env": "STEP_LOGS"}}, "/var/log/named"),
+    ],
+)
+def test_the_folder_is_the_configured_one(
+    config: Any, folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("STEP_LOGS", "/var/log/named")
+    manager = {
+        "module": "dagster._core.storage.local_compute_log_manager",
+        "class": "LocalComputeLogManager",
+        "config": config,
+    }
+    overrides = {"compute_logs": manager}
+    with DagsterInstance.local_temp(str(tmp_path), overrides=overrides) as instance:
+        assert compute_log_folder(instance) == folder
+
+
+def test_a_second_question_is_refused_once():
+    scene = Scene()
+    assert [frame["type"] for frame in scene.hear(b'{"type":"ask"}')] == ["ask"]
+    scene.guard.answered(boot_time())
+    for _ in range(3):
+        assert scene.hear(b'{"type":"ask"}') == []
+    refused = b'{"type":"permit","granted":false,"within_ms":null}\n'
+    assert scene.answers() == refused
+
+
+def test_only_regular_files_have_a_size(tmp_path: Path):
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "file").write_text("four")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    sizes = {name: size_of(str(tmp_path / name)) for name in ("fifo", "file", "link", "none")}
+    assert sizes == {"fifo": 0, "file": 4, "link": 0, "none": 0}
+    assert [size_of(path) for path in ("/dev/zero", "\0", "\ud800")] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("text", ["\x1b[2J", "\r", "a\nb", "\x85", "\u202e", "\u2028", "\ud800"])
+def test_no_character_of_a_warning_steers_a_terminal(text: str, capfd: pytest.CaptureFixture[str]):
+    warn(f"of {text}{'x' * 1_000_000}")
+    said = capfd.readouterr().err
+    assert said.endswith("…\n")
+    assert said.removesuffix("\n").isprintable()
+    assert len(said) < 700

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
 from collections.abc import Iterator
 
-from dagster_taskiq.host.frames import Broken, Frame, FrameReader, encode
+from dagster_taskiq.host.frames import LONGEST_LINE, Broken, Frame, FrameReader, encode
 
 _CHUNK = 256 * 1024
+# Whoever writes without a pause is never caught up with. A socket's buffer holds less than this.
+_MOST_DRAINED = 1024 * 1024
 
 
 class Channel:
-    """Sends and receives frames; blocking, except for `drain`."""
+    """Sends and receives frames; blocking, except for `post`, `flush` and `drain`."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(
+        self, sock: socket.socket, *, longest: int = LONGEST_LINE, chunk: int = _CHUNK
+    ) -> None:
         sock.setblocking(True)
         sock.set_inheritable(False)
         self._sock = sock
-        self._reader = FrameReader()
+        self._chunk = chunk
+        self._reader = FrameReader(longest)
+        self._unsent = bytearray()
         self._identity = _identity(sock.fileno())
 
     def fileno(self) -> int:
@@ -31,16 +38,41 @@ class Channel:
         self._require_own()
         self._sock.sendall(encode(frame))
 
+    def post(self, frame: Frame) -> None:
+        """Send one frame without waiting. What the other end has no room for is kept for `flush`.
+
+        Raises OSError as above, and ValueError or RecursionError for what cannot be encoded.
+        """
+        self._require_own()
+        self._unsent += encode(frame)
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what `post` has kept, as far as there is room. Raises OSError as above."""
+        with contextlib.suppress(BlockingIOError):
+            while self._unsent:
+                del self._unsent[: self._sock.send(self._unsent, socket.MSG_DONTWAIT)]
+
+    def finish(self) -> None:
+        """Send what `post` has kept, all of it. Raises OSError as above."""
+        self._sock.sendall(self._unsent)
+        self._unsent.clear()
+
+    @property
+    def unsent(self) -> bool:
+        """Whether `post` has kept something."""
+        return bool(self._unsent)
+
     def receive(self) -> list[Frame | Broken]:
         """Wait for bytes and return the frames they complete. Raises EOFError at the end."""
         self._require_own()
-        return self._fed(self._sock.recv(_CHUNK))
+        return self._fed(self._sock.recv(self._chunk))
 
     def drain(self) -> Iterator[Frame | Broken]:
         """Yield what has arrived so far, without waiting."""
-        while True:
+        for _ in range(_MOST_DRAINED // self._chunk):
             try:
-                yield from self._fed(self._sock.recv(_CHUNK, socket.MSG_DONTWAIT))
+                yield from self._fed(self._sock.recv(self._chunk, socket.MSG_DONTWAIT))
             except (BlockingIOError, EOFError, ConnectionResetError):
                 return
 

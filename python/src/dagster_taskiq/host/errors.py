@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import select
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 LONGEST_TRACEBACK = 64 * 1024
 _LONGEST_MESSAGE = 8 * 1024
+# With every character escaped still less than a pipe takes at once (PIPE_BUF).
+_LONGEST_LINE = 600
 _CUT = "\n[... cut ...]\n"
 
 
@@ -79,6 +82,23 @@ def _bare_message(error: SerializableErrorInfo) -> str:
 
 
 def warn(text: str) -> None:
-    """Say something to the worker's log."""
-    sys.stderr.write(f"taskiq host: {text}\n")
-    sys.stderr.flush()
+    """Say something in one line of the worker's log; without waiting for anyone to read it."""
+    line = f"taskiq host: {shown(text)}\n"
+    try:
+        # The host must not wait for a worker that stands still: a full pipe loses the line.
+        if select.select([], [sys.stderr], [], 0)[1]:
+            sys.stderr.write(line)
+            sys.stderr.flush()
+    except (OSError, ValueError):
+        pass
+
+
+def shown(text: str) -> str:
+    """Return text from outside as it may stand in a line: short, and nothing steers a terminal."""
+    short = text if len(text) <= _LONGEST_LINE else f"{text[:_LONGEST_LINE]}…"
+    return "".join(c if c.isprintable() else _escaped(c) for c in short)
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

@@ -17,6 +17,11 @@ from dagster_taskiq.host.interrupts import HELD_SIGNALS
 from dagster_taskiq.host.outcomes import Outcome
 from dagster_taskiq.host.stacks import DUMP_SIGNAL, write_heading
 
+# User code can write to its process's channel. An outcome has texts of 72 KiB, and as many names as
+# the step has outputs and assets; what is read in one turn keeps the other processes waiting.
+_LONGEST_FROM_PROCESS = 4 * 1024 * 1024
+_READ_TOGETHER = 64 * 1024
+
 
 class Forked:
     """A process, leader of the group that bears its pid."""
@@ -28,13 +33,23 @@ class Forked:
         self.step: tuple[str, str] | None = None
         """Run id and step key of the step that it runs; None when it runs none."""
         self.born_at = time.time()
+        self.asked = 0
+        """How often it asked for a permit."""
         self.asking = False
+        """It waits for the answer."""
+        self.doubted = False
+        """One of its frames was not as it should be, which was said."""
         self.outcome: Outcome | None = None
         """The last one it told; passed on when it has ended."""
         self.captured: Mapping[str, str] = {}
-        """The files that its stdout and stderr go to, by its own word."""
+        """The files that its stdout and stderr go to, by its own word, below the right folder."""
         self.status: int | None = None
         """Its wait status, once it is reaped."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in a log."""
+        return "no step" if self.step is None else f"run {self.step[0]}, step {self.step[1]}"
 
     def signal_group(self, number: int) -> None:
         """Signal the whole group; only until the leader is reaped, whose pid is the group's."""
@@ -90,4 +105,5 @@ def fork_process(identifier: str, live: Callable[[Channel], NoReturn]) -> Forked
     # Both sides do this, so that the group exists whoever runs first.
     with contextlib.suppress(OSError):
         os.setpgid(pid, pid)
-    return Forked(identifier, pid, Channel(ours))
+    channel = Channel(ours, longest=_LONGEST_FROM_PROCESS, chunk=_READ_TOGETHER)
+    return Forked(identifier, pid, channel)

@@ -16,7 +16,8 @@ from dagster_taskiq.wire_fields import read_json
 PROTOCOL = 1
 
 # An envelope is at most 1 MiB; whoever sends more without a newline is not speaking frames.
-_LONGEST_LINE = 16 * 1024 * 1024
+LONGEST_LINE = 16 * 1024 * 1024
+_SHOWN_BYTES = 200
 
 Frame = Mapping[str, Any]
 
@@ -68,18 +69,34 @@ class Broken:
 class FrameReader:
     """Cuts a byte stream into frames; keeps the partial line for the next call."""
 
-    def __init__(self) -> None:
-        self._partial = b""
+    def __init__(self, longest: int = LONGEST_LINE) -> None:
+        self._longest = longest
+        self._partial = bytearray()
+        self._skipping = False
 
     def feed(self, data: bytes) -> Iterator[Frame | Broken]:
-        """Yield what `data` completes. Lines that are no JSON object with a `type` are Broken."""
-        *lines, self._partial = (self._partial + data).split(b"\n")
-        if len(self._partial) > _LONGEST_LINE:
-            lines.append(self._partial)
-            self._partial = b""
-        for line in lines:
+        """Yield what `data` completes. Lines that are no JSON object with a `type` are Broken.
+
+        So is a line longer than `longest` bytes. Its rest is skipped up to the newline.
+        """
+        first, *others = data.split(b"\n")
+        yield from self._keep(first)
+        for other in others:
+            line = bytes(self._partial)
+            self._partial.clear()
+            self._skipping = False
             if line.strip():
                 yield decode(line)
+            yield from self._keep(other)
+
+    def _keep(self, piece: bytes) -> Iterator[Broken]:
+        if self._skipping:
+            return
+        self._partial += piece
+        if len(self._partial) > self._longest:
+            self._skipping = True
+            yield _broken(bytes(self._partial[:_SHOWN_BYTES]))
+            self._partial.clear()
 
 
 def decode(line: bytes) -> Frame | Broken:
@@ -99,4 +116,4 @@ def encode(frame: Frame) -> bytes:
 
 
 def _broken(line: bytes) -> Broken:
-    return Broken(line[:200].decode(errors="backslashreplace"))
+    return Broken(line[:_SHOWN_BYTES].decode(errors="backslashreplace"))

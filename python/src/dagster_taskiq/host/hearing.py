@@ -9,6 +9,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from dagster_taskiq.host.boot_time import boot_time
+from dagster_taskiq.host.captured_files import path_below
 from dagster_taskiq.host.errors import warn
 from dagster_taskiq.host.frames import Broken, Frame
 
@@ -18,12 +19,17 @@ if TYPE_CHECKING:
     from dagster_taskiq.host.locations import Locations
 
 
+_STREAMS = ("stdout", "stderr")
+
+
 class Hearing:
     """Takes in the frames of step processes."""
 
-    def __init__(self, worker: Channel, locations: Locations) -> None:
+    def __init__(self, worker: Channel, locations: Locations, folder: str | None) -> None:
         self._worker = worker
         self._locations = locations
+        self._folder = folder
+        """Where the output of steps is captured."""
 
     def catch_up(self, guard: Guard) -> None:
         """Take in what has arrived."""
@@ -34,7 +40,7 @@ class Hearing:
         """Take in one frame. Raises OSError when the worker is gone."""
         process = guard.process
         if isinstance(frame, Broken):
-            warn(f"not a frame, from process {process.pid}: {frame.line}")
+            self._warn_once(guard, f"not a frame: {frame.line}")
         elif frame["type"] == "outcome" and isinstance(frame.get("outcome"), dict):
             guard.told(frame["outcome"], boot_time())
         elif frame["type"] == "origin" and isinstance(frame.get("origin"), str):
@@ -45,7 +51,7 @@ class Hearing:
         elif frame["type"] == "ask":
             self._ask(guard, frame.get("event"))
         elif frame["type"] == "capture":
-            self._capture(guard, {name: frame.get(name) for name in ("stdout", "stderr")})
+            self._capture(guard, frame)
 
     def tell_outcome(self, guard: Guard) -> None:
         """Pass on the last outcome, once the process has ended. Raises OSError as above."""
@@ -54,22 +60,38 @@ class Hearing:
             return
         process = guard.process
         try:
-            self._worker.send({"type": "outcome", "id": process.id, "outcome": told})
+            self._worker.post({"type": "outcome", "id": process.id, "outcome": told})
         except (ValueError, RecursionError) as error:  # JSON reads more than it can write
             warn(f"the outcome of process {process.pid} cannot be passed on: {error!r}")
 
-    def _capture(self, guard: Guard, paths: dict[str, object]) -> None:
-        captured = {name: path for name, path in paths.items() if isinstance(path, str)}
-        if len(captured) < len(paths):
-            return
+    def _capture(self, guard: Guard, frame: Frame) -> None:
+        """Follow the files that the first such frame names; a step captures its output once."""
         process = guard.process
-        process.captured = captured
-        guard.watch.captured(captured.values(), boot_time())
-        self._worker.send({"type": "capture", "id": process.id, **captured})
+        if process.captured:
+            return
+        captured = {name: path_below(self._folder, frame.get(name)) for name in _STREAMS}
+        paths = {name: path for name, path in captured.items() if path is not None}
+        if len(paths) < len(_STREAMS):
+            where = self._folder or "a folder that the host knows"
+            self._warn_once(guard, f"its output is not followed: it does not go below {where}")
+            return
+        process.captured = paths
+        guard.watch.captured(paths.values(), boot_time())
+        self._worker.post({"type": "capture", "id": process.id, **paths, "folder": self._folder})
 
     def _ask(self, guard: Guard, event: object) -> None:
-        if guard.asks(event):
-            self._worker.send({"type": "ask", "id": guard.process.id})
-            return
-        with contextlib.suppress(OSError):
-            guard.process.channel.send({"type": "permit", "granted": False, "within_ms": None})
+        """Pass on the first question. A process that asks again is refused once, then ignored."""
+        process = guard.process
+        process.asked += 1
+        if process.asked == 1 and guard.asks(event):
+            self._worker.post({"type": "ask", "id": process.id})
+        elif process.asked <= 2 and not process.asking:
+            with contextlib.suppress(OSError):
+                process.channel.send({"type": "permit", "granted": False, "within_ms": None})
+
+    def _warn_once(self, guard: Guard, text: str) -> None:
+        """Say what is wrong with the first frame of a process that is not as it should be."""
+        process = guard.process
+        if not process.doubted:
+            process.doubted = True
+            warn(f"process {process.pid} of {process.name}: {text} (said once per process)")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from pathlib import Path
 
 from dagster_taskiq.host import linux
+from dagster_taskiq.host.captured_files import size_of
 from dagster_taskiq.host.ladder import Cause
 from dagster_taskiq.host.limits import Limits
 
@@ -73,7 +73,7 @@ class Watch:
     def _look(self, now: float) -> Over | None:
         limits = self._limits
         for path, size in self._sizes.items():
-            grown = _size_of(path)
+            grown = size_of(path)
             if grown != size:
                 self._heard_at = now
             self._sizes[path] = grown
@@ -88,10 +88,3 @@ class Watch:
             if below > limits.processes:
                 return Cause.PROCESSES, f"it has more than {limits.processes} processes below it"
         return None
-
-
-def _size_of(path: str) -> int:
-    try:
-        return Path(path).stat().st_size
-    except (OSError, ValueError):
-        return 0

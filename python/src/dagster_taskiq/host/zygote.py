@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from dagster_taskiq.host.boot_time import boot_time
+from dagster_taskiq.host.captured_files import compute_log_folder
 from dagster_taskiq.host.deaths import Deaths, how_it_ended
 from dagster_taskiq.host.errors import error_from, error_info, warn
 from dagster_taskiq.host.fork import Forked, fork_process
@@ -50,7 +51,7 @@ class Zygote:
         self._worker = worker
         self._instance = instance
         self._locations = locations
-        self._hearing = Hearing(worker, locations)
+        self._hearing = Hearing(worker, locations, compute_log_folder(instance))
         self._guards = Guards()
         self._run_watch = RunWatch(self._fork_watcher)
         self._stopping = False
@@ -67,13 +68,19 @@ class Zygote:
         try:
             while self._guards or not self._stopping:
                 self._turn()
+            self._worker.finish()
         except (EOFError, OSError) as error:
             warn(f"the worker is gone ({error!r}); killing {len(self._guards)} processes")
         finally:
             self._reaper.kill_everything(self._guards)
 
     def _turn(self) -> None:
-        ready = [key for key, _ in self._selector.select(self._patience())]
+        # A worker that stands still reads nothing: waiting for it would keep every limit waiting.
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._worker.unsent else 0)
+        self._selector.modify(self._worker, events, self._read_worker)
+        selected = self._selector.select(self._patience())
+        self._worker.flush()
+        ready = [key for key, mask in selected if mask & selectors.EVENT_READ]
         if not (spoken := any(key.fileobj is self._worker for key in ready)):
             self._silent_at = boot_time()
         for key in ready:
@@ -143,7 +150,7 @@ class Zygote:
         self._guards.add(guard)
         self._look_at_runs()
         self._watch(process.channel, partial(self._read_process, guard))
-        self._worker.send({"type": "started", "id": process.id, "pid": process.pid})
+        self._worker.post({"type": "started", "id": process.id, "pid": process.pid})
 
     def _begin_anew(self, identifier: str, path: str) -> None:
         """Start nothing more, and end with the last process: the worker starts another host."""
@@ -154,9 +161,9 @@ class Zygote:
         self._refuse(identifier, fault("location", changed))
 
     def _refuse(self, identifier: str, told: Outcome) -> None:
-        self._worker.send({"type": "outcome", "id": identifier, "outcome": told})
+        self._worker.post({"type": "outcome", "id": identifier, "outcome": told})
         exited = dict.fromkeys(("code", "signal", "killed"))
-        self._worker.send({"type": "exited", "id": identifier, **exited})
+        self._worker.post({"type": "exited", "id": identifier, **exited})
 
     def _be_process(self, frame: Frame, host_pid: int, channel: Channel) -> NoReturn:
         self._let_go()
@@ -228,7 +235,7 @@ class Zygote:
             self._run_watch.free_slot_of(*process.step)
         self._hearing.tell_outcome(guard)
         how = how_it_ended(process.status or 0)
-        self._worker.send({"type": "exited", "id": process.id, **how, "killed": guard.killed})
+        self._worker.post({"type": "exited", "id": process.id, **how, "killed": guard.killed})
 
     def _close_channel(self, process: Forked) -> None:
         with contextlib.suppress(KeyError):
