@@ -62,7 +62,7 @@ runnerContract("simulated", async (t) => {
   const clock = runningClock(t);
   const dice = new Dice(1);
   const dagster = new Dagster(clock.wallMs);
-  const producer = new Producer(new SqsModel({ clock }).createQueue("steps"), clock.wallMs);
+  const producer = new Producer(new SqsModel({ clock }).createQueue("steps"), [], clock.wallMs);
   producer.messages.set(note.messageId, {
     id: note.messageId,
     step: null,
@@ -70,6 +70,7 @@ runnerContract("simulated", async (t) => {
     form: "ours",
     body: "",
     group: null,
+    hostile: false,
   });
   const made = new Map<string, StepPlan>();
   let forks = 0;

@@ -11,6 +11,8 @@ export interface Sent {
   readonly step: StepId | null;
   readonly key: string | null;
   readonly form: StepPlan["form"] | "garbage";
+  /** Sent by the hostile producer. */
+  readonly hostile: boolean;
   readonly body: string;
   /** FIFO order is kept within it; null on a standard queue. */
   readonly group: string | null;
@@ -24,12 +26,16 @@ export interface SentAttempt {
 
 export class Producer {
   readonly messages = new Map<string, Sent>();
+  /** What run workers asked for. */
   readonly attempts = new Map<string, SentAttempt>();
   readonly #queue: QueueModel;
+  readonly #steps: ReadonlyMap<string, StepPlan>;
   readonly #nowMs: () => number;
 
-  constructor(queue: QueueModel, nowMs: () => number) {
+  constructor(queue: QueueModel, runs: readonly RunPlan[], nowMs: () => number) {
     this.#queue = queue;
+    const steps = runs.flatMap((run) => run.steps.map((step) => [`${run.id}:${step.key}`, step] as const));
+    this.#steps = new Map(steps);
     this.#nowMs = nowMs;
   }
 
@@ -39,7 +45,12 @@ export class Producer {
     const key = idempotencyKey(id);
     this.attempts.set(key, { run, step, id });
     const body = bodyOf(id, step, this.#nowMs());
-    return this.#put(body, step.group ?? `${run.id}:${step.key}`, key, { step: id, key, form: step.form });
+    return this.#put(body, step.group ?? `${run.id}:${step.key}`, key, {
+      step: id,
+      key,
+      form: step.form,
+      hostile: false,
+    });
   }
 
   /** By id or receipt: `r1:s2/m17`, the step's key and the message's number. */
@@ -49,10 +60,9 @@ export class Producer {
     return `${sent?.key ?? "garbage"}/m${Number(id.slice(-12))}`;
   }
 
-  planOf(step: StepId): StepPlan {
-    const attempt = this.attempts.get(idempotencyKey(step));
-    if (attempt === undefined) throw new Error(`nobody sent ${idempotencyKey(step)}`);
-    return attempt.step;
+  /** Null: its run has no such step, or there is no such run. */
+  planOf({ runId, stepKey }: Pick<StepId, "runId" | "stepKey">): StepPlan | null {
+    return this.#steps.get(`${runId}:${stepKey}`) ?? null;
   }
 
   messageOf(receipt: string): Sent {
@@ -68,14 +78,25 @@ export class Producer {
     const key = idempotencyKey(id);
     this.attempts.set(key, { run, step, id });
     const body = bodyOf(id, { ...step, tags: { ...step.tags, forged: "yes" } }, this.#nowMs());
-    return this.#put(body, step.group ?? key, `${key} forged`.replace(" ", "-"), { step: id, key, form: step.form });
+    return this.#put(body, step.group ?? key, `${key} forged`.replace(" ", "-"), {
+      step: id,
+      key,
+      form: step.form,
+      hostile: false,
+    });
+  }
+
+  /** As the hostile producer writes it; `form` and tags are its own. */
+  sendHostile(id: StepId, step: StepPlan, deduplicationId: string, groupId: string): Sent {
+    const about = { step: id, key: idempotencyKey(id), form: step.form, hostile: true };
+    return this.#put(bodyOf(id, step, this.#nowMs()), groupId, deduplicationId, about);
   }
 
   sendGarbage({ id, body, group }: GarbagePlan): Sent {
-    return this.#put(body, group, id, { step: null, key: null, form: "garbage" });
+    return this.#put(body, group, id, { step: null, key: null, form: "garbage", hostile: false });
   }
 
-  #put(body: string, groupId: string, deduplicationId: string, about: Pick<Sent, "step" | "key" | "form">): Sent {
+  #put(body: string, groupId: string, deduplicationId: string, about: About): Sent {
     const { fifo } = this.#queue.settings;
     const { messageId } = this.#queue.send({ body, groupId, ...(fifo ? { deduplicationId } : {}) });
     const sent = this.messages.get(messageId) ?? { ...about, body, id: messageId, group: fifo ? groupId : null };
@@ -83,6 +104,8 @@ export class Producer {
     return sent;
   }
 }
+
+type About = Pick<Sent, "step" | "key" | "form" | "hostile">;
 
 function bodyOf(id: StepId, step: StepPlan, nowMs: number): string {
   const bare = { run_id: id.runId, step_key: id.stepKey, op_name: id.stepKey, retry_count: id.attempt };

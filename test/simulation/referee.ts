@@ -2,10 +2,11 @@
 import type { Hold } from "../../core/ledger/port.ts";
 import { type ExecutionResult, idempotencyKey, type StepId } from "../../core/step.ts";
 import { terminalEvents } from "../support/scripted-steps.ts";
-import { type Dagster, readAttempt, type TerminalKind } from "./dagster.ts";
+import { type Dagster, type EventKind, readAttempt, type TerminalKind } from "./dagster.ts";
 import type { Producer, Sent } from "./producer.ts";
 
 export const rules = {
+  unsent: "nothing runs or ends but what a run worker sent",
   second_terminal_event: "an attempt has at most one terminal event",
   acked_unsettled: "a message is deleted only once its outcome is recorded",
   acked_without_copy: "a dead letter's message is deleted only once its copy is made",
@@ -98,6 +99,12 @@ export class Referee {
     this.fail("out_of_order", process.key, `${this.#producer.nameOf(head.id)} was sent before it and is not over`);
   }
 
+  /** A step process writes, whatever it is. */
+  touching(step: StepId, kind: EventKind, by: string): void {
+    const key = idempotencyKey(step);
+    if (!this.#producer.attempts.has(key)) this.fail("unsent", key, `${by} writes ${kind}`);
+  }
+
   /** Asked just before the event is written. */
   writing(step: StepId, kind: TerminalKind, by: string): void {
     const { terminal, retries } = readAttempt(this.#dagster.log(step), step.attempt);
@@ -123,7 +130,7 @@ export class Referee {
     const message = this.#producer.messageOf(receipt);
     const name = this.#producer.nameOf(receipt);
     const outcome = message.key === null ? undefined : this.settledAs.get(message.key);
-    if (this.refused.has(message.id)) return;
+    if (this.refused.has(message.id) || (message.hostile && this.copied.has(message.id))) return;
     if (message.key !== null && outcome === undefined) this.fail("acked_unsettled", name, "nothing is recorded");
     const needsCopy = isUnreadable(message) || outcome === undefined || isDead(outcome);
     if (needsCopy && !this.copied.has(message.id)) this.fail("acked_without_copy", name, "no copy was made");
@@ -140,6 +147,8 @@ export class Referee {
       if (isOnlyOne) this.fail("buried_unsettled", name, "buried as another's body, and there is no other");
       return;
     }
+    // A hostile message that cannot be read, about an attempt that another message asked for.
+    if (message.hostile && reason === "malformed" && this.#producer.attempts.has(message.key)) return;
     const outcome = this.settledAs.get(message.key);
     if (outcome === undefined) this.fail("buried_unsettled", name, "nothing is recorded");
     // A swept message of a run that is over owes nothing, and stays for people to see.
@@ -158,13 +167,13 @@ export class Referee {
   }
 
   #contradiction(key: string, { state }: ExecutionResult): string | null {
-    const attempt = this.#producer.attempts.get(key);
-    if (attempt === undefined) return "nobody sent it";
-    const { terminal } = readAttempt(this.#dagster.log(attempt.id), attempt.id.attempt);
+    const id = stepOfKey(key);
+    const { terminal } = readAttempt(this.#dagster.log(id), id.attempt);
+    if (terminal === null && state !== "run_over" && !this.#producer.attempts.has(key)) return "nobody sent it";
     const stands = terminal === null ? "no terminal event" : terminal.kind;
     switch (state) {
       case "run_over":
-        return this.#dagster.runIsOver(attempt.id.runId) ? null : "the run goes on";
+        return this.#isOwedNothing(id) ? null : "the run goes on";
       case "parked":
         return terminal === null ? null : `${stands} stands`;
       case "reported":
@@ -180,10 +189,20 @@ export class Referee {
     }
   }
 
+  /** Its run is over, or unknown, or has no such step. */
+  #isOwedNothing(step: StepId): boolean {
+    return this.#dagster.runIsOver(step.runId) || this.#producer.planOf(step) === null;
+  }
+
   #isOver(message: Sent): boolean {
     if (this.copied.has(message.id) || this.moved.has(message.id)) return true;
     return message.key !== null && !isUnreadable(message) && this.settledAs.has(message.key);
   }
+}
+
+function stepOfKey(key: string): StepId {
+  const [runId = "", stepKey = "", attempt = "0"] = key.split(":");
+  return { runId, stepKey, attempt: Number(attempt) };
 }
 
 /** The body without what may differ between two messages about the same attempt. */

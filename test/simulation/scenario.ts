@@ -3,6 +3,7 @@
 import { defaultPolicy, type Policy } from "../../core/delivery/policy.ts";
 import { Dice } from "./dice.ts";
 import { callFaults, processFaults, type Rates } from "./faults.ts";
+import { type HostilePlan, planHostile } from "./hostile.ts";
 import { type GarbagePlan, planGarbage, planRuns, type RunPlan } from "./workload.ts";
 
 export interface Scenario {
@@ -17,6 +18,7 @@ export interface Scenario {
   readonly sweepMs: number;
   readonly runs: readonly RunPlan[];
   readonly garbage: readonly GarbagePlan[];
+  readonly hostile: readonly HostilePlan[];
   readonly rates: Rates;
   readonly incidents: readonly Incident[];
   /** From then on nothing goes wrong any more. */
@@ -49,6 +51,7 @@ export function planScenario(seed: number): Scenario {
   const workers = dice.between("workers", 1, 4);
   const leaseMs = dice.pick("lease", [10_000, 20_000, 60_000]);
   const calmFromMs = dice.between("calm from", 5, 15) * minutes;
+  const runs = planRuns(dice, { leaseMs, withinMs: calmFromMs });
   return {
     seed,
     fifo: dice.roll("fifo") < 0.6,
@@ -65,8 +68,9 @@ export function planScenario(seed: number): Scenario {
     },
     maxReceiveCount: dice.pick("most receives", [2, 3, 5, 1_000, 1_000]),
     sweepMs: 20_000,
-    runs: planRuns(dice, { leaseMs, withinMs: calmFromMs }),
+    runs,
     garbage: planGarbage(dice, calmFromMs),
+    hostile: planHostile(dice, runs, calmFromMs),
     rates: planRates(dice),
     incidents: planIncidents(dice, { workers, leaseMs, calmFromMs }),
     calmFromMs,

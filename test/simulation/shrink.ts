@@ -56,8 +56,8 @@ class Search {
 
   async reduceWork(): Promise<void> {
     const { report, selection } = this.best();
-    const { runs, garbage } = report.scenario;
-    const work = selection.work ?? new Set([...runs, ...garbage].map(({ id }) => id));
+    const { runs, garbage, hostile } = report.scenario;
+    const work = selection.work ?? new Set([...runs, ...garbage, ...hostile].map(({ id }) => id));
     const culprit = report.violation?.about.split(":")[0] ?? "";
     // Mostly one run is enough.
     if (work.has(culprit)) await this.keep({ ...selection, work: new Set([culprit]) });

@@ -13,14 +13,13 @@ import type {
 } from "../../core/runner/port.ts";
 import { endingOf } from "../../core/runner/work.ts";
 import { idempotencyKey, type StepId } from "../../core/step.ts";
-import { errorInfo, terminalEvents } from "../support/scripted-steps.ts";
+import { errorInfo } from "../support/scripted-steps.ts";
 import { type RunStatus, readAttempt, stateOf } from "./dagster.ts";
 import type { Running } from "./referee.ts";
-import { firstLook, loosely, NEGLECT_MS, type ProcessPorts, StepProcess } from "./step-process.ts";
-import type { Deed, StepPlan } from "./workload.ts";
+import { NEGLECT_MS, type ProcessPorts, StepProcess } from "./step-process.ts";
+import { FORK_MS, reportStep, runStep, type WorkPorts } from "./step-work.ts";
 
-export interface SimRunnerPorts extends Omit<ProcessPorts, "loseHost"> {
-  readonly planOf: (step: StepId) => StepPlan;
+export interface SimRunnerPorts extends Omit<ProcessPorts, "loseHost">, WorkPorts {
   /** The claim under which a key is run now. */
   readonly fenceOf: (key: string) => number;
   readonly nextProcess: () => string;
@@ -32,7 +31,6 @@ const statusNames: Readonly<Record<RunStatus, string>> = {
   finished: "SUCCESS",
   canceled: "CANCELED",
 };
-const FORK_MS = 20;
 const RESTART_MS = 8_000;
 
 export class SimRunner implements Runner {
@@ -61,12 +59,14 @@ export class SimRunner implements Runner {
     return await this.#perform("run", order.envelope, order, ask, signal, async (process) => {
       const { timeoutMs } = order.limits;
       if (timeoutMs !== null) this.#ports.clock.schedule(timeoutMs, () => process.endFor("timed_out"));
-      await this.#run(process, order);
+      await runStep(process, order, this.#ports);
     });
   }
 
   async report(order: ReportOrder, ask: AskPermit, signal: AbortSignal): Promise<Ending> {
-    return await this.#perform("report", order, order, ask, signal, (process) => this.#report(process, order));
+    return await this.#perform("report", order, order, ask, signal, (process) =>
+      reportStep(process, order, this.#ports),
+    );
   }
 
   async notice({ runId, stepKey, message }: Notice): Promise<boolean> {
@@ -176,70 +176,8 @@ export class SimRunner implements Runner {
     const neglected = () => (rules.endsWithTerm && process.watched) || workerIsAwake();
     return { key: process.key, fence, worker: life.name, neglected };
   }
-
-  async #run(process: StepProcess, { envelope }: StepOrder): Promise<void> {
-    const { rules, planOf, dagster } = this.#ports;
-    const plan = planOf(envelope);
-    await process.pause(FORK_MS);
-    await process.pass("looking", firstLook);
-    if (dagster.down)
-      return process.tell({ kind: "fault", scope: "instance", error: errorInfo("OperationalError", "down") });
-    const { log, over } = process.standing();
-    if (over !== null && (rules.readsLog || over.kind === "run_over")) return process.tell(over);
-    const refusal = refusalOf(
-      log.entries.map(({ kind }) => kind),
-      envelope.tags,
-    );
-    if (refusal !== null)
-      return process.tell({ kind: "rerun_refused", error: errorInfo(refusal, "an earlier start got too far") });
-    if (this.#ports.clock.monoMs() < plan.importableFromMs) {
-      return process.tell({
-        kind: "fault",
-        scope: "location",
-        error: errorInfo("ModuleNotFoundError", "no such module"),
-      });
-    }
-    process.write("STEP_START");
-    await process.pause(plan.durationMs / 2);
-    await process.pass("working");
-    if (plan.poison) return process.die({ how: "exited", code: null, signal: "SIGSEGV" });
-    if (plan.dynamic) process.write("DYNAMIC_OUTPUT");
-    await process.pause(plan.durationMs / 2);
-    await process.pass("ending", loosely);
-    const [state, kind] = endOf(plan, envelope.attempt);
-    await process.writeTerminal(kind, { kind: state, result: process.result(state) });
-    await process.pause(plan.hooksMs);
-    await process.pass("hooks");
-  }
-
-  async #report(process: StepProcess, { park, retryIn }: ReportOrder): Promise<void> {
-    const { rules, dagster } = this.#ports;
-    await process.pause(FORK_MS);
-    await process.pass("looking", firstLook);
-    if (dagster.down)
-      return process.tell({ kind: "fault", scope: "instance", error: errorInfo("OperationalError", "down") });
-    const { over } = process.standing();
-    if (over !== null && (rules.readsLogBeforeReport || over.kind === "run_over")) return process.tell(over);
-    if (park) return process.tell({ kind: "parked", result: process.result("parked") });
-    const kind = retryIn === null ? "STEP_FAILURE" : "STEP_UP_FOR_RETRY";
-    await process.writeTerminal(kind, { kind: "reported", result: process.result("reported") });
-  }
 }
 
 function hostLost(how: string) {
   return errorInfo("StepHostLost", `the step host ended (${how})`);
-}
-
-function refusalOf(kinds: readonly string[], tags: Readonly<Record<string, string>>): string | null {
-  if (kinds.includes("DYNAMIC_OUTPUT")) return "DynamicOutputsRecorded";
-  return kinds.includes("STEP_START") && tags["taskiq/on_worker_lost"] === "fail" ? "WorkerLost" : null;
-}
-
-function endOf({ deeds, retries }: StepPlan, attempt: number) {
-  const deed: Deed = deeds[Math.min(attempt, deeds.length - 1)] ?? "succeeds";
-  if (deed === "succeeds") return ["success", terminalEvents.success] as const;
-  if (deed === "cannot_initialize") return ["resource_init_failure", terminalEvents.resource_init_failure] as const;
-  return attempt < retries
-    ? (["up_for_retry", terminalEvents.up_for_retry] as const)
-    : (["failure", terminalEvents.failure] as const);
 }

@@ -145,6 +145,7 @@ export class StepProcess {
 
   write(kind: EventKind): void {
     this.#ports.trace.tell(this.name, `writes ${kind}`, this.key);
+    this.#ports.referee.touching(this.step, kind, this.name);
     this.#ports.dagster.write(this.step, kind, this.name);
   }
 

@@ -1,4 +1,5 @@
 // One world: a scenario, put together on a manual clock.
+
 import { ManualClock, quietMicrotasks } from "../support/manual-clock.ts";
 import { MemoryLedger } from "../support/memory-ledger.ts";
 import { ModelQueue } from "../support/model-queue.ts";
@@ -8,6 +9,7 @@ import { Dagster } from "./dagster.ts";
 import { Dice } from "./dice.ts";
 import { FaultPlan } from "./faults.ts";
 import { Fleet } from "./fleet.ts";
+import { sendHostile } from "./hostile.ts";
 import { Producer, type Sent } from "./producer.ts";
 import { isDead, isUnreadable, Referee } from "./referee.ts";
 import { RunWorker } from "./run-worker.ts";
@@ -19,7 +21,7 @@ import type { RunPlan, StepPlan } from "./workload.ts";
 /** A part of a world; null stands for all of it. */
 export interface Selection {
   readonly faults: ReadonlySet<string> | null;
-  /** Ids of runs and of garbage. */
+  /** Ids of runs, of garbage and of hostile messages. */
   readonly work: ReadonlySet<string> | null;
   readonly workers: number | null;
 }
@@ -47,6 +49,7 @@ export function reduce(scenario: Scenario, { work, workers }: Selection): Scenar
     workers: workers ?? scenario.workers,
     runs: scenario.runs.filter(({ id }) => work?.has(id) ?? true),
     garbage: scenario.garbage.filter(({ id }) => work?.has(id) ?? true),
+    hostile: scenario.hostile.filter(({ id }) => work?.has(id) ?? true),
   };
 }
 
@@ -59,7 +62,7 @@ export function build(scenario: Scenario, selection: Selection, rules: HostRules
   const { source, deadLetters } = makeQueues(scenario, clock);
   const ledger = new MemoryLedger({ clock, writeBoundMs: WRITE_BOUND_MS });
   const dagster = new Dagster(clock.wallMs);
-  const producer = new Producer(source, clock.wallMs);
+  const producer = new Producer(source, scenario.runs, clock.wallMs);
   const referee = new Referee(dagster, producer);
   const around = { clock, dice, faults, trace, leaseMs };
   const queue = new ModelQueue({ source, deadLetters, clock });
@@ -81,6 +84,11 @@ export function build(scenario: Scenario, selection: Selection, rules: HostRules
     return new RunWorker(plan, { clock, dagster, dice, tell, isParked, send: sendAttempt });
   });
   dagster.onEvent(({ runId, stepKey }) => runs.find(({ plan }) => plan.id === runId)?.saw(stepKey));
+  for (const hostile of scenario.hostile)
+    clock.schedule(hostile.atMs, () => {
+      const sent = sendHostile(hostile, dagster, producer);
+      if (sent !== null) send(sent);
+    });
   for (const garbage of scenario.garbage) clock.schedule(garbage.atMs, () => send(producer.sendGarbage(garbage)));
   const world = {
     scenario,

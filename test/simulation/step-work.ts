@@ -1,0 +1,82 @@
+// What a step process does, and that of a report: the order of looks, events and refusals of the step host.
+import type { ReportOrder, StepOrder } from "../../core/runner/port.ts";
+import type { StepId } from "../../core/step.ts";
+import { errorInfo, terminalEvents } from "../support/scripted-steps.ts";
+import { firstLook, loosely, type ProcessPorts, type StepProcess } from "./step-process.ts";
+import type { Deed, StepPlan } from "./workload.ts";
+
+export const FORK_MS = 20;
+
+export interface WorkPorts extends Pick<ProcessPorts, "dagster" | "rules" | "clock"> {
+  /** Null: the run has no such step. */
+  readonly planOf: (step: Pick<StepId, "runId" | "stepKey">) => StepPlan | null;
+}
+
+export async function runStep(process: StepProcess, { envelope }: StepOrder, ports: WorkPorts): Promise<void> {
+  const { rules, planOf, dagster } = ports;
+  const plan = planOf(envelope);
+  await process.pause(FORK_MS);
+  await process.pass("looking", firstLook);
+  if (dagster.down)
+    return process.tell({ kind: "fault", scope: "instance", error: errorInfo("OperationalError", "down") });
+  const { log, over } = process.standing();
+  if (over !== null && (rules.readsLog || over.kind === "run_over")) return process.tell(over);
+  if (plan === null) return process.tell({ kind: "run_over", result: process.result("run_over") });
+  const refusal = refusalOf(
+    log.entries.map(({ kind }) => kind),
+    envelope.tags,
+  );
+  if (refusal !== null)
+    return process.tell({ kind: "rerun_refused", error: errorInfo(refusal, "an earlier start got too far") });
+  if (ports.clock.monoMs() < plan.importableFromMs) {
+    return process.tell({
+      kind: "fault",
+      scope: "location",
+      error: errorInfo("ModuleNotFoundError", "no such module"),
+    });
+  }
+  process.write("STEP_START");
+  await process.pause(plan.durationMs / 2);
+  await process.pass("working");
+  if (plan.poison) return process.die({ how: "exited", code: null, signal: "SIGSEGV" });
+  if (plan.dynamic) process.write("DYNAMIC_OUTPUT");
+  await process.pause(plan.durationMs / 2);
+  await process.pass("ending", loosely);
+  const [state, kind] = endOf(plan, envelope.attempt);
+  await process.writeTerminal(kind, { kind: state, result: process.result(state) });
+  await process.pause(plan.hooksMs);
+  await process.pass("hooks");
+}
+
+export async function reportStep(
+  process: StepProcess,
+  { park, retryIn, runId, stepKey }: ReportOrder,
+  ports: WorkPorts,
+): Promise<void> {
+  const { rules, planOf, dagster } = ports;
+  await process.pause(FORK_MS);
+  await process.pass("looking", firstLook);
+  if (dagster.down)
+    return process.tell({ kind: "fault", scope: "instance", error: errorInfo("OperationalError", "down") });
+  const { over } = process.standing();
+  if (over !== null && (rules.readsLogBeforeReport || over.kind === "run_over")) return process.tell(over);
+  if (planOf({ runId, stepKey }) === null)
+    return process.tell({ kind: "run_over", result: process.result("run_over") });
+  if (park) return process.tell({ kind: "parked", result: process.result("parked") });
+  const kind = retryIn === null ? "STEP_FAILURE" : "STEP_UP_FOR_RETRY";
+  await process.writeTerminal(kind, { kind: "reported", result: process.result("reported") });
+}
+
+function refusalOf(kinds: readonly string[], tags: Readonly<Record<string, string>>): string | null {
+  if (kinds.includes("DYNAMIC_OUTPUT")) return "DynamicOutputsRecorded";
+  return kinds.includes("STEP_START") && tags["taskiq/on_worker_lost"] === "fail" ? "WorkerLost" : null;
+}
+
+function endOf({ deeds, retries }: StepPlan, attempt: number) {
+  const deed: Deed = deeds[Math.min(attempt, deeds.length - 1)] ?? "succeeds";
+  if (deed === "succeeds") return ["success", terminalEvents.success] as const;
+  if (deed === "cannot_initialize") return ["resource_init_failure", terminalEvents.resource_init_failure] as const;
+  return attempt < retries
+    ? (["up_for_retry", terminalEvents.up_for_retry] as const)
+    : (["failure", terminalEvents.failure] as const);
+}
