@@ -152,7 +152,7 @@ export function queueOf(queue: Queue, passage: QueuePassage): Queue {
       ask("bury", name(message.id), async () => {
         referee.burying(message.id, reason.reason);
         await queue.bury(message, reason);
-        referee.buried(message.id, reason.reason);
+        referee.buried(message.id);
         trace.tell(life.name, `queue.bury: ${reason.reason}`, name(message.id));
       }),
   };
@@ -193,7 +193,7 @@ function lettersOf(letters: DeadLetterQueue | null, passage: QueuePassage): Dead
       ask("bury", name(message.id), async () => {
         referee.burying(message.id, reason.reason);
         await letters.bury(message, reason);
-        referee.buried(message.id, reason.reason);
+        referee.buried(message.id);
         trace.tell(life.name, `dead.bury: ${reason.reason}`, name(message.id));
       }),
   };

@@ -130,7 +130,7 @@ export class Referee {
     const message = this.#producer.messageOf(receipt);
     const name = this.#producer.nameOf(receipt);
     const outcome = message.key === null ? undefined : this.settledAs.get(message.key);
-    if (this.refused.has(message.id) || (message.hostile && this.copied.has(message.id))) return;
+    if (this.refused.has(message.id)) return;
     if (message.key !== null && outcome === undefined) this.fail("acked_unsettled", name, "nothing is recorded");
     const needsCopy = isUnreadable(message) || outcome === undefined || isDead(outcome);
     if (needsCopy && !this.copied.has(message.id)) this.fail("acked_without_copy", name, "no copy was made");
@@ -140,16 +140,15 @@ export class Referee {
     const message = this.#producer.messageOf(messageId);
     const name = this.#producer.nameOf(messageId);
     if (message.key === null) return;
-    if (reason === "payload_mismatch") {
+    const outcome = this.settledAs.get(message.key);
+    if (reason === "payload_mismatch" || (reason === "malformed" && outcome === undefined)) {
+      this.refused.add(messageId);
       const isOnlyOne = [...this.#producer.messages.values()].every(
         ({ key, body }) => key !== message.key || digestible(body) === digestible(message.body),
       );
       if (isOnlyOne) this.fail("buried_unsettled", name, "buried as another's body, and there is no other");
       return;
     }
-    // A hostile message that cannot be read, about an attempt that another message asked for.
-    if (message.hostile && reason === "malformed" && this.#producer.attempts.has(message.key)) return;
-    const outcome = this.settledAs.get(message.key);
     if (outcome === undefined) this.fail("buried_unsettled", name, "nothing is recorded");
     // A swept message of a run that is over owes nothing, and stays for people to see.
     else if (reason === "dead_lettered" && outcome.state === "run_over") this.refused.add(messageId);
@@ -161,9 +160,8 @@ export class Referee {
     return this.#parked.has(`${runId}:${stepKey}`);
   }
 
-  buried(messageId: string, reason: string): void {
+  buried(messageId: string): void {
     this.copied.add(messageId);
-    if (reason === "payload_mismatch") this.refused.add(messageId);
   }
 
   #contradiction(key: string, { state }: ExecutionResult): string | null {
