@@ -50,7 +50,13 @@ const HostFrame = v.variant("type", [
   }),
   v.object({ type: v.literal("fatal"), code: v.string(), message: v.string(), error: v.optional(MaybeError, null) }),
   v.object({ type: v.literal("started"), id: v.string(), pid: v.number() }),
-  v.object({ type: v.literal("capture"), id: v.string(), stdout: v.string(), stderr: v.string() }),
+  v.object({
+    type: v.literal("capture"),
+    id: v.string(),
+    stdout: v.string(),
+    stderr: v.string(),
+    folder: v.optional(v.nullable(v.string()), null),
+  }),
   v.object({ type: v.literal("ask"), id: v.string() }),
   v.object({ type: v.literal("outcome"), id: v.string(), outcome: Outcome }),
   v.object({

@@ -14,7 +14,7 @@ import {
   type Ready,
   type WorkerFrame,
 } from "./frames.ts";
-import { LineSplitter } from "./lines.ts";
+import { LineAllowance, LineSplitter } from "./lines.ts";
 
 export interface HostSettings {
   /** The Python that has Dagster, `dagster_taskiq` and the code location. */
@@ -66,8 +66,12 @@ export class HostProcess {
     const heard = followLines(this.#frames, LONGEST_FRAME, (line) => this.#hear(line, onFrame, observe));
     for (const stream of ["stdout", "stderr"] as const) {
       const pipe = this.#child[stream] as Readable;
+      // Steps inherit both pipes. A flood is read, so that the host never waits, and left out of the log.
+      const allowance = new LineAllowance();
       void followLines(pipe, LONGEST_OUTPUT_LINE, (line) => {
-        observe({ event: "host.output", level: "info", message: line, stream });
+        for (const message of allowance.admit(line, clock.monoMs())) {
+          observe({ event: "host.output", level: "info", message, stream });
+        }
       });
     }
     // Not 'close': step processes hold copies of the output pipes and may outlive the host by a moment.

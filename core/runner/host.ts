@@ -15,7 +15,7 @@ import {
   reportFrame,
   runFrame,
 } from "./order-frames.ts";
-import { type Following, followOutput } from "./output.ts";
+import { type Following, followOutput, type Stream } from "./output.ts";
 import type { AskPermit, Ending, Looked, Notice, ProbeFailure, ReportOrder, Runner, StepOrder, Term } from "./port.ts";
 import { killGroup, killMarked, requireSignals } from "./process-group.ts";
 import { importFailure, tellReady } from "./ready.ts";
@@ -145,19 +145,11 @@ export class HostRunner implements Runner {
     this.#lastId += 1;
     const id = String(this.#lastId);
     let following: Following | null = null;
-    const work = new Work({
+    const work = new Work(frame.type, {
       ask,
       onPermit: (permit) => host.send(permitFrame(id, permit)),
-      onCapture: (paths) => {
-        following ??= followOutput(paths, (stream, line) => {
-          this.#ports.observe({
-            event: "step.output",
-            level: "info",
-            message: line,
-            stream,
-            ...(key === null ? {} : { key }),
-          });
-        });
+      onCapture: (files) => {
+        following ??= followOutput(files, (stream, line) => this.#tellOutput(key, stream, line), this.#ports.clock);
       },
     });
     this.#work.set(id, work);
@@ -170,6 +162,16 @@ export class HostRunner implements Runner {
     this.#work.delete(id);
     await (following as Following | null)?.end();
     return { work, end };
+  }
+
+  #tellOutput(key: string | null, stream: Stream, message: string): void {
+    this.#ports.observe({
+      event: "step.output",
+      level: "info",
+      message,
+      stream,
+      ...(key === null ? {} : { key }),
+    });
   }
 
   async #kill(host: HostProcess, id: string, work: Work): Promise<void> {

@@ -32,3 +32,28 @@ function cut(line: string, longest: number): string[] {
   for (; line.length - from > longest; from += longest) pieces.push(line.slice(from, from + longest));
   return [...pieces, line.slice(from)];
 }
+
+const LINES_A_SECOND = 1_000;
+const CHARACTERS_A_SECOND = 1024 * 1024;
+
+/** What of a flood of lines is passed on: so many each second, and a remark when that is used up. */
+export class LineAllowance {
+  #renewedAtMs = Number.NEGATIVE_INFINITY;
+  #lines = 0;
+  #characters = 0;
+
+  /** Returns the lines to pass on for this one. `nowMs` is monotonic. */
+  admit(line: string, nowMs: number): readonly string[] {
+    if (nowMs - this.#renewedAtMs >= 1_000) {
+      this.#renewedAtMs = nowMs;
+      this.#lines = LINES_A_SECOND;
+      this.#characters = CHARACTERS_A_SECOND;
+    }
+    if (this.#lines < 0) return [];
+    this.#lines -= 1;
+    this.#characters -= line.length;
+    if (this.#lines >= 0 && this.#characters >= 0) return [line];
+    this.#lines = -1;
+    return ["… too many lines: the rest of this second is left out"];
+  }
+}

@@ -1,20 +1,31 @@
 // A step's captured output, followed from its files into the worker's log. The files are the record; the log is a bounded courtesy copy.
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { StringDecoder } from "node:string_decoder";
+import type { Clock } from "../clock.ts";
 import { describeError } from "../faults.ts";
 import { LineSplitter } from "./lines.ts";
+import { openOutputFile } from "./output-file.ts";
 
 export type Stream = "stdout" | "stderr";
 export type OnLine = (stream: Stream, line: string) => void;
+
+export interface OutputFiles extends Readonly<Record<Stream, string>> {
+  /** The folder that both files must be below. `null` means that the step host does not say. */
+  readonly folder: string | null;
+}
 
 /** Short enough to watch a step by its log, long enough to cost nothing with a hundred steps. */
 const FOLLOW_MS = 250;
 /** A step that writes faster than this is copied in part; its compute logs hold everything. */
 const BYTES_PER_TURN = 64 * 1024;
+/** Each becomes a line of log with all its fields: empty lines would be copied a hundredfold. */
+const LINES_PER_TURN = 1_000;
 const LONGEST_LINE = 8 * 1024;
+/** A disk over the network may hang for minutes. The step has ended, and its message waits. */
+const LAST_READ_MS = 2_000;
 
 export interface Following {
-  /** Reads what is left and closes the files. */
+  /** Reads what is left and closes the files; gives up, without an error, when that takes longer than two seconds. */
   end(): Promise<void>;
 }
 
@@ -22,27 +33,59 @@ export interface Following {
  * Follows both files until `end`. Reading a file instead of a pipe means that a step can neither be slowed down by its log nor lose
  * its last lines when it is killed.
  */
-export function followOutput(paths: Readonly<Record<Stream, string>>, onLine: OnLine): Following {
-  const tails = [new Tail("stdout", paths.stdout, onLine), new Tail("stderr", paths.stderr, onLine)];
+export function followOutput(files: OutputFiles, onLine: OnLine, clock: Pick<Clock, "sleep">): Following {
+  const given = new AbortController();
+  const tell: OnLine = (stream, line) => {
+    if (!given.signal.aborted) onLine(stream, line);
+  };
+  const tails = (["stdout", "stderr"] as const).map((stream) => new Tail(stream, files, tell));
   const turn = () => Promise.all(tails.map((tail) => tail.turn()));
-  let reading: Promise<unknown> = turn();
-  const timer = setInterval(() => {
-    reading = reading.then(turn);
-  }, FOLLOW_MS);
+  let reading: Promise<unknown> | null = null;
+  const begin = () => {
+    reading ??= turn().finally(() => {
+      reading = null;
+    });
+  };
+  begin();
+  const timer = setInterval(begin, FOLLOW_MS);
   timer.unref();
+  const finish = async () => {
+    await reading;
+    await turn();
+    await Promise.all(tails.map((tail) => tail.close()));
+  };
   return {
     end: async () => {
       clearInterval(timer);
-      await reading;
-      await turn();
-      await Promise.all(tails.map((tail) => tail.close()));
+      const finished = new AbortController();
+      const finishing = finish().then(() => finished.abort());
+      await Promise.race([finishing, clock.sleep(LAST_READ_MS, finished.signal)]);
+      given.abort();
     },
   };
+}
+
+/** File calls share four threads of Node's. Those that hang must leave some to the ledger, to credentials and to names. */
+const FILES_AT_ONCE = 2;
+const waiting: (() => void)[] = [];
+let underWay = 0;
+
+async function inTurn(act: () => Promise<void>): Promise<void> {
+  if (underWay < FILES_AT_ONCE) underWay += 1;
+  else await new Promise<void>((resolve) => waiting.push(resolve));
+  try {
+    await act();
+  } finally {
+    const next = waiting.shift();
+    if (next === undefined) underWay -= 1;
+    else next();
+  }
 }
 
 class Tail {
   readonly #stream: Stream;
   readonly #path: string;
+  readonly #folder: string | null;
   readonly #onLine: OnLine;
   readonly #decoder = new StringDecoder("utf8");
   readonly #lines = new LineSplitter(LONGEST_LINE);
@@ -50,17 +93,21 @@ class Tail {
   #offset = 0;
   #givenUp = false;
 
-  constructor(stream: Stream, path: string, onLine: OnLine) {
+  constructor(stream: Stream, files: OutputFiles, onLine: OnLine) {
     this.#stream = stream;
-    this.#path = path;
+    this.#path = files[stream];
+    this.#folder = files.folder;
     this.#onLine = onLine;
   }
 
   /** A file that is not there yet is tried again at the next turn; one that cannot be read is said once and given up. */
-  async turn(): Promise<void> {
-    if (this.#givenUp) return;
+  turn(): Promise<void> {
+    return this.#givenUp ? Promise.resolve() : inTurn(() => this.#follow());
+  }
+
+  async #follow(): Promise<void> {
     try {
-      this.#file ??= await open(this.#path, "r");
+      this.#file ??= await openOutputFile(this.#path, this.#folder);
       await this.#read(this.#file);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
@@ -92,6 +139,9 @@ class Tail {
     const { bytesRead } = await file.read(buffer, 0, buffer.length, this.#offset);
     this.#offset += bytesRead;
     const text = this.#decoder.write(buffer.subarray(0, bytesRead));
-    for (const line of this.#lines.push(text)) this.#onLine(this.#stream, line);
+    const lines = this.#lines.push(text);
+    for (const line of lines.slice(0, LINES_PER_TURN)) this.#onLine(this.#stream, line);
+    const missing = lines.length - LINES_PER_TURN;
+    if (missing > 0) this.#onLine(this.#stream, `… ${missing} lines left out of this log; the compute logs have them`);
   }
 }

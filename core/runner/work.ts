@@ -1,6 +1,8 @@
 // One piece of work in the step host: what was heard of it, and how it ended.
 import type { ErrorInfo } from "../step.ts";
+import { falsehoodIn, type Order } from "./claims.ts";
 import type { HostFrame, Outcome } from "./frames.ts";
+import type { OutputFiles } from "./output.ts";
 import type { AskPermit, Ending, OverLimit, Permit, ProbeFailure } from "./port.ts";
 
 type WorkFrame = Exclude<HostFrame, { type: "ready" | "fatal" }>;
@@ -8,7 +10,7 @@ type WorkFrame = Exclude<HostFrame, { type: "ready" | "fatal" }>;
 export interface WorkListener {
   readonly ask: AskPermit;
   readonly onPermit: (permit: Permit) => void;
-  readonly onCapture: (paths: { readonly stdout: string; readonly stderr: string }) => void;
+  readonly onCapture: (files: OutputFiles) => void;
 }
 
 export type WorkEnd =
@@ -42,11 +44,15 @@ export class Work {
   readonly ended: Promise<WorkEnd>;
   pid: number | null = null;
   outcome: Outcome | null = null;
+  readonly #order: Order;
   readonly #listener: WorkListener;
   readonly #end: (end: WorkEnd) => void;
+  #asked = false;
+  #permitted = false;
 
-  constructor(listener: WorkListener) {
+  constructor(order: Order, listener: WorkListener) {
     const { promise, resolve } = Promise.withResolvers<WorkEnd>();
+    this.#order = order;
     this.#listener = listener;
     this.ended = promise;
     this.#end = resolve;
@@ -61,15 +67,29 @@ export class Work {
         this.#listener.onCapture(frame);
         return;
       case "ask":
-        void this.#listener.ask().then(this.#listener.onPermit);
+        if (!this.#asked) void this.#ask();
         return;
       case "outcome":
-        this.outcome = frame.outcome;
+        this.outcome = this.#believed(frame.outcome);
         return;
       case "exited":
         this.#end({ how: "exited", code: frame.code, signal: frame.signal, killed: frame.killed });
         return;
     }
+  }
+
+  async #ask(): Promise<void> {
+    this.#asked = true;
+    const permit = await this.#listener.ask();
+    this.#permitted = permit.granted;
+    this.#listener.onPermit(permit);
+  }
+
+  #believed(outcome: Outcome): Outcome {
+    const falsehood = falsehoodIn(outcome, this.#order, this.#permitted);
+    if (falsehood === null) return outcome;
+    const message = `the process claims what cannot be: ${falsehood}`;
+    return { kind: "fault", scope: "step", error: { class: "FalseOutcome", message, traceback: "" } };
   }
 
   lose(detail: string): void {

@@ -64,8 +64,10 @@ test("a host that floods its output is neither slowed down nor misread", async (
   const ending = await runner.execute(stepOrder("load"), granting(), never);
   assert.equal(ending.kind === "ended" && ending.result.state, "success");
   await runner.stop();
-  const longest = told.messages("host.output").reduce((most, line) => Math.max(most, line.length), 0);
+  const lines = told.messages("host.output");
+  const longest = lines.reduce((most, line) => Math.max(most, line.length), 0);
   assert.equal(longest, 8 * 1024);
+  assert.ok(lines.includes("… too many lines: the rest of this second is left out"));
   assert.deepEqual(told.of("host.broken_frame"), []);
 });
 

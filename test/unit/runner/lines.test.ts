@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { LineSplitter } from "../../../core/runner/lines.ts";
+import { LineAllowance, LineSplitter } from "../../../core/runner/lines.ts";
 
 function linesOf(chunks: readonly string[], longest = 8): readonly string[] {
   const splitter = new LineSplitter(longest);
@@ -57,3 +57,22 @@ function cutAt(text: string, positions: readonly number[]): readonly string[] {
   const sorted = [...positions].sort((a, b) => a - b);
   return [...sorted, text.length].map((end, i) => text.slice(i === 0 ? 0 : sorted[i - 1], end));
 }
+
+describe("line allowance", () => {
+  const remark = "… too many lines: the rest of this second is left out";
+
+  test("a thousand lines a second pass, then one remark", () => {
+    const allowance = new LineAllowance();
+    const admitted = Array.from({ length: 5_000 }, () => allowance.admit("x", 0)).flat();
+    assert.deepEqual(admitted, [...Array.from({ length: 1_000 }, () => "x"), remark]);
+    assert.deepEqual(allowance.admit("later", 999), []);
+    assert.deepEqual(allowance.admit("later", 1_000), ["later"]);
+  });
+
+  test("a million characters a second pass, then one remark", () => {
+    const allowance = new LineAllowance();
+    const line = "x".repeat(8 * 1024);
+    const admitted = Array.from({ length: 200 }, () => allowance.admit(line, 0)).flat();
+    assert.deepEqual([admitted.length, admitted.at(-1)], [129, remark]);
+  });
+});

@@ -1,13 +1,27 @@
 // Following a step's output files: bounded, in order, to the last line.
 import assert from "node:assert/strict";
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  appendFileSync,
+  closeSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { open, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
+import { systemClock } from "../../../core/clock.ts";
 import { type Following, followOutput } from "../../../core/runner/output.ts";
 import { eventually } from "../../support/eventually.ts";
 
 interface Output {
+  readonly folder: string;
   readonly stdout: string;
   readonly stderr: string;
   readonly lines: string[];
@@ -17,9 +31,9 @@ interface Output {
 function output(t: TestContext): Output {
   const folder = mkdtempSync(join(tmpdir(), "taskiq-output-"));
   t.after(() => rmSync(folder, { recursive: true }));
-  const paths = { stdout: join(folder, "stdout"), stderr: join(folder, "stderr") };
+  const paths = { stdout: join(folder, "stdout"), stderr: join(folder, "stderr"), folder };
   const lines: string[] = [];
-  const follow = () => followOutput(paths, (stream, line) => void lines.push(`${stream}: ${line}`));
+  const follow = () => followOutput(paths, (stream, line) => void lines.push(`${stream}: ${line}`), systemClock);
   return { ...paths, lines, follow };
 }
 
@@ -97,12 +111,77 @@ describe("a step's output", () => {
     assert.match(lines[3] ?? "", /^stdout: y+$/);
   });
 
-  test("that cannot be read is said once", async (t) => {
+  test("of empty lines is told in part, too", async (t) => {
     const { stdout, lines, follow } = output(t);
-    mkdirSync(stdout);
-    const following = follow();
-    await eventually("it is said", () => lines.length > 0);
-    await following.end();
-    assert.deepEqual(lines, [`stdout: … ${stdout} cannot be followed: EISDIR: illegal operation on a directory, read`]);
+    writeFileSync(stdout, "\n".repeat(50_000));
+    await follow().end();
+    assert.equal(lines.length, 1_001);
+    assert.equal(lines.at(-1), "stdout: … 49000 lines left out of this log; the compute logs have them");
   });
 });
+
+describe("a file that a step names", () => {
+  const bad = (why: string) => (path: string) => [`stdout: … ${path} cannot be followed: ${why}`];
+  const rows: readonly (readonly [string, (folder: string) => string, (path: string) => readonly string[]])[] = [
+    ["a folder", (folder) => made(mkdirSync, join(folder, "f")), bad("it is not a regular file")],
+    ["a FIFO", (folder) => made(mkfifo, join(folder, "f")), bad("it is not a regular file")],
+    ["a device", () => "/dev/zero", bad("it is not a regular file")],
+    [
+      "a link",
+      (folder) => linked("/etc/passwd", join(folder, "f")),
+      (path) => bad(`ELOOP: too many symbolic links encountered, open '${path}'`)(path),
+    ],
+    ["a file elsewhere", () => "/etc/passwd", bad("it is not below FOLDER")],
+    [
+      "a file in a linked folder",
+      (folder) => join(linked("/etc", join(folder, "etc")), "passwd"),
+      bad("it is not below FOLDER"),
+    ],
+    ["a file of the kernel's", () => "/proc/self/environ", bad("it is not below FOLDER")],
+    ["what is not there", (folder) => join(folder, "f"), () => []],
+  ];
+  for (const [what, make, expected] of rows) {
+    test(`${what} is not read, which is said at most once`, async (t) => {
+      const { folder, lines } = output(t);
+      const plain = (text: string) => text.replaceAll(folder, "FOLDER");
+      const path = make(folder);
+      const files = { stdout: path, stderr: join(folder, "stderr"), folder };
+      const following = followOutput(files, (stream, line) => void lines.push(`${stream}: ${line}`), systemClock);
+      await following.end();
+      assert.deepEqual(lines.map(plain), expected(path).map(plain));
+    });
+  }
+
+  test("keeps none of the threads for file calls", async (t) => {
+    const { folder } = output(t);
+    const fifos = Array.from({ length: 8 }, (_, i) => made(mkfifo, join(folder, String(i))));
+    const following = fifos.map((path) => followOutput({ stdout: path, stderr: path, folder }, assert.ok, systemClock));
+    await readFile(import.meta.filename);
+    await Promise.all(following.map((one) => one.end()));
+  });
+
+  test("holds up the end of a step for no longer than two seconds when its disk hangs", async (t) => {
+    const { folder, stdout, lines, follow } = output(t);
+    writeFileSync(stdout, "never read");
+    const hung = Array.from({ length: 4 }, (_, i) => made(mkfifo, join(folder, String(i))));
+    const opened = hung.map((path) => open(path));
+    await follow().end();
+    assert.deepEqual(lines, []);
+    for (const path of hung) closeSync(openSync(path, constants.O_WRONLY));
+    for (const file of await Promise.all(opened)) await file.close();
+  });
+});
+
+function made(make: (path: string) => unknown, path: string): string {
+  make(path);
+  return path;
+}
+
+function mkfifo(path: string): void {
+  execFileSync("mkfifo", [path]);
+}
+
+function linked(to: string, path: string): string {
+  symlinkSync(to, path);
+  return path;
+}

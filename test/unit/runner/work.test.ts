@@ -1,6 +1,7 @@
 // What an outcome, the way a process ended, and our own wish to end it add up to.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import type { Outcome } from "../../../core/runner/frames.ts";
 import type { Ending, Permit, ProbeFailure } from "../../../core/runner/port.ts";
 import { endingOf, probeFailureOf, Work, type WorkEnd } from "../../../core/runner/work.ts";
@@ -215,13 +216,15 @@ describe("what is heard of work", () => {
   test("frames become facts, the last of them its end", async () => {
     const captured: unknown[] = [];
     const permits: Permit[] = [];
-    const work = new Work({
+    const work = new Work("run", {
       ask: async () => ({ granted: true, withinMs: 500 }),
       onPermit: (permit) => permits.push(permit),
       onCapture: ({ stdout, stderr }) => captured.push([stdout, stderr]),
     });
     work.hear({ type: "started", id: "1", pid: 42 });
-    work.hear({ type: "capture", id: "1", stdout: "/out", stderr: "/err" });
+    work.hear({ type: "capture", id: "1", stdout: "/out", stderr: "/err", folder: null });
+    work.hear({ type: "ask", id: "1" });
+    await setImmediate();
     work.hear({ type: "ask", id: "1" });
     work.hear({ type: "outcome", id: "1", outcome: { kind: "success", result } });
     const killed = { cause: "silent", message: "it said nothing for 1 s" };
@@ -232,7 +235,7 @@ describe("what is heard of work", () => {
   });
 
   test("the first end stands", async () => {
-    const work = new Work({
+    const work = new Work("run", {
       ask: async () => ({ granted: false }),
       onPermit: () => undefined,
       onCapture: () => undefined,

@@ -1,0 +1,40 @@
+// What a process may claim as its outcome. User code shares its process, so a claim that cannot be true is a fault. Pure.
+import type { Outcome, WorkerFrame } from "./frames.ts";
+
+export type Order = Extract<WorkerFrame, { type: "run" | "report" | "notice" | "probe" | "look" }>["type"];
+
+const ofSteps: readonly Order[] = ["run", "report"];
+
+/** Which orders each kind of outcome answers; a kind that is not listed answers those about a step. */
+const answers: Readonly<Partial<Record<Outcome["kind"], readonly Order[]>>> = {
+  success: ["run"],
+  failure: ["run"],
+  up_for_retry: ["run"],
+  resource_init_failure: ["run"],
+  rerun_refused: ["run"],
+  reported: ["report"],
+  parked: ["report"],
+  noticed: ["notice"],
+  probed: ["probe"],
+  looked: ["look"],
+  fault: ["run", "report", "notice", "probe", "look"],
+};
+
+/** How an attempt ends in Dagster's event log. */
+const recorded: ReadonlySet<string> = new Set(["success", "failure", "up_for_retry", "resource_init_failure"]);
+/** None of those is written without a permit. */
+const underPermit: ReadonlySet<string> = new Set([...recorded, "reported"]);
+
+/** Kinds that say the state which their result has. */
+const stated: ReadonlySet<string> = new Set([...underPermit, "run_over", "parked"]);
+
+/** Returns why this outcome cannot be true of a process with that order, or `null`. `permitted`: the worker has granted its permit. */
+export function falsehoodIn(outcome: Outcome, order: Order, permitted: boolean): string | null {
+  const { kind } = outcome;
+  if (!(answers[kind] ?? ofSteps).includes(order)) return `${kind} does not answer a ${order}`;
+  if (underPermit.has(kind) && !permitted) return `${kind} without a permit`;
+  if (!("result" in outcome)) return null;
+  const { state } = outcome.result;
+  const fits = kind === "already_recorded" ? recorded.has(state) : !stated.has(kind) || state === kind;
+  return fits ? null : `${kind} with the state ${state}`;
+}
