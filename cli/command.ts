@@ -38,6 +38,10 @@ interface CommandSpec<T extends OptionTable, C> {
   readonly name: string;
   readonly setup: Setup<T, C>;
   readonly examples: readonly string[];
+  /** Flags of the options that the short help shows; absent: all. */
+  readonly first?: readonly string[];
+  /** What exit code 1 means. */
+  readonly no: string;
   /** Exit code for wrong usage. */
   readonly usageExit: ExitCode;
   /** Whether variables that look like ours but are not are worth a warning. */
@@ -50,6 +54,10 @@ export interface Command {
   readonly name: string;
   readonly options: OptionTable;
   readonly examples: readonly string[];
+  /** Flags of the options that the short help shows; empty: all. */
+  readonly first: readonly string[];
+  /** What exit code 1 means, as a sentence. */
+  readonly no: string;
   readonly usageExit: ExitCode;
   readonly warnsOfVariables: boolean;
   prepare(argv: readonly string[], env: Env, machine: Machine): Prepared;
@@ -63,11 +71,13 @@ export interface Prepared extends Findings {
 }
 
 export function defineCommand<T extends OptionTable, C>(spec: CommandSpec<T, C>): Command {
-  const { name, setup, examples, usageExit, warnsOfVariables } = spec;
+  const { name, setup, examples, no, usageExit, warnsOfVariables } = spec;
   return {
     name,
     options: setup.options,
     examples,
+    first: spec.first ?? [],
+    no,
     usageExit,
     warnsOfVariables,
     prepare: (argv, env, machine) => {

@@ -4,7 +4,8 @@ import { describeError, Fault } from "../core/faults.ts";
 import type { Command, Io } from "./command.ts";
 import type { Listed } from "./commands.ts";
 import { type ExitCode, exitCodes, faultExitCodes } from "./exit-codes.ts";
-import { commandHelp, programHelp } from "./help.ts";
+import { describing } from "./help/described.ts";
+import { commandHelp, programHelp } from "./help/texts.ts";
 import { switches } from "./options/argv.ts";
 import { configText } from "./options/print-config.ts";
 import { redact } from "./options/redact.ts";
@@ -29,6 +30,13 @@ export async function runProgram(argv: readonly string[], io: Io, commands: read
     case "-V":
       io.stdout.write(`taskiq ${version}\n`);
       return exitCodes.done;
+    case "help":
+      return rest[0] === undefined
+        ? runProgram(["--help"], io, commands)
+        : runProgram([...rest, "--help"], io, commands);
+    case "completion":
+    case "man":
+      return guard(word, io, () => printDescription(word, rest, io, commands));
   }
   if (word.startsWith("-")) return refuseBare(word, io);
   const start = dispatch(word, commands, (listed) => runCommand(listed, rest, io, commands));
@@ -50,6 +58,29 @@ function dispatch(
   return program.matchedCommand === undefined ? null : () => program.runMatchedCommand() as Promise<ExitCode>;
 }
 
+/** Loaded only here: a health check does not read what the shells need. */
+async function printDescription(
+  what: "completion" | "man",
+  [shell]: readonly string[],
+  io: Io,
+  commands: readonly Listed[],
+): Promise<ExitCode> {
+  const [{ describe }, { completion, isShell, shells }, { manual }] = await Promise.all([
+    import("./help/described.ts"),
+    import("./help/completion.ts"),
+    import("./help/man.ts"),
+  ]);
+  const described = await describe(commands);
+  if (what === "man") io.stdout.write(manual(described, version));
+  else if (isShell(shell)) io.stdout.write(completion(shell, described));
+  else {
+    const got = shell === undefined ? "nothing" : JSON.stringify(redact(shell));
+    io.stderr.write(`taskiq completion: expected one of ${shells.join(", ")}, got ${got}\n`);
+    return exitCodes.usage;
+  }
+  return exitCodes.done;
+}
+
 function refuseBare(word: string, io: Io): ExitCode {
   const name = word.split("=", 1)[0] ?? word;
   const known = [...switches, "--version"];
@@ -59,7 +90,7 @@ function refuseBare(word: string, io: Io): ExitCode {
 }
 
 function refuseUnknown(word: string, io: Io, commands: readonly Listed[]): ExitCode {
-  const names = commands.map(({ name }) => name);
+  const names = [...commands, ...describing].map(({ name }) => name);
   io.stderr.write(
     `taskiq: unknown command ${JSON.stringify(redact(word))}${didYouMean(word, names)}\nCommands: ${names.join(", ")}\n`,
   );
@@ -75,7 +106,7 @@ async function runCommand(
   const command = await listed.load();
   const prepared = command.prepare(argv, io.env, io.machine);
   if (prepared.switched.has("--help")) {
-    io.stdout.write(commandHelp(command, listed.summary));
+    io.stdout.write(commandHelp(command, listed.summary, prepared.switched.has("--all")));
     return exitCodes.done;
   }
   if (prepared.switched.has("--print-config")) io.stdout.write(configText(prepared.settings));

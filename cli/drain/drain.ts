@@ -7,6 +7,7 @@ import { defineCommand, type Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { named, runWorker } from "../run/run.ts";
 import type { RunConfig } from "../run/run-config.ts";
+import { firstFlags } from "../run/run-options.ts";
 import { createLogger, type Logger } from "../terminal/logger.ts";
 import { ProgressView } from "../terminal/progress.ts";
 import { type DrainWork, drainSetup } from "./drain-config.ts";
@@ -23,6 +24,8 @@ export const command = defineCommand({
     "taskiq drain --quiet-only --worker-id worker-1",
     "taskiq drain --resume",
   ],
+  first: ["--max-time", "--settle", "--json", "--quiet-only", "--wait", "--resume", ...firstFlags],
+  no: "The queue is not empty, or a step did not succeed.",
   usageExit: exitCodes.usage,
   warnsOfVariables: true,
   run: (config, io, warnings) => (config.do === "drain" ? drain(config, io, warnings) : askForQuiet(config, io)),

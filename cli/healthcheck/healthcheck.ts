@@ -53,6 +53,7 @@ export const command = defineCommand({
     "taskiq healthcheck --ready --timeout 5s",
     "TASKIQ_WORKER_HEALTH_PORT=9000 taskiq healthcheck",
   ],
+  no: "No, and why; or wrong usage.",
   usageExit: exitCodes.no,
   warnsOfVariables: false,
   run: async (config, io) => {

@@ -62,6 +62,7 @@ export const command = defineCommand({
     "taskiq migrate --dry-run > ledger.sql",
     "POSTGRES_HOST=db.internal POSTGRES_USER=taskiq taskiq migrate --check",
   ],
+  no: "With --check: the tables are not up to date.",
   usageExit: exitCodes.usage,
   warnsOfVariables: true,
   run: async (config, io, warnings) => {

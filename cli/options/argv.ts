@@ -4,7 +4,7 @@ import { redact } from "./redact.ts";
 import { didYouMean } from "./suggest.ts";
 
 /** Understood by every command. */
-export const switches = ["--help", "--print-config"];
+export const switches = ["--help", "--all", "--print-config"];
 const shortSwitches: Readonly<Record<string, string>> = { "-h": "--help" };
 
 export interface Arguments {

@@ -218,3 +218,30 @@ export const runOptions = {
   healthHost,
   ...logOptions,
 };
+
+/** Flags of the options that a newcomer meets first: README.md and the short help show them. */
+export const firstFlags: readonly string[] = [
+  "--queue-url",
+  "--queue-name",
+  "--queue",
+  "--dlq-url",
+  "--concurrency",
+  "--visibility-timeout",
+  "--grace",
+  "--task-protection",
+  "--sweep-interval",
+  "--max-starts",
+  "--step-timeout",
+  "--silence-timeout",
+  "--step-memory",
+  "--step-processes",
+  "--max-output",
+  "--kill-grace",
+  "--health-port",
+  "--ledger-url",
+  "--dagster-home",
+  "--python",
+  "--module-name",
+  "--python-file",
+  "--workspace",
+];

@@ -15,6 +15,7 @@ import { openControl } from "./control.ts";
 import { ecsTaskId } from "./ecs-task.ts";
 import { requireFitQueues } from "./queue-findings.ts";
 import { type RunConfig, runSetup } from "./run-config.ts";
+import { firstFlags } from "./run-options.ts";
 
 export const command = defineCommand({
   name: "run",
@@ -25,6 +26,8 @@ export const command = defineCommand({
     "taskiq run --queue high.fifo --queue default.fifo:3 --queue bulk.fifo:1:max=2 -m my_project.definitions",
     "TASKIQ_QUEUE_NAME=steps.fifo TASKIQ_WORKER_CONCURRENCY=8 taskiq run -m my_project.definitions",
   ],
+  first: firstFlags,
+  no: "A bug in taskiq stopped the worker.",
   usageExit: exitCodes.usage,
   warnsOfVariables: true,
   run: async (given, io, warnings) => {

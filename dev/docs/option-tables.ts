@@ -7,36 +7,12 @@ export interface Described {
   readonly options: OptionTable;
 }
 
-/** The options of `taskiq run` that one meets first. */
-const FIRST = [
-  "--queue-url",
-  "--queue-name",
-  "--queue",
-  "--dlq-url",
-  "--concurrency",
-  "--visibility-timeout",
-  "--grace",
-  "--task-protection",
-  "--sweep-interval",
-  "--max-starts",
-  "--step-timeout",
-  "--silence-timeout",
-  "--step-memory",
-  "--step-processes",
-  "--max-output",
-  "--kill-grace",
-  "--health-port",
-  "--ledger-url",
-  "--dagster-home",
-  "--python",
-];
-
 /** README.md's table. */
-export function firstOptions(table: OptionTable): string {
+export function firstOptions(table: OptionTable, first: readonly string[]): string {
   const options = Object.values(table);
-  const rows = FIRST.map((flag) => {
+  const rows = first.map((flag) => {
     const option = options.find((one) => one.flag === flag);
-    if (option === undefined) throw new Error(`${flag} is no option of taskiq run: change FIRST`);
+    if (option === undefined) throw new Error(`${flag} is not an option of taskiq run: change firstFlags`);
     return `| \`${flag}\` | ${variables(option)} | ${without(option)} |`;
   });
   return ["| option | variable | without it |", "|---|---|---|", ...rows].join("\n");

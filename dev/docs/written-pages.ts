@@ -1,7 +1,7 @@
 // Which pages have parts that are written by the code, and how they should be.
 import { readFileSync } from "node:fs";
 import { commands } from "../../cli/commands.ts";
-import { runOptions } from "../../cli/run/run-options.ts";
+import { firstFlags, runOptions } from "../../cli/run/run-options.ts";
 import { allOptions, fill, firstOptions } from "./option-tables.ts";
 
 const root = new URL("../../", import.meta.url);
@@ -17,7 +17,7 @@ export async function writtenPages(): Promise<readonly WrittenPage[]> {
     commands.map(async ({ name, summary, load }) => ({ name, summary, options: (await load()).options })),
   );
   return [
-    page("README.md", "first options", firstOptions(runOptions)),
+    page("README.md", "first options", firstOptions(runOptions, firstFlags)),
     page("docs/configuration.md", "all options", allOptions(described)),
   ];
 }

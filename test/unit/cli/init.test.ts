@@ -84,6 +84,7 @@ async function program(...argv: readonly string[]) {
       config: () => ({}),
     },
     examples: [],
+    no: "Never.",
     usageExit: 2,
     warnsOfVariables: true,
     run: async (_config, _io, warnings) => {

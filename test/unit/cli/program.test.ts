@@ -51,7 +51,12 @@ function makeCommand(
       rules: ({ loud }) => ({ problems: [], warnings: loud.value === true ? ["it will be loud"] : [] }),
       config: ({ size }): Config => ({ size }),
     },
-    examples: [`taskiq ${name} --size 4`],
+    examples: [
+      `taskiq ${name} --size 4`,
+      `taskiq ${name} --target "a place that is quite far away" --size 4 --loud --no-loud`,
+    ],
+    first: ["--size", "--loud"],
+    no: "The wall said no.",
     usageExit,
     warnsOfVariables: usageExit === 2,
     run: (config, _io, warnings) => run(config, warnings),
@@ -76,14 +81,18 @@ const overview = `Usage: taskiq <command> [options]
 Runs the steps of Dagster jobs that come through an Amazon SQS queue.
 
 Commands:
-  paint  Does paint
-  probe  Does probe
+  paint               Does paint
+  probe               Does probe
+  help [command]      Show the help of a command
+  completion <shell>  Print a completion script for a shell
+  man                 Print the manual page: taskiq man | man -l -
 
-  taskiq <command> --help   the command's options, variables and examples
-  taskiq --version          the version
+  taskiq <command> --help         the options that you meet first
+  taskiq <command> --help --all   every option
+  taskiq --version                the version
 `;
 
-const help = `Usage: taskiq paint [options]
+const whole = `Usage: taskiq paint [options]
 
 Does paint. Every option can also be set by its environment variable (env); the
 command line wins.
@@ -106,7 +115,19 @@ Other:
 
 Examples:
   taskiq paint --size 4
+  taskiq paint --target "a place that is quite far away" --size 4 --loud \\
+    --no-loud
+
+Exit codes:
+  0  Done.
+  1  The wall said no.
+  2  Wrong usage or configuration: trying again will not help.
+  3  A dependency cannot be reached: trying again may help.
 `;
+
+const help = whole
+  .replace("  --target <url>\n      Where to. (env: TASKIQ_TARGET, TARGET, default: nowhere)\n", "")
+  .replace("      Show this.\n", "      Show this.\n  --help --all\n      Show every option, 1 more than here.\n");
 
 describe("without running a command", () => {
   const rows: readonly [readonly string[], ExitCode, string, string][] = [
@@ -114,12 +135,23 @@ describe("without running a command", () => {
     [["--help"], 0, overview, ""],
     [["-h"], 0, overview, ""],
     [["--version"], 0, "taskiq 0.0.0-source\n", ""],
-    [["piant"], 2, "", 'taskiq: unknown command "piant", did you mean paint?\nCommands: paint, probe\n'],
-    [["007"], 2, "", 'taskiq: unknown command "007"\nCommands: paint, probe\n'],
-    [["x://u:pw@h"], 2, "", 'taskiq: unknown command "x://***@h"\nCommands: paint, probe\n'],
+    [
+      ["piant"],
+      2,
+      "",
+      'taskiq: unknown command "piant", did you mean paint?\nCommands: paint, probe, help, completion, man\n',
+    ],
+    [["007"], 2, "", 'taskiq: unknown command "007"\nCommands: paint, probe, help, completion, man\n'],
+    [["x://u:pw@h"], 2, "", 'taskiq: unknown command "x://***@h"\nCommands: paint, probe, help, completion, man\n'],
     [["--size=4", "paint"], 2, "", "taskiq: unknown option --size: options follow a command\nTry: taskiq --help\n"],
     [["--verison"], 2, "", "taskiq: unknown option --verison, did you mean --version?\nTry: taskiq --help\n"],
     [["paint", "--help"], 0, help, ""],
+    [["help", "paint"], 0, help, ""],
+    [["help"], 0, overview, ""],
+    [["paint", "--help", "--all"], 0, whole, ""],
+    [["help", "paint", "--all"], 0, whole, ""],
+    [["completion", "tcsh"], 2, "", 'taskiq completion: expected one of bash, zsh, fish, powershell, got "tcsh"\n'],
+    [["completion"], 2, "", "taskiq completion: expected one of bash, zsh, fish, powershell, got nothing\n"],
     [["paint", "--size", "many", "-h"], 0, help, ""],
     [
       ["paint", "--sise", "4"],
