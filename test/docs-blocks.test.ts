@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { commands } from "../cli/commands.ts";
+import { describing } from "../cli/help/described.ts";
 import { decode } from "../core/envelope.ts";
 import { openDatabase } from "../core/ledger/sqlite/open.ts";
 import { type Block, pages, readPage, root } from "./support/pages.ts";
@@ -103,6 +104,7 @@ test("commands within sentences and tables name commands, options and scripts th
       assert.equal(fault, null, path);
       continue;
     }
+    if (describing.some(({ name }) => name === word)) continue;
     const command = await commands.find(({ name }) => name === word)?.load();
     assert.ok(command, `${path}: ${span}: there is no such command`);
     const flags = Object.values(command.options).map(({ flag }) => flag);
