@@ -21,7 +21,8 @@ const facts = () => ({
   ...{ started: true, stopping: false, waitMs: 1_000, closedBecause: null, busy: 0, slots: 1 },
   ...{ pollingSinceMs: null, lastTurnAtMs: systemClock.monoMs() },
 });
-const server = await startHealthServer({ host: "127.0.0.1", port: 0, worker: "bench", clock: systemClock, facts });
+const place = { host: "127.0.0.1", port: 0, observe: () => undefined };
+const server = await startHealthServer({ ...place, worker: "bench", clock: systemClock, facts });
 const asked = ["healthcheck", "--health-port", String(server.port)];
 const connects = `require("node:net").connect(${server.port}, "127.0.0.1", () => process.exit())`;
 const candidates: readonly (readonly [name: string, program: string, args: readonly string[]])[] = [

@@ -1,6 +1,7 @@
 // Names the adapters of queue and runner: settings in, a worker with its SQS queue, its ledger and its step host out.
 import { existsSync, readFileSync } from "node:fs";
 import { ecsAgent } from "../core/agent/ecs-agent.ts";
+import type { Bugs } from "../core/bugs.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import type { DagsterApi } from "../core/dagster/port.ts";
 import { defaultPolicy, type Policy } from "../core/delivery/policy.ts";
@@ -46,6 +47,7 @@ export async function wireWorker(
   config: RunConfig,
   env: Env,
   observe: Observe,
+  bugs: Bugs,
   watch: WatchQueue = (queue) => queue,
 ): Promise<Wired> {
   const queues = config.queues.map((taken) => ({
@@ -59,6 +61,7 @@ export async function wireWorker(
     runner: new HostRunner(hostSettings(config, env), { clock, observe, chance }),
     clock,
     observe,
+    bugs,
     chance,
     ...protectionOf(config, env, observe),
   };

@@ -1,4 +1,5 @@
 // A worker: intake, executor, leases and slots put together, from the first receive to a clean stop.
+import type { Bugs } from "./bugs.ts";
 import { Breaker } from "./circuit/breaker.ts";
 import { type Dependencies, watchLedger, watchRunner } from "./circuit/dependencies.ts";
 import type { Clock } from "./clock.ts";
@@ -28,6 +29,8 @@ export interface WorkerPorts {
   readonly runner: Runner;
   readonly clock: Clock;
   readonly observe: Observe;
+  /** The worker's loops report here what they throw. The caller stops the worker. */
+  readonly bugs: Bugs;
   /** Uniform in [0, 1). */
   readonly chance: () => number;
   /** Absent: whoever may stop this worker's machine is not asked to spare it. */
@@ -123,14 +126,18 @@ export class Worker {
     return openLane(queue, ports, this.#lease, this.#ports.queues.length === 1);
   }
 
-  /** Takes steps until `stop`; resolves when every delivery has met its end. */
+  /** Takes steps until `stop`; resolves when every delivery has met its end. Never rejects: a loop that throws is reported as a bug. */
   async run(): Promise<void> {
     const { leaseMs, waitMs } = this.#settings;
-    for (const { leases } of this.#lanes) leases.start();
-    this.#ports.protection?.start();
+    const { bugs, clock, protection } = this.#ports;
+    for (const { leases } of this.#lanes) void bugs.supervise("leases", leases.start());
+    if (protection !== undefined) void bugs.supervise("task protection", protection.start());
     const sources = this.#lanes.map(({ source }) => source);
-    const intake = { sources, slots: this.#slots, clock: this.#ports.clock, breaker: this.#breaker };
-    const beside = [...this.#lanes.map((lane) => this.#sweep(lane)), this.#prune()];
+    const intake = { sources, slots: this.#slots, clock, breaker: this.#breaker, bugs, cut: this.#kill.signal };
+    const beside = [
+      ...this.#lanes.map((lane) => bugs.supervise("sweep", this.#sweep(lane))),
+      bugs.supervise("pruning", this.#prune()),
+    ];
     await runIntake(intake, { waitMs, visibilityMs: leaseMs }, this.#quiet, this.#intake);
     await Promise.all(beside);
     await Promise.all(this.#lanes.map(({ leases }) => leases.stop()));

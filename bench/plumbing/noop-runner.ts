@@ -34,6 +34,10 @@ export class NoopRunner implements Runner {
     return null;
   }
 
+  kill(): void {
+    // Nothing runs.
+  }
+
   async stop(): Promise<void> {
     // There is no host.
   }

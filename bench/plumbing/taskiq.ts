@@ -1,4 +1,5 @@
 // A worker with everything but a step host.
+import { Bugs } from "../../core/bugs.ts";
 import { systemClock } from "../../core/clock.ts";
 import { defaultPolicy } from "../../core/delivery/policy.ts";
 import type { Ledger } from "../../core/ledger/port.ts";
@@ -24,7 +25,7 @@ export async function startTaskiq(job: Job, ended: () => void): Promise<() => Pr
     if (event === "delivery.done") ended();
   };
   const queues = [{ queue, name: "steps", weight: null, most: null }];
-  const ports = { queues, ledger, runner: new NoopRunner(), observe, ...time };
+  const ports = { queues, ledger, runner: new NoopRunner(), observe, bugs: new Bugs(console.error), ...time };
   const timing = { leaseMs: 60_000, waitMs: 1_000, sweepMs: null, pruneMs: null };
   const worker = new Worker(ports, { worker: "bench", concurrency, policy: defaultPolicy, ...timing });
   const running = worker.run();

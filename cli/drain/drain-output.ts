@@ -10,6 +10,8 @@ export interface Drained {
   readonly end: DrainEnd | null;
   /** Of the worker, when it was over. */
   readonly snapshot: Pick<WorkerSnapshot, "received" | "ended" | "outcomes">;
+  /** A bug stopped the worker. */
+  readonly bug: boolean;
   /** Why nothing was received when the drain ended; null: nothing was in the way. */
   readonly closedBecause: string | null;
   readonly seconds: number;
@@ -40,7 +42,8 @@ export function summaryText(drained: Drained): string {
   const { succeeded, failed, up_for_retry, given_up, buried, seconds } = summaryOf(drained);
   const work = `${succeeded} succeeded, ${failed} failed, ${up_for_retry} up for retry, ${given_up} given up, ${buried} buried in ${seconds} s`;
   if (end?.how === "empty") return `the queue is empty: ${work}`;
-  const why = end?.how === "max_time" ? "the time is over" : "stopped by a signal";
+  const stopped = drained.bug ? "stopped by a bug" : "stopped by a signal";
+  const why = end?.how === "max_time" ? "the time is over" : stopped;
   const left =
     end === null ? "" : `; about ${total(end.left)} message(s) are left, ${end.left.inFlight} of them in flight`;
   return `not drained, ${why}: ${work}${left}${closedBecause === null ? "" : `; not receiving: ${closedBecause}`}`;
@@ -52,6 +55,7 @@ export function summaryText(drained: Drained): string {
  */
 export function exitCodeOf(drained: Drained): ExitCode {
   const { failed, given_up, buried } = summaryOf(drained);
+  if (drained.bug) return exitCodes.no;
   if (drained.end?.how === "empty") return failed + given_up + buried === 0 ? exitCodes.done : exitCodes.no;
   return drained.end?.how === "max_time" && drained.closedBecause !== null ? exitCodes.unreachable : exitCodes.no;
 }

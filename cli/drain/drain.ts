@@ -75,12 +75,11 @@ async function work(
     } finally {
       closedBecause = worker.snapshot().closedBecause;
       view.end();
-      if (!stopped.aborted) worker.stop(run.graceMs);
     }
   };
   const config = { ...run, sweepMs: sweepMsOf(run, settleMs) };
-  const snapshot = await runWorker(config, io, warnings, logger, { watch: drain.watch, beside });
-  return { end, snapshot, closedBecause, seconds: Math.round((clock.monoMs() - beganMs) / 1_000) };
+  const { snapshot, bug } = await runWorker(config, io, warnings, logger, { watch: drain.watch, beside });
+  return { end, snapshot, bug, closedBecause, seconds: Math.round((clock.monoMs() - beganMs) / 1_000) };
 }
 
 /** What SQS itself moved to the dead letter queue is to be ended before the drain is over, so that no run is left hanging. */

@@ -1,16 +1,19 @@
 // `taskiq run`: takes steps from the queue until told to stop.
-import { systemClock } from "../../core/clock.ts";
+import { Bugs } from "../../core/bugs.ts";
+import { systemClock as clock } from "../../core/clock.ts";
 import { startHealthServer } from "../../core/endpoints/health-server.ts";
 import type { JsonServer } from "../../core/endpoints/json-server.ts";
-import { Fault } from "../../core/faults.ts";
+import type { Observe } from "../../core/observe.ts";
+import { noOutcomes } from "../../core/outcomes.ts";
 import { preflight } from "../../core/preflight/preflight.ts";
 import type { Worker, WorkerPorts, WorkerSnapshot } from "../../core/worker.ts";
 import { defineCommand, type Io } from "../command.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { listenForStop, type StopRequests } from "../signals.ts";
+import { aborted, listenForStop, type StopRequests, withinStop } from "../signals.ts";
 import { createLogger, type Logger } from "../terminal/logger.ts";
 import { version } from "../version.ts";
 import { type WatchQueue, type Wired, wireWorker } from "../wiring.ts";
+import { closeAll } from "./close-all.ts";
 import { openControl } from "./control.ts";
 import { ecsTaskId } from "./ecs-task.ts";
 import { requireFitQueues } from "./queue-findings.ts";
@@ -34,8 +37,8 @@ export const command = defineCommand({
     const config = await named(given, io);
     const logger = createLogger({ ...config.log, stream: io.stderr, worker: config.workerId });
     try {
-      await runWorker(config, io, warnings, logger);
-      return exitCodes.done;
+      const { bug } = await runWorker(config, io, warnings, logger);
+      return bug ? exitCodes.no : exitCodes.done;
     } finally {
       await logger.flush();
     }
@@ -45,8 +48,15 @@ export const command = defineCommand({
 /** Another command's part in a worker's life. */
 export interface Companion {
   readonly watch: WatchQueue;
-  /** Runs beside the worker, which has started, and stops it whatever happens; `stopped` aborts when a signal did. */
+  /** Runs beside the worker, which has started. The worker stops when it is over. `stopped` aborts when something else stops the worker. */
   beside(worker: Worker, stopped: AbortSignal): Promise<void>;
+}
+
+/** How a worker ended. */
+export interface WorkerEnd {
+  readonly snapshot: Pick<WorkerSnapshot, "received" | "ended" | "outcomes">;
+  /** A bug stopped it; the log has it as `worker.bug`. */
+  readonly bug: boolean;
 }
 
 export async function named(config: RunConfig, { env, machine }: Io): Promise<RunConfig> {
@@ -54,63 +64,91 @@ export async function named(config: RunConfig, { env, machine }: Io): Promise<Ru
   return task === null ? config : { ...config, workerId: `${task}:${machine.pid()}` };
 }
 
-/** One worker, from its start to its end. Whoever accompanies it is no worker to be made quiet. */
+interface Life {
+  readonly config: RunConfig;
+  readonly io: Io;
+  readonly observe: Observe;
+  readonly stop: StopRequests;
+  readonly bugs: Bugs;
+  readonly companion: Companion | undefined;
+  /** Null before it is wired. */
+  wired: Wired | null;
+  started: boolean;
+}
+
+/** One worker, from its start to its end. A worker with a companion has no control endpoint. */
 export async function runWorker(
   config: RunConfig,
   io: Io,
   warnings: readonly string[],
   { observe }: Logger,
   companion?: Companion,
-): Promise<WorkerSnapshot> {
-  // First of all: until somebody listens, the signal that stops PID 1 of a container is lost.
-  const stop = listenForStop(io.signals, systemClock, observe);
+): Promise<WorkerEnd> {
+  // First of all: until this process listens, PID 1 of a container loses the signal that stops it.
+  const stop = listenForStop(io.signals, clock, observe);
+  const bugs = new Bugs(observe);
+  bugs.found.addEventListener("abort", () => stop.begin("bug"));
+  // Node reports rejections that no code handles as uncaught exceptions, too.
+  const uncaught = (error: unknown) => bugs.report("uncaught", error);
+  io.signals.on("uncaughtException", uncaught);
   for (const message of warnings) observe({ event: "config.warning", level: "warn", message });
-  const wired = await wireWorker(config, io.env, observe, companion?.watch).catch((error: unknown) => {
-    stop.close();
-    throw error;
-  });
-  const state = { started: false };
+  const life: Life = { config, io, observe, stop, bugs, companion, wired: null, started: false };
   try {
-    const health = await openHealth(config, wired, state, stop);
-    const control = companion === undefined ? await openControl(config, wired.worker, io, observe) : null;
-    try {
-      await work(config, wired, state, stop, companion);
-    } finally {
-      await control?.close();
-      await health.close();
-    }
+    const { inTime } = await withinStop(live(life), stop, clock, () => (life.started ? config.graceMs : 0));
+    return endOf(life, inTime);
   } finally {
     stop.close();
-    await closePorts(wired.ports);
+    io.signals.off("uncaughtException", uncaught);
   }
-  const snapshot = wired.worker.snapshot();
-  const { received, ended } = snapshot;
-  const message = `stopped: ${received} received, ${ended.acked} done, ${ended.buried} buried, ${ended.released} given back, ${ended.lost} lost`;
-  observe({ event: "worker.stopped", level: "info", message, received, ...ended });
-  return snapshot;
 }
 
-/** A stop during the start is no failure of the start. */
-async function work(
-  config: RunConfig,
-  wired: Wired,
-  state: { started: boolean },
-  stop: StopRequests,
-  companion?: Companion,
-): Promise<void> {
-  const { worker, ports } = wired;
-  if (stop.quiet.aborted) return;
-  try {
-    await untilStopped(start(config, wired), stop, ports);
-  } catch (error) {
-    if (stop.quiet.aborted) return;
-    throw error;
+function endOf({ wired, observe, bugs }: Life, inTime: boolean): WorkerEnd {
+  const snapshot = wired?.worker.snapshot() ?? { ...nothingDone, underWay: 0 };
+  const { received, ended, underWay } = snapshot;
+  if (!inTime) {
+    wired?.ports.runner.kill();
+    const message = `the stop took too long: exiting with ${underWay} message(s) under way, which SQS delivers again when their visibility ends`;
+    observe({ event: "worker.stop_cut", level: "warn", message, underWay });
   }
+  const message = `stopped: ${received} received, ${ended.acked} done, ${ended.buried} buried, ${ended.released} given back, ${ended.lost} lost`;
+  observe({ event: "worker.stopped", level: "info", message, received, ...ended });
+  return { snapshot, bug: bugs.found.aborted };
+}
+
+const nothingDone = { received: 0, ended: { acked: 0, buried: 0, released: 0, lost: 0 }, outcomes: noOutcomes() };
+
+async function live(life: Life): Promise<void> {
+  const { config, io, observe, bugs, companion } = life;
+  const wired = await wireWorker(config, io.env, observe, bugs, companion?.watch);
+  life.wired = wired;
+  try {
+    const health = await openHealth(life, wired);
+    const control = companion === undefined ? await openControl(config, wired.worker, io, observe) : null;
+    try {
+      await work(life, wired);
+    } finally {
+      await closeAll({ control, health }, observe);
+    }
+  } finally {
+    await closePorts(wired.ports);
+  }
+}
+
+/** A stop during the start is no failure of the start, and waits for nothing of it. */
+async function work(life: Life, wired: Wired): Promise<void> {
+  const { config, stop, companion } = life;
+  const { worker } = wired;
+  try {
+    await Promise.race([start(config, wired), aborted(stop.quiet)]);
+  } catch (error) {
+    if (!stop.quiet.aborted) throw error;
+  }
+  if (stop.quiet.aborted) return;
   stop.quiet.addEventListener("abort", () => worker.stop(config.graceMs));
   stop.now.addEventListener("abort", () => worker.stop(0));
-  if (stop.quiet.aborted) worker.stop(stop.now.aborted ? 0 : config.graceMs);
-  state.started = true;
-  const ends = await Promise.allSettled([worker.run(), companion?.beside(worker, stop.quiet)]);
+  life.started = true;
+  const beside = companion?.beside(worker, stop.quiet).finally(() => stop.begin("companion"));
+  const ends = await Promise.allSettled([worker.run(), beside]);
   for (const end of ends) if (end.status === "rejected") throw end.reason;
 }
 
@@ -128,32 +166,18 @@ async function start(config: RunConfig, { ports: { runner, observe }, survey }: 
   observe({ event: "worker.started", level: "info", message, queue: urls, concurrency });
 }
 
-/** Stopping ends a step host that is still importing; `starting` then rejects. */
-async function untilStopped(starting: Promise<void>, stop: StopRequests, { runner }: WorkerPorts): Promise<void> {
-  const giveUp = () => void runner.stop();
-  stop.quiet.addEventListener("abort", giveUp);
-  try {
-    await starting;
-  } finally {
-    stop.quiet.removeEventListener("abort", giveUp);
-  }
-}
-
-function openHealth(
-  config: RunConfig,
-  { worker, ports }: Wired,
-  state: { readonly started: boolean },
-  stop: StopRequests,
-): Promise<JsonServer> {
+function openHealth(life: Life, { worker, ports }: Wired): Promise<JsonServer> {
+  const { config, stop, observe } = life;
   return startHealthServer({
     ...config.health,
     worker: config.workerId,
     clock: ports.clock,
+    observe,
     facts: () => {
       const snapshot = worker.snapshot();
       return {
         ...snapshot,
-        started: state.started,
+        started: life.started,
         stopping: stop.quiet.aborted || snapshot.stopping,
         waitMs: config.waitMs,
       };
@@ -161,16 +185,11 @@ function openHealth(
   });
 }
 
-/** Everything is closed, whatever refuses to; nothing depends on it any more. */
 async function closePorts({ runner, ledger, queues, observe }: WorkerPorts): Promise<void> {
-  const queue = Promise.all(queues.map((one) => one.queue.close()));
-  const closing = { runner: runner.stop(), ledger: ledger.close(), queue };
-  for (const [what, closed] of Object.entries(closing)) {
-    try {
-      await closed;
-    } catch (error) {
-      const message = `could not close the ${what}: ${error instanceof Fault ? error.message : error}`;
-      observe({ event: "worker.close_failed", level: "warn", message });
-    }
-  }
+  // Stopping the runner ends a step host that is still importing.
+  const closing = { runner: { close: () => runner.stop() }, ledger };
+  await closeAll(
+    { ...closing, ...Object.fromEntries(queues.map(({ name, queue }) => [`queue ${name}`, queue])) },
+    observe,
+  );
 }

@@ -50,7 +50,7 @@ export async function failLetters(
     { ...ports, queue: ports.letters },
     { leaseMs: ports.leaseMs, killMarginMs: KILL_MARGIN_MS },
   );
-  leases.start();
+  void leases.start();
   const look = {
     hideMs: HIDE_MS,
     restMs: 0,

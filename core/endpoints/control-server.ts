@@ -25,7 +25,8 @@ const LONGEST_BODY = 4_096;
 
 /** On any free port. Rejects when it cannot listen. */
 export async function startControlServer(options: ControlServerOptions): Promise<JsonServer> {
-  return await startJsonServer({ host: CONTROL_HOST, port: 0 }, (request, port) => answer(request, port, options));
+  const place = { host: CONTROL_HOST, port: 0, observe: options.observe };
+  return await startJsonServer(place, (request, port) => answer(request, port, options));
 }
 
 async function answer(request: IncomingMessage, port: number, options: ControlServerOptions): Promise<Reply> {

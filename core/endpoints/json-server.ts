@@ -1,6 +1,7 @@
 // A small HTTP server that answers every request with JSON and closes the connection: what health and control have in common.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Observe } from "../observe.ts";
 
 export interface JsonServer {
   readonly port: number;
@@ -19,17 +20,26 @@ export interface ServerPlace {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
+  readonly observe: Observe;
 }
 
 /** Whoever takes longer to ask than this asks for nothing that we have. */
 const REQUEST_TIMEOUT_MS = 5_000;
 
-/** Rejects with Node's own error when it cannot listen. `reply` is told the port that it listens on, and must not reject. */
+/** Rejects with Node's own error when it cannot listen. `reply` gets the port that the server listens on. If it throws, the answer is 500. */
 export async function startJsonServer(
-  { host, port }: ServerPlace,
+  { host, port, observe }: ServerPlace,
   reply: (request: IncomingMessage, port: number) => Reply | Promise<Reply>,
 ): Promise<JsonServer> {
-  const server = createServer(async (request, response) => send(response, await reply(request, portOf())));
+  const server = createServer(async (request, response) => {
+    try {
+      send(response, await reply(request, portOf()));
+    } catch (error) {
+      const message = `bug in taskiq, please report it: ${error instanceof Error ? error.stack : error}`;
+      observe({ event: "endpoint.bug", level: "error", message });
+      send(response, { status: 500, body: { error: "internal error; the worker's log has it as endpoint.bug" } });
+    }
+  });
   const portOf = () => (server.address() as AddressInfo).port;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.headersTimeout = REQUEST_TIMEOUT_MS;

@@ -1,5 +1,6 @@
 // The intake: fetches what can start at once, or as good as at once, and starts it. A message that was received is always either run or
 // given back. Of one queue, `core/intake/appetite.ts` decides how much is fetched; of several, `core/intake/rota.ts` decides which, too.
+import type { Bugs } from "../bugs.ts";
 import type { Breaker } from "../circuit/breaker.ts";
 import type { Leave } from "../circuit/circuit.ts";
 import type { Clock } from "../clock.ts";
@@ -16,6 +17,9 @@ export interface IntakePorts {
   readonly slots: Slots;
   readonly breaker: Pick<Breaker, "pause">;
   readonly clock: Clock;
+  readonly bugs: Pick<Bugs, "supervise">;
+  /** Aborts when a stop cannot wait for the receives under way any longer. */
+  readonly cut: AbortSignal;
 }
 
 export interface IntakeSettings {
@@ -35,8 +39,8 @@ const AHEAD_PATIENCE_MS = 1_000;
 const SECOND_MS = 1_000;
 
 /**
- * Receives until it is quiet for good, then finishes the receives under way (SQS would hide what an aborted one fetched) and waits
- * for every delivery that was started. Whenever it is quiet, what they fetch is given back.
+ * Receives until it is quiet for good, then finishes the receives under way (SQS may hide what an aborted one fetched) and waits
+ * for every delivery that was started. Whenever it is quiet, what they fetch is given back. Never rejects.
  */
 export async function runIntake(
   ports: IntakePorts,
@@ -76,6 +80,11 @@ class Intake {
   }
 
   async run(): Promise<void> {
+    await this.#ports.bugs.supervise("intake", this.#receive());
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+  }
+
+  async #receive(): Promise<void> {
     const { slots, clock, sources } = this.#ports;
     const wake = () => this.#wake();
     slots.onFree = wake;
@@ -87,7 +96,6 @@ class Intake {
       if (ask !== null) this.#track(this.#poll(ask));
       else await this.#change(leaves.includes(null) || this.#rota.isWaiting(clock.monoMs()));
     }
-    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
   }
 
   #askOne(leave: Leave | null): Ask | null {
@@ -130,7 +138,7 @@ class Intake {
   }
 
   #track(work: Promise<void>): void {
-    const tracked = work.finally(() => this.#underWay.delete(tracked));
+    const tracked = this.#ports.bugs.supervise("intake", work).then(() => void this.#underWay.delete(tracked));
     this.#underWay.add(tracked);
   }
 
@@ -139,7 +147,8 @@ class Intake {
     const source = sources[ask.queue];
     if (source === undefined) throw new Error(`no queue ${ask.queue} to ask`);
     this.#rota.asked(ask, clock.monoMs());
-    const options = { max: ask.max, waitMs: this.#waitMs(ask), visibilityMs: this.#settings.visibilityMs };
+    const { cut } = this.#ports;
+    const options = { max: ask.max, waitMs: this.#waitMs(ask), visibilityMs: this.#settings.visibilityMs, cut };
     await source.poll(options, (messages, reserved) => {
       this.#rota.answered(ask, messages.length, clock.monoMs());
       this.#backlog = messages.length === ask.max;

@@ -65,14 +65,15 @@ export class Source {
    * One receive. `came` is told what it brought, of a receive that fails nothing, and how many slots were kept free for that; when it
    * returns, they are its own.
    */
-  async poll({ max, waitMs, visibilityMs }: ReceiveOptions, came: Came): Promise<void> {
+  async poll(options: ReceiveOptions, came: Came): Promise<void> {
     const { slots, clock } = this.ports;
+    const { max } = options;
     const reserved = slots.takeFree(max);
     const poll = { sinceMs: clock.monoMs() };
     this.#polls.add(poll);
     this.#asked += max;
     this.#slotsInPoll += reserved;
-    const messages = await this.#receive({ max, waitMs, visibilityMs });
+    const messages = await this.#receive(options);
     this.#polls.delete(poll);
     this.#asked -= max;
     this.#slotsInPoll -= reserved;

@@ -81,7 +81,8 @@ export class LeaseKeeper {
     this.#settings = settings;
   }
 
-  start(): void {
+  /** Prolongs until `stop`. Rejects only for a bug. */
+  async start(): Promise<void> {
     const extend = () => {
       this.#extending = this.#extendVisibility();
       return this.#extending;
@@ -91,12 +92,13 @@ export class LeaseKeeper {
       this.#keepProlonging(() => this.#renewLeases()),
       this.#watchDeadlines(),
     ]);
+    await this.#loops;
   }
 
   async stop(): Promise<void> {
     this.#stopped.abort();
     this.#changed.abort();
-    await this.#loops;
+    await Promise.allSettled([this.#loops]);
   }
 
   /** Takes charge of a received message; `receivedAtMs` is the monotonic time just before the receive was answered. */

@@ -37,8 +37,10 @@ export class TaskProtection {
     this.#maxMs = maxMs;
   }
 
-  start(): void {
+  /** Asks until `stop`. Rejects only for a bug. */
+  async start(): Promise<void> {
     this.#loop = this.#keep();
+    await this.#loop;
   }
 
   /** Lives through one delivery: from the start of its step to the delivery's end, the task is busy. */
@@ -71,7 +73,7 @@ export class TaskProtection {
     this.release();
     const over = new AbortController();
     void this.#ports.clock.sleep(LAST_DROP_MS, over.signal).then(() => this.#givenUp.abort());
-    await this.#loop;
+    await Promise.allSettled([this.#loop]);
     over.abort();
   }
 

@@ -33,6 +33,11 @@ export interface ReceiveOptions {
   /** Long-poll time, 0 to 20 000. */
   readonly waitMs: number;
   readonly visibilityMs: number;
+  /**
+   * Ends the wait when it aborts. A FIFO queue is then asked once more, without waiting, for what the aborted request may have
+   * fetched. On a standard queue such messages stay hidden until their visibility ends. Absent means that nothing cuts the wait.
+   */
+  readonly cut?: AbortSignal;
 }
 
 export interface Extension {
@@ -121,10 +126,7 @@ export interface QueueDepth {
 export interface Queue {
   /** What the queue itself says of itself; read once at start. */
   describe(): Promise<QueueFacts>;
-  /**
-   * One long poll. There is no way to cut it short: SQS goes on handing messages to an abandoned request, and they would be
-   * hidden for a full visibility timeout.
-   */
+  /** One long poll. Cut it only in need: SQS goes on handing messages to an abandoned request for a while. */
   receive(options: ReceiveOptions): Promise<readonly Message[]>;
   /** Changes when messages become visible again; any number of entries. Answers in order. */
   extend(extensions: readonly Extension[]): Promise<readonly EntryResult[]>;

@@ -17,7 +17,7 @@ import {
 } from "./order-frames.ts";
 import { type Following, followOutput, type Stream } from "./output.ts";
 import type { AskPermit, Ending, Looked, Notice, ProbeFailure, ReportOrder, Runner, StepOrder, Term } from "./port.ts";
-import { killGroup, killMarked, requireSignals } from "./process-group.ts";
+import { killGroup, killMarked, requireSignals, signalGroup } from "./process-group.ts";
 import { importFailure, tellReady } from "./ready.ts";
 import { endingOf, probeFailureOf, Work, type WorkEnd } from "./work.ts";
 
@@ -124,6 +124,12 @@ export class HostRunner implements Runner {
     host.send({ type: "stop" });
     if (!(await this.#within(STOP_MS, host.ended))) host.kill();
     await this.#losing;
+  }
+
+  kill(): void {
+    for (const { pid } of this.#work.values()) if (pid !== null) signalGroup(pid);
+    this.#opening?.kill();
+    this.#host?.kill();
   }
 
   async #perform(frame: NewFrame, key: string, term: Term, ask: AskPermit, signal: AbortSignal): Promise<Ending> {

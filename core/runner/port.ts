@@ -139,4 +139,6 @@ export interface Runner {
   unavailable(): string | null;
   /** Ends the host; step processes still alive are killed. */
   stop(): Promise<void>;
+  /** Kills the host and the groups of its steps, without waiting for their end: for a process that is about to exit. */
+  kill(): void;
 }

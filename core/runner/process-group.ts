@@ -58,8 +58,8 @@ async function marked(mark: string): Promise<readonly number[]> {
   return found.flat();
 }
 
-/** False when no such group exists any more. */
-function signalGroup(pid: number): boolean {
+/** Sends SIGKILL to the group that `pid` leads. Returns false when there is no such group any more. */
+export function signalGroup(pid: number): boolean {
   return signal(-pid);
 }
 

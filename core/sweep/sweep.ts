@@ -122,7 +122,7 @@ class Sweep {
       return null;
     }
     const leases = new LeaseKeeper({ ...this.#ports, queue: letters }, this.#settings);
-    leases.start();
+    void leases.start();
     return { letters, leases };
   }
 

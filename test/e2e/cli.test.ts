@@ -167,6 +167,7 @@ describe("healthcheck", () => {
       port: 0,
       worker: "w",
       clock: systemClock,
+      observe: () => undefined,
       facts: () => ({ ...facts, waitMs: 20_000, closedBecause, busy: 0, slots: 4 }),
     });
     t.after(() => server.close());

@@ -1,6 +1,7 @@
 // Receives that meet a failing service or network: what is asked again, with which attempt id, and when it ends in a Fault.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { eventually } from "../support/eventually.ts";
 import { wire } from "../support/sqs-adapter.ts";
 import type { ServerFault } from "../support/sqs-server/faults.ts";
 
@@ -32,6 +33,26 @@ for (const [name, fault] of Object.entries(lostAnswers)) {
     assert.deepEqual(more, []);
     assert.match(String(first?.["ReceiveRequestAttemptId"]), /^[0-9a-f-]{36}$/);
     assert.deepEqual(second, { ...first, WaitTimeSeconds: 0 });
+  });
+}
+
+for (const [fifo, brought] of [
+  [true, ["1"]],
+  [false, []],
+] as const) {
+  const what = fifo ? "FIFO: a cut receive brings what SQS had fetched" : "standard: a cut receive brings nothing";
+  test(`${what}, without waiting`, async (t) => {
+    const { queue, server, source } = await wire(t, { fifo });
+    source.send({ body: "1", ...(fifo ? { groupId: "a", deduplicationId: "1" } : {}) });
+    server.faults.next("ReceiveMessage", { kind: "stall", at: "head" });
+    const cut = new AbortController();
+    const receiving = queue.receive({ ...options, waitMs: 20_000, cut: cut.signal });
+    await eventually("the message is taken", () => source.inspect()[0]?.state === "in_flight");
+    cut.abort();
+    assert.deepEqual(
+      (await receiving).map(({ body }) => body),
+      brought,
+    );
   });
 }
 

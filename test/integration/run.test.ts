@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { Bugs } from "../../core/bugs.ts";
 import { systemClock } from "../../core/clock.ts";
 import { defaultPolicy } from "../../core/delivery/policy.ts";
 import { toWire } from "../../core/envelope.ts";
@@ -124,7 +125,9 @@ describe("a delivery", () => {
   /** Takes these messages, of one group, through a worker that stops when all have met their end. */
   async function work(...messages: readonly Message[]): Promise<void> {
     const queues = [{ queue, name: "steps", weight: null, most: null }];
-    const ports = { queues, ledger, runner: host.runner, clock: systemClock, observe: told.observe, chance: () => 0.5 };
+    const { observe } = told;
+    const common = { clock: systemClock, observe, bugs: new Bugs(observe), chance: () => 0.5 };
+    const ports = { queues, ledger, runner: host.runner, ...common };
     const worker = new Worker(ports, {
       worker: "worker-1",
       concurrency: 2,

@@ -1,4 +1,5 @@
 // The fleet: a few places, each with one worker after the other. Crashes, stalls, and rolling deploys happen to a place.
+import { Bugs } from "../../core/bugs.ts";
 import type { Observe } from "../../core/observe.ts";
 import { Worker } from "../../core/worker.ts";
 import type { MemoryLedger } from "../support/memory-ledger.ts";
@@ -127,6 +128,7 @@ export class Fleet {
       if (!life.dead) this.deliveries += count;
     };
     const across = queueOf(queue, { ...passage, isDown: () => down.queue, producer, newer, onReceived });
+    const observe = this.#watch(life);
     const ports = {
       queues: [{ queue: across, name: "steps", weight: null, most: null }],
       ledger: ledgerOf(ledger, {
@@ -136,7 +138,8 @@ export class Fleet {
       }),
       runner,
       clock: life.clock(),
-      observe: this.#watch(life),
+      observe,
+      bugs: new Bugs(observe),
       chance: dice.stream(`chance of ${name}`),
     };
     const { concurrency, leaseMs, waitMs, policy, sweepMs } = scenario;
@@ -150,7 +153,7 @@ export class Fleet {
   #watch(life: Life): Observe {
     const { referee, trace } = this.#ports;
     return ({ event, message, key = "" }) => {
-      if (event === "delivery.bug") referee.fail("bug", key || life.name, message);
+      if (event === "delivery.bug" || event === "worker.bug") referee.fail("bug", key || life.name, message);
       if (told.has(event)) trace.tell(life.name, `${event}: ${message}`, key);
     };
   }

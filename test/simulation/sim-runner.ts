@@ -103,6 +103,10 @@ export class SimRunner implements Runner {
   }
 
   async stop(): Promise<void> {
+    this.kill();
+  }
+
+  kill(): void {
     this.#stopping = true;
     this.#unavailable = "stopping";
     for (const process of this.#processes) process.die({ how: "host_lost", detail: "stopped" });

@@ -51,7 +51,11 @@ export class FakeQueue implements Queue {
     await this.onReceive();
     if (this.#waiting.length === 0) {
       this.#arrived = new AbortController();
-      await this.#clock.sleep(options.waitMs, this.#arrived.signal);
+      const { signal } = this.#arrived;
+      await this.#clock.sleep(
+        options.waitMs,
+        options.cut === undefined ? signal : AbortSignal.any([signal, options.cut]),
+      );
     }
     return this.#waiting.splice(0, options.max);
   }

@@ -123,6 +123,10 @@ export class FakeRunner implements Runner {
   }
 
   async stop(): Promise<void> {
+    this.kill();
+  }
+
+  kill(): void {
     this.down = "stopping";
     this.#stopped.abort();
   }

@@ -56,8 +56,8 @@ export class ModelQueue implements Queue {
     };
   }
 
-  async receive({ max, waitMs, visibilityMs }: ReceiveOptions): Promise<readonly Message[]> {
-    const waiting = { waitMs, clock: this.#clock, stopped: never };
+  async receive({ max, waitMs, visibilityMs, cut = never }: ReceiveOptions): Promise<readonly Message[]> {
+    const waiting = { waitMs, clock: this.#clock, stopped: cut };
     const views = await receiveOrWait(this.#source, { max, visibilityMs }, waiting);
     return views.map(messageOf);
   }

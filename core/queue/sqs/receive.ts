@@ -26,14 +26,26 @@ export async function receiveMessages(
       const messages = await pollOnce(context, queue, poll);
       return messages.map((message) => readMessage(message, context.clock.wallMs()));
     } catch (error) {
+      if (options.cut?.aborted) return await lastLook(context, queue, poll);
       const trouble = troubleOf(error);
       const passing = trouble === "throttled" || trouble === "unreachable";
       if (!passing || attempt === ATTEMPTS) throw queueFault("ReceiveMessage", queue.url, error);
       poll = trouble === "throttled" ? { ...poll, attemptId: freshAttemptId(queue) } : replayOf(poll);
       tellRetry(context, queue, trouble, attempt);
-      await context.clock.sleep(retryDelayMs(attempt, context.random));
+      await context.clock.sleep(retryDelayMs(attempt, context.random), options.cut);
     }
   }
+}
+
+/**
+ * After a cut: what the aborted request fetched, which only FIFO tells. A failure is not worth an error. The caller is about to exit,
+ * and the messages become visible when their visibility ends.
+ */
+async function lastLook(context: SqsContext, queue: QueueAddress, poll: Poll): Promise<Message[]> {
+  if (poll.attemptId === null) return [];
+  const { cut: _, ...uncut } = replayOf(poll);
+  const messages = await pollOnce(context, queue, uncut).catch(() => []);
+  return messages.map((message) => readMessage(message, context.clock.wallMs()));
 }
 
 // The lost answer may have held messages. On FIFO the same id brings them back; on a standard queue they stay hidden until their
@@ -59,7 +71,8 @@ async function pollOnce(context: SqsContext, queue: QueueAddress, poll: Poll): P
   });
   // A deadline for the whole exchange: the handler's own timeouts are fixed per client, and a wait is not.
   const deadlineMs = Math.ceil(poll.waitMs / 1000) * 1000 + context.clients.pollMarginMs;
-  const abortSignal = AbortSignal.timeout(deadlineMs);
+  const deadline = AbortSignal.timeout(deadlineMs);
+  const abortSignal = poll.cut === undefined ? deadline : AbortSignal.any([deadline, poll.cut]);
   const answer = await context.clients.polls.send(command, { abortSignal });
   return answer.Messages ?? [];
 }

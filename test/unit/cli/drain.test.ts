@@ -51,7 +51,7 @@ describe("the configuration", () => {
 const nothing = { visible: 0, inFlight: 0, delayed: 0 };
 const ended = { acked: 3, buried: 0, released: 0, lost: 0 };
 const snapshot = { received: 3, ended, outcomes: { ...noOutcomes(), success: 3 } };
-const fine: Drained = { end: { how: "empty", left: nothing }, snapshot, closedBecause: null, seconds: 90 };
+const fine: Drained = { end: { how: "empty", left: nothing }, snapshot, bug: false, closedBecause: null, seconds: 90 };
 const outcomes = (changes: object): Drained => ({
   ...fine,
   snapshot: { ...snapshot, outcomes: { ...noOutcomes(), ...changes } },
@@ -78,6 +78,7 @@ describe("the exit code", () => {
       1,
     ],
     ["of one that was stopped before it began", { ...fine, end: null }, 1],
+    ["of one whose worker had a bug", { ...fine, bug: true }, 1],
   ];
   for (const [what, drained, code] of rows) test(what, () => assert.equal(exitCodeOf(drained), code));
 });

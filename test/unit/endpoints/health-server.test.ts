@@ -6,6 +6,7 @@ import { describe, type TestContext, test } from "node:test";
 import { systemClock } from "../../../core/clock.ts";
 import { type HealthServerOptions, startHealthServer } from "../../../core/endpoints/health-server.ts";
 import { Fault } from "../../../core/faults.ts";
+import { Observations } from "../../support/observations.ts";
 
 type Facts = ReturnType<HealthServerOptions["facts"]>;
 
@@ -21,10 +22,15 @@ const open: Facts = {
 };
 
 async function start(t: TestContext, facts: Partial<Facts> = {}, port = 0) {
-  const settings = { host: "127.0.0.1", port, worker: "w-1", clock: systemClock };
-  const server = await startHealthServer({ ...settings, facts: () => ({ ...open, ...facts }) });
+  return await serve(t, () => ({ ...open, ...facts }), port);
+}
+
+async function serve(t: TestContext, facts: () => Facts, port = 0) {
+  const told = new Observations();
+  const settings = { host: "127.0.0.1", port, worker: "w-1", clock: systemClock, observe: told.observe };
+  const server = await startHealthServer({ ...settings, facts });
   t.after(() => server.close());
-  return { ...server, url: `http://127.0.0.1:${server.port}` };
+  return { ...server, told, url: `http://127.0.0.1:${server.port}` };
 }
 
 describe("pages", () => {
@@ -78,12 +84,26 @@ test("a port that is taken is a fault that names it", async (t) => {
 
 test("an address of another machine is a fault that names it", async () => {
   // 192.0.2.0/24 is nobody's (RFC 5737).
-  const options = { host: "192.0.2.1", port: 0, worker: "w", clock: systemClock, facts: () => open };
+  const place = { host: "192.0.2.1", port: 0, observe: () => undefined };
+  const options = { ...place, worker: "w", clock: systemClock, facts: () => open };
   await assert.rejects(startHealthServer(options), {
     name: "Fault",
     code: "TQ_HEALTH_SERVER",
     message: "health server: port 0 on 192.0.2.1: this machine has no such address",
   });
+});
+
+test("a page that throws answers 500, and the next request is answered as usual", async (t) => {
+  const results: (() => Facts)[] = [
+    () => {
+      throw new Error("no facts");
+    },
+    () => open,
+  ];
+  const { url, told } = await serve(t, () => (results.shift() as () => Facts)());
+  assert.equal((await fetch(`${url}/livez`)).status, 500);
+  assert.equal((await fetch(`${url}/livez`)).status, 200);
+  assert.match(told.messages("endpoint.bug")[0] ?? "", /Error: no facts\n +at /);
 });
 
 test("closing waits for nobody", async (t) => {

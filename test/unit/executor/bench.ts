@@ -36,7 +36,7 @@ export function bench(t: TestContext, policy: Partial<Policy> = {}) {
     { queue, ledger, clock, observe: told.observe, chance },
     { leaseMs, killMarginMs: 5_000 },
   );
-  keeper.start();
+  void keeper.start();
   const quiet = new AbortController();
   const kill = new AbortController();
   const stopping: Stopping = { quiet: quiet.signal, kill: kill.signal };

@@ -1,5 +1,6 @@
 // An intake on a manual clock over a queue that a test fills; each delivery ends when and how the test says.
 import type { TestContext } from "node:test";
+import { Bugs } from "../../../core/bugs.ts";
 import { Breaker } from "../../../core/circuit/breaker.ts";
 import { QueueGate } from "../../../core/circuit/queue-gate.ts";
 import type { Received } from "../../../core/delivery/delivery.ts";
@@ -71,7 +72,9 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
   const source = new Source("steps", null, {
     ...{ queue, leases, slots: share, gate: queueGate, clock, observe: told.observe, process },
   });
-  const ports = { sources: [source], slots, breaker, clock };
+  const bugs = new Bugs(told.observe);
+  const cut = new AbortController();
+  const ports = { sources: [source], slots, breaker, clock, bugs, cut: cut.signal };
   // In a moment: a test first says what the queue is like.
   const running = Promise.resolve().then(() => runIntake(ports, { waitMs, visibilityMs }, quiet, turns));
   let over = false;

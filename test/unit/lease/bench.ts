@@ -30,7 +30,7 @@ export function bench(t: TestContext, chance = 0, { through = (clock) => clock, 
   const told = new Observations();
   const ports = { queue, ledger, clock: through(clock), observe: told.observe, chance: () => chance };
   const keeper = new LeaseKeeper(ports, { leaseMs, killMarginMs, ...settings });
-  keeper.start();
+  void keeper.start();
   t.after(async () => {
     const stopped = keeper.stop();
     await clock.advance(hour); // what a test holds up answers now

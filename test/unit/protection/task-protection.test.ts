@@ -14,7 +14,7 @@ function bench(t: TestContext, { maxMs = 2 * hour } = {}) {
   const agent = new FakeAgent(clock);
   const told = new Observations();
   const protection = new TaskProtection({ agent, clock, observe: told.observe, chance: () => 0.5 }, maxMs);
-  protection.start();
+  void protection.start();
   t.after(async () => {
     const stopping = protection.stop();
     await clock.advance(10_000);

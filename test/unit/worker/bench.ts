@@ -1,5 +1,6 @@
 // A whole worker on a manual clock: everything in `core/worker.ts` is real, queue and runner are fakes, the ledger is in memory.
 import type { TestContext } from "node:test";
+import { Bugs } from "../../../core/bugs.ts";
 import { defaultPolicy } from "../../../core/delivery/policy.ts";
 import type { WorkerQueue } from "../../../core/intake/lane.ts";
 import { TaskProtection } from "../../../core/protection/task-protection.ts";
@@ -38,7 +39,8 @@ export function bench(t: TestContext, settings: Partial<WorkerSettings> = {}, be
   const others = (beside.others ?? []).map((other) => ({ ...other, queue: new FakeQueue(clock, write) }));
   const queues = [{ queue, name: "steps", weight: null, most: null }, ...others];
   const agent = new FakeAgent(clock);
-  const common = { clock, observe: told.observe, chance: () => 0.5 };
+  const bugs = new Bugs(told.observe);
+  const common = { clock, observe: told.observe, bugs, chance: () => 0.5 };
   const { protectMs = null, watch = (queue: Queue) => queue } = beside;
   const protection = protectMs === null ? {} : { protection: new TaskProtection({ ...common, agent }, protectMs) };
   const watched = queues.map((one) => ({ ...one, queue: watch(one.queue, clock) }));
@@ -55,6 +57,7 @@ export function bench(t: TestContext, settings: Partial<WorkerSettings> = {}, be
   });
   // In a moment: a test first says what queue, ledger and runner are like.
   const running = Promise.resolve().then(() => worker.run());
+  bugs.found.addEventListener("abort", () => worker.stop(60_000));
   let over = false;
   void running.then(() => {
     over = true;

@@ -69,6 +69,26 @@ describe("a worker", () => {
   });
 });
 
+describe("a bug in a loop", () => {
+  test("of the intake lets running steps finish, is logged once, and stops the worker", async (t) => {
+    const { clock, queue, runner, told, isOver } = bench(t);
+    runner.scripts.set("load", async (step) => {
+      await clock.sleep(30_000);
+      return await succeeds(step);
+    });
+    queue.offer(about("load"));
+    await clock.advance(1_000);
+    runner.unavailable = () => {
+      throw new Error("no such state");
+    };
+    await clock.advance(waitMs);
+    assert.match(told.messages("worker.bug")[0] ?? "", /^bug in taskiq \(intake\), .*: Error: no such state\n +at /);
+    assert.deepEqual([told.messages("worker.bug").length, isOver()], [1, false]);
+    await clock.advance(10_000);
+    assert.deepEqual([queue.acked, isOver()], [["load#1"], true]);
+  });
+});
+
 describe("stopping a worker", () => {
   test("that does nothing ends with its poll", async (t) => {
     const { clock, worker, told, isOver } = bench(t);
@@ -79,6 +99,16 @@ describe("stopping a worker", () => {
     assert.deepEqual(told.messages("worker.stopping"), ["stopping: 0 step(s) may finish within 25 s"]);
     assert.equal(worker.snapshot().stopping, true);
     assert.equal(clock.sleeping, 0);
+  });
+
+  test("that does nothing ends with its grace, when that is shorter than its poll", async (t) => {
+    const { clock, worker, isOver } = bench(t);
+    await clock.advance(5_000);
+    worker.stop(1_000);
+    await clock.advance(999);
+    assert.equal(isOver(), false);
+    await clock.advance(1);
+    assert.equal(isOver(), true);
   });
 
   test("lets steps finish within the grace, with their leases alive", async (t) => {

@@ -1,0 +1,188 @@
+// However a worker waits, a second signal ends it within a second, and a stop ends within its grace and a second. Steps are those of a step host without
+// Dagster.
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, afterEach, before, beforeEach, describe, type TestContext, test } from "node:test";
+import { LAST_MS } from "../../cli/signals.ts";
+import { eventually } from "../support/eventually.ts";
+import { createQueues, LOCAL_CREDENTIALS, LOCAL_REGION, type QueuePair, sendMessage } from "../support/local-sqs.ts";
+import { endProcesses } from "../support/marked-processes.ts";
+import { bodyFor } from "../support/messages.ts";
+import { type SqsServer, startSqsServer } from "../support/sqs-server/http.ts";
+import { asLocalSqs } from "../support/sqs-server/local.ts";
+import { python } from "../support/step-hosts.ts";
+import { WorkerProcess } from "../support/worker-process.ts";
+
+const hosts = new URL("../../fixtures/hosts/", import.meta.url).pathname;
+/** What a loaded machine may add until the process is seen to be gone. */
+const LATE_MS = 1_000;
+
+let server: SqsServer;
+/** Accepts connections and answers none of them. */
+let silent: Server;
+let silentPort: number;
+let pair: QueuePair;
+let home: string;
+let tests = 0;
+let worker: WorkerProcess;
+
+before(async () => {
+  server = await startSqsServer();
+  silent = createServer(() => undefined).listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  silentPort = (silent.address() as AddressInfo).port;
+});
+beforeEach(async () => {
+  tests += 1;
+  pair = await createQueues(asLocalSqs(server), `stops-${tests}`);
+  home = mkdtempSync(join(tmpdir(), "taskiq-stops-"));
+  mkdirSync(join(home, "log"));
+  writeFileSync(join(home, "python"), `#!/bin/sh\nexec ${python} ${hosts}well-behaved.py ${join(home, "log")}\n`);
+  chmodSync(join(home, "python"), 0o755);
+});
+afterEach((t) => {
+  if ((t as TestContext & { passed?: boolean }).passed === false) console.error(worker.tail());
+  endProcesses(worker.processes());
+  server.faults.clear();
+  rmSync(home, { recursive: true, force: true });
+});
+after(async () => {
+  silent.close();
+  await server.stop();
+});
+
+function start(flags: readonly string[] = [], env: Readonly<Record<string, string>> = {}): WorkerProcess {
+  worker = new WorkerProcess({
+    args: ["run", "--grace", "600s", "--visibility-timeout", "60s", "--log-level", "debug", ...flags],
+    env: {
+      PATH: process.env["PATH"] ?? "",
+      HOME: home,
+      DAGSTER_HOME: home,
+      TASKIQ_STATE_DIR: join(home, "state"),
+      TASKIQ_QUEUE_URL: pair.url,
+      TASKIQ_PYTHON: join(home, "python"),
+      TASKIQ_WORKER_HEALTH_PORT: "0",
+      AWS_ENDPOINT_URL_SQS: server.endpoint,
+      AWS_REGION: LOCAL_REGION,
+      AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
+      ...env,
+    },
+  });
+  return worker;
+}
+
+async function asked(action: string): Promise<void> {
+  const { length } = server.requests;
+  await eventually(`the worker asks ${action}`, () =>
+    server.requests.slice(length).some((one) => one.action === action),
+  );
+}
+
+/** The last of these signals, and how long the process lives after it. */
+async function endsWithin(ms: number, ...signals: readonly NodeJS.Signals[]): Promise<void> {
+  for (const [i, signal] of signals.entries()) {
+    worker.signal(signal);
+    await eventually("the signal is heard", () => worker.count("worker.signal") > i || !worker.running);
+  }
+  const sinceMs = performance.now();
+  assert.deepEqual(await worker.exited, { code: 0, signal: null });
+  const tookMs = performance.now() - sinceMs;
+  assert.ok(tookMs < ms + LATE_MS, `it took ${Math.round(tookMs)} ms`);
+  assert.equal(worker.log.at(-1)?.event, "worker.stopped");
+  await eventually("nothing of it is left", () => worker.processes().length === 0);
+}
+
+const stalls = () => server.faults.otherwise(() => ({ kind: "stall", at: "head" }));
+
+describe("two signals end a worker within a second", () => {
+  test("that waits in a long poll", async () => {
+    start();
+    await asked("ReceiveMessage");
+    await endsWithin(LAST_MS, "SIGTERM", "SIGTERM");
+    assert.equal(worker.count("worker.stop_cut"), 0);
+  });
+
+  test("whose SQS is silent while a step runs", async () => {
+    start(["--concurrency", "2"]);
+    await worker.said("worker.started");
+    await sendMessage(asLocalSqs(server), pair.url, { body: bodyFor("blocks"), groupId: "g", deduplicationId: "d" });
+    await worker.said("step.claimed");
+    stalls();
+    await endsWithin(LAST_MS, "SIGTERM", "SIGTERM");
+    const cut = await worker.said("worker.stop_cut");
+    assert.match(
+      cut.message,
+      /^the stop took too long: exiting with 1 message\(s\) under way, which SQS delivers again/,
+    );
+  });
+
+  test("whose step host is frozen", async () => {
+    start();
+    await sendMessage(asLocalSqs(server), pair.url, { body: bodyFor("blocks"), groupId: "g", deduplicationId: "d" });
+    await worker.said("step.claimed");
+    const host = await eventually("the host is found", () =>
+      worker.processes().find(({ command }) => command.includes("well-behaved.py")),
+    );
+    process.kill(host.pid, "SIGSTOP");
+    await endsWithin(LAST_MS, "SIGTERM", "SIGTERM");
+  });
+});
+
+describe("a bug in a library lets the running step finish, and the worker exits with 1", () => {
+  const throwing = `data:text/javascript,process.on("SIGUSR2", () => { ${"THROW"} })`;
+  for (const [how, code] of [
+    ["thrown", 'throw new Error("a late answer")'],
+    ["rejected", 'Promise.reject(new Error("a late answer"))'],
+  ] as const) {
+    test(how, async () => {
+      start(["--wait-time", "1s"], { NODE_OPTIONS: `--import=${encodeURI(throwing.replace("THROW", code))}` });
+      const queued = { body: bodyFor("waits"), groupId: "g", deduplicationId: "d" };
+      await sendMessage(asLocalSqs(server), pair.url, queued);
+      await worker.said("step.claimed");
+      worker.signal("SIGUSR2");
+      await worker.said("worker.stopping");
+      writeFileSync(join(home, "log", "release"), "");
+      assert.deepEqual(await worker.exited, { code: 1, signal: null });
+      const bugs = worker.log.filter(({ event }) => event === "worker.bug");
+      assert.equal(bugs.length, 1);
+      assert.match(bugs[0]?.message ?? "", /^bug in taskiq \(uncaught\), .*Error: a late answer\n +at /);
+      assert.equal(worker.log.at(-1)?.["acked"], 1);
+    });
+  }
+});
+
+describe("one signal ends within a second a worker that is starting", () => {
+  test("and whose SQS is silent", async () => {
+    stalls();
+    const seen = asked("GetQueueAttributes");
+    start();
+    await seen;
+    await endsWithin(LAST_MS, "SIGTERM");
+  });
+
+  test("and whose ledger is silent", async () => {
+    const connected = new Promise((resolve) => silent.once("connection", resolve));
+    start(["--ledger-url", `postgres://taskiq@127.0.0.1:${silentPort}/taskiq`]);
+    await connected;
+    await endsWithin(LAST_MS, "SIGINT");
+  });
+
+  test("and whose credentials are silent", async () => {
+    const connected = new Promise((resolve) => silent.once("connection", resolve));
+    const url = `http://127.0.0.1:${silentPort}/`;
+    start([], { AWS_ACCESS_KEY_ID: "", AWS_SECRET_ACCESS_KEY: "", AWS_CONTAINER_CREDENTIALS_FULL_URI: url });
+    await connected;
+    await endsWithin(LAST_MS, "SIGTERM");
+  });
+});
+
+test("a stop takes no longer than its grace and a second, whatever the wait time", async () => {
+  start(["--grace", "1s"]);
+  await asked("ReceiveMessage");
+  await endsWithin(1_000 + LAST_MS, "SIGTERM");
+});
