@@ -133,7 +133,7 @@ export class Worker {
     for (const { leases } of this.#lanes) void bugs.supervise("leases", leases.start());
     if (protection !== undefined) void bugs.supervise("task protection", protection.start());
     const sources = this.#lanes.map(({ source }) => source);
-    const intake = { sources, slots: this.#slots, clock, breaker: this.#breaker, bugs, cut: this.#kill.signal };
+    const intake = { sources, slots: this.#slots, clock, breaker: this.#breaker, bugs, kill: this.#kill.signal };
     const beside = [
       ...this.#lanes.map((lane) => bugs.supervise("sweep", this.#sweep(lane))),
       bugs.supervise("pruning", this.#prune()),

@@ -4,7 +4,7 @@ import { formatDuration } from "../../core/durations.ts";
 import type { Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { type ControlFile, readControlFiles } from "../run/control-files.ts";
-import { listenForStop } from "../signals.ts";
+import { aborted, listenForStop } from "../signals.ts";
 import { ProgressView } from "../terminal/progress.ts";
 import { askWorker, type ControlState } from "./control-client.ts";
 import type { QuietRequest } from "./drain-config.ts";
@@ -98,7 +98,8 @@ async function waitUntilIdle(
       }
       view.show(progressOf(first, state));
       await clock.sleep(LOOK_MS, stop.quiet);
-      const answer = await askWorker(file, "GET /state", "");
+      const answer = await Promise.race([askWorker(file, "GET /state", ""), aborted(stop.quiet)]);
+      if (answer === undefined) continue;
       if (answer.kind !== "state")
         return end(exitCodes.no, state, `worker ${state.worker} was gone before it was idle`);
       state = answer.state;

@@ -6,7 +6,7 @@ import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { letterFilter } from "../operator/letter-options.ts";
 import { remarksOn } from "../operator/look-remarks.ts";
 import { askDagster, openDeadLetters } from "../operator/operator-ports.ts";
-import { listenForStop } from "../signals.ts";
+import { stoppable } from "../operator/stoppable.ts";
 import { createLogger } from "../terminal/logger.ts";
 import { type OperatorPorts, wireOperator } from "../wiring.ts";
 import { type InspectConfig, inspectSetup } from "./inspect-dlq-config.ts";
@@ -47,14 +47,8 @@ export const command = defineCommand({
     for (const warning of warnings) say(warning);
     const logger = createLogger({ stream: io.stderr, level: "warn", format: "text", worker: "operator" });
     const ports = await wireOperator(config, io.env, logger.observe);
-    const stop = listenForStop(io.signals, ports.clock, logger.observe);
-    stop.quiet.addEventListener("abort", () => say("stopping; giving back what was looked at"));
-    try {
-      return await inspect(config, ports, io, say, stop.quiet);
-    } finally {
-      stop.close();
-      await Promise.all([ports.runner?.stop(), ports.ledger?.close(), ports.queue.close()]);
-    }
+    const stopping = "stopping; giving back what was looked at";
+    return await stoppable({ ports, io, logger, say, stopping }, (quiet) => inspect(config, ports, io, say, quiet));
   },
 });
 

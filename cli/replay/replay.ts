@@ -10,7 +10,7 @@ import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { letterFilter } from "../operator/letter-options.ts";
 import { remarksOn } from "../operator/look-remarks.ts";
 import { askDagster, openDeadLetters } from "../operator/operator-ports.ts";
-import { listenForStop } from "../signals.ts";
+import { stoppable } from "../operator/stoppable.ts";
 import { createLogger } from "../terminal/logger.ts";
 import { wireOperator } from "../wiring.ts";
 import { actOn } from "./replay-act.ts";
@@ -63,9 +63,8 @@ export const command = defineCommand({
     const logger = createLogger({ stream: io.stderr, level: "warn", format: "text", worker: "operator" });
     const mended = await readFileGiven(config.file);
     const ports = await wireOperator(config, io.env, logger.observe);
-    const stop = listenForStop(io.signals, ports.clock, logger.observe);
-    stop.quiet.addEventListener("abort", () => say("stopping; what was begun is finished, the rest given back"));
-    try {
+    const stopping = "stopping; what was begun is finished, the rest given back";
+    return await stoppable({ ports, io, logger, say, stopping }, async (quiet) => {
       const { ledger, clock } = ports;
       if (ledger === null) throw noLedger();
       const letters = await openDeadLetters(ports.queue);
@@ -83,17 +82,14 @@ export const command = defineCommand({
             io,
             observe: logger.observe,
             say,
-            quiet: stop.quiet,
+            quiet,
           },
           mended,
         );
       } finally {
         await held.release();
       }
-    } finally {
-      stop.close();
-      await Promise.all([ports.runner?.stop(), ports.ledger?.close(), ports.queue.close()]);
-    }
+    });
   },
 });
 

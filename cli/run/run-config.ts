@@ -85,7 +85,7 @@ function sharedLedgerRules(settings: RunSettings): Findings {
 function stopRules({ waitMs, graceMs }: RunSettings): Findings {
   const [wait, grace] = [waitMs.value, graceMs.value];
   if (typeof wait !== "number" || typeof grace !== "number" || wait <= grace) return { problems: [], warnings: [] };
-  const warning = `--wait-time (${formatDuration(wait)}) is longer than --grace (${formatDuration(grace)}): stopping waits for the last receive`;
+  const warning = `--wait-time (${formatDuration(wait)}) is longer than --grace (${formatDuration(grace)}): a stop cuts the last receive, and a standard queue hides what it hands to that`;
   return { problems: [], warnings: [warning] };
 }
 

@@ -18,8 +18,8 @@ export interface IntakePorts {
   readonly breaker: Pick<Breaker, "pause">;
   readonly clock: Clock;
   readonly bugs: Pick<Bugs, "supervise">;
-  /** Aborts when a stop cannot wait for the receives under way any longer. */
-  readonly cut: AbortSignal;
+  /** Aborts when a stop cannot wait any longer: deliveries end by themselves then, and the receives under way are cut. */
+  readonly kill: AbortSignal;
 }
 
 export interface IntakeSettings {
@@ -37,6 +37,8 @@ export interface IntakeState {
 const AHEAD_PATIENCE_MS = 1_000;
 /** Where there are more queues than slots to wait with, each receive waits so long at the most. */
 const SECOND_MS = 1_000;
+/** How soon a long poll brings what became visible; with SQS it takes tens of milliseconds. */
+const HANDED_OUT_AGAIN_MS = 250;
 
 /**
  * Receives until it is quiet for good, then finishes the receives under way (SQS may hide what an aborted one fetched) and waits
@@ -58,7 +60,10 @@ class Intake {
   readonly #state: IntakeState;
   readonly #rota: Rota;
   readonly #pace = new PaceMeter();
+  /** Receives and chains. */
   readonly #underWay = new Set<Promise<void>>();
+  readonly #chains = new Set<Promise<void>>();
+  readonly #cut = new AbortController();
   #waiting = 0;
   #backlog = false;
   /** Time alone may change what is to be done. */
@@ -80,8 +85,21 @@ class Intake {
   }
 
   async run(): Promise<void> {
-    await this.#ports.bugs.supervise("intake", this.#receive());
+    const { bugs, kill } = this.#ports;
+    await bugs.supervise("intake", this.#receive());
+    if (kill.aborted) void this.#cutWhenAlone();
+    else kill.addEventListener("abort", () => void this.#cutWhenAlone(), { once: true });
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+    this.#cut.abort("over");
+  }
+
+  /** Waits for the deliveries and for what they give back: SQS would hand it to the abandoned receive, and hide it. */
+  async #cutWhenAlone(): Promise<void> {
+    while (this.#chains.size > 0) {
+      await Promise.all(this.#chains);
+      await this.#ports.clock.sleep(HANDED_OUT_AGAIN_MS, this.#cut.signal);
+    }
+    this.#cut.abort("alone");
   }
 
   async #receive(): Promise<void> {
@@ -93,7 +111,7 @@ class Intake {
       this.#state.lastTurnAtMs = clock.monoMs();
       const leaves = sources.map(({ ports: { gate } }) => gate.leave());
       const ask = sources.length === 1 ? this.#askOne(leaves[0] ?? null) : this.#askOneOf(leaves);
-      if (ask !== null) this.#track(this.#poll(ask));
+      if (ask !== null) this.#track(this.#poll(ask), this.#underWay);
       else await this.#change(leaves.includes(null) || this.#rota.isWaiting(clock.monoMs()));
     }
   }
@@ -137,9 +155,11 @@ class Intake {
     this.#wake();
   }
 
-  #track(work: Promise<void>): void {
-    const tracked = this.#ports.bugs.supervise("intake", work).then(() => void this.#underWay.delete(tracked));
-    this.#underWay.add(tracked);
+  #track(work: Promise<void>, ...sets: readonly Set<Promise<void>>[]): void {
+    const tracked = this.#ports.bugs.supervise("intake", work).then(() => {
+      for (const set of sets) set.delete(tracked);
+    });
+    for (const set of sets) set.add(tracked);
   }
 
   async #poll(ask: Ask): Promise<void> {
@@ -147,8 +167,8 @@ class Intake {
     const source = sources[ask.queue];
     if (source === undefined) throw new Error(`no queue ${ask.queue} to ask`);
     this.#rota.asked(ask, clock.monoMs());
-    const { cut } = this.#ports;
-    const options = { max: ask.max, waitMs: this.#waitMs(ask), visibilityMs: this.#settings.visibilityMs, cut };
+    const { visibilityMs } = this.#settings;
+    const options = { max: ask.max, waitMs: this.#waitMs(ask), visibilityMs, cut: this.#cut.signal };
     await source.poll(options, (messages, reserved) => {
       this.#rota.answered(ask, messages.length, clock.monoMs());
       this.#backlog = messages.length === ask.max;
@@ -168,7 +188,8 @@ class Intake {
     const { slots } = source.ports;
     const chains = chainsOf(messages).map((chain) => source.hold(chain, this.#ports.clock));
     for (const [i, chain] of chains.entries()) {
-      this.#track(i < reserved ? this.#run(source, chain, new Seat(slots)) : this.#runInTurn(source, chain));
+      const run = i < reserved ? this.#run(source, chain, new Seat(slots)) : this.#runInTurn(source, chain);
+      this.#track(run, this.#underWay, this.#chains);
     }
     slots.release(Math.max(0, reserved - chains.length));
   }

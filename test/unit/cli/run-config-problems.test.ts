@@ -178,7 +178,9 @@ describe("rules between options", () => {
   test("a receive that outlasts the grace is told", () => {
     const { config, warnings } = readRun(["--grace=5"]);
     assert.equal(config?.graceMs, 5_000);
-    assert.deepEqual(warnings, ["--wait-time (20s) is longer than --grace (5s): stopping waits for the last receive"]);
+    assert.deepEqual(warnings, [
+      "--wait-time (20s) is longer than --grace (5s): a stop cuts the last receive, and a standard queue hides what it hands to that",
+    ]);
   });
 });
 

@@ -73,8 +73,8 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
     ...{ queue, leases, slots: share, gate: queueGate, clock, observe: told.observe, process },
   });
   const bugs = new Bugs(told.observe);
-  const cut = new AbortController();
-  const ports = { sources: [source], slots, breaker, clock, bugs, cut: cut.signal };
+  const kill = new AbortController();
+  const ports = { sources: [source], slots, breaker, clock, bugs, kill: kill.signal };
   // In a moment: a test first says what the queue is like.
   const running = Promise.resolve().then(() => runIntake(ports, { waitMs, visibilityMs }, quiet, turns));
   let over = false;
@@ -110,6 +110,7 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
     told,
     slots,
     quiet,
+    kill,
     source,
     turns,
     gate,

@@ -25,6 +25,19 @@ describe("stopping", () => {
     assert.deepEqual([asked(), isOver()], [[4], true]);
   });
 
+  test("in a hurry cuts the poll a moment after what ran is given back, which the poll would hide otherwise", async (t) => {
+    const { clock, queue, quiet, kill, end, isOver } = bench(t);
+    queue.offer(message("m1"));
+    await clock.advance(1_000);
+    quiet.stop();
+    kill.abort();
+    await clock.advance(1_000);
+    assert.equal(queue.received.at(-1)?.options.cut?.aborted, false);
+    await end("m1", "released");
+    await clock.advance(250);
+    assert.deepEqual([queue.received.at(-1)?.options.cut?.aborted, isOver()], [true, true]);
+  });
+
   test("waits for what runs", async (t) => {
     const { clock, queue, quiet, end, isOver } = bench(t, { slots: 1 });
     queue.offer(message("m1"));
