@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { test } from "node:test";
+import { Bugs } from "../../core/bugs.ts";
 import { systemClock } from "../../core/clock.ts";
 import { defaultPolicy } from "../../core/delivery/policy.ts";
 import { Worker } from "../../core/worker.ts";
@@ -24,7 +25,8 @@ test("twenty messages with names that no index row holds are buried, and a good 
     return message(`m${i}`, { body: bodyFor("load", names) });
   });
   queue.offer(...hostile, message("good", { body: bodyFor("load") }));
-  const common = { clock: systemClock, observe: told.observe, chance: Math.random };
+  const { observe } = told;
+  const common = { clock: systemClock, observe, bugs: new Bugs(observe), chance: Math.random };
   const worker = new Worker(
     { queues: [{ queue, name: "steps", weight: null, most: null }], ledger, runner, ...common },
     {
