@@ -128,8 +128,7 @@ export class HostRunner implements Runner {
 
   kill(): void {
     for (const { pid } of this.#work.values()) if (pid !== null) signalGroup(pid);
-    this.#opening?.kill();
-    this.#host?.kill();
+    for (const host of [this.#opening, this.#host]) host?.kill();
   }
 
   async #perform(frame: NewFrame, key: string, term: Term, ask: AskPermit, signal: AbortSignal): Promise<Ending> {
