@@ -17,6 +17,8 @@ export interface Io {
   readonly machine: Machine;
   /** See `cli/init.ts`: as PID 1 it does not return, but for a warning. Absent where that is nobody's business. */
   readonly runUnderInit?: (python: string) => string | null;
+  /** See `cli/forget-variables.ts`. Absent where `env` is not the process's own. */
+  readonly forgetVariables?: (names: readonly string[]) => boolean;
 }
 
 /** What the rules between options found. */

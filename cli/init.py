@@ -13,6 +13,14 @@ import sys
 # Of a signal that the terminal has sent: to the whole group, the program among it.
 _FROM_KERNEL = 0x80
 
+# As in cli/options/own-variables.ts; the program has them by then.
+_SECRETS = (
+    b"POSTGRES_PASSWORD=",
+    b"TASKIQ_DAGSTER_HEADERS=",
+    b"TASKIQ_ENVELOPE_KEY",
+    b"TASKIQ_LEDGER_URL=",
+)
+
 _CANNOT_BE_RUN = 126
 _KILLED = 128
 
@@ -36,6 +44,7 @@ def main(program: str, argv: list[str]) -> None:
     except OSError as error:
         sys.stderr.write(f"taskiq: cannot be run below an init: {error}\n")
         sys.exit(_CANNOT_BE_RUN)
+    _forget_secrets()
     while True:
         told = signal.sigwaitinfo(held)
         if told.si_signo != signal.SIGCHLD:
@@ -65,6 +74,24 @@ def _environment() -> dict[bytes, bytes]:
     with open("/proc/self/environ", "rb") as file:  # noqa: PTH123 - pathlib is megabytes
         entries = (entry.partition(b"=") for entry in file.read().split(b"\0") if b"=" in entry)
         return {name: value for name, _, value in entries}
+
+
+def _forget_secrets() -> None:
+    """Blank what the kernel shows of the program's secrets in this process's environment."""
+    try:
+        with open("/proc/self/stat", "rb") as file:  # noqa: PTH123 - as above
+            fields = file.read().rpartition(b")")[2].split()
+        start, end = int(fields[47]), int(fields[48])
+        with open("/proc/self/mem", "r+b", buffering=0) as memory:  # noqa: PTH123 - as above
+            memory.seek(start)
+            for entry in memory.read(end - start).split(b"\0"):
+                if entry.startswith(_SECRETS):
+                    at = start + entry.index(b"=") + 1
+                    memory.seek(at)
+                    memory.write(b" " * (start + len(entry) - at))
+                start += len(entry) + 1
+    except (OSError, ValueError):
+        pass  # an old kernel, or one that lets nobody write there: it shows what it showed
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import { hostname, tmpdir } from "node:os";
 import type { Writable } from "node:stream";
 import type { Io } from "./command.ts";
 import { commands } from "./commands.ts";
+import { forgetVariables } from "./forget-variables.ts";
 import { runUnderInit } from "./init.ts";
 import { runProgram } from "./program.ts";
 import { flush } from "./terminal/flush.ts";
@@ -45,6 +46,7 @@ const io: Io = {
   env: process.env,
   signals: process,
   runUnderInit,
+  forgetVariables,
   machine: {
     hostname,
     pid: () => process.pid,

@@ -17,7 +17,9 @@ import { Worker, type WorkerPorts } from "../core/worker.ts";
 import { openLedger } from "./ledger-wiring.ts";
 import type { OperatorConfig } from "./operator/operator-config.ts";
 import type { DagsterApiChoice } from "./options/dagster-api-options.ts";
+import type { LedgerChoice } from "./options/ledger-options.ts";
 import { locationOptions } from "./options/location-options.ts";
+import { ownVariables, without } from "./options/own-variables.ts";
 import { queueText } from "./options/queue-choice.ts";
 import type { Env } from "./options/resolve.ts";
 import { variablesOf } from "./options/unknown-variables.ts";
@@ -93,7 +95,7 @@ export async function wireOperator(config: OperatorConfig, env: Env, observe: Ob
   // Opening a file makes it: a ledger that nobody has is none.
   const missing = ledger?.kind === "sqlite" && !existsSync(ledger.path);
   if (missing) observe({ event: "ledger.missing", level: "warn", message: `there is no ledger at ${ledger.path}` });
-  const settings = dagster === null ? null : lookingHostSettings(dagster, env);
+  const settings = dagster === null ? null : lookingHostSettings(dagster, ledger, env);
   return {
     queue: openQueue(config, observe),
     ledger: ledger === null || missing ? null : await openLedger(ledger, "operator", OPERATOR_LEASE_MS),
@@ -134,8 +136,12 @@ function openQueue({ queue, deadLetter, region, endpointUrl }: QueuePlace, obser
 }
 
 /** Dagster's own variables name code locations, too: nothing of them may be run by whoever only looks. */
-function lookingHostSettings({ home, python }: NonNullable<OperatorConfig["dagster"]>, env: Env) {
-  const codeless = { ...env, ...Object.fromEntries(variablesOf(locationOptions).map((name) => [name, undefined])) };
+function lookingHostSettings(
+  { home, python }: NonNullable<OperatorConfig["dagster"]>,
+  ledger: LedgerChoice | null,
+  env: Env,
+) {
+  const codeless = without(env, [...variablesOf(locationOptions), ...ownVariables(env, ledger, home)]);
   return { python, locationArgs: [], env: { ...codeless, DAGSTER_HOME: home }, startMs: HOST_START_MS };
 }
 
@@ -157,7 +163,7 @@ function hostSettings(config: RunConfig, env: Env) {
   return {
     python: config.python,
     locationArgs: config.locationArgs,
-    env: { ...env, DAGSTER_HOME: config.dagsterHome },
+    env: { ...without(env, ownVariables(env, config.ledger, config.dagsterHome)), DAGSTER_HOME: config.dagsterHome },
     startMs: HOST_START_MS,
   };
 }

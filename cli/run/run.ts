@@ -9,6 +9,7 @@ import { preflight } from "../../core/preflight/preflight.ts";
 import type { Worker, WorkerPorts, WorkerSnapshot } from "../../core/worker.ts";
 import { defineCommand, type Io } from "../command.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { ownVariables } from "../options/own-variables.ts";
 import { aborted, listenForStop, type StopRequests, withinStop } from "../signals.ts";
 import { createLogger, type Logger } from "../terminal/logger.ts";
 import { version } from "../version.ts";
@@ -121,6 +122,8 @@ async function live(life: Life): Promise<void> {
   const { config, io, observe, bugs, companion } = life;
   const wired = await wireWorker(config, io.env, observe, bugs, companion?.watch);
   life.wired = wired;
+  // The worker has read its environment; what it starts from here on could read it, too.
+  io.forgetVariables?.(ownVariables(io.env, config.ledger, config.dagsterHome));
   try {
     const health = await openHealth(life, wired);
     const control = companion === undefined ? await openControl(config, wired.worker, io, observe) : null;

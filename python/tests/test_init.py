@@ -129,6 +129,23 @@ def test_gives_the_program_its_name_its_environment_and_default_signals() -> Non
     assert done.stdout == f"its own name {began_with} {[f'{0:016x}']} SIG_DFL\n"
 
 
+def test_shows_no_secret_that_the_program_was_given() -> None:
+    above = "open(f'/proc/{os.getppid()}/environ').read().split(chr(0))[:-1]"
+    own = "open('/proc/self/environ').read().split(chr(0))[:-1]"
+    # The init blanks them when it has started the program.
+    script = (
+        f"import os, time\nwhile 'hunter2' in str(({above})): time.sleep(0.01)\n"
+        f"print([e.rstrip() for e in {above}], {own})"
+    )
+    secrets = dict.fromkeys(("POSTGRES_PASSWORD", "TASKIQ_LEDGER_URL"), "hunter2")
+    done = subprocess.run(
+        python(script), capture_output=True, text=True, timeout=30, env={**secrets, "TEXT": "b"}
+    )
+    shown = [*(f"{name}=" for name in secrets), "TEXT=b"]
+    began_with = [*(f"{name}=hunter2" for name in secrets), "TEXT=b"]
+    assert done.stdout == f"{shown} {began_with}\n"
+
+
 def test_says_what_cannot_be_run(tmp_path: Path) -> None:
     missing = tmp_path / "missing"
     done = subprocess.run(under_init(str(missing), "x"), capture_output=True, text=True, timeout=30)

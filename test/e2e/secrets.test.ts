@@ -2,6 +2,7 @@
 // log at its most talkative, nor its health, the ledger, the notes on dead letters or the events in Dagster repeat them.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import { readNote } from "../../core/queue/dead-letter-note.ts";
@@ -29,7 +30,8 @@ describe("a worker that has secrets all around it", () => {
   before(async () => {
     deployment = await Deployment.open(50, environment);
     port = await freePort();
-    worker = await deployment.startWorker({ flags: ["--health-port", String(port)] });
+    const env = { TASKIQ_LEDGER_URL: `sqlite:${join(deployment.home, "taskiq.sqlite")}` };
+    worker = await deployment.startWorker({ flags: ["--health-port", String(port)], env });
   });
   afterEach((t) => deployment.explain(t));
   after(() => deployment.close());
@@ -77,5 +79,20 @@ describe("a worker that has secrets all around it", () => {
       for (const one of secrets)
         assert.equal(JSON.stringify(said).includes(one), false, `${where}: ${one.slice(0, 12)}`);
     }
+  });
+
+  test("shows none of its own to a step, in no environment from the step's up to its own", async () => {
+    const { started: file } = deployment.files();
+    const run = await deployment.dagster.launch("tells_environment", { ops: { tell: { config: { file } } } });
+    assert.equal(await deployment.dagster.finished(run), "SUCCESS");
+    const { own, above } = JSON.parse(readFileSync(file, "utf8")) as {
+      readonly own: Readonly<Record<string, string>>;
+      readonly above: readonly string[];
+    };
+    assert.equal(own["WAREHOUSE_PASSWORD"], environment.WAREHOUSE_PASSWORD);
+    assert.equal(own["TASKIQ_LEDGER_URL"], undefined);
+    const ours = above.filter((text) => text.includes("E2E_WORKER="));
+    assert.ok(ours.length >= 2, "the step host and the worker");
+    for (const text of ours) assert.doesNotMatch(text, /TASKIQ_LEDGER_URL=\S/);
   });
 });

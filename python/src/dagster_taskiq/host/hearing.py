@@ -38,7 +38,6 @@ class Hearing:
 
     def take_in(self, guard: Guard, frame: Frame | Broken) -> None:
         """Take in one frame. Raises OSError when the worker is gone."""
-        process = guard.process
         if isinstance(frame, Broken):
             self._warn_once(guard, f"not a frame: {frame.line}")
         elif frame["type"] == "outcome" and isinstance(frame.get("outcome"), dict):

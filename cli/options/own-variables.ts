@@ -1,0 +1,38 @@
+// The variables that only taskiq may read: neither the step host nor the code that it runs has a use for them.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { runOptions } from "../run/run-options.ts";
+import { dagsterApiOptions } from "./dagster-api-options.ts";
+import { type LedgerChoice, ledgerOptions } from "./ledger-options.ts";
+import type { OptionTable } from "./option.ts";
+import type { Env } from "./resolve.ts";
+
+const secret = Object.values<OptionTable[string]>({ ...runOptions, ...dagsterApiOptions })
+  .filter((option) => option.secret)
+  .flatMap((option) => option.env);
+const passwords = ledgerOptions.postgresPassword.env;
+/** A password may stand in it. */
+const urls = ledgerOptions.ledgerUrl.env;
+
+/**
+ * Returns the names of the secrets in `env` that are taskiq's. `POSTGRES_PASSWORD` is one if the ledger was opened with it: it may as well be the step's
+ * own. What `dagster.yaml` in `home` names stays, since Dagster's storage cannot be opened without it.
+ */
+export function ownVariables(env: Env, ledger: LedgerChoice | null, home: string): readonly string[] {
+  const opens = (name: string) => ledger?.kind === "postgres" && env[name] === ledger.password;
+  const own = [...urls, ...secret].filter((name) => !passwords.includes(name) || opens(name));
+  const named = new Set(configOf(home).match(/\w+/g));
+  return own.filter((name) => env[name] !== undefined && !named.has(name));
+}
+
+export function without(env: Env, names: readonly string[]): Env {
+  return { ...env, ...Object.fromEntries(names.map((name) => [name, undefined])) };
+}
+
+function configOf(home: string): string {
+  try {
+    return readFileSync(join(home, "dagster.yaml"), "utf8");
+  } catch {
+    return "";
+  }
+}
