@@ -3,10 +3,12 @@
 //   npm run simulate                                        100,000 deliveries, from a seed that is made up and told
 //   npm run simulate -- --deliveries 1000000 --seed 7       a million, from seed 7 on
 //   npm run simulate -- --deliveries 1 --seed 7             the world of seed 7 alone
+//   npm run simulate -- --minutes 60                        for an hour, and on after a broken world
 import { randomInt } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { runShard, type ShardEnd, shares } from "../test/simulation/shard.ts";
+import { type Broken, runShard, type Share, shares } from "../test/simulation/shard.ts";
+import type { Sum } from "../test/simulation/simulate.ts";
 
 async function main(args: string[]): Promise<number> {
   const options = read(args);
@@ -14,38 +16,58 @@ async function main(args: string[]): Promise<number> {
     process.stderr.write(`${options}\n`);
     return 2;
   }
-  const { deliveries, seed } = options;
+  const { fromSeed, deliveries, goOn } = options;
   const threads = Math.min(deliveries === 1 ? 1 : availableParallelism(), deliveries);
-  process.stdout.write(`${deliveries} deliveries from seed ${seed} on, in ${threads} thread(s)\n`);
+  const howMuch = goOn ? "as many deliveries as there is time for" : `${deliveries} deliveries`;
+  process.stdout.write(`${howMuch} from seed ${fromSeed} on, in ${threads} thread(s)\n`);
   const startedAt = performance.now();
-  const ends = await Promise.all(shares(seed, deliveries, threads).map(runShard));
-  for (const { story } of ends) if (story !== null) process.stdout.write(`\n${story}\n`);
-  process.stdout.write(`\n${summary(ends, (performance.now() - startedAt) / 1000)}\n`);
-  return ends.every(({ found }) => found === null) ? 0 : 1;
+  const kinds = new Map<string, number[]>();
+  const sums = await Promise.all(shares(options, threads).map((share) => runShard(share, (one) => tell(one, kinds))));
+  for (const [kind, seeds] of kinds)
+    process.stdout.write(`\n${seeds.length} world(s): ${kind}: seeds ${some(seeds)}\n`);
+  process.stdout.write(`\n${summary(sums, kinds, (performance.now() - startedAt) / 1000)}\n`);
+  return kinds.size === 0 ? 0 : 1;
+}
+
+/** The story of the first world of each kind, as soon as it is known. */
+function tell({ kind, seed, story }: Broken, kinds: Map<string, number[]>): void {
+  const seeds = kinds.get(kind);
+  if (seeds === undefined && story !== null) process.stdout.write(`\n${story}\n`);
+  kinds.set(kind, [...(seeds ?? []), seed]);
+}
+
+function some(seeds: readonly number[]): string {
+  const [first, more] = [seeds.slice(0, 10), seeds.length - 10];
+  return `${first.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
 /** The options, or what is wrong with them. */
-function read(args: string[]): { readonly deliveries: number; readonly seed: number } | string {
+function read(args: string[]): Share | string {
   try {
-    const { values } = parseArgs({ args, options: { deliveries: { type: "string" }, seed: { type: "string" } } });
-    const given = { deliveries: "100000", seed: String(randomInt(1, 1_000_000_000)), ...values };
-    for (const [name, text] of Object.entries(given)) {
+    const option = { type: "string" } as const;
+    const { values } = parseArgs({ args, options: { deliveries: option, seed: option, minutes: option } });
+    const { deliveries, minutes, seed = String(randomInt(1, 2 ** 32)) } = values;
+    if (deliveries !== undefined && minutes !== undefined) return "expected --deliveries or --minutes, got both";
+    for (const [name, text] of Object.entries({ ...values, seed })) {
       const isCount = Number.isSafeInteger(Number(text)) && Number(text) > 0;
       if (!isCount) return `--${name}: expected a whole number above zero, got "${text}"`;
     }
-    return { deliveries: Number(given.deliveries), seed: Number(given.seed) };
+    if (minutes === undefined) return { fromSeed: Number(seed), deliveries: Number(deliveries ?? 100_000) };
+    const untilMs = Date.now() + Number(minutes) * 60_000;
+    return { fromSeed: Number(seed), deliveries: Number.MAX_SAFE_INTEGER, untilMs, goOn: true };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
 }
 
-function summary(ends: readonly ShardEnd[], seconds: number): string {
-  const total = (of: (end: ShardEnd) => number) => ends.reduce((sum, end) => sum + of(end), 0);
-  const deliveries = total((end) => end.deliveries);
-  const broken = ends.filter(({ found }) => found !== null).map(({ found }) => `seed ${found?.seed}`);
-  const verdict = broken.length === 0 ? "no rule was broken" : `broken by ${broken.join(", ")}`;
+function summary(sums: readonly Sum[], kinds: ReadonlyMap<string, readonly number[]>, seconds: number): string {
+  const total = (of: (sum: Sum) => number) => sums.reduce((all, sum) => all + of(sum), 0);
+  const deliveries = total((sum) => sum.deliveries);
+  const broken = [...kinds.values()].flat().map((seed) => `seed ${seed}`);
+  const verdict = broken.length === 0 ? "no rule was broken" : `broken by ${broken.slice(0, 10).join(", ")}`;
   const rate = Math.round(deliveries / seconds);
-  return `${total((end) => end.worlds)} worlds, ${deliveries} deliveries, ${total((end) => end.faults)} faults in ${seconds.toFixed(1)} s (${rate}/s): ${verdict}`;
+  const next = `go on with --seed ${Math.max(...sums.map(({ nextSeed }) => nextSeed))}`;
+  return `${total((sum) => sum.worlds)} worlds, ${deliveries} deliveries, ${total((sum) => sum.faults)} faults in ${seconds.toFixed(1)} s (${rate}/s): ${verdict}; ${next}`;
 }
 
 process.exitCode = await main(process.argv.slice(2));

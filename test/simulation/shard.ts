@@ -1,41 +1,61 @@
-// A thread's share of a simulation. A failure comes back as its story.
+// A thread's share of a simulation. Broken worlds come back as they are found, the first of each kind as its story.
 import { parentPort, Worker, workerData } from "node:worker_threads";
 import type { Simulation, Sum } from "./simulate.ts";
 import { hostRules } from "./step-process.ts";
 
-export interface ShardEnd extends Sum {
-  /** Null: no rule was broken. */
+export interface Broken {
+  readonly kind: string;
+  readonly seed: number;
+  /** Its smallest world. `null` means that this share has told one of its kind. */
   readonly story: string | null;
 }
 
 /** Worlds are made and forgotten: with room for young objects, a tenth of the CPU is not spent on looking which of them live. */
 export const roomForWorlds = { maxYoungGenerationSizeMb: 96 } as const;
 
-type Share = Pick<Simulation, "fromSeed" | "deliveries" | "stride">;
+export interface Share extends Pick<Simulation, "fromSeed" | "deliveries" | "stride" | "untilMs"> {
+  /** Go on after a broken world. */
+  readonly goOn?: boolean;
+}
+
+type Told = { readonly broken: Broken } | { readonly sum: Sum };
 
 /** Rejects only for a bug of the simulation. */
-export function runShard(share: Share): Promise<ShardEnd> {
+export function runShard(share: Share, onBroken: (broken: Broken) => void): Promise<Sum> {
   const thread = new Worker(new URL(import.meta.url), { workerData: share, resourceLimits: roomForWorlds });
   return new Promise((resolve, reject) => {
-    thread.on("message", resolve);
+    thread.on("message", (told: Told) => ("sum" in told ? resolve(told.sum) : onBroken(told.broken)));
     thread.on("error", reject);
     thread.on("exit", (code) => reject(new Error(`the thread ended with code ${code}, without a word`)));
   });
 }
 
 /** Shares take turns at the seeds, so that together they live through all of them from `seed` on. */
-export function shares(seed: number, deliveries: number, count: number): readonly Share[] {
+export function shares({ fromSeed, deliveries, ...rest }: Share, count: number): readonly Share[] {
   const each = Math.ceil(deliveries / count);
-  return Array.from({ length: count }, (_, i) => ({ fromSeed: seed + i, deliveries: each, stride: count }));
+  return Array.from({ length: count }, (_, i) => ({
+    ...rest,
+    fromSeed: fromSeed + i,
+    deliveries: each,
+    stride: count,
+  }));
 }
 
-async function work(share: Share): Promise<ShardEnd> {
-  const { simulate } = await import("./simulate.ts");
-  const sum = await simulate(share);
-  if (sum.found === null) return { ...sum, story: null };
+async function work({ goOn = false, ...share }: Share, post: (told: Told) => void): Promise<void> {
+  const { kindOf, simulate } = await import("./simulate.ts");
   const { shrink } = await import("./shrink.ts");
   const { tell } = await import("./story.ts");
-  return { ...sum, story: tell(await shrink(sum.found.seed, sum.found.violation.rule, hostRules)) };
+  const kinds = new Set<string>();
+  const told = async ({ seed, violation }: NonNullable<Sum["found"]>) => {
+    const kind = kindOf(violation);
+    const story = kinds.has(kind) ? null : tell(await shrink(seed, violation.rule, hostRules));
+    kinds.add(kind);
+    post({ broken: { kind, seed, story } });
+  };
+  const sum = await simulate(share, goOn ? told : null);
+  if (!goOn && sum.found !== null) await told(sum.found);
+  post({ sum });
 }
 
-if (parentPort !== null && workerData !== null) parentPort.postMessage(await work(workerData));
+const port = parentPort;
+if (port !== null && workerData !== null) await work(workerData, (told) => port.postMessage(told));

@@ -125,8 +125,9 @@ export function unswept({ deadLetters, producer, referee }: World): readonly Sen
   return moved
     .map(({ id }) => producer.messageOf(id))
     .filter((message) => {
-      const outcome = message.key === null ? undefined : referee.settledAs.get(message.key);
-      return !isUnreadable(message) && (outcome === undefined || !isDead(outcome));
+      if (message.key === null) return false;
+      const outcome = referee.settledAs.get(message.key);
+      return isUnreadable(message) || outcome === undefined || !isDead(outcome);
     });
 }
 
