@@ -104,13 +104,13 @@ export function configure<T extends OptionTable, C>(
   machine: Machine,
 ): Configured<T, C> {
   const read = readArguments(argv, setup.options);
-  const { settings, problems } = resolve(setup.options, read.given, env, machine);
+  const { settings, problems, warnings } = resolve(setup.options, read.given, env, machine);
   const found = setup.rules(settings, machine);
   return {
     switched: read.switched,
     settings,
     problems: [...read.problems, ...problems, ...found.problems],
-    warnings: found.warnings,
+    warnings: [...warnings, ...found.warnings],
     config: () => setup.config(valuesOf(settings), settings),
   };
 }

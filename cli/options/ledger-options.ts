@@ -3,10 +3,23 @@ import { join } from "node:path";
 import type { Findings } from "../command.ts";
 import { type LedgerUrl, ledgerUrl, type PostgresUrl } from "./ledger-url.ts";
 import { optional, type Values } from "./option.ts";
-import { isGiven, type Settings } from "./resolve.ts";
-import { text, wholeNumber } from "./values.ts";
+import { isGiven, type Setting, type Settings } from "./resolve.ts";
+import { servicePort, text } from "./values.ts";
 
 const group = "Ledger";
+
+type Part = "host" | "port" | "user" | "password" | "database";
+
+/** Whether the ledger is a database of which no URL says this. Otherwise they may be another program's, with any value. */
+function isMissing(part: Part): (settings: Readonly<Record<string, Setting>>) => boolean {
+  return ({ ledgerUrl: url, postgresHost }) => {
+    if (url !== undefined && isGiven(url)) {
+      const given = url.value as LedgerUrl | undefined;
+      return given?.kind === "postgres" && given[part] === null;
+    }
+    return part === "host" || (postgresHost !== undefined && isGiven(postgresHost));
+  };
+}
 
 export const ledgerOptions = {
   ledgerUrl: optional({
@@ -23,6 +36,7 @@ export const ledgerOptions = {
     group,
     help: "Host of the ledger's database.",
     kind: text("<host>", "a host name or an IP address", /^[\w.:%-]+$/),
+    isRead: isMissing("host"),
   }),
   postgresPort: optional({
     flag: "--postgres-port",
@@ -30,7 +44,8 @@ export const ledgerOptions = {
     group,
     help: "Its port.",
     absent: "5432",
-    kind: wholeNumber(1, 65_535),
+    kind: servicePort,
+    isRead: isMissing("port"),
   }),
   postgresUser: optional({
     flag: "--postgres-user",
@@ -38,6 +53,7 @@ export const ledgerOptions = {
     group,
     help: "Its user.",
     kind: text("<user>", "a name"),
+    isRead: isMissing("user"),
   }),
   // Without dashes no argument can be it: every process of a machine can read the others' command lines.
   postgresPassword: optional({
@@ -47,6 +63,7 @@ export const ledgerOptions = {
     help: "Its password; only as a variable.",
     kind: text("<password>", "a text without control characters"),
     secret: true,
+    isRead: isMissing("password"),
   }),
   postgresDatabase: optional({
     flag: "--postgres-db",
@@ -55,6 +72,7 @@ export const ledgerOptions = {
     help: "Its database.",
     absent: "called as its user",
     kind: text("<name>", "a name"),
+    isRead: isMissing("database"),
   }),
 };
 

@@ -1,5 +1,6 @@
 // One option of a command: its flag, its environment variables, its default, and how its text becomes a value.
 import * as v from "valibot";
+import type { Setting } from "./resolve.ts";
 import { type Kind, truth } from "./values.ts";
 
 /** What a default may depend on. Functions, so that nothing is looked up that is not needed. */
@@ -37,6 +38,10 @@ export interface Option<V> {
   readonly repeats: boolean;
   /** Never shown, not even in an error. */
   readonly secret: boolean;
+  /** Other programs share its variables: a value that is not acceptable there is ignored with a warning. */
+  readonly shared: boolean;
+  /** Whether its variables are read. Not asked of what the command line gives. */
+  isRead(settings: Readonly<Record<string, Setting>>): boolean;
   /** Several values in one environment variable. */
   splitEnv(text: string): readonly string[];
   /** Completes "must be …". */
@@ -56,6 +61,8 @@ interface Spec<T> {
   readonly help: string;
   readonly kind: Kind<T>;
   readonly secret?: true;
+  readonly shared?: true;
+  readonly isRead?: Option<T>["isRead"];
 }
 
 /** An option that always has a value. */
@@ -97,7 +104,7 @@ export function onOff(spec: Omit<Spec<boolean>, "kind">): Option<boolean> {
   };
 }
 
-function base<T>({ kind, flag, short, env, group, help, secret }: Spec<T>): Omit<Option<T>, "read"> {
+function base<T>({ kind, flag, short, env, group, help, secret, shared, isRead }: Spec<T>): Omit<Option<T>, "read"> {
   return {
     flag,
     short: short ?? null,
@@ -110,6 +117,8 @@ function base<T>({ kind, flag, short, env, group, help, secret }: Spec<T>): Omit
     required: false,
     repeats: false,
     secret: secret ?? false,
+    shared: shared ?? false,
+    isRead: isRead ?? (() => true),
     splitEnv: (given) => [given],
     expects: (given) => (typeof kind.expects === "string" ? kind.expects : kind.expects(given)),
   };

@@ -1,7 +1,8 @@
-// Where each option's value comes from: flag, else environment, else default. Every unacceptable one is told, not only the first.
+// Where each option's value comes from: flag, else environment, else default. Every unacceptable one is reported, not only the first.
 import type { Arguments } from "./argv.ts";
 import type { Machine, Option, OptionTable, Values } from "./option.ts";
 import { quoteRedacted } from "./redact.ts";
+import { isServiceLink } from "./service-links.ts";
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
@@ -17,6 +18,8 @@ export interface Setting {
   readonly texts: readonly string[];
   /** Undefined when the text was refused. */
   readonly value: unknown;
+  /** Why it was refused. */
+  readonly problem: string | null;
 }
 
 export type Settings<T extends OptionTable> = { readonly [K in keyof T]: Setting };
@@ -24,6 +27,7 @@ export type Settings<T extends OptionTable> = { readonly [K in keyof T]: Setting
 export interface Resolution<T extends OptionTable> {
   readonly settings: Settings<T>;
   readonly problems: readonly string[];
+  readonly warnings: readonly string[];
 }
 
 export function resolve<T extends OptionTable>(
@@ -32,12 +36,23 @@ export function resolve<T extends OptionTable>(
   env: Env,
   machine: Machine,
 ): Resolution<T> {
-  const problems: string[] = [];
-  const settings = Object.entries(table).map(([key, option]) => {
-    const setting = settle(option, locate(option, given.get(key), env, machine), problems);
-    return [key, setting] as const;
+  const warnings: string[] = [];
+  const all = Object.entries(table).map(([key, option]) => {
+    const usable = (name: string) => isUsable(option, name, env, warnings);
+    return [key, settle(option, locate(option, given.get(key), env, usable, machine))] as const;
   });
-  return { settings: Object.fromEntries(settings) as unknown as Settings<T>, problems };
+  const found = Object.fromEntries(all);
+  const read = all.map(([key, setting]) => [key, isRead(setting, found) ? setting : unset(setting.option)] as const);
+  const problems = read.flatMap(([, { problem }]) => problem ?? []);
+  return { settings: Object.fromEntries(read) as unknown as Settings<T>, problems, warnings };
+}
+
+function isRead(setting: Setting, settings: Readonly<Record<string, Setting>>): boolean {
+  return setting.origin.from !== "env" || setting.option.isRead(settings);
+}
+
+function unset(option: Option<unknown>): Setting {
+  return { option, origin: { from: "nowhere" }, texts: [], value: null, problem: null };
 }
 
 /** Only for settings of which none was refused. */
@@ -70,25 +85,44 @@ interface Located {
   readonly texts: readonly string[];
 }
 
-function locate(option: Option<unknown>, flags: readonly string[] | undefined, env: Env, machine: Machine): Located {
+function locate(
+  option: Option<unknown>,
+  flags: readonly string[] | undefined,
+  env: Env,
+  usable: (name: string) => boolean,
+  machine: Machine,
+): Located {
   if (flags !== undefined) return { origin: { from: "flag", name: option.flag }, texts: flags };
   // Empty is as good as unset: task definitions and compose files cannot leave a variable out conditionally.
-  const name = option.env.find((candidate) => (env[candidate] ?? "") !== "");
+  const name = option.env.find((candidate) => (env[candidate] ?? "") !== "" && usable(candidate));
   if (name !== undefined) return { origin: { from: "env", name }, texts: option.splitEnv(env[name] ?? "") };
   const { fallback } = option;
   if (fallback === null) return { origin: { from: "nowhere" }, texts: [] };
   return { origin: { from: "default" }, texts: [typeof fallback === "string" ? fallback : fallback.text(machine)] };
 }
 
-function settle(option: Option<unknown>, { origin, texts }: Located, problems: string[]): Setting {
+/** False, with a warning, for a value that is not this option's: another program's, or one that Kubernetes made up. */
+function isUsable(option: Option<unknown>, name: string, env: Env, warnings: string[]): boolean {
+  const text = env[name] ?? "";
+  const isLink = isServiceLink(text);
+  if (!isLink && !option.shared) return true;
+  const read = option.read(option.splitEnv(text));
+  if ("value" in read) return true;
+  const why = isLink
+    ? `${quoteRedacted(text)} is what Kubernetes sets for a Service of that name. Set ${option.flag}, or rename the Service`
+    : `expected ${option.expects(read.refused)}, got ${quoteRedacted(read.refused)}`;
+  warnings.push(`${name} is ignored: ${why}`);
+  return false;
+}
+
+function settle(option: Option<unknown>, { origin, texts }: Located): Setting {
   if (texts.length === 0 && option.required) {
-    problems.push(`${option.flag} is required (env: ${option.env.join(", ")}): ${asClause(option.help)}`);
-    return { option, origin, texts, value: undefined };
+    const problem = `${option.flag} is required (env: ${option.env.join(", ")}): ${asClause(option.help)}`;
+    return { option, origin, texts, value: undefined, problem };
   }
   const read = option.read(texts);
-  if ("value" in read) return { option, origin, texts, value: read.value };
-  problems.push(refusal(option, read.refused, origin));
-  return { option, origin, texts, value: undefined };
+  if ("value" in read) return { option, origin, texts, value: read.value, problem: null };
+  return { option, origin, texts, value: undefined, problem: refusal(option, read.refused, origin) };
 }
 
 /** `--concurrency must be a whole number from 1 to 256, got "abc" (from TASKIQ_WORKER_CONCURRENCY)`. */

@@ -1,7 +1,9 @@
 // What an option's text may be: the check, the words that say what is expected, and the value it becomes.
 import * as v from "valibot";
 import { formatDuration, parseDuration } from "../../core/durations.ts";
+import type { Level } from "../../core/observe.ts";
 import { formatSize, parseSize } from "../../core/sizes.ts";
+import { portOfLink } from "./service-links.ts";
 
 export interface Kind<T> {
   /** What stands for the value in the help: `<n>`. */
@@ -18,6 +20,13 @@ export function wholeNumber(min: number, max: number): Kind<number> {
     schema: v.pipe(v.string(), v.regex(/^\d+$/), v.transform(Number), v.minValue(min), v.maxValue(max)),
   };
 }
+
+/** A port of a Service, which a service link names, too. */
+export const servicePort: Kind<number> = {
+  placeholder: "<n>",
+  expects: "a whole number from 1 to 65535, or a Kubernetes service link such as tcp://10.96.0.9:5432",
+  schema: v.pipe(v.string(), v.transform(portOfLink), wholeNumber(1, 65_535).schema),
+};
 
 /** Milliseconds; the bounds too. */
 export function duration(minMs: number, maxMs: number): Kind<number> {
@@ -61,6 +70,26 @@ export function choice<const W extends readonly [string, ...string[]]>(words: W)
     schema: v.pipe(v.string(), v.toLowerCase(), v.picklist(words)),
   };
 }
+
+/** How Python, its libraries and Node's loggers spell the four levels; the numbers are Python's. */
+const levels: Readonly<Record<Level, readonly string[]>> = {
+  debug: ["debug", "trace", "verbose", "silly", "all", "notset", "0", "5", "10"],
+  info: ["info", "information", "informational", "notice", "log", "http", "success", "20"],
+  warn: ["warn", "warning", "30"],
+  error: ["error", "err", "critical", "crit", "fatal", "severe", "alert", "emerg", "panic", "40", "50"],
+};
+
+export const logLevel: Kind<Level> = {
+  placeholder: `<${Object.keys(levels).join("|")}>`,
+  expects: `one of ${Object.keys(levels).join(", ")}`,
+  schema: v.pipe(
+    v.string(),
+    v.trim(),
+    v.toLowerCase(),
+    v.transform((word) => (Object.keys(levels) as Level[]).find((level) => levels[level].includes(word))),
+    v.picklist(Object.keys(levels) as [Level, ...Level[]]),
+  ),
+};
 
 const on = ["true", "1", "yes", "on"];
 const off = ["false", "0", "no", "off"];

@@ -5,7 +5,7 @@ import { locationOptions } from "../options/location-options.ts";
 import { onOff, optional, required, setting } from "../options/option.ts";
 import { queues } from "../options/queue-choice.ts";
 import { stepOptions } from "../options/step-options.ts";
-import { choice, duration, httpUrl, queueName, text, unlessOff, wholeNumber } from "../options/values.ts";
+import { choice, duration, httpUrl, logLevel, queueName, text, unlessOff, wholeNumber } from "../options/values.ts";
 
 const seconds = 1_000;
 const hours = 3_600_000;
@@ -190,8 +190,9 @@ export const logOptions = {
     flag: "--log-level",
     env: ["LOG_LEVEL"],
     group: "Log",
-    help: "The least important lines to log.",
-    kind: choice(["debug", "info", "warn", "error"]),
+    help: "The least important lines to log. Python's and Node's other names count, too: WARNING, critical, trace, 20.",
+    kind: logLevel,
+    shared: true,
     fallback: "info",
   }),
   logFormat: setting({

@@ -55,6 +55,16 @@ describe("a ledger in a database", () => {
       { ...POSTGRES, TASKIQ_LEDGER_URL: "postgres://h/d", POSTGRES_PASSWORD: "pw", POSTGRES_PORT: "1" },
       { host: "h", port: 1, password: "pw", database: "d" },
     ],
+    ["a Kubernetes service link for a port", { ...POSTGRES, POSTGRES_PORT: "tcp://10.96.0.9:6432" }, { port: 6432 }],
+    [
+      "a whole URL, which leaves variables unread",
+      {
+        TASKIQ_LEDGER_URL: "postgres://u:p@db:5432/u",
+        ...{ POSTGRES_HOST: "no host", POSTGRES_PORT: "udp://10.96.0.9", POSTGRES_USER: "\n" },
+        ...{ POSTGRES_PASSWORD: "\n", POSTGRES_DB: "\n" },
+      },
+      { password: "p" },
+    ],
     [
       "a URL with parameters alone",
       { ...POSTGRES, TASKIQ_LEDGER_URL: "postgres:///?sslmode=require" },
@@ -69,9 +79,15 @@ describe("a ledger in a database", () => {
     });
   }
 
+  const other = { POSTGRES_USER: "\n", POSTGRES_PORT: "udp://10.96.0.9", POSTGRES_PASSWORD: "\n" };
+
   test("a file that is asked for is a file, whatever the variables say", () => {
-    const { config } = readRun(["--ledger-url=sqlite:/l"], { ...enough, ...POSTGRES });
+    const { config } = readRun(["--ledger-url=sqlite:/l"], { ...enough, ...other, POSTGRES_HOST: "no host" });
     assert.deepEqual(config?.ledger, { kind: "sqlite", path: "/l" });
+  });
+
+  test("without a host no database is meant, whatever the other variables say", () => {
+    assert.equal(readRun([], { ...enough, ...other }).config?.ledger.kind, "sqlite");
   });
 });
 
@@ -112,6 +128,11 @@ describe("what is wrong with it", () => {
       "a password that holds what ends it",
       { TASKIQ_LEDGER_URL: "postgres://u:p@ss@db/d" },
       `--ledger-url must be ${form}, got "postgres://***@db/d" (from TASKIQ_LEDGER_URL)`,
+    ],
+    [
+      "a service link without a port",
+      { ...POSTGRES, POSTGRES_PORT: "tcp://10.96.0.9" },
+      '--postgres-port must be a whole number from 1 to 65535, or a Kubernetes service link such as tcp://10.96.0.9:5432, got "tcp://10.96.0.9" (from POSTGRES_PORT)',
     ],
     [
       "a password with a line end, which is not shown",

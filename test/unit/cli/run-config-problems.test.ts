@@ -175,6 +175,20 @@ describe("rules between options", () => {
     assert.deepEqual(warnings, ["TASKIQ_QUEUE_URL is ignored: --queue-name was given"]);
   });
 
+  test("a log level that is another program's is told", () => {
+    const { config, warnings } = readRun([], { ...enough, LOG_LEVEL: "app=debug" });
+    assert.equal(config?.log.level, "info");
+    assert.deepEqual(warnings, ['LOG_LEVEL is ignored: expected one of debug, info, warn, error, got "app=debug"']);
+  });
+
+  test("what Kubernetes sets for a Service with the name of a variable is told", () => {
+    const { config, warnings } = readRun([], { ...enough, TASKIQ_WORKER_HEALTH_PORT: "tcp://10.96.0.9:80" });
+    assert.equal(config?.health.port, 8080);
+    assert.deepEqual(warnings, [
+      'TASKIQ_WORKER_HEALTH_PORT is ignored: "tcp://10.96.0.9:80" is what Kubernetes sets for a Service of that name. Set --health-port, or rename the Service',
+    ]);
+  });
+
   test("a receive that outlasts the grace is told", () => {
     const { config, warnings } = readRun(["--grace=5"]);
     assert.equal(config?.graceMs, 5_000);

@@ -36,7 +36,8 @@ const defaults: RunConfig = {
 };
 
 describe("a configuration", () => {
-  const rows: readonly [string, readonly string[], Env, Partial<RunConfig>][] = [
+  type Row = readonly [string, readonly string[], Env, Partial<RunConfig>];
+  const rows: readonly Row[] = [
     ["the least there must be", [], {}, {}],
     ["--concurrency 8", ["--concurrency", "8"], {}, { concurrency: 8 }],
     ["variable", [], { TASKIQ_WORKER_CONCURRENCY: "8" }, { concurrency: 8 }],
@@ -149,6 +150,16 @@ describe("a configuration", () => {
     ],
     ["health", ["--health-port=0"], { TASKIQ_WORKER_HEALTH_HOST: "0.0.0.0" }, { health: { host: "0.0.0.0", port: 0 } }],
     ["log", ["--log-format=json"], { LOG_LEVEL: "DEBUG" }, { log: { level: "debug", format: "json" } }],
+    ...(
+      [
+        ["WARNING", "warn"],
+        ["CRITICAL", "error"],
+        ["trace", "debug"],
+        ["20", "info"],
+      ] as const
+    ).map(
+      ([given, level]): Row => [`log level ${given}`, [], { LOG_LEVEL: given }, { log: { level, format: "auto" } }],
+    ),
     ["modules", ["-m", "a.b", "-mc"], {}, { locationArgs: ["--module-name", "a.b", "--module-name", "c"] }],
     [
       "modules from Dagster's variable",

@@ -12,6 +12,11 @@ test("each is named, with the one that was meant, and without its value", () => 
     TASKIQ: "x",
     PATH: "/bin",
     LEDGER_URL: "y",
+    // Of Services called taskiq and taskiq-worker.
+    TASKIQ_PORT: "tcp://10.96.0.9:80",
+    TASKIQ_SERVICE_HOST: "10.96.0.9",
+    TASKIQ_WORKER_SERVICE_PORT_HTTP: "80",
+    TASKIQ_WORKER_PORT_80_TCP_ADDR: "10.96.0.9",
   };
   assert.deepEqual(unknownVariables(env, variablesOf(runOptions)), [
     "unknown environment variable TASKIQ_ANYTHING",
