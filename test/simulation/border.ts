@@ -49,7 +49,7 @@ export class Border {
 
   async #pass<T>(call: Call, effect: (fault: CallFault | null) => Promise<T>): Promise<T> {
     const { faults, trace } = this.#around;
-    const strike = faults.at(`${call.name} ${call.about}`, callFaults);
+    const strike = faults.at(call.name, call.about, callFaults);
     if (strike !== null) trace.tell(this.#life.name, `fault: ${strike.id}`, call.about);
     await this.#goThere(call, strike);
     const kind = strike?.kind ?? null;

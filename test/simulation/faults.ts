@@ -70,10 +70,11 @@ export class FaultPlan {
     this.#options = options;
   }
 
-  /** Called once each time a place is passed. */
-  at<Kind extends FaultKind>(place: string, kinds: readonly Kind[]): Strike<Kind> | null {
+  /** Called once each time a place is passed. `about` is a part of its name. */
+  at<Kind extends FaultKind>(where: string, about: string, kinds: readonly Kind[]): Strike<Kind> | null {
     const { dice, rates, nowMs, endMs } = this.#options;
     if (nowMs() >= endMs || !this.#mayStrike(kinds)) return null;
+    const place = `${where} ${about}`;
     const visit = (this.#visits.get(place) ?? 0) + 1;
     this.#visits.set(place, visit);
     const name = `${place} #${visit}`;

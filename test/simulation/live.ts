@@ -11,6 +11,7 @@ export interface WorldReport {
   readonly deliveries: number;
   readonly violation: Violation | null;
   readonly struck: readonly string[];
+  /** Of a silent world, the same for all; nor has it a trace. */
   readonly hash: string;
   readonly trace: readonly TraceLine[];
   readonly scenario: Scenario;
@@ -25,9 +26,10 @@ export async function liveThrough(
   seed: number,
   selection: Selection = wholeWorld,
   rules: HostRules = hostRules,
+  silent = false,
 ): Promise<WorldReport> {
   const scenario = reduce(planScenario(seed), selection);
-  const world = build(scenario, selection, rules);
+  const world = build(scenario, selection, rules, silent);
   const { clock, referee, fleet, trace, faults } = world;
   fleet.open();
   // A run worker may yet send what it has in mind.

@@ -31,6 +31,7 @@ export class Producer {
   readonly #queue: QueueModel;
   readonly #steps: ReadonlyMap<string, StepPlan>;
   readonly #nowMs: () => number;
+  readonly #names = new Map<string, string>();
 
   constructor(queue: QueueModel, runs: readonly RunPlan[], nowMs: () => number) {
     this.#queue = queue;
@@ -55,9 +56,12 @@ export class Producer {
 
   /** By id or receipt: `r1:s2/m17`, the step's key and the message's number. */
   nameOf(receipt: string): string {
+    const known = this.#names.get(receipt);
+    if (known !== undefined) return known;
     const id = messageIdOf(receipt) ?? receipt;
-    const sent = this.messages.get(id);
-    return `${sent?.key ?? "garbage"}/m${Number(id.slice(-12))}`;
+    const name = `${this.messages.get(id)?.key ?? "garbage"}/m${Number(id.slice(-12))}`;
+    this.#names.set(receipt, name);
+    return name;
   }
 
   /** Null: its run has no such step, or there is no such run. */

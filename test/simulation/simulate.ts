@@ -40,7 +40,7 @@ export async function simulate(
   let found: Found | null = null;
   let seed = fromSeed;
   for (; sum.deliveries < deliveries && Date.now() < untilMs; seed += stride) {
-    const { violation, ...report } = await liveThrough(seed, wholeWorld, rules);
+    const { violation, ...report } = await liveThrough(seed, wholeWorld, rules, true);
     sum.worlds += 1;
     sum.deliveries += report.deliveries;
     sum.faults += report.struck.length;

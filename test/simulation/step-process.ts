@@ -130,7 +130,7 @@ export class StepProcess {
   /** Passes a stage at which something may go wrong. */
   async pass(stage: string, kinds: readonly ProcessFault[] = anywhere): Promise<void> {
     const { faults, trace } = this.#ports;
-    const strike = faults.at(`process.${stage} ${this.key}`, kinds);
+    const strike = faults.at(`process.${stage}`, this.key, kinds);
     if (strike === null) return;
     trace.tell(this.name, `fault: ${strike.id}`, this.key);
     this.#suffer(strike.kind, strike.id);
@@ -159,7 +159,7 @@ export class StepProcess {
     await this.pass("permitted", loosely);
     const lapsed = permit.granted && clock.monoMs() >= askedAtMs + permit.withinMs;
     if (!permit.granted || (lapsed && rules.keepsDeadline)) return await this.#giveUp();
-    const strike = this.#ports.faults.at(`process.writing ${this.key}`, ["process_dies", "write_in_doubt"]);
+    const strike = this.#ports.faults.at("process.writing", this.key, writing);
     const isQuick = strike === null && dice.roll(`${this.name} writes at once`) < 0.7;
     const commitMs = isQuick ? 0 : dice.between(`${this.name} commits in`, 1, WRITE_BOUND_MS - 1);
     // A database goes on committing for a client that is gone.
@@ -197,7 +197,7 @@ export class StepProcess {
       void Promise.resolve().then(() => resolve({ granted: false }));
     });
     const permit = await promise;
-    await this.pass("asking", ["process_dies", "process_stalls"]);
+    await this.pass("asking", asking);
     await this.pause(0);
     return permit;
   }
@@ -242,6 +242,8 @@ export class StepProcess {
 }
 
 const anywhere: readonly ProcessFault[] = ["process_dies", "process_stalls", "worker_stalls", "host_dies"];
+const asking: readonly ProcessFault[] = ["process_dies", "process_stalls"];
+const writing = ["process_dies", "write_in_doubt"] as const;
 /** Where a process may be left to itself. */
 export const loosely: readonly ProcessFault[] = [...anywhere, "orphaned", "both_stall"];
 export const firstLook: readonly ProcessFault[] = [...anywhere, "instance_down"];

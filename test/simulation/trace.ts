@@ -11,13 +11,17 @@ export interface TraceLine {
 export class Trace {
   readonly lines: TraceLine[] = [];
   readonly #nowMs: () => number;
+  readonly #silent: boolean;
   #hash = 0x811c9dc5;
 
-  constructor(nowMs: () => number) {
+  /** `silent` keeps nothing: a world that breaks no rule has no reader. */
+  constructor(nowMs: () => number, silent = false) {
     this.#nowMs = nowMs;
+    this.#silent = silent;
   }
 
   tell(who: string, what: string, about = ""): void {
+    if (this.#silent) return;
     const line = { atMs: this.#nowMs(), who, what, about };
     this.lines.push(line);
     this.#absorb(`${line.atMs} ${who} ${what} ${about}`);

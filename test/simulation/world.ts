@@ -53,11 +53,12 @@ export function reduce(scenario: Scenario, { work, workers }: Selection): Scenar
   };
 }
 
-export function build(scenario: Scenario, selection: Selection, rules: HostRules): World {
+/** `silent`: without a trace. */
+export function build(scenario: Scenario, selection: Selection, rules: HostRules, silent = false): World {
   const { rates, calmFromMs: endMs, leaseMs } = scenario;
   const dice = new Dice(scenario.seed);
   const clock = new ManualClock(undefined, quietMicrotasks);
-  const trace = new Trace(clock.monoMs);
+  const trace = new Trace(clock.monoMs, silent);
   const faults = new FaultPlan({ dice, rates, nowMs: clock.monoMs, endMs, only: selection.faults });
   const { source, deadLetters } = makeQueues(scenario, clock);
   const ledger = new MemoryLedger({ clock, writeBoundMs: WRITE_BOUND_MS });
