@@ -1,6 +1,6 @@
-// A small HTTP server that answers every request with JSON and closes the connection: what health and control have in common.
+// A small HTTP server that answers one JSON text per connection: what health and control have in common.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { Observe } from "../observe.ts";
 
 export interface JsonServer {
@@ -23,8 +23,10 @@ export interface ServerPlace {
   readonly observe: Observe;
 }
 
-/** Whoever takes longer to ask than this asks for nothing that we have. */
-const REQUEST_TIMEOUT_MS = 5_000;
+/** From its first byte to its last. Node's own timeouts are looked at every 30 s, and know nothing of an answer that is not read. */
+const CONNECTION_MS = 5_000;
+/** More than probes and operators ever need, and few enough to leave the process its descriptors. */
+const MOST_CONNECTIONS = 64;
 
 /** Rejects with Node's own error when it cannot listen. `reply` gets the port that the server listens on. If it throws, the answer is 500. */
 export async function startJsonServer(
@@ -41,8 +43,9 @@ export async function startJsonServer(
     }
   });
   const portOf = () => (server.address() as AddressInfo).port;
-  server.requestTimeout = REQUEST_TIMEOUT_MS;
-  server.headersTimeout = REQUEST_TIMEOUT_MS;
+  // What follows the first request of a connection is not answered, so that one connection costs one answer.
+  server.maxRequestsPerSocket = 1;
+  server.on("connection", boundConnections());
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen({ host, port, exclusive: true }, () => {
@@ -57,6 +60,24 @@ export async function startJsonServer(
         server.close(() => resolve());
         server.closeAllConnections();
       }),
+  };
+}
+
+/** Ends what stays too long, and the oldest connection when there are too many: whoever holds connections shuts nobody out. */
+function boundConnections(): (socket: Socket) => void {
+  const open = new Set<Socket>();
+  return (socket) => {
+    const timer = setTimeout(() => socket.destroy(), CONNECTION_MS);
+    timer.unref();
+    socket.once("close", () => {
+      clearTimeout(timer);
+      open.delete(socket);
+    });
+    open.add(socket);
+    const [oldest = socket] = open;
+    if (open.size <= MOST_CONNECTIONS) return;
+    open.delete(oldest);
+    oldest.destroy();
   };
 }
 
