@@ -156,6 +156,14 @@ export const mutants: readonly Mutant[] = [
     },
   },
   {
+    name: "a letter at the end of a page hides the next of its group",
+    edit: {
+      file: "core/dead-letters/look.ts",
+      from: "messages.length < page.max || last === undefined",
+      to: "messages.length > 0 || last === undefined",
+    },
+  },
+  {
     name: "a malformed message that SQS itself moved is left there",
     edit: {
       file: "core/sweep/sweep-pass.ts",

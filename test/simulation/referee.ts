@@ -2,6 +2,7 @@
 import type { Hold } from "../../core/ledger/port.ts";
 import { type ExecutionResult, idempotencyKey, type StepId } from "../../core/step.ts";
 import { terminalEvents } from "../support/scripted-steps.ts";
+import { messageIdOf } from "../support/sqs-server/stored-message.ts";
 import { type Dagster, type EventKind, readAttempt, type TerminalKind } from "./dagster.ts";
 import type { Producer, Sent } from "./producer.ts";
 
@@ -49,6 +50,8 @@ export class Referee {
   readonly refused = new Set<string>();
   /** Messages that SQS itself moved there. */
   readonly moved = new Set<string>();
+  /** Letters of other programs in the dead letter queue. */
+  readonly strangers = new Set<string>();
   readonly running = new Set<Running>();
   readonly #dagster: Dagster;
   readonly #producer: Producer;
@@ -127,6 +130,10 @@ export class Referee {
   }
 
   acking(receipt: string): void {
+    if (this.strangers.has(messageIdOf(receipt) ?? receipt)) {
+      this.fail("lost", receipt, "a letter of another program is deleted");
+      return;
+    }
     const message = this.#producer.messageOf(receipt);
     const name = this.#producer.nameOf(receipt);
     const outcome = message.key === null ? undefined : this.settledAs.get(message.key);

@@ -4,7 +4,7 @@ import { defaultPolicy, type Policy } from "../../core/delivery/policy.ts";
 import { Dice } from "./dice.ts";
 import { callFaults, processFaults, type Rates } from "./faults.ts";
 import { type HostilePlan, planHostile } from "./hostile.ts";
-import { type GarbagePlan, planGarbage, planRuns, type RunPlan } from "./workload.ts";
+import { type GarbagePlan, groups, planGarbage, planRuns, type RunPlan } from "./workload.ts";
 
 export interface Scenario {
   readonly seed: number;
@@ -19,6 +19,8 @@ export interface Scenario {
   readonly runs: readonly RunPlan[];
   readonly garbage: readonly GarbagePlan[];
   readonly hostile: readonly HostilePlan[];
+  /** Groups of letters of other programs that lie in the dead letter queue: about a page of them. */
+  readonly strangers: readonly string[];
   readonly rates: Rates;
   readonly incidents: readonly Incident[];
   /** From then on nothing goes wrong any more. */
@@ -71,10 +73,19 @@ export function planScenario(seed: number): Scenario {
     runs,
     garbage: planGarbage(dice, calmFromMs),
     hostile: planHostile(dice, runs, calmFromMs),
+    strangers: planStrangers(dice),
     rates: planRates(dice),
     incidents: planIncidents(dice, { workers, leaseMs, calmFromMs }),
     calmFromMs,
   };
+}
+
+/** Too few of one group to hide others for good: ten would. */
+function planStrangers(dice: Dice): readonly string[] {
+  const count = dice.roll("strangers") < 0.5 ? 0 : dice.between("how many strangers", 6, 12);
+  return Array.from({ length: count }, (_, i) =>
+    dice.roll(`stranger ${i} is in a group`) < 0.3 ? `stranger-${i}` : (groups[i % groups.length] ?? "oslo"),
+  );
 }
 
 /** Half of the kinds are off, the others from rare to frequent. */

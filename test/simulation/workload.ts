@@ -46,7 +46,7 @@ export interface GarbagePlan {
   readonly group: string;
 }
 
-const groups = ["oslo", "lima", "pune"] as const;
+export const groups = ["oslo", "lima", "pune"] as const;
 const bodies = ["not json", "[]", '{"version":1}', '{"run_id":"x","retry_count":-1}', "\u{1f4a5}"] as const;
 
 export function planRuns(dice: Dice, { leaseMs, withinMs }: { leaseMs: number; withinMs: number }): readonly RunPlan[] {

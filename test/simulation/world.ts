@@ -66,6 +66,7 @@ export function build(scenario: Scenario, selection: Selection, rules: HostRules
   const producer = new Producer(source, scenario.runs, clock.wallMs);
   const referee = new Referee(dagster, producer);
   const around = { clock, dice, faults, trace, leaseMs };
+  addStrangers(scenario, deadLetters, referee);
   const queue = new ModelQueue({ source, deadLetters, clock });
   const down = { ledger: false, queue: false };
   const fleet = new Fleet({ ...around, scenario, queue, ledger, dagster, producer, referee, rules, down });
@@ -118,6 +119,17 @@ function makeQueues({ fifo, maxReceiveCount }: Scenario, clock: ManualClock) {
   const RedrivePolicy = JSON.stringify({ deadLetterTargetArn: deadLetters.arn, maxReceiveCount });
   const kept = { MessageRetentionPeriod: "1209600" };
   return { source: model.createQueue(`steps${suffix}`, { ...type, ...kept, RedrivePolicy }), deadLetters };
+}
+
+function addStrangers({ strangers, fifo }: Scenario, deadLetters: QueueModel, referee: Referee): void {
+  for (const [i, groupId] of strangers.entries()) {
+    const { messageId } = deadLetters.send({
+      body: "theirs",
+      groupId,
+      ...(fifo ? { deduplicationId: `stranger-${i}` } : {}),
+    });
+    referee.strangers.add(messageId);
+  }
 }
 
 /** What SQS itself moved to the dead letter queue, names a step, and has not been looked after yet. */
