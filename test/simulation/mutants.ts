@@ -120,7 +120,7 @@ export const mutants: readonly Mutant[] = [
     edit: {
       file: "core/intake/chains.ts",
       from: 'broken ||= disposition === "released" || disposition === "lost";',
-      to: 'broken ||= disposition === "lost" && stopping.quiet.aborted;',
+      to: 'broken ||= disposition === "lost" && quiet.aborted;',
     },
   },
   {
@@ -134,9 +134,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: "unclaimed execution when the ledger is down",
     edit: {
-      file: "core/delivery/lifecycle.ts",
-      from: 'case "ledger_unreachable":\n      return release("short");\n    case "stopping":',
-      to: 'case "ledger_unreachable":\n      if (giveUp === null) return [\n        { at: "executing", fence: 0, starts: 1, budget: 3 },\n        { do: "execute", fence: 0 },\n      ];\n      return release("short");\n    case "stopping":',
+      file: "core/delivery/effects/claim.ts",
+      from: 'if (answer === null) return { is: "ledger_unreachable" };',
+      to: 'if (answer === null) {\n    delivery.granted = { kind: "granted", fence: 0, starts: 1, takenOverFrom: null, payloadDigest: "" };\n    delivery.lease.granted(delivery.hold, askedAtMs);\n    return { is: "granted", fence: 0, starts: 1, budget: 3, sameBody: true };\n  }',
     },
   },
   {
@@ -167,8 +167,8 @@ export const mutants: readonly Mutant[] = [
     name: "a malformed message that SQS itself moved is left there",
     edit: {
       file: "core/sweep/sweep-pass.ts",
-      from: '(decoded.kind === "malformed" && decoded.step !== null)',
-      to: "false",
+      from: "return decoded.step !== null || (",
+      to: "return decoded.step === null && (",
     },
   },
 ];
