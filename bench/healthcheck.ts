@@ -18,7 +18,7 @@ const MS_PER_TICK = 10;
 
 /** A worker's that is well, whatever the time. */
 const facts = () => ({
-  ...{ started: true, stopping: false, waitMs: 1_000, closedBecause: null, busy: 0, slots: 1 },
+  ...{ started: true, stopping: false, waitMs: 1_000, closedBecause: null, broken: null, busy: 0, slots: 1 },
   ...{ pollingSinceMs: null, lastTurnAtMs: systemClock.monoMs() },
 });
 const place = { host: "127.0.0.1", port: 0, observe: () => undefined };

@@ -67,6 +67,8 @@ export interface WorkerSnapshot {
   /** What was recorded, by the sweep too. */
   readonly outcomes: Outcomes;
   readonly closedBecause: string | null;
+  /** Which code locations cannot be imported; null when all can. */
+  readonly broken: string | null;
   readonly pollingSinceMs: number | null;
   readonly lastTurnAtMs: number;
   readonly queues: readonly LaneSnapshot[];
@@ -88,6 +90,7 @@ export class Worker {
   readonly #notices: Notices;
   readonly #intake: IntakeState;
   readonly #outcomes = noOutcomes();
+  readonly #broken: () => string | null;
   /** Passes through the dead letters that are under way. */
   #sweeping = 0;
   readonly #quiet = new Quiet();
@@ -101,6 +104,7 @@ export class Worker {
       ledger: countOutcomes(watchLedger(ports.ledger, this.#breaker), this.#outcomes),
       runner: watchRunner(ports.runner, this.#breaker),
     };
+    this.#broken = () => ports.runner.broken();
     this.#settings = settings;
     this.#slots = new Slots(settings.concurrency);
     const killMarginMs = Math.min(KILL_MARGIN_CAP_MS, settings.leaseMs / 6);
@@ -225,6 +229,7 @@ export class Worker {
       ended,
       outcomes: this.#outcomes,
       closedBecause: this.#closedBecause(),
+      broken: this.#broken(),
       pollingSinceMs: polls.length === 0 ? null : Math.min(...polls),
       lastTurnAtMs: this.#intake.lastTurnAtMs,
       queues: this.#lanes.map(snapshotOf),

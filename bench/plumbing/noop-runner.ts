@@ -38,6 +38,10 @@ export class NoopRunner implements Runner {
     // Nothing runs.
   }
 
+  broken(): null {
+    return null;
+  }
+
   async stop(): Promise<void> {
     // There is no host.
   }

@@ -26,7 +26,7 @@
 // | executing  | permit refused, lease lost              | done (lost)           | none: the process is dead, or was never started; write nothing, ack nothing |
 // | executing  | host fault, starts < budget or permitted | abandoning           | abandon |
 // | executing  | host fault, starts = budget             | reporting             | report |
-// | executing  | unavailable                             | abandoning            | abandon, start given back; long when only its code is missing |
+// | executing  | unavailable                             | abandoning            | abandon, start given back; release (short) |
 // | executing  | rerun refused                           | reporting             | report |
 // | executing  | interrupted                             | abandoning            | abandon, start given back |
 // | reporting  | ended                                   | settling              | settle; what stood in the log already is acked, what we reported is buried |
@@ -166,7 +166,7 @@ function fromExecuting(state: StateAt<"executing">, event: EventIn<"executing">)
     case "rerun_refused":
       return report(fence, starts, event.why);
     case "unavailable":
-      return abandon(fence, starts, event.what === "code" ? "long" : "short", {
+      return abandon(fence, starts, "short", {
         giveStartBack: true,
         why: blame(event.error),
       });

@@ -89,7 +89,7 @@ export type Event =
   | { readonly is: "lease_lost" }
   | { readonly is: "host_fault"; readonly why: Why; readonly permitted: boolean }
   /** What the step needs is not there, through no fault of its own; `code`: only its own code is not. */
-  | { readonly is: "unavailable"; readonly what: "code" | "all"; readonly error: ErrorInfo }
+  | { readonly is: "unavailable"; readonly error: ErrorInfo }
   | { readonly is: "rerun_refused"; readonly why: Why }
   | { readonly is: "interrupted" }
   | { readonly is: "recorded" }

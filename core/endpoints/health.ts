@@ -19,6 +19,8 @@ export interface HealthFacts {
   readonly waitMs: number;
   /** Why nothing is received; null while the intake is open. */
   readonly closedBecause: string | null;
+  /** Which code locations cannot be imported while others can; null when all can. */
+  readonly broken: string | null;
   readonly busy: number;
   readonly slots: number;
 }
@@ -63,7 +65,8 @@ function liveness(facts: HealthFacts): Verdict {
 function readiness(facts: HealthFacts): Verdict {
   if (facts.stopping) return bad("stopping");
   if (!facts.started) return bad("starting");
-  return facts.closedBecause === null ? fine : bad(facts.closedBecause);
+  if (facts.closedBecause !== null) return bad(facts.closedBecause);
+  return facts.broken === null ? fine : { ok: true, why: facts.broken };
 }
 
 function bad(why: string): Verdict {

@@ -49,6 +49,12 @@ const HostFrame = v.variant("type", [
     locations: v.array(v.object({ name: v.string(), error: MaybeError })),
   }),
   v.object({ type: v.literal("fatal"), code: v.string(), message: v.string(), error: v.optional(MaybeError, null) }),
+  v.object({
+    type: v.literal("location"),
+    name: v.string(),
+    error: MaybeError,
+    changed: v.optional(v.nullable(v.string()), null),
+  }),
   v.object({ type: v.literal("started"), id: v.string(), pid: v.number() }),
   v.object({
     type: v.literal("capture"),

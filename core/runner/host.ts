@@ -4,6 +4,7 @@ import { describeError } from "../faults.ts";
 import type { Observe } from "../observe.ts";
 import { idempotencyKey, type StepId } from "../step.ts";
 import { HostProcess, type HostSettings } from "./host-process.ts";
+import { CodeLocations } from "./locations.ts";
 import { lookAtAll } from "./looking.ts";
 import {
   lookFrame,
@@ -18,7 +19,6 @@ import {
 import { type Following, followOutput, type Stream } from "./output.ts";
 import type { AskPermit, Ending, Looked, Notice, ProbeFailure, ReportOrder, Runner, StepOrder, Term } from "./port.ts";
 import { killGroup, killMarked, requireSignals, signalGroup } from "./process-group.ts";
-import { importFailure, tellReady } from "./ready.ts";
 import { endingOf, probeFailureOf, Work, type WorkEnd } from "./work.ts";
 
 export interface HostRunnerPorts {
@@ -46,6 +46,7 @@ export class HostRunner implements Runner {
   readonly #ports: HostRunnerPorts;
   readonly #stopped = new AbortController();
   readonly #work = new Map<string, Work>();
+  readonly #locations: CodeLocations;
   /** Ready, or known to have been so. */
   #host: HostProcess | null = null;
   /** Still importing: nothing may be sent to it, because it may never answer. */
@@ -58,16 +59,20 @@ export class HostRunner implements Runner {
   constructor(settings: HostSettings, ports: HostRunnerPorts) {
     this.#settings = settings;
     this.#ports = ports;
+    this.#locations = new CodeLocations(ports.observe);
   }
 
   unavailable(): string | null {
-    return this.#unavailable;
+    return this.#unavailable ?? this.#locations.unavailable();
+  }
+
+  broken(): string | null {
+    return this.#locations.broken();
   }
 
   async start(): Promise<void> {
     requireSignals();
     await this.#open();
-    if (this.#unavailable !== null) this.#restart();
   }
 
   async #open(): Promise<void> {
@@ -75,6 +80,7 @@ export class HostRunner implements Runner {
       this.#settings,
       (frame) => {
         if ("id" in frame) this.#work.get(frame.id)?.hear(frame);
+        else if (frame.type === "location") this.#locations.hear(frame);
       },
       this.#ports,
     );
@@ -82,8 +88,8 @@ export class HostRunner implements Runner {
     try {
       const ready = await host.ready;
       this.#host = host;
-      this.#unavailable = this.#stopped.signal.aborted ? "stopping" : importFailure(ready);
-      tellReady(ready, this.#ports.observe);
+      this.#unavailable = this.#stopped.signal.aborted ? "stopping" : null;
+      this.#locations.begin(ready);
     } finally {
       this.#opening = null;
     }
@@ -195,7 +201,6 @@ export class HostRunner implements Runner {
 
   /** The host is gone; so must be what it ran, grandchildren included, before anyone hears of it. */
   async #lose(host: HostProcess, how: string): Promise<void> {
-    if (this.#host !== host) return; // retired by us, with nothing under way
     this.#host = null;
     const stopping = this.#stopped.signal.aborted;
     const message = `the step host ended (${how})`;
@@ -213,16 +218,13 @@ export class HostRunner implements Runner {
     this.#restarting = this.#restarting.then(() => this.#startAgain());
   }
 
-  /** Tries until a host is up whose code locations import; what still runs in a host without them is not disturbed. */
+  /** Tries until a host is up. */
   async #startAgain(): Promise<void> {
     const { clock, chance, observe } = this.#ports;
     const stopped = this.#stopped.signal;
     for (let tries = 0; this.#unavailable !== null; tries += 1) {
       const ceiling = Math.min(RESTART_CAP_MS, RESTART_BASE_MS * 2 ** tries);
       await clock.sleep(ceiling / 2 + (ceiling / 2) * chance(), stopped);
-      if (stopped.aborted) return;
-      if (this.#work.size > 0) continue;
-      await this.#retire();
       if (stopped.aborted) return;
       try {
         await this.#open();
@@ -232,14 +234,6 @@ export class HostRunner implements Runner {
         observe({ event: "host.start_failed", level: "error", message: this.#unavailable });
       }
     }
-  }
-
-  async #retire(): Promise<void> {
-    const host = this.#host;
-    if (host === null) return;
-    this.#host = null;
-    host.kill();
-    await host.ended;
   }
 }
 

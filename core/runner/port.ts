@@ -137,6 +137,8 @@ export interface Runner {
   look(attempts: readonly StepId[]): Promise<Looked>;
   /** Null while the host can take steps, else why it cannot. */
   unavailable(): string | null;
+  /** What it cannot run for want of its code, though it may take other steps; null when there is nothing of that. */
+  broken(): string | null;
   /** Ends the host; step processes still alive are killed. */
   stop(): Promise<void>;
   /** Kills the host and the groups of its steps, without waiting for their end: for a process that is about to exit. */

@@ -5,7 +5,7 @@ import type { HostFrame, Outcome } from "./frames.ts";
 import type { OutputFiles } from "./output.ts";
 import type { AskPermit, Ending, OverLimit, Permit, ProbeFailure } from "./port.ts";
 
-type WorkFrame = Exclude<HostFrame, { type: "ready" | "fatal" }>;
+type WorkFrame = Exclude<HostFrame, { type: "ready" | "fatal" | "location" }>;
 
 export interface WorkListener {
   readonly ask: AskPermit;

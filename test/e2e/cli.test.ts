@@ -168,7 +168,7 @@ describe("healthcheck", () => {
       worker: "w",
       clock: systemClock,
       observe: () => undefined,
-      facts: () => ({ ...facts, waitMs: 20_000, closedBecause, busy: 0, slots: 4 }),
+      facts: () => ({ ...facts, waitMs: 20_000, closedBecause, broken: null, busy: 0, slots: 4 }),
     });
     t.after(() => server.close());
     return { TASKIQ_WORKER_HEALTH_PORT: String(server.port) };

@@ -55,6 +55,10 @@ export class SimRunner implements Runner {
     return this.#unavailable;
   }
 
+  broken(): null {
+    return null;
+  }
+
   async execute(order: StepOrder, ask: AskPermit, signal: AbortSignal): Promise<Ending> {
     return await this.#perform("run", order.envelope, order, ask, signal, async (process) => {
       const { timeoutMs } = order.limits;

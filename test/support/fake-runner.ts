@@ -41,6 +41,8 @@ export class FakeRunner implements Runner {
   onProbe = async (_runId: string | null): Promise<ProbeFailure | null> => null;
   /** Why no step can be run; null when they can. */
   down: string | null = "the step host has not been started";
+  /** What code is missing, though other steps can be run. */
+  brokenCode: string | null = null;
   readonly #logs = new Map<string, string[]>();
   readonly #stopped = new AbortController();
   readonly #journal: Journal;
@@ -65,6 +67,10 @@ export class FakeRunner implements Runner {
 
   unavailable(): string | null {
     return this.down;
+  }
+
+  broken(): string | null {
+    return this.brokenCode;
   }
 
   async execute(order: StepOrder, ask: AskPermit, signal: AbortSignal): Promise<Ending> {

@@ -105,7 +105,7 @@ function eventOf({ delivery }: Scene, ending: Ending): EventIn<"executing"> {
       const { scope, error } = ending;
       const detail = `${error.class}: ${error.message}`;
       delivery.tell("warn", "step.fault", detail, { scope });
-      if (scope !== "step") return { is: "unavailable", what: scope === "location" ? "code" : "all", error };
+      if (scope !== "step") return { is: "unavailable", error };
       return { is: "host_fault", why: { reason: "step_fault", detail, error }, permitted: delivery.permitted };
     }
   }

@@ -20,14 +20,13 @@ from dagster_taskiq.host.frames import Broken, Frame, decode
 from dagster_taskiq.host.guard import Guard
 from dagster_taskiq.host.hearing import Hearing
 from dagster_taskiq.host.limits import Limits
-from dagster_taskiq.host.locations import Locations
 from dagster_taskiq.host.stacks import write_heading
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-TYPES = ["outcome", "origin", "event", "ask", "capture", "ready", "started", "permit", "", "\ud800"]
-FIELDS = ["outcome", "origin", "location", "event", "stdout", "stderr", "id", "kind", "result"]
+TYPES = ["outcome", "event", "ask", "capture", "ready", "started", "permit", "", "\ud800"]
+FIELDS = ["outcome", "event", "stdout", "stderr", "id", "kind", "result"]
 
 
 def nested(depth: int) -> str:
@@ -66,8 +65,7 @@ class Scene:
     def __init__(self, folder: str | None = "/tmp") -> None:
         self._worker, ours = socket.socketpair()
         self._step, step = socket.socketpair()
-        locations = Locations(None)  # type: ignore[arg-type]
-        self.hearing = Hearing(Channel(ours), locations, folder)
+        self.hearing = Hearing(Channel(ours), folder)
         self.guard = Guard(Forked("w1", os.getpid(), Channel(step)), Limits(), boot_time())
 
     def answers(self) -> bytes:

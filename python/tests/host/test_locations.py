@@ -1,4 +1,4 @@
-"""A code location that cannot be imported stops its own steps, and nothing else."""
+"""The code locations of the flags: imported once, each for itself, and again when they change."""
 
 from __future__ import annotations
 
@@ -24,6 +24,35 @@ def late():
 def late_job():
     late()
 """
+CHANGING = """
+import time
+from pathlib import Path
+from dagster import Definitions, job, op
+
+SAYS = "{says}"
+FILE = Path("{file}")
+
+@op
+def waits():
+    FILE.with_suffix(".started").touch()
+    while not FILE.exists():
+        time.sleep(0.01)
+    FILE.with_suffix(".ended").write_text(SAYS)
+
+@op
+def tells():
+    Path("{told}").write_text(SAYS)
+
+@job
+def waits_job():
+    waits()
+
+@job
+def tells_job():
+    tells()
+
+defs = Definitions(jobs=[waits_job, tells_job])
+"""
 BROKEN = "import sys; sys.exit('no licence for this machine')"
 
 
@@ -33,19 +62,23 @@ def location(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def worker(start_worker, location):
+def late_job(location):
+    location.write_text(WHOLE)
+    recon = job_at(location.stem, "late_job", location.parent)
+    recon.get_definition()  # from now on in this process, whatever the file says
+    return recon
+
+
+@pytest.fixture(scope="module")
+def worker(start_worker, location, late_job):
     location.write_text(BROKEN)
     flags = ("-m", location.stem, "-d", str(location.parent))
     return start_worker(*flags)
 
 
 @pytest.fixture
-def run(create_run, location, monkeypatch):
-    location.write_text(WHOLE)
-    recon = job_at(location.stem, "late_job", location.parent)
-    run = create_run("late_job", recon=recon)
-    location.write_text(BROKEN)
-    return run
+def run(create_run, late_job):
+    return create_run("late_job", recon=late_job)
 
 
 def test_ready_says_so(worker, location):
@@ -82,23 +115,40 @@ def test_they_can_still_be_reported(worker, instance, run):
     assert terminal_events(instance, run) == ["STEP_FAILURE"]
 
 
-def test_a_mended_location_needs_no_new_host(worker, instance, run, location):
-    location.write_text(WHOLE)
-    told = worker.outcome(worker.start("run", **run_order(run, "late")))
-    assert told["kind"] == "success"
-    assert terminal_events(instance, run) == ["STEP_SUCCESS"]
-
-
-def test_a_probe_sees_that_it_is_mended(worker, instance, run, location):
-    location.write_text(WHOLE)
-    told = worker.outcome(worker.start("probe", run_id=run.run_id), refuse)
-    assert told == {"kind": "probed", "result": None, "error": None}
-    assert events(instance, run) == []
-
-
 def test_other_locations_are_none_the_worse(worker, create_run):
     told = worker.outcome(worker.start("run", **run_order(create_run("greet"), "greet")))
     assert told["kind"] == "success"
+
+
+def test_what_becomes_of_a_location_is_told_once(
+    worker, instance, create_run, run, late_job, location
+):
+    def outcome():
+        late = create_run("late_job", recon=late_job)
+        return worker.outcome(worker.start("run", **run_order(late, "late")))
+
+    def told():
+        frames = [f for f in worker.seen if f["type"] == "location"]
+        mine = [f for f in frames if f["name"] == location.stem]
+        return [f["error"] and f["error"]["class"] for f in mine]
+
+    assert told() == []  # `ready` has said so
+    location.write_text(WHOLE)
+    assert eventually(lambda: outcome()["kind"] == "success")
+    assert told() == [None]
+    for probe in ({"run_id": run.run_id}, {"run_id": None}):
+        assert worker.outcome(worker.start("probe", **probe), refuse)["kind"] == "probed"
+    # A change of the code is seen within a second, and costs one import.
+    location.write_text("def broken(:")
+    refused = eventually(lambda: (o := outcome())["kind"] == "fault" and o)
+    assert (refused["scope"], refused["error"]["class"]) == ("location", "SyntaxError")
+    for _ in range(2):
+        assert outcome()["error"]["class"] == "SyntaxError"
+    assert told() == [None, "SyntaxError"]
+    location.write_text(WHOLE)
+    assert eventually(lambda: outcome()["kind"] == "success")
+    assert told() == [None, "SyntaxError", None]
+    assert worker.process.poll() is None
 
 
 def test_threads_at_import_are_warned_of(start_worker, tmp_path):
@@ -112,8 +162,7 @@ def test_threads_at_import_are_warned_of(start_worker, tmp_path):
     assert worker.await_frame("ready")["locations"] == [{"name": "threaded", "error": None}]
     assert (
         "taskiq host: code started threads at import (poller); no forked step has them:"
-        " tag its ops taskiq/isolation: spawn, and leave it out of the worker's flags\n"
-        in worker.log()
+        " tag its ops taskiq/isolation: spawn\n" in worker.log()
     )
 
 
@@ -222,39 +271,36 @@ def test_a_location_for_another_interpreter_is_not_imported(start_worker, tmp_pa
     assert told["error"]["message"].startswith("it asks for /opt/other/bin/python, and this worker")
 
 
-def test_code_that_changes_is_not_run_half_old(start_worker, instance, create_run, tmp_path):
+def test_code_that_changes_is_replaced_beside_the_steps_of_the_old(
+    start_worker, create_run, tmp_path
+):
     module = tmp_path / "changing.py"
-    module.write_text(WHOLE)
+    file = tmp_path / "go"
+    told = tmp_path / "told"
+    code = CHANGING.format(file=str(file), told=str(told), says="old")
+    module.write_text(code)
     worker = start_worker("-m", "changing", "-d", str(tmp_path))
     worker.await_frame("ready")
-    file = tmp_path / "go"
-    held_run = create_run("waits_for_file", config={"file": str(file)})
-    held = worker.start("run", **run_order(held_run, "waits_for_file"))
+    waits, tells = (job_at("changing", job, tmp_path) for job in ("waits_job", "tells_job"))
+    held = worker.start("run", **run_order(create_run("waits_job", recon=waits), "waits"))
     eventually(file.with_suffix(".started").exists)
-    run = create_run("late_job", recon=job_at("changing", "late_job", tmp_path))
 
-    module.write_text(f"{WHOLE}\nCHANGED = True\n")
-    told = eventually_refused(worker, run)
-    assert (told["kind"], told["scope"], told["error"]["class"]) == (
-        "fault",
-        "location",
-        "CodeChanged",
-    )
-    assert told["error"]["message"] == f"{module} has changed since this worker imported it"
-    assert terminal_events(instance, run) == []
-    # What runs may finish; then the host ends, and the worker starts another.
-    assert worker.process.poll() is None
+    def says():
+        order = run_order(create_run("tells_job", recon=tells), "tells")
+        assert worker.outcome(worker.start("run", **order))["kind"] == "success"
+        return told.read_text()
+
+    assert says() == "old"
+    module.write_text(code.replace('"old"', '"newer"'))
+    assert eventually(lambda: says() == "newer")
+    [reloaded] = [f for f in worker.seen if f["type"] == "location"]
+    assert reloaded == {
+        "type": "location",
+        "name": "changing",
+        "error": None,
+        "changed": str(module),
+    }
     file.touch()
     assert worker.outcome(held)["kind"] == "success"
-    assert worker.process.wait(DEADLINE) == 0
-    assert worker.log().count("has changed since it was imported") == 1
-
-
-def eventually_refused(worker, run):
-    """The host looks once a second: until then a step may still be forked."""
-
-    def refused():
-        told = worker.outcome(worker.start("run", **run_order(run, "late")), refuse)
-        return told if told["kind"] == "fault" else None
-
-    return eventually(refused)
+    assert file.with_suffix(".ended").read_text() == "old"
+    assert worker.process.poll() is None

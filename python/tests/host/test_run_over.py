@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from orders import job_at, run_order, terminal_events
 from test_ends import alive, connections
-from worker_double import LOCATION, eventually
+from worker_double import CODE, LOCATION, eventually
 
 WAYS_TO_BE_OVER = {
     "canceling": lambda instance, run: instance.report_run_canceling(run),
@@ -135,7 +135,8 @@ def test_the_life_of_the_watcher(start_worker, instance, hold):
 def test_an_outage_is_told_once_and_survived(start_worker, instance, hold, tmp_path):
     outage = tmp_path / "outage"
     outage.touch()
-    worker = start_worker("-m", "unreadable_runs", *LOCATION, env={"OUTAGE": str(outage)})
+    env = {"OUTAGE": str(outage), "PYTHONPATH": str(CODE)}
+    worker = start_worker(*LOCATION, program="unreadable_runs", env=env)
     worker.await_frame("ready")
     run, order, _ = hold(worker)
     instance.report_run_canceling(run)
@@ -158,7 +159,7 @@ from dagster_taskiq.host.channel import Channel
 run_watcher._HUNG_SECONDS = 1
 ours, theirs = socket.socketpair()
 hangs = SimpleNamespace(get_run_ids=lambda _: time.sleep(1000))
-ours.sendall(b'{"type":"runs","runs":["r"],"ended":[]}\\n')
+ours.sendall(b'{"type":"look","locate":[],"runs":["r"],"ended":[]}\\n')
 run_watcher.Watcher(Channel(theirs), hangs).watch()
 """
     ended = subprocess.run([sys.executable, "-c", script], timeout=60, check=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from orders import report_order, run_order, terminal_events
-from worker_double import LOCATION
+from worker_double import CODE, LOCATION
 
 
 @pytest.fixture(scope="module")
@@ -14,8 +14,8 @@ def fault_file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def worker(start_worker, fault_file):
-    flags = ("-m", "faulty_storage", *LOCATION)
-    return start_worker(*flags, env={"FAULT_FILE": str(fault_file)})
+    env = {"FAULT_FILE": str(fault_file), "PYTHONPATH": str(CODE)}
+    return start_worker(*LOCATION, program="faulty_storage", env=env)
 
 
 @pytest.fixture(params=["run", "report"])

@@ -19,7 +19,7 @@ CODE = Path(__file__).parent / "code"
 LOCATION = ("-m", "host_jobs", "-d", str(CODE))
 
 # Generous, because it is only ever reached by a failure.
-DEADLINE = 180.0
+DEADLINE = 25.0
 
 
 def eventually(condition: Callable[[], Any]) -> Any:

@@ -155,7 +155,7 @@ function* ofLook(from: Situation, what: "execute" | "report", on: On, of: Of, ph
   const leave = (_next: Situation, own: WorkerState) => endProcess(own);
   if (from.events > 0 && physics.readsLog) yield on("finds it over", outcomeEvent("success"), leave);
   else yield of("finds it open", (_next, own) => void Object.assign(own, { stage: "running" }));
-  yield on("finds no database", { is: "unavailable", what: "all", error: errorInfo("E", "") }, leave);
+  yield on("finds no database", { is: "unavailable", error: errorInfo("E", "") }, leave);
   const why = { reason: "worker_lost", detail: "", error: null } as const;
   if (what === "execute" && from.starts > 1) yield on("may not run it again", { is: "rerun_refused", why }, leave);
 }

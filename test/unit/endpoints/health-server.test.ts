@@ -17,6 +17,7 @@ const open: Facts = {
   lastTurnAtMs: systemClock.monoMs(),
   waitMs: 20_000,
   closedBecause: null,
+  broken: null,
   busy: 3,
   slots: 4,
 };

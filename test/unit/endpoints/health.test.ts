@@ -16,6 +16,7 @@ const well: HealthFacts = {
   lastTurnAtMs: now - 19_000,
   waitMs: 20_000,
   closedBecause: null,
+  broken: null,
   busy: 1,
   slots: 4,
 };

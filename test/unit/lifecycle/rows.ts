@@ -166,7 +166,6 @@ const executing = (["executing", "executing for the last time"] as const).flatMa
     [from, "host fault, permitted", ...abandon("backoff", starts, false, faultWhy)],
     [from, "rerun refused", ...report(starts, rerunWhy)],
     [from, "unavailable", ...abandon("short", starts, true, noHost)],
-    [from, "code unavailable", ...abandon("long", starts, true, noHost)],
     [from, "interrupted", ...abandon("now", starts, true, interrupted)],
   ];
 });
@@ -193,7 +192,6 @@ const reporting = (["reporting", "reporting a malformed one", "reporting a swept
       [from, "host fault, permitted", ...abandon("backoff", starts, false, unreported(faultWhy))],
       [from, "timed out", ...abandon("backoff", starts, false, unreported(timedOutWhy))],
       [from, "unavailable", ...abandon("backoff", starts, false, unreported(noHost))],
-      [from, "code unavailable", ...abandon("backoff", starts, false, unreported(noHost))],
       [from, "ledger unreachable", ...abandon("backoff", starts, false, unreported(down))],
       [from, "interrupted", ...abandon("now", starts, false, interrupted)],
     ];

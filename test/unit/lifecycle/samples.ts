@@ -133,8 +133,7 @@ export const events = {
     "host fault, permitted": { is: "host_fault", why: faultWhy, permitted: true },
   },
   unavailable: {
-    unavailable: { is: "unavailable", what: "all", error },
-    "code unavailable": { is: "unavailable", what: "code", error },
+    unavailable: { is: "unavailable", error },
   },
   rerun_refused: { "rerun refused": { is: "rerun_refused", why: rerunWhy } },
   interrupted: { interrupted: { is: "interrupted" } },

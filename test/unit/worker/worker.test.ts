@@ -47,6 +47,7 @@ describe("a worker", () => {
       ended: { acked: 0, buried: 0, released: 0, lost: 0 },
       outcomes: noOutcomes(),
       closedBecause: null,
+      broken: null,
       pollingSinceMs: 0,
       lastTurnAtMs: 0,
       queues: [{ name: "steps", busy: 0, received: 0, closedBecause: null }],

@@ -37,7 +37,7 @@ def become_child(host_pid: int, lifeline: Lifeline) -> None:
     """Do what every process that is forked from the host needs, whatever its work."""
     os.setpgid(0, 0)
     _end_with(host_pid, lifeline)
-    _forget_exit_hooks()
+    forget_exit_hooks()
 
 
 def _end_with(host_pid: int, lifeline: Lifeline) -> None:
@@ -56,7 +56,7 @@ def _reset_signals() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
-def _forget_exit_hooks() -> None:
+def forget_exit_hooks() -> None:
     """Drop what the host registered: a step's end must not remove what its siblings still use."""
     atexit._clear()
     if (util := sys.modules.get("multiprocessing.util")) is not None:

@@ -16,7 +16,7 @@ _MOST_DRAINED = 1024 * 1024
 
 
 class Channel:
-    """Sends and receives frames; blocking, except for `post`, `flush` and `drain`."""
+    """Sends and receives frames; only `send`, `finish` and `receive` block."""
 
     def __init__(
         self, sock: socket.socket, *, longest: int = LONGEST_LINE, chunk: int = _CHUNK
@@ -67,6 +67,14 @@ class Channel:
         """Wait for bytes and return the frames they complete. Raises EOFError at the end."""
         self._require_own()
         return self._fed(self._sock.recv(self._chunk))
+
+    def receive_now(self) -> list[Frame | Broken]:
+        """Return the frames that have arrived, without waiting. Raises EOFError at the end."""
+        self._require_own()
+        try:
+            return self._fed(self._sock.recv(self._chunk, socket.MSG_DONTWAIT))
+        except BlockingIOError:
+            return []
 
     def drain(self) -> Iterator[Frame | Broken]:
         """Yield what has arrived so far, without waiting."""

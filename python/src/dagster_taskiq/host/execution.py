@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dagster._core.origin import JobPythonOrigin
 
     from dagster_taskiq.envelope import Envelope
+    from dagster_taskiq.host.frames import ErrorInfo
 
 Body = Callable[[ExecuteStepArgs, "DagsterInstance", "DagsterRun"], Iterator["DagsterEvent"]]
 
@@ -36,12 +37,16 @@ def location_of(run: DagsterRun) -> str | None:
     return None if run.remote_job_origin is None else run.remote_job_origin.location_name
 
 
-def load_job(instance: DagsterInstance, run: DagsterRun) -> None:
+def load_job(instance: DagsterInstance, run: DagsterRun, broken: ErrorInfo | None = None) -> None:
     """Import the run's code location, so that its failure is told apart from the step's.
 
-    Dagster's body asks for the same job right after, and finds it cached.
+    Dagster's body asks for the same job right after, and finds it cached. `broken`: why the import
+    fails, where another process has found out.
     """
     origin = code_origin(run)
+    if broken is not None:
+        text = f"cannot import {origin.get_repo_pointer()}: {broken['class']}: {broken['message']}"
+        raise MachineryFault("location", text, error=broken)
     instance.inject_env_vars(location_of(run))
     try:
         _reconstructable(instance, run, origin).get_repository_definition()

@@ -32,6 +32,8 @@ class Forked:
         self.channel = channel
         self.step: tuple[str, str] | None = None
         """Run id and step key of the step that it runs; None when it runs none."""
+        self.what = "the step"
+        """What it is, for people."""
         self.born_at = time.time()
         self.asked = 0
         """How often it asked for a permit."""
@@ -68,13 +70,12 @@ class Forked:
     def dump_stacks(self, why: str) -> None:
         """Have it write the stack of every thread to its stderr, wherever that goes."""
         if (path := self.captured.get("stderr")) is not None:
-            write_heading(path, f"taskiq: the step is ended: {why}; what it is doing:\n")
+            write_heading(path, f"taskiq: {self.what} is ended: {why}; what it is doing:\n")
         # Hooks are captured; teardown, threads and exit hooks are not: their stacks come here.
         if path is None or self.outcome is not None:
             step = "" if self.step is None else f" ({self.step[1]} of run {self.step[0]})"
-            warn(
-                f"the step is ended{step}: {why}; what it is doing, if its stderr log does not say:"
-            )
+            where = "what it is doing, if its stderr log does not say:"
+            warn(f"{self.what} is ended{step}: {why}; {where}")
         self._signal_leader(DUMP_SIGNAL)
 
     def _signal_leader(self, number: int) -> None:
@@ -83,7 +84,12 @@ class Forked:
                 os.kill(self.pid, number)
 
 
-def fork_process(identifier: str, live: Callable[[Channel], NoReturn]) -> Forked:
+def fork_process(
+    identifier: str,
+    live: Callable[[Channel], NoReturn],
+    *,
+    longest: int = _LONGEST_FROM_PROCESS,
+) -> Forked:
     """Fork; `live` runs in the child and never returns. Raises OSError when there is no room."""
     ours, theirs = socket.socketpair()
     flush_output()  # or both processes would write what is buffered
@@ -105,5 +111,5 @@ def fork_process(identifier: str, live: Callable[[Channel], NoReturn]) -> Forked
     # Both sides do this, so that the group exists whoever runs first.
     with contextlib.suppress(OSError):
         os.setpgid(pid, pid)
-    channel = Channel(ours, longest=_LONGEST_FROM_PROCESS, chunk=_READ_TOGETHER)
+    channel = Channel(ours, longest=longest, chunk=_READ_TOGETHER)
     return Forked(identifier, pid, channel)

@@ -20,7 +20,7 @@ class Killed(TypedDict):
     message: str
 
 
-_EXPIRED: Killed = {
+EXPIRED: Killed = {
     "cause": "expired",
     "message": "the worker did not say in time that it may live on",
 }
@@ -51,7 +51,7 @@ class Guard:
     def killed(self) -> Killed | None:
         """Why host or kernel ended it, if they did."""
         if self._expired:
-            return _EXPIRED
+            return EXPIRED
         if self._ladder is not None:
             return {"cause": self._ladder.cause.value, "message": self._ladder.message}
         return _OUT_OF_MEMORY if self.out_of_memory else None
@@ -67,9 +67,8 @@ class Guard:
             return outcome("run_over", ended_now("run_over", since=self.process.born_at))
         return told
 
-    def prolong(self, within_ms: float | None, since: float) -> None:
-        """Let it live so much longer than `since`, None for ever; a term only grows."""
-        until = math.inf if within_ms is None else since + within_ms / 1000
+    def prolong(self, until: float) -> None:
+        """Let it live until then; a term only grows."""
         known = self._lives_until
         self._lives_until = until if math.isinf(known) else max(known, until)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 
 from dagster_taskiq.host.guard import Guard
@@ -42,17 +41,6 @@ class Guards:
             if guard.process.step is not None and guard.process.step[0] in over:
                 hear(guard)
                 guard.cancel(canceled=over[guard.process.step[0]])
-
-    def wakes_at(self) -> float:
-        """Return when to enforce again."""
-        return min((guard.wakes_at() for guard in self._living()), default=math.inf)
-
-    def enforce(self, now: float, hear: Callable[[Guard], None], *, expire: bool) -> None:
-        """Do what is due to each; `hear` takes in what its process has said by now."""
-        for guard in self._living():
-            if expire:
-                guard.expire(now)
-            guard.enforce(now, hear)
 
     def _living(self) -> list[Guard]:
         return [guard for guard in self if guard.process.status is None]

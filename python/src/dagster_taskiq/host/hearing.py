@@ -1,4 +1,4 @@
-"""What processes say to the host: kept, answered, or passed on to the worker.
+"""What processes say to the host: kept, answered, or passed on.
 
 User code may have said it: nothing in it is relied on.
 """
@@ -16,7 +16,6 @@ from dagster_taskiq.host.frames import Broken, Frame
 if TYPE_CHECKING:
     from dagster_taskiq.host.channel import Channel
     from dagster_taskiq.host.guard import Guard
-    from dagster_taskiq.host.locations import Locations
 
 
 _STREAMS = ("stdout", "stderr")
@@ -25,9 +24,8 @@ _STREAMS = ("stdout", "stderr")
 class Hearing:
     """Takes in the frames of step processes."""
 
-    def __init__(self, worker: Channel, locations: Locations, folder: str | None) -> None:
-        self._worker = worker
-        self._locations = locations
+    def __init__(self, upstream: Channel, folder: str | None) -> None:
+        self._upstream = upstream
         self._folder = folder
         """Where the output of steps is captured."""
 
@@ -42,9 +40,6 @@ class Hearing:
             self._warn_once(guard, f"not a frame: {frame.line}")
         elif frame["type"] == "outcome" and isinstance(frame.get("outcome"), dict):
             guard.told(frame["outcome"], boot_time())
-        elif frame["type"] == "origin" and isinstance(frame.get("origin"), str):
-            location = frame.get("location")
-            self._locations.want(frame["origin"], location if isinstance(location, str) else None)
         elif frame["type"] == "event":
             guard.watch.heard(boot_time())
         elif frame["type"] == "ask":
@@ -59,7 +54,7 @@ class Hearing:
             return
         process = guard.process
         try:
-            self._worker.post({"type": "outcome", "id": process.id, "outcome": told})
+            self._upstream.post({"type": "outcome", "id": process.id, "outcome": told})
         except (ValueError, RecursionError) as error:  # JSON reads more than it can write
             warn(f"the outcome of process {process.pid} cannot be passed on: {error!r}")
 
@@ -76,14 +71,14 @@ class Hearing:
             return
         process.captured = paths
         guard.watch.captured(paths.values(), boot_time())
-        self._worker.post({"type": "capture", "id": process.id, **paths, "folder": self._folder})
+        self._upstream.post({"type": "capture", "id": process.id, **paths, "folder": self._folder})
 
     def _ask(self, guard: Guard, event: object) -> None:
         """Pass on the first question. A process that asks again is refused once, then ignored."""
         process = guard.process
         process.asked += 1
         if process.asked == 1 and guard.asks(event):
-            self._worker.post({"type": "ask", "id": process.id})
+            self._upstream.post({"type": "ask", "id": process.id})
         elif process.asked <= 2 and not process.asking:
             with contextlib.suppress(OSError):
                 process.channel.send({"type": "permit", "granted": False, "within_ms": None})

@@ -13,11 +13,15 @@ Scope = Literal["step", "location", "instance"]
 
 
 class MachineryFault(Exception):
-    """Something other than the step failed. `scope` says who is to blame; the cause is chained."""
+    """Something other than the step failed. `scope` says who is to blame; the cause is chained.
 
-    def __init__(self, scope: Scope, message: str) -> None:
+    `error` describes it where the cause was raised in another process.
+    """
+
+    def __init__(self, scope: Scope, message: str, error: ErrorInfo | None = None) -> None:
         super().__init__(message)
         self.scope: Scope = scope
+        self.error = error
 
 
 def outcome(

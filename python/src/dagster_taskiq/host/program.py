@@ -65,24 +65,22 @@ def _serve(options: Options, worker: Channel) -> int:
 
 
 def _run(options: Options, worker: Channel) -> None:
-    from dagster_taskiq.host.locations import Locations
+    from dagster_taskiq.host.base import Base
+    from dagster_taskiq.host.code.importing import location_of_flags
     from dagster_taskiq.host.options import location_origins
-    from dagster_taskiq.host.zygote import Zygote
 
     try:
         origins = location_origins(options.location_flags)
     except UsageError as error:
         raise Fatal("USAGE", str(error)) from None
     instance = build_instance()
-    locations = Locations(instance)
-    imported = locations.import_all(origins)
-    zygote = Zygote(worker, instance, locations)
-    # What is imported stays: who looks for garbage among it finds none, and copies it all.
+    locations = [each for each in map(location_of_flags, origins) if each is not None]
+    base = Base(worker, instance, locations, _ready)
+    # What is imported stays: a look for garbage among it finds none, and copies it all.
     gc.freeze()
     # From here on the loop hears of the worker's end itself, and kills every group before its own.
     linux.die_with_parent(0)
-    worker.send(_ready(imported))
-    zygote.serve()
+    base.serve()
 
 
 def _import_dagster() -> None:
@@ -91,7 +89,7 @@ def _import_dagster() -> None:
     # An import makes many objects and hardly any garbage; to look for it is a fifth of the time.
     gc.disable()
     try:
-        import dagster_taskiq.host.step_process  # noqa: F401 - and with it all of Dagster
+        import dagster_taskiq.host.base  # noqa: F401 - and with it all of Dagster
 
         preload()
     except Exception as error:

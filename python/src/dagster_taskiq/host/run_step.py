@@ -12,14 +12,13 @@ from dagster_taskiq.envelope import Envelope
 from dagster_taskiq.host.attempt_log import AttemptLog, StepId
 from dagster_taskiq.host.compute_logs import capture_into_files
 from dagster_taskiq.host.errors import causes_of, error_info
-from dagster_taskiq.host.execution import code_origin, execute, load_job, location_of
+from dagster_taskiq.host.execution import execute, load_job
 from dagster_taskiq.host.gate import Gate
 from dagster_taskiq.host.known_state import known_state_for
 from dagster_taskiq.host.limits import Limits
 from dagster_taskiq.host.outcomes import MachineryFault, Outcome, fault, outcome
 from dagster_taskiq.host.planned import plan_of, require_op
 from dagster_taskiq.host.pool_slots import free_slot
-from dagster_taskiq.host.spawn import is_spawned
 from dagster_taskiq.host.standing import (
     Standing,
     already_over,
@@ -58,7 +57,7 @@ def run_step(frame: Frame, instance: DagsterInstance, channel: Channel) -> Outco
         lambda out, err: channel.send({"type": "capture", "stdout": out, "stderr": err})
     )
     try:
-        _prepare_and_execute(instance, standing.run, envelope, frame["delivery"], channel)
+        _prepare_and_execute(instance, standing.run, envelope, frame)
     except MachineryFault:
         raise
     except BaseException as error:
@@ -73,21 +72,18 @@ def _prepare_and_execute(
     instance: DagsterInstance,
     run: DagsterRun,
     envelope: Envelope,
-    delivery: Delivery,
-    channel: Channel,
+    frame: Frame,
 ) -> None:
     with reaching_storage():
-        _note_claim(instance, run, envelope, delivery)
+        _note_claim(instance, run, envelope, frame["delivery"])
     try:
         if envelope.known_state is None:
             require_op(plan_of(instance, run), envelope.step_key, envelope.op_name)
         state = known_state_for(instance, run, envelope)
-        load_job(instance, run)
+        load_job(instance, run, broken=frame.get("broken"))
     except BaseException as error:
         _note_fault(instance, run, envelope, error)
         raise
-    if not is_spawned(envelope.tags):
-        _tell_origin(run, channel)
     execute(instance, run, envelope, state)
 
 
@@ -150,15 +146,6 @@ def _note_fault(
     with reaching_storage():
         data = EngineEventData.engine_error(record)
         instance.report_engine_event(text, run, data, step_key=envelope.step_key)
-
-
-def _tell_origin(run: DagsterRun, channel: Channel) -> None:
-    """Let the host import what this process just had to, so that the next fork finds it there."""
-    if not run.has_repository_load_data:
-        from dagster._serdes import serialize_value
-
-        origin = serialize_value(code_origin(run))
-        channel.send({"type": "origin", "origin": origin, "location": location_of(run)})
 
 
 def _storage_failed(error: BaseException, gate: Gate) -> bool:

@@ -1,6 +1,7 @@
-"""The watcher: a process of the host's own that asks Dagster which runs with live steps are over.
+"""The watcher: a process of the base's own that asks Dagster about the runs of its steps.
 
-The host itself must neither wait for a database nor hold a connection that a fork would share.
+Where is a run's code? Which runs with live steps are over? The base itself must neither wait for a
+database nor hold a connection that a fork would share.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from dagster import DagsterRunStatus, RunsFilter
 
 from dagster_taskiq.host import linux
 from dagster_taskiq.host.birth import become_child
-from dagster_taskiq.host.errors import warn
+from dagster_taskiq.host.code.sources import RunCode, code_of
+from dagster_taskiq.host.errors import error_from, warn
 from dagster_taskiq.host.pool_slots import free_slot
 from dagster_taskiq.host.standing import GOING_ON
 
@@ -27,9 +29,6 @@ if TYPE_CHECKING:
     from dagster_taskiq.host.channel import Channel
     from dagster_taskiq.host.lifeline import Lifeline
 
-# A cancellation reaches its steps within this time, at the price of one query per host and turn.
-POLL_SECONDS = 2.0
-_LONGEST_WAIT = 30.0
 _CANCELED = [DagsterRunStatus.CANCELING, DagsterRunStatus.CANCELED]
 # A database that answers nothing at all: the process ends, and the host starts another.
 _HUNG_SECONDS = 60
@@ -58,7 +57,7 @@ def be_watcher(
 
 
 class Watcher:
-    """Asks the host for its runs, looks at them, tells those that are over, and rests."""
+    """Asks the base what to look at, looks, and answers."""
 
     def __init__(self, channel: Channel, instance: DagsterInstance) -> None:
         self._channel = channel
@@ -67,17 +66,38 @@ class Watcher:
         self._failures = 0
 
     def watch(self) -> NoReturn:
-        """Go on until the host is gone. Raises EOFError or OSError then."""
+        """Go on until the base is gone. Raises EOFError or OSError then."""
         while True:
-            self._channel.send({"type": "ask"})
-            # Answered once there is a run to look at: until then nothing is connected to.
-            for frame in self._channel.receive():
-                self._look(frame)
-            time.sleep(min(_LONGEST_WAIT, POLL_SECONDS * 2.0**self._failures))
+            self._channel.send({"type": "ask", "failures": self._failures})
+            # Answered once there is something to look at: until then nothing is connected to.
+            while not (frames := self._channel.receive()):
+                pass
+            for frame in frames:
+                signal.alarm(_HUNG_SECONDS)
+                self._answer(frame)
+                signal.alarm(0)
+
+    def _answer(self, question: Any) -> None:
+        self._locate(question["locate"])
+        self._look(question)
+
+    def _locate(self, run_ids: list[str]) -> None:
+        error = None
+        codes: dict[str, RunCode | None] = {}
+        try:
+            codes = codes_of(self._instance, run_ids)
+        except Exception as failed:  # noqa: BLE001 - storages raise what they like
+            error = error_from(failed)
+        for run_id in run_ids:
+            code = codes.get(run_id)
+            told = None if code is None else code.to_frame()
+            located = {"type": "located", "run_id": run_id, "code": told, "error": error}
+            self._channel.send(located)
 
     def _look(self, frame: Any) -> None:
         self._unfreed += [(run_id, step_key) for run_id, step_key in frame["ended"]]
-        signal.alarm(_HUNG_SECONDS)
+        if not frame["runs"] and not self._unfreed:
+            return
         try:
             over = over_among(self._instance, frame["runs"])
             while self._unfreed:
@@ -88,13 +108,19 @@ class Watcher:
             if self._failures == 1:
                 warn(f"cannot see whether runs are over: {error!r}; going on trying")
             return
-        finally:
-            signal.alarm(0)
         if self._failures:
             warn("whether runs are over can be seen again")
         self._failures = 0
         if over:
             self._channel.send({"type": "over", "runs": over})
+
+
+def codes_of(instance: DagsterInstance, run_ids: list[str]) -> dict[str, RunCode | None]:
+    """Return where the code of these runs is, by one query; nothing for a run that is over."""
+    if not run_ids:
+        return {}
+    found = instance.get_runs(RunsFilter(run_ids=run_ids, statuses=list(GOING_ON)))
+    return {run.run_id: code_of(run) for run in found}
 
 
 def over_among(instance: DagsterInstance, run_ids: Iterable[str]) -> dict[str, bool]:

@@ -20,7 +20,6 @@ from dagster_taskiq.host.outcomes import MachineryFault, Outcome, fault
 from dagster_taskiq.host.probe import probe
 from dagster_taskiq.host.report import report_step, write_notice
 from dagster_taskiq.host.run_step import run_step
-from dagster_taskiq.host.spawn import wants_spawn
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -38,11 +37,6 @@ WORKS: Mapping[str, Work] = {
     "probe": probe,
     "look": look,
 }
-
-
-def needs_code(frame: Frame) -> bool:
-    """Tell whether the work of this frame runs what the host has imported."""
-    return frame["type"] in ("run", "probe") and not wants_spawn(frame)
 
 
 def live(
@@ -72,6 +66,6 @@ def _outcome_of(frame: Frame, instance: DagsterInstance, channel: Channel) -> Ou
     try:
         return WORKS[frame["type"]](frame, instance, channel)
     except MachineryFault as error:
-        return fault(error.scope, error_from(error.__cause__ or error))
+        return fault(error.scope, error.error or error_from(error.__cause__ or error))
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is told
         return fault("step", error_from(error))

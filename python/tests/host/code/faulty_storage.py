@@ -1,11 +1,13 @@
-"""Makes the event log of the processes of its host fail, as the file named by FAULT_FILE says."""
+"""A step host in whose processes the storages fail as the file named by FAULT_FILE says."""
 
 import os
+import sys
 from pathlib import Path
 
-from dagster import Definitions
 from dagster._core.storage.event_log.sqlite import SqliteEventLogStorage
 from dagster._core.storage.runs.sqlite import SqliteRunStorage
+
+from dagster_taskiq.host.program import main
 
 TERMINAL = {"STEP_SUCCESS", "STEP_FAILURE"}
 
@@ -65,11 +67,11 @@ def find_or_fail(self, *arguments, **options):
     return get_runs(self, *arguments, **options)
 
 
-SqliteEventLogStorage.store_event = store_or_fail
-SqliteEventLogStorage.get_logs_for_run = read_or_fail
-SqliteEventLogStorage.get_step_stats_for_run = count_or_fail
-SqliteEventLogStorage.get_maximum_record_id = number_or_fail
-SqliteRunStorage.get_run_records = list_or_fail
-SqliteRunStorage.get_runs = find_or_fail
-
-defs = Definitions()
+if __name__ == "__main__":
+    SqliteEventLogStorage.store_event = store_or_fail
+    SqliteEventLogStorage.get_logs_for_run = read_or_fail
+    SqliteEventLogStorage.get_step_stats_for_run = count_or_fail
+    SqliteEventLogStorage.get_maximum_record_id = number_or_fail
+    SqliteRunStorage.get_run_records = list_or_fail
+    SqliteRunStorage.get_runs = find_or_fail
+    sys.exit(main(sys.argv[1:]))

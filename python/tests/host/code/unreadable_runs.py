@@ -1,10 +1,12 @@
-"""Makes listing runs fail, in the processes of its host, as long as the file OUTAGE exists."""
+"""A step host in whose processes listing the runs that go on fails while the file OUTAGE exists."""
 
 import os
+import sys
 from pathlib import Path
 
-from dagster import Definitions
 from dagster._core.storage.runs.sqlite import SqliteRunStorage
+
+from dagster_taskiq.host.program import main
 
 get_run_ids = SqliteRunStorage.get_run_ids
 
@@ -18,6 +20,6 @@ def list_or_fail(self, *arguments, **options):
     return get_run_ids(self, *arguments, **options)
 
 
-SqliteRunStorage.get_run_ids = list_or_fail
-
-defs = Definitions()
+if __name__ == "__main__":
+    SqliteRunStorage.get_run_ids = list_or_fail
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,72 @@
+// What a step host says of its code locations: which can run steps, and what the log is told of them.
+import type { Observe } from "../observe.ts";
+import type { ErrorInfo } from "../step.ts";
+import type { HostFrame, Ready } from "./frames.ts";
+
+type LocationFrame = Extract<HostFrame, { type: "location" }>;
+
+export class CodeLocations {
+  readonly #observe: Observe;
+  /** Those of the worker's own flags. Null: imported. */
+  #own = new Map<string, ErrorInfo | null>();
+  /** What the log said last of each, across hosts: an outage is reported once, with its traceback. */
+  readonly #logged = new Map<string, string | null>();
+
+  constructor(observe: Observe) {
+    this.#observe = observe;
+  }
+
+  /** Takes in a new host's first frame, and logs it. */
+  begin(ready: Ready): void {
+    this.#own = new Map(ready.locations.map(({ name, error }) => [name, error]));
+    const { dagster, python, pid } = ready;
+    const names = this.#names((error) => error === null);
+    const missing = this.broken();
+    const what = this.unavailable() === null ? "step host ready" : "step host started";
+    const message = [
+      `${what}: Dagster ${dagster}, Python ${python}`,
+      ...(names === "" ? [] : [names]),
+      ...(missing === null ? [] : [`without ${this.#names((error) => error !== null)}`]),
+    ].join(", ");
+    this.#observe({ event: "host.ready", level: "info", message, pid, dagster, python });
+    for (const { name, error } of ready.locations) if (error !== null) this.#logFailure(name, error);
+  }
+
+  /** Takes in what has become of a location, and logs it. */
+  hear({ name, error, changed }: LocationFrame): void {
+    if (this.#own.has(name)) this.#own.set(name, error);
+    if (error !== null) return this.#logFailure(name, error);
+    this.#logged.set(name, null);
+    const why = changed === null ? "" : ` again: ${changed} has changed`;
+    const message = `code location ${name} is imported${why}`;
+    this.#observe({ event: "host.location_imported", level: "info", message, location: name });
+  }
+
+  /** Why no step can run, if none of the worker's own locations can be imported; one is enough to go on. */
+  unavailable(): string | null {
+    const errors = [...this.#own.values()];
+    return errors.length === 0 || errors.includes(null) ? null : this.broken();
+  }
+
+  /** The locations of its own that cannot be imported, for operators. */
+  broken(): string | null {
+    const broken = [...this.#own].flatMap(([name, error]) => (error === null ? [] : [failure(name, error)]));
+    return broken.length === 0 ? null : broken.join("; ");
+  }
+
+  #names(which: (error: ErrorInfo | null) => boolean): string {
+    return [...this.#own].flatMap(([name, error]) => (which(error) ? [name] : [])).join(", ");
+  }
+
+  #logFailure(name: string, error: ErrorInfo): void {
+    const short = failure(name, error);
+    if (this.#logged.get(name) === short) return;
+    this.#logged.set(name, short);
+    const message = error.traceback === "" ? short : `${short}\n${error.traceback}`;
+    this.#observe({ event: "host.location_failed", level: "error", message, location: name });
+  }
+}
+
+function failure(name: string, error: ErrorInfo): string {
+  return `code location ${name} cannot be imported: ${error.class}: ${error.message}`;
+}

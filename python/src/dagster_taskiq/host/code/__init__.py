@@ -1,0 +1,1 @@
+"""What is imported, by which process, and for which runs."""

@@ -1,0 +1,180 @@
+"""Imports a code location, in the process that then forks its steps."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dagster._core.origin import JobPythonOrigin
+from dagster._grpc.utils import get_loadable_targets
+from dagster._serdes import deserialize_value
+from dagster._utils.hosted_user_process import recon_job_from_origin
+
+from dagster_taskiq.host.code.sources import RunCode, Source, source_of_target
+from dagster_taskiq.host.errors import error_from, error_info, warn
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+    from dagster._core.remote_origin import CodeLocationOrigin
+
+    from dagster_taskiq.host.frames import ErrorInfo
+
+
+@dataclass(frozen=True)
+class CodeLocation:
+    """A code location that can be imported."""
+
+    name: str
+    """Its name for people."""
+    location: str | None
+    """Its name for Dagster's secrets loader."""
+    source: Source
+    load: Callable[[], object]
+    """Runs user code."""
+    refused: ErrorInfo | None = None
+    """Why it must not be imported here, however often it is asked for."""
+
+
+def location_of_flags(origin: CodeLocationOrigin) -> CodeLocation | None:
+    """Return a code location of the worker's flags or workspace. None: it is left out, and logged.
+
+    Only a server of its own (`grpc_server`) has no Python code to import.
+    """
+    name = origin.location_name
+    target = _target_of(origin)
+    if target is None:
+        warn(
+            f"code location {name} is not Python code to import ({type(origin).__name__});"
+            " left out: the steps of its runs import what the run records name"
+        )
+        return None
+    source = source_of_target(target)
+    refused = None
+    if not _is_for_this_python(target.executable_path):
+        refused = error_info(
+            "OtherInterpreter",
+            f"it asks for {target.executable_path}, and this worker runs {sys.executable}:"
+            " give it a worker of its own",
+        )
+    arguments = _loading_arguments(target)
+    return CodeLocation(name, name, source, lambda: get_loadable_targets(**arguments), refused)
+
+
+def location_of_run(code: RunCode) -> CodeLocation:
+    """Return the code location that a run's own record names."""
+    return CodeLocation(
+        code.location or code.source.target,
+        code.location,
+        code.source,
+        # Only imported: state that a run was planned with is resolved in its own process.
+        lambda: _origin_of(code).repository_origin.code_pointer.load_target(),
+    )
+
+
+def import_code(instance: DagsterInstance, location: CodeLocation) -> ErrorInfo | None:
+    """Import it; return what user code raised, if it did."""
+    try:
+        with _among_user_code(instance, location.location):
+            location.load()
+    except BaseException as error:  # noqa: BLE001 - user code at import may well call sys.exit
+        return error_from(error)
+    _warn_of_threads()
+    return None
+
+
+def build_job(instance: DagsterInstance, code: RunCode) -> None:
+    """Build the job's definition, which forks then find built. An error costs only time."""
+    try:
+        with _among_user_code(instance, code.location):
+            recon_job_from_origin(_origin_of(code)).get_definition()
+    except BaseException as error:  # noqa: BLE001 - user code
+        warn(f"cannot keep a job's definition: {error!r}")
+
+
+def _origin_of(code: RunCode) -> JobPythonOrigin:
+    return deserialize_value(code.origin, JobPythonOrigin)
+
+
+def _target_of(origin: Any) -> Any:
+    try:
+        return origin.loadable_target_origin
+    except Exception:  # noqa: BLE001 - Dagster's class for servers raises, and not the same in all versions
+        return None
+
+
+def _is_for_this_python(executable: str | None) -> bool:
+    # By directory: python and python3 of one environment are the same.
+    here = Path(sys.executable).parent
+    return executable is None or Path(executable).absolute().parent == here
+
+
+@contextmanager
+def _among_user_code(instance: DagsterInstance, location: str | None) -> Iterator[None]:
+    """Give the code its variables, and take back what it did to the process's signals."""
+    try:
+        with _environment_of(instance, location):
+            yield
+    finally:
+        ignore_signals()
+
+
+@contextmanager
+def _environment_of(instance: DagsterInstance, location: str | None) -> Iterator[None]:
+    """Give code at import the variables that Dagster's secrets loader has for its location."""
+    before = dict(os.environ)
+    instance.inject_env_vars(location)
+    given = dict(os.environ.items() - before.items())
+    try:
+        yield
+    finally:
+        # Each step's process is given its own location's again. What the code itself has set at
+        # import stays: no fork would set it again.
+        for name in [name for name, value in given.items() if os.environ.get(name) == value]:
+            if name in before:
+                os.environ[name] = before[name]
+            else:
+                del os.environ[name]
+
+
+def _loading_arguments(target: Any) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        name: getattr(target, name, None) for name in _LOADING if name in _ACCEPTED
+    }
+    if "resolve_lazy_defs" in _ACCEPTED:
+        # Not here: state that a run was planned with must be resolved in its own process.
+        values["resolve_lazy_defs"] = False
+    return values
+
+
+_ACCEPTED = inspect.signature(get_loadable_targets).parameters
+_LOADING = (
+    "python_file",
+    "module_name",
+    "package_name",
+    "autoload_defs_module_name",
+    "working_directory",
+    "attribute",
+)
+
+
+def ignore_signals() -> None:
+    """Leave it to the worker what a signal means: Ctrl-C reaches the terminal's whole group."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _warn_of_threads() -> None:
+    others = [t.name for t in threading.enumerate() if t is not threading.main_thread()]
+    if others:
+        warn(
+            f"code started threads at import ({', '.join(others)}); no forked step has them:"
+            " tag its ops taskiq/isolation: spawn"
+        )

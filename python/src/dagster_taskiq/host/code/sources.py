@@ -1,0 +1,109 @@
+"""Which code a run is of: what its record says, and whether a code location is the same code."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dagster_taskiq.host.frames import Frame
+
+if TYPE_CHECKING:
+    from dagster import DagsterRun
+
+
+@dataclass(frozen=True)
+class Source:
+    """What an import begins with: the `module`, `file` or `autoload` module called `target`.
+
+    `kind` is `other` for a pointer that only Dagster understands; `target` is its text then.
+    """
+
+    kind: str
+    target: str
+    directory: str | None
+    """The working directory that Dagster puts into `sys.path`. None means none."""
+
+    def is_same_code(self, other: Source) -> bool:
+        """Tell whether one process may serve both.
+
+        A directory that is missing on this machine adds nothing to what can be imported: the run
+        may have been launched from another container.
+        """
+        if (self.kind, self.target) != (other.kind, other.target):
+            return False
+        here, there = _existing(self.directory), _existing(other.directory)
+        return here is None or there is None or here == there
+
+
+@dataclass(frozen=True)
+class RunCode:
+    """Where a run's code is, as its record says; plain values, since a frame carries it."""
+
+    location: str | None
+    """The name of the code location that the run was launched from."""
+    source: Source
+    origin: str
+    """Dagster's own `JobPythonOrigin`, serialized."""
+    plain: bool
+    """Whether the definitions are made by the import alone, without data kept with the run."""
+
+    def to_frame(self) -> Frame:
+        """Return it as a frame carries it."""
+        return asdict(self)
+
+    @staticmethod
+    def from_frame(told: Frame) -> RunCode:
+        """Read what `to_frame` wrote."""
+        fields = {name: told[name] for name in ("location", "origin", "plain")}
+        return RunCode(source=Source(**told["source"]), **fields)
+
+
+def code_of(run: DagsterRun) -> RunCode | None:
+    """Return where the run's code is. None means that its record does not say."""
+    from dagster._serdes import serialize_value
+
+    origin = run.job_code_origin
+    if origin is None:
+        return None
+    remote = run.remote_job_origin
+    return RunCode(
+        None if remote is None else remote.location_name,
+        source_of_pointer(origin.repository_origin.code_pointer),
+        serialize_value(origin),
+        not run.has_repository_load_data,
+    )
+
+
+def source_of_pointer(pointer: Any) -> Source:
+    """Read one of Dagster's code pointers; two that differ in the attribute alone are the same."""
+    kind = type(pointer).__name__
+    directory = getattr(pointer, "working_directory", None)
+    if kind == "FileCodePointer":
+        return Source("file", _absolute(pointer.python_file), directory)
+    if kind in ("ModuleCodePointer", "PackageCodePointer"):
+        return Source("module", pointer.module, directory)
+    if kind == "AutoloadDefsModuleCodePointer":
+        return Source("autoload", pointer.module, directory)
+    from dagster._serdes import serialize_value
+
+    return Source("other", serialize_value(pointer), None)
+
+
+def source_of_target(target: Any) -> Source:
+    """Read the target of a code location as Dagster's flags and workspace files name it."""
+    directory = target.working_directory
+    if target.python_file:
+        return Source("file", _absolute(target.python_file), directory)
+    if module := target.module_name or target.package_name:
+        return Source("module", module, directory)
+    return Source("autoload", target.autoload_defs_module_name, directory)
+
+
+def _absolute(file: str) -> str:
+    return str(Path(file).absolute())
+
+
+def _existing(directory: str | None) -> Path | None:
+    path = None if directory is None else Path(directory)
+    return path.resolve() if path is not None and path.is_dir() else None

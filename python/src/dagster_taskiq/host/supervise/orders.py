@@ -1,0 +1,66 @@
+"""Orders that the base does not fork itself: held, or passed on to a location host."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from dagster_taskiq.host.frames import Frame
+
+if TYPE_CHECKING:
+    from dagster_taskiq.host.code.sources import RunCode
+    from dagster_taskiq.host.supervise.links import Link
+
+# Every wait occupies a slot of the worker's, which other locations could use.
+PATIENCE_SECONDS = 30.0
+
+
+class Order:
+    """One piece of work, from the worker's frame to the frame `exited`. Times are boot time."""
+
+    def __init__(self, frame: Frame, run_id: str, until: float, now: float) -> None:
+        self.id: str = frame["id"]
+        self.run_id = run_id
+        self.frame = frame
+        self.until = until
+        """How long it may live."""
+        self.patient_until = now + PATIENCE_SECONDS
+        self.code: RunCode | None = None
+        self.link: Link | None = None
+        """The location host that has it. None while it is held."""
+        self.started = False
+        self.told = False
+        """Whether its outcome is known to the worker."""
+        self.killed = False
+        """Whether the worker asked for its end."""
+        self.restarts = 0
+        """How many location hosts ended before they started it."""
+
+    def prolong(self, until: float) -> None:
+        """Let it live until then; a term only grows."""
+        self.until = until if math.isinf(self.until) else max(self.until, until)
+
+    def awaits(self, run_id: str) -> bool:
+        """Tell whether it is held until it is known where this run's code is."""
+        return self.run_id == run_id and self.code is None
+
+    def wakes_at(self) -> float:
+        """Return when to look at it again. Once it is passed on, its location host does."""
+        return min(self.until, self.patient_until) if self.link is None else math.inf
+
+
+def term_end(frame: Frame, since: float) -> float:
+    """Return until when the frame lets its process live; `within_ms` counts from `since`."""
+    within_ms = frame.get("within_ms")
+    return math.inf if within_ms is None else since + within_ms / 1000
+
+
+def passed_on(frame: Frame, until: float) -> Frame:
+    """Give a frame its term as a moment: a location host reads it later than the base."""
+    return {**frame, "until": None if math.isinf(until) else until}
+
+
+def passed_term(frame: Frame) -> float:
+    """Read what `passed_on` wrote."""
+    until = frame.get("until")
+    return math.inf if until is None else float(until)

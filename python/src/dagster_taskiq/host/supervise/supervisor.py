@@ -1,0 +1,232 @@
+"""What every host does with its processes: forks, hears, limits, reaps, and passes frames on.
+
+One thread, which waits on nothing but the selector.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import selectors
+import signal
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, NoReturn
+
+from dagster_taskiq.host.boot_time import boot_time
+from dagster_taskiq.host.captured_files import compute_log_folder
+from dagster_taskiq.host.deaths import Deaths, how_it_ended
+from dagster_taskiq.host.errors import error_from, warn
+from dagster_taskiq.host.fork import Forked, fork_process
+from dagster_taskiq.host.frames import Broken, Frame
+from dagster_taskiq.host.guard import Guard
+from dagster_taskiq.host.guards import Guards
+from dagster_taskiq.host.hearing import Hearing
+from dagster_taskiq.host.lifeline import Lifeline
+from dagster_taskiq.host.limits import Limits
+from dagster_taskiq.host.outcomes import Outcome, fault
+from dagster_taskiq.host.reaper import Reaper
+from dagster_taskiq.host.run_watch import step_of
+from dagster_taskiq.host.spawn import become_interpreter, wants_spawn
+from dagster_taskiq.host.step_process import live
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+    from dagster_taskiq.host.channel import Channel
+
+# The selector's clock stands still while the machine sleeps, the terms' does not; and what a frame
+# says of a term counts from the last look, for the host may have been frozen since.
+_LONGEST_WAIT = 1.0
+
+_SIGNALS = {name: getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGKILL")}
+
+
+class Supervisor(ABC):
+    """Owns every live process below it; ends when it has no more to do, or `upstream` is gone."""
+
+    def __init__(self, upstream: Channel, instance: DagsterInstance) -> None:
+        self._upstream = upstream
+        self._instance = instance
+        self._hearing = Hearing(upstream, compute_log_folder(instance))
+        self._guards = Guards()
+        self._selector = selectors.DefaultSelector()
+        self._reaper = Reaper()
+        self._lifeline = Lifeline()
+        self._silent_at = boot_time()
+        """When nothing from upstream was waiting: what is read next was sent after that."""
+        self._watch(upstream, self._read_upstream)
+        self._watch(self._reaper.deaths, self._reap)
+
+    def serve(self) -> None:
+        """Work until there is no more to do, or until upstream is gone."""
+        try:
+            while not self._is_done():
+                self._turn()
+            self._upstream.finish()
+        except (EOFError, OSError) as error:
+            warn(f"the worker is gone ({error!r}); killing what is left of its steps")
+        finally:
+            self._reaper.kill_everything(self._watched())
+
+    # What the two kinds of hosts do differently
+
+    @abstractmethod
+    def _is_done(self) -> bool:
+        """Tell whether this host may end."""
+
+    @abstractmethod
+    def _obey(self, frame: Frame, sent_after: float) -> None:
+        """Do what a frame from upstream says."""
+
+    def _watched(self) -> Iterable[Guard]:
+        """Yield the guards of all children that are not orphans."""
+        return self._guards
+
+    def _channels(self) -> Iterable[Channel]:
+        """Yield the channels that a child must close."""
+        return (guard.process.channel for guard in self._watched())
+
+    def _catch_up(self, guard: Guard) -> None:
+        """Take in what a child has said by now."""
+        self._hearing.catch_up(guard)
+
+    def _wakes_at(self) -> float:
+        """Return when `_do_due` has something to do."""
+        return math.inf
+
+    @abstractmethod
+    def _do_due(self, now: float, *, expire: bool) -> None:
+        """Do what is due besides limits; terms are looked at only if `expire`."""
+
+    @abstractmethod
+    def _end_of_other(self, pid: int) -> None:
+        """A child is reaped that is not watched."""
+
+    # The loop
+
+    def _turn(self) -> None:
+        # What stands still reads nothing: waiting for it would keep every limit waiting.
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._upstream.unsent else 0)
+        self._selector.modify(self._upstream, events, self._read_upstream)
+        selected = self._selector.select(self._patience())
+        self._upstream.flush()
+        ready = [key for key, mask in selected if mask & selectors.EVENT_READ]
+        if not (spoken := any(key.fileobj is self._upstream for key in ready)):
+            self._silent_at = boot_time()
+        for key in ready:
+            # One before it in this turn may have buried its process, whose channel is closed then.
+            if self._selector.get_map().get(key.fd) is key:
+                key.data()
+        now = boot_time()
+        self._reaper.look(now)
+        if now >= self._reaper.wakes_at():
+            self._reap()
+        # Late in reading, the host would kill what was prolonged in time.
+        for guard in [each for each in self._watched() if each.process.status is None]:
+            if not spoken:
+                guard.expire(now)
+            guard.enforce(now, self._catch_up)
+        self._do_due(now, expire=not spoken)
+
+    def _patience(self) -> float:
+        wakes = [guard.wakes_at() for guard in self._watched() if guard.process.status is None]
+        wakes_at = min(*wakes, self._reaper.wakes_at(), self._wakes_at(), math.inf)
+        return min(_LONGEST_WAIT, max(0.0, wakes_at - boot_time()))
+
+    def _read_upstream(self) -> None:
+        sent_after, self._silent_at = self._silent_at, boot_time()
+        for frame in self._upstream.receive():
+            if isinstance(frame, Broken):
+                warn(f"not a frame: {frame.line}")
+            else:
+                self._obey(frame, sent_after)
+
+    # Its processes
+
+    def _tell(self, guard: Guard, frame: Frame, until: float) -> None:
+        """Pass a frame about a process on to it; `until` is the term that a `renew` gives."""
+        process = guard.process
+        if frame["type"] == "kill":
+            process.signal_group(_SIGNALS.get(frame.get("signal", ""), signal.SIGKILL))
+        elif frame["type"] == "renew":
+            guard.prolong(until)
+        elif frame["type"] == "permit" and process.asking:
+            # Only the answer to a question: a permit kept in store would be one without a deadline.
+            guard.answered(boot_time())
+            with contextlib.suppress(OSError):
+                process.channel.send(frame)
+
+    def _fork(self, frame: Frame, until: float) -> None:
+        """Fork a process that does the work of `frame` and may live until `until`."""
+        try:
+            process = fork_process(frame["id"], partial(self._be_process, frame, os.getpid()))
+        except OSError as error:
+            # The machine is out of processes or memory, which no step is to blame for.
+            self._refuse(frame["id"], fault("instance", error_from(error)))
+            return
+        process.step = step_of(frame)
+        guard = Guard(process, Limits.from_frame(frame), boot_time())
+        guard.prolong(until)
+        self._guards.add(guard)
+        self._watch(process.channel, partial(self._read_process, guard))
+        self._upstream.post({"type": "started", "id": process.id, "pid": process.pid})
+
+    def _refuse(self, identifier: str, told: Outcome | None, **how: object) -> None:
+        """Tell the end of work for which there never was a process, or for which there is none."""
+        if told is not None:
+            self._upstream.post({"type": "outcome", "id": identifier, "outcome": told})
+        exited = {**dict.fromkeys(("code", "signal", "killed")), **how}
+        self._upstream.post({"type": "exited", "id": identifier, **exited})
+
+    def _be_process(self, frame: Frame, host_pid: int, channel: Channel) -> NoReturn:
+        self._let_go()
+        if wants_spawn(frame):
+            become_interpreter(frame, channel, host_pid, self._lifeline)
+        live(frame, self._instance, channel, host_pid, self._lifeline)
+
+    def _let_go(self) -> None:
+        """In a child: close everything that is the host's, or its end would go unnoticed."""
+        self._selector.close()
+        self._reaper.close()
+        self._upstream.close()
+        for channel in self._channels():
+            channel.close()
+
+    def _read_process(self, guard: Guard) -> None:
+        try:
+            frames = guard.process.channel.receive()
+        except (EOFError, OSError):
+            # Closed by user code perhaps; only the kernel says that a process is dead.
+            self._selector.unregister(guard.process.channel)
+            return
+        for frame in frames:
+            self._hearing.take_in(guard, frame)
+
+    def _reap(self) -> None:
+        for guard in self._reaper.reap(self._watched(), others=self._end_of_other):
+            self._bury(guard)
+
+    def _bury(self, guard: Guard) -> None:
+        process = guard.process
+        self._catch_up(guard)
+        self._close_channel(process)
+        self._guards.remove(guard)
+        self._hearing.tell_outcome(guard)
+        self._upstream.post(self._end_of(guard))
+
+    def _end_of(self, guard: Guard) -> Frame:
+        """Return the last frame about a process."""
+        process = guard.process
+        how = how_it_ended(process.status or 0)
+        return {"type": "exited", "id": process.id, **how, "killed": guard.killed}
+
+    def _close_channel(self, process: Forked) -> None:
+        with contextlib.suppress(KeyError):
+            self._selector.unregister(process.channel)
+        process.channel.close()
+
+    def _watch(self, source: Channel | Deaths, react: Callable[[], None]) -> None:
+        self._selector.register(source, selectors.EVENT_READ, react)
