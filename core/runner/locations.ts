@@ -35,11 +35,8 @@ export class CodeLocations {
   /** Takes in what has become of a location, and logs it. */
   hear({ name, error, changed }: LocationFrame): void {
     if (this.#own.has(name)) this.#own.set(name, error);
-    if (error !== null) return this.#logFailure(name, error);
-    this.#logged.set(name, null);
-    const why = changed === null ? "" : ` again: ${changed} has changed`;
-    const message = `code location ${name} is imported${why}`;
-    this.#observe({ event: "host.location_imported", level: "info", message, location: name });
+    if (error === null) this.#logImport(name, changed);
+    else this.#logFailure(name, error);
   }
 
   /** Why no step can run, if none of the worker's own locations can be imported; one is enough to go on. */
@@ -56,6 +53,13 @@ export class CodeLocations {
 
   #names(which: (error: ErrorInfo | null) => boolean): string {
     return [...this.#own].flatMap(([name, error]) => (which(error) ? [name] : [])).join(", ");
+  }
+
+  #logImport(name: string, changed: string | null): void {
+    this.#logged.set(name, null);
+    const why = changed === null ? "" : ` again: ${changed} has changed`;
+    const message = `code location ${name} is imported${why}`;
+    this.#observe({ event: "host.location_imported", level: "info", message, location: name });
   }
 
   #logFailure(name: string, error: ErrorInfo): void {

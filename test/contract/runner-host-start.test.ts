@@ -1,5 +1,6 @@
 // Step hosts that do not start: each says what is wrong, within its time, and leaves nothing running.
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { Fault, type FaultCode } from "../../core/faults.ts";
 import { eventually } from "../support/eventually.ts";
@@ -131,26 +132,31 @@ describe("a step host that does not start", () => {
 });
 
 describe("a step host whose code locations cannot be imported", () => {
-  test("starts, takes reports, and says what is wrong", async (t) => {
-    const { runner, told } = await stepHost(t, "cannot-import", (folder) => [`${folder}/starts`, "1000"]);
+  const etl = "code location etl cannot be imported: ModuleNotFoundError: No module named 'pandas'";
+  const traceback = "\nModuleNotFoundError: No module named 'pandas'\n";
+
+  test("starts, takes reports, and logs each cause once until it changes", async (t) => {
+    const { runner, told, folder } = await stepHost(t, "cannot-import", (own) => [`${own}/mended`]);
     await runner.start();
-    assert.equal(
-      runner.unavailable(),
-      "code location etl cannot be imported: ModuleNotFoundError: No module named 'pandas'",
-    );
-    assert.deepEqual(told.messages("host.location_failed"), [
-      "code location etl cannot be imported: ModuleNotFoundError: No module named 'pandas'\n" +
-        "ModuleNotFoundError: No module named 'pandas'\n",
-    ]);
+    const both = `${etl}; ${etl.replace("etl", "ml")}`;
+    assert.deepEqual([runner.unavailable(), runner.broken()], [both, both]);
+    assert.deepEqual(told.messages("host.ready"), ["step host started: Dagster 0.0.0, Python 3.10.0, without etl, ml"]);
     const ending = await runner.execute(stepOrder("load"), granting(), never);
     assert.equal(ending.kind, "ended");
-  });
-
-  test("is started again until they can", async (t) => {
-    const { runner, told } = await stepHost(t, "cannot-import", (folder) => [`${folder}/starts`, "2"]);
-    await runner.start();
-    await eventually("the third host imports it", () => runner.unavailable() === null);
-    assert.equal(told.of("host.ready").length, 3);
+    writeFileSync(`${folder}/mended`, "");
+    await eventually("one of them is imported", () => runner.unavailable() === null);
+    await eventually("a location of a run fails", () => told.of("host.location_failed").length === 3);
+    assert.deepEqual(told.messages("host.location_failed"), [
+      `${etl}${traceback}`,
+      `${etl.replace("etl", "ml")}${traceback}`,
+      `${etl.replace("etl", "theirs")}${traceback}`,
+    ]);
+    assert.deepEqual(told.messages("host.location_imported"), [
+      "code location etl is imported",
+      "code location etl is imported again: /srv/etl.py has changed",
+    ]);
+    assert.deepEqual([runner.unavailable(), runner.broken()], [null, etl.replace("etl", "ml")]);
+    assert.equal(told.of("host.ready").length, 1);
   });
 });
 

@@ -29,6 +29,7 @@ const names = [
   "host.broken_frame",
   "host.frames_closed",
   "host.location_failed",
+  "host.location_imported",
   "host.lost",
   "host.output",
   "host.ready",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from pathlib import Path
 
 import pytest
 from dagster import DagsterRunStatus
@@ -13,7 +12,7 @@ from dagster._core.code_pointer import FileCodePointer
 from dagster._core.definitions.reconstruct import bootstrap_standalone_recon_job
 from orders import engine_messages, run_order, terminal_events
 from test_ends import alive
-from worker_double import CODE, DEADLINE, LOCATION, eventually, refuse
+from worker_double import CODE, DEADLINE, LOCATION, eventually, parent_of, refuse
 
 from dagster_taskiq.host.options import location_origins
 
@@ -194,7 +193,7 @@ def test_nothing_below_a_location_host_outlives_the_worker(start_worker, create_
     eventually(pids.exists)
     below = [int(pid) for pid in pids.read_text().split()]
     step = worker.await_frame("started", order)["pid"]
-    host = int(Path(f"/proc/{step}/stat").read_text().rpartition(")")[2].split()[1])
+    host = parent_of(step)
     assert host != worker.process.pid
     # Even if it hangs.
     os.kill(host, signal.SIGSTOP)
@@ -224,20 +223,24 @@ def test_a_location_of_runs_alone_is_imported_once_then_kept(
     assert told == [("launched", None), ("under_another_name", None)]
 
 
-def test_orders_that_wait_for_an_import_are_still_heard(start_worker, create_run_in, tmp_path):
+def test_orders_that_wait_for_an_import_are_still_heard(
+    start_worker, create_run_in, instance, tmp_path
+):
     at = make_location(tmp_path, "slow")
-    runs = [create_run_in(at) for _ in range(4)]
+    runs = [create_run_in(at) for _ in range(5)]
     (at / "hold").touch()
     worker = start_worker()
-    killed, expired, renewed, kept = (
+    canceled, killed, expired, renewed, kept = (
         worker.start("run", **run_order(run, "says", within_ms=within_ms))
-        for run, within_ms in zip(runs, (None, 200, 200, None), strict=True)
+        for run, within_ms in zip(runs, (None, None, 200, 200, None), strict=True)
     )
     worker.send({"type": "renew", "id": renewed, "within_ms": 600_000})
     worker.send({"type": "kill", "id": killed, "signal": "SIGKILL"})
     assert [f["type"] for f in worker.finish(killed)] == ["exited"]
     [end] = worker.finish(expired)
     assert (end["type"], end["killed"]["cause"]) == ("exited", "expired")
+    instance.report_run_canceling(runs[0])
+    assert worker.outcome(canceled)["kind"] == "run_over"
     (at / "hold").unlink()
     for order in (renewed, kept):
         assert worker.outcome(order)["kind"] == "success"

@@ -103,7 +103,9 @@ def test_an_interrupt_that_comes_before_the_step_has_begun(
     started = tmp_path / "started"
     worker = start_worker(env={"IMPORT_STARTED": str(started)})
     run = create_run("never_runs", recon=job_at("interrupted_at_import", "never_runs"))
-    order = worker.start("run", **run_order(run, "never_runs"))
+    # Its own interpreter imports the code; a fork finds it imported.
+    spawned = {"tags": {"taskiq/isolation": "spawn"}}
+    order = worker.start("run", **run_order(run, "never_runs", **spawned))
     eventually(started.exists)
     instance.report_run_canceling(run)
     assert worker.outcome(order)["kind"] == "run_over"

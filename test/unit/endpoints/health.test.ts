@@ -76,6 +76,11 @@ describe("verdicts", () => {
   }
 });
 
+test("a worker that lacks one of its code locations is ready, and names it", () => {
+  const broken = "code location etl cannot be imported";
+  assert.deepEqual(judgeHealth({ ...well, broken }).ready, { ok: true, why: broken });
+});
+
 test("what others do never makes a worker that turns not live", () => {
   const facts = fc.record({
     closedBecause: fc.option(fc.string()),

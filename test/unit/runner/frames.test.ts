@@ -17,7 +17,7 @@ const goldens = readdirSync(folder)
   .filter((name) => name.endsWith(".json"))
   .map((name) => ({ name, golden: JSON.parse(readFileSync(new URL(name, folder), "utf8")) as Golden }));
 
-const fromHost = ["ready", "fatal", "started", "capture", "ask", "outcome", "exited"];
+const fromHost = ["location", "ready", "fatal", "started", "capture", "ask", "outcome", "exited"];
 const fromWorker = ["run", "report", "notice", "probe", "look", "permit", "kill", "stop"];
 
 describe("golden frames", () => {

@@ -114,6 +114,7 @@ class Base(Supervisor):
 
     def run_here(self, order: Order, broken: ErrorInfo | None = None) -> None:
         """Fork the order's process from the base; `broken` tells it why its code is missing."""
+        self._hosting.give_up(order)
         del self._orders[order.id]
         self._fork({**order.frame, **({"broken": broken} if broken else {})}, order.until)
 
@@ -165,6 +166,9 @@ class Base(Supervisor):
 
     def _over(self, runs: Mapping[str, bool]) -> None:
         self._guards.cancel(runs, self._catch_up)
+        for order in [each for each in self._orders.values() if each.link is None]:
+            if order.run_id in runs:
+                self.run_here(order)  # which needs no code to find that out
         for link in self._hosting.links:
             if any(order.run_id in runs for order in link.orders.values()):
                 self._hosting.links.post(link, {"type": "cancel", "runs": runs})
