@@ -90,7 +90,6 @@ export class Worker {
   readonly #notices: Notices;
   readonly #intake: IntakeState;
   readonly #outcomes = noOutcomes();
-  readonly #broken: () => string | null;
   /** Passes through the dead letters that are under way. */
   #sweeping = 0;
   readonly #quiet = new Quiet();
@@ -104,7 +103,6 @@ export class Worker {
       ledger: countOutcomes(watchLedger(ports.ledger, this.#breaker), this.#outcomes),
       runner: watchRunner(ports.runner, this.#breaker),
     };
-    this.#broken = () => ports.runner.broken();
     this.#settings = settings;
     this.#slots = new Slots(settings.concurrency);
     const killMarginMs = Math.min(KILL_MARGIN_CAP_MS, settings.leaseMs / 6);
@@ -229,7 +227,7 @@ export class Worker {
       ended,
       outcomes: this.#outcomes,
       closedBecause: this.#closedBecause(),
-      broken: this.#broken(),
+      broken: this.#breaker.broken(),
       pollingSinceMs: polls.length === 0 ? null : Math.min(...polls),
       lastTurnAtMs: this.#intake.lastTurnAtMs,
       queues: this.#lanes.map(snapshotOf),

@@ -30,7 +30,7 @@ import { Closing, type Reason, sentence } from "./closing.ts";
 
 export interface BreakerPorts {
   readonly ledger: Pick<Ledger, "ping">;
-  readonly runner: Pick<Runner, "probe" | "unavailable">;
+  readonly runner: Pick<Runner, "probe" | "unavailable" | "broken">;
   readonly clock: Clock;
   readonly observe: Observe;
   /** Uniform in [0, 1). */
@@ -59,6 +59,11 @@ export class Breaker {
     const { asked } = this.#quiet;
     const reasons = [...(asked === null ? [] : [{ why: quietReason(asked) }]), ...this.#reasons()];
     return reasons.length === 0 ? null : sentence(reasons);
+  }
+
+  /** Which code locations cannot be imported; null when all can. */
+  broken(): string | null {
+    return this.#ports.runner.broken();
   }
 
   /** Before each receive; `own`: what stands in the way of the one queue. Null: receive nothing. */

@@ -45,7 +45,7 @@ test("probes of a ledger that is down, and comes back, are spread over the longe
     asked.push(clock.monoMs());
     if (down) throw new Fault("TQ_LEDGER", "connection refused");
   };
-  const runner = { unavailable: () => null, probe: async () => null };
+  const runner = { unavailable: () => null, broken: () => null, probe: async () => null };
   const fleetOf = Array.from(
     { length: workers },
     () => new Breaker({ ledger: { ping }, runner, clock, observe, chance }, quiet),

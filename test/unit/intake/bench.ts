@@ -40,7 +40,7 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
   const breaker = new Breaker(
     {
       ledger: { ping: async () => undefined },
-      runner: { unavailable: () => gate.closed, probe: async () => null },
+      runner: { broken: () => null, unavailable: () => gate.closed, probe: async () => null },
       clock,
       observe: told.observe,
       chance,
