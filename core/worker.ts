@@ -6,9 +6,17 @@ import type { Clock } from "./clock.ts";
 import type { ExecutorPorts, Stopping } from "./delivery/effects/ports.ts";
 import { processDeadLetter, processDelivery } from "./delivery/executor.ts";
 import type { Policy } from "./delivery/policy.ts";
-import { type Disposition, dispositions } from "./delivery/states.ts";
+import type { Disposition } from "./delivery/states.ts";
 import { type IntakeState, runIntake } from "./intake/intake.ts";
-import { type Lane, type LanePorts, type LaneSnapshot, openLane, snapshotOf, type WorkerQueue } from "./intake/lane.ts";
+import {
+  endedOf,
+  type Lane,
+  type LanePorts,
+  type LaneSnapshot,
+  openLane,
+  snapshotOf,
+  type WorkerQueue,
+} from "./intake/lane.ts";
 import { type AskedQuiet, Quiet, quietReason } from "./intake/quiet.ts";
 import { Slots } from "./intake/slots.ts";
 import type { LeaseSettings } from "./lease/lease.ts";
@@ -214,7 +222,7 @@ export class Worker {
     const sources = this.#lanes.map(({ source }) => source);
     const polls = sources.flatMap(({ pollingSinceMs }) => pollingSinceMs ?? []);
     const received = sources.reduce((sum, source) => sum + source.received, 0);
-    const ended = sumOf(sources.map((source) => source.ended));
+    const ended = endedOf(this.#lanes);
     const underWay = received - Object.values(ended).reduce((sum, count) => sum + count) + this.#sweeping;
     return {
       busy: this.#busy,
@@ -246,10 +254,4 @@ export class Worker {
   get #busy(): number {
     return this.#slots.busy - this.#lanes.reduce((sum, { source }) => sum + source.slotsInPoll, 0);
   }
-}
-
-function sumOf(ended: readonly Readonly<Record<Disposition, number>>[]): Record<Disposition, number> {
-  const sum = { acked: 0, buried: 0, released: 0, lost: 0 };
-  for (const one of ended) for (const how of dispositions) sum[how] += one[how];
-  return sum;
 }

@@ -3,7 +3,7 @@ import type { Breaker } from "../circuit/breaker.ts";
 import { QueueGate } from "../circuit/queue-gate.ts";
 import type { Received } from "../delivery/delivery.ts";
 import type { ExecutorPorts } from "../delivery/effects/ports.ts";
-import type { Disposition } from "../delivery/states.ts";
+import { type Disposition, dispositions } from "../delivery/states.ts";
 import { LeaseKeeper, type LeaseSettings } from "../lease/lease.ts";
 import type { Ledger } from "../ledger/port.ts";
 import type { Queue } from "../queue/port.ts";
@@ -65,4 +65,11 @@ export interface LaneSnapshot {
 
 export function snapshotOf({ source: { name, busy, received }, gate }: Lane): LaneSnapshot {
   return { name, busy, received, closedBecause: gate.closedBecause() };
+}
+
+/** How many deliveries of all lanes ended in each way. */
+export function endedOf(lanes: readonly Lane[]): Record<Disposition, number> {
+  const sum = { acked: 0, buried: 0, released: 0, lost: 0 };
+  for (const { source } of lanes) for (const how of dispositions) sum[how] += source.ended[how];
+  return sum;
 }
