@@ -9,6 +9,7 @@ import type { Policy } from "./delivery/policy.ts";
 import type { Disposition } from "./delivery/states.ts";
 import { type IntakeState, runIntake } from "./intake/intake.ts";
 import {
+  closedBecause,
   endedOf,
   type Lane,
   type LanePorts,
@@ -234,20 +235,12 @@ export class Worker {
       received,
       ended,
       outcomes: this.#outcomes,
-      closedBecause: this.#closedBecause(),
+      closedBecause: closedBecause(this.#breaker, this.#lanes),
       broken: this.#breaker.broken(),
       pollingSinceMs: polls.length === 0 ? null : Math.min(...polls),
       lastTurnAtMs: this.#intake.lastTurnAtMs,
       queues: this.#lanes.map(snapshotOf),
     };
-  }
-
-  /** One queue that is down does not keep the worker from the others. */
-  #closedBecause(): string | null {
-    const own = this.#lanes.map(({ gate }) => gate.closedBecause());
-    const everyOne = own.includes(null) ? [] : own;
-    const reasons = [this.#breaker.closedBecause(), ...everyOne].filter((why) => why !== null);
-    return reasons.length === 0 ? null : reasons.join("; ");
   }
 
   /** Slots with a step in them; those that the polls keep free for what they may fetch have none. */

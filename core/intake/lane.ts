@@ -73,3 +73,11 @@ export function endedOf(lanes: readonly Lane[]): Record<Disposition, number> {
   for (const { source } of lanes) for (const how of dispositions) sum[how] += source.ended[how];
   return sum;
 }
+
+/** Why the worker receives nothing. A queue that is down does not keep it from the others. */
+export function closedBecause(breaker: Breaker, lanes: readonly Lane[]): string | null {
+  const own = lanes.map(({ gate }) => gate.closedBecause());
+  const everyOne = own.includes(null) ? [] : own;
+  const reasons = [breaker.closedBecause(), ...everyOne].filter((why) => why !== null);
+  return reasons.length === 0 ? null : reasons.join("; ");
+}
