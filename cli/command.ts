@@ -15,6 +15,8 @@ export interface Io {
   readonly env: Env;
   readonly signals: SignalSource;
   readonly machine: Machine;
+  /** Passes what libraries print past the log to `hear`. Absent where nothing is to be taken from them. */
+  readonly hearStray?: (hear: (text: string) => void) => void;
   /** See `cli/init.ts`: as PID 1 it does not return, but for a warning. Absent where that is nobody's business. */
   readonly runUnderInit?: (python: string) => string | null;
   /** See `cli/forget-variables.ts`. Absent where `env` is not the process's own. */

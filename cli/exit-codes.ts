@@ -19,6 +19,8 @@ export const faultExitCodes: Readonly<Record<FaultCode, ExitCode>> = {
   TQ_QUEUE: exitCodes.unreachable,
   TQ_QUEUE_MISSING: exitCodes.usage,
   TQ_QUEUE_DENIED: exitCodes.unreachable,
+  TQ_CREDENTIALS: exitCodes.unreachable,
+  TQ_CREDENTIALS_REFUSED: exitCodes.unreachable,
   TQ_LEDGER: exitCodes.unreachable,
   TQ_LEDGER_SCHEMA: exitCodes.usage,
   TQ_LEDGER_ROW: exitCodes.usage,

@@ -8,6 +8,7 @@ import { forgetVariables } from "./forget-variables.ts";
 import { runUnderInit } from "./init.ts";
 import { runProgram } from "./program.ts";
 import { flush } from "./terminal/flush.ts";
+import { hearStrayOutput, withoutExpectedWarnings } from "./terminal/stray-output.ts";
 
 const opened = new Set<Writable>();
 
@@ -27,15 +28,6 @@ function userId(): number | null {
   }
 }
 
-/** Node 22 calls SQLite experimental, between the lines of the log. What we use of it is tested on every Node that we support. */
-function withoutSqliteWarning(): void {
-  const shown = process.listeners("warning");
-  process.removeAllListeners("warning");
-  process.on("warning", (warning) => {
-    if (!warning.message.startsWith("SQLite is an experimental feature")) for (const show of shown) show(warning);
-  });
-}
-
 const io: Io = {
   get stdout() {
     return open(process.stdout);
@@ -47,6 +39,7 @@ const io: Io = {
   signals: process,
   runUnderInit,
   forgetVariables,
+  hearStray: (hear) => hearStrayOutput(process, console, hear),
   machine: {
     hostname,
     pid: () => process.pid,
@@ -56,7 +49,7 @@ const io: Io = {
   },
 };
 
-withoutSqliteWarning();
+withoutExpectedWarnings(process);
 const exitCode = await runProgram(process.argv.slice(2), io, commands);
 await Promise.all([...opened].map(flush));
 // Not left to the event loop: a socket that some library forgot must not keep a worker alive that has said that it is done.

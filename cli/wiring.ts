@@ -1,11 +1,10 @@
 // Names the adapters of queue and runner: settings in, a worker with its SQS queue, its ledger and its step host out.
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { ecsAgent } from "../core/agent/ecs-agent.ts";
 import type { Bugs } from "../core/bugs.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import type { DagsterApi } from "../core/dagster/port.ts";
 import { defaultPolicy, type Policy } from "../core/delivery/policy.ts";
-import { Fault } from "../core/faults.ts";
 import type { Ledger } from "../core/ledger/port.ts";
 import type { Observe } from "../core/observe.ts";
 import { TaskProtection } from "../core/protection/task-protection.ts";
@@ -14,8 +13,10 @@ import { openSqsQueue, type SqsQueue } from "../core/queue/sqs/sqs.ts";
 import { HostRunner } from "../core/runner/host.ts";
 import type { Runner } from "../core/runner/port.ts";
 import { Worker, type WorkerPorts } from "../core/worker.ts";
+import { awsEnvironment } from "./aws-wiring.ts";
 import { openLedger } from "./ledger-wiring.ts";
 import type { OperatorConfig } from "./operator/operator-config.ts";
+import { readAuthorities } from "./options/authorities.ts";
 import type { DagsterApiChoice } from "./options/dagster-api-options.ts";
 import type { LedgerChoice } from "./options/ledger-options.ts";
 import { locationOptions } from "./options/location-options.ts";
@@ -55,7 +56,7 @@ export async function wireWorker(
   const queues = config.queues.map((taken) => ({
     ...taken,
     name: queueText(taken.queue),
-    queue: openQueue({ ...config, ...taken }, observe),
+    queue: openQueue({ ...config, ...taken }, env, observe),
   }));
   const ports: WorkerPorts = {
     queues: queues.map((taken) => ({ ...taken, queue: watch(taken.queue) })),
@@ -97,7 +98,7 @@ export async function wireOperator(config: OperatorConfig, env: Env, observe: Ob
   if (missing) observe({ event: "ledger.missing", level: "warn", message: `there is no ledger at ${ledger.path}` });
   const settings = dagster === null ? null : lookingHostSettings(dagster, ledger, env);
   return {
-    queue: openQueue(config, observe),
+    queue: openQueue(config, env, observe),
     ledger: ledger === null || missing ? null : await openLedger(ledger, "operator", OPERATOR_LEASE_MS),
     runner: settings === null ? null : new HostRunner(settings, { clock, observe, chance }),
     clock,
@@ -113,26 +114,14 @@ const DAGSTER_ANSWER_MS = 60_000;
 export async function openDagster({ url, headers, caFile }: DagsterApiChoice): Promise<DagsterApi> {
   const { openDagsterApi } = await import("../core/dagster/api.ts");
   return openDagsterApi(
-    { url, headers, ca: caFile === null ? null : readAuthorities(caFile), answerMs: DAGSTER_ANSWER_MS },
+    { url, headers, ca: caFile === null ? null : readAuthorities("--dagster-ca", caFile), answerMs: DAGSTER_ANSWER_MS },
     clock,
   );
 }
 
-function readAuthorities(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    throw cannotRead(path, error);
-  }
-}
-
-function cannotRead(path: string, cause: unknown): Fault {
-  return new Fault("TQ_CONFIG", `--dagster-ca: cannot read ${path}`, { cause });
-}
-
-function openQueue({ queue, deadLetter, region, endpointUrl }: QueuePlace, observe: Observe): SqsQueue {
+function openQueue({ queue, deadLetter, region, endpointUrl }: QueuePlace, env: Env, observe: Observe): SqsQueue {
   const where = { queue, deadLetter, region: region ?? undefined, endpoint: endpointUrl ?? undefined };
-  return openSqsQueue({ ...where, clock, observe, random: chance });
+  return openSqsQueue({ ...where, ...awsEnvironment(env), clock, observe, random: chance });
 }
 
 /** Dagster's own variables name code locations, too: nothing of them may be run by whoever only looks. */

@@ -6,6 +6,8 @@ export type FaultCode =
   | "TQ_QUEUE"
   | "TQ_QUEUE_MISSING"
   | "TQ_QUEUE_DENIED"
+  | "TQ_CREDENTIALS"
+  | "TQ_CREDENTIALS_REFUSED"
   | "TQ_LEDGER"
   | "TQ_LEDGER_SCHEMA"
   | "TQ_LEDGER_ROW"

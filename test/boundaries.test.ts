@@ -33,6 +33,8 @@ const pure = [
   "preflight/findings",
   "preflight/preflight",
   "preflight/dead-letters",
+  "queue/queue-place",
+  "queue/sqs/proxies",
   "dead-letters/letter",
   "dead-letters/filter",
   "dead-letters/verdict",
@@ -51,7 +53,7 @@ const ports = [
 ];
 
 const adapters: Readonly<Record<string, RegExp>> = {
-  queue: /^core\/queue\/(?!(?:port|dead-letter-note)\.ts)/,
+  queue: /^core\/queue\/(?!(?:port|dead-letter-note|queue-place)\.ts)/,
   ledger: /^core\/ledger\/(?!(?:port|schema|replays)\.ts)/,
   runner: /^core\/runner\/(?!port\.ts)/,
   dagster: /^core\/dagster\/(?!port\.ts)/,
@@ -128,8 +130,8 @@ const rules: readonly Rule[] = [
     forbids: (imported) => /^core\/(?:(?:step|envelope)\.ts$|delivery\/)/.test(imported),
   },
   {
-    says: "in cli/, only wiring.ts and ledger-wiring.ts name adapters",
-    of: (file) => file.startsWith("cli/") && !/^cli\/(?:ledger-)?wiring\.ts$/.test(file),
+    says: "in cli/, only wiring.ts, aws-wiring.ts and ledger-wiring.ts name adapters",
+    of: (file) => file.startsWith("cli/") && !/^cli\/(?:aws-|ledger-)?wiring\.ts$/.test(file),
     forbids: (imported) => adapterOf(imported) !== null,
   },
   {

@@ -12,7 +12,7 @@ import { type Machine, onOff, optional, type Values } from "../options/option.ts
 import { chooseQueue, type QueueChoice, queueRules } from "../options/queue-choice.ts";
 import { isGiven, type Settings } from "../options/resolve.ts";
 import { homeRules } from "../run/run-config.ts";
-import { dagsterHome, dagsterOptions, queueOptions } from "../run/run-options.ts";
+import { dagsterHome, dagsterOptions, endpointOf, queueOptions } from "../run/run-options.ts";
 
 export const operatorOptions = {
   ...queueOptions,
@@ -67,7 +67,7 @@ export function operatorConfig(values: Values<typeof operatorOptions>, settings:
     queue,
     deadLetter: chooseQueue(settings.dlqUrl, settings.dlqName),
     region: values.region,
-    endpointUrl: values.endpointUrl,
+    endpointUrl: endpointOf(settings),
     ledger: values.noLedger ? null : ledgerChoice(values, home),
     dagster: values.noDagster || home === null ? null : { home, python },
   };

@@ -1,6 +1,7 @@
 // The configuration of `taskiq run`: the rules between its options, and the plain data that comes out.
 import { formatDuration } from "../../core/durations.ts";
 import type { Level } from "../../core/observe.ts";
+import { placeOf } from "../../core/queue/queue-place.ts";
 import type { Limits } from "../../core/runner/port.ts";
 import type { Findings, Setup } from "../command.ts";
 import { checkAlternatives } from "../options/alternatives.ts";
@@ -9,8 +10,7 @@ import { locationArgs, locationRules } from "../options/location-options.ts";
 import type { Machine, Values } from "../options/option.ts";
 import { type QueueTaken, queuesTaken, takenRules } from "../options/queue-choice.ts";
 import { isGiven, refusal, type Settings } from "../options/resolve.ts";
-import { isAws } from "./aws-hosts.ts";
-import { runOptions } from "./run-options.ts";
+import { endpointOf, runOptions } from "./run-options.ts";
 
 export interface RunConfig {
   /** At least one. */
@@ -71,15 +71,20 @@ export function homeRules({ dagsterHome }: Pick<RunSettings, "dagsterHome">, mac
 // Two machines with a ledger file each would both run a step that is delivered twice, and both record it.
 function sharedLedgerRules(settings: RunSettings): Findings {
   const { endpointUrl, allowLocalLedger } = settings;
-  const endpoint = typeof endpointUrl.value === "string" ? endpointUrl.value : null;
+  const endpoint = endpointOf(settings);
   // What was refused says nothing about where a queue is; that it was refused is told already.
   const queues = endpointUrl.value === undefined ? [] : queuesTaken(settings);
-  const onAws = queues.some(({ queue }) => isAws(endpoint, "url" in queue ? queue.url : null));
+  const onAws = queues.some(({ queue }) => isAws(endpoint ?? ("url" in queue ? queue.url : null)));
   const fine = !onAws || isLedgerGiven(settings) || allowLocalLedger.value === true;
   const problem =
     "--ledger-url is required with a queue on AWS (env: TASKIQ_LEDGER_URL): the default, a file, is not shared with workers on other machines; " +
     "--allow-local-ledger says that there are none";
   return { problems: fine ? [] : [problem], warnings: [] };
+}
+
+/** The endpoint decides; without one the queue's URL does; with neither, requests go to AWS. */
+function isAws(url: string | null): boolean {
+  return url === null || !URL.canParse(url) || placeOf(url).aws;
 }
 
 function stopRules({ waitMs, graceMs }: RunSettings): Findings {
@@ -95,7 +100,7 @@ function config(values: Values<typeof runOptions>, settings: RunSettings): RunCo
   return {
     queues,
     region: values.region,
-    endpointUrl: values.endpointUrl,
+    endpointUrl: endpointOf(settings),
     visibilityMs: values.visibilityMs,
     waitMs: values.waitMs,
     concurrency: values.concurrency,

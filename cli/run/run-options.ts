@@ -4,6 +4,7 @@ import { ledgerOptions } from "../options/ledger-options.ts";
 import { locationOptions } from "../options/location-options.ts";
 import { onOff, optional, required, setting } from "../options/option.ts";
 import { queues } from "../options/queue-choice.ts";
+import type { Settings } from "../options/resolve.ts";
 import { stepOptions } from "../options/step-options.ts";
 import { choice, duration, httpUrl, logLevel, queueName, text, unlessOff, wholeNumber } from "../options/values.ts";
 
@@ -45,19 +46,34 @@ export const queueOptions = {
     flag: "--region",
     env: ["AWS_REGION", "AWS_DEFAULT_REGION"],
     group: "Queue",
-    help: "AWS region.",
-    absent: "the queue's URL or the AWS profile names it",
+    help: "AWS region of queues that are given by name. The URL of a queue on AWS names its own region, which wins.",
+    absent: "the AWS profile names it",
     kind: text("<region>", "an AWS region such as eu-central-1", /^[a-z0-9-]+$/),
   }),
   endpointUrl: optional({
     flag: "--endpoint-url",
     env: ["AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL"],
     group: "Queue",
-    help: "Where SQS is, when it is not AWS itself: an emulator or a VPC endpoint.",
-    absent: "AWS, or the host of the queue's URL",
+    help: "Where every request for the queues goes, whatever their URLs say: an emulator or a VPC endpoint.",
+    absent: "the host of the queue's URL, else AWS",
     kind: httpUrl,
   }),
+  ignoreEndpoints: onOff({
+    flag: "--ignore-configured-endpoint-urls",
+    env: ["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"],
+    group: "Queue",
+    help: "Take an endpoint from --endpoint-url only, not from the environment or the AWS profile.",
+  }),
 };
+
+/** `null` means that each queue's URL decides. */
+export function endpointOf(
+  settings: Pick<Settings<typeof queueOptions>, "endpointUrl" | "ignoreEndpoints">,
+): string | null {
+  const { endpointUrl, ignoreEndpoints } = settings;
+  const ignored = ignoreEndpoints.value === true && endpointUrl.origin.from === "env";
+  return ignored || typeof endpointUrl.value !== "string" ? null : endpointUrl.value;
+}
 
 const receiveOptions = {
   // 12 hours is the longest visibility timeout and 20 seconds the longest poll that SQS knows.

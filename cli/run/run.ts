@@ -93,6 +93,7 @@ export async function runWorker(
   const uncaught = (error: unknown) => bugs.report("uncaught", error);
   io.signals.on("uncaughtException", uncaught);
   for (const message of warnings) observe({ event: "config.warning", level: "warn", message });
+  io.hearStray?.((message) => observe({ event: "process.stray_output", level: "warn", message }));
   const life: Life = { config, io, observe, stop, bugs, companion, wired: null, started: false };
   try {
     const { inTime } = await withinStop(live(life), stop, clock, () => (life.started ? config.graceMs : 0));

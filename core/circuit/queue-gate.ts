@@ -1,7 +1,7 @@
 // The gate of one queue: whether it may be received from. Shut while its receives fail, which is no other queue's business, or while the
 // breaker is, which is everybody's. `core/circuit/circuit.ts` has the rules.
 import type { Clock } from "../clock.ts";
-import { describeError, Fault } from "../faults.ts";
+import { describeError, Fault, type FaultCode } from "../faults.ts";
 import type { Observe } from "../observe.ts";
 import type { Breaker } from "./breaker.ts";
 import { beginProbe, type Circuit, closed, due, endProbe, type Leave, mayReport, told, trip } from "./circuit.ts";
@@ -15,8 +15,9 @@ export interface GatePorts {
   readonly chance: () => number;
 }
 
-/** A receive that is throttled or finds no network is nobody's business before it has lasted so long. */
+/** Throttling, network errors and missing credentials are reported only once they have lasted this long. */
 const QUEUE_PATIENCE_MS = 30_000;
+const PASSING: readonly FaultCode[] = ["TQ_QUEUE", "TQ_CREDENTIALS"];
 
 export class QueueGate {
   readonly #ports: GatePorts;
@@ -49,16 +50,17 @@ export class QueueGate {
     breaker.received(count);
   }
 
-  receiveFailed(error: unknown): void {
+  /** `sinceMs` is the monotonic time at which that receive began. */
+  receiveFailed(error: unknown, sinceMs: number): void {
     const { clock, chance, observe } = this.#ports;
     const why = describeError(error);
-    const passing = !(error instanceof Fault) || error.code === "TQ_QUEUE";
+    const passing = !(error instanceof Fault) || PASSING.includes(error.code);
     const first = this.#circuit.length === 0;
     // What does not pass by itself is told as the reason for closing, below.
     const level = first && passing ? "warn" : "debug";
     observe({ event: "intake.receive_failed", level, message: `could not receive${this.#from}: ${why}` });
     const failed = endProbe(this.#circuit, "queue", why, clock.monoMs(), chance());
-    const patienceMs = passing ? QUEUE_PATIENCE_MS : 0;
+    const patienceMs = passing ? Math.max(0, sinceMs + QUEUE_PATIENCE_MS - clock.monoMs()) : 0;
     this.#circuit = trip(failed, { cause: "queue", why, patienceMs }, clock.monoMs(), chance());
     this.#tell();
   }

@@ -83,13 +83,14 @@ export class Source {
 
   /** The gate decides when a receive that failed is tried again. */
   async #receive(options: ReceiveOptions): Promise<readonly Message[]> {
-    const { queue, gate } = this.ports;
+    const { queue, gate, clock } = this.ports;
+    const sinceMs = clock.monoMs();
     try {
       const messages = await queue.receive(options);
       gate.received(messages.length);
       return messages;
     } catch (error) {
-      gate.receiveFailed(error);
+      gate.receiveFailed(error, sinceMs);
       return [];
     }
   }

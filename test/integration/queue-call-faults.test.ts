@@ -102,7 +102,7 @@ test("no batch with an answer rejects", async (t) => {
     name: "Fault",
     code: "TQ_QUEUE_DENIED",
     message: `AWS does not allow DeleteMessage on the queue ${wired.pair.url}`,
-    hint: "Check that the credentials are current and that their policy grants sqs:DeleteMessage.",
+    hint: "Check that the policy of the credentials grants sqs:DeleteMessage.",
   });
   assert.equal(wired.source.inspect().length, 12);
 });

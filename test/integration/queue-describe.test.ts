@@ -1,7 +1,6 @@
 // Finding the queue and its dead letter queue.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openClients } from "../../core/queue/sqs/clients.ts";
 import { urlOf } from "../support/local-sqs.ts";
 import { wire } from "../support/sqs-adapter.ts";
 import { asLocalSqs } from "../support/sqs-server/local.ts";
@@ -50,7 +49,7 @@ test("a queue name that does not exist", async (t) => {
   });
 });
 
-test("a queue URL that does not exist", async (t) => {
+test("a queue URL that does not exist, asked at the configured endpoint", async (t) => {
   const { queue } = await wire(t, {}, { queue: { url: "http://127.0.0.1:1/000000000000/nope" } });
   const fault = { code: "TQ_QUEUE_MISSING", message: "the queue http://127.0.0.1:1/000000000000/nope does not exist" };
   await assert.rejects(queue.describe(), fault);
@@ -76,18 +75,6 @@ test("whose attributes must not be read, and nobody names its dead letter queue"
   server.faults.otherwise(() => ({ kind: "refuse", code: "AccessDenied" }));
   await assert.rejects(queue.describe(), { code: "TQ_QUEUE_DENIED" });
 });
-
-for (const [url, region] of [
-  ["https://sqs.eu-west-3.amazonaws.com/123456789012/steps.fifo", "eu-west-3"],
-  ["https://eu-central-1.queue.amazonaws.com/123456789012/steps.fifo", "eu-central-1"],
-  ["https://sqs.cn-north-1.amazonaws.com.cn/123456789012/steps", "cn-north-1"],
-] as const) {
-  test(`requests are signed for the region in ${url}`, async () => {
-    const clients = openClients({}, url, () => undefined);
-    assert.equal(await clients.calls.config.region(), region);
-    assert.equal(await clients.polls.config.region(), region);
-  });
-}
 
 test("a dead letter queue that has a redrive policy itself says so to whoever would look through it", async (t) => {
   const { queue, server, pair } = await wire(t);

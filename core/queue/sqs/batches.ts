@@ -4,9 +4,10 @@ import {
   ChangeMessageVisibilityBatchCommand,
   DeleteMessageBatchCommand,
 } from "@aws-sdk/client-sqs";
+import { describeError } from "../../faults.ts";
 import type { EntryResult, Extension } from "../port.ts";
 import { retryDelayMs } from "./backoff.ts";
-import type { SqsContext } from "./context.ts";
+import type { QueueAddress, SqsContext } from "./context.ts";
 import { queueFault, type Trouble, troubleFrom } from "./errors.ts";
 
 export const BATCH_LIMIT = 10;
@@ -28,7 +29,7 @@ interface BatchCall<Item> {
 /** Seconds are rounded up: whoever asked counts on the time asked for, and 0 stays 0. */
 export function extendMessages(
   context: SqsContext,
-  queueUrl: string,
+  { url: QueueUrl, site }: QueueAddress,
   extensions: readonly Extension[],
 ): Promise<EntryResult[]> {
   const send = (items: ReadonlyMap<string, Extension>) => {
@@ -37,21 +38,23 @@ export function extendMessages(
       ReceiptHandle: receipt,
       VisibilityTimeout: Math.ceil(visibilityMs / 1000),
     }));
-    return context.clients.calls.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: queueUrl, Entries }));
+    const command = new ChangeMessageVisibilityBatchCommand({ QueueUrl, Entries });
+    return site.call((client, options) => client.send(command, options));
   };
-  return callInBatches(context, { action: "ChangeMessageVisibility", queueUrl, send }, extensions);
+  return callInBatches(context, { action: "ChangeMessageVisibility", queueUrl: QueueUrl, send }, extensions);
 }
 
 export function ackMessages(
   context: SqsContext,
-  queueUrl: string,
+  { url: QueueUrl, site }: QueueAddress,
   receipts: readonly string[],
 ): Promise<EntryResult[]> {
   const send = (items: ReadonlyMap<string, string>) => {
     const Entries = [...items].map(([Id, ReceiptHandle]) => ({ Id, ReceiptHandle }));
-    return context.clients.calls.send(new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries }));
+    const command = new DeleteMessageBatchCommand({ QueueUrl, Entries });
+    return site.call((client, options) => client.send(command, options));
   };
-  return callInBatches(context, { action: "DeleteMessage", queueUrl, send }, receipts);
+  return callInBatches(context, { action: "DeleteMessage", queueUrl: QueueUrl, send }, receipts);
 }
 
 /**
@@ -86,7 +89,7 @@ async function oneBatch<Item>(context: SqsContext, call: BatchCall<Item>, chunk:
       open = settleEntries(context, call, open, await call.send(open), results);
     } catch (error) {
       // The SDK has already retried the call itself.
-      tell(context, call, open.size, "no answer");
+      tell(context, call, open.size, describeError(queueFault(call.action, call.queueUrl, error)));
       if (round === 1) return { results: chunk.map(() => "failed"), error };
       break;
     }

@@ -2,25 +2,25 @@
 import { createHash } from "node:crypto";
 import { SendMessageCommand, type SendMessageCommandInput } from "@aws-sdk/client-sqs";
 import { type Burial, deadLetterAttributes } from "../dead-letter-note.ts";
-import { addressOf, type SqsContext } from "./context.ts";
+import type { QueueAddress, SqsContext } from "./context.ts";
 import { queueFault } from "./errors.ts";
 import { writeAttribute } from "./message.ts";
 
 /** Resolves once SQS has the copy; only then may the original be acked. */
-export async function sendDeadLetter(context: SqsContext, deadLetterUrl: string, burial: Burial): Promise<void> {
+export async function sendDeadLetter(context: SqsContext, to: QueueAddress, burial: Burial): Promise<void> {
   const { attributes, note } = deadLetterAttributes(burial);
   if (note !== "whole") tellShortened(context, burial, note);
   const entries = Object.entries(attributes).map(([name, attribute]) => [name, writeAttribute(attribute)] as const);
   const input: SendMessageCommandInput = {
-    QueueUrl: deadLetterUrl,
+    QueueUrl: to.url,
     MessageBody: burial.message.body,
     ...(entries.length === 0 ? {} : { MessageAttributes: Object.fromEntries(entries) }),
-    ...orderingOf(deadLetterUrl, burial, note),
+    ...orderingOf(to, burial, note),
   };
   try {
-    await context.clients.calls.send(new SendMessageCommand(input));
+    await to.site.call((client, options) => client.send(new SendMessageCommand(input), options));
   } catch (error) {
-    throw queueFault("SendMessage", deadLetterUrl, error);
+    throw queueFault("SendMessage", to.url, error);
   }
 }
 
@@ -30,12 +30,12 @@ export async function sendDeadLetter(context: SqsContext, deadLetterUrl: string,
 // A FIFO queue hides what is behind a message that is looked at, ten of a group at most: each dead letter is a group of its own, or whoever
 // looks through them would never see the eleventh. Its own group stands in the note; without a note, it stays where it is.
 function orderingOf(
-  deadLetterUrl: string,
+  { fifo }: QueueAddress,
   { message, reason }: Burial,
   note: "whole" | "cut" | "left_out",
 ): Partial<SendMessageCommandInput> {
   const group = message.groupId === null ? {} : { MessageGroupId: message.groupId };
-  if (!addressOf(deadLetterUrl).fifo) return group;
+  if (!fifo) return group;
   const id = createHash("sha256").update(`${message.id}:${reason.starts}`).digest("hex");
   return { ...(note === "left_out" ? group : { MessageGroupId: id }), MessageDeduplicationId: id };
 }

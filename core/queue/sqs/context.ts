@@ -1,10 +1,11 @@
 // What every part of the SQS adapter is given.
 import type { Clock } from "../../clock.ts";
 import type { Observe } from "../../observe.ts";
-import type { SqsClients } from "./clients.ts";
+import type { Site } from "./site.ts";
+import type { Sites } from "./sites.ts";
 
 export interface SqsContext {
-  readonly clients: SqsClients;
+  readonly sites: Sites;
   readonly clock: Clock;
   readonly observe: Observe;
   /** 0 to 1; spreads retries. */
@@ -15,9 +16,11 @@ export interface SqsContext {
 export interface QueueAddress {
   readonly url: string;
   readonly fifo: boolean;
+  /** Where it is asked. A queue that was looked up by name is asked where its name was: its URL may not be reachable from here. */
+  readonly site: Site;
 }
 
 /** SQS demands this suffix of every FIFO queue and of no other. */
-export function addressOf(url: string): QueueAddress {
-  return { url, fifo: url.endsWith(".fifo") };
+export function addressOf(url: string, site: Site): QueueAddress {
+  return { url, fifo: url.endsWith(".fifo"), site };
 }

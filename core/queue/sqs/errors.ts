@@ -3,10 +3,20 @@
 import { Fault } from "../../faults.ts";
 
 /**
- * `gone`: the receipt is no longer good. `throttled`: asked too often. `denied`: credentials or permissions. `missing`: no such queue.
- * `refused`: the request itself is wrong. `unreachable`: no usable answer, so the effect may or may not have happened.
+ * `gone`: the receipt is no longer good. `throttled`: asked too often. `denied`: AWS says that a permission is missing. `missing`: no such
+ * queue. `unsigned`: no credentials to sign with. `keys`: AWS does not accept the credentials. `clock`: nor this machine's time. `refused`:
+ * the request itself is wrong. `unreachable`: no usable answer, so the effect may or may not have happened.
  */
-export type Trouble = "gone" | "throttled" | "denied" | "missing" | "refused" | "unreachable";
+export type Trouble =
+  | "gone"
+  | "throttled"
+  | "denied"
+  | "missing"
+  | "unsigned"
+  | "keys"
+  | "clock"
+  | "refused"
+  | "unreachable";
 
 /** What is known of one failure, of a call or of one entry of a batch. */
 export interface Symptoms {
@@ -34,15 +44,6 @@ const CODES: ReadonlyMap<string, Trouble> = new Map([
   ...named("denied", [
     "AccessDenied",
     "AccessDeniedException",
-    "InvalidClientTokenId",
-    "UnrecognizedClientException",
-    "SignatureDoesNotMatch",
-    "IncompleteSignature",
-    "MissingAuthenticationToken",
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "RequestExpired",
-    "InvalidSecurity",
     "OptInRequired",
     "KmsAccessDenied",
     "KmsDisabled",
@@ -50,13 +51,27 @@ const CODES: ReadonlyMap<string, Trouble> = new Map([
     "KmsInvalidState",
     "KmsNotFound",
     "KmsOptInRequired",
-    "CredentialsProviderError",
-    "TokenProviderError",
   ]),
+  ...named("unsigned", ["NoCredentials", "CredentialsProviderError", "TokenProviderError"]),
+  ...named("keys", [
+    "InvalidClientTokenId",
+    "InvalidAccessKeyId",
+    "UnrecognizedClientException",
+    "SignatureDoesNotMatch",
+    "InvalidSignatureException",
+    "IncompleteSignature",
+    "MissingAuthenticationToken",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidSecurity",
+  ]),
+  ...named("clock", ["RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture"]),
   ...named("missing", ["QueueDoesNotExist", "NonExistentQueue", "InvalidAddress"]),
 ]);
 
 // SQS says both of these as InvalidParameterValue, with nothing but the message to tell them from a bad parameter.
+// And this one as a signature that does not match.
+const WRONG_TIME = /signature (?:expired|not yet current)/i;
 const EXPIRED_RECEIPT = /receipt handle has expired|not available for visibility timeout change/i;
 
 export function troubleOf(error: unknown): Trouble {
@@ -65,13 +80,18 @@ export function troubleOf(error: unknown): Trouble {
 
 export function troubleFrom({ codes, message, status }: Symptoms): Trouble {
   if (EXPIRED_RECEIPT.test(message)) return "gone";
+  if (WRONG_TIME.test(message)) return "clock";
   for (const code of codes) {
     const trouble = CODES.get(code.replace(/^AWS\.SimpleQueueService\./, ""));
     if (trouble !== undefined) return trouble;
   }
   if (status === 429) return "throttled";
-  if (status === 403 || status === 401) return "denied";
   return status !== null && status >= 400 && status < 500 ? "refused" : "unreachable";
+}
+
+/** Other credentials may be accepted. */
+export function areKeysRefused(error: unknown): boolean {
+  return troubleOf(error) === "keys";
 }
 
 /** The Fault for a call that failed as a whole. `action` is SQS's own name of it, `queue` its URL or name. */
@@ -95,7 +115,22 @@ const WORDING: Readonly<Record<Trouble, (action: string, queue: string, cause: u
     }),
   denied: (action, queue, cause) =>
     new Fault("TQ_QUEUE_DENIED", `AWS does not allow ${action} on the queue ${queue}`, {
-      hint: `Check that the credentials are current and that their policy grants sqs:${action}.`,
+      hint: `Check that the policy of the credentials grants sqs:${action}.`,
+      cause,
+    }),
+  unsigned: (action, queue, cause) =>
+    new Fault("TQ_CREDENTIALS", `no AWS credentials for ${action} on the queue ${queue}`, {
+      hint: "Check the role of the task, pod or instance, or the profile and variables that name credentials.",
+      cause,
+    }),
+  keys: (action, queue, cause) =>
+    new Fault("TQ_CREDENTIALS_REFUSED", `AWS does not accept the credentials for ${action} on the queue ${queue}`, {
+      hint: "Check that they are current and belong to this partition of AWS.",
+      cause,
+    }),
+  clock: (action, queue, cause) =>
+    new Fault("TQ_CREDENTIALS_REFUSED", `AWS does not accept this machine's time in ${action} on the queue ${queue}`, {
+      hint: "Set the clock: AWS accepts five minutes of difference.",
       cause,
     }),
   throttled: (action, queue, cause) =>

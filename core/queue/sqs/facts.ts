@@ -7,6 +7,7 @@ import type { QueueDepth, QueueFacts } from "../port.ts";
 import { addressOf, type QueueAddress, type SqsContext } from "./context.ts";
 import { queueFault } from "./errors.ts";
 import { readNumber } from "./numbers.ts";
+import type { Site } from "./site.ts";
 
 /** A queue as an operator names it. `owner` is the account, when it is not the credentials' own. */
 export type QueueRef = { readonly url: string } | { readonly name: string; readonly owner?: string };
@@ -27,35 +28,47 @@ const LONGEST_SECONDS = 1e9;
 /** Attributes as SQS writes them. */
 export type QueueText = Readonly<Record<string, string>>;
 
-export async function findQueue(context: SqsContext, ref: QueueRef): Promise<QueueAddress> {
-  if ("url" in ref) return addressOf(ref.url);
+/** A name is looked up at `near`, where the queue is that it belongs to. */
+export async function findQueue(context: SqsContext, ref: QueueRef, near?: Site): Promise<QueueAddress> {
+  if ("url" in ref) return addressOf(ref.url, context.sites.at(ref.url));
+  const site = near ?? context.sites.at(null);
   const owner = ref.owner === undefined ? {} : { QueueOwnerAWSAccountId: ref.owner };
   try {
-    const answer = await context.clients.calls.send(new GetQueueUrlCommand({ QueueName: ref.name, ...owner }));
-    if (typeof answer.QueueUrl === "string" && URL.canParse(answer.QueueUrl)) return addressOf(answer.QueueUrl);
+    const command = new GetQueueUrlCommand({ QueueName: ref.name, ...owner });
+    const { QueueUrl: url } = await site.call((client, options) => client.send(command, options));
+    if (typeof url === "string" && URL.canParse(url)) return addressOf(url, site);
     throw new Fault("TQ_QUEUE", `SQS answers GetQueueUrl for the queue ${ref.name} without a URL`);
   } catch (error) {
     throw queueFault("GetQueueUrl", ref.name, error);
   }
 }
 
+/** What a queue says of itself, and where it and its dead letter queue are. */
+export interface FoundFacts {
+  readonly queue: QueueAddress;
+  readonly deadLetter: QueueAddress | null;
+  readonly facts: QueueFacts;
+}
+
 /** `given` wins over the queue's own redrive policy, and needs no leave to read it. */
-export async function readFacts(context: SqsContext, queue: QueueAddress, given: QueueRef | null): Promise<QueueFacts> {
+export async function readFacts(context: SqsContext, queue: QueueAddress, given: QueueRef | null): Promise<FoundFacts> {
   const read = given === null ? readAttributes : readAttributesIfAllowed;
-  const attributes = (await read(context, queue.url)) ?? {};
+  const attributes = (await read(queue)) ?? {};
   const redrive = readRedrivePolicy(queue.url, attributes["RedrivePolicy"]);
   const ref = given ?? redrive?.target ?? null;
-  return {
+  const deadLetter = ref === null ? null : await findQueue(context, ref, queue.site);
+  const facts = {
     url: queue.url,
     fifo: queue.fifo,
-    deadLetterUrl: ref === null ? null : (await findQueue(context, ref)).url,
+    deadLetterUrl: deadLetter?.url ?? null,
     maxReceiveCount: redrive?.maxReceiveCount ?? null,
     retentionMs: readRetention(attributes),
   };
+  return { queue, deadLetter, facts };
 }
 
-export async function readDepth(context: SqsContext, queue: QueueAddress): Promise<QueueDepth> {
-  return depthOf(queue.url, await readAttributes(context, queue.url));
+export async function readDepth(queue: QueueAddress): Promise<QueueDepth> {
+  return depthOf(queue.url, await readAttributes(queue));
 }
 
 /** Throws a `Fault` for a count that is none: taken for zero, it would say that the queue is empty. */
@@ -84,10 +97,11 @@ export function readSeconds(text: string | undefined): number | null {
 }
 
 // "All", since asking a queue for an attribute that its type does not have is an error.
-export async function readAttributes(context: SqsContext, url: string): Promise<QueueText> {
+export async function readAttributes({ url, site }: QueueAddress): Promise<QueueText> {
   try {
     const command = new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ["All"] });
-    const told: object = (await context.clients.calls.send(command)).Attributes ?? {};
+    const answer = await site.call((client, options) => client.send(command, options));
+    const told: object = answer.Attributes ?? {};
     return Object.fromEntries(Object.entries(told).filter(([, text]) => typeof text === "string"));
   } catch (error) {
     throw queueFault("GetQueueAttributes", url, error);
@@ -95,9 +109,9 @@ export async function readAttributes(context: SqsContext, url: string): Promise<
 }
 
 /** Null when these credentials must not look; whether they may receive and send is another question. */
-export async function readAttributesIfAllowed(context: SqsContext, url: string): Promise<QueueText | null> {
+export async function readAttributesIfAllowed(queue: QueueAddress): Promise<QueueText | null> {
   try {
-    return await readAttributes(context, url);
+    return await readAttributes(queue);
   } catch (error) {
     if (error instanceof Fault && error.code === "TQ_QUEUE_DENIED") return null;
     throw error;

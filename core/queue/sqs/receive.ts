@@ -4,10 +4,15 @@ import { ReceiveMessageCommand, type Message as SdkMessage } from "@aws-sdk/clie
 import type { Message, ReceiveOptions } from "../port.ts";
 import { retryDelayMs } from "./backoff.ts";
 import type { QueueAddress, SqsContext } from "./context.ts";
-import { queueFault, troubleOf } from "./errors.ts";
+import { queueFault, type Trouble, troubleOf } from "./errors.ts";
 import { readMessage } from "./message.ts";
 
 const ATTEMPTS = 4;
+/** A service that says nothing must be known to be down half a minute after the receive began. */
+const GIVE_UP_MS = 30_000;
+
+/** The clock too: what was refused for it told the SDK the time, and the next one is signed with that. */
+const PASSING: readonly Trouble[] = ["throttled", "unreachable", "unsigned", "clock"];
 
 interface Poll extends ReceiveOptions {
   /** FIFO only: with the same id within 5 minutes, SQS answers with the same messages and receipts. */
@@ -20,19 +25,21 @@ export async function receiveMessages(
   queue: QueueAddress,
   options: ReceiveOptions,
 ): Promise<Message[]> {
+  const { clock } = context;
+  const giveUpAtMs = clock.monoMs() + GIVE_UP_MS;
   let poll: Poll = { ...options, attemptId: freshAttemptId(queue) };
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const messages = await pollOnce(context, queue, poll);
-      return messages.map((message) => readMessage(message, context.clock.wallMs()));
+      const messages = await pollOnce(queue, poll);
+      return messages.map((message) => readMessage(message, clock.wallMs()));
     } catch (error) {
       if (options.cut?.aborted) return await lastLook(context, queue, poll);
       const trouble = troubleOf(error);
-      const passing = trouble === "throttled" || trouble === "unreachable";
-      if (!passing || attempt === ATTEMPTS) throw queueFault("ReceiveMessage", queue.url, error);
-      poll = trouble === "throttled" ? { ...poll, attemptId: freshAttemptId(queue) } : replayOf(poll);
+      const over = attempt === ATTEMPTS || clock.monoMs() >= giveUpAtMs;
+      if (over || !PASSING.includes(trouble)) throw queueFault("ReceiveMessage", queue.url, error);
+      poll = trouble === "unreachable" ? replayOf(poll) : { ...poll, attemptId: freshAttemptId(queue) };
       tellRetry(context, queue, trouble, attempt);
-      await context.clock.sleep(retryDelayMs(attempt, context.random), options.cut);
+      await clock.sleep(retryDelayMs(attempt, context.random), options.cut);
     }
   }
 }
@@ -44,7 +51,7 @@ export async function receiveMessages(
 async function lastLook(context: SqsContext, queue: QueueAddress, poll: Poll): Promise<Message[]> {
   if (poll.attemptId === null) return [];
   const { cut: _, ...uncut } = replayOf(poll);
-  const messages = await pollOnce(context, queue, uncut).catch(() => []);
+  const messages = await pollOnce(queue, uncut).catch(() => []);
   return messages.map((message) => readMessage(message, context.clock.wallMs()));
 }
 
@@ -59,9 +66,9 @@ function freshAttemptId(queue: QueueAddress): string | null {
   return queue.fifo ? randomUUID() : null;
 }
 
-async function pollOnce(context: SqsContext, queue: QueueAddress, poll: Poll): Promise<readonly SdkMessage[]> {
+async function pollOnce({ url, site }: QueueAddress, poll: Poll): Promise<readonly SdkMessage[]> {
   const command = new ReceiveMessageCommand({
-    QueueUrl: queue.url,
+    QueueUrl: url,
     MaxNumberOfMessages: poll.max,
     WaitTimeSeconds: Math.ceil(poll.waitMs / 1000),
     VisibilityTimeout: Math.ceil(poll.visibilityMs / 1000),
@@ -69,11 +76,8 @@ async function pollOnce(context: SqsContext, queue: QueueAddress, poll: Poll): P
     MessageAttributeNames: ["All"],
     ...(poll.attemptId === null ? {} : { ReceiveRequestAttemptId: poll.attemptId }),
   });
-  // A deadline for the whole exchange: the handler's own timeouts are fixed per client, and a wait is not.
-  const deadlineMs = Math.ceil(poll.waitMs / 1000) * 1000 + context.clients.pollMarginMs;
-  const deadline = AbortSignal.timeout(deadlineMs);
-  const abortSignal = poll.cut === undefined ? deadline : AbortSignal.any([deadline, poll.cut]);
-  const answer = await context.clients.polls.send(command, { abortSignal });
+  const waitMs = Math.ceil(poll.waitMs / 1000) * 1000;
+  const answer = await site.poll(waitMs, poll.cut, (client, options) => client.send(command, options));
   return answer.Messages ?? [];
 }
 

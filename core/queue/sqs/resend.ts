@@ -3,7 +3,7 @@ import { SendMessageBatchCommand } from "@aws-sdk/client-sqs";
 import { byteSize, producerAttributes } from "../dead-letter-note.ts";
 import type { Resend, Resent } from "../port.ts";
 import { BATCH_LIMIT, callInBatches } from "./batches.ts";
-import { addressOf, type SqsContext } from "./context.ts";
+import type { QueueAddress, SqsContext } from "./context.ts";
 import { writeAttribute } from "./message.ts";
 
 /** What SQS takes in one request, bodies and attributes of all entries; a single message may be as large by itself. */
@@ -12,14 +12,15 @@ const BATCH_BYTES = 1_048_576;
 /** Answers in order. Rejects with a `Fault` when a request got no answer at all: then nobody knows what was sent of it. */
 export async function resendLetters(
   context: SqsContext,
-  queueUrl: string,
+  { url: QueueUrl, fifo, site }: QueueAddress,
   copies: readonly Resend[],
 ): Promise<readonly Resent[]> {
-  const { fifo } = addressOf(queueUrl);
   const ids = new Map<Resend, string>();
   const send = async (items: ReadonlyMap<string, Resend>) => {
     const Entries = [...items].map(([Id, copy]) => ({ Id, ...entryOf(copy, fifo) }));
-    const answer = await context.clients.calls.send(new SendMessageBatchCommand({ QueueUrl: queueUrl, Entries }));
+    const answer = await site.call((client, options) =>
+      client.send(new SendMessageBatchCommand({ QueueUrl, Entries }), options),
+    );
     for (const { Id, MessageId } of answer.Successful ?? []) {
       const copy = items.get(Id ?? "");
       if (copy !== undefined) ids.set(copy, MessageId ?? "");
@@ -27,7 +28,8 @@ export async function resendLetters(
     return answer;
   };
   // One request after the other: those of a group stay in their order.
-  for (const some of requestsOf(copies)) await callInBatches(context, { action: "SendMessage", queueUrl, send }, some);
+  for (const some of requestsOf(copies))
+    await callInBatches(context, { action: "SendMessage", queueUrl: QueueUrl, send }, some);
   return copies.map((copy) => {
     const messageId = ids.get(copy);
     return messageId === undefined ? { kind: "failed" } : { kind: "sent", messageId };

@@ -17,11 +17,11 @@ import type {
 } from "../port.ts";
 import { ackMessages, extendMessages } from "./batches.ts";
 import { sendDeadLetter } from "./bury.ts";
-import { openClients, type SqsConnection } from "./clients.ts";
 import type { QueueAddress, SqsContext } from "./context.ts";
 import { openDeadLetters } from "./dead-letter-queue.ts";
-import { findQueue, type QueueRef, readDepth, readFacts } from "./facts.ts";
+import { type FoundFacts, findQueue, type QueueRef, readDepth, readFacts } from "./facts.ts";
 import { receiveMessages } from "./receive.ts";
+import { Sites, type SqsConnection } from "./sites.ts";
 import { surveyQueues } from "./survey.ts";
 
 export interface SqsQueueOptions extends SqsConnection {
@@ -41,11 +41,11 @@ export interface SqsQueue extends Queue {
 
 /** Opens no connection yet: the first call does. */
 export function openSqsQueue(options: SqsQueueOptions): SqsQueue {
-  const queueUrl = "url" in options.queue ? options.queue.url : null;
+  const firstUrl = "url" in options.queue ? options.queue.url : null;
+  const { observe, clock = systemClock } = options;
   const context: SqsContext = {
-    clients: openClients(options, queueUrl, options.observe),
-    clock: options.clock ?? systemClock,
-    observe: options.observe,
+    sites: new Sites(options, firstUrl, { clock, observe }),
+    ...{ clock, observe },
     random: options.random ?? Math.random,
   };
   return new OpenSqsQueue(context, options.queue, options.deadLetter);
@@ -61,7 +61,7 @@ class OpenSqsQueue implements SqsQueue {
   readonly #deadLetterRef: QueueRef | null;
   readonly #acks: Batches<{ readonly key: string }, EntryResult>;
   #found: QueueAddress | null = null;
-  #facts: QueueFacts | null = null;
+  #facts: FoundFacts | null = null;
 
   constructor(context: SqsContext, ref: QueueRef, deadLetterRef: QueueRef | null) {
     this.#context = context;
@@ -69,14 +69,13 @@ class OpenSqsQueue implements SqsQueue {
     this.#deadLetterRef = deadLetterRef;
     const send = async (asked: readonly { readonly key: string }[]) => {
       const receipts = asked.map(({ key }) => key);
-      return ackMessages(context, (await this.#address()).url, receipts);
+      return ackMessages(context, await this.#address(), receipts);
     };
     this.#acks = new Batches({ max: ACK_MAX, send, company: { ...ACK_COMPANY, clock: context.clock } });
   }
 
   async describe(): Promise<QueueFacts> {
-    this.#facts = await readFacts(this.#context, await this.#address(), this.#deadLetterRef);
-    return this.#facts;
+    return (await this.#read()).facts;
   }
 
   async survey(): Promise<QueueSurvey> {
@@ -88,7 +87,7 @@ class OpenSqsQueue implements SqsQueue {
   }
 
   async extend(extensions: readonly Extension[]): Promise<readonly EntryResult[]> {
-    return extendMessages(this.#context, (await this.#address()).url, extensions);
+    return extendMessages(this.#context, await this.#address(), extensions);
   }
 
   async ack(receipts: readonly string[]): Promise<readonly EntryResult[]> {
@@ -96,27 +95,32 @@ class OpenSqsQueue implements SqsQueue {
   }
 
   async bury(message: Message, reason: DeadLetterReason): Promise<void> {
-    const { url: sourceUrl, deadLetterUrl } = this.#facts ?? (await this.describe());
-    if (deadLetterUrl === null) {
+    const { queue, deadLetter } = this.#facts ?? (await this.#read());
+    const { url: sourceUrl } = queue;
+    if (deadLetter === null) {
       throw new Fault("TQ_CONFIG", `the queue ${sourceUrl} has no dead letter queue to bury message ${message.id} in`, {
         hint: "Give the queue a redrive policy, or name its dead letter queue.",
       });
     }
     const burial = { message, reason, sourceUrl, buriedAtMs: this.#context.clock.wallMs() };
-    await sendDeadLetter(this.#context, deadLetterUrl, burial);
+    await sendDeadLetter(this.#context, deadLetter, burial);
   }
 
   async depth(): Promise<QueueDepth> {
-    return readDepth(this.#context, await this.#address());
+    return readDepth(await this.#address());
   }
 
   async deadLetters(): Promise<DeadLetterQueue | null> {
-    return openDeadLetters(this.#context, this.#facts ?? (await this.describe()));
+    return openDeadLetters(this.#context, this.#facts ?? (await this.#read()));
   }
 
   async close(): Promise<void> {
-    this.#context.clients.polls.destroy();
-    this.#context.clients.calls.destroy();
+    this.#context.sites.close();
+  }
+
+  async #read(): Promise<FoundFacts> {
+    this.#facts = await readFacts(this.#context, await this.#address(), this.#deadLetterRef);
+    return this.#facts;
   }
 
   async #address(): Promise<QueueAddress> {

@@ -19,23 +19,24 @@ export async function surveyQueues(
   queue: QueueAddress,
   given: QueueRef | null,
 ): Promise<QueueSurvey> {
-  const attributes = await readAttributesIfAllowed(context, queue.url);
+  const attributes = await readAttributesIfAllowed(queue);
   const surveyed = surveyOf(queue, attributes);
   const target = readRedrivePolicy(queue.url, attributes?.["RedrivePolicy"])?.target ?? null;
   const ref = given ?? target;
   const from = given === null ? "redrive policy" : "option";
-  return { queue: surveyed, deadLetter: ref === null ? null : await surveyDeadLetters(context, ref, from) };
+  return { queue: surveyed, deadLetter: ref === null ? null : await surveyDeadLetters(context, queue, ref, from) };
 }
 
 async function surveyDeadLetters(
   context: SqsContext,
+  source: QueueAddress,
   ref: QueueRef,
   from: SurveyedDeadLetterQueue["from"],
 ): Promise<SurveyedDeadLetterQueue> {
   const name = "name" in ref ? ref.name : (ref.url.split("/").at(-1) ?? ref.url);
   try {
-    const address = await findQueue(context, ref);
-    return { name, from, queue: surveyOf(address, await readAttributesIfAllowed(context, address.url)) };
+    const address = await findQueue(context, ref, source.site);
+    return { name, from, queue: surveyOf(address, await readAttributesIfAllowed(address)) };
   } catch (error) {
     if (error instanceof Fault && error.code === "TQ_QUEUE_MISSING") return { name, from, queue: null };
     throw error;

@@ -16,6 +16,9 @@ export interface SqsServerOptions extends Partial<Pick<SqsModelOptions, "inFligh
 
 export interface RequestRecord {
   readonly action: string;
+  readonly host: string;
+  /** What the signature claims; empty without one. */
+  readonly signedBy: { readonly accessKeyId: string; readonly region: string };
   readonly input: Input;
   /** Monotonic milliseconds of the server's clock. */
   readonly atMs: number;
@@ -81,8 +84,14 @@ async function serve(
   if (request.method === "GET") return inspect(context.model, request, response);
   const input: Input = JSON.parse((await readBody(request)) || "{}");
   const action = String(request.headers["x-amz-target"]).replace("AmazonSQS.", "");
-  requests.push({ action, input, atMs: context.clock.monoMs() });
+  const { host = "", authorization = "" } = request.headers;
+  requests.push({ action, input, host, signedBy: signerOf(authorization), atMs: context.clock.monoMs() });
   deliver(await answerRequest(context, action, input, faults.decide(action, input)), response);
+}
+
+function signerOf(authorization: string): RequestRecord["signedBy"] {
+  const [, accessKeyId = "", region = ""] = /Credential=([^/]*)\/\d+\/([^/]*)\//.exec(authorization) ?? [];
+  return { accessKeyId, region };
 }
 
 function deliver(answer: Answer, response: ServerResponse): void {

@@ -1,0 +1,86 @@
+// The credentials that requests are signed with: kept while they are good, asked for again when they expire, or when AWS refuses them.
+import type { Clock } from "../../clock.ts";
+import { describeError } from "../../faults.ts";
+import type { Observe } from "../../observe.ts";
+
+export interface Identity {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+  readonly expiration?: Date;
+}
+
+/** Takes as long as it takes; the callers have deadlines. */
+export type AskForCredentials = () => Promise<Identity>;
+
+export interface CredentialsPorts {
+  readonly clock: Pick<Clock, "wallMs" | "monoMs">;
+  readonly observe: Observe;
+}
+
+/** Renewed that long before they expire, as the SDKs do. */
+const RENEW_MS = 300_000;
+/** A question without an answer is left alone after that time, and the next caller asks again. The time doubles up to the second number. */
+const FIRST_WAIT_MS = 10_000;
+const LONGEST_WAIT_MS = 300_000;
+
+export class Credentials {
+  readonly #ask: AskForCredentials;
+  readonly #ports: CredentialsPorts;
+  #held: Identity | null = null;
+  /** The latest question, while it has no answer. */
+  #asked: { readonly answer: Promise<Identity>; readonly againAtMs: number } | null = null;
+  #waitMs = FIRST_WAIT_MS;
+  /** A renewal that failed is not tried again before. */
+  #renewAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(ask: AskForCredentials, ports: CredentialsPorts) {
+    this.#ask = ask;
+    this.#ports = ports;
+  }
+
+  /** Rejects when there are none; may stay open as long as their source is silent. */
+  async provide(): Promise<Identity> {
+    const leftMs = this.#leftMs();
+    if (this.#held === null || leftMs <= 0) return await this.#answer();
+    if (leftMs < RENEW_MS && this.#ports.clock.monoMs() >= this.#renewAtMs) this.#renew();
+    return this.#held;
+  }
+
+  /** AWS refuses these: the next caller gets what their source has then. */
+  drop(refused: Identity): void {
+    if (this.#held === refused) this.#held = null;
+  }
+
+  #leftMs(): number {
+    const expiresAtMs = this.#held?.expiration?.getTime() ?? Number.POSITIVE_INFINITY;
+    return expiresAtMs - this.#ports.clock.wallMs();
+  }
+
+  #renew(): void {
+    this.#renewAtMs = this.#ports.clock.monoMs() + FIRST_WAIT_MS;
+    this.#answer().catch((error: unknown) => {
+      const message = `the AWS credentials, which expire soon, could not be renewed: ${describeError(error)}`;
+      this.#ports.observe({ event: "queue.credentials_not_renewed", level: "warn", message });
+    });
+  }
+
+  #answer(): Promise<Identity> {
+    const nowMs = this.#ports.clock.monoMs();
+    if (this.#asked !== null && nowMs < this.#asked.againAtMs) return this.#asked.answer;
+    if (this.#asked !== null) this.#waitMs = Math.min(LONGEST_WAIT_MS, this.#waitMs * 2);
+    const asked = { answer: this.#ask(), againAtMs: nowMs + this.#waitMs };
+    this.#asked = asked;
+    asked.answer
+      .then((identity) => {
+        this.#held = identity;
+        this.#waitMs = FIRST_WAIT_MS;
+      })
+      // Whoever waits hears of it.
+      .catch(() => undefined)
+      .finally(() => {
+        if (this.#asked === asked) this.#asked = null;
+      });
+    return asked.answer;
+  }
+}

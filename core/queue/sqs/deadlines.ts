@@ -1,0 +1,29 @@
+// No wait without an end: a call of the SDK heeds an abort signal only while a request is on its way, not while it looks for credentials.
+
+/** Nothing came in time. */
+export class NoAnswer extends Error {
+  override readonly name = "NoAnswer";
+}
+
+export interface Deadline {
+  /** Aborts with a `NoAnswer`, or with the reason of another signal. */
+  readonly signal: AbortSignal;
+  clear(): void;
+}
+
+/** `others` end the wait sooner. */
+export function startDeadline(ms: number, others: readonly AbortSignal[]): Deadline {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(new NoAnswer(`no answer within ${Math.round(ms / 100) / 10} s`)), ms);
+  return { signal: AbortSignal.any([late.signal, ...others]), clear: () => clearTimeout(timer) };
+}
+
+/** Settles as `work` does, or rejects with the signal's reason when that comes first. `work` then goes on unheard. */
+export function until<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const giveUp = () => reject(signal.reason);
+    if (signal.aborted) giveUp();
+    signal.addEventListener("abort", giveUp, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", giveUp));
+  });
+}
