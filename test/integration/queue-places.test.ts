@@ -17,7 +17,10 @@ interface Surroundings {
   ask(queue: SqsQueueOptions["queue"], connection?: SqsConnection): Promise<void>;
 }
 
-async function start(t: TestContext, http: (proxy: string) => NonNullable<SqsConnection["http"]>): Promise<Surroundings> {
+async function start(
+  t: TestContext,
+  http: (proxy: string) => NonNullable<SqsConnection["http"]>,
+): Promise<Surroundings> {
   const server = await startSqsServer();
   t.after(() => server.stop());
   server.model.createQueue("steps");

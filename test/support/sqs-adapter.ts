@@ -3,7 +3,7 @@ import type { TestContext } from "node:test";
 import type { Observation } from "../../core/observe.ts";
 import { openSqsQueue, type SqsQueue, type SqsQueueOptions } from "../../core/queue/sqs/sqs.ts";
 import { createQueues, LOCAL_CREDENTIALS, LOCAL_REGION, type QueuePair, type QueuePairOptions } from "./local-sqs.ts";
-import { type RequestRecord, type SqsServer, startSqsServer } from "./sqs-server/http.ts";
+import { type RequestRecord, type SqsServer, type SqsServerOptions, startSqsServer } from "./sqs-server/http.ts";
 import { asLocalSqs } from "./sqs-server/local.ts";
 import type { QueueModel } from "./sqs-server/queue-model.ts";
 
@@ -19,13 +19,14 @@ export interface Wired {
   requestsOf(action: string): readonly RequestRecord[];
 }
 
-/** Retries wait for nothing: what is tested is what they ask, not how long they wait. */
+/** Retries wait for nothing: what is tested is what they ask, not how long they wait. With `sources`, no credentials are given. */
 export async function wire(
   t: TestContext,
   pairOptions: QueuePairOptions = {},
   options: Partial<SqsQueueOptions> = {},
+  serverOptions: SqsServerOptions = {},
 ): Promise<Wired> {
-  const server = await startSqsServer();
+  const server = await startSqsServer(serverOptions);
   const pair = await createQueues(asLocalSqs(server), "steps", pairOptions);
   const observed: Observation[] = [];
   const queue = openSqsQueue({
@@ -33,7 +34,7 @@ export async function wire(
     deadLetter: null,
     region: LOCAL_REGION,
     endpoint: server.endpoint,
-    credentials: LOCAL_CREDENTIALS,
+    ...(options.sources === undefined ? { credentials: LOCAL_CREDENTIALS } : {}),
     observe: (observation) => observed.push(observation),
     random: () => 0,
     ...options,

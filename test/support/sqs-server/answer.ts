@@ -82,7 +82,7 @@ function withFailedEntries(answer: Answer, input: Input, { positions, code, send
   return { status: 200, body: { Successful, Failed: [...Failed, ...failed] }, delivery: "whole" };
 }
 
-function refusalAnswer(refusal: Refusal, status = refusal.status): Answer {
+export function refusalAnswer(refusal: Refusal, status = refusal.status): Answer {
   const type = refusal.senderFault ? "Sender" : "Receiver";
   return {
     status,

@@ -5,13 +5,16 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { type Clock, systemClock } from "../../../core/clock.ts";
 import type { ActionContext } from "./actions.ts";
-import { type Answer, answerRequest } from "./answer.ts";
+import { type Answer, answerRequest, refusalAnswer } from "./answer.ts";
 import { FaultScript } from "./faults.ts";
 import { SqsModel, type SqsModelOptions } from "./model.ts";
+import { refuseTime } from "./signing-time.ts";
 import { type Input, writeAttributes } from "./wire.ts";
 
 export interface SqsServerOptions extends Partial<Pick<SqsModelOptions, "inFlightLimit">> {
   readonly clock?: Clock;
+  /** By how much its clock, which signatures must agree with, is ahead of this machine's. */
+  readonly aheadMs?: number;
 }
 
 export interface RequestRecord {
@@ -52,7 +55,8 @@ export async function startSqsServer(options: SqsServerOptions = {}): Promise<Sq
   const context: ActionContext = { model, clock, baseUrl, stopped: stopped.signal };
   server.on("request", (request, response) => {
     underWay += 1;
-    serve(context, faults, requests, request, response)
+    const serverMs = Date.now() + (options.aheadMs ?? 0);
+    serve({ context, faults, requests, serverMs }, request, response)
       .catch((error: unknown) => {
         response.destroy();
         server.emit("error", error);
@@ -74,10 +78,15 @@ export async function startSqsServer(options: SqsServerOptions = {}): Promise<Sq
   };
 }
 
+interface Serving {
+  readonly context: ActionContext;
+  readonly faults: FaultScript;
+  readonly requests: RequestRecord[];
+  readonly serverMs: number;
+}
+
 async function serve(
-  context: ActionContext,
-  faults: FaultScript,
-  requests: RequestRecord[],
+  { context, faults, requests, serverMs }: Serving,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -86,6 +95,9 @@ async function serve(
   const action = String(request.headers["x-amz-target"]).replace("AmazonSQS.", "");
   const { host = "", authorization = "" } = request.headers;
   requests.push({ action, input, host, signedBy: signerOf(authorization), atMs: context.clock.monoMs() });
+  response.setHeader("date", new Date(serverMs).toUTCString());
+  const refused = refuseTime(String(request.headers["x-amz-date"]), serverMs);
+  if (refused !== null) return deliver(refusalAnswer(refused, 403), response);
   deliver(await answerRequest(context, action, input, faults.decide(action, input)), response);
 }
 
