@@ -82,6 +82,16 @@ def refuse(status: int, code: str, message: str = "told to") -> Fault:
     return lambda request: request.error(status, code, message)
 
 
+def refuse_key(key: str, code: str) -> Fault:
+    """Refuse what is signed with that key, and answer anything else."""
+
+    def fault(request: _Request) -> bool:
+        signed = f"Credential={key}/" in request.headers["Authorization"]
+        return signed and request.error(403, code, "told to")
+
+    return fault
+
+
 def drop_connection(request: _Request) -> bool:
     """Say nothing."""
     request.close_connection = True

@@ -1,12 +1,16 @@
 """The executor's config, as it is read and as the launchpad shows it."""
 
+import json
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from dagster import DagsterInvalidConfigError, job, op, validate_run_config
 
 from dagster_taskiq import taskiq_executor
 from dagster_taskiq.enqueue import Queue
+from dagster_taskiq.queue_place import place_of
 from dagster_taskiq.settings import (
     ConfigurationError,
     config_schema,
@@ -14,7 +18,7 @@ from dagster_taskiq.settings import (
     poll_seconds_of,
     queue_of,
 )
-from dagster_taskiq.sqs_client import Connection, build_client
+from dagster_taskiq.sqs_client import Connection, build_client, new_session, site_of
 
 URL = "https://sqs.eu-north-1.amazonaws.com/123456789012/steps.fifo"
 
@@ -104,7 +108,7 @@ def test_a_poll_interval_that_is_none_is_told_by_its_variable(text: str) -> None
     ("connection", "queue_url", "region", "endpoint"),
     [
         (Connection(), URL, "eu-north-1", "https://sqs.eu-north-1.amazonaws.com"),
-        (Connection(), URL.replace("north", "west"), "eu-west-1", None),
+        (Connection(region="us-east-2"), URL, "eu-north-1", "https://sqs.eu-north-1.amazonaws.com"),
         (Connection(), "http://127.0.0.1:4566/1/steps.fifo", "eu-north-1", "http://127.0.0.1:4566"),
         (Connection(region="us-east-2"), None, "us-east-2", "https://sqs.us-east-2.amazonaws.com"),
         (Connection(endpoint_url="http://sqs:9324"), URL, "eu-north-1", "http://sqs:9324"),
@@ -113,9 +117,37 @@ def test_a_poll_interval_that_is_none_is_told_by_its_variable(text: str) -> None
 def test_connects_where_the_queue_is(
     connection: Connection, queue_url: str | None, region: str, endpoint: str | None
 ) -> None:
-    client = build_client(connection, queue_url)
-    assert client.meta.region_name == region
-    assert client.meta.endpoint_url == endpoint or endpoint is None
+    client = build_client(new_session(), site_of(connection, queue_url))
+    assert (client.meta.region_name, client.meta.endpoint_url) == (region, endpoint)
+
+
+PLACES = json.loads((Path(__file__).parents[2] / "fixtures/aws/queue-places.json").read_text())
+
+
+@pytest.mark.parametrize("row", PLACES, ids=lambda row: row["origin"])
+def test_a_queue_is_asked_where_its_url_says(
+    monkeypatch: pytest.MonkeyPatch, row: dict[str, Any]
+) -> None:
+    monkeypatch.setenv("AWS_REGION", "ap-south-1")
+    url = f"{row['origin']}/123456789012/steps.fifo"
+    place = place_of(url)
+    assert (place.aws, place.region, place.endpoint) == (row["aws"], row["region"], row["endpoint"])
+    client = build_client(new_session(), site_of(Connection(), url))
+    assert client.meta.region_name == (row["region"] or "ap-south-1")
+    if row["endpoint"]:
+        assert client.meta.endpoint_url == row["endpoint"]
+    else:
+        assert urlsplit(client.meta.endpoint_url).hostname.startswith(f"sqs.{row['region']}.")
+
+
+def test_fips_is_boto3s_business_unless_the_url_has_an_endpoint_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", "true")
+    usual = "https://sqs.us-east-1.amazonaws.com/1/steps"
+    for url, host in [(usual, "sqs-fips.us-east-1.amazonaws.com"), ("http://sqs:9324/1/q", "sqs")]:
+        client = build_client(new_session(), site_of(Connection(), url))
+        assert urlsplit(client.meta.endpoint_url).hostname == host
 
 
 def test_honours_the_region_and_endpoint_of_the_environment(
@@ -124,9 +156,13 @@ def test_honours_the_region_and_endpoint_of_the_environment(
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     monkeypatch.setenv("AWS_REGION", "ap-south-1")
     monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:4566")
-    client = build_client(Connection(), None)
+    client = build_client(new_session(), site_of(Connection(), None))
     assert client.meta.region_name == "ap-south-1"
     assert client.meta.endpoint_url == "http://127.0.0.1:4566"
+    monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
+    assert site_of(Connection(), "http://sqs:9324/1/q").endpoint_url == "http://sqs:9324"
+    client = build_client(new_session(), site_of(Connection(), None))
+    assert client.meta.endpoint_url == "https://sqs.ap-south-1.amazonaws.com"
 
 
 def test_every_field_is_described() -> None:

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    MetadataRetrievalError,
+    NoCredentialsError,
+    TokenRetrievalError,
+)
 from botocore.exceptions import ConnectionError as ConnectError
 
+from dagster_taskiq.deadline import NoAnswerError, within
 from dagster_taskiq.envelope import GROUP_TAG, Envelope, sqs_group_id
-from dagster_taskiq.sqs_client import Connection, build_client
+from dagster_taskiq.sqs_client import Connection, Site, build_client, new_session, site_of
 
 if TYPE_CHECKING:
+    import boto3
     from types_boto3_sqs import SQSClient
 
 QUEUE_TAG = "taskiq/queue"
@@ -34,6 +46,29 @@ _THROTTLES = {
     "TooManyRequestsException",
 }
 
+# AWS does not accept the keys. Others may be in their place by now, or soon.
+_REFUSED_KEYS = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSecurity",
+    "InvalidSignatureException",
+    "MissingAuthenticationToken",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+
+_NO_CREDENTIALS = (
+    CredentialRetrievalError,
+    MetadataRetrievalError,
+    NoCredentialsError,
+    TokenRetrievalError,
+)
+
+_WRONG_TIME = re.compile("signature (?:expired|not yet current)", re.IGNORECASE)
+
 Warn = Callable[[str], None]
 
 
@@ -43,6 +78,9 @@ class EnqueueError(Exception):
 
 class _OddAnswerError(Exception):
     """What answers in SQS's place, a proxy perhaps, does not answer as SQS does."""
+
+
+_TROUBLES = (BotoCoreError, ClientError, NoAnswerError, _OddAnswerError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,11 +101,16 @@ class Queue:
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
-    """How long to go on after throttles, connection errors and 5xx answers. All in seconds."""
+    """How long to go on after throttles, connection errors, 5xx answers, and without credentials.
+
+    All in seconds.
+    """
 
     first_wait: float = 0.5
     longest_wait: float = 10.0
     give_up_after: float = 60.0
+    longest_try: float = 20.0
+    """With all that a try waits for: credentials, the connection, the answer."""
 
     def wait_after(self, tries: int) -> float:
         """Seconds to wait after so many tries: exponential, with full jitter."""
@@ -84,7 +127,11 @@ class Sent:
 
 
 class EnvelopeSender:
-    """Keeps the SQS client and the URLs of queues given by name, both made on first use."""
+    """Keeps the SQS clients and the URLs of queues given by name, made on first use.
+
+    Each client finds its credentials when it is made and keeps them until they expire. When none
+    were found, or AWS refuses them, everything is made anew for the next try.
+    """
 
     def __init__(
         self, queue: Queue, connection: Connection, patience: Patience = Patience()
@@ -93,7 +140,8 @@ class EnvelopeSender:
         self._connection = connection
         self._patience = patience
         self._urls: dict[str, str] = {}
-        self._clients: dict[str | None, SQSClient] = {}
+        self._session: boto3.Session | None = None
+        self._clients: dict[Site, SQSClient] = {}
 
     def queue_for(self, envelope: Envelope) -> Queue:
         """Return the queue this envelope goes to: the step's tag `taskiq/queue` or the default."""
@@ -111,9 +159,12 @@ class EnvelopeSender:
         while True:
             tries += 1
             try:
-                return self._send_once(envelope, queue, body)
+                send = partial(self._send_once, envelope, queue, body)
+                return within(self._patience.longest_try, send)
             # ValueError: the URL is none, which the client says when it is made.
-            except (BotoCoreError, ClientError, _OddAnswerError, ValueError) as error:
+            except (*_TROUBLES, ValueError) as error:
+                if _is_of_credentials(error):
+                    self._session, self._clients = None, {}
                 wait = self._patience.wait_after(tries)
                 if not _may_pass(error) or time.monotonic() + wait > give_up_at:
                     raise EnqueueError(_failed(envelope, queue, error, tries)) from error
@@ -121,21 +172,27 @@ class EnvelopeSender:
                 time.sleep(wait)
 
     def _send_once(self, envelope: Envelope, queue: Queue, body: str) -> Sent:
-        url = queue.url or self._look_up(str(queue.name))
-        send = self._client(url).send_message
+        # A queue given by name is asked where its name is: its URL may not be reachable from here.
+        client = self._client(queue.url)
+        url = queue.url or self._look_up(client, str(queue.name))
+        send = client.send_message
         asked = {"QueueUrl": url, "MessageBody": body, **_routing(envelope, url)}
         return Sent(queue_url=url, message_id=_text_in_answer(send, asked, "MessageId"))
 
-    def _look_up(self, name: str) -> str:
+    def _look_up(self, client: SQSClient, name: str) -> str:
         if name not in self._urls:
-            look_up = self._client(None).get_queue_url
+            look_up = client.get_queue_url
             self._urls[name] = _text_in_answer(look_up, {"QueueName": name}, "QueueUrl")
         return self._urls[name]
 
     def _client(self, queue_url: str | None) -> SQSClient:
-        if queue_url not in self._clients:
-            self._clients[queue_url] = build_client(self._connection, queue_url)
-        return self._clients[queue_url]
+        session, clients = self._session, self._clients
+        if session is None:
+            session = self._session = new_session()
+        site = site_of(self._connection, queue_url)
+        if site not in clients:
+            clients[site] = build_client(session, site)
+        return clients[site]
 
 
 def _text_in_answer(call: Callable[..., Any], asked: dict[str, Any], name: str) -> str:
@@ -164,11 +221,23 @@ def _routing(envelope: Envelope, queue_url: str) -> dict[str, Any]:
 
 def _may_pass(error: Exception) -> bool:
     """Tell whether the same send may succeed later."""
+    if _is_of_credentials(error):
+        return True
     if not isinstance(error, ClientError):
         return isinstance(error, (ConnectError, HTTPClientError, _OddAnswerError))
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    code = error.response.get("Error", {}).get("Code", "")
-    return status >= 500 or status == 429 or code.rpartition(".")[2] in _THROTTLES
+    return status >= 500 or status == 429 or _code_of(error) in _THROTTLES
+
+
+def _is_of_credentials(error: Exception) -> bool:
+    """Tell whether a client made anew may find better ones. A late one holds its session's lock."""
+    if isinstance(error, ClientError):
+        return _code_of(error) in _REFUSED_KEYS and not _WRONG_TIME.search(str(error))
+    return isinstance(error, (*_NO_CREDENTIALS, NoAnswerError))
+
+
+def _code_of(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", "")).rpartition(".")[2]
 
 
 def _failed(envelope: Envelope, queue: Queue, error: Exception, tries: int) -> str:
@@ -183,7 +252,8 @@ def _cause(error: Exception) -> str:
     if not isinstance(error, ClientError):
         return f"{type(error).__name__.lstrip('_')}: {error}"[:_LONGEST_CAUSE]
     detail = error.response.get("Error", {})
-    told = f"{detail.get('Code', 'Unknown')}: {detail.get('Message', 'no message')}"
+    clock = "this machine's clock differs from AWS's: " if _WRONG_TIME.search(str(error)) else ""
+    told = f"{clock}{detail.get('Code', 'Unknown')}: {detail.get('Message', 'no message')}"
     return told[:_LONGEST_CAUSE]
 
 

@@ -33,12 +33,13 @@ def config_schema() -> dict[str, Field]:
         ),
         "queue_name": _text("Name of that queue; its URL is looked up once per run."),
         "region": _text(
-            "AWS region of the queue. By default that of the queue URL, else AWS_REGION, else"
-            " what boto3 is configured with."
+            "AWS region of queues given by name. By default AWS_REGION, else what boto3 is"
+            " configured with. The URL of a queue on AWS names its own region, which wins."
         ),
         "endpoint_url": _text(
-            "Where to reach SQS instead of AWS, for example a local SQS. By default"
-            " AWS_ENDPOINT_URL_SQS or AWS_ENDPOINT_URL, else the host of the queue URL."
+            "Where every request goes, whatever the queue URL says: a local SQS or a VPC endpoint."
+            " By default AWS_ENDPOINT_URL_SQS or AWS_ENDPOINT_URL, unless"
+            " AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is true, else the host of the queue URL."
         ),
         "max_concurrent": Field(
             Noneable(IntSource),

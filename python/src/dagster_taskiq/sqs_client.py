@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import os
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import boto3
+import botocore.session
 from botocore.config import Config
 
-if TYPE_CHECKING:
-    from types_boto3_sqs import SQSClient
+from dagster_taskiq.queue_place import place_of
 
-_AWS_HOST = re.compile(r"(?:^|\.)(?:amazonaws\.com(?:\.cn)?|api\.aws)$")
-_AWS_QUEUE_HOST = re.compile(r"^sqs(?:-fips)?\.([a-z0-9-]+)\.")
+if TYPE_CHECKING:
+    from botocore.loaders import Loader
+    from types_boto3_sqs import SQSClient
 
 # A send takes milliseconds; a connection that says nothing for so long is dead. Retries are ours
 # (enqueue.py): two layers of them would multiply the time a send may take.
 _CONFIG = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 1})
+# With an endpoint given, boto3 refuses AWS_USE_FIPS_ENDPOINT and the like.
+_AT_ITS_OWN_ENDPOINT = Config(use_fips_endpoint=False, use_dualstack_endpoint=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,33 +30,61 @@ class Connection:
     """Where SQS is. None leaves the answer to the queue URL and to boto3's own settings."""
 
     region: str | None = None
+    """Of queues whose URL names none."""
     endpoint_url: str | None = None
+    """Where every request goes, whatever the queues' URLs say."""
 
 
-def build_client(connection: Connection, queue_url: str | None) -> SQSClient:
-    """Return a client for this queue; without its URL, one that can look names up."""
-    return boto3.client(
-        "sqs",
-        region_name=_region(connection, queue_url),
-        endpoint_url=_endpoint(connection, queue_url),
-        config=_CONFIG,
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """Where the requests for a queue go. None leaves it to boto3."""
+
+    region: str | None
+    endpoint_url: str | None
+
+
+def site_of(
+    connection: Connection, queue_url: str | None, environment: Mapping[str, str] = os.environ
+) -> Site:
+    """Return where this queue is asked; without its URL, where names are looked up.
+
+    The region in a URL of AWS wins: a signature for another one is refused there.
+    """
+    configured = connection.endpoint_url or _configured_endpoint(environment)
+    own, given = (place_of(url) if url else None for url in (queue_url, configured))
+    # boto3 reads AWS_DEFAULT_REGION alone; ECS and Lambda set AWS_REGION.
+    otherwise = connection.region or environment.get("AWS_REGION") or None
+    return Site(
+        region=(given.region if given else None) or (own.region if own else None) or otherwise,
+        endpoint_url=configured or (own.endpoint if own else None),
     )
 
 
-def _region(connection: Connection, queue_url: str | None) -> str | None:
-    host = urlsplit(queue_url or "").hostname or ""
-    in_url = _AWS_QUEUE_HOST.match(host) if _AWS_HOST.search(host) else None
-    # boto3 reads AWS_DEFAULT_REGION alone; ECS and Lambda set AWS_REGION.
-    return connection.region or (in_url and in_url.group(1)) or os.environ.get("AWS_REGION")
+def new_session() -> boto3.Session:
+    """Return a session that reads files and asks for credentials anew, but no service model."""
+    session = botocore.session.get_session()
+    session.register_component("data_loader", _data_loader())
+    return boto3.Session(botocore_session=session)
 
 
-def _endpoint(connection: Connection, queue_url: str | None) -> str | None:
-    if connection.endpoint_url is not None:
-        return connection.endpoint_url
-    if os.environ.get("AWS_ENDPOINT_URL_SQS") or os.environ.get("AWS_ENDPOINT_URL"):
+@cache
+def _data_loader() -> Loader:
+    loader: Loader = botocore.session.get_session().get_component("data_loader")
+    return loader
+
+
+def build_client(session: boto3.Session, site: Site) -> SQSClient:
+    """Return a client for the queues there. Looks for credentials, which may take any time."""
+    own = site.endpoint_url is not None
+    return session.client(
+        "sqs",
+        region_name=site.region,
+        endpoint_url=site.endpoint_url,
+        config=_CONFIG.merge(_AT_ITS_OWN_ENDPOINT) if own else _CONFIG,
+    )
+
+
+def _configured_endpoint(environment: Mapping[str, str]) -> str | None:
+    if environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
         return None
-    url = urlsplit(queue_url or "")
-    if not url.hostname or _AWS_HOST.search(url.hostname):
-        return None
-    # boto3 would send to AWS whatever the queue URL says; the worker's SDK goes where it points.
-    return f"{url.scheme}://{url.netloc}"
+    return environment.get("AWS_ENDPOINT_URL_SQS") or environment.get("AWS_ENDPOINT_URL") or None
