@@ -10,9 +10,10 @@ import {
 } from "../options/ledger-options.ts";
 import { type Machine, onOff, optional, type Values } from "../options/option.ts";
 import { chooseQueue, type QueueChoice, queueRules } from "../options/queue-choice.ts";
+import { endpointOf, queueOptions } from "../options/queue-options.ts";
 import { isGiven, type Settings } from "../options/resolve.ts";
 import { homeRules } from "../run/run-config.ts";
-import { dagsterHome, dagsterOptions, endpointOf, queueOptions } from "../run/run-options.ts";
+import { dagsterHome, dagsterOptions } from "../run/run-options.ts";
 
 export const operatorOptions = {
   ...queueOptions,

@@ -9,8 +9,9 @@ import { isLedgerGiven, type LedgerChoice, ledgerChoice, ledgerRules } from "../
 import { locationArgs, locationRules } from "../options/location-options.ts";
 import type { Machine, Values } from "../options/option.ts";
 import { type QueueTaken, queuesTaken, takenRules } from "../options/queue-choice.ts";
+import { endpointOf } from "../options/queue-options.ts";
 import { isGiven, refusal, type Settings } from "../options/resolve.ts";
-import { endpointOf, runOptions } from "./run-options.ts";
+import { runOptions } from "./run-options.ts";
 
 export interface RunConfig {
   /** At least one. */

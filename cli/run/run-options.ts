@@ -2,78 +2,14 @@
 import { healthHost, healthPort } from "../options/health-options.ts";
 import { ledgerOptions } from "../options/ledger-options.ts";
 import { locationOptions } from "../options/location-options.ts";
-import { onOff, optional, required, setting } from "../options/option.ts";
+import { onOff, required, setting } from "../options/option.ts";
 import { queues } from "../options/queue-choice.ts";
-import type { Settings } from "../options/resolve.ts";
+import { queueOptions } from "../options/queue-options.ts";
 import { stepOptions } from "../options/step-options.ts";
-import { choice, duration, httpUrl, logLevel, queueName, text, unlessOff, wholeNumber } from "../options/values.ts";
+import { choice, duration, logLevel, text, unlessOff, wholeNumber } from "../options/values.ts";
 
 const seconds = 1_000;
 const hours = 3_600_000;
-
-/** Which queues: for every command that touches one. */
-export const queueOptions = {
-  queueUrl: optional({
-    flag: "--queue-url",
-    env: ["TASKIQ_QUEUE_URL"],
-    group: "Queue",
-    help: "URL of the queue that steps come from; this or --queue-name is required.",
-    kind: httpUrl,
-  }),
-  queueName: optional({
-    flag: "--queue-name",
-    env: ["TASKIQ_QUEUE_NAME"],
-    group: "Queue",
-    help: "Name of that queue, instead of its URL.",
-    kind: queueName,
-  }),
-  dlqUrl: optional({
-    flag: "--dlq-url",
-    env: ["TASKIQ_DLQ_URL"],
-    group: "Queue",
-    help: "URL of the dead letter queue.",
-    absent: "the queue's redrive policy names it",
-    kind: httpUrl,
-  }),
-  dlqName: optional({
-    flag: "--dlq-name",
-    env: ["TASKIQ_DLQ_NAME"],
-    group: "Queue",
-    help: "Name of the dead letter queue, instead of its URL.",
-    kind: queueName,
-  }),
-  region: optional({
-    flag: "--region",
-    env: ["AWS_REGION", "AWS_DEFAULT_REGION"],
-    group: "Queue",
-    help: "AWS region of queues that are given by name. The URL of a queue on AWS names its own region, which wins.",
-    absent: "the AWS profile names it",
-    kind: text("<region>", "an AWS region such as eu-central-1", /^[a-z0-9-]+$/),
-  }),
-  endpointUrl: optional({
-    flag: "--endpoint-url",
-    env: ["AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL"],
-    group: "Queue",
-    help: "Where every request for the queues goes, whatever their URLs say: an emulator or a VPC endpoint.",
-    absent: "the host of the queue's URL, else AWS",
-    kind: httpUrl,
-  }),
-  ignoreEndpoints: onOff({
-    flag: "--ignore-configured-endpoint-urls",
-    env: ["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"],
-    group: "Queue",
-    help: "Take an endpoint from --endpoint-url only, not from the environment or the AWS profile.",
-  }),
-};
-
-/** `null` means that each queue's URL decides. */
-export function endpointOf(
-  settings: Pick<Settings<typeof queueOptions>, "endpointUrl" | "ignoreEndpoints">,
-): string | null {
-  const { endpointUrl, ignoreEndpoints } = settings;
-  const ignored = ignoreEndpoints.value === true && endpointUrl.origin.from === "env";
-  return ignored || typeof endpointUrl.value !== "string" ? null : endpointUrl.value;
-}
 
 const receiveOptions = {
   // 12 hours is the longest visibility timeout and 20 seconds the longest poll that SQS knows.

@@ -113,6 +113,19 @@ describe("a worker does not start", () => {
         "  Check the network, the endpoint and the region.",
       ],
     },
+    {
+      what: "without credentials",
+      with: async () => {
+        endpoint = `http://127.0.0.1:${await freePort()}`;
+        const none = { AWS_ACCESS_KEY_ID: "", AWS_SECRET_ACCESS_KEY: "", AWS_CONTAINER_CREDENTIALS_FULL_URI: endpoint };
+        return { env: { ...none, TASKIQ_QUEUE_URL: `${endpoint}/000000000000/steps.fifo` } };
+      },
+      code: 3,
+      says: [
+        "taskiq run: no AWS credentials for GetQueueAttributes on the queue <endpoint>/000000000000/steps.fifo: the container's credentials endpoint <endpoint>: connect ECONNREFUSED <address> (TQ_CREDENTIALS)",
+        "  Check the role of the task, pod or instance, or the profile and variables that name credentials.",
+      ],
+    },
   ];
 
   for (const { what, with: options, code, says } of refusals) {

@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
+import { describeError } from "../../core/faults.ts";
 import type { CredentialSources } from "../../core/queue/sqs/credentials-chain.ts";
 import type { SqsQueueOptions } from "../../core/queue/sqs/sqs.ts";
 import { type CredentialsServer, startCredentialsServer } from "../support/credentials-server.ts";
@@ -142,9 +143,9 @@ describe("a container's endpoint", () => {
     const source = await startCredentialsServer();
     t.after(source.stop);
     source.mood = "broken";
-    const { queue } = await open(t, { container: { url: source.url, token: null } });
+    const { queue, pair } = await open(t, { container: { url: source.url, token: null } });
     const why = `the container's credentials endpoint ${source.url}: HTTP 500`;
-    await assert.rejects(queue.survey(), ({ cause }: Error) => cause instanceof Error && cause.message === why);
+    await assert.rejects(queue.survey(), (fault: Error) => describeError(fault).endsWith(`${pair.url}: ${why}`));
   });
 
   test("is asked once for many calls, and again when its credentials expire", async (t) => {

@@ -1,14 +1,13 @@
 // Where requests go and what they are signed for: the real client, through a proxy that has certificates for hosts of AWS.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import type { SqsConnection } from "../../core/queue/sqs/sites.ts";
 import { openSqsQueue, type SqsQueueOptions } from "../../core/queue/sqs/sqs.ts";
-import { AWS_AUTHORITY_FILE, type AwsProxy, startAwsProxy } from "../support/aws-proxy.ts";
+import { AWS_AUTHORITY, type AwsProxy, startAwsProxy } from "../support/aws-proxy.ts";
 import { LOCAL_CREDENTIALS } from "../support/local-sqs.ts";
 import { type SqsServer, startSqsServer } from "../support/sqs-server/http.ts";
 
-const authorities = readFileSync(AWS_AUTHORITY_FILE, "utf8");
+const authorities = AWS_AUTHORITY;
 const receive = { max: 1, waitMs: 0, visibilityMs: 1_000 };
 
 interface Surroundings {

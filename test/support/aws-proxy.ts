@@ -11,7 +11,7 @@ const path = (name: string) => new URL(`../../fixtures/tls/${name}`, import.meta
 const read = (name: string) => readFileSync(path(name), "utf8");
 
 /** Nothing else trusts it. */
-export const AWS_AUTHORITY_FILE = path("aws-authority.pem");
+export const AWS_AUTHORITY = read("aws-authority.pem");
 
 export interface AwsProxy {
   readonly url: string;

@@ -42,8 +42,7 @@ export async function fetchContainerCredentials(endpoint: ContainerEndpoint): Pr
     try {
       return await fetchOnce(endpoint);
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      if (attempt === TRIES) throw new Error(`the container's credentials endpoint ${endpoint.url}: ${why}`, { cause });
+      if (attempt === TRIES) throw new Error(`the container's credentials endpoint ${endpoint.url}`, { cause });
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
   }

@@ -6,6 +6,7 @@ import { fromIni } from "@aws-sdk/credential-provider-ini";
 import { fromTokenFile } from "@aws-sdk/credential-provider-web-identity";
 import { fromInstanceMetadata } from "@smithy/credential-provider-imds";
 import type { NodeHttpHandler } from "@smithy/node-http-handler";
+import { describeError } from "../../faults.ts";
 import { type ContainerEndpoint, fetchContainerCredentials } from "./container-credentials.ts";
 import type { AskForCredentials, Identity } from "./credentials.ts";
 
@@ -68,8 +69,6 @@ async function firstOf(chain: readonly Source[]): Promise<Identity> {
 
 /** The name too where it says more than that it is an error: AWS's own code, or a timeout. */
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return /^(?:Error|CredentialsProviderError|ProviderError)$/.test(error.name)
-    ? error.message
-    : `${error.name}: ${error.message}`;
+  const named = error instanceof Error && !/^(?:Error|CredentialsProviderError|ProviderError)$/.test(error.name);
+  return `${named ? `${error.name}: ` : ""}${describeError(error)}`;
 }

@@ -84,7 +84,8 @@ async function pollOnce({ url, site }: QueueAddress, poll: Poll): Promise<readon
 function tellRetry(context: SqsContext, queue: QueueAddress, trouble: string, attempt: number): void {
   context.observe({
     event: "queue.receive_retried",
-    level: attempt === 1 ? "debug" : "warn",
+    // The gate reports the failure of the whole receive.
+    level: "debug",
     message: "a receive failed and is tried again",
     queue: queue.url,
     trouble,

@@ -107,10 +107,14 @@ export class Site {
       return await until(signal, this.#ports.credentials.provide());
     } catch (cause) {
       if (signal.aborted && !(cause instanceof NoAnswer)) throw cause;
-      const why = cause instanceof NoAnswer ? `their source gives ${cause.message}` : describeError(cause);
-      throw new NoCredentials(why, { cause });
+      throw noCredentials(cause);
     }
   }
+}
+
+/** Its message has all that is known, once. */
+function noCredentials(why: unknown): NoCredentials {
+  return new NoCredentials(why instanceof NoAnswer ? `their source gives ${why.message}` : describeError(why));
 }
 
 function areSame(a: Identity, b: Identity): boolean {

@@ -1,0 +1,91 @@
+// A worker on AWS, as far as it can tell: its queue has a host of AWS, behind a proxy with a certificate for it, and its credentials come from the
+// endpoint of a container. Steps are those of a step host without Dagster.
+import assert from "node:assert/strict";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { LAST_MS } from "../../cli/signals.ts";
+import { AWS_AUTHORITY, startAwsProxy } from "../support/aws-proxy.ts";
+import { startCredentialsServer } from "../support/credentials-server.ts";
+import { eventually } from "../support/eventually.ts";
+import { freePort } from "../support/free-port.ts";
+import { createQueues, sendMessage } from "../support/local-sqs.ts";
+import { endProcesses } from "../support/marked-processes.ts";
+import { bodyFor } from "../support/messages.ts";
+import { startSqsServer } from "../support/sqs-server/http.ts";
+import { asLocalSqs } from "../support/sqs-server/local.ts";
+import { python } from "../support/step-hosts.ts";
+import { WorkerProcess } from "../support/worker-process.ts";
+
+const hosts = new URL("../../fixtures/hosts/", import.meta.url).pathname;
+const HOST = "sqs.eu-west-1.amazonaws.com";
+
+test("a worker runs steps behind a proxy and outlives a silent source of credentials", async (t) => {
+  const server = await startSqsServer();
+  const pair = await createQueues(asLocalSqs(server), "steps");
+  const proxy = await startAwsProxy(t, server.endpoint);
+  const source = await startCredentialsServer();
+  source.expiresInMs = 5_000;
+  const home = mkdtempSync(join(tmpdir(), "taskiq-aws-"));
+  mkdirSync(join(home, "log"));
+  writeFileSync(join(home, "python"), `#!/bin/sh\nexec ${python} ${hosts}well-behaved.py ${join(home, "log")}\n`);
+  chmodSync(join(home, "python"), 0o755);
+  writeFileSync(join(home, "authority.pem"), AWS_AUTHORITY);
+  const port = await freePort();
+  const worker = new WorkerProcess({
+    args: ["run", "--grace", "1s", "--wait-time", "1s", "--allow-local-ledger", "--python", join(home, "python")],
+    env: {
+      ...{ PATH: process.env["PATH"] ?? "", HOME: home, DAGSTER_HOME: home, TASKIQ_STATE_DIR: join(home, "state") },
+      ...{ TASKIQ_QUEUE_URL: `https://${HOST}/000000000000/${pair.name}`, TASKIQ_WORKER_HEALTH_PORT: String(port) },
+      ...{ HTTPS_PROXY: proxy.url, AWS_CA_BUNDLE: join(home, "authority.pem"), AWS_REGION: "us-east-1" },
+      AWS_CONTAINER_CREDENTIALS_FULL_URI: source.url,
+    },
+  });
+  t.after(async () => {
+    if (!t.passed) console.error(worker.tail());
+    endProcesses(worker.processes());
+    source.stop();
+    await server.stop();
+    rmSync(home, { recursive: true, force: true });
+  });
+
+  await sendMessage(asLocalSqs(server), pair.url, { body: bodyFor("succeeds"), groupId: "g", deduplicationId: "d" });
+  await worker.said("step.ended");
+  await eventually("the message is deleted", () => server.model.queue(pair.name).inspect().length === 0);
+  const theirs = server.requests.filter(({ signedBy }) => signedBy.accessKeyId === "first");
+  assert.deepEqual(
+    new Set(theirs.map(({ host, signedBy }) => `${host} ${signedBy.region}`)),
+    new Set([`${HOST} eu-west-1`]),
+  );
+
+  source.mood = "silent";
+  const silentMs = performance.now();
+  const ask = async (page: string) =>
+    (await fetch(`http://127.0.0.1:${port}/${page}`)).json() as Promise<{ why: string }>;
+  const why = await eventually(
+    "the worker is not ready",
+    async () => {
+      const { why } = await ask("readyz");
+      return why === "ok" ? null : why;
+    },
+    60_000,
+  );
+  const tookMs = performance.now() - silentMs;
+  assert.match(
+    why,
+    /^no AWS credentials for ReceiveMessage on the queue .*: the container.s credentials endpoint .*: no answer within 2 s$/,
+  );
+  assert.ok(tookMs > 25_000 && tookMs < 50_000, `it took ${Math.round(tookMs)} ms`);
+  assert.equal((await ask("livez")).why, "ok");
+  assert.match((await worker.said("intake.closed")).message, /^not receiving: no AWS credentials/);
+
+  worker.signal("SIGTERM");
+  const stopMs = performance.now();
+  assert.deepEqual(await worker.exited, { code: 0, signal: null });
+  assert.ok(performance.now() - stopMs < 1_000 + LAST_MS + 1_000);
+  assert.deepEqual(
+    worker.log.filter(({ event }) => event === "not-json"),
+    [],
+  );
+});
