@@ -195,7 +195,7 @@ describe("keys that AWS refuses", () => {
     });
   }
 
-  test("and that were not replaced are told as what they are, after one try", async (t) => {
+  test("that were not replaced are reported as refused, after one try", async (t) => {
     surroundings({ AWS_SHARED_CREDENTIALS_FILE: file("keys", ...keys("old")) });
     const { queue, server, pair, requestsOf } = await open(t, {});
     server.faults.otherwise(() => ({ kind: "refuse", code: "ExpiredToken", status: 403 }));

@@ -1,6 +1,8 @@
 // Receives that meet a failing service or network: what is asked again, with which attempt id, and when it ends in a Fault.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { systemClock } from "../../core/clock.ts";
+import { describeError } from "../../core/faults.ts";
 import { eventually } from "../support/eventually.ts";
 import { wire } from "../support/sqs-adapter.ts";
 import type { ServerFault } from "../support/sqs-server/faults.ts";
@@ -109,6 +111,21 @@ test("an unreachable service ends in a Fault", async (t) => {
     message: `SQS does not answer ReceiveMessage on the queue ${pair.url}`,
     hint: "Check the network, the endpoint and the region.",
   });
+});
+
+test("a silent service is given up after half a minute, and named as silent", async (t) => {
+  // A hundred times as fast: each try waits 20 s.
+  const clock = { ...systemClock, monoMs: () => systemClock.monoMs() * 100 };
+  const { queue, server, pair, requestsOf } = await wire(t, {}, { pollMarginMs: 200, clock });
+  server.faults.otherwise(() => ({ kind: "stall", at: "head" }));
+  await assert.rejects(queue.receive({ ...options, waitMs: 0 }), (fault: Error) => {
+    assert.equal(
+      describeError(fault),
+      `SQS does not answer ReceiveMessage on the queue ${pair.url}: no answer within 0.2 s`,
+    );
+    return true;
+  });
+  assert.equal(requestsOf("ReceiveMessage").length, 2);
 });
 
 for (const code of ["AccessDenied", "KmsAccessDenied"]) {

@@ -8,10 +8,10 @@ import { queueFault, type Trouble, troubleOf } from "./errors.ts";
 import { readMessage } from "./message.ts";
 
 const ATTEMPTS = 4;
-/** A service that says nothing must be known to be down half a minute after the receive began. */
+/** After that time the gate reports a service that does not answer. */
 const GIVE_UP_MS = 30_000;
 
-/** The clock too: what was refused for it told the SDK the time, and the next one is signed with that. */
+/** The clock too: the refusal holds AWS's time, with which the SDK signs the next request. */
 const PASSING: readonly Trouble[] = ["throttled", "unreachable", "unsigned", "clock"];
 
 interface Poll extends ReceiveOptions {

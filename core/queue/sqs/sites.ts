@@ -1,5 +1,6 @@
 // One site for each endpoint and region that the queues of a worker are at, all with the same credentials.
 import type { SQSClientConfig } from "@aws-sdk/client-sqs";
+import type { NodeHttpHandler } from "@smithy/node-http-handler";
 import type { Clock } from "../../clock.ts";
 import type { Observe } from "../../observe.ts";
 import { placeOf } from "../queue-place.ts";
@@ -37,6 +38,7 @@ const ANY_SOURCE: CredentialSources = { profile: false, container: null, instanc
 export class Sites {
   readonly #connection: SqsConnection;
   readonly #ports: SitePorts;
+  readonly #forCredentials: NodeHttpHandler;
   readonly #closed = new AbortController();
   readonly #open = new Map<string, Site>();
 
@@ -49,9 +51,10 @@ export class Sites {
     };
     const logger = sdkLogger(observe);
     const region = connection.region ?? (firstUrl === null ? undefined : (placeOf(firstUrl).region ?? undefined));
+    this.#forCredentials = openHttp(http, times.callMs);
     const ask =
       credentials === undefined
-        ? credentialsChain(sources, { http: openHttp(http, times.callMs), region, logger })
+        ? credentialsChain(sources, { http: this.#forCredentials, region, logger })
         : async () => credentials;
     this.#connection = connection;
     this.#ports = {
@@ -73,6 +76,7 @@ export class Sites {
   close(): void {
     this.#closed.abort(new Error("the queue is closed"));
     for (const site of this.#open.values()) site.close();
+    this.#forCredentials.destroy();
   }
 
   /** The region in a URL of AWS wins: a signature for another one is refused there. */

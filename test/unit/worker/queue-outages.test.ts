@@ -44,6 +44,18 @@ describe("the queue", () => {
     assert.deepEqual([worker.snapshot().closedBecause, told.of("intake.open").length], [null, 1]);
   });
 
+  test("that says nothing for the half minute of one receive makes it not ready as that ends", async (t) => {
+    const { clock, queue, worker } = bench(t);
+    queue.onReceive = async () => {
+      await clock.sleep(30_000);
+      throw new Fault("TQ_CREDENTIALS", "no AWS credentials");
+    };
+    await clock.advance(29_000);
+    assert.equal(worker.snapshot().closedBecause, null);
+    await clock.advance(1_000);
+    assert.equal(worker.snapshot().closedBecause, "no AWS credentials");
+  });
+
   test("that hiccups is no reason to be not ready, nor to say that it opened", async (t) => {
     const { clock, queue, told, worker } = bench(t);
     const answers = [true, false];
