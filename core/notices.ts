@@ -1,6 +1,7 @@
 // Engine events about deliveries, for whoever looks at a run in Dagster. Best effort, and beside the deliveries: none of them waits for one.
 import type { Clock } from "./clock.ts";
 import type { Observe } from "./observe.ts";
+import { Outages } from "./outages.ts";
 import type { Notice, Runner } from "./runner/port.ts";
 
 export interface NoticePorts {
@@ -12,13 +13,18 @@ export interface NoticePorts {
 /** While Dagster's database is down each one takes its time to fail; more than this are not worth keeping. */
 const PENDING_MAX = 200;
 
+/** How the log names it. */
+const CALL = "writing engine events";
+
 export class Notices {
   readonly #ports: NoticePorts;
+  readonly #outages: Outages;
   readonly #pending: Notice[] = [];
   #writing: Promise<void> | null = null;
 
   constructor(ports: NoticePorts) {
     this.#ports = ports;
+    this.#outages = new Outages(ports);
   }
 
   /** One is written at a time, in the order told: each costs a process, and no slot stands for it. */
@@ -39,13 +45,14 @@ export class Notices {
 
   async #writeAll(): Promise<void> {
     for (let notice = this.#pending.shift(); notice !== undefined; notice = this.#pending.shift()) {
-      if (!(await this.#ports.runner.notice(notice))) this.#lose(notice, "it could not be written");
+      if (await this.#ports.runner.notice(notice)) this.#outages.worked(CALL);
+      else this.#lose(notice, "it could not be written");
     }
     this.#writing = null;
   }
 
   #lose({ runId, stepKey, message }: Notice, why: string): void {
     const text = `engine event not written for step ${stepKey} of run ${runId} (${why}): ${message}`;
-    this.#ports.observe({ event: "notice.lost", level: "warn", message: text, runId, stepKey, why });
+    this.#outages.failed(CALL, why, { event: "notice.lost", level: "warn", message: text, runId, stepKey, why });
   }
 }

@@ -6,30 +6,30 @@ import type { Clock } from "./clock.ts";
 import type { ExecutorPorts, Stopping } from "./delivery/effects/ports.ts";
 import { processDeadLetter, processDelivery } from "./delivery/executor.ts";
 import type { Policy } from "./delivery/policy.ts";
-import type { Disposition } from "./delivery/states.ts";
 import { type IntakeState, runIntake } from "./intake/intake.ts";
 import {
   closedBecause,
   endedOf,
   type Lane,
   type LanePorts,
-  type LaneSnapshot,
   openLane,
   snapshotOf,
   type WorkerQueue,
 } from "./intake/lane.ts";
-import { type AskedQuiet, Quiet, quietReason } from "./intake/quiet.ts";
+import { Quiet, quietReason } from "./intake/quiet.ts";
 import { Slots } from "./intake/slots.ts";
 import type { LeaseSettings } from "./lease/lease.ts";
 import type { Ledger } from "./ledger/port.ts";
 import { Notices } from "./notices.ts";
 import type { Observe } from "./observe.ts";
-import { countOutcomes, noOutcomes, type Outcomes } from "./outcomes.ts";
+import { Outages } from "./outages.ts";
+import { countOutcomes, noOutcomes } from "./outcomes.ts";
 import type { TaskProtection } from "./protection/task-protection.ts";
 import { runPruning } from "./pruning.ts";
 import type { Runner } from "./runner/port.ts";
 import { runSweep } from "./sweep/sweep.ts";
 import type { ProcessLetter } from "./sweep/sweep-pass.ts";
+import type { WorkerSnapshot } from "./worker-snapshot.ts";
 
 export interface WorkerPorts {
   /** At least one. */
@@ -58,29 +58,6 @@ export interface WorkerSettings {
   readonly sweepMs: number | null;
   /** How often rows of the ledger that no message can ask for any more are looked for; null: never. */
   readonly pruneMs: number | null;
-}
-
-/** Facts for the health server; times are monotonic milliseconds. */
-export interface WorkerSnapshot {
-  readonly busy: number;
-  readonly slots: number;
-  readonly stopping: boolean;
-  /** Who asked for quiet; null: nobody. */
-  readonly quiet: AskedQuiet | null;
-  /** What was received and is without its end, and a pass of the sweep. */
-  readonly underWay: number;
-  /** Nothing is under way, nor being received. */
-  readonly idle: boolean;
-  readonly received: number;
-  readonly ended: Readonly<Record<Disposition, number>>;
-  /** What was recorded, by the sweep too. */
-  readonly outcomes: Outcomes;
-  readonly closedBecause: string | null;
-  /** Which code locations cannot be imported; null when all can. */
-  readonly broken: string | null;
-  readonly pollingSinceMs: number | null;
-  readonly lastTurnAtMs: number;
-  readonly queues: readonly LaneSnapshot[];
 }
 
 /** Killing a group takes milliseconds; the rest is for an event loop that is late. */
@@ -160,14 +137,16 @@ export class Worker {
   async #sweep({ queue: source, gate, executor }: Lane): Promise<void> {
     const { worker, sweepMs: intervalMs } = this.#settings;
     if (intervalMs === null) return;
+    const { observe } = executor;
+    const outages = new Outages({ clock: this.#ports.clock, observe });
     const process: ProcessLetter = (received, queue, lies) =>
-      processDeadLetter(received, lies, { ...executor, queue }, this.#stopping());
+      processDeadLetter(received, lies, { ...executor, queue, outages }, this.#stopping());
     const passing = (underWay: boolean) => {
       this.#sweeping += underWay ? 1 : -1;
     };
     await runSweep(
       () => source.deadLetters(),
-      { ...this.#ports, observe: executor.observe, breaker: gate, process, passing },
+      { ...this.#ports, observe, outages, breaker: gate, process, passing },
       { ...this.#lease, worker, intervalMs },
       this.#quiet.stopped,
     );

@@ -2,7 +2,8 @@
 import { systemClock as clock } from "../../core/clock.ts";
 import { Drain, type DrainEnd } from "../../core/drain/drain.ts";
 import type { QueueDepth } from "../../core/queue/port.ts";
-import type { Worker, WorkerSnapshot } from "../../core/worker.ts";
+import type { Worker } from "../../core/worker.ts";
+import type { WorkerSnapshot } from "../../core/worker-snapshot.ts";
 import { defineCommand, type Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { named, runWorker } from "../run/run.ts";

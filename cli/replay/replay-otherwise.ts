@@ -5,6 +5,7 @@ import type { PlannedLetter } from "../../core/dead-letters/replay-plan.ts";
 import { defaultPolicy } from "../../core/delivery/policy.ts";
 import { Fault } from "../../core/faults.ts";
 import { Notices } from "../../core/notices.ts";
+import { Outages } from "../../core/outages.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import type { DagsterApiChoice } from "../options/dagster-api-options.ts";
 import { OPERATOR_LEASE_MS, openDagster } from "../wiring.ts";
@@ -67,7 +68,8 @@ export async function failFound(found: readonly JoinedLetter[], session: ReplayS
   await session.held.release();
   const notices = new Notices({ runner, clock, observe });
   const settings = { policy: defaultPolicy, worker: who, leaseMs: OPERATOR_LEASE_MS, chance: Math.random };
-  const fail = { ...{ letters, ledger, runner, clock, observe }, ...settings, notify: notices.tell };
+  const outages = new Outages({ clock, observe });
+  const fail = { ...{ letters, ledger, runner, clock, observe, outages }, ...settings, notify: notices.tell };
   const shown = { json, stdout: io.stdout, env: io.env };
   const code = await failOpen(found, { who, why }, act ? fail : null, { quiet, kill: quiet }, shown);
   await notices.flush(LAST_NOTICES_MS);

@@ -24,6 +24,7 @@ import {
   told,
   tried,
   trip,
+  unproven,
   worked,
 } from "./circuit.ts";
 import { Closing, type Reason, sentence } from "./closing.ts";
@@ -57,7 +58,10 @@ export class Breaker {
   /** Why nothing is received, for operators; null when all is well, or when it is too early to tell. */
   closedBecause(): string | null {
     const { asked } = this.#quiet;
-    const reasons = [...(asked === null ? [] : [{ why: quietReason(asked) }]), ...this.#reasons()];
+    const reasons = [
+      ...(asked === null ? [] : [{ why: quietReason(asked) }]),
+      ...this.#reasons(told(this.#circuit, this.#ports.clock.monoMs())),
+    ];
     return reasons.length === 0 ? null : sentence(reasons);
   }
 
@@ -143,15 +147,15 @@ export class Breaker {
     }
   }
 
-  #reasons(): readonly Reason[] {
+  #reasons(outages: Circuit): readonly Reason[] {
     const away = this.#ports.runner.unavailable();
-    const outages = told(this.#circuit, this.#ports.clock.monoMs());
     if (away === null) return outages;
     return [{ cause: "host", why: away }, ...outages.filter(({ cause }) => cause !== "host")];
   }
 
   #tell(): void {
-    if (!this.#quiet.stopped.aborted) this.#closing.tell(this.#reasons());
+    if (this.#quiet.stopped.aborted) return;
+    this.#closing.tell(this.#reasons(unproven(this.#circuit, this.#ports.clock.monoMs())));
   }
 }
 

@@ -19,7 +19,7 @@ type Phase =
   | { readonly is: "open"; readonly probeAtMs: number }
   | { readonly is: "probing" }
   /** `untilMs` is null before a delivery has tried. */
-  | { readonly is: "trial"; readonly untilMs: number | null };
+  | { readonly is: "trial"; readonly untilMs: number | null; readonly sinceMs: number };
 
 export interface Outage {
   readonly cause: Cause;
@@ -60,6 +60,8 @@ const PROBE_CAP_MS = 30_000;
 const PROBE_LEAST_MS = 250;
 /** What is down shows within seconds of a start, when the step's process reads the log. */
 const TRIAL_MS = 30_000;
+/** Under a backlog a trial has its delivery at once. Without one there may be no delivery for hours. */
+const IDLE_TRIAL_MS = 5_000;
 
 /** Something was found not to work. */
 export function trip(circuit: Circuit, failure: Failure, nowMs: number, chance: number): Circuit {
@@ -96,14 +98,14 @@ export function endProbe(
   if (known?.phase.is !== "probing") return circuit;
   if (failure !== null) return replace(circuit, reopened(known, failure, nowMs, chance));
   if (cause === "queue") return without(circuit, cause);
-  return replace(circuit, { ...known, phase: { is: "trial", untilMs: null } });
+  return replace(circuit, { ...known, phase: { is: "trial", untilMs: null, sinceMs: nowMs } });
 }
 
 /** A delivery has begun; what is on trial has until then to fail. */
 export function tried(circuit: Circuit, nowMs: number): Circuit {
   return circuit.map((outage) =>
     outage.phase.is === "trial" && outage.phase.untilMs === null
-      ? { ...outage, phase: { is: "trial", untilMs: nowMs + TRIAL_MS } }
+      ? { ...outage, phase: { ...outage.phase, untilMs: nowMs + TRIAL_MS } }
       : outage,
   );
 }
@@ -141,6 +143,14 @@ export function isTimed(circuit: Circuit): boolean {
 /** What keeps the intake shut and has lasted long enough to be told. */
 export function told(circuit: Circuit, nowMs: number): Circuit {
   return circuit.filter(({ phase, toldAtMs }) => phase.is !== "trial" && toldAtMs <= nowMs);
+}
+
+/** What the log does not call over: a trial that a delivery goes through, or has just begun, may be the same outage still. */
+export function unproven(circuit: Circuit, nowMs: number): Circuit {
+  return circuit.filter(({ phase, toldAtMs }) => {
+    const isTried = phase.is !== "trial" || phase.untilMs !== null || nowMs < phase.sinceMs + IDLE_TRIAL_MS;
+    return isTried && toldAtMs <= nowMs;
+  });
 }
 
 function reopened(outage: Outage, why: string, nowMs: number, chance: number): Outage {

@@ -74,11 +74,16 @@ export class Delivery implements Received {
   }
 
   tell(level: Level, event: string, message: string, fields: Partial<Observation> = {}): void {
+    this.#observe(this.about(level, event, message, fields));
+  }
+
+  /** An observation about this delivery. */
+  about(level: Level, event: string, message: string, fields: Partial<Observation> = {}): Observation {
     const key = this.stepId === null ? {} : { key: idempotencyKey(this.stepId) };
     const { id: messageId, receiveCount, groupId, deduplicationId } = this.message;
     // A standard queue's group is its tenant; a FIFO queue's says no more than the key, or stands in the step's tags.
     const group = groupId === null || deduplicationId !== null ? {} : { group: groupId };
-    this.#observe({ event, level, message, ...key, messageId, receiveCount, ...group, ...fields });
+    return { event, level, message, ...key, messageId, receiveCount, ...group, ...fields };
   }
 }
 

@@ -8,7 +8,7 @@ import type { IncomingMessage } from "node:http";
 import * as v from "valibot";
 import { parseJson } from "../json.ts";
 import type { Observe } from "../observe.ts";
-import type { WorkerSnapshot } from "../worker.ts";
+import type { WorkerSnapshot } from "../worker-snapshot.ts";
 import { type JsonServer, type Reply, startJsonServer } from "./json-server.ts";
 
 export interface ControlServerOptions {

@@ -1,10 +1,11 @@
 // Chains: the messages of one FIFO group, in order, or a message alone. A chain runs in one slot, one message after the other.
 import type { Clock } from "../clock.ts";
 import type { Received } from "../delivery/delivery.ts";
+import { askForOne } from "../delivery/one-entry.ts";
 import type { Disposition } from "../delivery/states.ts";
-import { describeError } from "../faults.ts";
 import type { Lease } from "../lease/lease.ts";
-import type { Observe } from "../observe.ts";
+import type { Observation, Observe } from "../observe.ts";
+import type { Outages } from "../outages.ts";
 import type { Message, Queue } from "../queue/port.ts";
 import type { Seat } from "./slots.ts";
 
@@ -16,6 +17,7 @@ export interface ChainPorts {
   readonly queue: Pick<Queue, "extend">;
   readonly clock: Clock;
   readonly observe: Observe;
+  readonly outages: Outages;
   readonly process: (received: Received) => Promise<Disposition>;
 }
 
@@ -71,25 +73,16 @@ async function run(received: Received, ports: ChainPorts): Promise<Disposition> 
   }
 }
 
-async function giveBack(lease: Lease, ports: ChainPorts): Promise<Disposition> {
+async function giveBack(lease: Lease, { queue, outages, observe }: ChainPorts): Promise<Disposition> {
   const { id: messageId, receipt } = lease.message;
   await lease.end();
-  const how = await tryGiveBack(receipt, ports);
-  if (how === "done") {
-    ports.observe({ event: "delivery.given_back", level: "info", message: "given back unstarted", messageId });
-  } else {
-    const message = `could not give back; visible when its visibility ends: ${how}`;
-    ports.observe({ event: "delivery.give_back_failed", level: "warn", message, messageId });
+  const failure = (why: string): Observation => {
+    const message = `could not give back; visible when its visibility ends: ${why}`;
+    return { event: "delivery.give_back_failed", level: "warn", message, messageId };
+  };
+  const extend = () => queue.extend([{ receipt, visibilityMs: 0 }]);
+  if (await askForOne("ChangeMessageVisibility", extend, outages, failure)) {
+    observe({ event: "delivery.given_back", level: "info", message: "given back unstarted", messageId });
   }
   return "released";
-}
-
-/** `done`, or why not. */
-async function tryGiveBack(receipt: string, { queue }: ChainPorts): Promise<string> {
-  try {
-    const [result] = await queue.extend([{ receipt, visibilityMs: 0 }]);
-    return result ?? "no answer";
-  } catch (error) {
-    return describeError(error);
-  }
 }

@@ -6,6 +6,7 @@ import type { ExecutorPorts } from "../delivery/effects/ports.ts";
 import { type Disposition, dispositions } from "../delivery/states.ts";
 import { LeaseKeeper, type LeaseSettings } from "../lease/lease.ts";
 import type { Ledger } from "../ledger/port.ts";
+import { Outages } from "../outages.ts";
 import type { Queue } from "../queue/port.ts";
 import { Share, type Slots } from "./slots.ts";
 import { Source } from "./source.ts";
@@ -29,7 +30,7 @@ export interface Lane {
   readonly executor: ExecutorPorts;
 }
 
-export interface LanePorts extends Omit<ExecutorPorts, "queue"> {
+export interface LanePorts extends Omit<ExecutorPorts, "queue" | "outages"> {
   readonly ledger: ExecutorPorts["ledger"] & Pick<Ledger, "renew">;
   readonly breaker: Pick<Breaker, "leave" | "received" | "mayReport">;
   readonly slots: Slots;
@@ -46,12 +47,22 @@ export function openLane(
   only: boolean,
 ): Lane {
   const observe: ExecutorPorts["observe"] = only ? given.observe : (said) => given.observe({ ...said, queue: name });
-  const ports = { ...given, observe, queue };
+  const outages = new Outages({ clock: given.clock, observe });
+  const ports = { ...given, observe, queue, outages };
   const gate = new QueueGate(ports, only ? null : name, given.stopped);
   const leases = new LeaseKeeper(ports, lease);
   const slots = new Share(given.slots, most ?? given.slots.total);
   const process = (received: Received) => given.process(received, ports);
-  const source = new Source(name, weight, { queue, leases, slots, gate, clock: given.clock, observe, process });
+  const source = new Source(name, weight, {
+    queue,
+    leases,
+    slots,
+    gate,
+    clock: given.clock,
+    observe,
+    outages,
+    process,
+  });
   return { queue, gate, leases, source, executor: ports };
 }
 

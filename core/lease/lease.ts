@@ -7,6 +7,7 @@ import type { Clock } from "../clock.ts";
 import { describeError } from "../faults.ts";
 import type { Hold, Ledger } from "../ledger/port.ts";
 import type { Observe } from "../observe.ts";
+import type { Outages } from "../outages.ts";
 import type { Extension, Message, Queue } from "../queue/port.ts";
 import type { Term } from "../runner/port.ts";
 import { LeaseTerm } from "./term.ts";
@@ -62,6 +63,7 @@ interface Ports {
   readonly ledger: Pick<Ledger, "renew">;
   readonly clock: Clock;
   readonly observe: Observe;
+  readonly outages: Outages;
   readonly chance: () => number;
 }
 
@@ -177,13 +179,14 @@ export class LeaseKeeper {
     if (extensions.length === 0) return true;
     try {
       const results = await this.#ports.queue.extend(extensions);
+      this.#ports.outages.worked("ChangeMessageVisibility");
       for (const [i, held] of open.entries()) {
         // An ended lease's receipt is expected to be gone: its message was just deleted or released.
         if (results[i] === "gone" && this.#held.has(held)) this.#loseVisibility(held, "receipt expired");
       }
       return !results.includes("failed");
     } catch (error) {
-      this.#observeFailure("visibility", error);
+      this.#observeFailure("ChangeMessageVisibility", error, "visibility");
       return false;
     }
   }
@@ -201,6 +204,7 @@ export class LeaseKeeper {
     try {
       const holds = due.map(({ hold }) => hold);
       const results = await this.#ports.ledger.renew(holds, this.#settings.leaseMs);
+      this.#ports.outages.worked("the ledger");
       for (const [i, { held, hold }] of due.entries()) {
         if (held.hold !== hold) continue; // settled, abandoned or permitted meanwhile
         if (results[i] === true) held.granted(hold, askedAtMs);
@@ -208,7 +212,7 @@ export class LeaseKeeper {
       }
       return true;
     } catch (error) {
-      this.#observeFailure("ledger", error);
+      this.#observeFailure("the ledger", error, "ledger");
       return false;
     }
   }
@@ -245,8 +249,8 @@ export class LeaseKeeper {
     held.visibilityLoss.abort();
   }
 
-  #observeFailure(what: "visibility" | "ledger", error: unknown): void {
+  #observeFailure(call: string, error: unknown, what: "visibility" | "ledger"): void {
     const message = `could not renew ${this.#held.size} lease(s) (${what}): ${describeError(error)}`;
-    this.#ports.observe({ event: "lease.renew_failed", level: "warn", message, what });
+    this.#ports.outages.failed(call, error, { event: "lease.renew_failed", level: "warn", message, what });
   }
 }

@@ -8,6 +8,7 @@ import { describeError, Fault } from "../faults.ts";
 import { LeaseKeeper, type LeaseSettings } from "../lease/lease.ts";
 import type { Ledger } from "../ledger/port.ts";
 import type { Level, Observe } from "../observe.ts";
+import type { Outages } from "../outages.ts";
 import type { DeadLetterQueue } from "../queue/port.ts";
 import { type ProcessLetter, sweepOnce } from "./sweep-pass.ts";
 
@@ -15,6 +16,8 @@ export interface SweepPorts {
   readonly ledger: Pick<Ledger, "lock" | "renew">;
   readonly clock: Clock;
   readonly observe: Observe;
+  /** Of the dead letter queue. */
+  readonly outages: Outages;
   /** Uniform in [0, 1). */
   readonly chance: () => number;
   readonly process: ProcessLetter;
@@ -28,6 +31,9 @@ export interface SweepSettings extends LeaseSettings {
   readonly intervalMs: number;
   readonly worker: string;
 }
+
+/** How the log names a turn. */
+const CALL = "the sweep";
 
 /** SQS's count lags and is approximate, and one that comes while another leaves does not change it: look anyway, every so many intervals. */
 const QUIET_INTERVALS = 15;
@@ -84,21 +90,20 @@ class Sweep {
       if (this.#opened === null) return false;
       if (await this.#lock(this.#opened.letters)) await this.#lookIfDue(this.#opened, quiet);
       this.#deniedUntilMs = null;
+      this.#ports.outages.worked(CALL);
     } catch (error) {
       this.#failed(error);
     }
     return true;
   }
 
-  /** Access that stays denied is told once. */
   #failed(error: unknown): void {
     const denied = error instanceof Fault && error.code === "TQ_QUEUE_DENIED";
-    const told = denied && this.#deniedUntilMs !== null;
     if (denied) this.#deniedUntilMs = this.#ports.clock.monoMs() + DENIED_REST_MS;
-    if (told) return;
     const what = error instanceof Fault ? describeError(error) : `bug in the worker: ${(error as Error).stack}`;
-    const after = denied ? `; tried again every ${formatDuration(DENIED_REST_MS)}, and not told again` : "";
-    this.#tell("warn", "sweep.failed", `could not look through the dead letter queue: ${what}${after}`);
+    const after = denied ? `; tried again every ${formatDuration(DENIED_REST_MS)}` : "";
+    const message = `could not look through the dead letter queue: ${what}${after}`;
+    this.#ports.outages.failed(CALL, error, { event: "sweep.failed", level: "warn", message });
   }
 
   async stop(): Promise<void> {

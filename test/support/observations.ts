@@ -14,6 +14,11 @@ export class Observations {
     return this.all.filter((observation) => observation.event === event);
   }
 
+  /** The messages that a log of level info shows of one event, in order. */
+  shown(event: string): readonly string[] {
+    return this.of(event).flatMap(({ level, message }) => (level === "debug" ? [] : [message]));
+  }
+
   /** The messages of one event, in order. */
   messages(event: string): readonly string[] {
     return this.of(event).map(({ message }) => message);

@@ -4,6 +4,7 @@ import { type TestContext, test } from "node:test";
 import { Breaker } from "../../core/circuit/breaker.ts";
 import { Fault } from "../../core/faults.ts";
 import { Quiet } from "../../core/intake/quiet.ts";
+import { Outages } from "../../core/outages.ts";
 import type { DeadLetterQueue } from "../../core/queue/port.ts";
 import { runSweep } from "../../core/sweep/sweep.ts";
 import { ManualClock } from "../support/manual-clock.ts";
@@ -72,7 +73,8 @@ test("first sweeps of workers that were started together are spread over an inte
   };
   const letters = { url: "dead", sourceUrl: "steps", redrives: false } as unknown as DeadLetterQueue;
   const breaker = { mayReport: () => true };
-  const ports = { ledger: { lock, renew: async () => [] }, clock, observe, chance, breaker };
+  const outages = new Outages({ clock, observe });
+  const ports = { ledger: { lock, renew: async () => [] }, clock, observe, outages, chance, breaker };
   const settings = { leaseMs: minute, killMarginMs: second, intervalMs: minute };
   for (let i = 0; i < workers; i += 1) {
     const process = async () => "released" as const;

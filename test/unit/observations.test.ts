@@ -47,6 +47,7 @@ const names = [
   "ledger.row_unreadable",
   "ledger.unreachable",
   "notice.lost",
+  "outage.over",
   "protection.failed",
   "protection.missing",
   "protection.off",
@@ -55,7 +56,6 @@ const names = [
   "queue.entries_failed",
   "queue.receive_retried",
   "queue.sdk_warning",
-  "queue.unreachable",
   "queue.warning",
   "step.claimed",
   "step.cut_short",
@@ -82,7 +82,7 @@ const names = [
 ];
 
 /** Where an observation is made: `event: …` up to the line's end, or the second argument of `tell`. */
-const toldAs = /\bevent: (?<event>[^\n]*)|\btell\(\s*"\w+",\s*(?<told>"[^"]*")/g;
+const toldAs = /\bevent: (?<event>[^\n]*)|\b(?:tell|about)\(\s*"\w+",\s*(?<told>"[^"]*")/g;
 const dotted = /"([a-z_]+\.[a-z_]+)"/g;
 
 test("every event has one of the names that users know", () => {

@@ -2,29 +2,34 @@
 import { errorFingerprint } from "../../dead-letters/fingerprint.ts";
 import { describeError } from "../../faults.ts";
 import type { DeadLetterReason } from "../../queue/port.ts";
+import { askForOne } from "../one-entry.ts";
 import { releaseMs } from "../policy.ts";
 import type { Effect, EventIn, Why } from "../states.ts";
-import { askQueue, noticeInDagster, type Scene } from "./ports.ts";
+import { noticeInDagster, type Scene } from "./ports.ts";
 
-export async function ack(scene: Scene): Promise<EventIn<"acking">> {
-  const { delivery } = scene;
+/** How the log names the call. */
+const BURY = "copying to the dead letter queue";
+
+export async function ack({ delivery, ports }: Scene): Promise<EventIn<"acking">> {
   const { receipt } = delivery.message;
   // All that is left may wait a moment for others to be deleted with; another step need not.
   delivery.seat.leave();
-  const result = await askQueue(scene, "delete", (queue) => queue.ack([receipt]));
-  if (result === "done") return { is: "acked" };
-  const message = `could not be deleted (${result ?? "no answer"}); the redelivery will find its outcome recorded`;
-  delivery.tell("warn", "delivery.ack_failed", message);
-  return { is: "ack_failed" };
+  const failure = (why: string) => {
+    const message = `could not be deleted (${why}); the redelivery will find its outcome recorded`;
+    return delivery.about("warn", "delivery.ack_failed", message);
+  };
+  const acked = await askForOne("DeleteMessage", () => ports.queue.ack([receipt]), ports.outages, failure);
+  return { is: acked ? "acked" : "ack_failed" };
 }
 
 export async function bury(scene: Scene, why: Why): Promise<EventIn<"burying">> {
   const { delivery, ports } = scene;
   try {
     await ports.queue.bury(delivery.message, reasonOf(scene, why));
+    ports.outages.worked(BURY);
   } catch (error) {
     const message = `could not copy to the dead letter queue: ${describeError(error)}`;
-    delivery.tell("error", "dead_letter.failed", message);
+    ports.outages.failed(BURY, error, delivery.about("error", "dead_letter.failed", message));
     return { is: "bury_failed" };
   }
   const { reason, detail } = why;
@@ -42,15 +47,16 @@ export async function release(
   await delivery.lease.end();
   const { receipt, receiveCount: receives } = delivery.message;
   const visibilityMs = releaseMs(policy, after, { receives, starts }, ports.chance());
-  const result = await askQueue(scene, "release", (queue) => queue.extend([{ receipt, visibilityMs }]));
-  if (result === "done") {
-    const message = `released, visible in ${Math.round(visibilityMs / 1000)} s`;
-    delivery.tell("info", "delivery.released", message, { visibilityMs });
-    return { is: "released" };
-  }
-  const message = `could not be released (${result ?? "no answer"}); visible again when its visibility ends`;
-  delivery.tell("warn", "delivery.release_failed", message);
-  return { is: "release_failed" };
+  const extend = () => ports.queue.extend([{ receipt, visibilityMs }]);
+  const failure = (why: string) => {
+    const message = `could not be released (${why}); visible again when its visibility ends`;
+    return delivery.about("warn", "delivery.release_failed", message);
+  };
+  const released = await askForOne("ChangeMessageVisibility", extend, ports.outages, failure);
+  if (!released) return { is: "release_failed" };
+  const message = `released, visible in ${Math.round(visibilityMs / 1000)} s`;
+  delivery.tell("info", "delivery.released", message, { visibilityMs });
+  return { is: "released" };
 }
 
 function reasonOf({ delivery, ports }: Scene, { reason, detail, error }: Why): DeadLetterReason {

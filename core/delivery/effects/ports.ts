@@ -3,6 +3,7 @@ import type { Clock } from "../../clock.ts";
 import { describeError } from "../../faults.ts";
 import type { Ledger } from "../../ledger/port.ts";
 import type { Observe } from "../../observe.ts";
+import type { Outages } from "../../outages.ts";
 import type { Queue } from "../../queue/port.ts";
 import type { Notice, Runner } from "../../runner/port.ts";
 import type { Delivery } from "../delivery.ts";
@@ -17,6 +18,8 @@ export interface ExecutorPorts {
   readonly notify: (notice: Notice) => void;
   readonly clock: Clock;
   readonly observe: Observe;
+  /** Of this queue and of the ledger, as its deliveries meet them. */
+  readonly outages: Outages;
   /** Uniform in [0, 1). */
   readonly chance: () => number;
   readonly policy: Policy;
@@ -52,9 +55,12 @@ export async function askLedger<T>(
   ask: (ledger: ExecutorPorts["ledger"]) => Promise<T>,
 ): Promise<T | null> {
   try {
-    return await ask(ports.ledger);
+    const answer = await ask(ports.ledger);
+    ports.outages.worked("the ledger");
+    return answer;
   } catch (error) {
-    delivery.tell("warn", "ledger.unreachable", `ledger, ${what}: ${describeError(error)}`, { what });
+    const message = `ledger, ${what}: ${describeError(error)}`;
+    ports.outages.failed("the ledger", error, delivery.about("warn", "ledger.unreachable", message, { what }));
     return null;
   }
 }
@@ -71,21 +77,6 @@ export async function askLedgerWhileLeased<T>(
     if (answer !== null || lease.endsAtMs() === null) return answer;
     await scene.ports.clock.sleep(LEDGER_RETRY_MS, lease.lost);
     if (lease.endsAtMs() === null) return null;
-  }
-}
-
-/** Undefined when the queue cannot be reached. */
-export async function askQueue<T>(
-  { delivery, ports }: Scene,
-  what: string,
-  ask: (queue: ExecutorPorts["queue"]) => Promise<readonly T[]>,
-): Promise<T | undefined> {
-  try {
-    const [result] = await ask(ports.queue);
-    return result;
-  } catch (error) {
-    delivery.tell("warn", "queue.unreachable", `queue, ${what}: ${describeError(error)}`, { what });
-    return undefined;
   }
 }
 

@@ -88,9 +88,9 @@ async function oneBatch<Item>(context: SqsContext, call: BatchCall<Item>, chunk:
     try {
       open = settleEntries(context, call, open, await call.send(open), results);
     } catch (error) {
-      // The SDK has already retried the call itself.
-      tell(context, call, open.size, describeError(queueFault(call.action, call.queueUrl, error)));
+      // The SDK has already retried the call itself. The caller logs what no batch got an answer to.
       if (round === 1) return { results: chunk.map(() => "failed"), error };
+      tell(context, call, open.size, describeError(queueFault(call.action, call.queueUrl, error)));
       break;
     }
   }
@@ -109,8 +109,9 @@ function settleEntries<Item>(
   for (const entry of answer.Failed ?? []) {
     const result = endOf(entry);
     if (result !== "open") results.set(entry.Id ?? "", result);
-    if (result !== "gone") tell(context, call, 1, `${entry.Code}: ${entry.Message ?? ""}`);
+    if (result !== "gone") tell(context, call, 1, `${entry.Code}: ${entry.Message ?? ""}`, entry.Code);
   }
+  if ((answer.Failed ?? []).length === 0) context.outages.worked(call.action);
   return new Map([...open].filter(([id]) => !results.has(id)));
 }
 
@@ -121,8 +122,8 @@ function endOf(entry: BatchResultErrorEntry): "gone" | "failed" | "open" {
   return worthAnotherTry ? "open" : "failed";
 }
 
-function tell<Item>(context: SqsContext, call: BatchCall<Item>, entries: number, detail: string): void {
-  context.observe({
+function tell<Item>(context: SqsContext, call: BatchCall<Item>, entries: number, detail: string, code = detail): void {
+  context.outages.failed(call.action, code, {
     event: "queue.entries_failed",
     level: "warn",
     message: `${call.action} failed for some entries`,

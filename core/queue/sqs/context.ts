@@ -1,6 +1,7 @@
 // What every part of the SQS adapter is given.
 import type { Clock } from "../../clock.ts";
 import type { Observe } from "../../observe.ts";
+import type { Outages } from "../../outages.ts";
 import type { Site } from "./site.ts";
 import type { Sites } from "./sites.ts";
 
@@ -8,6 +9,8 @@ export interface SqsContext {
   readonly sites: Sites;
   readonly clock: Clock;
   readonly observe: Observe;
+  /** Of entries that SQS refuses. */
+  readonly outages: Outages;
   /** 0 to 1; spreads retries. */
   readonly random: () => number;
 }

@@ -3,6 +3,7 @@ import { Batches } from "../../batches.ts";
 import { type Clock, systemClock } from "../../clock.ts";
 import { Fault } from "../../faults.ts";
 import type { Observe } from "../../observe.ts";
+import { Outages } from "../../outages.ts";
 import type {
   DeadLetterQueue,
   DeadLetterReason,
@@ -45,7 +46,7 @@ export function openSqsQueue(options: SqsQueueOptions): SqsQueue {
   const { observe, clock = systemClock } = options;
   const context: SqsContext = {
     sites: new Sites(options, firstUrl, { clock, observe }),
-    ...{ clock, observe },
+    ...{ clock, observe, outages: new Outages({ clock, observe }) },
     random: options.random ?? Math.random,
   };
   return new OpenSqsQueue(context, options.queue, options.deadLetter);

@@ -6,6 +6,7 @@ import { anyLetter } from "../../../core/dead-letters/filter.ts";
 import { inspectDeadLetters } from "../../../core/dead-letters/inspect.ts";
 import { defaultPolicy } from "../../../core/delivery/policy.ts";
 import { Notices } from "../../../core/notices.ts";
+import { Outages } from "../../../core/outages.ts";
 import { bodyFor } from "../../support/messages.ts";
 import { intervalMs, leaseMs, bench as sweepBench } from "../sweep/bench.ts";
 
@@ -21,6 +22,7 @@ export async function bench(t: TestContext) {
       policy: defaultPolicy,
       worker: "operator ann",
       notify: new Notices({ runner, clock, observe: told.observe }).tell,
+      outages: new Outages({ clock, observe: told.observe }),
     },
   };
   /** Time goes on until it is over. */

@@ -7,6 +7,7 @@ import type { Disposition } from "../../../core/delivery/states.ts";
 import { Seat, Slots } from "../../../core/intake/slots.ts";
 import { LeaseKeeper } from "../../../core/lease/lease.ts";
 import { Notices } from "../../../core/notices.ts";
+import { Outages } from "../../../core/outages.ts";
 import type { Message } from "../../../core/queue/port.ts";
 import { idempotencyKey } from "../../../core/step.ts";
 import { FakeQueue } from "../../support/fake-queue.ts";
@@ -32,8 +33,9 @@ export function bench(t: TestContext, policy: Partial<Policy> = {}) {
   runner.down = null;
   const told = new Observations();
   const chance = () => 0.5;
+  const outages = new Outages({ clock, observe: told.observe });
   const keeper = new LeaseKeeper(
-    { queue, ledger, clock, observe: told.observe, chance },
+    { queue, ledger, clock, observe: told.observe, outages, chance },
     { leaseMs, killMarginMs: 5_000 },
   );
   void keeper.start();
@@ -47,6 +49,7 @@ export function bench(t: TestContext, policy: Partial<Policy> = {}) {
     clock,
     notify: new Notices({ runner, clock, observe: told.observe }).tell,
     observe: told.observe,
+    outages,
     chance,
     policy: { ...defaultPolicy, ...policy },
     worker: "worker-a",

@@ -10,6 +10,7 @@ import { Quiet } from "../../../core/intake/quiet.ts";
 import { Share, Slots } from "../../../core/intake/slots.ts";
 import { Source } from "../../../core/intake/source.ts";
 import { LeaseKeeper } from "../../../core/lease/lease.ts";
+import { Outages } from "../../../core/outages.ts";
 import { FakeQueue } from "../../support/fake-queue.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { Observations } from "../../support/observations.ts";
@@ -30,8 +31,9 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
   const slots = new Slots(total);
   const chance = () => 0.5;
   const ledger = { renew: async () => [] };
+  const outages = new Outages({ clock, observe: told.observe });
   const leases = new LeaseKeeper(
-    { queue, ledger, clock, observe: told.observe, chance },
+    { queue, ledger, clock, observe: told.observe, outages, chance },
     { leaseMs: visibilityMs, killMarginMs: 5_000 },
   );
   const quiet = new Quiet();
@@ -70,7 +72,7 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
   const queueGate = new QueueGate({ breaker, clock, observe: told.observe, chance }, null, quiet.stopped);
   const share = new Share(slots, total);
   const source = new Source("steps", null, {
-    ...{ queue, leases, slots: share, gate: queueGate, clock, observe: told.observe, process },
+    ...{ queue, leases, slots: share, gate: queueGate, clock, observe: told.observe, outages, process },
   });
   const bugs = new Bugs(told.observe);
   const kill = new AbortController();

@@ -3,6 +3,7 @@ import type { TestContext } from "node:test";
 import type { Clock } from "../../../core/clock.ts";
 import { LeaseKeeper, type LeaseSettings } from "../../../core/lease/lease.ts";
 import type { Hold } from "../../../core/ledger/port.ts";
+import { Outages } from "../../../core/outages.ts";
 import { idempotencyKey } from "../../../core/step.ts";
 import { FakeQueue } from "../../support/fake-queue.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
@@ -28,7 +29,8 @@ export function bench(t: TestContext, chance = 0, { through = (clock) => clock, 
   const queue = new FakeQueue(clock);
   const ledger = new WatchedLedger(new MemoryLedger({ clock, writeBoundMs: 5_000 }));
   const told = new Observations();
-  const ports = { queue, ledger, clock: through(clock), observe: told.observe, chance: () => chance };
+  const outages = new Outages({ clock, observe: told.observe });
+  const ports = { queue, ledger, clock: through(clock), observe: told.observe, outages, chance: () => chance };
   const keeper = new LeaseKeeper(ports, { leaseMs, killMarginMs, ...settings });
   void keeper.start();
   t.after(async () => {

@@ -4,6 +4,7 @@ import type { ExecutorPorts } from "../../../core/delivery/effects/ports.ts";
 import { processDeadLetter } from "../../../core/delivery/executor.ts";
 import { defaultPolicy } from "../../../core/delivery/policy.ts";
 import { Notices } from "../../../core/notices.ts";
+import { Outages } from "../../../core/outages.ts";
 import { readNote } from "../../../core/queue/dead-letter-note.ts";
 import type { DeadLetterQueue } from "../../../core/queue/port.ts";
 import { idempotencyKey } from "../../../core/step.ts";
@@ -73,12 +74,13 @@ export function bench(t: TestContext, { fifo = true, dlqRedrives = false } = {})
     const stopping = { quiet: quiet.signal, kill: kill.signal };
     const chance = () => 0.5;
     const notify = new Notices({ runner, clock, observe }).tell;
+    const outages = new Outages({ clock, observe });
     const executor: Omit<ExecutorPorts, "queue"> = {
-      ...{ ledger, runner, notify, clock, observe, chance, policy: defaultPolicy, worker, leaseMs },
+      ...{ ledger, runner, notify, clock, observe, outages, chance, policy: defaultPolicy, worker, leaseMs },
     };
     const breaker = { mayReport: () => !circuit.open };
     const passing = (underWay: boolean) => void passes.push(underWay);
-    const ports = { ledger, clock, observe, chance, breaker, passing };
+    const ports = { ledger, clock, observe, outages, chance, breaker, passing };
     const process: Parameters<typeof runSweep>[1]["process"] = (received, letters, lies) =>
       processDeadLetter(received, lies, { ...executor, queue: letters }, stopping);
     const settings = { leaseMs, killMarginMs: 5_000, intervalMs, worker };

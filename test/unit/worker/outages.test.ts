@@ -1,6 +1,7 @@
 // What a worker does while something that it depends on is down: it receives nothing, buries nothing, says why, and comes back by itself.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { Fault } from "../../../core/faults.ts";
 import type { FaultScope } from "../../../core/runner/port.ts";
 import { bodyFor, message } from "../../support/messages.ts";
 import { blocks, errorInfo, faults, inTurn, succeeds } from "../../support/scripted-steps.ts";
@@ -211,4 +212,35 @@ test("a step that fails by itself, or whose process dies, is no outage", async (
   queue.offer(about("load"));
   await clock.advance(minute);
   assert.deepEqual(told.of("intake.closed"), []);
+});
+
+test("a full disk and a denied queue are a line each for what fails, however many steps meet them and however long", async (t) => {
+  const { clock, queue, ledger, runner, told } = bench(t);
+  const steps = Array.from({ length: 40 }, (_, i) => `step_${i}`);
+  for (const step of steps) {
+    runner.scripts.set(step, async (process) => {
+      await clock.sleep(5_000);
+      return await succeeds(process);
+    });
+  }
+  queue.offer(...steps.map(about));
+  await clock.advance(1_000);
+  // Reads, and so probes, go on.
+  for (const call of ["claim", "renew", "permit", "settle", "abandon"] as const) ledger.down.add(call);
+  const denied = new Fault("TQ_QUEUE_DENIED", "AWS does not allow ChangeMessageVisibility on the queue q");
+  queue.onExtend = async () => Promise.reject(denied);
+  await clock.advance(30 * minute);
+  const alarming = told.all.filter(({ level }) => level === "warn" || level === "error");
+  const counts: Record<string, number> = {};
+  for (const { event } of alarming) counts[event] = (counts[event] ?? 0) + 1;
+  // Of the leases that four running steps lost each is a line of its own.
+  assert.deepEqual(counts, { "intake.closed": 1, "ledger.unreachable": 1, "lease.renew_failed": 1, "lease.lost": 4 });
+  ledger.down.clear();
+  queue.onExtend = async (extensions) => extensions.map(() => "done");
+  await clock.advance(10 * minute);
+  assert.equal(told.of("intake.open").length, 1);
+  assert.match(
+    told.messages("outage.over").join("\n"),
+    /^the ledger works again after 18\d\d s, in which it failed \d+ time/m,
+  );
 });

@@ -1,0 +1,31 @@
+// Calls that fail again and again are logged when that begins and when it is over.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Fault } from "../../core/faults.ts";
+import type { Observation } from "../../core/observe.ts";
+import { Outages } from "../../core/outages.ts";
+import { ManualClock } from "../support/manual-clock.ts";
+import { Observations } from "../support/observations.ts";
+
+const failed = (message: string): Observation => ({ event: "queue.failed", level: "warn", message });
+const denied = new Fault("TQ_QUEUE_DENIED", "denied");
+const away = new Fault("TQ_QUEUE", "away");
+
+test("an outage is one line for each cause, and one when the call works again", async () => {
+  const [clock, told] = [new ManualClock(), new Observations()];
+  const outages = new Outages({ clock, observe: told.observe });
+  for (let i = 1; i <= 60; i += 1) {
+    outages.failed("DeleteMessage", denied, failed(`denied ${i}`));
+    outages.failed("DeleteMessage", away, failed(`away ${i}`));
+    outages.failed("ReceiveMessage", denied, failed(`other ${i}`));
+    await clock.advance(1_000);
+  }
+  outages.worked("DeleteMessage");
+  outages.worked("DeleteMessage");
+  assert.deepEqual(told.shown("queue.failed"), ["denied 1", "away 1", "other 1"]);
+  assert.deepEqual(told.messages("outage.over"), [
+    "DeleteMessage works again after 60 s, in which it failed 120 time(s)",
+  ]);
+  outages.failed("DeleteMessage", denied, failed("denied again"));
+  assert.equal(told.shown("queue.failed").at(-1), "denied again");
+});
