@@ -4,8 +4,10 @@ import { hostname, tmpdir } from "node:os";
 import type { Writable } from "node:stream";
 import type { Io } from "./command.ts";
 import { commands } from "./commands.ts";
+import { type ExitCode, exitCodes } from "./exit-codes.ts";
 import { forgetVariables } from "./forget-variables.ts";
 import { runUnderInit } from "./init.ts";
+import { unfitRuntime } from "./node-version.ts";
 import { runProgram } from "./program.ts";
 import { flush } from "./terminal/flush.ts";
 import { hearStrayOutput, withoutExpectedWarnings } from "./terminal/stray-output.ts";
@@ -49,8 +51,14 @@ const io: Io = {
   },
 };
 
+function refuseRuntime(problem: string): ExitCode {
+  io.stderr.write(`${problem}\n`);
+  return exitCodes.usage;
+}
+
 withoutExpectedWarnings(process);
-const exitCode = await runProgram(process.argv.slice(2), io, commands);
+const unfit = unfitRuntime(process.versions);
+const exitCode = unfit === null ? await runProgram(process.argv.slice(2), io, commands) : refuseRuntime(unfit);
 await Promise.all([...opened].map(flush));
 // Not left to the event loop: a socket that some library forgot must not keep a worker alive that has said that it is done.
 process.exit(exitCode);

@@ -7,7 +7,7 @@ import { DEFINITIONS_PARENT, PYTHON } from "../support/dagster-sidecar.ts";
 import { Deployment, OPEN_AGAIN_MS } from "../support/deployment.ts";
 import { eventually } from "../support/eventually.ts";
 import { recordedOnce } from "../support/recorded-once.ts";
-import { taskiqCommand } from "../support/taskiq-command.ts";
+import { BUNDLE, taskiqCommand } from "../support/taskiq-command.ts";
 
 describe("a worker starts", () => {
   let deployment: Deployment;
@@ -17,6 +17,14 @@ describe("a worker starts", () => {
   });
   afterEach((t) => deployment.explain(t));
   after(() => deployment.close());
+
+  test("not on a Node that is too old, which it names with the one that it needs", async () => {
+    const old = `Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.20.2" } })`;
+    const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(old)}`;
+    const worker = deployment.spawnWorker({ command: [process.execPath, BUNDLE], env: { NODE_OPTIONS } });
+    assert.deepEqual(await worker.exit(), { code: 2, signal: null });
+    assert.match(worker.tail(), /taskiq needs Node 22\.19 or newer \(or Deno\), and this is Node 20\.20\.2\./);
+  });
 
   test("from its one file alone, in an empty directory", async () => {
     const cwd = join(deployment.home, "alone");
