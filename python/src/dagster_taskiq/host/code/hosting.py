@@ -102,7 +102,7 @@ class Hosting:
     def import_what_is_due(self, now: float) -> None:
         """Import the locations of the flags that are not, and let go of what no run uses."""
         for location in self.locations.of_flags:
-            if location.must_import(now) and location.changed is None:
+            if location.must_import(now):
                 self._start(location, now)
         self.locations.end_idle(now)
 
@@ -210,4 +210,6 @@ def _how_it_was_lost(link: Link, how: Frame) -> str:
         return f"code location {link.location.code.name} cannot be imported: {overtime}"
     end = f"signal {how['signal']}" if how["signal"] else f"exit code {how['code']}"
     doing = "while it was imported" if not link.is_ready else "with its steps"
-    return f"the process of code location {link.location.code.name} ended ({end}) {doing}"
+    killed = link.guard.killed
+    why = "" if killed is None else f": {killed['message']}"
+    return f"the process of code location {link.location.code.name} ended ({end}) {doing}{why}"

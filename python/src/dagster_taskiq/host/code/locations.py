@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator, Sequence
 from enum import Enum
@@ -126,9 +127,11 @@ class Locations:
 
     def _drop(self, key: tuple[str | None, object]) -> None:
         location = self._of_runs.pop(key)
-        if location.link is not None:
-            location.link.is_leaving = True
-            location.link.process.channel.post({"type": "stop"})
+        if (link := location.link) is not None:
+            location.link = None
+            link.is_leaving = True
+            with contextlib.suppress(OSError):  # it has ended by itself
+                link.process.channel.post({"type": "stop"})
 
 
 def _is_free(location: Location) -> bool:
