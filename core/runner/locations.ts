@@ -71,6 +71,8 @@ export class CodeLocations {
   }
 }
 
+/** A location host that ended has said which one it was. */
 function failure(name: string, error: ErrorInfo): string {
+  if (error.class === "LocationHostLost") return error.message;
   return `code location ${name} cannot be imported: ${error.class}: ${error.message}`;
 }

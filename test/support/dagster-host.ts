@@ -14,7 +14,7 @@ const HOST_START_MS = 120_000;
 export interface DagsterHost {
   readonly runner: HostRunner;
   readonly told: Observations;
-  /** How many processes of steps live below the host: its watcher of runs is left out. */
+  /** How many processes of steps live below the host: its watcher of runs and its location host are left out. */
   readonly processes: () => number;
 }
 
@@ -29,8 +29,9 @@ export async function startDagsterHost(deployment: Deployment): Promise<DagsterH
   };
   const runner = new HostRunner(settings, { clock: systemClock, observe: told.observe, chance: Math.random });
   await runner.start();
+  const own = ["taskiq-watcher", "taskiq-code"];
   const below = () =>
-    markedProcesses(`E2E_HOST=${id}`).filter(({ parent, name }) => parent !== process.pid && name !== "taskiq-watcher");
+    markedProcesses(`E2E_HOST=${id}`).filter(({ parent, name }) => parent !== process.pid && !own.includes(name));
   return { runner, told, processes: () => below().length };
 }
 
