@@ -38,6 +38,6 @@ export function until<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
     const giveUp = () => reject(signal.reason);
     if (signal.aborted) giveUp();
     signal.addEventListener("abort", giveUp, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", giveUp));
+    work.finally(() => signal.removeEventListener("abort", giveUp)).then(resolve, reject);
   });
 }
