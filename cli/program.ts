@@ -1,6 +1,7 @@
 // From arguments to exit code: finds the command, settles its configuration, runs it, and says what was wrong.
 import { cac } from "cac";
 import { describeError, Fault } from "../core/faults.ts";
+import { printableJson } from "../core/printable.ts";
 import type { Command, Io } from "./command.ts";
 import type { Listed } from "./commands.ts";
 import { type ExitCode, exitCodes, faultExitCodes } from "./exit-codes.ts";
@@ -12,6 +13,7 @@ import { redact } from "./options/redact.ts";
 import type { Setting } from "./options/resolve.ts";
 import { didYouMean, nearest } from "./options/suggest.ts";
 import { unknownVariables, variablesOf } from "./options/unknown-variables.ts";
+import { sayOn } from "./terminal/say.ts";
 import { version } from "./version.ts";
 
 /** `argv` begins after the program's name. Never rejects. */
@@ -75,7 +77,7 @@ async function printDescription(
   else if (isShell(shell)) io.stdout.write(completion(shell, described));
   else {
     const got = shell === undefined ? "nothing" : JSON.stringify(redact(shell));
-    io.stderr.write(`taskiq completion: expected one of ${shells.join(", ")}, got ${got}\n`);
+    sayOn(io.stderr, "taskiq completion")(`expected one of ${shells.join(", ")}, got ${got}`);
     return exitCodes.usage;
   }
   return exitCodes.done;
@@ -85,15 +87,15 @@ function refuseBare(word: string, io: Io): ExitCode {
   const name = word.split("=", 1)[0] ?? word;
   const known = [...switches, "--version"];
   const hint = nearest(name, known) === null ? ": options follow a command" : didYouMean(name, known);
-  io.stderr.write(`taskiq: unknown option ${name}${hint}\nTry: taskiq --help\n`);
+  sayOn(io.stderr, "taskiq")(`unknown option ${name}${hint}`);
+  io.stderr.write("Try: taskiq --help\n");
   return exitCodes.usage;
 }
 
 function refuseUnknown(word: string, io: Io, commands: readonly Listed[]): ExitCode {
   const names = [...commands, ...describing].map(({ name }) => name);
-  io.stderr.write(
-    `taskiq: unknown command ${JSON.stringify(redact(word))}${didYouMean(word, names)}\nCommands: ${names.join(", ")}\n`,
-  );
+  sayOn(io.stderr, "taskiq")(`unknown command ${printableJson(redact(word))}${didYouMean(word, names)}`);
+  io.stderr.write(`Commands: ${names.join(", ")}\n`);
   return exitCodes.usage;
 }
 
@@ -116,7 +118,7 @@ async function runCommand(
     const left = leavePidOne(prepared.settings, io);
     return prepared.run(io, left === null ? warnings : [...warnings, left]);
   }
-  for (const warning of warnings) io.stderr.write(`taskiq ${command.name}: ${warning}\n`);
+  for (const warning of warnings) sayOn(io.stderr, `taskiq ${command.name}`)(warning);
   return exitCodes.done;
 }
 
@@ -128,8 +130,8 @@ function leavePidOne(settings: readonly Setting[], { runUnderInit }: Io): string
 
 /** Warnings are told too: a mistyped variable may be why an option is missing. */
 function refuse({ name, usageExit }: Command, problems: readonly string[], io: Io): ExitCode {
-  const lines = problems.map((problem) => `  ${problem}\n`);
-  io.stderr.write(`taskiq ${name}: cannot start\n${lines.join("")}Try: taskiq ${name} --help\n`);
+  sayOn(io.stderr, `taskiq ${name}`)(["cannot start", ...problems].join("\n"));
+  io.stderr.write(`Try: taskiq ${name} --help\n`);
   return usageExit;
 }
 
@@ -145,18 +147,17 @@ async function warnOfVariables(command: Command, { env }: Io, commands: readonly
 
 /** A fault is told without a stack trace: it is the environment's. Anything else is ours. */
 async function guard(name: string, io: Io, run: () => Promise<ExitCode>): Promise<ExitCode> {
+  const say = sayOn(io.stderr, `taskiq ${name}`);
   try {
     return await run();
   } catch (error) {
     const fault = error instanceof Fault ? error : missingPermission(error);
     if (fault === null) {
-      io.stderr.write(
-        `taskiq ${name}: bug in taskiq, please report it: ${error instanceof Error ? error.stack : String(error)}\n`,
-      );
+      say(`bug in taskiq, please report it: ${error instanceof Error ? error.stack : String(error)}`);
       return exitCodes.no;
     }
-    const hint = fault.hint === undefined ? "" : `  ${fault.hint}\n`;
-    io.stderr.write(`taskiq ${name}: ${redact(describeError(fault))} (${fault.code})\n${hint}`);
+    const hint = fault.hint === undefined ? "" : `\n${fault.hint}`;
+    say(`${redact(describeError(fault))} (${fault.code})${hint}`);
     return faultExitCodes[fault.code];
   }
 }

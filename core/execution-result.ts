@@ -1,8 +1,20 @@
 // The shape of an ExecutionResult, as a step host sends it and the ledger keeps it. Pure.
 import * as v from "valibot";
+import { shortened } from "./shortened.ts";
 import type { ExecutionResult } from "./step.ts";
 
-export const errorInfo = v.object({ class: v.string(), message: v.string(), traceback: v.string() });
+/** A step host cuts its texts before it sends them; user code that speaks in its place does not. */
+const cutAt = (longest: number) =>
+  v.pipe(
+    v.string(),
+    v.transform((text) => shortened(text, longest)),
+  );
+
+export const errorInfo = v.object({
+  class: cutAt(500),
+  message: cutAt(8 * 1024),
+  traceback: cutAt(64 * 1024),
+});
 
 /** JSON reads 1e400 as infinity, and writes that as null. */
 const Seconds = v.pipe(v.number(), v.finite());

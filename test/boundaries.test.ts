@@ -18,6 +18,8 @@ const pure = [
   "envelope",
   "execution-result",
   "shortened",
+  "printable",
+  "runner/claims",
   "json",
   "durations",
   "sizes",

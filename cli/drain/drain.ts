@@ -1,6 +1,7 @@
 // `taskiq drain`: works the queue until it is proven empty; or asks the local worker to be quiet.
 import { systemClock as clock } from "../../core/clock.ts";
 import { Drain, type DrainEnd } from "../../core/drain/drain.ts";
+import { printableJson } from "../../core/printable.ts";
 import type { QueueDepth } from "../../core/queue/port.ts";
 import type { Worker } from "../../core/worker.ts";
 import type { WorkerSnapshot } from "../../core/worker-snapshot.ts";
@@ -47,7 +48,7 @@ async function drain(given: DrainWork, io: Io, warnings: readonly string[]): Pro
     const code = exitCodeOf(drained);
     const level = code === exitCodes.done ? "info" : "error";
     logger.observe({ event: "drain.done", level, message: summaryText(drained), ...summary });
-    if (config.json) io.stdout.write(`${JSON.stringify(summary)}\n`);
+    if (config.json) io.stdout.write(`${printableJson(summary)}\n`);
     return code;
   } finally {
     view.end();

@@ -1,18 +1,18 @@
 // `taskiq drain --quiet-only` and `--resume`: finds the worker on this machine, asks it, and may wait until it does nothing any more.
 import { systemClock as clock } from "../../core/clock.ts";
 import { formatDuration } from "../../core/durations.ts";
+import { printableJson } from "../../core/printable.ts";
 import type { Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { type ControlFile, readControlFiles } from "../run/control-files.ts";
 import { aborted, listenForStop } from "../signals.ts";
 import { ProgressView } from "../terminal/progress.ts";
+import { type Say, sayOn } from "../terminal/say.ts";
 import { askWorker, type ControlState } from "./control-client.ts";
 import type { QuietRequest } from "./drain-config.ts";
 
 const LOOK_MS = 250;
 const SAY_MS = 30_000;
-
-type Say = (text: string) => void;
 
 /** What came of it; `state` is the last that the worker said. */
 interface Asked {
@@ -21,7 +21,7 @@ interface Asked {
 }
 
 export async function askForQuiet(request: QuietRequest, io: Io): Promise<ExitCode> {
-  const say = (text: string) => void io.stderr.write(`taskiq drain: ${text}\n`);
+  const say = sayOn(io.stderr, "taskiq drain");
   const { env, machine } = io;
   const by = `${env["USER"] || env["LOGNAME"] || `uid ${machine.uid()}`}@${machine.hostname()}`;
   const found = await findWorkers(request, io);
@@ -39,12 +39,12 @@ export async function askForQuiet(request: QuietRequest, io: Io): Promise<ExitCo
   }
   if (more.length > 0) {
     say(
-      `several workers run on this machine: name one with --worker-id\n${live.map(([{ worker }]) => `  ${worker}\n`).join("")}`,
+      `several workers run on this machine: name one with --worker-id\n${live.map(([{ worker }]) => worker).join("\n")}`,
     );
     return exitCodes.usage;
   }
   const { code, state } = await ask(request, first[0], by, io, say);
-  if (request.json && state !== null) io.stdout.write(`${JSON.stringify(state)}\n`);
+  if (request.json && state !== null) io.stdout.write(`${printableJson(state)}\n`);
   return code;
 }
 

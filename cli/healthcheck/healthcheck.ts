@@ -1,11 +1,14 @@
 // `taskiq healthcheck`: asks the worker in this container. Exit code 0 or 1, wrong usage included, since a container health check
 // knows nothing else; silent when all is well.
 import { formatDuration } from "../../core/durations.ts";
+import { printableJson, printableLine } from "../../core/printable.ts";
+import { shortened } from "../../core/shortened.ts";
 import { defineCommand, type Setup } from "../command.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { healthHost, healthPort } from "../options/health-options.ts";
 import { onOff, setting } from "../options/option.ts";
 import { duration } from "../options/values.ts";
+import { sayOn } from "../terminal/say.ts";
 import { type Answer, askHealth } from "./ask-health.ts";
 
 const options = {
@@ -59,7 +62,7 @@ export const command = defineCommand({
   run: async (config, io) => {
     const trouble = troubleIn(await askHealth(config), config);
     if (trouble === null) return exitCodes.done;
-    io.stderr.write(`taskiq healthcheck: ${trouble}\n`);
+    sayOn(io.stderr, "taskiq healthcheck")(trouble);
     return exitCodes.no;
   },
 });
@@ -86,15 +89,15 @@ function troubleIn(answer: Answer, { host, port, path, timeoutMs }: HealthcheckC
 
 /** Several outages' reasons fit; ECS keeps 4096 bytes of what a check says. */
 const LONGEST_WHY = 1_000;
+const LONGEST_BODY = 200;
 
 /** What a server's answer gives as its reason, or the beginning of an answer that is no worker's. */
 export function whyIn(body: string): string {
   try {
     const { why } = JSON.parse(body) as { why?: unknown };
-    if (typeof why === "string" && why.length <= LONGEST_WHY && !/\p{Cc}/u.test(why)) return why;
+    if (typeof why === "string") return printableLine(shortened(why, LONGEST_WHY));
   } catch {
     // Not a worker's answer; it is shown as it is.
   }
-  // JSON escapes those below a blank alone; DEL and those behind it steer a terminal, too.
-  return JSON.stringify(body.slice(0, 200)).replace(/\p{Cc}/gu, "\ufffd");
+  return printableJson(shortened(body, LONGEST_BODY));
 }

@@ -4,14 +4,13 @@ import { groupLetters } from "../../core/dead-letters/groups.ts";
 import type { JoinedLetter } from "../../core/dead-letters/join.ts";
 import { exportText, groupRecord, letterRecord } from "../../core/dead-letters/records.ts";
 import { Fault } from "../../core/faults.ts";
+import { printableJson } from "../../core/printable.ts";
 import type { Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { groupTable, letterDetails, letterTable, type Page } from "../operator/letter-texts.ts";
+import type { Say } from "../terminal/say.ts";
 import { coloursOf, widthOf } from "../terminal/terminal.ts";
 import type { InspectConfig } from "./inspect-dlq-config.ts";
-
-/** One line of chatter, on stderr. */
-export type Say = (text: string) => void;
 
 export async function showLetters(
   output: InspectConfig["output"],
@@ -33,7 +32,7 @@ type Shown = Exclude<InspectConfig["output"]["to"], "file">;
 
 function jsonText(what: Shown, letters: readonly JoinedLetter[]): string {
   return records(what, letters)
-    .map((record) => `${JSON.stringify(record)}\n`)
+    .map((record) => `${printableJson(record)}\n`)
     .join("");
 }
 

@@ -8,9 +8,10 @@ import { remarksOn } from "../operator/look-remarks.ts";
 import { askDagster, openDeadLetters } from "../operator/operator-ports.ts";
 import { stoppable } from "../operator/stoppable.ts";
 import { createLogger } from "../terminal/logger.ts";
+import { type Say, sayOn } from "../terminal/say.ts";
 import { type OperatorPorts, wireOperator } from "../wiring.ts";
 import { type InspectConfig, inspectSetup } from "./inspect-dlq-config.ts";
-import { type Say, showLetters } from "./inspect-dlq-output.ts";
+import { showLetters } from "./inspect-dlq-output.ts";
 
 export const command = defineCommand({
   name: "inspect-dlq",
@@ -43,7 +44,7 @@ export const command = defineCommand({
   usageExit: exitCodes.usage,
   warnsOfVariables: true,
   run: async (config, io, warnings) => {
-    const say = (text: string) => void io.stderr.write(`taskiq inspect-dlq: ${text}\n`);
+    const say = sayOn(io.stderr, "taskiq inspect-dlq");
     for (const warning of warnings) say(warning);
     const logger = createLogger({ stream: io.stderr, level: "warn", format: "text", worker: "operator" });
     const ports = await wireOperator(config, io.env, logger.observe);

@@ -1,5 +1,6 @@
 // `taskiq migrate`: brings the ledger's tables up to date, or tells whether they are.
 import type { LedgerSchema, Migration } from "../../core/ledger/schema.ts";
+import { printableJson } from "../../core/printable.ts";
 import { defineCommand, type Findings, type Io, type Setup } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { openLedgerSchema } from "../ledger-wiring.ts";
@@ -13,6 +14,7 @@ import {
 import { onOff, optional } from "../options/option.ts";
 import { isGiven, type Settings } from "../options/resolve.ts";
 import { text } from "../options/values.ts";
+import { sayOn } from "../terminal/say.ts";
 
 const options = {
   ...ledgerOptions,
@@ -66,7 +68,7 @@ export const command = defineCommand({
   usageExit: exitCodes.usage,
   warnsOfVariables: true,
   run: async (config, io, warnings) => {
-    for (const warning of warnings) io.stderr.write(`taskiq migrate: ${warning}\n`);
+    for (const warning of warnings) sayOn(io.stderr, "taskiq migrate")(warning);
     const schema = await openLedgerSchema(config.ledger);
     try {
       return await migrate(config, schema, io);
@@ -100,9 +102,9 @@ async function migrate({ mode, json }: MigrateConfig, schema: LedgerSchema, io: 
   const migrations = mode === "apply" ? await schema.migrate() : await schema.pending();
   if (json) {
     const names = migrations.map(({ version, name }) => ({ version, name }));
-    io.stdout.write(`${JSON.stringify({ ledger: schema.name, [mode === "apply" ? "applied" : "pending"]: names })}\n`);
+    io.stdout.write(`${printableJson({ ledger: schema.name, [mode === "apply" ? "applied" : "pending"]: names })}\n`);
   } else if (mode === "dry_run") for (const migration of migrations) io.stdout.write(sqlText(migration));
-  else io.stderr.write(`taskiq migrate: ${schema.name}: ${summary(mode, migrations)}\n`);
+  else sayOn(io.stderr, "taskiq migrate")(`${schema.name}: ${summary(mode, migrations)}`);
   return mode === "check" && migrations.length > 0 ? exitCodes.no : exitCodes.done;
 }
 

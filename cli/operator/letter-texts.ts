@@ -4,13 +4,16 @@ import type { JoinedLetter } from "../../core/dead-letters/join.ts";
 import type { DeadLetter } from "../../core/dead-letters/letter.ts";
 import { attributeNames } from "../../core/dead-letters/records.ts";
 import type { Act } from "../../core/dead-letters/verdict.ts";
+import { printable, printableLine } from "../../core/printable.ts";
+import { shortened } from "../../core/shortened.ts";
 import type { StepId } from "../../core/step.ts";
-import { type Column, oneLine, type Paint, renderTable } from "../terminal/table.ts";
+import { type Column, type Paint, renderTable } from "../terminal/table.ts";
 
 /** What a text is painted for: whether to act, and how. */
 export type Colours = (act: Act, text: string) => string;
 
 const DEEPEST_INDENTED = 50;
+const LONGEST_FACT = 2_000;
 
 export interface Page {
   /** Of the terminal; infinite elsewhere. */
@@ -22,12 +25,12 @@ export interface Page {
 const letterColumns: readonly Column[] = [
   { title: "ID", least: 8, lines: 1 },
   { title: "RUN", least: 8, lines: 1, worth: 5 },
-  { title: "JOB", least: 6, lines: 2, worth: 4 },
-  { title: "STEP", least: 10, lines: 3 },
-  { title: "REASON", least: 8, lines: 2, worth: 6 },
-  { title: "ERROR", least: 14, lines: 2, worth: 7 },
+  { title: "JOB", least: 6, lines: 2, most: 80, worth: 4 },
+  { title: "STEP", least: 10, lines: 3, most: 80 },
+  { title: "REASON", least: 8, lines: 2, most: 80, worth: 6 },
+  { title: "ERROR", least: 14, lines: 2, most: 160, worth: 7 },
   { title: "STARTS", least: 6, lines: 1, worth: 2 },
-  { title: "WORKER", least: 8, lines: 2, worth: 1 },
+  { title: "WORKER", least: 8, lines: 2, most: 80, worth: 1 },
   { title: "AGE", least: 4, lines: 1, worth: 8 },
   { title: "EXPIRES", least: 7, lines: 1, worth: 3 },
   { title: "VERDICT", least: 16, lines: 6 },
@@ -51,9 +54,9 @@ export function letterTable(letters: readonly JoinedLetter[], page: Page): strin
 const groupColumns: readonly Column[] = [
   { title: "COUNT", least: 5, lines: 1 },
   { title: "FINGERPRINT", least: 12, lines: 1 },
-  { title: "REASON", least: 8, lines: 2, worth: 3 },
-  { title: "ERROR", least: 20, lines: 3 },
-  { title: "STEPS", least: 10, lines: 2, worth: 2 },
+  { title: "REASON", least: 8, lines: 2, most: 80, worth: 3 },
+  { title: "ERROR", least: 20, lines: 3, most: 160 },
+  { title: "STEPS", least: 10, lines: 2, most: 160, worth: 2 },
   { title: "OLDEST", least: 6, lines: 1, worth: 4 },
   { title: "NEWEST", least: 6, lines: 1, worth: 1 },
   { title: "VERDICTS", least: 16, lines: 6 },
@@ -85,7 +88,7 @@ export function letterDetails(joined: JoinedLetter, { nowMs, colours }: Page): s
     ["key", letter.key],
     ["run", step === null ? null : runText(joined)],
     ["step", step === null ? null : `${step.stepKey}, attempt ${step.attempt}`],
-    ["reason", `${letter.reason}: ${oneLine(letter.detail)}`],
+    ["reason", `${letter.reason}: ${letter.detail}`],
     ["fingerprint", letter.fingerprint],
     ["worker", burial === null ? null : `${burial.worker}, after ${burial.starts} start(s)`],
     [burial === null ? "sent" : "dead since", `${instant(letter.sinceMs)}, ${span(nowMs - letter.sinceMs)} ago`],
@@ -102,10 +105,11 @@ export function letterDetails(joined: JoinedLetter, { nowMs, colours }: Page): s
     ["event log", standing === null ? "not known" : standingText(standing)],
     ["attributes", attributeNames(letter).join(", ") || null],
   ];
-  const known = facts.flatMap(([name, value]) => (value === null ? [] : [`${name.padEnd(12)}${oneLine(value)}\n`]));
-  const traceback =
-    error === null ? "" : `\n${error.class}: ${printable(error.message)}\n${printable(error.traceback)}\n`;
-  return `${colours(verdict.act, verdict.words)}\n${known.join("")}${traceback}\nbody\n${printable(bodyText(message.body))}\n`;
+  const known = facts.flatMap(([name, value]) =>
+    value === null ? [] : [`${name.padEnd(12)}${printableLine(shortened(value, LONGEST_FACT))}\n`],
+  );
+  const traceback = error === null ? "" : printable(`\n${error.class}: ${error.message}\n${error.traceback}\n`);
+  return `${colours(verdict.act, printableLine(verdict.words))}\n${known.join("")}${traceback}\nbody\n${printable(bodyText(message.body))}\n`;
 }
 
 /** The largest two units: `3d 4h`, `12m`, `40s`. */
@@ -208,9 +212,4 @@ function isNested(body: string, levels: number): boolean {
     if (depth > levels) return true;
   }
   return false;
-}
-
-/** Lines stay lines; nothing else may steer the terminal. */
-function printable(text: string): string {
-  return text.replace(/\r?\n/g, "\n").replace(/[^\P{C}\n\t]/gu, "\ufffd");
 }

@@ -1,4 +1,5 @@
 // `--print-config`: every option with its value and origin, secrets left out.
+import { printableJson, printableLine } from "../../core/printable.ts";
 import { redact } from "./redact.ts";
 import { originText, type Setting } from "./resolve.ts";
 
@@ -20,5 +21,5 @@ export function configText(settings: readonly Setting[]): string {
 
 function showText(text: string): string {
   const shown = redact(text);
-  return /^[^\s"']+$/.test(shown) ? shown : JSON.stringify(shown);
+  return /^[^\s"']+$/.test(shown) ? printableLine(shown) : printableJson(shown);
 }

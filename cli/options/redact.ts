@@ -1,4 +1,5 @@
 // Takes secrets out of text that is about to be shown. Errs on the side of hiding too much.
+import { printableJson } from "../../core/printable.ts";
 
 /** Hides the user part of URLs and everything that is named like a password. */
 export function redact(text: string): string {
@@ -12,5 +13,5 @@ export function redact(text: string): string {
 
 /** A value as it stands in an error message: quoted, so that blanks and line ends can be seen. */
 export function quoteRedacted(text: string): string {
-  return JSON.stringify(redact(text));
+  return printableJson(redact(text));
 }

@@ -2,6 +2,7 @@
 import { type FailEnd, type FailOrder, type FailPorts, failLetters, mayFail } from "../../core/dead-letters/fail.ts";
 import type { JoinedLetter } from "../../core/dead-letters/join.ts";
 import type { Stopping } from "../../core/delivery/effects/ports.ts";
+import { printableJson } from "../../core/printable.ts";
 import type { Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { namesOf } from "../operator/letter-texts.ts";
@@ -51,7 +52,7 @@ interface Row {
 }
 
 function jsonLine({ joined: { letter }, end }: Row): string {
-  return `${JSON.stringify({ message_id: letter.message.id, key: letter.key, kind: end, words: words[end] })}\n`;
+  return `${printableJson({ message_id: letter.message.id, key: letter.key, kind: end, words: words[end] })}\n`;
 }
 
 function tableOf(rows: readonly Row[], width: number): string {

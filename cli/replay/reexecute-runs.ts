@@ -9,6 +9,7 @@ import {
   reexecutionWords,
   runsOf,
 } from "../../core/dead-letters/reexecution.ts";
+import { printableJson } from "../../core/printable.ts";
 import type { Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { type Column, renderTable } from "../terminal/table.ts";
@@ -59,7 +60,7 @@ const GOOD: readonly Row["found"]["kind"][] = ["to_launch", "launched", "already
 function jsonLine({ runId, members, found }: Row): string {
   const run = "run" in found ? { reexecution: found.run.runId } : {};
   const letters = members.map(({ letter }) => letter.message.id);
-  return `${JSON.stringify({ run_id: runId, letters, kind: found.kind, ...run, words: reexecutionWords(found) })}\n`;
+  return `${printableJson({ run_id: runId, letters, kind: found.kind, ...run, words: reexecutionWords(found) })}\n`;
 }
 
 function tableOf(rows: readonly Row[], { stdout, env }: Pick<Io, "stdout" | "env">): string {

@@ -3,6 +3,7 @@ import type { ReplayOutcome } from "../../core/dead-letters/outcomes.ts";
 import { letterRecord } from "../../core/dead-letters/records.ts";
 import type { ReplayEnd } from "../../core/dead-letters/replay.ts";
 import type { PlannedLetter, ReplayAct } from "../../core/dead-letters/replay-plan.ts";
+import { printableJson } from "../../core/printable.ts";
 import type { Io } from "../command.ts";
 import { namesOf } from "../operator/letter-texts.ts";
 import { type Column, renderTable } from "../terminal/table.ts";
@@ -62,7 +63,7 @@ export function showReplay(
   { stdout, env }: Pick<Io, "stdout" | "env">,
 ): void {
   if (json) {
-    for (const letter of letters) stdout.write(`${JSON.stringify(recordOf(letter))}\n`);
+    for (const letter of letters) stdout.write(`${printableJson(recordOf(letter))}\n`);
   } else if (letters.length > 0) {
     stdout.write(
       renderTable(

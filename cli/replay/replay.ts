@@ -12,6 +12,7 @@ import { remarksOn } from "../operator/look-remarks.ts";
 import { askDagster, openDeadLetters } from "../operator/operator-ports.ts";
 import { stoppable } from "../operator/stoppable.ts";
 import { createLogger } from "../terminal/logger.ts";
+import { sayOn } from "../terminal/say.ts";
 import { wireOperator } from "../wiring.ts";
 import { actOn } from "./replay-act.ts";
 import { type ReplayConfig, replaySetup } from "./replay-config.ts";
@@ -58,7 +59,7 @@ export const command = defineCommand({
   usageExit: exitCodes.usage,
   warnsOfVariables: true,
   run: async (config, io, warnings) => {
-    const say = (text: string) => void io.stderr.write(`taskiq replay: ${text}\n`);
+    const say = sayOn(io.stderr, "taskiq replay");
     for (const warning of warnings) say(warning);
     const logger = createLogger({ stream: io.stderr, level: "warn", format: "text", worker: "operator" });
     const mended = await readFileGiven(config.file);

@@ -68,9 +68,9 @@ export async function writeControlFile(
 /** The files of this machine's workers, dead ones too; none where there is no directory. Rejects with a `Fault`, as above. */
 export async function readControlFiles(place: ControlPlace): Promise<readonly ControlFile[]> {
   if ((await statusOf(place.directory)) === null) return [];
-  await requirePrivate(place);
+  const owner = await requirePrivate(place);
   const names = (await readdir(place.directory)).filter((name) => NAME.test(name)).sort();
-  const files = await Promise.all(names.map((name) => readControlFile(join(place.directory, name))));
+  const files = await Promise.all(names.map((name) => readControlFile(join(place.directory, name), owner)));
   return files.filter((file) => file !== null).filter(({ host }) => host === place.hostname);
 }
 
@@ -90,7 +90,8 @@ function requireUser({ uid }: ControlPlace): number {
   throw new Fault("TQ_CONFIG", "this runtime does not say which user this is (Deno: --allow-sys=uid)");
 }
 
-async function requirePrivate(place: ControlPlace): Promise<void> {
+/** Returns the directory's user. */
+async function requirePrivate(place: ControlPlace): Promise<number> {
   const { directory } = place;
   const uid = requireUser(place);
   const status = await statusOf(directory);
@@ -102,6 +103,7 @@ async function requirePrivate(place: ControlPlace): Promise<void> {
     const hint = "Take the others' rights away (chmod 700), or name another directory with --state-dir.";
     throw new Fault("TQ_CONFIG", `${directory} is open to other users`, { hint });
   }
+  return status.uid;
 }
 
 function cannot(what: string, directory: string, cause: unknown): Fault {
@@ -116,11 +118,16 @@ async function statusOf(path: string) {
   }
 }
 
-/** Null for what is no such file (any more). */
-async function readControlFile(path: string): Promise<ControlFile | null> {
+/**
+ * Null for what is no such file (any more). Its own user and mode are checked too, on what was opened: in a directory that others may write to, the
+ * directory itself can be swapped after it was looked at.
+ */
+async function readControlFile(path: string, owner: number): Promise<ControlFile | null> {
   try {
-    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
+      const status = await file.stat();
+      if (!status.isFile() || ![owner, 0].includes(status.uid) || (status.mode & 0o077) !== 0) return null;
       const { buffer, bytesRead } = await file.read(Buffer.alloc(LONGEST_FILE), 0, LONGEST_FILE, 0);
       const read = v.safeParse(schema, JSON.parse(buffer.toString("utf8", 0, bytesRead)));
       return read.success ? { ...read.output, path } : null;

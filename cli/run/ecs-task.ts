@@ -1,5 +1,6 @@
 // Who this worker is, on ECS: the task's id, as the console and CloudWatch show it. A container's host name says nothing there.
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4.html
+import { answerText } from "../../core/answer-text.ts";
 import type { Env } from "../options/resolve.ts";
 
 /** The endpoint is on the machine itself; a start must not hang on it. */
@@ -10,8 +11,8 @@ export async function ecsTaskId(env: Env): Promise<string | null> {
   const endpoint = env["ECS_CONTAINER_METADATA_URI_V4"];
   if (endpoint === undefined || endpoint === "") return null;
   try {
-    const answer = await fetch(`${endpoint}/task`, { signal: AbortSignal.timeout(ANSWER_MS) });
-    const { TaskARN: arn } = (await answer.json()) as { readonly TaskARN?: unknown };
+    const answer = await fetch(`${endpoint}/task`, { signal: AbortSignal.timeout(ANSWER_MS), redirect: "error" });
+    const { TaskARN: arn } = JSON.parse(await answerText(answer)) as { readonly TaskARN?: unknown };
     return typeof arn === "string" ? idOf(arn) : null;
   } catch {
     return null;

@@ -1,5 +1,7 @@
 // One observation as one line of log, for people or for machines. Pure. Field names are the wire's: `messageId` is `message_id`.
 import type { Level, Observation } from "../../core/observe.ts";
+import { printable, printableJson, printableLine } from "../../core/printable.ts";
+import { shortened } from "../../core/shortened.ts";
 
 export type Format = (observation: Observation, at: Date) => string;
 
@@ -9,34 +11,43 @@ const labels: Readonly<Record<Level, string>> = { debug: "DEBUG", info: "INFO ",
 export function textLine(observation: Observation, at: Date): string {
   const { event, level, message, ...fields } = observation;
   const head = `${at.toISOString()} ${labels[level]}`;
-  if (event === "step.output") return `${head} [${fields.key ?? "step"}] ${printable(message)}`;
+  if (event === "step.output") return `${head} [${shownField(fields.key ?? "step")}] ${indented(message)}`;
   const tail = Object.entries(fields).flatMap(([name, value]) =>
-    value === undefined ? [] : [` ${snake(name)}=${bare(value)}`],
+    value === undefined ? [] : [` ${snake(name)}=${shownField(value)}`],
   );
-  return `${head} ${event}  ${printable(message)}${tail.length === 0 ? "" : ` ${tail.join("")}`}`;
+  return `${head} ${event}  ${indented(message)}${tail.length === 0 ? "" : ` ${tail.join("")}`}`;
 }
 
 /** `also` stands in every line: who speaks. */
 export function jsonLine(also: Readonly<Record<string, string>>): Format {
   return ({ event, level, message, ...fields }, at) => {
-    const named = Object.entries(fields).map(([name, value]) => [snake(name), value] as const);
-    return JSON.stringify({ time: at.toISOString(), level, event, message, ...Object.fromEntries(named), ...also });
+    const named = Object.entries(fields).map(([name, value]) => [snake(name), cut(value)] as const);
+    const record = { time: at.toISOString(), level, event, message: shortened(message, LONGEST_MESSAGE) };
+    return printableJson({ ...record, ...Object.fromEntries(named), ...also });
   };
 }
+
+type Field = Observation[string];
+
+/** A stack, at its longest. */
+const LONGEST_MESSAGE = 80_000;
+/** Longer than the longest key of a step. */
+const LONGEST_FIELD = 2_400;
 
 function snake(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
-function bare(value: string | number | boolean | null): string {
-  if (typeof value !== "string") return String(value);
-  return /^[^\s"=]+$/.test(value) ? printable(value) : JSON.stringify(value);
+function cut(value: Field): Field {
+  return typeof value === "string" ? shortened(value, LONGEST_FIELD) : value;
 }
 
-// Whatever a step prints must neither pass for a line of ours nor steer the terminal of whoever reads the log. Line ends within one
-// message (stack traces) stay, indented.
-function printable(text: string): string {
-  return text
-    .replace(/\r?\n/g, "\n    ")
-    .replace(/[^\P{Cc}\t\n]/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, "0")}`);
+function shownField(value: Field): string {
+  const text = String(cut(value));
+  return /^[^\s"=]+$/.test(text) || typeof value !== "string" ? printableLine(text) : printableJson(text);
+}
+
+/** Line ends within a message (stack traces) stay. Indented, none of its lines passes for a line of ours. */
+function indented(message: string): string {
+  return printable(shortened(message, LONGEST_MESSAGE)).replaceAll("\n", "\n    ");
 }

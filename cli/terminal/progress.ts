@@ -2,6 +2,7 @@
 import { Writable } from "node:stream";
 import stringWidth from "string-width";
 import type { Clock } from "../../core/clock.ts";
+import { printableLine } from "../../core/printable.ts";
 import { span } from "../operator/letter-texts.ts";
 import type { Env } from "../options/resolve.ts";
 import { wantsColour, widthOf } from "./terminal.ts";
@@ -53,7 +54,7 @@ export class ProgressView {
     const perSecond = this.#pace.at(nowMs, progress.done);
     if (nowMs - this.#shownAtMs < (this.#drawn ? REDRAW_MS : everyMs)) return;
     this.#shownAtMs = nowMs;
-    const text = progressText(progress, perSecond);
+    const text = printableLine(progressText(progress, perSecond));
     if (this.#drawn) {
       this.#line = progressBar(progress, text, widthOf(stream, env), wantsColour(stream, env));
       stream.write(`${ERASE}${this.#line}`);

@@ -1,5 +1,7 @@
 // A table that fits the terminal: cells wrap, and where there is no room at all the least important columns are left out. Pure.
 import stringWidth from "string-width";
+import { printableLine } from "../../core/printable.ts";
+import { shortened } from "../../core/shortened.ts";
 
 export interface Column {
   readonly title: string;
@@ -7,6 +9,8 @@ export interface Column {
   readonly least: number;
   /** Lines that a cell may take; what does not fit ends in `…`. */
   readonly lines: number;
+  /** Characters that are shown of a cell, however wide the place; 300 when not given. */
+  readonly most?: number;
   /** The columns with the smallest number are left out first; without one it always stays. */
   readonly worth?: number;
 }
@@ -15,6 +19,7 @@ export interface Column {
 export type Paint = (text: string, column: Column) => string;
 
 const GAP = "  ";
+const MOST_SHOWN = 300;
 
 /** `width` is the terminal's; infinite elsewhere. Ends with a line end. */
 export function renderTable(
@@ -23,7 +28,7 @@ export function renderTable(
   width: number,
   paint: Paint = (text) => text,
 ): string {
-  const clean = rows.map((row) => row.map(oneLine));
+  const clean = rows.map((row) => row.map((text, i) => shortened(printableLine(text), columns[i]?.most ?? MOST_SHOWN)));
   const natural = columns.map(({ title }, i) =>
     Math.max(stringWidth(title), ...uniqueWidths(clean.map((row) => row[i] ?? ""))),
   );
@@ -49,11 +54,6 @@ export function renderTable(
     (text) => text,
   );
   return [head, ...body].map((text) => `${text}\n`).join("");
-}
-
-/** What a message says must neither break the table nor steer the terminal. */
-export function oneLine(text: string): string {
-  return text.replace(/\s+/gu, " ").replace(/\p{C}/gu, "\ufffd").trim();
 }
 
 /** Lines of at most `width` columns, broken between words where there are any. */

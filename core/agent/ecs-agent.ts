@@ -1,6 +1,7 @@
 // The ECS container agent's endpoint for task protection.
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-scale-in-protection-endpoint.html
 import * as v from "valibot";
+import { answerText } from "../answer-text.ts";
 import { describeError } from "../faults.ts";
 import { parseJson } from "../json.ts";
 import { shortened } from "../shortened.ts";
@@ -8,8 +9,6 @@ import type { Agent, AgentAnswer } from "./port.ts";
 
 /** The agent gives its own call to ECS four seconds. */
 const ANSWER_MS = 5_000;
-/** The agent's are a few hundred; whatever else answers must not fill the memory, nor the log. */
-const LONGEST_ANSWER = 64 * 1024;
 const LONGEST_WHY = 500;
 
 const Answer = v.object({
@@ -39,21 +38,13 @@ export function ecsAgent(uri: string, answerMs = ANSWER_MS): Agent {
 async function ask(url: string, asked: Asked, signal: AbortSignal): Promise<AgentAnswer> {
   try {
     const headers = { "content-type": "application/json" };
-    const response = await fetch(url, { method: "PUT", headers, body: JSON.stringify(asked), signal });
-    const answer = judge(response.status, await textOf(response), asked);
+    const request = { method: "PUT", headers, body: JSON.stringify(asked), signal, redirect: "error" } as const;
+    const response = await fetch(url, request);
+    const answer = judge(response.status, await answerText(response), asked);
     return "why" in answer ? { ...answer, why: shortened(answer.why, LONGEST_WHY) } : answer;
   } catch (error) {
     return { kind: "unknown", why: describeError(error) };
   }
-}
-
-async function textOf({ body }: Response): Promise<string> {
-  let text = "";
-  for await (const chunk of (body ?? new Blob().stream()).pipeThrough(new TextDecoderStream())) {
-    text += chunk;
-    if (text.length > LONGEST_ANSWER) throw new Error(`its answer is longer than ${LONGEST_ANSWER} characters`);
-  }
-  return text;
 }
 
 function judge(status: number, body: string, asked: Asked): AgentAnswer {

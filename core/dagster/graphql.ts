@@ -4,6 +4,7 @@ import type { Dispatcher } from "undici";
 import * as v from "valibot";
 import { describeError, Fault } from "../faults.ts";
 import { parseJson } from "../json.ts";
+import { shortened } from "../shortened.ts";
 import { EnvHttpProxyAgent, errors } from "./undici.ts";
 
 export interface DagsterTarget {
@@ -150,7 +151,9 @@ function read({ status, type, location, text }: HttpAnswer, { href }: URL): Grap
   if (body.success && body.output.data != null) return { kind: "data", data: body.output.data };
   if (status >= 500 || status === 429)
     throw new Fault("TQ_DAGSTER", `${what} answers ${status}${shownText(type, text)}`);
-  const page = /html/.test(type) ? "a web page, perhaps a login" : `${status} and ${type || "no type of content"}`;
+  const page = /html/.test(type)
+    ? "a web page, perhaps a login"
+    : `${status} and ${shortened(type, LONGEST_SHOWN) || "no type of content"}`;
   throw new Fault(
     "TQ_CONFIG",
     `${what} is not Dagster's GraphQL API: it answers with ${page}${shownText(type, text)}`,
@@ -170,9 +173,11 @@ function shownLocation(location: string | null, base: string): string {
   return `${origin}${pathname}`;
 }
 
+const LONGEST_SHOWN = 200;
+
 /** The title of a page, or the beginning of a text. */
 function shownText(type: string, text: string): string {
   const title = /<title[^>]*>([^<]*)/i.exec(text)?.[1];
-  const shown = (/html/.test(type) ? (title ?? "") : text).replace(/[\s\p{Cc}]+/gu, " ").trim();
-  return shown === "" ? "" : `: ${shown.slice(0, 200)}`;
+  const shown = (/html/.test(type) ? (title ?? "") : text).replace(/\s+/gu, " ").trim();
+  return shown === "" ? "" : `: ${shortened(shown, LONGEST_SHOWN)}`;
 }

@@ -1,5 +1,6 @@
 // What Dagster answers to a launch, in words. Pure.
 import * as v from "valibot";
+import { shortened } from "../shortened.ts";
 import type { Launched } from "./port.ts";
 
 /** The fields of every member of `LaunchRunReexecutionResult`; which of them a member has, its `__typename` decides. */
@@ -59,9 +60,11 @@ function said(message: string): string {
   return message === "" ? "" : `: ${message}`;
 }
 
+const LONGEST_LINE = 500;
+
 /** Dagster puts a whole stack into some messages. */
 function firstLine(text: string): string {
-  return text.trim().split("\n", 1)[0]?.slice(0, 500) ?? "";
+  return shortened(text.trim().split("\n", 1)[0] ?? "", LONGEST_LINE);
 }
 
 const SHOWN_ERRORS = 3;

@@ -1,6 +1,7 @@
 // Dead letters as programs read them: one JSON object each, and the file they are exported to.
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
+import { printableJson } from "../printable.ts";
 import { producerAttributes } from "../queue/dead-letter-note.ts";
 import type { MessageAttribute } from "../queue/port.ts";
 import type { LetterGroup } from "./groups.ts";
@@ -69,10 +70,10 @@ export function exportText(letters: readonly JoinedLetter[]): string {
       body_sha256: sha256(message.body),
       attributes: Object.fromEntries(Object.entries(producerAttributes(message)).map(exportedAttribute)),
     };
-    return `${JSON.stringify(exported)}\n`;
+    return `${printableJson(exported)}\n`;
   });
   const text = lines.join("");
-  return `${text}${JSON.stringify({ taskiq_export: 1, count: letters.length, sha256: sha256(text) })}\n`;
+  return `${text}${printableJson({ taskiq_export: 1, count: letters.length, sha256: sha256(text) })}\n`;
 }
 
 /** Of what the producer sent beside the body. */

@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Observe } from "../observe.ts";
+import { printableJson } from "../printable.ts";
 
 export interface JsonServer {
   readonly port: number;
@@ -83,7 +84,7 @@ function boundConnections(): (socket: Socket) => void {
 
 /** Node sends no body in answer to HEAD. */
 function send(response: ServerResponse, { status, body, allow }: Reply): void {
-  const text = `${JSON.stringify(body)}\n`;
+  const text = `${printableJson(body)}\n`;
   response.writeHead(status, {
     "content-type": "application/json",
     "content-length": Buffer.byteLength(text),

@@ -8,6 +8,7 @@ export const PROTOCOL = 1;
 
 /** What is wrong quotes the value, and a frame may be megabytes long. */
 const LONGEST_DETAIL = 300;
+const LONGEST_LINE = 200;
 
 const MaybeError = v.nullable(errorInfo);
 
@@ -162,7 +163,7 @@ export function decodeFrame(line: string): DecodedFrame {
 }
 
 function shownLine(line: string): string {
-  return line.slice(0, 200).toWellFormed();
+  return shortened(line, LONGEST_LINE);
 }
 
 export function encodeFrame(frame: WorkerFrame): string {

@@ -1,5 +1,8 @@
 // The agent contract on the ECS agent's endpoint, and what else that may answer.
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
 import { ecsAgent } from "../../core/agent/ecs-agent.ts";
 import { type AgentTrouble, EcsAgentServer } from "../support/ecs-agent.ts";
@@ -49,6 +52,19 @@ for (const [title, trouble, kind, why] of rows) {
     assert.match("why" in answer ? answer.why : "", why);
   });
 }
+
+test("an agent that leads elsewhere is not followed", async (t) => {
+  const elsewhere = await serve(t);
+  const answers = createServer((_, response) =>
+    response.writeHead(307, { location: `${elsewhere.uri}/task-protection/v1/state` }).end(),
+  );
+  await once(answers.listen(0, "127.0.0.1"), "listening");
+  t.after(() => answers.close());
+  const { port } = answers.address() as AddressInfo;
+  const answer = await ecsAgent(`http://127.0.0.1:${port}`).protect(10, never);
+  assert.equal(answer.kind, "unknown");
+  assert.equal(elsewhere.minutes, null);
+});
 
 test("nobody there", async () => {
   const answer = await ecsAgent("http://127.0.0.1:1").drop(never);

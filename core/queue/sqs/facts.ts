@@ -3,6 +3,7 @@ import { GetQueueAttributesCommand, GetQueueUrlCommand } from "@aws-sdk/client-s
 import * as v from "valibot";
 import { Fault } from "../../faults.ts";
 import { parseJson } from "../../json.ts";
+import { shortened } from "../../shortened.ts";
 import type { QueueDepth, QueueFacts } from "../port.ts";
 import { addressOf, type QueueAddress, type SqsContext } from "./context.ts";
 import { queueFault } from "./errors.ts";
@@ -140,5 +141,5 @@ export function readRedrivePolicy(queueUrl: string, text: string | undefined): R
 }
 
 function shown(text: string): string {
-  return JSON.stringify(text.slice(0, LONGEST_SHOWN));
+  return JSON.stringify(shortened(text, LONGEST_SHOWN));
 }

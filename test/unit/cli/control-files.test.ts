@@ -1,7 +1,10 @@
 // The files by which an operator reaches this machine's workers: nobody else may read them, and nobody else's are believed.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import {
   chmodSync,
+  chownSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -120,13 +123,21 @@ test("without knowing whose process this is nothing is written or believed", asy
   await assert.rejects(readControlFiles(there), isFault(/does not say which user this is/));
 });
 
-test("links, other machines' files and broken ones are not believed", async (t) => {
+test("links, FIFOs, other users' and machines' files and broken ones are not believed", async (t) => {
   const there = place(t);
   const path = await writeControlFile(there, content);
   await writeControlFile({ ...there, hostname: "elsewhere" }, { ...content, worker: "another container's" });
   symlinkSync(path, join(there.directory, "control-link.json"));
   writeFileSync(join(there.directory, "control-half.json"), '{"version":1,"host":"here"');
   writeFileSync(join(there.directory, "control-other.json"), '{"version":2,"host":"here"}');
+  execFileSync("mkfifo", ["-m", "600", join(there.directory, "control-fifo.json")]);
+  copyFileSync(path, join(there.directory, "control-open.json"));
+  chmodSync(join(there.directory, "control-open.json"), 0o644);
+  const strangers = join(there.directory, "control-strangers.json");
+  copyFileSync(path, strangers);
+  // Only root can give files away.
+  if (uid === 0) chownSync(strangers, uid + 1, 0);
+  else rmSync(strangers);
   assert.deepEqual(
     (await readControlFiles(there)).map((file) => file.path),
     [path],

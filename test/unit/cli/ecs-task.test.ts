@@ -44,6 +44,24 @@ test("an endpoint that does not answer is given up soon", async (t) => {
   assert.equal(await ecsTaskId({ ECS_CONTAINER_METADATA_URI_V4: uri }), null);
 });
 
+test("an endpoint that leads elsewhere, or never ends its answer, says nothing", async (t) => {
+  const led = await endpoint(t, (request, response) => {
+    if (request.url === "/v4/container/task") response.writeHead(302, { location: "/elsewhere" }).end();
+    else response.end(JSON.stringify({ TaskARN: cluster }));
+  });
+  assert.equal(await ecsTaskId({ ECS_CONTAINER_METADATA_URI_V4: led }), null);
+  let sent = 0;
+  const endless = await endpoint(t, (_, response) => {
+    const more = () => {
+      while (!response.destroyed && response.write(" ".repeat(65_536))) sent += 65_536;
+    };
+    response.on("drain", more);
+    more();
+  });
+  assert.equal(await ecsTaskId({ ECS_CONTAINER_METADATA_URI_V4: endless }), null);
+  assert.ok(sent < 50_000_000, `${sent} bytes`);
+});
+
 test("elsewhere nobody is asked", async () => {
   assert.equal(await ecsTaskId({}), null);
   assert.equal(await ecsTaskId({ ECS_CONTAINER_METADATA_URI_V4: "" }), null);

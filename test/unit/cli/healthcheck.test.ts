@@ -59,7 +59,7 @@ describe("what is said of an answer", () => {
       "a reason that steers a terminal",
       'HTTP/1.1 503 x\r\n\r\n{"why":"\\u001b[2J"}',
       1,
-      'taskiq healthcheck: 127.0.0.1:PORT/livez says 503: "{\\"why\\":\\"\\\\u001b[2J\\"}"\n',
+      "taskiq healthcheck: 127.0.0.1:PORT/livez says 503: \\x1b[2J\n",
     ],
     ["not HTTP", "SSH-2.0-OpenSSH\r\n", 1, "taskiq healthcheck: 127.0.0.1:PORT answered, but not as a worker does\n"],
     [

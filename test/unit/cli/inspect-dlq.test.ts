@@ -151,7 +151,7 @@ describe("one letter", () => {
       "dead since  2026-09-21T14:14:20.000Z, 1d 2h ago\n",
       "ledger      dead (parked), 3 start(s), last by w-2\n",
       "event log   attempt is open: it began\n",
-      "ValueError: no rain\ufffd[2J\n",
+      "ValueError: no rain\\x1b[2J\n",
       'File "a.py", line 1, in load\n',
       '  "step_key": "load",\n',
     ];

@@ -244,7 +244,7 @@ describe("running a command", () => {
     const { exitCode, stderr } = await run(["paint"], {}, () => {
       throw new TypeError("x is not a function");
     });
-    assert.match(stderr, /^taskiq paint: bug in taskiq, please report it: TypeError: x is not a function\n {4}at /);
+    assert.match(stderr, /^taskiq paint: bug in taskiq, please report it: TypeError: x is not a function\n {6}at /);
     assert.equal(exitCode, 1);
   });
 });

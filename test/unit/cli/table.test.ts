@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import stringWidth from "string-width";
-import { type Column, oneLine, renderTable, wrap } from "../../../cli/terminal/table.ts";
+import { type Column, renderTable, wrap } from "../../../cli/terminal/table.ts";
 
 const columns: readonly Column[] = [
   { title: "ID", least: 4, lines: 1 },
@@ -87,6 +87,13 @@ test("wrapping loses nothing while there are lines", () => {
   );
 });
 
-test("what a message says stays in its line and does not steer the terminal", () => {
-  assert.equal(oneLine(" a\r\n\tb\u001b[2Jc\u202e "), "a b\ufffd[2Jc\ufffd");
+test("a cell is one line that steers no terminal, and a long one does not widen the table", () => {
+  const shown = (cell: string) =>
+    renderTable([{ title: "A", least: 1, lines: 1, most: 20 }], [[cell]], 1_000).split("\n")[1];
+  assert.equal(shown(" a\r\n\tb\u001b[2Jc\u202e "), "a b\\x1b[2Jc\\u202e");
+  assert.equal(shown("x".repeat(1_000_000)), `${"x".repeat(20)}…`);
+  assert.equal(
+    renderTable([{ title: "A", least: 1, lines: 1 }], [["x".repeat(400)]], Number.POSITIVE_INFINITY),
+    `A\n${"x".repeat(300)}…\n`,
+  );
 });

@@ -84,7 +84,7 @@ describe("what answers in Dagster's place is told for what it is", () => {
     [
       "another program",
       { status: 404, headers: { "content-type": "text/plain" }, body: "Not\u0007 Found" },
-      "TQ_CONFIG: Dagster at http://127.0.0.1/graphql is not Dagster's GraphQL API: it answers with 404 and text/plain: Not Found",
+      "TQ_CONFIG: Dagster at http://127.0.0.1/graphql is not Dagster's GraphQL API: it answers with 404 and text/plain: Not\u0007 Found",
     ],
     [
       "JSON of something else",

@@ -185,7 +185,7 @@ describe("an odd answer", () => {
 });
 
 test("what is shown of another program's answer steers no terminal", () => {
-  assert.equal(whyIn("a\u007fb\u009b2Jc\n"), '"a\ufffdb\ufffd2Jc\\n"');
+  assert.equal(whyIn("a\u007fb\u009b2Jc\n"), '"a\\u007fb\\u009b2Jc\\n"');
 });
 
 test("an agent that never stops talking is not listened to for ever", async (t) => {
