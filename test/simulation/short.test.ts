@@ -1,7 +1,9 @@
 // A short simulation for the inner loop, and what makes a found failure worth something: the same seed is the same world, and it shrinks.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { liveThrough } from "./live.ts";
+import { mutants } from "./mutants.ts";
 import { shrink } from "./shrink.ts";
 import { simulate } from "./simulate.ts";
 import { hostRules } from "./step-process.ts";
@@ -34,4 +36,12 @@ test("a broken rule is found, and told by the few faults and messages that break
   assert.match(story, new RegExp(`^seed ${found.seed}: second_terminal_event: `));
   assert.match(story, new RegExp(`npm run simulate -- --deliveries 1 --seed ${found.seed}`));
   assert.match(story, /writes STEP_/);
+});
+
+test("each mutant's line stands once in the product", () => {
+  for (const { name, edit } of mutants) {
+    if (edit === undefined) continue;
+    const source = readFileSync(new URL(`../../${edit.file}`, import.meta.url), "utf8");
+    assert.equal(source.split(edit.from).length - 1, 1, `${name}: ${edit.file}: ${edit.from}`);
+  }
 });
