@@ -56,7 +56,7 @@ describe("what is asked of the program itself", () => {
 
   test("help goes to stdout when it was asked for, to stderr when no command was named", async () => {
     const asked = await taskiq(["--help"]);
-    assert.match(asked.stdout, /^Usage: taskiq <command> \[options\]\n.*\n {2}run {10}Take steps/s);
+    assert.match(asked.stdout, /^Usage: taskiq <command> \[options\]\n.*\n {2}run {2,}Take steps/s);
     assert.deepEqual([asked.code, asked.stderr], [0, ""]);
     assert.deepEqual(await taskiq([]), { code: 2, stdout: "", stderr: asked.stdout });
   });
@@ -83,7 +83,7 @@ describe("what is asked of the program itself", () => {
 
   test("an unknown command", async () => {
     const stderr =
-      'taskiq: unknown command "rnu", did you mean run?\nCommands: run, drain, inspect-dlq, replay, migrate, healthcheck\n';
+      'taskiq: unknown command "rnu", did you mean run?\nCommands: run, drain, inspect-dlq, replay, migrate, healthcheck, help, completion, man\n';
     assert.deepEqual(await taskiq(["rnu"]), { code: 2, stdout: "", stderr });
   });
 
