@@ -7,7 +7,10 @@ import { RUN_ID_BYTES, STEP_KEY_BYTES, type StepId } from "./step.ts";
 export interface Envelope extends StepId {
   /** Null when the producer does not know it; the run record decides what runs. */
   readonly opName: string | null;
-  /** Dagster serdes text, or `z:` + base64(zlib); null: the step host rebuilds it from the event log. */
+  /**
+   * What an executor of the version before sends. It is untrusted and nothing acts on it; the step host asks the event log. It stays part of
+   * the digest, so that a row which a worker of the version before made is still the row of its message. `null` if it is absent or no text.
+   */
   readonly knownState: string | null;
   readonly retryMode: "deferred" | "disabled";
   /** What the op's RetryPolicy says should the machinery fail this attempt, in seconds; null: no retry is left. */
@@ -49,7 +52,7 @@ const VersionOne = v.object({
   step_key: StepKey,
   op_name: v.optional(v.nullable(v.string()), null),
   retry_count: Attempt,
-  known_state: v.optional(v.nullable(Text), null),
+  known_state: v.optional(v.fallback(v.nullable(v.string()), null), null),
   retry_mode: v.picklist(["deferred", "disabled"]),
   on_fault: v.optional(v.nullable(v.object({ retry_in: Delay })), null),
   enqueued_at: v.optional(v.nullable(Instant), null),
@@ -82,7 +85,7 @@ export function toWire(envelope: Envelope): Fields {
     step_key: envelope.stepKey,
     op_name: envelope.opName,
     retry_count: envelope.attempt,
-    known_state: envelope.knownState,
+    known_state: null,
     retry_mode: envelope.retryMode,
     on_fault: envelope.onFault === null ? null : { retry_in: envelope.onFault.retryIn },
     enqueued_at: envelope.enqueuedAt,

@@ -17,6 +17,7 @@ const verdicts = {
   malformed: { act: "mend", words: "malformed: mend or purge" },
   newer_version: { act: "replay", words: "of a newer version: update the workers, then replay" },
   other_body: { act: "ask", words: "another body of this step came first: compare, do not replay" },
+  not_sent: { act: "ask", words: "its run did not send this: find out who did, then purge" },
   in_hand: { act: "wait", words: "a worker holds this step: wait" },
   no_such_run: { act: "ask", words: "no such run in this Dagster instance: is it the right one? else purge" },
   contradiction: { act: "ask", words: "ledger and Dagster disagree: compare them first" },
@@ -66,6 +67,7 @@ function decide(evidence: Evidence): VerdictKind {
   if (!standing.run.goesOn) return standing.run.status === "SUCCESS" ? "run_succeeded" : "run_over";
   if (body !== "step") return body;
   if (reason === "payload_mismatch") return "other_body";
+  if (reason === "not_open") return "not_sent";
   return fromOpenAttempt(evidence);
 }
 
@@ -101,6 +103,7 @@ function endInLedger({ row, retryPlanned }: Evidence): AttemptStanding["ended"] 
 function fromLedgerAlone({ row, body, reason }: Evidence): VerdictKind {
   if (row?.outcome?.state === "run_over") return "run_over";
   if (body !== "step") return body;
+  if (reason === "not_open") return "not_sent";
   return reason === "payload_mismatch" ? "other_body" : "unknown";
 }
 

@@ -28,6 +28,10 @@ export class Delivery implements Received {
   granted: Granted | null = null;
   /** The step process of this claim was given its permit. */
   permitted = false;
+  /** The claimed row is for this message's body, not for another's. */
+  sameBody = false;
+  /** A process of this claim found the attempt open, so that the ledger's row is for this body. */
+  foundOpen = false;
   readonly #observe: Observe;
 
   constructor(received: Received, observe: Observe) {

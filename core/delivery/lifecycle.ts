@@ -23,6 +23,7 @@
 // | waiting    | lease ended                             | claiming              | claim |
 // | waiting    | visibility lost, stopping               | releasing             | release (now) |
 // | executing  | ended                                   | settling              | settle |
+// | executing  | not open                                | abandoning            | abandon, start given back; bury: the row stays the run's to claim |
 // | executing  | permit refused, lease lost              | done (lost)           | none: the process is dead, or was never started; write nothing, ack nothing |
 // | executing  | host fault, starts < budget or permitted | abandoning           | abandon |
 // | executing  | host fault, starts = budget             | reporting             | report |
@@ -30,6 +31,7 @@
 // | executing  | rerun refused                           | reporting             | report |
 // | executing  | interrupted                             | abandoning            | abandon, start given back |
 // | reporting  | ended                                   | settling              | settle; what stood in the log already is acked, what we reported is buried |
+// | reporting  | not open                                | abandoning            | abandon, start given back; bury: nothing is ended that the run did not send |
 // | reporting  | host fault, unavailable, ledger unreachable, interrupted | abandoning | abandon |
 // | reporting  | permit refused, lease lost              | done (lost)           | none |
 // | settling   | recorded                                | acking or burying     | ack / bury |
@@ -156,6 +158,8 @@ function fromExecuting(state: StateAt<"executing">, event: EventIn<"executing">)
   switch (event.is) {
     case "ended":
       return settle(fence, event.outcome, null);
+    case "not_open":
+      return abandon(fence, starts, "now", { giveStartBack: true, bury: event.why });
     case "permit_refused":
     case "lease_lost":
       return done("lost");
@@ -180,6 +184,11 @@ function fromReporting(state: StateAt<"reporting">, event: EventIn<"reporting">)
   switch (event.is) {
     case "ended":
       return settle(fence, event.outcome, staysDead(event.outcome, why) ? why : null);
+    case "not_open":
+      return abandon(fence, starts, "now", {
+        giveStartBack: true,
+        bury: why.reason === "malformed" ? why : event.why,
+      });
     case "permit_refused":
     case "lease_lost":
       return done("lost");

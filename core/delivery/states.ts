@@ -6,6 +6,8 @@ export type Reason =
   | "malformed"
   /** Another body was claimed under the same idempotency key before: this one asks for something else, and is not run. */
   | "payload_mismatch"
+  /** The run did not send what the message asks for: a later attempt, a step that is not its turn, a key that no step yielded. */
+  | "not_open"
   /** SQS itself moved the message, received too often without an end; found by the sweep. */
   | "dead_lettered"
   /** A dead letter whose attempt was open, which an operator wants to fail. */
@@ -91,6 +93,7 @@ export type Event =
   /** What the step needs is not there, through no fault of its own; `code`: only its own code is not. */
   | { readonly is: "unavailable"; readonly error: ErrorInfo }
   | { readonly is: "rerun_refused"; readonly why: Why }
+  | { readonly is: "not_open"; readonly why: Why }
   | { readonly is: "interrupted" }
   | { readonly is: "recorded" }
   | { readonly is: "stale" }
@@ -110,9 +113,19 @@ export const happens = {
   received: ["decoded", "unknown_version", "malformed", "swept"],
   claiming: ["granted", "held", "settled", "row_unreadable", "row_refused", "ledger_unreachable", "stopping"],
   waiting: ["lease_ended", "visibility_lost", "stopping"],
-  executing: ["ended", "permit_refused", "lease_lost", "host_fault", "rerun_refused", "unavailable", "interrupted"],
+  executing: [
+    "ended",
+    "not_open",
+    "permit_refused",
+    "lease_lost",
+    "host_fault",
+    "rerun_refused",
+    "unavailable",
+    "interrupted",
+  ],
   reporting: [
     "ended",
+    "not_open",
     "permit_refused",
     "lease_lost",
     "host_fault",

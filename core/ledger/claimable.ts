@@ -25,6 +25,19 @@ export function claimable(row: Held, nowMs: number, writeBoundMs: number): Claim
 }
 
 /**
+ * Returns the digest of the body that a row which is claimed is for from then on. An abandoned row keeps the body whose attempt was found
+ * open. A row whose lease ended says nothing of that: its message may have come before its attempt was open. `asked` is empty for a
+ * body that cannot be read, which claims no row for itself.
+ */
+export function claimedDigest(
+  { state, payloadDigest }: Pick<LedgerRow, "state" | "payloadDigest">,
+  asked: string,
+): string {
+  const keeps = asked === "" || (state === "pending" && payloadDigest !== "");
+  return keeps ? payloadDigest : asked;
+}
+
+/**
  * When an abandoned row may be claimed; null: at once. The process of an abandoned claim is dead, but a permitted one may have
  * sent its terminal event just before, and a database goes on committing for a client that is gone. So the write bound counts
  * from the abandonment here, as it does from the lease's end elsewhere.

@@ -20,6 +20,11 @@ export interface Hold {
   readonly fence: number;
 }
 
+export interface AbandonOptions {
+  readonly giveStartBack: boolean;
+  readonly forgetBody?: boolean;
+}
+
 export type Claim =
   | {
       readonly kind: "granted";
@@ -28,7 +33,7 @@ export type Claim =
       readonly starts: number;
       /** The worker whose lease ended before this claim; null for a fresh row or one that was abandoned. */
       readonly takenOverFrom: string | null;
-      /** The digest the row was first claimed with. */
+      /** Of the body that the row is for; see `claimedDigest`. */
       readonly payloadDigest: string;
     }
   /** Another fence holds it for `leftMs` more (for a permitted row: the write bound included). */
@@ -83,8 +88,11 @@ export interface Ledger extends OperatorRecords {
   permit(hold: Hold, leaseMs: number): Promise<"granted" | "refused">;
   /** Records how the attempt ended and ends the lease. Recording the same end again under the same fence is `recorded`. */
   settle(hold: Hold, outcome: ExecutionResult): Promise<"recorded" | "stale">;
-  /** Ends the lease without an outcome: row → `pending`. `giveStartBack` uncounts the start (interrupted, not failed). */
-  abandon(hold: Hold, options: { readonly giveStartBack: boolean }): Promise<"abandoned" | "stale">;
+  /**
+   * Ends the lease without an outcome: row → `pending`. `giveStartBack` uncounts the start (interrupted, not failed). `forgetBody` leaves
+   * the row to the body of its next claim, because nobody knows whether the attempt was open when this one came.
+   */
+  abandon(hold: Hold, options: AbandonOptions): Promise<"abandoned" | "stale">;
   find(key: string): Promise<LedgerRow | null>;
   list(filter: RowFilter): Promise<readonly LedgerRow[]>;
   /**

@@ -33,6 +33,7 @@ export function falsehoodIn(outcome: Outcome, order: Order, permitted: boolean):
   const { kind } = outcome;
   if (!(answers[kind] ?? ofSteps).includes(order)) return `${kind} does not answer a ${order}`;
   if (underPermit.has(kind) && !permitted) return `${kind} without a permit`;
+  if (kind === "not_open" && permitted) return `${kind} with a permit`;
   if (!("result" in outcome)) return null;
   const { state } = outcome.result;
   const fits = kind === "already_recorded" ? recorded.has(state) : !stated.has(kind) || state === kind;

@@ -32,7 +32,7 @@ const Outcome = v.variant("kind", [
     ]),
     result: hostResult,
   }),
-  v.object({ kind: v.literal("rerun_refused"), error: errorInfo }),
+  v.object({ kind: v.picklist(["rerun_refused", "not_open"]), error: errorInfo }),
   v.object({ kind: v.literal("permit_refused") }),
   v.object({ kind: v.picklist(["noticed", "probed"]) }),
   v.object({ kind: v.literal("looked"), standings: v.array(Standing) }),

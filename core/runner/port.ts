@@ -75,7 +75,10 @@ export type Permit = { readonly granted: true; readonly withinMs: number } | { r
 /** Asked at most once per process. Never rejects: an unreachable ledger is retried until the lease ends, then refused. */
 export type AskPermit = () => Promise<Permit>;
 
-/** How a process ended. `interrupted` means that its signal was aborted before it had an outcome; why is the caller's to know. */
+/**
+ * How a process ended. `interrupted` means that its signal was aborted before it had an outcome; why is the caller's to know. `open` is set
+ * when the process had found the attempt open; without it nobody knows.
+ */
 export type Ending =
   /**
    * The attempt is over; `result` is what to record. `wrote` is false when the log already said so. `cutShort` says why the process was
@@ -83,14 +86,16 @@ export type Ending =
    */
   | { readonly kind: "ended"; readonly result: ExecutionResult; readonly wrote: boolean; readonly cutShort?: string }
   | { readonly kind: "rerun_refused"; readonly error: ErrorInfo }
+  /** The run has not sent this attempt, or not this step: nothing ran, and nothing was written. */
+  | { readonly kind: "not_open"; readonly error: ErrorInfo }
   | { readonly kind: "permit_refused" }
-  | { readonly kind: "interrupted" }
+  | { readonly kind: "interrupted"; readonly open?: true }
   /** The step overstepped one of its limits and was ended for it; it recorded nothing. */
-  | { readonly kind: "over_limit"; readonly limit: OverLimit; readonly error: ErrorInfo }
+  | { readonly kind: "over_limit"; readonly limit: OverLimit; readonly error: ErrorInfo; readonly open?: true }
   /** Its term ended, and it with it; it recorded nothing. */
   | { readonly kind: "expired" }
   /** `step`: this step cannot run here, or its process died; `location`, `instance`, `host`: nothing of that can run, and nothing ran. */
-  | { readonly kind: "fault"; readonly scope: FaultScope; readonly error: ErrorInfo };
+  | { readonly kind: "fault"; readonly scope: FaultScope; readonly error: ErrorInfo; readonly open?: true };
 
 export type OverLimit = "timed_out" | "silent" | "output" | "processes";
 

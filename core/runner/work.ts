@@ -44,6 +44,8 @@ export class Work {
   readonly ended: Promise<WorkEnd>;
   pid: number | null = null;
   outcome: Outcome | null = null;
+  /** Its process found the attempt open: it captures output, or asks for its permit, only then. */
+  open = false;
   readonly #order: Order;
   readonly #listener: WorkListener;
   readonly #end: (end: WorkEnd) => void;
@@ -64,9 +66,11 @@ export class Work {
         this.pid = frame.pid;
         return;
       case "capture":
+        this.open = true;
         this.#listener.onCapture(frame);
         return;
       case "ask":
+        this.open = true;
         if (!this.#asked) void this.#ask();
         return;
       case "outcome":
@@ -97,8 +101,16 @@ export class Work {
   }
 }
 
+type Heard = Pick<Work, "pid" | "outcome"> & { readonly open?: boolean };
+
 /** What the outcome, the way the process ended, and our own wish to end it (`interrupted`) add up to. */
-export function endingOf(work: Pick<Work, "pid" | "outcome">, end: WorkEnd, interrupted: boolean): Ending {
+export function endingOf(work: Heard, end: WorkEnd, interrupted: boolean): Ending {
+  const ending = withoutStanding(work, end, interrupted);
+  const saysSo = ending.kind === "fault" || ending.kind === "interrupted" || ending.kind === "over_limit";
+  return saysSo && work.open === true ? { ...ending, open: true } : ending;
+}
+
+function withoutStanding(work: Heard, end: WorkEnd, interrupted: boolean): Ending {
   const { outcome } = work;
   if (outcome !== null && outcome.kind !== "fault" && !isAside(outcome)) {
     const ending = endingOfOutcome(outcome);
@@ -148,7 +160,8 @@ function endingOfOutcome(outcome: Exclude<Outcome, { kind: "fault" } | Aside>): 
     case "permit_refused":
       return { kind: "permit_refused" };
     case "rerun_refused":
-      return { kind: "rerun_refused", error: outcome.error };
+    case "not_open":
+      return { kind: outcome.kind, error: outcome.error };
     case "already_recorded":
     case "run_over":
       return { kind: "ended", result: outcome.result, wrote: false };

@@ -9,30 +9,29 @@ import sys
 
 from dagster import DagsterInstance
 from dagster._cli.api import _execute_step_command_body
-from dagster._core.execution.plan.state import KnownExecutionState
 from dagster._core.execution.retries import RetryMode
 from dagster._grpc.types import ExecuteStepArgs
-from dagster._serdes import deserialize_value
 
-from dagster_taskiq.envelope import Envelope, decode_known_state
+from dagster_taskiq.envelope import Envelope
+from dagster_taskiq.host.attempt_log import StepId
 from dagster_taskiq.host.preload import preload
+from dagster_taskiq.host.standing import look_up, require_open
 
 
 def run_step(home: str, envelope: Envelope) -> None:
-    """Run it with no other known state than the message's."""
+    """Run it with what the log tells, as the step host does."""
     with DagsterInstance.from_config(home) as instance:
         run = instance.get_run_by_id(envelope.run_id)
         assert run is not None
         assert run.job_code_origin is not None
-        assert envelope.known_state is not None
-        carried = decode_known_state(envelope.known_state)
+        step = StepId(envelope.run_id, envelope.step_key, envelope.retry_count)
         arguments = ExecuteStepArgs(
             job_origin=run.job_code_origin,
             run_id=envelope.run_id,
             step_keys_to_execute=[envelope.step_key],
             instance_ref=None,
             retry_mode=RetryMode(envelope.retry_mode),
-            known_state=deserialize_value(carried, KnownExecutionState),
+            known_state=require_open(instance, look_up(instance, step), step),
         )
         list(_execute_step_command_body(arguments, instance, run))
 

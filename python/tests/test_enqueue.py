@@ -19,7 +19,6 @@ def envelope(**changes: Any) -> Envelope:
         "step_key": "measure[oslo]",
         "op_name": "measure",
         "retry_count": 0,
-        "known_state": None,
         "retry_mode": "deferred",
         "on_fault": None,
         "enqueued_at": 1.5,
@@ -162,20 +161,20 @@ def test_waits_grow_up_to_a_limit() -> None:
 
 
 def test_a_message_of_one_mebibyte_is_sent(sqs: SqsDouble) -> None:
-    room = MAX_MESSAGE_BYTES - len(envelope(known_state="").to_json())
-    sender(Queue(url=sqs.url("steps.fifo"))).send(envelope(known_state="x" * room), pytest.fail)
+    room = MAX_MESSAGE_BYTES - len(envelope(tags={"taskiq/note": ""}).to_json())
+    full = envelope(tags={"taskiq/note": "x" * room})
+    sender(Queue(url=sqs.url("steps.fifo"))).send(full, pytest.fail)
     assert len(sqs.messages[0].body) == MAX_MESSAGE_BYTES
 
 
 def test_a_larger_one_is_refused_and_says_what_makes_it_large(sqs: SqsDouble) -> None:
-    large = envelope(known_state="x" * 1_100_000, tags={"taskiq/group": "oslo"})
+    large = envelope(tags={"taskiq/group": "oslo", "taskiq/note": "x" * 1_100_000})
     with pytest.raises(EnqueueError) as caught:
         sender(Queue(url=sqs.url("steps.fifo"))).send(large, warn=pytest.fail)
     assert str(caught.value) == (
         "Step measure[oslo] (attempt 0) of run run-1 does not fit in a message for queue "
-        f"{sqs.url('steps.fifo')}: 1100199 bytes, SQS takes 1048576. known_state, which names the "
-        "outputs that the step loads, is 1100000 bytes of it, tags are 16. Let the step load fewer "
-        "outputs, for example by collecting in stages."
+        f"{sqs.url('steps.fifo')}: 1100218 bytes, SQS takes 1048576. The op's taskiq/… tags are "
+        "1100027 bytes of it. Shorten them."
     )
     assert sqs.requests == []
 

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from dagster import DagsterEvent, DagsterEventType, DagsterInstance, DagsterRunStatus
-from orders import run_order
+from orders import announce, run_order
 from worker_double import WorkerDouble
 
 if TYPE_CHECKING:
@@ -40,8 +40,7 @@ def test_each_step_is_sent_and_ends_once(instance: DagsterInstance, sqs: SqsDoub
     assert told == dict.fromkeys(("STEP_WORKER_STARTING", "STEP_OUTPUT", "STEP_SUCCESS"), STEPS)
     assert len(set(types(instance, run))) == 3 * STEPS
     sizes = [len(message.body) for message in sqs.messages]
-    assert max(sizes[:-1]) < 1000
-    assert sizes[-1] < 20_000
+    assert max(sizes) < 1000
 
 
 def test_the_host_runs_one_of_a_thousand(dagster_home: Path, instance: DagsterInstance) -> None:
@@ -49,6 +48,7 @@ def test_the_host_runs_one_of_a_thousand(dagster_home: Path, instance: DagsterIn
     instance.report_dagster_event(
         DagsterEvent(DagsterEventType.PIPELINE_START.value, run.job_name), run.run_id
     )
+    announce(instance, run, "tick_500")
     worker = WorkerDouble(dagster_home)
     worker.await_frame("ready")
     order = run_order(run, "tick_500", op_name="tick_500")

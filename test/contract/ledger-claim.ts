@@ -84,14 +84,34 @@ export function claimContract(make: MakeLedger): void {
     assert.equal((await claimed(ledger, request({ attempt: 1 }))).fence, 1);
   });
 
-  test("the digest answered is the one first claimed with; the message and the receive are the latest", async (t) => {
-    const { ledger, advance } = await make(t);
-    await claimed(ledger, request({ payloadDigest: "first", messageId: "m1", receivedAtMs: 1 }));
-    await advance(leaseMs);
+  test("an abandoned row keeps its first body's digest; the message and the receive are the latest", async (t) => {
+    const { ledger } = await make(t);
+    const hold = await claimed(ledger, request({ payloadDigest: "first", messageId: "m1", receivedAtMs: 1 }));
+    await ledger.abandon(hold, { giveStartBack: false });
     const again = await claimed(ledger, request({ payloadDigest: "other", messageId: "m2", receivedAtMs: 2 }));
     assert.equal(again.payloadDigest, "first");
     const row = await ledger.find(request().key);
     assert.deepEqual([row?.payloadDigest, row?.messageId, row?.receivedAtMs], ["first", "m2", 2]);
+  });
+
+  test("a row that was abandoned without its body, or whose lease ended, takes its next body's digest", async (t) => {
+    const { ledger, advance } = await make(t);
+    const hold = await claimed(ledger, request({ payloadDigest: "first" }));
+    await ledger.abandon(hold, { giveStartBack: true, forgetBody: true });
+    assert.equal((await ledger.find(hold.key))?.payloadDigest, "");
+    assert.equal((await claimed(ledger, request({ payloadDigest: "second" }))).payloadDigest, "second");
+    await advance(leaseMs);
+    assert.equal((await claimed(ledger, request({ payloadDigest: "third" }))).payloadDigest, "third");
+    assert.equal((await ledger.find(hold.key))?.payloadDigest, "third");
+  });
+
+  test("a body that cannot be read takes no row from the body that it is for", async (t) => {
+    const { ledger, advance } = await make(t);
+    await claimed(ledger, request({ payloadDigest: "first" }));
+    await advance(leaseMs);
+    const again = await claimed(ledger, request({ payloadDigest: "" }));
+    assert.equal(again.payloadDigest, "first");
+    assert.equal((await ledger.find(request().key))?.payloadDigest, "first");
   });
 
   test("a settled row answers every claim with how it ended, for ever", async (t) => {

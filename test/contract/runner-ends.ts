@@ -77,6 +77,15 @@ export function endContract(make: MakeRunner): void {
     assert.equal(ending.kind === "rerun_refused" && ending.error.class, "WorkerLost");
   });
 
+  test("an attempt that the run has not sent is not run, and no permit is asked for it", async (t) => {
+    const { runner, order, events } = await make(t);
+    const ask = granting();
+    const wanted = await order("is_not_open");
+    const ending = await runner.execute(wanted, ask, never);
+    assert.equal(ending.kind === "not_open" && ending.error.class, "NotOpen", JSON.stringify(ending));
+    assert.deepEqual([ask.asked, (await events(wanted.envelope)).filter((event) => event !== "STEP_START")], [0, []]);
+  });
+
   test("steps that run at once each get their own end", async (t) => {
     const { runner, order, processes } = await make(t);
     const deeds: readonly Deed[] = ["succeeds", "crashes", "fails", "succeeds", "exits", "wants_retry"];

@@ -6,6 +6,7 @@ import {
   crashes,
   fails,
   faults,
+  isNotOpen,
   refusesRerun,
   type Script,
   succeeds,
@@ -24,6 +25,7 @@ const scripts: Readonly<Record<Deed, Script>> = {
   blocks,
   refuses_rerun: refusesRerun("WorkerLost"),
   cannot_run: faults("step"),
+  is_not_open: isNotOpen,
 };
 
 runnerContract("fake", async () => {

@@ -44,7 +44,7 @@ describe("a step host that dies", () => {
     const first = host.runner.execute(stepOrder("first"), granting(), kill.signal);
     await eventually("the step runs", () => steps(host).length >= 2);
     kill.abort(); // and dies of it
-    assert.deepEqual(await first, { kind: "interrupted" });
+    assert.equal((await first).kind, "interrupted");
   });
 
   test("is said to be away at once, and replaced", async (t) => {
@@ -98,7 +98,7 @@ describe("a step host that does not answer", () => {
     await eventually("the step is dead, the host is not", () => {
       return steps(host).length === 0 && told.of("host.lost").length === 0;
     });
-    assert.deepEqual(await running, { kind: "interrupted" });
+    assert.equal((await running).kind, "interrupted");
     assert.deepEqual(told.messages("host.lost"), ["the step host ended (signal SIGKILL)"]);
     await eventually("another host is ready", () => runner.unavailable() === null);
   });

@@ -12,7 +12,8 @@ export type Deed =
   | "exits"
   | "blocks"
   | "refuses_rerun"
-  | "cannot_run";
+  | "cannot_run"
+  | "is_not_open";
 
 export interface RunnerUnderTest {
   /** Started. */

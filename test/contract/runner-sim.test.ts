@@ -43,6 +43,7 @@ const plans: Readonly<Record<Deed, Partial<StepPlan>>> = {
   blocks: { durationMs: 1e12 },
   refuses_rerun: { tags: { "taskiq/on_worker_lost": "fail" } },
   cannot_run: { poison: true },
+  is_not_open: {},
 };
 
 /** Time goes on by itself, as fast as it can. */
@@ -85,6 +86,7 @@ runnerContract("simulated", async (t) => {
     referee: new Referee(dagster, producer),
     rules: hostRules,
     planOf: ({ stepKey }) => made.get(stepKey) ?? plain,
+    announced: () => true,
     fenceOf: () => 1,
     nextProcess: () => {
       forks += 1;
@@ -102,7 +104,8 @@ runnerContract("simulated", async (t) => {
       made.set(key, plan);
       const order = stepOrder(key);
       if (deed === "refuses_rerun") dagster.write(order.envelope, "STEP_START", "an earlier start");
-      return { ...order, envelope: { ...order.envelope, tags: plan.tags } };
+      const attempt = deed === "is_not_open" ? 7 : 0;
+      return { ...order, envelope: { ...order.envelope, attempt, tags: plan.tags } };
     },
     orderOfFinishedRun: async () => stepOrder("unfinished", "run-over"),
     events: async (step: StepId) => dagster.log(step).map(({ kind }) => kind),

@@ -46,7 +46,12 @@ const orders: Readonly<Record<Deed, () => Promise<StepOrder>>> = {
   },
   cannot_run: async () => {
     const order = await orderOf(deployment, "one_success", "succeed");
-    return { ...order, envelope: { ...order.envelope, opName: "another" } };
+    // Only a worker of another version could say so.
+    return { ...order, envelope: { ...order.envelope, retryMode: "unheard of" as "deferred" } };
+  },
+  is_not_open: async () => {
+    const order = await orderOf(deployment, "one_success", "succeed");
+    return { ...order, envelope: { ...order.envelope, attempt: 7 } };
   },
 };
 

@@ -1,6 +1,7 @@
 // The fleet: a few places, each with one worker after the other. Crashes, stalls, and rolling deploys happen to a place.
 import { Bugs } from "../../core/bugs.ts";
 import type { Observe } from "../../core/observe.ts";
+import { idempotencyKey } from "../../core/step.ts";
 import { Worker } from "../../core/worker.ts";
 import type { MemoryLedger } from "../support/memory-ledger.ts";
 import type { ModelQueue } from "../support/model-queue.ts";
@@ -118,6 +119,7 @@ export class Fleet {
       ...this.#ports,
       life,
       planOf: (step) => producer.planOf(step),
+      announced: (step) => producer.attempts.has(idempotencyKey(step)),
       fenceOf: (key) => fences.get(key) ?? 0,
       nextProcess: () => {
         this.#forks += 1;

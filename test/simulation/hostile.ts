@@ -35,7 +35,7 @@ export interface HostilePlan {
   readonly inItsGroup: boolean;
 }
 
-const attacks = ["again", "malformed", "ghost", "unknown_run"] as const;
+const attacks = ["again", "next", "far", "early", "malformed", "ghost", "unknown_run"] as const;
 
 /** Mostly while the runs that they are about go on. */
 export function planHostile(dice: Dice, runs: readonly RunPlan[], withinMs: number): readonly HostilePlan[] {
@@ -75,6 +75,8 @@ export function sendHostile(
     unknown_run: { ...under, runId: `${run.id}_unknown`, attempt: 0 },
   };
   const about = asked[attack];
+  // Dagster draws the ids of its runs, so that nobody knows one before its run is there.
+  if (attack !== "unknown_run" && dagster.statusOf(run.id) === null) return null;
   if ((attack === "again" || attack === "malformed") && !producer.attempts.has(idempotencyKey(about))) return null;
   const tags = forged ? { ...step.tags, forged: id } : step.tags;
   const form = attack === "malformed" ? "malformed" : "ours";

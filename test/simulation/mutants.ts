@@ -39,6 +39,7 @@ export const mutants: readonly Mutant[] = [
     rules: { asksPermit: false },
   },
   { name: "no log read before a start", rules: { readsLog: false } },
+  { name: "attempts that no run worker sent are run", rules: { requiresOpen: false } },
   { name: "no log read before a report", rules: { readsLogBeforeReport: false } },
   { name: "no permit deadline", rules: { keepsDeadline: false } },
   {
@@ -55,6 +56,14 @@ export const mutants: readonly Mutant[] = [
       file: "core/ledger/claimable.ts",
       from: 'return from === "permitted" ? nowMs + writeBoundMs : null;',
       to: "return writeBoundMs < 0 ? nowMs : null;",
+    },
+  },
+  {
+    name: "a message that came too early keeps the attempt's row for itself",
+    edit: {
+      file: "core/delivery/effects/settle.ts",
+      from: "forgetBody: delivery.sameBody && !delivery.foundOpen",
+      to: "forgetBody: false",
     },
   },
   {

@@ -130,7 +130,7 @@ function bodyOf(id: StepId, step: StepPlan, nowMs: number): string {
     case "taskiq":
       return JSON.stringify({ task_id: "t", task_name: "n", args: [ours], kwargs: {} });
     case "malformed":
-      return JSON.stringify({ ...ours, known_state: 7 });
+      return JSON.stringify({ ...ours, tags: 7 });
     case "newer":
       return JSON.stringify({ ...ours, version: 2 });
   }

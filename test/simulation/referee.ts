@@ -46,7 +46,7 @@ export class Referee {
   readonly settledAs = new Map<string, ExecutionResult>();
   /** Messages with a copy in the dead letter queue. */
   readonly copied = new Set<string>();
-  /** Of those, the ones whose attempt may have any end: another body under its key, or of a run that is over. */
+  /** Of those, the ones whose attempt may have any end: another body under its key, one that no run worker sent, or of a run that is over. */
   readonly refused = new Set<string>();
   /** Messages that SQS itself moved there. */
   readonly moved = new Set<string>();
@@ -147,6 +147,11 @@ export class Referee {
     const message = this.#producer.messageOf(messageId);
     const name = this.#producer.nameOf(messageId);
     if (message.key === null) return;
+    if (reason === "not_open") {
+      this.refused.add(messageId);
+      if (!message.hostile) this.fail("buried_unsettled", name, "buried as not sent, and a run worker sent it");
+      return;
+    }
     const outcome = this.settledAs.get(message.key);
     if (reason === "payload_mismatch" || (reason === "malformed" && outcome === undefined)) {
       this.refused.add(messageId);

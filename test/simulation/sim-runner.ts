@@ -159,7 +159,7 @@ export class SimRunner implements Runner {
     await life.hear(Promise.resolve());
     signal.removeEventListener("abort", kill);
     forget();
-    return endingOf({ pid: 1, outcome: process.outcome }, end, signal.aborted);
+    return endingOf({ pid: 1, outcome: process.outcome, open: process.open }, end, signal.aborted);
   }
 
   /** The host's own watch over how long a process may live. */

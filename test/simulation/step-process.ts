@@ -21,22 +21,17 @@ import type { Referee } from "./referee.ts";
 import { WRITE_BOUND_MS } from "./scenario.ts";
 
 /** Rules of the step host that a mutant can break. */
-export interface HostRules {
-  readonly readsLog: boolean;
-  readonly readsLogBeforeReport: boolean;
-  readonly asksPermit: boolean;
-  readonly keepsDeadline: boolean;
-  /** Without it the other defences are seen for themselves: it would hide that one of them is missing. */
-  readonly endsWithTerm: boolean;
-}
-
-export const hostRules: HostRules = {
+export const hostRules = {
   readsLog: true,
   readsLogBeforeReport: true,
+  requiresOpen: true,
   asksPermit: true,
   keepsDeadline: true,
+  /** Without it the other defences are seen for themselves: it would hide that one of them is missing. */
   endsWithTerm: true,
 };
+
+export type HostRules = Readonly<typeof hostRules>;
 
 export interface ProcessPorts extends Surroundings {
   readonly life: Life;
@@ -58,6 +53,7 @@ export class StepProcess {
   readonly step: StepId;
   readonly key: string;
   outcome: Outcome | null = null;
+  open = false;
   /** Resolves when it is dead. */
   readonly ended: Promise<WorkEnd>;
   readonly #ports: ProcessPorts;

@@ -1,4 +1,6 @@
 // What a step process does, and that of a report: the order of looks, events and refusals of the step host.
+
+import type { Outcome } from "../../core/runner/frames.ts";
 import type { ReportOrder, StepOrder } from "../../core/runner/port.ts";
 import type { StepId } from "../../core/step.ts";
 import { errorInfo, terminalEvents } from "../support/scripted-steps.ts";
@@ -10,6 +12,8 @@ export const FORK_MS = 20;
 export interface WorkPorts extends Pick<ProcessPorts, "dagster" | "rules" | "clock"> {
   /** Null: the run has no such step. */
   readonly planOf: (step: Pick<StepId, "runId" | "stepKey">) => StepPlan | null;
+  /** The run worker said in the log that it sends this attempt. */
+  readonly announced: (step: StepId) => boolean;
 }
 
 export async function runStep(process: StepProcess, { envelope }: StepOrder, ports: WorkPorts): Promise<void> {
@@ -22,6 +26,7 @@ export async function runStep(process: StepProcess, { envelope }: StepOrder, por
   const { log, over } = process.standing();
   if (over !== null && (rules.readsLog || over.kind === "run_over")) return process.tell(over);
   if (plan === null) return process.tell({ kind: "run_over", result: process.result("run_over") });
+  if (!isOpen(process, ports)) return process.tell(notOpen);
   const refusal = refusalOf(
     log.entries.map(({ kind }) => kind),
     envelope.tags,
@@ -62,9 +67,19 @@ export async function reportStep(
   if (over !== null && (rules.readsLogBeforeReport || over.kind === "run_over")) return process.tell(over);
   if (planOf({ runId, stepKey }) === null)
     return process.tell({ kind: "run_over", result: process.result("run_over") });
+  if (!isOpen(process, ports)) return process.tell(notOpen);
   if (park) return process.tell({ kind: "parked", result: process.result("parked") });
   const kind = retryIn === null ? "STEP_FAILURE" : "STEP_UP_FOR_RETRY";
   await process.writeTerminal(kind, { kind: "reported", result: process.result("reported") });
+}
+
+const notOpen: Outcome = { kind: "not_open", error: errorInfo("NotOpen", "its run worker has not sent it") };
+
+function isOpen(process: StepProcess, { rules, announced }: WorkPorts): boolean {
+  const { step } = process;
+  const { log } = process.standing();
+  process.open = !rules.requiresOpen || (log.retries >= step.attempt && announced(step));
+  return process.open;
 }
 
 function refusalOf(kinds: readonly string[], tags: Readonly<Record<string, string>>): string | null {

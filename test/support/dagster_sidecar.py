@@ -18,8 +18,19 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from dagster import AssetKey, DagsterInstance, DagsterRun, DagsterRunStatus
-from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
+from dagster import (
+    AssetKey,
+    DagsterEvent,
+    DagsterEventType,
+    DagsterInstance,
+    DagsterRun,
+    DagsterRunStatus,
+)
+from dagster._core.definitions.reconstruct import (
+    ReconstructableJob,
+    ReconstructableRepository,
+)
+from dagster._core.events import EngineEventData
 from dagster._core.execution.api import execute_run_iterator
 from dagster_shared.error import SerializableErrorInfo
 
@@ -97,8 +108,21 @@ def terminate(request: Request) -> None:
 
 
 def create(request: Request) -> dict[str, Any]:
-    """Create a run of `job` in `status` that has no run worker: its steps are sent by hand."""
+    """Create a run of `job` in `status` that has no run worker: its steps are sent by hand.
+
+    Its log says of each step, as a run worker would, that it is sent.
+    """
     run = _create_run(request, _job(request["job"]), DagsterRunStatus(request["status"]))
+    assert run.execution_plan_snapshot_id is not None
+    plan = instance().get_execution_plan_snapshot(run.execution_plan_snapshot_id)
+    for step_key in plan.step_keys_to_execute:
+        event = DagsterEvent(
+            DagsterEventType.STEP_WORKER_STARTING.value,
+            run.job_name,
+            step_key=step_key,
+            event_specific_data=EngineEventData(),
+        )
+        instance().report_dagster_event(event, run.run_id)
     return {"run_id": run.run_id}
 
 
@@ -225,7 +249,11 @@ def _metadata(data: object) -> dict[str, Any]:
 
 def _error(error: SerializableErrorInfo) -> dict[str, Any]:
     # `to_string` holds the causes too, as the UI shows them.
-    return {"class": error.cls_name, "message": error.message, "text": error.to_string()}
+    return {
+        "class": error.cls_name,
+        "message": error.message,
+        "text": error.to_string(),
+    }
 
 
 def _reap() -> None:

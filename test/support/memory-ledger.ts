@@ -1,9 +1,10 @@
 // The ledger in memory: for unit tests and the simulation, and the second implementation that keeps the contract suite honest.
 import type { Clock } from "../../core/clock.ts";
 import { Fault } from "../../core/faults.ts";
-import { abandonedUntilMs, claimable } from "../../core/ledger/claimable.ts";
+import { abandonedUntilMs, claimable, claimedDigest } from "../../core/ledger/claimable.ts";
 import { encodeOutcome } from "../../core/ledger/outcome-text.ts";
 import type {
+  AbandonOptions,
   Claim,
   ClaimRequest,
   Hold,
@@ -75,12 +76,13 @@ export class MemoryLedger implements Ledger {
     return same ? "recorded" : "stale";
   }
 
-  async abandon(hold: Hold, options: { readonly giveStartBack: boolean }): Promise<"abandoned" | "stale"> {
+  async abandon(hold: Hold, options: AbandonOptions): Promise<"abandoned" | "stale"> {
     const given = options.giveStartBack ? 1 : 0;
     const abandoned = this.#update(hold, (row) => ({
       state: "pending",
       leaseExpiresAtMs: abandonedUntilMs(row.state, this.#clock.wallMs(), this.#writeBoundMs),
       starts: Math.max(0, row.starts - given),
+      payloadDigest: options.forgetBody === true ? "" : row.payloadDigest,
     }));
     if (abandoned) return "abandoned";
     const row = this.#rows.get(hold.key);
@@ -180,7 +182,7 @@ export class MemoryLedger implements Ledger {
     const starts = (row?.starts ?? 0) + 1;
     const { runId, stepKey, attempt } = row?.step ?? request.step;
     const step = { runId, stepKey, attempt };
-    const payloadDigest = row?.payloadDigest ?? request.payloadDigest;
+    const payloadDigest = row === undefined ? request.payloadDigest : claimedDigest(row, request.payloadDigest);
     const claimed = { key, step, owner, messageId, receivedAtMs, fence, starts, payloadDigest };
     const times = { leaseExpiresAtMs: now + leaseMs, updatedAtMs: now, settledAtMs: null };
     this.#rows.set(key, { ...claimed, ...times, state: "running", outcome: null });

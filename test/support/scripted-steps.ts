@@ -35,7 +35,11 @@ export const wantsRetry: Script = writes("up_for_retry", errorInfo("TimeoutError
 export const cannotInitialize: Script = writes("resource_init_failure", errorInfo("OSError", "no such bucket"));
 
 export const runIsOver: Script = async () => ({ kind: "ended", result: result("run_over"), wrote: false });
-export const crashes: Script = async () => fault("step", "StepProcessDied", "the step process was killed by SIGSEGV");
+/** In its user code: its attempt was open. */
+export const crashes: Script = async () => ({
+  ...fault("step", "StepProcessDied", "the step process was killed by SIGSEGV"),
+  open: true,
+});
 
 /** Runs until it is killed. */
 export const blocks: Script = async ({ signal }) => {
@@ -57,6 +61,11 @@ export const diesAfterWriting: Script = async (step) => {
   return fault("step", "StepProcessDied", "the step process was killed by SIGKILL");
 };
 
+export const isNotOpen: Script = async () => ({
+  kind: "not_open",
+  error: errorInfo("NotOpen", "its run worker has not sent it"),
+});
+
 export function refusesRerun(errorClass: string): Script {
   return async () => ({ kind: "rerun_refused", error: errorInfo(errorClass, "an earlier start got too far") });
 }
@@ -75,7 +84,7 @@ export function inTurn(...scripts: readonly Script[]): Script {
   };
 }
 
-export function fault(scope: FaultScope, errorClass: string, message: string): Ending {
+export function fault(scope: FaultScope, errorClass: string, message: string): Extract<Ending, { kind: "fault" }> {
   return { kind: "fault", scope, error: errorInfo(errorClass, message) };
 }
 

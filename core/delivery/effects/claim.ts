@@ -90,7 +90,8 @@ function grantedEvent(scene: Scene, answer: Granted): EventIn<"claiming"> {
   const how = takenOverFrom === null ? "claimed" : `taken over from ${takenOverFrom}, whose lease ended`;
   delivery.tell("info", "step.claimed", how, { fence, starts });
   if (starts === 1) tellRefusedTags(scene);
-  return { is: "granted", fence, starts, budget: policy.maxStarts, sameBody: isSameBody(scene, answer) };
+  delivery.sameBody = isSameBody(scene, answer);
+  return { is: "granted", fence, starts, budget: policy.maxStarts, sameBody: delivery.sameBody };
 }
 
 /** A malformed body has no digest: a row that it made may be anyone's, one that a step made is not its own. */

@@ -56,6 +56,7 @@ function killSignal({ delivery, stopping }: Scene): AbortSignal {
 function permitFor(scene: Scene): AskPermit {
   const { delivery, ports } = scene;
   return async () => {
+    delivery.foundOpen = true;
     const heardAtMs = ports.clock.monoMs();
     let askedAtMs = heardAtMs;
     const answer = await askLedgerWhileLeased(scene, "permit", (ledger) => {
@@ -70,6 +71,7 @@ function permitFor(scene: Scene): AskPermit {
 }
 
 function eventOf({ delivery }: Scene, ending: Ending): EventIn<"executing"> {
+  if (provesOpen(ending)) delivery.foundOpen = true;
   switch (ending.kind) {
     case "ended": {
       const { result, wrote, cutShort } = ending;
@@ -81,6 +83,12 @@ function eventOf({ delivery }: Scene, ending: Ending): EventIn<"executing"> {
         delivery.tell("warn", "step.cut_short", `${what}: ${cutShort}`);
       }
       return { is: "ended", outcome: result };
+    }
+    case "not_open": {
+      const { error } = ending;
+      delivery.foundOpen = false;
+      delivery.tell("error", "step.not_open", `nothing was run: ${error.message}`);
+      return { is: "not_open", why: { reason: "not_open", detail: error.message, error: null } };
     }
     case "permit_refused":
       delivery.tell("warn", "step.permit_refused", "lost the right to record its outcome; nothing was written");
@@ -109,6 +117,11 @@ function eventOf({ delivery }: Scene, ending: Ending): EventIn<"executing"> {
       return { is: "host_fault", why: { reason: "step_fault", detail, error }, permitted: delivery.permitted };
     }
   }
+}
+
+/** A rerun is refused for what stands in the log of the open attempt. */
+function provesOpen(ending: Ending): boolean {
+  return ending.kind === "rerun_refused" || ("open" in ending && ending.open === true);
 }
 
 function endMessage(state: ExecutionResult["state"], wrote: boolean): string {

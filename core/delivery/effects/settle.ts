@@ -21,8 +21,9 @@ export async function abandon(
 ): Promise<EventIn<"abandoning">> {
   const { delivery } = scene;
   const { giveStartBack, why } = effect;
+  const options = { giveStartBack, forgetBody: delivery.sameBody && !delivery.foundOpen };
   delivery.lease.closing();
-  const answer = await askLedger(scene, "abandon", (ledger) => ledger.abandon(delivery.hold, { giveStartBack }));
+  const answer = await askLedger(scene, "abandon", (ledger) => ledger.abandon(delivery.hold, options));
   delivery.lease.unclaimed();
   if (why !== null) {
     delivery.tell("warn", "step.requeued", `back to the queue: ${why.detail}`);

@@ -5,6 +5,7 @@ import { type ExecutionResult, settledState } from "../../step.ts";
 import { InDoubt } from "../in-doubt.ts";
 import { encodeOutcome } from "../outcome-text.ts";
 import type {
+  AbandonOptions,
   Claim,
   ClaimRequest,
   Hold,
@@ -37,7 +38,7 @@ type Question<T> = T & { readonly key: string };
 type ClaimQuestion = Question<{ readonly request: ClaimRequest; readonly token: string }>;
 type PermitQuestion = Hold & { readonly leaseMs: number; readonly token: string };
 type SettleQuestion = Hold & { readonly state: string; readonly outcome: string };
-type AbandonQuestion = Hold & { readonly givenBack: number };
+type AbandonQuestion = Hold & { readonly givenBack: number; readonly forgets: boolean };
 
 export async function openPostgresSchema(options: PostgresOptions): Promise<LedgerSchema> {
   return postgresSchema(await openPool(options), nameOf(options.target));
@@ -99,9 +100,10 @@ class PostgresLedger implements Ledger {
     return (await this.#settles.ask({ key, fence, ...end })) ? "recorded" : "stale";
   }
 
-  async abandon({ key, fence }: Hold, options: { readonly giveStartBack: boolean }): Promise<"abandoned" | "stale"> {
+  async abandon({ key, fence }: Hold, options: AbandonOptions): Promise<"abandoned" | "stale"> {
     const givenBack = options.giveStartBack ? 1 : 0;
-    return (await this.#abandons.ask({ key, fence, givenBack })) ? "abandoned" : "stale";
+    const forgets = options.forgetBody === true;
+    return (await this.#abandons.ask({ key, fence, givenBack, forgets })) ? "abandoned" : "stale";
   }
 
   async find(key: string): Promise<LedgerRow | null> {

@@ -27,6 +27,10 @@ const same = "(entry.claim_token = excluded.claim_token AND entry.state = 'runni
 const freeAt = `coalesce(entry.lease_expires_at, timestamptz 'epoch')
   + CASE entry.state WHEN 'permitted' THEN ${span("$2::float8")} ELSE interval '0' END`;
 
+/** See `claimable.ts`. */
+const claimedDigest = `CASE WHEN ${same} OR excluded.payload_digest = '' OR entry.state = 'pending' AND entry.payload_digest <> ''
+  THEN entry.payload_digest ELSE excluded.payload_digest END`;
+
 /**
  * A row that another transaction made or changed after this statement began is locked and left alone, but not seen in the second
  * half: then there is no answer for it, and it is asked for again.
@@ -46,6 +50,7 @@ granted AS (
     fence = entry.fence + CASE WHEN ${same} THEN 0 ELSE 1 END,
     starts = entry.starts + CASE WHEN ${same} THEN 0 ELSE 1 END,
     taken_over_from = CASE WHEN ${same} THEN entry.taken_over_from WHEN entry.state = 'pending' THEN NULL ELSE entry.owner END,
+    payload_digest = ${claimedDigest},
     lease_expires_at = excluded.lease_expires_at, message_id = excluded.message_id, received_at = excluded.received_at,
     updated_at = excluded.updated_at, claim_token = excluded.claim_token
   WHERE entry.settled_at IS NULL AND (${same} OR ${freeAt} <= excluded.updated_at)
@@ -84,9 +89,10 @@ settled AS (
 SELECT position FROM held
 WHERE was IN ('running', 'permitted') OR was IN ('completed', 'failed', 'dead') AND recorded = outcome`;
 
-const abandon = `WITH ${asked("fence bigint, given_back integer")}, ${held},
+const abandon = `WITH ${asked("fence bigint, given_back integer, forgets boolean")}, ${held},
 abandoned AS (
   UPDATE ${table} AS entry SET state = 'pending', updated_at = ${now}, starts = greatest(0, starts - given_back),
+    payload_digest = CASE WHEN forgets THEN '' ELSE payload_digest END,
     lease_expires_at = CASE was WHEN 'permitted' THEN ${now} + ${span("$2::float8")} END
   FROM held WHERE entry.idempotency_key = held.key AND was IN ('running', 'permitted'))
 SELECT position FROM held WHERE was IN ('running', 'permitted', 'pending')`;

@@ -5,9 +5,19 @@ import { Batches } from "../../batches.ts";
 import type { Clock } from "../../clock.ts";
 import { Fault, isOneRowsFault } from "../../faults.ts";
 import { type ExecutionResult, settledState } from "../../step.ts";
-import { abandonedUntilMs, claimable } from "../claimable.ts";
+import { abandonedUntilMs, claimable, claimedDigest } from "../claimable.ts";
 import { encodeOutcome } from "../outcome-text.ts";
-import type { Claim, ClaimRequest, Hold, Ledger, LedgerRow, ReopenRequest, ReplayPlan, RowFilter } from "../port.ts";
+import type {
+  AbandonOptions,
+  Claim,
+  ClaimRequest,
+  Hold,
+  Ledger,
+  LedgerRow,
+  ReopenRequest,
+  ReplayPlan,
+  RowFilter,
+} from "../port.ts";
 import { readRow } from "../rows.ts";
 import { sqliteFault } from "./faults.ts";
 import { openDatabase } from "./open.ts";
@@ -95,12 +105,13 @@ class SqliteLedger implements Ledger {
     });
   }
 
-  async abandon({ key, fence }: Hold, options: { readonly giveStartBack: boolean }): Promise<"abandoned" | "stale"> {
+  async abandon({ key, fence }: Hold, options: AbandonOptions): Promise<"abandoned" | "stale"> {
     const givenBack = options.giveStartBack ? 1 : 0;
+    const forgets = options.forgetBody === true ? 1 : 0;
     return this.#write(() => {
       const now = this.#clock.wallMs();
       const permittedUntil = abandonedUntilMs("permitted", now, this.#writeBoundMs);
-      if (this.#changes("abandon", { key, fence, now, permittedUntil, givenBack })) return "abandoned";
+      if (this.#changes("abandon", { key, fence, now, permittedUntil, givenBack, forgets })) return "abandoned";
       return this.#holds("abandonedAs", { key, fence }) ? "abandoned" : "stale";
     });
   }
@@ -179,8 +190,9 @@ class SqliteLedger implements Ledger {
 
   #takeOver(request: ClaimRequest, row: LedgerRow, takenOverFrom: string | null): Claim {
     const fence = row.fence + 1;
-    this.#statements.takeOver.run({ key: request.key, fence, ...this.#claimed(request) });
-    return { kind: "granted", fence, starts: row.starts + 1, takenOverFrom, payloadDigest: row.payloadDigest };
+    const payloadDigest = claimedDigest(row, request.payloadDigest);
+    this.#statements.takeOver.run({ key: request.key, fence, digest: payloadDigest, ...this.#claimed(request) });
+    return { kind: "granted", fence, starts: row.starts + 1, takenOverFrom, payloadDigest };
   }
 
   #claimed({ owner, leaseMs, messageId, receivedAtMs }: ClaimRequest) {

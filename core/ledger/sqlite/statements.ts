@@ -11,7 +11,7 @@ const sql = {
       payload_digest, message_id, received_at, updated_at)
     VALUES (:key, :runId, :stepKey, :attempt, 'running', 1, :owner, :leaseUntil, 1, :digest, :messageId, :receivedAt, :now)`,
   takeOver: `UPDATE ${table} SET state = 'running', fence = :fence, owner = :owner, lease_expires_at = :leaseUntil,
-      starts = starts + 1, message_id = :messageId, received_at = :receivedAt, updated_at = :now
+      starts = starts + 1, payload_digest = :digest, message_id = :messageId, received_at = :receivedAt, updated_at = :now
     WHERE idempotency_key = :key`,
   renew: `UPDATE ${table} SET lease_expires_at = :leaseUntil, updated_at = :now FROM json_each(:holds) AS hold
     WHERE idempotency_key = hold.value ->> 0 AND fence = hold.value ->> 1 AND +state IN ('running', 'permitted')
@@ -23,7 +23,7 @@ const sql = {
   settledAs: `SELECT 1 FROM ${table}
     WHERE idempotency_key = :key AND fence = :fence AND settled_at IS NOT NULL AND outcome = :outcome`,
   abandon: `UPDATE ${table} SET lease_expires_at = iif(state = 'permitted', :permittedUntil, NULL), state = 'pending',
-      starts = max(0, starts - :givenBack), updated_at = :now
+      starts = max(0, starts - :givenBack), payload_digest = iif(:forgets, '', payload_digest), updated_at = :now
     WHERE ${held}`,
   abandonedAs: `SELECT 1 FROM ${table} WHERE idempotency_key = :key AND fence = :fence AND state = 'pending'`,
   list: `SELECT * FROM ${table} WHERE idempotency_key > :after ORDER BY idempotency_key LIMIT :limit`,

@@ -258,11 +258,9 @@ def _cause(error: Exception) -> str:
 
 
 def _too_large(envelope: Envelope, queue: Queue, size: int) -> str:
-    known_state = len(envelope.known_state or "")
     tags = sum(len(name) + len(value) for name, value in envelope.tags.items())
     return (
         f"Step {envelope.step_key} (attempt {envelope.retry_count}) of run {envelope.run_id} does "
         f"not fit in a message for queue {queue}: {size} bytes, SQS takes {MAX_MESSAGE_BYTES}. "
-        f"known_state, which names the outputs that the step loads, is {known_state} bytes of it, "
-        f"tags are {tags}. Let the step load fewer outputs, for example by collecting in stages."
+        f"The op's taskiq/… tags are {tags} bytes of it. Shorten them."
     )

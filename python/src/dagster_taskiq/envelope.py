@@ -6,18 +6,15 @@ the contract, fixtures/envelopes the golden files that the TypeScript decoder is
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import re
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from dagster_taskiq.wire_fields import (
     Fields,
-    WireError,
     count_field,
     instant_field,
     is_delay,
@@ -34,9 +31,6 @@ GROUP_TAG = "taskiq/group"
 
 RetryModeName = Literal["deferred", "disabled"]
 
-_COMPRESSED = "z:"
-# A thousand times what a collect over 1,000 mapped steps needs; a message could inflate to a GiB.
-_LONGEST_KNOWN_STATE = 64 * 1024 * 1024
 # What SQS takes as a message group id: 1 to 128 letters, digits and ASCII punctuation.
 _GROUP_ID = re.compile(r"[!-~]{1,128}")
 
@@ -58,8 +52,6 @@ class Envelope:
     op_name: str | None
     retry_count: int
     """Dagster's attempt, 0 first."""
-    known_state: str | None
-    """What `encode_known_state` made of the serdes text; None: rebuild it from the event log."""
     retry_mode: RetryModeName
     on_fault: OnFault | None
     """None: no retry is left, a fault of the machinery ends the step."""
@@ -91,7 +83,8 @@ class Envelope:
             "step_key": self.step_key,
             "op_name": self.op_name,
             "retry_count": self.retry_count,
-            "known_state": self.known_state,
+            # Hosts of the version before take what they know from it, or from the event log.
+            "known_state": None,
             "retry_mode": self.retry_mode,
             "on_fault": None if self.on_fault is None else {"retry_in": self.on_fault.retry_in},
             "enqueued_at": self.enqueued_at,
@@ -112,7 +105,6 @@ class Envelope:
             step_key=step_key_field(fields),
             op_name=text_field(fields, "op_name"),
             retry_count=count_field(fields, "retry_count"),
-            known_state=_known_state(fields),
             retry_mode=_retry_mode(fields),
             on_fault=_on_fault(fields),
             enqueued_at=instant_field(fields, "enqueued_at"),
@@ -125,42 +117,8 @@ def sqs_group_id(text: str) -> str:
     return text if _GROUP_ID.fullmatch(text) else _digest(text)
 
 
-def encode_known_state(serdes_json: str) -> str:
-    """Return the text itself, or `z:` and its base64 zlib when that makes the message smaller."""
-    packed = _COMPRESSED + base64.b64encode(zlib.compress(serdes_json.encode(), 9)).decode()
-    # Inside the JSON body every quote of the plain text costs a backslash too.
-    return packed if len(packed) + 2 < len(json.dumps(serdes_json)) else serdes_json
-
-
-def decode_known_state(carried: str) -> str:
-    """Return the serdes text again. Raises WireError when it is damaged, or longer than 64 MiB."""
-    if not carried.startswith(_COMPRESSED):
-        return carried
-    try:
-        packed = base64.b64decode(carried.removeprefix(_COMPRESSED), validate=True)
-        return _inflate(packed).decode()
-    except (ValueError, zlib.error) as error:
-        raise WireError(f"known_state: expected 'z:' and base64 zlib of a text: {error}") from error
-
-
-def _inflate(packed: bytes) -> bytes:
-    inflater = zlib.decompressobj()
-    text = inflater.decompress(packed, _LONGEST_KNOWN_STATE)
-    if inflater.eof:
-        return text
-    if len(text) == _LONGEST_KNOWN_STATE:
-        raise ValueError(f"it is longer than {_LONGEST_KNOWN_STATE} bytes")
-    raise ValueError("it is incomplete")
-
-
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _known_state(fields: Fields) -> str | None:
-    value = text_field(fields, "known_state")
-    require(fields, "known_state", "a non-empty string or null", value != "")
-    return value
 
 
 def _retry_mode(fields: Fields) -> RetryModeName:

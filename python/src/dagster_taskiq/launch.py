@@ -5,10 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from dagster._serdes import serialize_value
-
-from dagster_taskiq import known_state
-from dagster_taskiq.envelope import Envelope, OnFault, encode_known_state
+from dagster_taskiq.envelope import Envelope, OnFault
 from dagster_taskiq.wire_fields import LONGEST_DELAY_SECONDS
 
 if TYPE_CHECKING:
@@ -34,13 +31,11 @@ def build_envelope(context: StepHandlerContext) -> Envelope:
     """Describe the launch to a worker."""
     step_key = only_step_key(context)
     step_context = context.get_step_context(step_key)
-    state = known_state.for_step(_state(context), step_context.execution_plan, step_key)
     return Envelope(
         run_id=context.execute_step_args.run_id,
         step_key=step_key,
         op_name=step_context.step.node_handle.name,
         retry_count=attempt_of(context),
-        known_state=encode_known_state(serialize_value(state)),
         retry_mode="disabled" if _retries_disabled(context) else "deferred",
         on_fault=_on_fault(context),
         enqueued_at=time.time(),

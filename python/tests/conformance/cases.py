@@ -20,8 +20,6 @@ class Case:
     again: str | None = None
     """Re-executes the run of that case: the `steps`, or without any what failed."""
     steps: Sequence[str] | None = None
-    reads_state: bool = False
-    """Whether its steps read what only known_state tells: worth a run with bare payloads too."""
 
 
 def case(name: str, job: str | None = None, **fields: Any) -> Case:
@@ -40,11 +38,11 @@ _PLACE = {
 
 CASES = [
     case("ends"),
-    case("wires", reads_state=True),
-    case("maps", reads_state=True),
-    case("maps_nothing", reads_state=True),
-    case("maps_with_a_failure", reads_state=True),
-    case("from_failure", "maps_with_a_failure", again="maps_with_a_failure", reads_state=True),
+    case("wires"),
+    case("maps"),
+    case("maps_nothing"),
+    case("maps_with_a_failure"),
+    case("from_failure", "maps_with_a_failure", again="maps_with_a_failure"),
     case("uses_resources"),
     case("has_hooks"),
     case("speaks"),
@@ -63,5 +61,5 @@ CASES = [
     case("some_assets", "materializes", asset_selection=["mean", "peak", "station_oslo"]),
     case("some_ops", "wires", op_selection=["*outer", "waits"]),
     case("from_a_step", "wires", again="wires", steps=["either", "outer.first_half*"]),
-    case("from_a_mapped_step", "maps", again="maps", steps=["gathers"], reads_state=True),
+    case("from_a_mapped_step", "maps", again="maps", steps=["gathers"]),
 ]

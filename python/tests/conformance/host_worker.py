@@ -7,7 +7,7 @@ import select
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -20,27 +20,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-Envelope = Mapping[str, Any]
-Reading = Callable[[Envelope], Envelope]
-
 # The run waits for ever for a step that ends otherwise.
 _ENDS = {"success", "failure", "up_for_retry", "resource_init_failure"}
-
-
-def as_sent(envelope: Envelope) -> Envelope:
-    return envelope
-
-
-def as_bare(envelope: Envelope) -> Envelope:
-    """Leave what an `OpExecutionTask` says, as the worker's decoder fills it up."""
-    return {
-        **envelope,
-        "known_state": None,
-        "retry_mode": "deferred",
-        "on_fault": None,
-        "enqueued_at": None,
-        "tags": {},
-    }
 
 
 class HostWorker:
@@ -67,8 +48,6 @@ class HostWorker:
         self._outcomes: dict[str, Any] = {}
         self._stop, self._stopped = socket.socketpair()
         self._fail, self._failed = socket.socketpair()
-        self.read: Reading = as_sent
-        """What becomes of each message before it is run."""
         self.failure = ""
 
     def __enter__(self) -> Self:
@@ -119,7 +98,7 @@ class HostWorker:
             "starts": 1,
             "taken_over_from": None,
         }
-        envelope = self.read(json.loads(body))
+        envelope = json.loads(body)
         self._outcomes[self._host.start("run", envelope=envelope, delivery=delivery)] = None
 
     def _hear(self, frame: Mapping[str, Any]) -> None:

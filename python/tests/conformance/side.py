@@ -7,7 +7,7 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from cases import CASES, Case
 from dagster import DagsterInstance
 from event_log import Log, Logs
-from host_worker import HostWorker, Reading, as_bare, as_sent
+from host_worker import HostWorker
 
 from sqs_double import SqsDouble
 
@@ -103,8 +103,8 @@ def run_under_multiprocess(home: Path) -> dict[str, Left]:
         return {case.name: driver.run(case, instance) for case in CASES}
 
 
-def run_through_queue(home: Path) -> tuple[dict[str, Left], dict[str, Left]]:
-    """Run every case through the queue; those that read known state with bare payloads too."""
+def run_through_queue(home: Path) -> dict[str, Left]:
+    """Run every case through the queue."""
     location = ("-m", "under_queue", "-d", str(CODE))
     with (
         SqsDouble() as sqs,
@@ -113,12 +113,7 @@ def run_through_queue(home: Path) -> tuple[dict[str, Left], dict[str, Left]]:
     ):
         execution = {"queue_url": sqs.url("steps.fifo"), "poll_interval_seconds": 0.1}
         with Driver(home, "under_queue", execution, worker) as driver:
-
-            def run(cases: Iterable[Case], read: Reading) -> dict[str, Left]:
-                worker.read = read
-                return {case.name: driver.run(case, instance) for case in cases}
-
-            return run(CASES, as_sent), run([c for c in CASES if c.reads_state], as_bare)
+            return {case.name: driver.run(case, instance) for case in CASES}
 
 
 def _environment(home: Path) -> dict[str, str]:

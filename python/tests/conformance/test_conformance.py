@@ -45,10 +45,7 @@ class Sides:
         return self._reference.result()[name]
 
     def queue(self, storage: str, name: str) -> Left:
-        return self._queue[storage].result()[0][name]
-
-    def bare(self, storage: str, name: str) -> Left:
-        return self._queue[storage].result()[1][name]
+        return self._queue[storage].result()[name]
 
     def _run_reference(self) -> dict[str, Left]:
         return run_under_multiprocess(self._home("reference", _YAML))
@@ -83,12 +80,6 @@ def assert_same(expected: Left, got: Left) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_same_log(sides: Sides, storage: str, name: str) -> None:
     assert_same(sides.reference(name), sides.queue(storage, name))
-
-
-@pytest.mark.parametrize("storage", STORAGES)
-@pytest.mark.parametrize("name", [case.name for case in CASES if case.reads_state])
-def test_same_log_from_bare_payloads(sides: Sides, storage: str, name: str) -> None:
-    assert_same(sides.reference(name), sides.bare(storage, name))
 
 
 @pytest.mark.parametrize(("name", "step", "types"), ENDINGS)

@@ -11,6 +11,7 @@ from dagster._core.definitions.reconstruct import (
     ReconstructableJob,
     bootstrap_standalone_recon_job,
 )
+from dagster._core.events import EngineEventData
 from worker_double import CODE
 
 if TYPE_CHECKING:
@@ -65,6 +66,13 @@ def report_order(run: DagsterRun | str, step: str, **fields: Any) -> dict[str, A
         "delivery": DELIVERY,
         **fields,
     }
+
+
+def announce(instance: DagsterInstance, run: DagsterRun, step: str) -> None:
+    """Say in the log that the step is sent, as the run worker does before it sends it."""
+    kind, data = DagsterEventType.STEP_WORKER_STARTING.value, EngineEventData()
+    event = DagsterEvent(kind, run.job_name, step_key=step, event_specific_data=data)
+    instance.report_dagster_event(event, run.run_id)
 
 
 def events(instance: DagsterInstance, run: DagsterRun, step: str | None = None) -> list[str]:

@@ -50,6 +50,7 @@ def test_retry_of_a_later_attempt(worker, instance, create_run):
 
 def test_mapped_step(worker, instance, create_run):
     run = create_run("dynamic")
+    worker.outcome(worker.start("run", **run_order(run, "split")))
     told = worker.outcome(worker.start("report", **report_order(run, "shout[a]")))
     assert told["kind"] == "reported"
     assert find_event(instance, run, "STEP_FAILURE").step_key == "shout[a]"

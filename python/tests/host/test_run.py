@@ -9,7 +9,6 @@ import dagster
 import pytest
 from dagster import DagsterRunStatus
 from dagster._core.execution.plan.state import KnownExecutionState
-from dagster._serdes import serialize_value
 from orders import engine_messages, engine_metadata, events, find_event, run_order, terminal_events
 from worker_double import DEADLINE, LOCATION, eventually, grant, refuse
 
@@ -209,26 +208,13 @@ def test_a_step_left_out_of_the_run_is_settled(worker, instance, create_run):
     assert worker.outcome(worker.start("run", **run_order(run, "one")))["kind"] == "success"
 
 
-def test_a_sent_state_for_an_unknown_step_is_a_fault(worker, instance, create_run):
-    run = create_run("greet")
-    state = serialize_value(KnownExecutionState())
-    order = run_order(run, "no_such_step", known_state=state)
-    told = worker.outcome(worker.start("run", **order), refuse)
-    assert (told["kind"], told["scope"]) == ("fault", "step")
-    assert told["error"]["class"] == "DagsterExecutionStepNotFoundError"
-    assert terminal_events(instance, run) == []
-
-
-def test_an_op_that_is_not_the_step_s_is_a_fault(worker, instance, create_run):
+def test_an_op_that_is_not_the_step_s_is_refused(worker, instance, create_run):
     run = create_run("greet")
     order = run_order(run, "greet", op_name="leave")
     told = worker.outcome(worker.start("run", **order), refuse)
-    assert (told["kind"], told["scope"]) == ("fault", "step")
+    assert told["kind"] == "not_open"
     assert told["error"]["class"] == "OpNameMismatch"
-    assert engine_messages(instance, run) == [
-        "Claimed by worker worker-1: start 1.",
-        "Step greet could not be started: step greet is of op greet, not leave",
-    ]
+    assert events(instance, run) == []
 
 
 def test_the_op_of_a_mapped_step_is_known(worker, create_run):

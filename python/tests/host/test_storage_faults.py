@@ -57,6 +57,16 @@ def test_a_log_that_cannot_be_read_blames_the_instance(tell_outcome, instance, f
     assert terminal_events(instance, run) == []
 
 
+def test_a_log_that_cannot_be_read_again_at_the_end_blames_the_instance(
+    worker, create_run, instance, fault_file
+):
+    fault_file.write_text("goes_unreadable")
+    run = create_run("greet")
+    told = worker.outcome(worker.start("run", **run_order(run, "greet")), pytest.fail)
+    assert (told["kind"], told["scope"]) == ("fault", "instance")
+    assert terminal_events(instance, run) == []
+
+
 @pytest.mark.parametrize("event", ["ENGINE_EVENT", "STEP_WORKER_STARTED"])
 def test_a_log_that_cannot_be_written_blames_the_instance(
     worker, create_run, instance, fault_file, event

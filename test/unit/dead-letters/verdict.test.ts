@@ -87,6 +87,8 @@ const cases: readonly Case[] = [
     { body: "newer_version", named: false, reason: null, standing: null },
   ],
   ["another body", "other_body", "ask", { reason: "payload_mismatch", row: row("pending") }],
+  ["not open when it came", "not_sent", "ask", { reason: "not_open", row: row("pending") }],
+  ["not open when it came, Dagster not asked", "not_sent", "ask", { reason: "not_open", standing: null }],
   ["another body, Dagster not asked", "other_body", "ask", { reason: "payload_mismatch", standing: null }],
   [
     "another body of a step that succeeded",

@@ -36,7 +36,10 @@ describe("hostile bodies", () => {
     fc.assert(
       fc.property(hostileBody, (text) => {
         const decoded = decode(text);
-        if (decoded.kind === "step") assert.deepEqual(decode(JSON.stringify(toWire(decoded.envelope))), decoded);
+        if (decoded.kind !== "step") return;
+        // What hosts are not given is no part of a frame.
+        const carried = { ...decoded, envelope: { ...decoded.envelope, knownState: null } };
+        assert.deepEqual(decode(JSON.stringify(toWire(decoded.envelope))), carried);
       }),
       { numRuns: 5_000 },
     );
@@ -98,7 +101,6 @@ describe("what is malformed, and whether its step can still be reported", () => 
       "run_id: expected neither NUL nor lone surrogates",
       null,
     ],
-    ["an empty known_state", body({ known_state: "" }), "known_state: expected a non-empty string", readable],
     [
       "a tag that is no text",
       body({ tags: { a: 1 } }),

@@ -10,6 +10,7 @@ import {
   inTheWayWhy,
   malformedWhy,
   mismatchWhy,
+  notOpenWhy,
   outcome,
   refusedWhy,
   rerunWhy,
@@ -165,6 +166,7 @@ const executing = (["executing", "executing for the last time"] as const).flatMa
     [from, "timed out", ...(starts < 3 ? abandon("backoff", 2, false, timedOutWhy) : report(3, timedOutWhy))],
     [from, "host fault, permitted", ...abandon("backoff", starts, false, faultWhy)],
     [from, "rerun refused", ...report(starts, rerunWhy)],
+    [from, "not open", ...abandon("now", starts, true, null, notOpenWhy)],
     [from, "unavailable", ...abandon("short", starts, true, noHost)],
     [from, "interrupted", ...abandon("now", starts, true, interrupted)],
   ];
@@ -188,6 +190,7 @@ const reporting = (["reporting", "reporting a malformed one", "reporting a swept
       ...opEnds.map((state): Row => [from, nameOf(state), ...settle(state, buried.includes(state) ? why : null)]),
       [from, "permit refused", ...lost],
       [from, "lease lost", ...lost],
+      [from, "not open", ...abandon("now", starts, true, null, why === malformedWhy ? why : notOpenWhy)],
       [from, "host fault", ...abandon("backoff", starts, false, unreported(faultWhy))],
       [from, "host fault, permitted", ...abandon("backoff", starts, false, unreported(faultWhy))],
       [from, "timed out", ...abandon("backoff", starts, false, unreported(timedOutWhy))],

@@ -24,6 +24,7 @@ export const mismatchWhy: Why = {
   detail: "another body was claimed under this idempotency key before",
   error: null,
 };
+export const notOpenWhy: Why = { reason: "not_open", detail: "its run worker has not sent it", error: null };
 export const rerunWhy: Why = { reason: "dynamic_outputs_recorded", detail: "2 outputs are recorded", error };
 
 export function outcome(state: ExecutionState, cause: ErrorInfo | null = null): ExecutionResult {
@@ -136,6 +137,7 @@ export const events = {
     unavailable: { is: "unavailable", error },
   },
   rerun_refused: { "rerun refused": { is: "rerun_refused", why: rerunWhy } },
+  not_open: { "not open": { is: "not_open", why: notOpenWhy } },
   interrupted: { interrupted: { is: "interrupted" } },
   recorded: { recorded: { is: "recorded" } },
   stale: { stale: { is: "stale" } },

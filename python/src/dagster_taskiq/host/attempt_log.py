@@ -1,6 +1,8 @@
 """What Dagster's event log says of one attempt of one step. It is read before every start.
 
-Terminal events carry no attempt number: attempt n is what follows the n-th STEP_UP_FOR_RETRY.
+Terminal events carry no attempt number: attempt n is what follows the n-th STEP_UP_FOR_RETRY. It is
+not open before that. A RESOURCE_INIT_FAILURE does not open the next one: Dagster's run worker
+answers it with a STEP_UP_FOR_RETRY or a STEP_FAILURE (before 1.12 it ended the step by itself).
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from dagster import DagsterEventType
 
 from dagster_taskiq.host.errors import error_from_record
 from dagster_taskiq.host.outcomes import execution_result
+from dagster_taskiq.host.step_events import Wanted, step_events
 
 if TYPE_CHECKING:
     from dagster import DagsterEvent, DagsterInstance, EventLogEntry
@@ -32,6 +35,7 @@ TOLD = {
     DagsterEventType.STEP_OUTPUT,
     DagsterEventType.ASSET_MATERIALIZATION,
 }
+ANNOUNCEMENT = DagsterEventType.STEP_WORKER_STARTING
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,10 @@ class AttemptLog:
 
     entries: list[EventLogEntry] = field(default_factory=list)
     terminal: EventLogEntry | None = None
+    opened: bool = True
+    """Whether as many STEP_UP_FOR_RETRY stand before the attempt as its number says."""
+    announced: bool = False
+    """Whether the run worker has said that it sends the attempt."""
 
     @property
     def began(self) -> bool:
@@ -65,23 +73,26 @@ class AttemptLog:
         )
 
 
+def wanted_of(step_key: str) -> Wanted:
+    """Return which events of the step tell where its attempts stand."""
+    return Wanted((step_key,), (*TOLD, ANNOUNCEMENT))
+
+
 def read_attempt(instance: DagsterInstance, step: StepId) -> AttemptLog:
     """Read the log for one attempt. Raises whatever the storage raises."""
-    wanted: set[DagsterEventType] = set(TOLD)
-    if step.attempt == 0 and not instance.get_run_step_stats(step.run_id, [step.step_key]):
-        # The usual case. Only the stats query selects by step: a full read costs every step the
-        # events of all others, and without a start only the resources can have ended this one.
-        wanted = {DagsterEventType.RESOURCE_INIT_FAILURE}
-    entries = instance.all_logs(step.run_id, of_type=wanted)
-    return find_attempt([e for e in entries if e.step_key == step.step_key], step.attempt)
+    events = step_events(instance, step.run_id, [wanted_of(step.step_key)])
+    return find_attempt([event.entry for event in events], step.attempt)
 
 
 def find_attempt(entries: Iterable[EventLogEntry], attempt: int) -> AttemptLog:
     """Find attempt n among all entries of the step, oldest first."""
     log, retries = AttemptLog(), 0
     for entry in entries:
-        log.entries.append(entry)
         kind = entry.dagster_event_type
+        if kind is ANNOUNCEMENT:
+            log.announced = True
+            continue
+        log.entries.append(entry)
         if kind in (DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE):
             log.terminal = entry
             return log
@@ -90,6 +101,8 @@ def find_attempt(entries: Iterable[EventLogEntry], attempt: int) -> AttemptLog:
                 log.terminal = entry
                 return log
             log, retries = AttemptLog(), retries + 1
+    if retries < attempt:
+        return AttemptLog(opened=False)
     log.terminal = _standing_init_failure(log.entries)
     return log
 

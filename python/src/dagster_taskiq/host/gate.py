@@ -26,7 +26,7 @@ from dagster_taskiq.host.death import leave_now
 from dagster_taskiq.host.errors import error_from, error_info, warn
 from dagster_taskiq.host.frames import Broken
 from dagster_taskiq.host.interrupts import interrupts_deferred
-from dagster_taskiq.host.outcomes import Outcome, outcome
+from dagster_taskiq.host.outcomes import Outcome, fault, outcome
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, EventLogEntry
@@ -111,6 +111,7 @@ class Gate:
     def _obtain_permit(self, event: EventLogEntry) -> None:
         if self._asked:
             self._give_up("SecondTerminalEvent", "a second terminal event was tried")
+        self._require_open()
         self._asked = True
         asked_at = boot_time()
         within_ms = self._ask(event)
@@ -119,6 +120,20 @@ class Gate:
         # The last thing before the write; a machine frozen after this line is not fenced.
         if boot_time() >= asked_at + within_ms / 1000:
             self._give_up("PermitLapsed", f"the permit came later than {within_ms} ms")
+
+    def _require_open(self) -> None:
+        """Read the log once more, before a permit is spent: the attempt must still be open."""
+        try:
+            log = read_attempt(self._instance, self._step)
+        except Exception as error:  # noqa: BLE001 - Dagster would record it
+            self._leave("its log cannot be read", fault("instance", error_from(error)))
+        if log.terminal is not None:
+            result = result_of(log)
+            told = outcome("already_recorded", result, result["error"])
+            self._leave("the attempt is over already", told)
+        if not log.opened:
+            text = f"attempt {self._step.attempt} of step {self._step.step_key} is not open"
+            self._leave(text, outcome("not_open", error=error_info("NotOpen", text)))
 
     def _ask(self, event: EventLogEntry) -> float | None:
         kind = event.dagster_event_type
@@ -151,10 +166,13 @@ class Gate:
             self._give_up("WriteFailed", repr(error))
 
     def _give_up(self, name: str, message: str) -> NoReturn:
-        written = self.written
-        if written is None:
-            warn(f"step {self._step.step_key}: nothing recorded: {message}")
-            self.tell(outcome("permit_refused", error=error_info(name, message)))
+        if self.written is None:
+            self._leave(message, outcome("permit_refused", error=error_info(name, message)))
+        leave_now()
+
+    def _leave(self, why: str, told: Outcome) -> NoReturn:
+        warn(f"step {self._step.step_key}: nothing recorded: {why}")
+        self.tell(told)
         leave_now()
 
     def tell(self, told: Outcome) -> None:

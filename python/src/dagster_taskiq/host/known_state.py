@@ -1,103 +1,192 @@
-"""What a step must know of the steps before it, from the message or else from the event log.
+"""What a step must know of the steps before it, from the plan and the event log alone.
 
-A step is never run with an empty state: fan-ins and collects would silently load nothing.
+A message could name files, runs and steps that nobody yielded, so what it says of them is not
+looked at. Read are the events of the steps that this one loads from, and of those that yielded the
+keys it is mapped by.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from dagster import DagsterEventType
-from dagster._core.execution.plan.state import KnownExecutionState
-from dagster._serdes import deserialize_value
+from dagster._core.execution.plan.inputs import (
+    FromDynamicCollect,
+    FromPendingDynamicStepOutput,
+    FromUnresolvedStepOutput,
+)
 
-from dagster_taskiq.envelope import Envelope, decode_known_state
-from dagster_taskiq.host.planned import plan_of
+from dagster_taskiq.host.outcomes import NotOpen
+from dagster_taskiq.host.planned import Plan, mapping_key_of
+from dagster_taskiq.host.step_events import StepEvent, Wanted
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance, DagsterRun, EventLogEntry
     from dagster._core.execution.plan.outputs import StepOutputHandle
-    from dagster._core.snap import ExecutionPlanSnapshot
+    from dagster._core.execution.plan.state import KnownExecutionState
+    from dagster._core.snap.execution_plan_snapshot import ExecutionStepSnap
 
-DynamicMappings = dict[str, dict[str, "list[str] | None"]]
+# Output name to mapping keys. None is Dagster's word for "skipped", unlike no keys at all.
+OutputKeys = Mapping[str, "Sequence[str] | None"]
+# By the key of the step that yields them.
+Mappings = Mapping[str, OutputKeys]
+DynamicOutput = tuple[str, str]
+Read = Callable[[Sequence[Wanted]], Sequence[StepEvent]]
 
-_TOLD = {
+_YIELDED = (
     DagsterEventType.STEP_OUTPUT,
     DagsterEventType.STEP_SUCCESS,
     DagsterEventType.STEP_SKIPPED,
     DagsterEventType.STEP_UP_FOR_RETRY,
-}
+)
+_ENDED = (DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_SKIPPED)
+_MAPPED = (FromPendingDynamicStepOutput, FromUnresolvedStepOutput)
+_COLLECTED = FromDynamicCollect
 
 
-def known_state_for(
-    instance: DagsterInstance, run: DagsterRun, envelope: Envelope
-) -> KnownExecutionState:
-    """Return the state the step runs with; its own attempt is always the envelope's."""
-    if envelope.known_state is None:
-        state = rebuild(instance, run)
-    else:
-        state = deserialize_value(decode_known_state(envelope.known_state), KnownExecutionState)
-    attempts = {**state.previous_retry_attempts, envelope.step_key: envelope.retry_count}
-    return state._replace(previous_retry_attempts={k: n for k, n in attempts.items() if n})
+class Inputs:
+    """What one step of the plan loads. Raises NotInPlan when the run executes no such step."""
+
+    def __init__(self, plan: Plan, step_key: str) -> None:
+        self._plan = plan
+        self._step_key = step_key
+        self._step = plan.step(step_key)
+        self._mapping_key = mapping_key_of(step_key)
+        mapped = plan.mapped(step_key)
+        self._mapped_by = set() if mapped is None else set(self._resolved_by(mapped, _MAPPED))
+        self._dynamic = self._mapped_by | set(self._resolved_by(self._step, _COLLECTED))
+        self._narrow = {key for key, _ in self._mapped_by}
+        for handle in self._handles({}):
+            self._dynamic.update(self._resolves(handle))
+            if handle.mapping_key is None:
+                self._narrow.discard(handle.step_key)
+        self._narrow -= {key for key, _ in self._dynamic - self._mapped_by}
+        # Of a run that re-executes another, these may be none of its steps: see `initial_state`.
+        self._resolvers = {key for key, _ in self._dynamic if plan.executes(key)}
+
+    @property
+    def op_name(self) -> str:
+        """The op that the step runs."""
+        return self._step.node_handle_id.rpartition(".")[2]
+
+    @property
+    def wanted(self) -> Sequence[Wanted]:
+        """Events to be read together with the step's own."""
+        loaded = {handle.step_key for handle in self._ours({})}
+        return [
+            Wanted(self._resolvers, _YIELDED),
+            Wanted(loaded - self._resolvers, (DagsterEventType.STEP_OUTPUT,)),
+        ]
+
+    def state(self, attempt: int, events: Sequence[StepEvent], read: Read) -> KnownExecutionState:
+        """Return what the run worker knew as it launched the step. `events` are the wanted ones.
+
+        Raises NotOpen when the run worker cannot have launched it yet: nobody yielded the step's
+        mapping key, or a step that it loads from has not ended.
+        """
+        initial = self._plan.initial_state
+        events = [event for event in events if not self._is_for_a_sibling(event)]
+        yielded = {
+            key: self._yielded(key, [event for event in events if event.step_key == key])
+            for key in self._resolvers
+        }
+        mappings = {**initial.dynamic_mappings, **yielded}
+        self._require_mapping_key(mappings)
+        return initial._replace(
+            previous_retry_attempts={self._step_key: attempt} if attempt else {},
+            dynamic_mappings=self._trimmed(mappings),
+            ready_outputs=initial.ready_outputs | self._ready(self._ours(mappings), events, read),
+        )
+
+    def _is_for_a_sibling(self, event: StepEvent) -> bool:
+        """Tell, without parsing it, whether it yields one of the thousand keys of other steps."""
+        if event.kind is not DagsterEventType.STEP_OUTPUT or event.step_key not in self._narrow:
+            return False
+        return f'"{self._mapping_key}"' not in event.text
+
+    def _resolved_by(self, step: ExecutionStepSnap, kinds: Any) -> Iterator[DynamicOutput]:
+        for step_input in step.inputs:
+            source: Any = step_input.source
+            if isinstance(source, kinds):
+                yield source.resolved_by_step_key, source.resolved_by_output_name
+
+    def _resolves(self, handle: StepOutputHandle) -> Iterator[DynamicOutput]:
+        """Name the dynamic outputs without whose keys the plan does not have this output."""
+        if handle.mapping_key is not None:
+            yield handle.step_key, handle.output_name
+        elif (mapped := self._plan.mapped(handle.step_key)) is not None:
+            yield from self._resolved_by(mapped, _MAPPED)
+
+    def _handles(self, mappings: Mappings) -> Iterator[StepOutputHandle]:
+        """Name the outputs that the step loads, as far as the mappings tell."""
+        for step_input in self._step.inputs:
+            source = step_input.source
+            if isinstance(source, _MAPPED):
+                yield source.resolve(str(self._mapping_key)).step_output_handle
+            elif isinstance(source, FromDynamicCollect):
+                outputs = mappings.get(source.resolved_by_step_key, {})
+                for key in outputs.get(source.resolved_by_output_name) or ():
+                    yield source.source.resolve(key).step_output_handle
+            else:
+                yield from step_input.upstream_output_handles
+
+    def _ours(self, mappings: Mappings) -> set[StepOutputHandle]:
+        """Leave out what earlier runs made, or what lies where the IO manager finds it anyway."""
+        return {h for h in self._handles(mappings) if self._plan.executes(h.step_key)}
+
+    def _yielded(self, resolver: str, events: Sequence[StepEvent]) -> OutputKeys:
+        """Return the keys that the step yielded in the attempt that ended it."""
+        outputs = self._plan.dynamic_outputs(resolver)
+        keys: dict[str, list[str]] = {}
+        for event in events:
+            if event.kind is DagsterEventType.STEP_UP_FOR_RETRY:
+                keys.clear()  # the next attempt maps anew
+            elif event.kind is DagsterEventType.STEP_SKIPPED:
+                return dict.fromkeys(outputs)
+            elif event.kind is DagsterEventType.STEP_SUCCESS:
+                # None makes the run worker skip what maps over the output.
+                return {n: keys.get(n) or ([] if needed else None) for n, needed in outputs.items()}
+            elif event.output.mapping_key is not None:
+                keys.setdefault(event.output.output_name, []).append(event.output.mapping_key)
+        raise NotOpen(f"step {resolver}, which yields what {self._step_key} is for, has not ended")
+
+    def _require_mapping_key(self, mappings: Mappings) -> None:
+        for step_key, output_name in self._mapped_by:
+            if self._mapping_key not in (mappings.get(step_key, {}).get(output_name) or ()):
+                raise NotOpen(f"step {step_key} yielded no key {self._mapping_key}")
+
+    def _trimmed(self, mappings: Mappings) -> dict[str, dict[str, list[str] | None]]:
+        """Keep what this step reads: a plan with all thousand mapped steps takes long to build."""
+        return {
+            resolver: {name: self._keys((resolver, name), keys) for name, keys in outputs.items()}
+            for resolver, outputs in mappings.items()
+            # A plan with a collect over no keys cannot be built without their entry.
+            if any((resolver, name) in self._dynamic or not keys for name, keys in outputs.items())
+        }
+
+    def _keys(self, output: DynamicOutput, keys: Sequence[str] | None) -> list[str] | None:
+        if output not in self._dynamic:
+            return []
+        if output in self._mapped_by:
+            return [str(self._mapping_key)]
+        return None if keys is None else list(keys)
+
+    def _ready(
+        self, handles: set[StepOutputHandle], events: Sequence[StepEvent], read: Read
+    ) -> set[StepOutputHandle]:
+        """Return those of the outputs that were made; the others' steps ended without them."""
+        ready = handles & _made(events)
+        seen = {key for wanted in self.wanted for key in wanted.step_keys}
+        more = {handle.step_key for handle in handles - ready} - seen
+        if more:
+            ready |= handles & _made(read([Wanted(more, (DagsterEventType.STEP_OUTPUT,))]))
+        lacking = {handle.step_key for handle in handles - ready}
+        if lacking:
+            lacking -= {event.step_key for event in read([Wanted(lacking, _ENDED)])}
+        if lacking:
+            raise NotOpen(f"step {min(lacking)}, which {self._step_key} loads from, has not ended")
+        return ready
 
 
-def rebuild(instance: DagsterInstance, run: DagsterRun) -> KnownExecutionState:
-    """Derive from the event log what the run worker keeps in memory as it follows the same log."""
-    plan = plan_of(instance, run)
-    initial = plan.initial_known_state or KnownExecutionState()
-    entries = instance.all_logs(run.run_id, of_type=_TOLD)
-    return initial._replace(
-        ready_outputs={*initial.ready_outputs, *_ready_outputs(entries)},
-        dynamic_mappings={**initial.dynamic_mappings, **_dynamic_mappings(entries, plan)},
-    )
-
-
-def _ready_outputs(entries: Iterable[EventLogEntry]) -> Iterable[StepOutputHandle]:
-    for entry in entries:
-        if entry.dagster_event_type is DagsterEventType.STEP_OUTPUT:
-            yield entry.get_dagster_event().step_output_data.step_output_handle
-
-
-def _dynamic_mappings(
-    entries: Iterable[EventLogEntry], plan: ExecutionPlanSnapshot
-) -> DynamicMappings:
-    dynamic = _dynamic_outputs(plan)
-    gathered: dict[str, dict[str, list[str]]] = {}
-    complete: DynamicMappings = {}
-    for entry in entries:
-        key, kind = entry.step_key, entry.dagster_event_type
-        if key is None or key not in dynamic:
-            continue
-        if kind is DagsterEventType.STEP_OUTPUT:
-            data = entry.get_dagster_event().step_output_data
-            if data.mapping_key is not None:
-                gathered.setdefault(key, {}).setdefault(data.output_name, []).append(
-                    data.mapping_key
-                )
-        elif kind is DagsterEventType.STEP_UP_FOR_RETRY:
-            gathered.pop(key, None)  # the next attempt maps anew
-        elif kind is DagsterEventType.STEP_SKIPPED:
-            complete[key] = dict.fromkeys(dynamic[key])
-        else:
-            complete[key] = _completed(dynamic[key], gathered.get(key, {}))
-    return complete
-
-
-def _completed(
-    outputs: Mapping[str, bool], gathered: Mapping[str, list[str]]
-) -> dict[str, list[str] | None]:
-    # None, unlike an empty list, makes the run worker skip what maps over the output.
-    return {
-        name: gathered.get(name) or ([] if required else None) for name, required in outputs.items()
-    }
-
-
-def _dynamic_outputs(plan: ExecutionPlanSnapshot) -> dict[str, dict[str, bool]]:
-    """Return for each step with dynamic outputs their names, and whether they are required."""
-    found: dict[str, dict[str, bool]] = {}
-    for step in plan.steps:
-        for output in step.outputs:
-            if output.properties is not None and output.properties.is_dynamic:
-                found.setdefault(step.key, {})[output.name] = output.properties.is_required
-    return found
+def _made(events: Iterable[StepEvent]) -> set[StepOutputHandle]:
+    return {e.output for e in events if e.kind is DagsterEventType.STEP_OUTPUT}

@@ -24,6 +24,14 @@ class MachineryFault(Exception):
         self.error = error
 
 
+class NotOpen(Exception):
+    """The run worker has not sent what the message asks for: nothing may run, nothing may end."""
+
+
+class OpNameMismatch(NotOpen):
+    """The step belongs to another op than the message says."""
+
+
 def outcome(
     kind: str, result: ExecutionResult | None = None, error: ErrorInfo | None = None
 ) -> Outcome:

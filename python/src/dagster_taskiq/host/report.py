@@ -13,8 +13,14 @@ from dagster._core.execution.plan.objects import StepFailureData, StepRetryData
 from dagster_taskiq.host.attempt_log import AttemptLog, StepId, result_of
 from dagster_taskiq.host.errors import error_info, record_of
 from dagster_taskiq.host.gate import Gate
-from dagster_taskiq.host.outcomes import Outcome, ended_now, outcome
-from dagster_taskiq.host.standing import already_over, look_up, no_such_step, reaching_storage
+from dagster_taskiq.host.outcomes import NotOpen, Outcome, ended_now, outcome
+from dagster_taskiq.host.standing import (
+    already_over,
+    look_up,
+    not_open,
+    reaching_storage,
+    require_open,
+)
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
@@ -29,11 +35,13 @@ def report_step(frame: Frame, instance: DagsterInstance, channel: Channel) -> Ou
     """End an attempt that the machinery could not run: retry, failure, or left open (`park`)."""
     step = StepId(frame["run_id"], frame["step_key"], frame["attempt"])
     standing = look_up(instance, step)
-    over = already_over(standing)
-    if over is None and standing.run is not None:
-        over = no_such_step(instance, standing.run, step.step_key)
+    over = already_over(standing, step)
     if over is not None or standing.run is None:
         return over or outcome("run_over")
+    try:
+        require_open(instance, standing, step)
+    except NotOpen as refused:
+        return not_open(refused)
     error = error_info(_class_of(frame["reason"]), frame["message"])
     if frame.get("park"):
         return outcome("parked", ended_now("parked", error=error), error)

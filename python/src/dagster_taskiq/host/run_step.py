@@ -14,21 +14,20 @@ from dagster_taskiq.host.compute_logs import capture_into_files
 from dagster_taskiq.host.errors import causes_of, error_info
 from dagster_taskiq.host.execution import execute, load_job
 from dagster_taskiq.host.gate import Gate
-from dagster_taskiq.host.known_state import known_state_for
 from dagster_taskiq.host.limits import Limits
-from dagster_taskiq.host.outcomes import MachineryFault, Outcome, fault, outcome
-from dagster_taskiq.host.planned import plan_of, require_op
+from dagster_taskiq.host.outcomes import MachineryFault, NotOpen, Outcome, fault, outcome
 from dagster_taskiq.host.pool_slots import free_slot
 from dagster_taskiq.host.standing import (
-    Standing,
     already_over,
     look_up,
-    no_such_step,
+    not_open,
     reaching_storage,
+    require_open,
 )
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
+    from dagster._core.execution.plan.state import KnownExecutionState
 
     from dagster_taskiq.host.channel import Channel
     from dagster_taskiq.host.frames import Delivery, Frame
@@ -42,22 +41,26 @@ def run_step(frame: Frame, instance: DagsterInstance, channel: Channel) -> Outco
     envelope = Envelope.from_dict(frame["envelope"])
     step = StepId(envelope.run_id, envelope.step_key, envelope.retry_count)
     standing = look_up(instance, step)
-    refused = (
-        already_over(standing)
-        or _rerun_refused(standing.log, envelope)
-        or _not_planned(instance, standing, envelope)
-    )
-    if refused is not None and refused["kind"] == "run_over":
-        _settle_without_running(instance, standing.run, step, refused)
-    if refused is not None or standing.run is None:
-        return refused or outcome("run_over")
+    over = already_over(standing, step)
+    if over is not None and over["kind"] == "run_over":
+        _settle_without_running(instance, standing.run, step, over)
+    if over is not None or standing.run is None:
+        return over or outcome("run_over")
+    try:
+        state = require_open(instance, standing, step, envelope.op_name)
+    except NotOpen as refused:
+        return not_open(refused)
+    if (rerun := _rerun_refused(standing.log, envelope)) is not None:
+        return rerun
+    if state is None:
+        raise MachineryFault("step", f"run {step.run_id} has no execution plan snapshot")
     silence = Limits.from_frame(frame).silence
     gate = Gate(instance, step, channel, tells_events=silence is not None)
     capture_into_files(
         lambda out, err: channel.send({"type": "capture", "stdout": out, "stderr": err})
     )
     try:
-        _prepare_and_execute(instance, standing.run, envelope, frame)
+        _prepare_and_execute(instance, standing.run, envelope, state, frame)
     except MachineryFault:
         raise
     except BaseException as error:
@@ -72,14 +75,12 @@ def _prepare_and_execute(
     instance: DagsterInstance,
     run: DagsterRun,
     envelope: Envelope,
+    state: KnownExecutionState,
     frame: Frame,
 ) -> None:
     with reaching_storage():
         _note_claim(instance, run, envelope, frame["delivery"])
     try:
-        if envelope.known_state is None:
-            require_op(plan_of(instance, run), envelope.step_key, envelope.op_name)
-        state = known_state_for(instance, run, envelope)
         load_job(instance, run, broken=frame.get("broken"))
     except BaseException as error:
         _note_fault(instance, run, envelope, error)
@@ -96,15 +97,6 @@ def _rerun_refused(log: AttemptLog, envelope: Envelope) -> Outcome | None:
         message = f"{what} had begun when its worker was lost, and its tag says not to run it again"
         return outcome("rerun_refused", error=error_info("WorkerLost", message))
     return None
-
-
-def _not_planned(
-    instance: DagsterInstance, standing: Standing, envelope: Envelope
-) -> Outcome | None:
-    """Refuse a step that the run does not execute. Only messages of other programs name such."""
-    if standing.run is None or envelope.known_state is not None:
-        return None
-    return no_such_step(instance, standing.run, envelope.step_key)
 
 
 def _settle_without_running(

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dagster import DagsterRunStatus
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
-from dagster_taskiq.host.attempt_log import AttemptLog, StepId, read_attempt, result_of
+from dagster_taskiq.host.attempt_log import (
+    AttemptLog,
+    StepId,
+    find_attempt,
+    result_of,
+    wanted_of,
+)
 from dagster_taskiq.host.errors import error_from
-from dagster_taskiq.host.outcomes import MachineryFault, Outcome, ended_now, outcome
-from dagster_taskiq.host.planned import NotInPlan, plan_of, require_planned
+from dagster_taskiq.host.known_state import Inputs
+from dagster_taskiq.host.outcomes import (
+    MachineryFault,
+    NotOpen,
+    OpNameMismatch,
+    Outcome,
+    ended_now,
+    outcome,
+)
+from dagster_taskiq.host.planned import NotInPlan, Plan, plan_of
+from dagster_taskiq.host.step_events import StepEvent, Wanted, step_events
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
+    from dagster._core.execution.plan.state import KnownExecutionState
 
 # Of a run in any other status, or of none, nothing is started, and what runs is interrupted.
 GOING_ON = frozenset(DagsterRunStatus) - {*FINISHED_STATUSES, DagsterRunStatus.CANCELING}
@@ -26,8 +42,12 @@ GOING_ON = frozenset(DagsterRunStatus) - {*FINISHED_STATUSES, DagsterRunStatus.C
 class Standing:
     """What Dagster's storage says. `run` is None for a run that it does not know."""
 
-    log: AttemptLog
     run: DagsterRun | None
+    plan: Plan | None = None
+    inputs: Inputs | None = None
+    """None for a run that has no plan, and for a step that its plan does not have."""
+    log: AttemptLog = field(default_factory=AttemptLog)
+    events: Sequence[StepEvent] = ()
 
 
 @contextmanager
@@ -40,13 +60,22 @@ def reaching_storage() -> Iterator[None]:
 
 
 def look_up(instance: DagsterInstance, step: StepId) -> Standing:
-    """Read the log first, then the run: an outcome that stands outweighs the run's own end."""
+    """Read the run, its plan, and then the log: an outcome that stands outweighs the run's end."""
     with reaching_storage():
-        log = read_attempt(instance, step)
-        return Standing(log, instance.get_run_by_id(step.run_id))
+        run = instance.get_run_by_id(step.run_id)
+        if run is None:
+            return Standing(None)
+        plan = plan_of(instance, run)
+        inputs = _inputs(plan, step.step_key)
+        own = wanted_of(step.step_key)
+        events = step_events(
+            instance, step.run_id, [own, *(inputs.wanted if inputs is not None else ())]
+        )
+    entries = [event.entry for event in events if event.step_key == step.step_key]
+    return Standing(run, plan, inputs, find_attempt(entries, step.attempt), events)
 
 
-def already_over(standing: Standing) -> Outcome | None:
+def already_over(standing: Standing, step: StepId) -> Outcome | None:
     """Return the outcome if nothing is left to do for the attempt, else None."""
     if standing.log.terminal is not None:
         result = result_of(standing.log)
@@ -54,18 +83,48 @@ def already_over(standing: Standing) -> Outcome | None:
     run = standing.run
     if run is None or run.status not in GOING_ON:
         return outcome("run_over", ended_now("run_over"))
-    return None
-
-
-def no_such_step(instance: DagsterInstance, run: DagsterRun, step_key: str) -> Outcome | None:
-    """Return the outcome if the run does not execute the step, and so waits for no end of it."""
-    if run.execution_plan_snapshot_id is None:
+    if standing.plan is None or standing.inputs is not None:
         return None
-    with reaching_storage():
-        plan = plan_of(instance, run)
+    missing = f"run {run.run_id} of job {run.job_name} executes no step {step.step_key}"
+    error = error_from(NotInPlan(missing))
+    return outcome("run_over", ended_now("run_over", error=error), error)
+
+
+def require_open(
+    instance: DagsterInstance, standing: Standing, step: StepId, op_name: str | None = None
+) -> KnownExecutionState | None:
+    """Return what the run worker knew as it sent the attempt; None for a run without a plan.
+
+    Raises NotOpen when it has not sent it. A step that it never launched, or not yet, makes
+    Dagster fail the whole run as it ends.
+    """
+    what = f"attempt {step.attempt} of step {step.step_key}"
+    if not standing.log.opened:
+        raise NotOpen(f"{what} is not open: no retry of attempt {step.attempt - 1} is recorded")
+    if standing.plan is None or standing.inputs is None:
+        return None
+    if standing.plan.announces and not standing.log.announced:
+        raise NotOpen(f"{what} is not open: its run worker has not sent it")
+    planned = standing.inputs.op_name
+    if op_name is not None and op_name != planned:
+        raise OpNameMismatch(f"step {step.step_key} is of op {planned}, not {op_name}")
+
+    def read(wanted: Sequence[Wanted]) -> Sequence[StepEvent]:
+        with reaching_storage():
+            return step_events(instance, step.run_id, wanted)
+
+    return standing.inputs.state(step.attempt, standing.events, read)
+
+
+def not_open(error: NotOpen) -> Outcome:
+    """Return the outcome of a message that asks for what its run has not sent."""
+    return outcome("not_open", error=error_from(error))
+
+
+def _inputs(plan: Plan | None, step_key: str) -> Inputs | None:
+    if plan is None:
+        return None
     try:
-        require_planned(plan, run, step_key)
-    except NotInPlan as missing:
-        error = error_from(missing)
-        return outcome("run_over", ended_now("run_over", error=error), error)
-    return None
+        return Inputs(plan, step_key)
+    except NotInPlan:
+        return None

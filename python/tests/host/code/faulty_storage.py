@@ -13,7 +13,7 @@ TERMINAL = {"STEP_SUCCESS", "STEP_FAILURE"}
 
 store_event = SqliteEventLogStorage.store_event
 get_logs_for_run = SqliteEventLogStorage.get_logs_for_run
-get_step_stats = SqliteEventLogStorage.get_step_stats_for_run
+run_connection = SqliteEventLogStorage.run_connection
 get_maximum_record_id = SqliteEventLogStorage.get_maximum_record_id
 get_run_records = SqliteRunStorage.get_run_records
 get_runs = SqliteRunStorage.get_runs
@@ -28,6 +28,8 @@ def store_or_fail(self, event):
     kind = event.dagster_event_type
     if kind is None or kind.value not in (TERMINAL | {fault()}):
         store_event(self, event)
+        if fault() == "goes_unreadable" and kind is not None and kind.value == "HANDLED_OUTPUT":
+            failed.append(kind)
         return
     failed.append(kind)
     if fault() == "commits_then_raises":
@@ -38,15 +40,13 @@ def store_or_fail(self, event):
 def read_or_fail(self, *arguments, **options):
     if fault() == "unreadable":
         raise ConnectionError("the database is away")
-    if failed and fault() == "raises_unreadably":
-        raise ConnectionError("the database is still away")
     return get_logs_for_run(self, *arguments, **options)
 
 
-def count_or_fail(self, *arguments, **options):
-    if fault() == "unreadable":
+def connect_or_fail(self, run_id):
+    if fault() == "unreadable" or (failed and fault() in ("raises_unreadably", "goes_unreadable")):
         raise ConnectionError("the database is away")
-    return get_step_stats(self, *arguments, **options)
+    return run_connection(self, run_id)
 
 
 def number_or_fail(self):
@@ -70,7 +70,7 @@ def find_or_fail(self, *arguments, **options):
 if __name__ == "__main__":
     SqliteEventLogStorage.store_event = store_or_fail
     SqliteEventLogStorage.get_logs_for_run = read_or_fail
-    SqliteEventLogStorage.get_step_stats_for_run = count_or_fail
+    SqliteEventLogStorage.run_connection = connect_or_fail
     SqliteEventLogStorage.get_maximum_record_id = number_or_fail
     SqliteRunStorage.get_run_records = list_or_fail
     SqliteRunStorage.get_runs = find_or_fail

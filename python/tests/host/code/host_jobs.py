@@ -35,6 +35,8 @@ from dagster import (
 from dagster._core.execution.plan.handle import StepHandle
 from dagster._core.execution.plan.objects import StepFailureData
 
+from dagster_taskiq import taskiq_executor
+
 FILE = {"file": str}
 KEPT = []
 
@@ -65,6 +67,21 @@ def single(name, *, config=None, hooks=(), resources=None, **op_options):
 @single("greet")
 def greet(_context):
     return "hello"
+
+
+@op(retry_policy=RetryPolicy(max_retries=1, delay=7))
+def wobbles():
+    raise ConnectionError("the station does not answer")
+
+
+@job(executor_def=taskiq_executor)
+def queued():
+    op(name="greet")(lambda: "hello")()
+
+
+@job(executor_def=taskiq_executor)
+def queued_flaky():
+    wobbles()
 
 
 @single("collects_garbage")
