@@ -183,6 +183,15 @@ describe("one signal ends within a second a worker that is starting", () => {
     await endsWithin(LAST_MS, "SIGTERM");
   });
 
+  test("and whose step host still imports", async () => {
+    writeFileSync(join(home, "python"), `#!/bin/sh\nexec ${python} ${hosts}never-ready.py\n`);
+    start();
+    await eventually("its step host runs", () =>
+      worker.processes().some(({ command }) => command.includes("never-ready.py")),
+    );
+    await endsWithin(LAST_MS, "SIGTERM");
+  });
+
   test("and whose ledger is silent", async () => {
     const connected = new Promise((resolve) => silent.once("connection", resolve));
     start(["--ledger-url", `postgres://taskiq@127.0.0.1:${silentPort}/taskiq`]);
@@ -199,8 +208,12 @@ describe("one signal ends within a second a worker that is starting", () => {
   });
 });
 
-test("a stop takes no longer than its grace and a second, whatever the wait time", async () => {
+test("a stop takes no longer than its grace and a second, and gives back the step that it ends", async () => {
   start(["--grace", "1s"]);
-  await asked("ReceiveMessage");
+  const queued = { body: bodyFor("blocks"), groupId: "g", deduplicationId: "d" };
+  await sendMessage(asLocalSqs(server), pair.url, queued);
+  await worker.said("step.claimed");
   await endsWithin(1_000 + LAST_MS, "SIGTERM");
+  assert.deepEqual([worker.count("step.requeued"), worker.count("worker.stop_cut")], [1, 0]);
+  assert.equal((await asLocalSqs(server).inspect(pair.name))[0]?.state, "visible");
 });

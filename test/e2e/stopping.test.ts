@@ -1,9 +1,9 @@
-// SIGTERM and SIGINT: what runs may finish, what has not started goes back at once, what cannot finish in time costs nothing.
+// A stop with real steps: what runs may finish, what has not started goes back at once, what cannot finish costs nothing. `stop-bounds.test.ts`
+// has how long a stop takes, by either signal.
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { after, afterEach, before, describe, test } from "node:test";
 import { announced, Deployment } from "../support/deployment.ts";
-import { eventually } from "../support/eventually.ts";
 import { recordedOnce } from "../support/recorded-once.ts";
 import type { WorkerProcess } from "../support/worker-process.ts";
 
@@ -18,43 +18,31 @@ describe("a worker told to stop", () => {
   afterEach((t) => deployment.explain(t));
   after(() => deployment.close());
 
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    test(`by ${signal} lets the running step finish, gives back what it has not started, and exits with 0`, async () => {
-      const worker = await deployment.startWorker({
-        flags: ["--concurrency", "2", "--wait-time", "20s", "--grace", "60s"],
-      });
-      const running = deployment.files();
-      const runningRun = await launchWaiting(running);
-      await announced(running.started);
-      worker.signal(signal);
-      await worker.said("worker.stopping");
-      // The second slot's long poll is under way, and fetches this one.
-      const unstarted = deployment.files();
-      const unstartedRun = await launchWaiting(unstarted);
-      await worker.said("delivery.given_back");
-      assert.deepEqual(await queuedState(unstartedRun), { state: "visible", receiveCount: 1 });
-      assert.equal(worker.running, true);
-      writeFileSync(running.release, "");
-      assert.deepEqual(await worker.exit(), { code: 0, signal: null });
-      assert.equal(await deployment.dagster.finished(runningRun), "SUCCESS");
-      assert.equal(worker.count("step.claimed"), 1);
-      assert.equal(worker.log.at(-1)?.event, "worker.stopped", "the log's last line has left the process");
-      assert.deepEqual(deployment.ledger(unstartedRun), []);
-      assert.deepEqual(await queuedState(unstartedRun), { state: "visible", receiveCount: 1 });
-      assert.deepEqual(worker.processes(), []);
-      await finishWithAnother(unstartedRun, unstarted);
-      await recordedOnce(deployment, runningRun);
+  test("lets the running step finish, gives back what it has not started, and exits with 0", async () => {
+    const worker = await deployment.startWorker({
+      flags: ["--concurrency", "2", "--wait-time", "20s", "--grace", "60s"],
     });
-  }
-
-  test("kills a step that outlasts the grace, at no cost to it", async () => {
-    const worker = await deployment.startWorker({ flags: ["--grace", "1s"] });
-    const files = deployment.files();
-    const runId = await launchWaiting(files);
-    await announced(files.started);
+    const running = deployment.files();
+    const runningRun = await launchWaiting(running);
+    await announced(running.started);
     worker.signal("SIGTERM");
-    await assertInterrupted(worker, runId);
-    await finishWithAnother(runId, files);
+    await worker.said("worker.stopping");
+    // The second slot's long poll is under way, and fetches this one.
+    const unstarted = deployment.files();
+    const unstartedRun = await launchWaiting(unstarted);
+    await worker.said("delivery.given_back");
+    assert.deepEqual(await queuedState(unstartedRun), { state: "visible", receiveCount: 1 });
+    assert.equal(worker.running, true);
+    writeFileSync(running.release, "");
+    assert.deepEqual(await worker.exit(), { code: 0, signal: null });
+    assert.equal(await deployment.dagster.finished(runningRun), "SUCCESS");
+    assert.equal(worker.count("step.claimed"), 1);
+    assert.equal(worker.log.at(-1)?.event, "worker.stopped", "the log's last line has left the process");
+    assert.deepEqual(deployment.ledger(unstartedRun), []);
+    assert.deepEqual(await queuedState(unstartedRun), { state: "visible", receiveCount: 1 });
+    assert.deepEqual(worker.processes(), []);
+    await finishWithAnother(unstartedRun, unstarted);
+    await recordedOnce(deployment, runningRun);
   });
 
   test("twice ends at once, whatever the grace, at no cost to its steps", async () => {
@@ -67,17 +55,6 @@ describe("a worker told to stop", () => {
     worker.signal("SIGTERM");
     await assertInterrupted(worker, runId);
     await finishWithAnother(runId, files);
-  });
-
-  test("while its step host is still importing ends at once, with 0", async () => {
-    const worker = deployment.spawnWorker();
-    await eventually("its step host runs", () =>
-      worker.processes().some(({ command }) => command.includes("taskiq.host")),
-    );
-    worker.signal("SIGTERM");
-    assert.deepEqual(await worker.exit(10_000), { code: 0, signal: null });
-    assert.equal(worker.count("worker.started"), 0);
-    assert.deepEqual(worker.processes(), []);
   });
 
   function launchWaiting({ started, release }: Files): Promise<string> {
