@@ -85,3 +85,16 @@ def test_steps_end_with_their_lease_while_the_worker_stands_still(
     _, order = start_lying(files=(str(said),), then="die")
     eventually(lambda: not alive(pid))
     assert hostile.outcome(order)["error"] == forged["error"]
+
+
+def test_a_location_host_cannot_have_other_files_followed(start_worker, create_run, home):
+    worker = start_worker("-m", "lying_location", "-d", str(CODE))
+    worker.await_frame("ready")
+    run = create_run("lies_about_it", recon=job_at("lying_location", "lies_about_it"))
+    frames = worker.finish(worker.start("run", **run_order(run, "lied_about")))
+    kinds = [frame["type"] for frame in frames]
+    assert kinds.count("ask") == 1
+    captures = [frame for frame in frames if frame["type"] == "capture"]
+    assert all(frame["folder"] == str(home / "storage") for frame in captures)
+    assert all(frame["stdout"].startswith(frame["folder"]) for frame in captures)
+    assert frames[-2]["outcome"]["kind"] == "success"

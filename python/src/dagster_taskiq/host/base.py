@@ -112,6 +112,11 @@ class Base(Supervisor):
         """Send a frame to the worker."""
         self._upstream.post(frame)
 
+    def relay(self, frame: Frame) -> None:
+        """See `Base` in hosting.py."""
+        if (checked := self._hearing.checked(frame)) is not None:
+            self.say(checked)
+
     def run_here(self, order: Order, broken: ErrorInfo | None = None) -> None:
         """Fork the order's process from the base; `broken` tells it why its code is missing."""
         self._hosting.give_up(order)

@@ -63,15 +63,27 @@ class Hearing:
         process = guard.process
         if process.captured:
             return
-        captured = {name: path_below(self._folder, frame.get(name)) for name in _STREAMS}
-        paths = {name: path for name, path in captured.items() if path is not None}
-        if len(paths) < len(_STREAMS):
+        paths = self._files_in(frame)
+        if paths is None:
             where = self._folder or "a folder that the host knows"
             self._warn_once(guard, f"its output is not followed: it does not go below {where}")
             return
         process.captured = paths
         guard.watch.captured(paths.values(), boot_time())
         self._upstream.post({"type": "capture", "id": process.id, **paths, "folder": self._folder})
+
+    def checked(self, frame: Frame) -> Frame | None:
+        """Return what may be passed on of a frame that a location host wants to have passed on."""
+        if frame["type"] != "capture":
+            return frame
+        paths = self._files_in(frame)
+        return None if paths is None else {**frame, **paths, "folder": self._folder}
+
+    def _files_in(self, frame: Frame) -> dict[str, str] | None:
+        """Return the files that a `capture` names, if both may be followed."""
+        captured = {name: path_below(self._folder, frame.get(name)) for name in _STREAMS}
+        paths = {name: path for name, path in captured.items() if path is not None}
+        return paths if len(paths) == len(_STREAMS) else None
 
     def _ask(self, guard: Guard, event: object) -> None:
         """Pass on the first question. A process that asks again is refused once, then ignored."""

@@ -33,6 +33,9 @@ class Base(Protocol):
     def say(self, frame: Frame) -> None:
         """Send a frame to the worker."""
 
+    def relay(self, frame: Frame) -> None:
+        """Send a location host's frame to the worker, if it is as it should be."""
+
     def run_here(self, order: Order, broken: ErrorInfo | None = None) -> None:
         """Fork the order's process from the base; `broken` tells it why its code is missing."""
 
@@ -160,10 +163,11 @@ class Hosting:
         elif frame["type"] == "exited":
             del link.orders[order.id]
             self._base.ended(order, frame)
-        elif frame["type"] in _PASSED_ON:
+        elif frame["type"] in _PASSED_ON and frame["type"] not in order.passed:
+            # User code that was imported there may have sent it.
             order.started = True
-            order.told = order.told or frame["type"] == "outcome"
-            self._base.say(frame)
+            order.passed.add(frame["type"])
+            self._base.relay(frame)
 
     def _imported(self, link: Link, error: ErrorInfo | None) -> None:
         now = boot_time()

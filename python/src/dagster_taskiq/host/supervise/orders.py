@@ -29,12 +29,17 @@ class Order:
         self.link: Link | None = None
         """The location host that has it. None while it is held."""
         self.started = False
-        self.told = False
-        """Whether its outcome is known to the worker."""
+        self.passed: set[str] = set()
+        """Which frames about it were passed on to the worker, each type once."""
         self.killed = False
         """Whether the worker asked for its end."""
         self.restarts = 0
         """How many location hosts ended before they started it."""
+
+    @property
+    def told(self) -> bool:
+        """Whether its outcome is known to the worker."""
+        return "outcome" in self.passed
 
     def prolong(self, until: float) -> None:
         """Let it live until then; a term only grows."""
