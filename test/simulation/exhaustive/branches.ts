@@ -41,6 +41,11 @@ export function* branches(from: Situation, advance: Advance, physics: Physics): 
       next.visible = true;
     });
   }
+  if (!from.sent) {
+    yield make("the run worker sends it", (next) => {
+      next.sent = true;
+    });
+  }
   if (from.leased) yield make("lease ends", (next) => endLease(next, physics));
   for (const i of [0, 1] as const) yield* ofWorker(from, i, make, advance, physics);
 }
@@ -97,9 +102,9 @@ function* ofEffect(from: Situation, worker: WorkerState, effect: Effect, on: On,
       yield* ofEnding(from, worker, effect, on, physics);
       return;
     case "bury":
-      yield on("buries", { is: "buried" }, bury);
+      yield on("buries", { is: "buried" }, (next) => bury(next, effect.why.reason));
       yield on("buries, nothing arrives", { is: "bury_failed" });
-      yield on("buries, the answer is lost", { is: "bury_failed" }, bury);
+      yield on("buries, the answer is lost", { is: "bury_failed" }, (next) => bury(next, effect.why.reason));
       return;
     case "ack":
       yield on("acks", { is: "acked" }, ack);
@@ -154,7 +159,9 @@ function* ofProcess(
 function* ofLook(from: Situation, what: "execute" | "report", on: On, of: Of, physics: Physics): Generator<Branch> {
   const leave = (_next: Situation, own: WorkerState) => endProcess(own);
   if (from.events > 0 && physics.readsLog) yield on("finds it over", outcomeEvent("success"), leave);
-  else yield of("finds it open", (_next, own) => void Object.assign(own, { stage: "running" }));
+  else if (from.sent || !physics.requiresOpen)
+    yield of("finds it open", (_next, own) => void Object.assign(own, { stage: "running" }));
+  else yield on("finds it not open", { is: "not_open", why: { reason: "not_open", detail: "", error: null } }, leave);
   yield on("finds no database", { is: "unavailable", error: errorInfo("E", "") }, leave);
   const why = { reason: "worker_lost", detail: "", error: null } as const;
   if (what === "execute" && from.starts > 1) yield on("may not run it again", { is: "rerun_refused", why }, leave);

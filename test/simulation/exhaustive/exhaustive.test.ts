@@ -7,10 +7,23 @@ import type { Event, State } from "../../../core/delivery/states.ts";
 import { type Exploration, explore } from "./explore.ts";
 import type { Advance, Physics } from "./situation.ts";
 
-const physics: Physics = { budget: 1, readsLog: true, asksPermit: true, keepsDeadline: true, fences: true };
+const physics: Physics = {
+  budget: 1,
+  readsLog: true,
+  asksPermit: true,
+  keepsDeadline: true,
+  fences: true,
+  requiresOpen: true,
+};
 
 test("no situation breaks a rule, and each has a way to an end", () => {
   const { situations, broken } = explore(advance, { ...physics, budget: 2 });
+  assert.equal(broken, null, way(broken));
+  assert.ok(situations > 10_000, `${situations} situations`);
+});
+
+test("nor does a message that comes before its attempt was sent", () => {
+  const { situations, broken } = explore(advance, physics, false);
   assert.equal(broken, null, way(broken));
   assert.ok(situations > 10_000, `${situations} situations`);
 });
@@ -23,6 +36,16 @@ describe("a rule less, and there is a counterexample", () => {
       assert.equal(broken?.rule, "two terminal events", way(broken));
     });
   }
+
+  test("requiresOpen", () => {
+    const { broken } = explore(advance, { ...physics, requiresOpen: false }, false);
+    assert.equal(broken?.rule, "ran what nobody sent", way(broken));
+  });
+
+  test("a message that came too early is acked", () => {
+    const acks = upon("not_open", [{ at: "acking", disposition: "acked" }, { do: "ack" }]);
+    assert.equal(explore(acks, physics, false).broken?.rule, "deleted with nothing recorded");
+  });
 
   const why = { reason: "step_fault", detail: "", error: null } as const;
   const lives: readonly [string, string, Advance][] = [

@@ -10,17 +10,19 @@ export interface Exploration {
 
 const rules: Readonly<Record<string, (situation: Situation) => boolean>> = {
   "two terminal events": ({ events }) => events > 1,
-  "deleted with nothing recorded": ({ place, events }) => place === "gone" && events === 0,
-  "deleted before it is settled": ({ place, row }) => place === "gone" && row !== "settled" && row !== "dead",
+  "ran what nobody sent": ({ sent, events }) => events > 0 && !sent,
+  "deleted with nothing recorded": ({ place, events, refused }) => place === "gone" && events === 0 && !refused,
+  "deleted before it is settled": ({ place, row, refused }) =>
+    place === "gone" && row !== "settled" && row !== "dead" && !refused,
   "deleted without its dead letter": ({ place, row, copies }) => place === "gone" && row === "dead" && copies === 0,
   "settled without an event": ({ row, events }) => (row === "settled" || row === "dead") && events === 0,
-  "a dead letter that is none": ({ row, copies }) => copies > 0 && row !== "dead",
+  "a dead letter that is none": ({ row, copies, refused }) => copies > 0 && row !== "dead" && !refused,
 };
 
-/** Goes on to the end, or to the first broken rule. */
-export function explore(advance: Advance, physics: Physics): Exploration {
+/** Goes on to the end, or to the first broken rule. `sent`: the message is the run worker's; else it came before that sent the attempt. */
+export function explore(advance: Advance, physics: Physics, sent = true): Exploration {
   const map = new Atlas();
-  for (let open = [map.found(beginning(), "", -1)]; open.length > 0; ) {
+  for (let open = [map.found(beginning(sent), "", -1)]; open.length > 0; ) {
     const later: Place[] = [];
     for (const { number, situation } of open) {
       const rule = brokenBy(situation);
@@ -98,9 +100,9 @@ class Atlas {
   }
 }
 
-/** The message is deleted, with its event recorded, and nobody works on it. */
-function isOver({ place, events, workers }: Situation): boolean {
-  return place === "gone" && events > 0 && workers.every(({ life }) => life === null);
+/** The message is deleted, with its event recorded or its copy made, and no worker has it. */
+function isOver({ place, events, refused, workers }: Situation): boolean {
+  return place === "gone" && (events > 0 || refused) && workers.every(({ life }) => life === null);
 }
 
 const lives = new WeakMap<object, string>();

@@ -1,6 +1,6 @@
 // Two workers, one message, one row, one event log: what can be told apart of them, and what one effect changes. Time is only "the lease goes
 // on" and "the lease has ended", the write bound included.
-import type { Effect, Event, State } from "../../../core/delivery/states.ts";
+import type { Effect, Event, Reason, State } from "../../../core/delivery/states.ts";
 import type { ExecutionResult, ExecutionState } from "../../../core/step.ts";
 
 export type Advance = (state: State, event: Event) => readonly [State, Effect];
@@ -13,6 +13,7 @@ export interface Physics {
   readonly asksPermit: boolean;
   readonly keepsDeadline: boolean;
   readonly fences: boolean;
+  readonly requiresOpen: boolean;
 }
 
 export type Stage = "none" | "looking" | "running" | "asking" | "permitted" | "written" | "told";
@@ -33,9 +34,13 @@ export interface WorkerState {
 }
 
 export interface Situation {
+  /** The run worker has sent this attempt. A hostile message may come before that. */
+  sent: boolean;
   place: "queue" | "gone";
   visible: boolean;
   copies: number;
+  /** It was buried for what nobody had sent. */
+  refused: boolean;
   row: "none" | "pending" | "running" | "permitted" | "settled" | "dead";
   leased: boolean;
   starts: number;
@@ -43,7 +48,7 @@ export interface Situation {
   workers: [WorkerState, WorkerState];
 }
 
-export function beginning(): Situation {
+export function beginning(sent: boolean): Situation {
   const idle = (): WorkerState => ({
     life: null,
     owns: false,
@@ -53,9 +58,11 @@ export function beginning(): Situation {
     ghost: false,
   });
   return {
+    sent,
     place: "queue",
     visible: true,
     copies: 0,
+    refused: false,
     row: "none",
     leased: false,
     starts: 0,
@@ -116,7 +123,8 @@ export function endLease(next: Situation, { keepsDeadline }: Physics): void {
   }
 }
 
-export function bury(next: Situation): void {
+export function bury(next: Situation, reason: Reason): void {
+  next.refused ||= reason === "not_open";
   next.copies = Math.min(2, next.copies + 1);
 }
 
