@@ -60,3 +60,16 @@ test("JSON: one line, snake_case, the worker in each", () => {
     '{"time":"2026-01-02T03:04:05.678Z","level":"info","event":"step.claimed","message":"two\\nlines","key":"run:fetch","message_id":"m-1","receive_count":2,"fence":3,"worker":"w-1"}',
   );
 });
+
+test("a key that steers a terminal does not, and what is long is cut, in text and in JSON", () => {
+  const long = "k".repeat(1_000_000);
+  const output: Observation = { event: "step.output", level: "info", message: long, key: "run:\u001b[2J\u202e\n" };
+  const other: Observation = { event: "a", level: "info", message: long, key: long };
+  const lines = [textLine, jsonLine({ worker: "w" })].flatMap((format) => [format(output, at), format(other, at)]);
+  for (const line of lines) {
+    assert.ok(line.length < 90_000, `${line.length}`);
+    assert.doesNotMatch(line, /[\p{C}\p{Zl}\p{Zp}]/u);
+  }
+  assert.ok(lines[0]?.includes('["run:\\u001b[2J\\u202e\\n"] kkk'));
+  assert.ok(lines[1]?.endsWith(`key=${"k".repeat(2_400)}…`));
+});
