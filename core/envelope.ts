@@ -18,6 +18,8 @@ export interface Envelope extends StepId {
   /** Unix seconds; null when the producer does not say. */
   readonly enqueuedAt: number | null;
   readonly tags: Readonly<Record<string, string>>;
+  /** Of the Dagster instance that the run belongs to; null when the producer does not say. */
+  readonly instance: string | null;
 }
 
 export type Decoded =
@@ -39,6 +41,8 @@ const RunId = v.pipe(
 const StepKey = nameOf(STEP_KEY_BYTES);
 /** A 32-bit column holds it. */
 const Attempt = v.pipe(v.number(), v.integer(), v.minValue(0), v.ltValue(2 ** 31, "expected less than 2147483648"));
+/** Compared and logged. Dagster's own are UUIDs. */
+const Instance = shortText(255);
 /** The run worker waits for so long before the next attempt. */
 const Delay = v.pipe(v.number(), v.minValue(0), v.maxValue(LONGEST_DELAY_SECONDS));
 /** Unix seconds that every calendar can show: before the year 10000. */
@@ -57,6 +61,7 @@ const VersionOne = v.object({
   on_fault: v.optional(v.nullable(v.object({ retry_in: Delay })), null),
   enqueued_at: v.optional(v.nullable(Instant), null),
   tags: v.optional(Tags, {}),
+  instance: v.optional(v.nullable(Instance), null),
 });
 
 /** The original contract: it carries neither version nor known_state, and its op_config and inputs are the run record's to say. */
@@ -90,6 +95,7 @@ export function toWire(envelope: Envelope): Fields {
     on_fault: envelope.onFault === null ? null : { retry_in: envelope.onFault.retryIn },
     enqueued_at: envelope.enqueuedAt,
     tags: envelope.tags,
+    ...(envelope.instance === null ? {} : { instance: envelope.instance }),
   };
 }
 
@@ -112,6 +118,7 @@ function decodeVersioned(fields: Fields): Decoded {
       onFault: wire.on_fault === null ? null : { retryIn: wire.on_fault.retry_in },
       enqueuedAt: wire.enqueued_at,
       tags: wire.tags,
+      instance: wire.instance,
     },
   };
 }
@@ -132,6 +139,7 @@ function decodeBare(fields: Fields): Decoded {
       onFault: null,
       enqueuedAt: null,
       tags: {},
+      instance: null,
     },
   };
 }
@@ -181,9 +189,15 @@ function isFields(value: unknown): value is Fields {
 /** A part of the ledger's key. Text that a database refuses would look like an unreachable ledger at every receive. */
 function nameOf(mostBytes: number) {
   return v.pipe(
+    shortText(mostBytes),
+    v.check((text) => !text.includes(":"), "expected no colon: the ledger's key separates its parts by one"),
+  );
+}
+
+function shortText(mostBytes: number) {
+  return v.pipe(
     Text,
     v.check(isStorable, "expected neither NUL nor lone surrogates"),
-    v.check((text) => !text.includes(":"), "expected no colon: the ledger's key separates its parts by one"),
     v.check((text) => new TextEncoder().encode(text).length <= mostBytes, `expected at most ${mostBytes} bytes`),
   );
 }

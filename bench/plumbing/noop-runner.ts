@@ -23,10 +23,14 @@ export class NoopRunner implements Runner {
   }
 
   async look(): Promise<Looked> {
-    return { kind: "looked", standings: [] };
+    return { kind: "looked", standings: [], instance: null };
   }
 
   async probe(): Promise<null> {
+    return null;
+  }
+
+  instance(): null {
     return null;
   }
 

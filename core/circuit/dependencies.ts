@@ -17,7 +17,7 @@ export interface Dependencies {
 }
 
 type UsedLedger = Pick<Ledger, "claim" | "renew" | "permit" | "settle" | "abandon" | "lock" | "prune">;
-type UsedRunner = Pick<Runner, "execute" | "report" | "notice">;
+type UsedRunner = Pick<Runner, "execute" | "report" | "notice" | "instance">;
 
 /** So many steps in a row whose code cannot be imported mean that nothing can run; fewer, that one location of several is broken. */
 const LOCATION_FAULTS = 3;
@@ -53,7 +53,7 @@ export function watchRunner(runner: UsedRunner, watcher: Watcher): UsedRunner {
   };
   const judge = (ending: Ending, runId: string): Ending => {
     // What stood in the log already says nothing of the code.
-    if (ending.kind === "ended") watcher.worked("instance", "host");
+    if (ending.kind === "ended" || ending.kind === "unknown_run") watcher.worked("instance", "host");
     if (ending.kind !== "fault" || ending.scope === "step") return ending;
     if (ending.scope === "location") locationFaults += 1;
     const failure: Failure = { cause: ending.scope, why: describeFailure(ending) };
@@ -73,5 +73,6 @@ export function watchRunner(runner: UsedRunner, watcher: Watcher): UsedRunner {
       judge(await runner.execute(order, noting(ask), signal), order.envelope.runId),
     report: async (order, ask, signal) => judge(await runner.report(order, ask, signal), order.runId),
     notice: (notice) => runner.notice(notice),
+    instance: () => runner.instance(),
   };
 }

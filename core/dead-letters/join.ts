@@ -35,11 +35,21 @@ export async function joinLetters(letters: readonly DeadLetter[], ports: JoinPor
   const joined = letters.map((letter): JoinedLetter => {
     const row = (letter.key === null ? undefined : rows.get(letter.key)) ?? null;
     const standing = (letter.key === null ? undefined : asked.standings.get(letter.key)) ?? null;
-    const { body, step, retryPlanned, burial, reason } = letter;
-    const evidence = { body, named: step !== null, retryPlanned, reason: burial === null ? null : reason };
+    const { body, step, retryPlanned, burial, reason, instance } = letter;
+    const sameInstance = instance === null || asked.instance === null ? null : instance === asked.instance;
+    const said = { body, named: step !== null, retryPlanned, reason: burial === null ? null : reason };
+    const evidence = { ...said, sameInstance };
     return { letter, row, standing, verdict: verdictOf({ ...evidence, row, standing, nowMs: ports.nowMs }) };
   });
   return { letters: joined, dagsterSilent: asked.silent };
+}
+
+interface Standings {
+  /** By idempotency key. */
+  readonly standings: ReadonlyMap<string, AttemptStanding>;
+  /** Identity of the Dagster instance that was asked. */
+  readonly instance: string | null;
+  readonly silent: string | null;
 }
 
 async function findRows(
@@ -56,17 +66,15 @@ async function findRows(
   return new Map(found.map((row) => [row.key, row]));
 }
 
-async function standingsOf(
-  letters: readonly DeadLetter[],
-  dagster: JoinPorts["dagster"],
-): Promise<{ readonly standings: ReadonlyMap<string, AttemptStanding>; readonly silent: string | null }> {
+async function standingsOf(letters: readonly DeadLetter[], dagster: JoinPorts["dagster"]): Promise<Standings> {
   const steps = new Map(letters.flatMap(({ key, step }) => (key === null || step === null ? [] : [[key, step]])));
-  if (dagster === null || steps.size === 0) return { standings: new Map(), silent: null };
+  if (dagster === null || steps.size === 0) return { standings: new Map(), instance: null, silent: null };
   const looked = await dagster.look([...steps.values()]);
   if (looked.kind === "failed") {
     const { error } = looked.failure;
-    return { standings: new Map(), silent: `${error.class}: ${error.message}` };
+    return { standings: new Map(), instance: null, silent: `${error.class}: ${error.message}` };
   }
   const keys = [...steps.keys()];
-  return { standings: new Map(looked.standings.map((standing, i) => [keys[i] ?? "", standing])), silent: null };
+  const standings = new Map(looked.standings.map((standing, i) => [keys[i] ?? "", standing]));
+  return { standings, instance: looked.instance, silent: null };
 }

@@ -20,6 +20,7 @@ export function readLetter(message: Message, where: Where): DeadLetter {
     body: decoded.kind === "unknown_version" ? "newer_version" : decoded.kind,
     step,
     key: step === null ? null : idempotencyKey(step),
+    instance: decoded.kind === "step" ? decoded.envelope.instance : null,
     retryPlanned: decoded.kind === "step" && decoded.envelope.onFault !== null,
     reason,
     detail,

@@ -19,6 +19,8 @@ const verdicts = {
   other_body: { act: "ask", words: "another body of this step came first: compare, do not replay" },
   not_sent: { act: "ask", words: "its run did not send this: find out who did, then purge" },
   in_hand: { act: "wait", words: "a worker holds this step: wait" },
+  run_deleted: { act: "purge", words: "run was deleted: safe to purge" },
+  other_instance: { act: "ask", words: "of another Dagster instance: ask that one" },
   no_such_run: { act: "ask", words: "no such run in this Dagster instance: is it the right one? else purge" },
   contradiction: { act: "ask", words: "ledger and Dagster disagree: compare them first" },
   unknown: { act: "ask", words: "unknown: Dagster was not asked" },
@@ -44,6 +46,8 @@ export interface Evidence {
   readonly reason: string | null;
   /** Null: the ledger has none, or was not asked. */
   readonly row: Pick<LedgerRow, "state" | "outcome" | "leaseExpiresAtMs"> | null;
+  /** Whether its body names the Dagster instance that was asked; null when either has no identity, or Dagster was not asked. */
+  readonly sameInstance: boolean | null;
   /** Null: Dagster was not asked, or did not answer. */
   readonly standing: AttemptStanding | null;
   readonly nowMs: number;
@@ -63,7 +67,7 @@ function decide(evidence: Evidence): VerdictKind {
   const ended = standing === null ? endInLedger(evidence) : standing.ended;
   if (ended !== null) return verdictOnEnd[ended];
   if (standing === null) return fromLedgerAlone(evidence);
-  if (standing.run === null) return "no_such_run";
+  if (standing.run === null) return unknownRun(evidence);
   if (!standing.run.goesOn) return standing.run.status === "SUCCESS" ? "run_succeeded" : "run_over";
   if (body !== "step") return body;
   if (reason === "payload_mismatch") return "other_body";
@@ -78,6 +82,11 @@ const verdictOnEnd = {
   resource_init_failure: "failure_reported",
   up_for_retry: "retried",
 } as const satisfies Record<NonNullable<AttemptStanding["ended"]>, VerdictKind>;
+
+function unknownRun({ sameInstance }: Evidence): VerdictKind {
+  if (sameInstance === null) return "no_such_run";
+  return sameInstance ? "run_deleted" : "other_instance";
+}
 
 function isHeld({ row, nowMs }: Evidence): boolean {
   if (row === null || (row.state !== "running" && row.state !== "permitted")) return false;

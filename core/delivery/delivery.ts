@@ -61,6 +61,11 @@ export class Delivery implements Received {
     return this.decoded.kind === "step" ? this.decoded.envelope.tags : {};
   }
 
+  /** Identity of the Dagster instance that it names; null when it names none. */
+  get instance(): string | null {
+    return this.decoded.kind === "step" ? this.decoded.envelope.instance : null;
+  }
+
   get hold(): Hold {
     if (this.granted === null) throw new Error("no claim was granted");
     return { key: idempotencyKey(this.step), fence: this.granted.fence };

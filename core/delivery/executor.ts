@@ -5,6 +5,7 @@ import { ack, bury, release } from "./effects/dispose.ts";
 import type { ExecutorPorts, Scene, Stopping } from "./effects/ports.ts";
 import { execute, report } from "./effects/run.ts";
 import { abandon, settle } from "./effects/settle.ts";
+import { otherInstance } from "./effects/strangers.ts";
 import { advance, received as start } from "./lifecycle.ts";
 import { policyFor } from "./policy.ts";
 import type { Disposition, Effect, Event, EventIn, State, Swept } from "./states.ts";
@@ -16,7 +17,8 @@ export async function processDelivery(
   stopping: Stopping,
 ): Promise<Disposition> {
   const delivery = new Delivery(received, ports.observe);
-  return await live(delivery, decodedEvent(delivery), ports, stopping);
+  const first = otherInstance(delivery, ports.runner.instance(), null) ?? decodedEvent(delivery);
+  return await live(delivery, first, ports, stopping);
 }
 
 /** The same for a message that SQS itself moved to the dead letter queue, out of which `ports.queue` works. */
@@ -50,7 +52,8 @@ async function endDeadLetter(
   // Without a step there is nothing to end: it is buried for what it is.
   if (delivery.stepId === null) return await live(delivery, decodedEvent(delivery), ports, stopping);
   const malformed = delivery.decoded.kind === "malformed" ? delivery.decoded.detail : null;
-  return await live(delivery, { is: "swept", ...given, malformed }, ports, stopping);
+  const strange = otherInstance(delivery, ports.runner.instance(), given.lies);
+  return await live(delivery, strange ?? { is: "swept", ...given, malformed }, ports, stopping);
 }
 
 async function live(

@@ -6,6 +6,7 @@
 // | received   | unknown version                         | releasing             | release (long): a deploy is under way |
 // | received   | malformed, no readable step             | burying               | bury |
 // | received   | malformed, run and step readable        | claiming              | claim, to report before burying |
+// | received   | of another Dagster instance                | releasing or burying | release (short; now when swept) for a worker of its own; bury once received too often, or in the way |
 // | received   | swept: out of the dead letter queue      | claiming              | claim, to report |
 // | claiming   | granted, starts ≤ budget                | executing             | execute |
 // | claiming   | granted, starts > budget, malformed or swept | reporting        | report (crash loop / malformed / dead lettered) |
@@ -24,6 +25,7 @@
 // | waiting    | visibility lost, stopping               | releasing             | release (now) |
 // | executing  | ended                                   | settling              | settle |
 // | executing  | not open                                | abandoning            | abandon, start given back; bury: the row stays the run's to claim |
+// | executing  | unknown run                             | abandoning            | abandon, start given back; then as of another instance |
 // | executing  | permit refused, lease lost              | done (lost)           | none: the process is dead, or was never started; write nothing, ack nothing |
 // | executing  | host fault, starts < budget or permitted | abandoning           | abandon |
 // | executing  | host fault, starts = budget             | reporting             | report |
@@ -32,6 +34,7 @@
 // | executing  | interrupted                             | abandoning            | abandon, start given back |
 // | reporting  | ended                                   | settling              | settle; what stood in the log already is acked, what we reported is buried |
 // | reporting  | not open                                | abandoning            | abandon, start given back; bury: nothing is ended that the run did not send |
+// | reporting  | unknown run                             | abandoning            | abandon, start given back; then as of another instance |
 // | reporting  | host fault, unavailable, ledger unreachable, interrupted | abandoning | abandon |
 // | reporting  | permit refused, lease lost              | done (lost)           | none |
 // | settling   | recorded                                | acking or burying     | ack / bury |
@@ -48,9 +51,27 @@
 //
 // A swept message is one that lies in the dead letter queue, moved there by SQS itself, or one that an operator wants to fail: burying puts a copy there that says why, acking takes the original out. A swept
 // one that is malformed is treated as malformed, but never waited for.
-import type { ErrorInfo, ExecutionResult } from "../step.ts";
-import { abandon, ack, bury, claim, done, type Move, release, report, settle, wait } from "./moves.ts";
-import { type Cause, type Event, type EventIn, happens, type State, type StateAt, type Why } from "./states.ts";
+import {
+  abandon,
+  abandonToBury,
+  abandonToOthers,
+  ack,
+  blame,
+  bury,
+  claim,
+  done,
+  interrupted,
+  isSwept,
+  leaveToOthers,
+  type Move,
+  release,
+  report,
+  settle,
+  staysDead,
+  unreported,
+  wait,
+} from "./moves.ts";
+import { type Event, type EventIn, happens, type State, type StateAt, type Why } from "./states.ts";
 
 export const received: State = { at: "received" };
 
@@ -86,6 +107,8 @@ function fromReceived(event: EventIn<"received">): Move {
       const why: Why = { reason: "malformed", detail: event.detail, error: null };
       return event.readable ? claim(why) : bury(why);
     }
+    case "other_instance":
+      return leaveToOthers(event.why, event.spent);
     case "swept":
       return claim(
         event.malformed === null
@@ -132,7 +155,7 @@ function fromGranted(giveUp: Why | null, { fence, starts, budget }: On<"granted"
 function fromMismatch(giveUp: Why | null, { fence, starts }: On<"granted">): Move {
   const detail = "another body was claimed under this idempotency key before";
   const why: Why = giveUp?.reason === "malformed" ? giveUp : { reason: "payload_mismatch", detail, error: null };
-  return abandon(fence, starts, "now", { giveStartBack: true, bury: why });
+  return abandonToBury(fence, starts, why);
 }
 
 function fromSettled(giveUp: Why | null, event: On<"settled">): Move {
@@ -159,7 +182,9 @@ function fromExecuting(state: StateAt<"executing">, event: EventIn<"executing">)
     case "ended":
       return settle(fence, event.outcome, null);
     case "not_open":
-      return abandon(fence, starts, "now", { giveStartBack: true, bury: event.why });
+      return abandonToBury(fence, starts, event.why);
+    case "unknown_run":
+      return abandonToOthers(fence, starts, event.why, event.spent);
     case "permit_refused":
     case "lease_lost":
       return done("lost");
@@ -185,10 +210,10 @@ function fromReporting(state: StateAt<"reporting">, event: EventIn<"reporting">)
     case "ended":
       return settle(fence, event.outcome, staysDead(event.outcome, why) ? why : null);
     case "not_open":
-      return abandon(fence, starts, "now", {
-        giveStartBack: true,
-        bury: why.reason === "malformed" ? why : event.why,
-      });
+      return abandonToBury(fence, starts, why.reason === "malformed" ? why : event.why);
+    case "unknown_run":
+      // What lies in the dead letter queue still does.
+      return abandonToOthers(fence, starts, why.reason === "malformed" ? why : { ...why, ...event.why }, event.spent);
     case "permit_refused":
     case "lease_lost":
       return done("lost");
@@ -221,25 +246,4 @@ function fromBurying(event: EventIn<"burying">): Move {
     case "bury_failed":
       return release("short");
   }
-}
-
-const interrupted: Cause = { detail: "interrupted before it had an outcome", error: null };
-
-function blame(error: ErrorInfo): Cause {
-  return { detail: `${error.class}: ${error.message}`, error };
-}
-
-function unreported({ detail, error }: Cause): Cause {
-  return { detail: `its end could not be reported: ${detail}`, error };
-}
-
-/** A report that found the attempt over already has nothing to bury: the log's outcome stands. A body that nobody can read is buried all
- * the same, and what SQS buried of a run that is over stays buried: that run may only be unknown to this worker's Dagster. */
-function staysDead({ state }: ExecutionResult, why: Why): boolean {
-  const ours = state === "reported" || state === "parked";
-  return ours || why.reason === "malformed" || (isSwept(why) && state === "run_over");
-}
-
-function isSwept(giveUp: Why | null): boolean {
-  return giveUp?.swept !== undefined;
 }

@@ -92,6 +92,12 @@ export function policyFor(policy: Policy, given: Tags): StepPolicy {
   return { policy: ofStep, refusedTags };
 }
 
+/**
+ * How often a message may be received before a worker gives up waiting for others that know its run: some 15 minutes of short waits. Where
+ * the queue's own maxReceiveCount is smaller, SQS moves it first, and the sweep of a worker that knows the run ends its step.
+ */
+export const MOST_STRANGE_RECEIVES = 10;
+
 /** What a message has cost so far: receives as SQS counts them, starts as the ledger does. */
 export interface Counts {
   readonly receives: number;

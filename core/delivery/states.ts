@@ -12,6 +12,10 @@ export type Reason =
   | "dead_lettered"
   /** A dead letter whose attempt was open, which an operator wants to fail. */
   | "failed_by_operator"
+  /** It names another Dagster instance than the one whose steps this worker runs. */
+  | "other_instance"
+  /** Dagster knows no such run, and nothing proves that it ever did. */
+  | "unknown_run"
   | "crash_loop"
   | "step_fault"
   /** It ran for too long, or said nothing for too long. */
@@ -59,6 +63,8 @@ export type Event =
   | { readonly is: "decoded" }
   | { readonly is: "unknown_version" }
   | { readonly is: "malformed"; readonly detail: string; readonly readable: boolean }
+  /** `spent`: it was received too often to wait for a worker of its own instance. */
+  | { readonly is: "other_instance"; readonly why: Why; readonly spent: boolean }
   /** Not a delivery of the queue: a message out of the dead letter queue, which SQS itself moved there or an operator means. */
   | {
       readonly is: "swept";
@@ -87,6 +93,7 @@ export type Event =
   | { readonly is: "lease_ended" }
   | { readonly is: "visibility_lost" }
   | { readonly is: "ended"; readonly outcome: ExecutionResult }
+  | { readonly is: "unknown_run"; readonly why: Why; readonly spent: boolean }
   | { readonly is: "permit_refused" }
   | { readonly is: "lease_lost" }
   | { readonly is: "host_fault"; readonly why: Why; readonly permitted: boolean }
@@ -110,12 +117,13 @@ export type Event =
  * have a row for each pair of it, and a state or event that it lacks does not compile.
  */
 export const happens = {
-  received: ["decoded", "unknown_version", "malformed", "swept"],
+  received: ["decoded", "unknown_version", "malformed", "other_instance", "swept"],
   claiming: ["granted", "held", "settled", "row_unreadable", "row_refused", "ledger_unreachable", "stopping"],
   waiting: ["lease_ended", "visibility_lost", "stopping"],
   executing: [
     "ended",
     "not_open",
+    "unknown_run",
     "permit_refused",
     "lease_lost",
     "host_fault",
@@ -126,6 +134,7 @@ export const happens = {
   reporting: [
     "ended",
     "not_open",
+    "unknown_run",
     "permit_refused",
     "lease_lost",
     "host_fault",

@@ -12,6 +12,9 @@ const LONGEST_LINE = 200;
 
 const MaybeError = v.nullable(errorInfo);
 
+/** Of the Dagster instance; null where its storage has none. Absent from what older hosts say. */
+const Instance = v.optional(v.nullable(v.string()), null);
+
 const Standing = v.object({
   run: v.nullable(v.object({ status: v.string(), job: v.string(), goes_on: v.boolean() })),
   ended: v.nullable(v.picklist(["success", "failure", "up_for_retry", "resource_init_failure"])),
@@ -35,7 +38,9 @@ const Outcome = v.variant("kind", [
   v.object({ kind: v.picklist(["rerun_refused", "not_open"]), error: errorInfo }),
   v.object({ kind: v.literal("permit_refused") }),
   v.object({ kind: v.picklist(["noticed", "probed"]) }),
-  v.object({ kind: v.literal("looked"), standings: v.array(Standing) }),
+  /** `result` is what to record should the run have been of this instance. */
+  v.object({ kind: v.literal("unknown_run"), result: hostResult, instance: Instance }),
+  v.object({ kind: v.literal("looked"), standings: v.array(Standing), instance: Instance }),
   v.object({ kind: v.literal("fault"), scope: v.picklist(["step", "location", "instance"]), error: errorInfo }),
 ]);
 
@@ -48,6 +53,7 @@ const HostFrame = v.variant("type", [
     dagster_taskiq: v.string(),
     python: v.string(),
     locations: v.array(v.object({ name: v.string(), error: MaybeError })),
+    instance: Instance,
   }),
   v.object({ type: v.literal("fatal"), code: v.string(), message: v.string(), error: v.optional(MaybeError, null) }),
   v.object({

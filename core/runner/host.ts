@@ -2,6 +2,7 @@
 import type { Clock } from "../clock.ts";
 import { describeError } from "../faults.ts";
 import type { Observe } from "../observe.ts";
+import { onAbort } from "../on-abort.ts";
 import { idempotencyKey, type StepId } from "../step.ts";
 import { HostProcess, type HostSettings } from "./host-process.ts";
 import { CodeLocations } from "./locations.ts";
@@ -54,12 +55,17 @@ export class HostRunner implements Runner {
   #unavailable: string | null = "the step host has not been started";
   #restarting: Promise<void> = Promise.resolve();
   #losing: Promise<void> = Promise.resolve();
+  #instance: string | null = null;
   #lastId = 0;
 
   constructor(settings: HostSettings, ports: HostRunnerPorts) {
     this.#settings = settings;
     this.#ports = ports;
     this.#locations = new CodeLocations(ports.observe);
+  }
+
+  instance(): string | null {
+    return this.#instance;
   }
 
   unavailable(): string | null {
@@ -88,6 +94,7 @@ export class HostRunner implements Runner {
     try {
       const ready = await host.ready;
       this.#host = host;
+      this.#instance = ready.instance;
       this.#unavailable = this.#stopped.signal.aborted ? "stopping" : null;
       this.#locations.begin(ready);
     } finally {
@@ -235,10 +242,4 @@ export class HostRunner implements Runner {
       }
     }
   }
-}
-
-function onAbort(signal: AbortSignal, act: () => void): () => void {
-  if (signal.aborted) act();
-  else signal.addEventListener("abort", act, { once: true });
-  return () => signal.removeEventListener("abort", act);
 }

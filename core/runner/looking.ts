@@ -18,14 +18,16 @@ export async function lookAtAll(
   ask: (some: readonly StepId[], tooLate: AbortSignal) => Promise<LookEnd>,
 ): Promise<Looked> {
   const standings: AttemptStanding[] = [];
+  let instance: string | null = null;
   for (let from = 0; from < attempts.length; from += TOGETHER) {
     const some = attempts.slice(from, from + TOGETHER);
     const tooLate = AbortSignal.timeout(ANSWER_MS);
     const looked = lookedOf(await ask(some, tooLate), some.length, tooLate.aborted);
     if (looked.kind === "failed") return looked;
     standings.push(...looked.standings);
+    ({ instance } = looked);
   }
-  return { kind: "looked", standings };
+  return { kind: "looked", standings, instance };
 }
 
 function lookedOf({ work, end }: LookEnd, wanted: number, timedOut: boolean): Looked {
@@ -42,5 +44,5 @@ function lookedOf({ work, end }: LookEnd, wanted: number, timedOut: boolean): Lo
     ended,
     began,
   }));
-  return { kind: "looked", standings };
+  return { kind: "looked", standings, instance: outcome.instance };
 }

@@ -85,6 +85,11 @@ export type Ending =
    * killed after that, while hooks, teardown or exit hooks still ran; absent if it ended by itself.
    */
   | { readonly kind: "ended"; readonly result: ExecutionResult; readonly wrote: boolean; readonly cutShort?: string }
+  /**
+   * Dagster knows no such run, so nothing ran. `instance` is the identity of the instance that was asked (null: it has none), `result`
+   * what to record if the run was one of its own.
+   */
+  | { readonly kind: "unknown_run"; readonly instance: string | null; readonly result: ExecutionResult }
   | { readonly kind: "rerun_refused"; readonly error: ErrorInfo }
   /** The run has not sent this attempt, or not this step: nothing ran, and nothing was written. */
   | { readonly kind: "not_open"; readonly error: ErrorInfo }
@@ -118,7 +123,7 @@ export interface AttemptStanding {
 
 export type Looked =
   /** In the order of the attempts. */
-  | { readonly kind: "looked"; readonly standings: readonly AttemptStanding[] }
+  | { readonly kind: "looked"; readonly standings: readonly AttemptStanding[]; readonly instance: string | null }
   | { readonly kind: "failed"; readonly failure: ProbeFailure };
 
 export interface Runner {
@@ -140,6 +145,8 @@ export interface Runner {
   probe(runId: string | null): Promise<ProbeFailure | null>;
   /** Where any number of attempts stand, read from Dagster's storages without user code. Touches no run, never rejects. */
   look(attempts: readonly StepId[]): Promise<Looked>;
+  /** Identity of the Dagster instance that steps run in; null before it is known, or where its storage has none. */
+  instance(): string | null;
   /** Null while the host can take steps, else why it cannot. */
   unavailable(): string | null;
   /** What it cannot run for want of its code, though it may take other steps; null when there is nothing of that. */

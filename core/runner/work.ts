@@ -162,6 +162,8 @@ function endingOfOutcome(outcome: Exclude<Outcome, { kind: "fault" } | Aside>): 
     case "rerun_refused":
     case "not_open":
       return { kind: outcome.kind, error: outcome.error };
+    case "unknown_run":
+      return { kind: "unknown_run", instance: outcome.instance, result: outcome.result };
     case "already_recorded":
     case "run_over":
       return { kind: "ended", result: outcome.result, wrote: false };

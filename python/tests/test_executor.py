@@ -14,6 +14,7 @@ from dagster import (
 )
 
 from dagster_taskiq.envelope import OnFault
+from dagster_taskiq.instance_id import instance_id
 from runs import (
     ANSWERS_RESOURCE_FAILURES,
     FIXTURES,
@@ -76,13 +77,14 @@ def test_collects_of_nothing(
 
 
 def test_first_attempt_says_all_a_worker_needs(
-    run_job: RunJob, worker: StepWorker, sqs: SqsDouble
+    run_job: RunJob, worker: StepWorker, sqs: SqsDouble, instance: DagsterInstance
 ) -> None:
     run = run_job("adds_up")
     (envelope,) = worker.of("add")
     assert (envelope.run_id, envelope.op_name, envelope.retry_count) == (run.run_id, "add", 0)
     assert (envelope.retry_mode, envelope.on_fault) == ("deferred", None)
     assert envelope.tags == {"taskiq/group": "adders", "taskiq/timeout": "5m"}
+    assert envelope.instance == instance_id(instance)
     assert [message.group_id for message in sqs.messages][3] == "adders"
 
 

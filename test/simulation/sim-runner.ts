@@ -103,7 +103,11 @@ export class SimRunner implements Runner {
       const began = entries.some(({ kind }) => kind === "STEP_START");
       return { run, ended: terminal === null ? null : stateOf(terminal), began };
     });
-    return { kind: "looked", standings };
+    return { kind: "looked", standings, instance: null };
+  }
+
+  instance(): null {
+    return null;
   }
 
   async stop(): Promise<void> {

@@ -31,6 +31,8 @@ export class FakeRunner implements Runner {
   readonly scripts = new Map<string, Script>();
   /** Ids of runs that are over. */
   readonly finishedRuns = new Set<string>();
+  /** Of the Dagster instance that it stands for. */
+  identity: string | null = null;
   /** How many scripts are under way. */
   running = 0;
   /** In place of what a report does. */
@@ -125,7 +127,11 @@ export class FakeRunner implements Runner {
         began: log.includes("STEP_START"),
       };
     });
-    return { kind: "looked", standings };
+    return { kind: "looked", standings, instance: this.identity };
+  }
+
+  instance(): string | null {
+    return this.identity;
   }
 
   async stop(): Promise<void> {

@@ -15,6 +15,7 @@ export function envelope(stepKey = "load", changes: Partial<Envelope> = {}): Env
     onFault: null,
     enqueuedAt: sentAtMs / 1_000,
     tags: {},
+    instance: null,
     ...changes,
   };
 }

@@ -34,7 +34,8 @@ export async function bury(scene: Scene, why: Why): Promise<EventIn<"burying">> 
   }
   const { reason, detail } = why;
   delivery.tell("error", "dead_letter.buried", `moved to the dead letter queue (${reason}): ${detail}`, { reason });
-  noticeInDagster(scene, "error", `Message moved to the dead letter queue (${reason}): ${detail}`, why.error);
+  if (!isUnknownHere(why))
+    noticeInDagster(scene, "error", `Message moved to the dead letter queue (${reason}): ${detail}`, why.error);
   return { is: "buried" };
 }
 
@@ -57,6 +58,11 @@ export async function release(
   const message = `released, visible in ${Math.round(visibilityMs / 1000)} s`;
   delivery.tell("info", "delivery.released", message, { visibilityMs });
   return { is: "released" };
+}
+
+/** The instance that this worker writes to has no such run. */
+function isUnknownHere({ reason }: Why): boolean {
+  return reason === "other_instance" || reason === "unknown_run";
 }
 
 function reasonOf({ delivery, ports }: Scene, { reason, detail, error }: Why): DeadLetterReason {

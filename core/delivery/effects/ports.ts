@@ -13,7 +13,7 @@ import type { Why } from "../states.ts";
 export interface ExecutorPorts {
   readonly queue: Pick<Queue, "extend" | "ack" | "bury">;
   readonly ledger: Pick<Ledger, "claim" | "permit" | "settle" | "abandon">;
-  readonly runner: Pick<Runner, "execute" | "report">;
+  readonly runner: Pick<Runner, "execute" | "report" | "instance">;
   /** Must not block: an engine event in the run's log, if it can be written. */
   readonly notify: (notice: Notice) => void;
   readonly clock: Clock;

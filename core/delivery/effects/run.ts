@@ -4,6 +4,7 @@ import type { ExecutionResult } from "../../step.ts";
 import type { Delivery } from "../delivery.ts";
 import type { EventIn, Reason, Why } from "../states.ts";
 import { askLedgerWhileLeased, type Scene } from "./ports.ts";
+import { unknownRun } from "./strangers.ts";
 
 export async function execute(scene: Scene): Promise<EventIn<"executing">> {
   const { delivery, ports, policy, stopping } = scene;
@@ -90,6 +91,8 @@ function eventOf({ delivery }: Scene, ending: Ending): EventIn<"executing"> {
       delivery.tell("error", "step.not_open", `nothing was run: ${error.message}`);
       return { is: "not_open", why: { reason: "not_open", detail: error.message, error: null } };
     }
+    case "unknown_run":
+      return unknownRun(delivery, ending);
     case "permit_refused":
       delivery.tell("warn", "step.permit_refused", "lost the right to record its outcome; nothing was written");
       return { is: "permit_refused" };

@@ -21,6 +21,7 @@ from dagster_taskiq.wire_fields import (
     is_number,
     require,
     run_id_field,
+    short_field,
     step_key_field,
     text_field,
     texts_field,
@@ -58,6 +59,8 @@ class Envelope:
     enqueued_at: float | None
     """Unix seconds; None when the producer does not say."""
     tags: Mapping[str, str] = field(default_factory=dict)
+    instance: str | None = None
+    """Identity of the Dagster instance that the run belongs to; None when it is not known."""
 
     @property
     def idempotency_key(self) -> str:
@@ -89,6 +92,7 @@ class Envelope:
             "on_fault": None if self.on_fault is None else {"retry_in": self.on_fault.retry_in},
             "enqueued_at": self.enqueued_at,
             "tags": dict(self.tags),
+            **({} if self.instance is None else {"instance": self.instance}),
         }
 
     def to_json(self) -> str:
@@ -109,6 +113,7 @@ class Envelope:
             on_fault=_on_fault(fields),
             enqueued_at=instant_field(fields, "enqueued_at"),
             tags=texts_field(fields, "tags"),
+            instance=_instance(fields),
         )
 
 
@@ -119,6 +124,10 @@ def sqs_group_id(text: str) -> str:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _instance(fields: Fields) -> str | None:
+    return None if fields.get("instance") is None else short_field(fields, "instance", 255)
 
 
 def _retry_mode(fields: Fields) -> RetryModeName:

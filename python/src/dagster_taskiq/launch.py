@@ -27,8 +27,8 @@ def attempt_of(context: StepHandlerContext) -> int:
     return retry_state.get_attempt_count(only_step_key(context))
 
 
-def build_envelope(context: StepHandlerContext) -> Envelope:
-    """Describe the launch to a worker."""
+def build_envelope(context: StepHandlerContext, instance: str | None) -> Envelope:
+    """Describe the launch to a worker. `instance` is the identity of the Dagster instance."""
     step_key = only_step_key(context)
     step_context = context.get_step_context(step_key)
     return Envelope(
@@ -44,6 +44,7 @@ def build_envelope(context: StepHandlerContext) -> Envelope:
             for name, value in sorted(step_context.step.tags.items())
             if name.startswith(TAG_PREFIX)
         },
+        instance=instance,
     )
 
 

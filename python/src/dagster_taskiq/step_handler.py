@@ -15,6 +15,7 @@ from dagster._core.executor.step_delegating import (
 )
 
 from dagster_taskiq.host.errors import record_of
+from dagster_taskiq.instance_id import instance_id
 from dagster_taskiq.launch import attempt_of, build_envelope, only_step_key
 from dagster_taskiq.wire_fields import WireError, require_names
 
@@ -31,6 +32,8 @@ class TaskiqStepHandler(StepHandler):
 
     def __init__(self, sender: EnvelopeSender) -> None:
         self._sender = sender
+        self._instance_id: str | None = None
+        self._is_identified = False
         self.replay: Replay | None = None
         """The log of the run, when this run worker resumes it."""
 
@@ -56,7 +59,7 @@ class TaskiqStepHandler(StepHandler):
         except WireError as error:
             _fail(step_context, error)
             return
-        envelope = build_envelope(step_handler_context)
+        envelope = build_envelope(step_handler_context, self._identity(step_handler_context))
         queue = str(self._sender.queue_for(envelope))
         # Before the send: a fast worker's first event would otherwise stand above this one.
         yield DagsterEvent.step_worker_starting(
@@ -86,6 +89,13 @@ class TaskiqStepHandler(StepHandler):
             " it when it sees the run's status, one that receives it later does not start it.",
             EngineEventData(),
         )
+
+    def _identity(self, context: StepHandlerContext) -> str | None:
+        """Read it once per run. Without one, workers tell foreign messages by their run alone."""
+        if not self._is_identified:
+            self._instance_id = instance_id(context.instance)
+            self._is_identified = True
+        return self._instance_id
 
     def _is_over(self, context: StepHandlerContext) -> bool:
         if self.replay is None:

@@ -68,12 +68,18 @@ def require_names(run_id: str, step_key: str) -> None:
 
 
 def _name(fields: Fields, name: str, most_bytes: int) -> str:
+    text = short_field(fields, name, most_bytes)
+    require(fields, name, "no colon", ":" not in text)
+    return text
+
+
+def short_field(fields: Fields, name: str, most_bytes: int) -> str:
+    """Return a text that is not empty, that every database holds, and that is this short."""
     value = fields.get(name)
     require(fields, name, "a non-empty string", isinstance(value, str) and value != "")
     text = str(value)
     storable = not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text)
     require(fields, name, "neither NUL nor lone surrogates", storable)
-    require(fields, name, "no colon", ":" not in text)
     require(fields, name, f"at most {most_bytes} bytes", len(text.encode()) <= most_bytes)
     return text
 

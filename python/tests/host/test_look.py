@@ -8,6 +8,8 @@ from typing import Any
 from dagster import DagsterRunStatus
 from orders import events, report_order, run_order
 
+from dagster_taskiq.instance_id import instance_id
+
 
 def _attempt(run_id: str, step: str, number: int = 0) -> Mapping[str, Any]:
     return {"run_id": run_id, "step_key": step, "attempt": number}
@@ -57,6 +59,11 @@ def test_more_runs_than_one_query_asks_for(worker, create_run):
     unknown = [_attempt(f"no-such-run-{n}", "greet") for n in range(500)]
     standings = _look(worker, *unknown, _attempt(run.run_id, "greet"), *unknown)
     assert [at for at, standing in enumerate(standings) if standing["run"] is not None] == [500]
+
+
+def test_the_answer_says_which_instance_was_asked(worker, instance):
+    told = worker.outcome(worker.start("look", attempts=[_attempt("no-such-run", "greet")]))
+    assert told["instance"] == worker.await_frame("ready")["instance"] == instance_id(instance)
 
 
 def test_nothing_asked_nothing_told(worker):

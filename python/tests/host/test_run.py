@@ -9,10 +9,19 @@ import dagster
 import pytest
 from dagster import DagsterRunStatus
 from dagster._core.execution.plan.state import KnownExecutionState
-from orders import engine_messages, engine_metadata, events, find_event, run_order, terminal_events
+from orders import (
+    engine_messages,
+    engine_metadata,
+    events,
+    find_event,
+    report_order,
+    run_order,
+    terminal_events,
+)
 from worker_double import DEADLINE, LOCATION, eventually, grant, refuse
 
 from dagster_taskiq.host.frames import PROTOCOL
+from dagster_taskiq.instance_id import instance_id
 
 SUCCESS = [
     "ENGINE_EVENT",
@@ -177,9 +186,14 @@ def test_run_over(worker, instance, create_run, status):
     assert engine_messages(instance, run) == [why]
 
 
-def test_unknown_run(worker):
-    told = worker.outcome(worker.start("run", **run_order("no-such-run", "greet")), refuse)
-    assert told["kind"] == "run_over"
+@pytest.mark.parametrize("kind", ["run", "report"])
+def test_an_unknown_run_is_told_with_the_identity_of_who_was_asked(worker, instance, home, kind):
+    order = run_order if kind == "run" else report_order
+    told = worker.outcome(worker.start(kind, **order("no-such-run", "greet")), refuse)
+    assert (told["kind"], told["instance"]) == ("unknown_run", instance_id(instance))
+    assert told["result"]["state"] == "run_over"
+    # Whoever may send messages would fill the disk.
+    assert list(home.rglob("no-such-run*")) == []
 
 
 @pytest.mark.parametrize("step", ["no_such_step", "greet[a]", "outer.greet"])

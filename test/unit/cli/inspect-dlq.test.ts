@@ -66,9 +66,9 @@ function joined(letter: DeadLetter, known: Partial<JoinedLetter> = {}): JoinedLe
     ended: null,
     began: true,
   };
-  const evidence = { body: letter.body, named: letter.step !== null, retryPlanned: false, row, standing, nowMs };
+  const evidence = { body: letter.body, named: letter.step !== null, retryPlanned: false, sameInstance: null };
   const reason = letter.burial === null ? null : letter.reason;
-  return { letter, row, standing, verdict: verdictOf({ ...evidence, reason }) };
+  return { letter, row, standing, verdict: verdictOf({ ...evidence, row, standing, nowMs, reason }) };
 }
 
 const nowMs = buriedAtMs + 93_784_000;

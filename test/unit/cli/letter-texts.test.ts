@@ -29,8 +29,8 @@ function joined(
   const named = letter.step !== null;
   const run = { status, job, goesOn: status === "STARTED" };
   const standing = named ? { run, ended: null, began: true, ...changes.standing } : null;
-  const told = { body: letter.body, named, retryPlanned: false, reason: letter.reason, row: null, nowMs: 0 };
-  return { letter, row: null, standing, verdict: verdictOf({ ...told, standing, ...evidence }) };
+  const told = { body: letter.body, named, retryPlanned: false, sameInstance: null, reason: letter.reason };
+  return { letter, row: null, standing, verdict: verdictOf({ ...told, row: null, nowMs: 0, standing, ...evidence }) };
 }
 
 const errorsIn = (table: string) => {

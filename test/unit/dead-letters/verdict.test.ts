@@ -36,6 +36,7 @@ const buried: Evidence = {
   retryPlanned: false,
   reason: "crash_loop",
   row: null,
+  sameInstance: null,
   standing: standing("STARTED"),
   nowMs,
 };
@@ -70,6 +71,8 @@ const cases: readonly Case[] = [
   ["open, run canceled", "run_over", "reexecute", { standing: standing("CANCELING") }],
   ["open, run succeeded", "run_succeeded", "purge", { standing: standing("SUCCESS") }],
   ["run unknown", "no_such_run", "ask", { standing: standing(null) }],
+  ["run deleted", "run_deleted", "purge", { standing: standing(null), sameInstance: true }],
+  ["run of another instance", "other_instance", "ask", { standing: standing(null), sameInstance: false }],
   ["run unknown, malformed", "no_such_run", "ask", { body: "malformed", standing: standing(null) }],
   ["nothing readable", "malformed", "mend", { body: "malformed", named: false, standing: null }],
   ["parked as malformed", "malformed", "mend", { body: "malformed", reason: "malformed", row: dead("parked") }],

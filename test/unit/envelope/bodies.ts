@@ -12,6 +12,7 @@ export const good: Readonly<Record<string, unknown>> = {
   on_fault: { retry_in: 30 },
   enqueued_at: 1_790_000_000.5,
   tags: { "taskiq/group": "oslo" },
+  instance: "0d1c6a52-5d51-4a39-9c5e-0b6f2f3f7a11",
 };
 
 /** The good body with fields changed, as JSON text; an undefined one is left out. */

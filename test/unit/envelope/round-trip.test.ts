@@ -25,6 +25,7 @@ const envelope: fc.Arbitrary<Envelope> = fc.record({
     fc.string().filter((tag) => !unsafe.includes(tag)),
     fc.string(),
   ),
+  instance: fc.option(name),
 });
 
 test("every envelope comes through the wire as it was", () => {

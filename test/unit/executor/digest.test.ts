@@ -15,6 +15,7 @@ const envelope: Envelope = {
   onFault: { retryIn: 30 },
   enqueuedAt: 1_790_000_000.123,
   tags: { "taskiq/group": "g", "taskiq/timeout": "60" },
+  instance: "0d1c6a52",
 };
 
 test("the digest is the SHA-256 of the deciding wire fields as JSON with sorted keys", () => {
@@ -28,6 +29,7 @@ const same: readonly (readonly [string, Partial<Envelope>])[] = [
   ["sent at another time", { enqueuedAt: 1_790_000_999 }],
   ["sent at a time nobody knows", { enqueuedAt: null }],
   ["with another jittered delay", { onFault: { retryIn: 31 } }],
+  ["from a run worker that does not name its instance", { instance: null }],
   ["with its tags in another order", { tags: { "taskiq/timeout": "60", "taskiq/group": "g" } }],
 ];
 

@@ -1,7 +1,27 @@
 // The life of a delivery as the design has it, written out a second time: what `core/delivery/lifecycle.ts` does is compared with these
 // rows, and every pair that has no row here must throw there.
-import type { Cause, Effect, State, Why } from "../../../core/delivery/states.ts";
-import type { ExecutionState } from "../../../core/step.ts";
+import type { Cause, Effect, State } from "../../../core/delivery/states.ts";
+import {
+  abandon,
+  ackBuried,
+  ackIt,
+  bury,
+  execute,
+  interrupted,
+  lost,
+  nameOf,
+  noHost,
+  opEnds,
+  released,
+  released2,
+  releaseLong,
+  releaseNow,
+  releaseShort,
+  report,
+  settle,
+  unknownInTheWayWhy,
+  unreported,
+} from "./row-ends.ts";
 import {
   crashLoopWhy,
   type EventName,
@@ -11,72 +31,18 @@ import {
   malformedWhy,
   mismatchWhy,
   notOpenWhy,
-  outcome,
+  otherInTheWayWhy,
+  otherWhy,
   refusedWhy,
   rerunWhy,
   type StateName,
   sweptMalformedWhy,
   sweptWhy,
   timedOutWhy,
+  unknownWhy,
 } from "./samples.ts";
 
 export type Row = readonly [from: StateName, on: EventName, to: State, effect: Effect];
-type End = readonly [State, Effect];
-
-const lost: End = [{ at: "done", disposition: "lost" }, { do: "none" }];
-const released: End = [{ at: "done", disposition: "released" }, { do: "none" }];
-const ackIt: End = [{ at: "acking", disposition: "acked" }, { do: "ack" }];
-const ackBuried: End = [{ at: "acking", disposition: "buried" }, { do: "ack" }];
-const releaseNow: End = [{ at: "releasing" }, { do: "release", after: "now", starts: 0 }];
-const releaseShort: End = [{ at: "releasing" }, { do: "release", after: "short", starts: 0 }];
-const releaseLong: End = [{ at: "releasing" }, { do: "release", after: "long", starts: 0 }];
-
-const execute = (starts: number): End => [
-  { at: "executing", fence: 7, starts, budget: 3 },
-  { do: "execute", fence: 7 },
-];
-const report = (starts: number, why: Why): End => [
-  { at: "reporting", fence: 7, starts, why },
-  { do: "report", fence: 7, why },
-];
-const bury = (why: Why): End => [
-  { at: "burying", why },
-  { do: "bury", why },
-];
-const settle = (state: ExecutionState, why: Why | null = null): End => [
-  { at: "settling", fence: 7, bury: why },
-  { do: "settle", fence: 7, outcome: outcome(state) },
-];
-const abandon = (
-  release: "now" | "short" | "backoff" | "long",
-  starts: number,
-  giveStartBack: boolean,
-  why: Cause | null,
-  bury: Why | null = null,
-): End => [
-  { at: "abandoning", release, starts, bury },
-  { do: "abandon", fence: 7, giveStartBack, why },
-];
-const interrupted: Cause = { detail: "interrupted before it had an outcome", error: null };
-const noHost: Cause = { detail: "StepProcessDied: was killed by SIGKILL", error };
-const unreported = ({ detail, error }: Cause): Cause => ({ detail: `its end could not be reported: ${detail}`, error });
-const released2 = (after: "now" | "short" | "backoff" | "long"): End => [
-  { at: "releasing" },
-  { do: "release", after, starts: 2 },
-];
-
-const opEnds = [
-  "success",
-  "failure",
-  "up_for_retry",
-  "resource_init_failure",
-  "run_over",
-  "reported",
-  "parked",
-] as const;
-const nameOf = (state: (typeof opEnds)[number]) =>
-  `ended, ${state.replaceAll("_", " ")}` as Extract<EventName, `ended, ${string}`>;
-
 const claiming: readonly Row[] = [
   ["claiming", "granted within budget", ...execute(2)],
   ["claiming", "granted for the last time", ...execute(3)],
@@ -160,6 +126,8 @@ const executing = (["executing", "executing for the last time"] as const).flatMa
   const starts = from === "executing" ? 2 : 3;
   return [
     ...opEnds.map((state): Row => [from, nameOf(state), ...settle(state)]),
+    [from, "unknown run", ...abandon("short", starts, true, null)],
+    [from, "unknown run, spent", ...abandon("short", starts, true, null, unknownWhy)],
     [from, "permit refused", ...lost],
     [from, "lease lost", ...lost],
     [from, "host fault", ...(starts < 3 ? abandon("backoff", 2, false, faultWhy) : report(3, faultWhy))],
@@ -176,30 +144,46 @@ const given = {
   reporting: [4, crashLoopWhy],
   "reporting a malformed one": [1, malformedWhy],
   "reporting a swept one": [2, sweptWhy],
+  "reporting one in the way": [2, inTheWayWhy],
 } as const;
 const ours = ["reported", "parked"] as const;
 /** What goes to the dead letter queue although the attempt was over already. */
-const kept = { reporting: [], "reporting a malformed one": opEnds, "reporting a swept one": ["run_over"] } as const;
+const kept = {
+  reporting: [],
+  "reporting a malformed one": opEnds,
+  "reporting a swept one": ["run_over"],
+  "reporting one in the way": ["run_over"],
+} as const;
+/** What becomes of one whose run is unknown, at first and once it is spent. */
+const unknown = {
+  reporting: [abandon("short", 4, true, null), abandon("short", 4, true, null, unknownWhy)],
+  "reporting a malformed one": [abandon("short", 1, true, null), abandon("short", 1, true, null, malformedWhy)],
+  "reporting a swept one": [abandon("now", 2, true, null), abandon("now", 2, true, null)],
+  "reporting one in the way": [
+    abandon("short", 2, true, null, unknownInTheWayWhy),
+    abandon("short", 2, true, null, unknownInTheWayWhy),
+  ],
+} as const;
 
-const reporting = (["reporting", "reporting a malformed one", "reporting a swept one"] as const).flatMap(
-  (from): Row[] => {
-    const [starts, why] = given[from];
-    const buried: readonly string[] = [...ours, ...kept[from]];
-    const down: Cause = { detail: "the ledger is down", error: null };
-    return [
-      ...opEnds.map((state): Row => [from, nameOf(state), ...settle(state, buried.includes(state) ? why : null)]),
-      [from, "permit refused", ...lost],
-      [from, "lease lost", ...lost],
-      [from, "not open", ...abandon("now", starts, true, null, why === malformedWhy ? why : notOpenWhy)],
-      [from, "host fault", ...abandon("backoff", starts, false, unreported(faultWhy))],
-      [from, "host fault, permitted", ...abandon("backoff", starts, false, unreported(faultWhy))],
-      [from, "timed out", ...abandon("backoff", starts, false, unreported(timedOutWhy))],
-      [from, "unavailable", ...abandon("backoff", starts, false, unreported(noHost))],
-      [from, "ledger unreachable", ...abandon("backoff", starts, false, unreported(down))],
-      [from, "interrupted", ...abandon("now", starts, false, interrupted)],
-    ];
-  },
-);
+const reporting = (Object.keys(given) as (keyof typeof given)[]).flatMap((from): Row[] => {
+  const [starts, why] = given[from];
+  const buried: readonly string[] = [...ours, ...kept[from]];
+  const down: Cause = { detail: "the ledger is down", error: null };
+  return [
+    ...opEnds.map((state): Row => [from, nameOf(state), ...settle(state, buried.includes(state) ? why : null)]),
+    [from, "unknown run", ...unknown[from][0]],
+    [from, "unknown run, spent", ...unknown[from][1]],
+    [from, "permit refused", ...lost],
+    [from, "lease lost", ...lost],
+    [from, "not open", ...abandon("now", starts, true, null, why === malformedWhy ? why : notOpenWhy)],
+    [from, "host fault", ...abandon("backoff", starts, false, unreported(faultWhy))],
+    [from, "host fault, permitted", ...abandon("backoff", starts, false, unreported(faultWhy))],
+    [from, "timed out", ...abandon("backoff", starts, false, unreported(timedOutWhy))],
+    [from, "unavailable", ...abandon("backoff", starts, false, unreported(noHost))],
+    [from, "ledger unreachable", ...abandon("backoff", starts, false, unreported(down))],
+    [from, "interrupted", ...abandon("now", starts, false, interrupted)],
+  ];
+});
 
 const abandoning = (["abandoned", "stale", "ledger unreachable"] as const).flatMap((on): Row[] => [
   ["abandoning after a fault", on, ...released2("backoff")],
@@ -211,6 +195,10 @@ const abandoning = (["abandoned", "stale", "ledger unreachable"] as const).flatM
 
 export const rows: readonly Row[] = [
   ["received", "decoded", { at: "claiming", giveUp: null }, { do: "claim" }],
+  ["received", "of another instance", ...releaseShort],
+  ["received", "of another instance, spent", ...bury(otherWhy)],
+  ["received", "of another instance, swept", ...releaseNow],
+  ["received", "of another instance, in the way", ...bury(otherInTheWayWhy)],
   ["received", "unknown version", ...releaseLong],
   ["received", "malformed, no step", ...bury({ reason: "malformed", detail: "expected a JSON object", error: null })],
   ["received", "malformed, step readable", { at: "claiming", giveUp: malformedWhy }, { do: "claim" }],

@@ -25,6 +25,9 @@ export const mismatchWhy: Why = {
   error: null,
 };
 export const notOpenWhy: Why = { reason: "not_open", detail: "its run worker has not sent it", error: null };
+export const otherWhy: Why = { reason: "other_instance", detail: "it is of Dagster instance b", error: null };
+export const otherInTheWayWhy: Why = { ...otherWhy, swept: "in_the_way" };
+export const unknownWhy: Why = { reason: "unknown_run", detail: "run-1 is not known", error: null };
 export const rerunWhy: Why = { reason: "dynamic_outputs_recorded", detail: "2 outputs are recorded", error };
 
 export function outcome(state: ExecutionState, cause: ErrorInfo | null = null): ExecutionResult {
@@ -52,6 +55,7 @@ export const states = {
     reporting: { at: "reporting", fence: 7, starts: 4, why: crashLoopWhy },
     "reporting a malformed one": { at: "reporting", fence: 7, starts: 1, why: malformedWhy },
     "reporting a swept one": { at: "reporting", fence: 7, starts: 2, why: sweptWhy },
+    "reporting one in the way": { at: "reporting", fence: 7, starts: 2, why: inTheWayWhy },
   },
   settling: {
     settling: { at: "settling", fence: 7, bury: null },
@@ -86,6 +90,16 @@ export const events = {
   malformed: {
     "malformed, no step": { is: "malformed", detail: "expected a JSON object", readable: false },
     "malformed, step readable": { is: "malformed", detail: "tags: expected texts", readable: true },
+  },
+  other_instance: {
+    "of another instance": { is: "other_instance", why: otherWhy, spent: false },
+    "of another instance, spent": { is: "other_instance", why: otherWhy, spent: true },
+    "of another instance, swept": { is: "other_instance", why: { ...otherWhy, swept: "aside" }, spent: true },
+    "of another instance, in the way": { is: "other_instance", why: otherInTheWayWhy, spent: false },
+  },
+  unknown_run: {
+    "unknown run": { is: "unknown_run", why: unknownWhy, spent: false },
+    "unknown run, spent": { is: "unknown_run", why: unknownWhy, spent: true },
   },
   swept: {
     swept: { is: "swept", reason: "dead_lettered", detail: sweptWhy.detail, malformed: null, lies: "aside" },

@@ -11,6 +11,7 @@ const attempts = (count: number) =>
 const answer = (count: number): Outcome => ({
   kind: "looked",
   standings: Array.from({ length: count }, () => ({ run: null, ended: null, began: false })),
+  instance: null,
 });
 
 test("more than a frame should hold are asked for in several", async () => {

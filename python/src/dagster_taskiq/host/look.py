@@ -11,6 +11,7 @@ from dagster import DagsterEventType, RunsFilter
 from dagster_taskiq.host.attempt_log import BEGINNING, TERMINAL, AttemptLog, find_attempt
 from dagster_taskiq.host.outcomes import Outcome, outcome
 from dagster_taskiq.host.standing import GOING_ON, reaching_storage
+from dagster_taskiq.instance_id import instance_id
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun, EventLogEntry
@@ -26,10 +27,11 @@ def look(frame: Frame, instance: DagsterInstance, _channel: Channel) -> Outcome:
     """Tell of each attempt, in order: its run, how it ended, and whether it began."""
     attempts = frame["attempts"]
     with reaching_storage():
+        identity = instance_id(instance)
         runs = _runs(instance, sorted({attempt["run_id"] for attempt in attempts}))
         logs = {run_id: _entries_by_step(instance, run_id) for run_id in runs}
     standings = [_standing(attempt, runs, logs) for attempt in attempts]
-    return {**outcome("looked"), "standings": standings}
+    return {**outcome("looked"), "standings": standings, "instance": identity}
 
 
 def _runs(instance: DagsterInstance, run_ids: Sequence[str]) -> dict[str, DagsterRun]:

@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dagster_taskiq import __version__
@@ -67,6 +68,7 @@ def _serve(options: Options, worker: Channel) -> int:
 def _run(options: Options, worker: Channel) -> None:
     from dagster_taskiq.host.base import Base
     from dagster_taskiq.host.code.importing import location_of_flags
+    from dagster_taskiq.host.identity import identity_of
     from dagster_taskiq.host.options import location_origins
 
     try:
@@ -75,7 +77,7 @@ def _run(options: Options, worker: Channel) -> None:
         raise Fatal("USAGE", str(error)) from None
     instance = build_instance()
     locations = [each for each in map(location_of_flags, origins) if each is not None]
-    base = Base(worker, instance, locations, _ready)
+    base = Base(worker, instance, locations, partial(_ready, identity_of(instance)))
     # What is imported stays: a look for garbage among it finds none, and copies it all.
     gc.freeze()
     # From here on the loop hears of the worker's end itself, and kills every group before its own.
@@ -109,7 +111,7 @@ def build_instance() -> DagsterInstance:
         raise Fatal("INSTANCE", f"the Dagster instance cannot be opened: {error}") from error
 
 
-def _ready(locations: Sequence[object]) -> dict[str, object]:
+def _ready(identity: str | None, locations: Sequence[object]) -> dict[str, object]:
     import dagster
 
     return {
@@ -120,6 +122,7 @@ def _ready(locations: Sequence[object]) -> dict[str, object]:
         "dagster_taskiq": __version__,
         "python": platform.python_version(),
         "locations": locations,
+        "instance": identity,
     }
 
 

@@ -35,7 +35,7 @@ def report_step(frame: Frame, instance: DagsterInstance, channel: Channel) -> Ou
     """End an attempt that the machinery could not run: retry, failure, or left open (`park`)."""
     step = StepId(frame["run_id"], frame["step_key"], frame["attempt"])
     standing = look_up(instance, step)
-    over = already_over(standing, step)
+    over = already_over(instance, standing, step)
     if over is not None or standing.run is None:
         return over or outcome("run_over")
     try:

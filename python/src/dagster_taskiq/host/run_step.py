@@ -41,8 +41,8 @@ def run_step(frame: Frame, instance: DagsterInstance, channel: Channel) -> Outco
     envelope = Envelope.from_dict(frame["envelope"])
     step = StepId(envelope.run_id, envelope.step_key, envelope.retry_count)
     standing = look_up(instance, step)
-    over = already_over(standing, step)
-    if over is not None and over["kind"] == "run_over":
+    over = already_over(instance, standing, step)
+    if over is not None and over["kind"] in ("run_over", "unknown_run"):
         _settle_without_running(instance, standing.run, step, over)
     if over is not None or standing.run is None:
         return over or outcome("run_over")

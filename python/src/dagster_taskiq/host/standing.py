@@ -29,6 +29,7 @@ from dagster_taskiq.host.outcomes import (
 )
 from dagster_taskiq.host.planned import NotInPlan, Plan, plan_of
 from dagster_taskiq.host.step_events import StepEvent, Wanted, step_events
+from dagster_taskiq.instance_id import instance_id
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
@@ -75,13 +76,18 @@ def look_up(instance: DagsterInstance, step: StepId) -> Standing:
     return Standing(run, plan, inputs, find_attempt(entries, step.attempt), events)
 
 
-def already_over(standing: Standing, step: StepId) -> Outcome | None:
+def already_over(instance: DagsterInstance, standing: Standing, step: StepId) -> Outcome | None:
     """Return the outcome if nothing is left to do for the attempt, else None."""
+    run = standing.run
+    if run is None:
+        with reaching_storage():
+            identity = instance_id(instance)
+        # Deleted, or never of this instance: the worker compares whose the message says it is.
+        return {**outcome("unknown_run", ended_now("run_over")), "instance": identity}
     if standing.log.terminal is not None:
         result = result_of(standing.log)
         return outcome("already_recorded", result, result["error"])
-    run = standing.run
-    if run is None or run.status not in GOING_ON:
+    if run.status not in GOING_ON:
         return outcome("run_over", ended_now("run_over"))
     if standing.plan is None or standing.inputs is not None:
         return None

@@ -1,0 +1,47 @@
+// Messages whose run the worker's Dagster instance does not know: of another instance, deleted, or made up.
+import type { Ending } from "../../runner/port.ts";
+import type { Delivery } from "../delivery.ts";
+import { MOST_STRANGE_RECEIVES } from "../policy.ts";
+import type { EventIn, Swept, Why } from "../states.ts";
+
+const mend =
+  "Give each instance a queue of its own, or point this worker's DAGSTER_HOME at the instance of the run workers";
+
+/** Null for a message of the instance `ours`, and where one of the two is not known. `lies`: where it lies in the dead letter queue. */
+export function otherInstance(
+  delivery: Delivery,
+  ours: string | null,
+  lies: Swept | null,
+): Extract<EventIn<"received">, { is: "other_instance" }> | null {
+  const theirs = delivery.instance;
+  if (theirs === null || ours === null || theirs === ours) return null;
+  const detail = `it is of Dagster instance ${theirs}, and this worker runs steps of instance ${ours}. ${mend}`;
+  delivery.tell("error", "delivery.other_instance", `not run: ${detail}`, { theirs, ours });
+  const why: Why = { reason: "other_instance", detail, error: null, ...(lies === null ? {} : { swept: lies }) };
+  return { is: "other_instance", why, spent: isSpent(delivery) };
+}
+
+/**
+ * A run that Dagster does not know counts as deleted only if the message names the instance that was asked. Deleting a run leaves nothing
+ * behind in Dagster that could prove it otherwise.
+ */
+export function unknownRun(
+  delivery: Delivery,
+  { instance: asked, result }: Extract<Ending, { kind: "unknown_run" }>,
+): Extract<EventIn<"executing">, { is: "ended" | "unknown_run" }> {
+  const { runId } = delivery.step;
+  const named = delivery.instance;
+  if (named !== null && named === asked) {
+    delivery.tell("warn", "step.run_deleted", "its run was deleted: nothing is run", { instance: named });
+    return { is: "ended", outcome: result };
+  }
+  const whose =
+    named === null ? "the message does not say of which instance it is" : `the message is of instance ${named}`;
+  const detail = `run ${runId} is not known to Dagster instance ${asked ?? "(without an identity)"}, and ${whose}. ${mend}`;
+  delivery.tell("error", "step.unknown_run", `not run: ${detail}`, { theirs: named, ours: asked });
+  return { is: "unknown_run", why: { reason: "unknown_run", detail, error: null }, spent: isSpent(delivery) };
+}
+
+function isSpent({ message }: Delivery): boolean {
+  return message.receiveCount > MOST_STRANGE_RECEIVES;
+}
