@@ -40,7 +40,7 @@ export function lookContract(make: MakeRunner): void {
     await runner.look([wanted.envelope]);
     assert.deepEqual(await events(wanted.envelope), []);
     assert.equal((await runner.execute(wanted, granting(), never)).kind, "ended");
-    assert.deepEqual(await runner.look([]), { kind: "looked", standings: [] });
+    assert.deepEqual(await runner.look([]), { kind: "looked", standings: [], instance: null });
   });
 
   test("a look of a runner that was stopped blames its host", async (t) => {
