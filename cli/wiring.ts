@@ -76,6 +76,7 @@ export async function wireWorker(
     sweepMs: config.sweepMs,
     pruneMs: PRUNE_MS,
     policy: policyOf(config),
+    envelopeKeys: config.envelopeKeys,
   });
   return { worker, ports, survey: () => Promise.all(queues.map(({ queue }) => queue.survey())) };
 }

@@ -54,6 +54,8 @@ export interface WorkerSettings {
   readonly leaseMs: number;
   readonly waitMs: number;
   readonly policy: Policy;
+  /** See `ExecutorPorts`. */
+  readonly envelopeKeys?: readonly string[];
   /** How often the dead letter queue is looked at for what SQS itself moved there; null: never. */
   readonly sweepMs: number | null;
   /** How often rows of the ledger that no message can ask for any more are looked for; null: never. */

@@ -64,8 +64,14 @@ async function inspect(
   const letters = await openDeadLetters(ports.queue);
   if (config.dagsterMissing !== null) say(`Dagster is not asked: ${config.dagsterMissing}`);
   const dagster = ports.runner === null ? null : askDagster(ports.runner, quiet);
+  const { envelopeKeys } = config;
   const filter = letterFilter(config.which, clock.wallMs());
-  const found = await inspectDeadLetters({ ...ports, letters, dagster }, filter, config.which.limit, quiet);
+  const found = await inspectDeadLetters(
+    { ...ports, envelopeKeys, letters, dagster },
+    filter,
+    config.which.limit,
+    quiet,
+  );
   if (found.looked > 0) say(whatLookingCost(found, letters));
   if (quiet.aborted) {
     say("interrupted: nothing is listed");

@@ -1,6 +1,7 @@
 // What an operator's command needs to reach: the queue, the ledger, and Dagster; the last two only if they are to be asked.
 import type { Findings } from "../command.ts";
 import { checkAlternatives } from "../options/alternatives.ts";
+import { envelopeKey } from "../options/envelope-key.ts";
 import {
   isLedgerGiven,
   type LedgerChoice,
@@ -17,6 +18,7 @@ import { dagsterHome, dagsterOptions } from "../run/run-options.ts";
 
 export const operatorOptions = {
   ...queueOptions,
+  envelopeKey,
   ...ledgerOptions,
   noLedger: onOff({ flag: "--no-ledger", env: [], group: "Ledger", help: "Do not ask the ledger." }),
   dagsterHome: optional({ ...dagsterHome, absent: "Dagster is not asked" }),
@@ -33,6 +35,8 @@ export interface OperatorConfig {
   readonly queue: QueueChoice;
   /** Null: the queue's redrive policy names it. */
   readonly deadLetter: QueueChoice | null;
+  /** Of which one must have signed a letter; empty: not known. */
+  readonly envelopeKeys: readonly string[];
   readonly region: string | null;
   readonly endpointUrl: string | null;
   /** Null: not asked. */
@@ -67,6 +71,7 @@ export function operatorConfig(values: Values<typeof operatorOptions>, settings:
   return {
     queue,
     deadLetter: chooseQueue(settings.dlqUrl, settings.dlqName),
+    envelopeKeys: values.envelopeKey,
     region: values.region,
     endpointUrl: endpointOf(settings),
     ledger: values.noLedger ? null : ledgerChoice(values, home),

@@ -17,6 +17,8 @@ export interface ReplaySession {
   readonly who: string;
   /** Ids of letters that a mended body would make another step's. */
   readonly misnamed: Set<string>;
+  /** Ids of letters whose mended bodies cannot be signed. */
+  readonly unsignable: Set<string>;
   readonly io: Io;
   readonly observe: Observe;
   readonly say: (text: string) => void;

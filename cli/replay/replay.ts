@@ -2,8 +2,9 @@
 import { readFile } from "node:fs/promises";
 import { HeldLetters } from "../../core/dead-letters/held.ts";
 import { type Inspection, inspectDeadLetters, type Keeping } from "../../core/dead-letters/inspect.ts";
+import { mendLetter } from "../../core/dead-letters/mend.ts";
 import { readExport } from "../../core/dead-letters/read-export.ts";
-import { namesAnotherStep, type PlannedLetter, planLetter } from "../../core/dead-letters/replay-plan.ts";
+import { type PlannedLetter, planLetter } from "../../core/dead-letters/replay-plan.ts";
 import { Fault } from "../../core/faults.ts";
 import { defineCommand, type Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
@@ -80,6 +81,7 @@ export const command = defineCommand({
             held,
             who: whoOf(config, io),
             misnamed: new Set<string>(),
+            unsignable: new Set<string>(),
             io,
             observe: logger.observe,
             say,
@@ -123,7 +125,10 @@ function whoOf({ who }: ReplayConfig, { env, machine }: Io): string {
 }
 
 async function look(session: ReplaySession, mended: Bodies | null): Promise<Inspection> {
-  const { config, ports, letters, held, misnamed, quiet } = session;
+  const { config, ports, letters, held, quiet } = session;
+  const { envelopeKeys } = config;
+  // The operator vouches for what stands in the file: with the key, all of it is signed anew.
+  const signingKey = config.file?.allowEdit === true ? (envelopeKeys[0] ?? null) : null;
   const dagster = ports.runner === null ? null : askDagster(ports.runner, quiet);
   const names = mended === null ? config.ids : [...mended.keys()];
   const filter = { ...letterFilter(config.which, ports.clock.wallMs()), names };
@@ -131,23 +136,31 @@ async function look(session: ReplaySession, mended: Bodies | null): Promise<Insp
   const keeping: Keeping = {
     keep: (message, hideMs) => held.add(message, hideMs),
     mended: (message) => {
-      const body = mended?.get(message.id) ?? message.body;
-      if (namesAnotherStep(message.body, body)) misnamed.add(message.id);
-      return { ...message, body };
+      const body = mended?.get(message.id);
+      if (body === undefined) return message;
+      const { message: mendedMessage, problem } = mendLetter(message, body, signingKey);
+      if (problem !== null) session[problem].add(message.id);
+      return mendedMessage;
     },
   };
-  return await inspectDeadLetters({ ...ports, letters, dagster }, filter, config.which.limit, quiet, keeping);
+  return await inspectDeadLetters(
+    { ...ports, envelopeKeys, letters, dagster },
+    filter,
+    config.which.limit,
+    quiet,
+    keeping,
+  );
 }
 
 async function planAll(
-  { config, ports, ledger, held, misnamed }: ReplaySession,
+  { config, ports, ledger, held, misnamed, unsignable }: ReplaySession,
   found: Inspection,
 ): Promise<readonly PlannedLetter[]> {
   const { url: sourceUrl } = await ports.queue.describe();
   const plans: PlannedLetter[] = [];
   for (const joined of found.letters) {
     const begun = await ledger.findReplay(joined.letter.message.id);
-    plans.push(planLetter(joined, begun, { sourceUrl, misnamed, purge: config.purge }));
+    plans.push(planLetter(joined, begun, { sourceUrl, misnamed, unsignable, purge: config.purge }));
     await held.keep();
   }
   return plans;

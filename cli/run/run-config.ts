@@ -16,6 +16,8 @@ import { runOptions } from "./run-options.ts";
 export interface RunConfig {
   /** At least one. */
   readonly queues: readonly QueueTaken[];
+  /** Of which one must have signed each message; empty: none has to be signed. */
+  readonly envelopeKeys: readonly string[];
   /** Null: from the queue's URL, or from wherever the AWS SDK looks. */
   readonly region: string | null;
   readonly endpointUrl: string | null;
@@ -100,6 +102,7 @@ function config(values: Values<typeof runOptions>, settings: RunSettings): RunCo
   if (queues.length === 0) throw new Error("no queue: the rules were not checked");
   return {
     queues,
+    envelopeKeys: values.envelopeKey,
     region: values.region,
     endpointUrl: endpointOf(settings),
     visibilityMs: values.visibilityMs,

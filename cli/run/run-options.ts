@@ -1,4 +1,5 @@
 // Every option of `taskiq run`.
+import { envelopeKey } from "../options/envelope-key.ts";
 import { healthHost, healthPort } from "../options/health-options.ts";
 import { ledgerOptions } from "../options/ledger-options.ts";
 import { locationOptions } from "../options/location-options.ts";
@@ -160,6 +161,7 @@ export const logOptions = {
 export const runOptions = {
   ...queueOptions,
   queues,
+  envelopeKey,
   ...receiveOptions,
   ...workerOptions,
   ...stepOptions,

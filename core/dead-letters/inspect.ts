@@ -11,6 +11,8 @@ import { readLetter } from "./read-letter.ts";
 export interface InspectPorts extends Omit<JoinPorts, "nowMs"> {
   readonly letters: DeadLetterQueue;
   readonly clock: Clock;
+  /** The operator's, of which one must have signed each letter; absent or empty: none. */
+  readonly envelopeKeys?: readonly string[];
 }
 
 export interface Inspection {
@@ -61,7 +63,7 @@ export async function inspectDeadLetters(
       restMs: 0,
       goOn: async () => found.length < enough,
       see: async (message) => {
-        const letter = readLetter(keeping?.mended(message) ?? message, queue);
+        const letter = readLetter(keeping?.mended(message) ?? message, queue, ports.envelopeKeys);
         if (!matchesLetter(filter, letter)) return "give_back";
         found.push(letter);
         keeping?.keep(message, hideMs);

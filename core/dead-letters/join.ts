@@ -35,10 +35,10 @@ export async function joinLetters(letters: readonly DeadLetter[], ports: JoinPor
   const joined = letters.map((letter): JoinedLetter => {
     const row = (letter.key === null ? undefined : rows.get(letter.key)) ?? null;
     const standing = (letter.key === null ? undefined : asked.standings.get(letter.key)) ?? null;
-    const { body, step, retryPlanned, burial, reason, instance } = letter;
+    const { body, step, retryPlanned, burial, reason, instance, unsigned } = letter;
     const sameInstance = instance === null || asked.instance === null ? null : instance === asked.instance;
     const said = { body, named: step !== null, retryPlanned, reason: burial === null ? null : reason };
-    const evidence = { ...said, sameInstance };
+    const evidence = { ...said, sameInstance, unsigned };
     return { letter, row, standing, verdict: verdictOf({ ...evidence, row, standing, nowMs: ports.nowMs }) };
   });
   return { letters: joined, dagsterSilent: asked.silent };

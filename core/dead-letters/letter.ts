@@ -13,6 +13,8 @@ export interface DeadLetter {
   readonly step: StepId | null;
   /** Idempotency key of that step. */
   readonly key: string | null;
+  /** It has no signature of the operator's keys; without keys, a worker buried it for that. */
+  readonly unsigned: boolean;
   /** Identity of the Dagster instance that its body names; null when it names none. */
   readonly instance: string | null;
   /** The machinery's fault is answered by a retry: so the step's own retry policy said when it was sent. */

@@ -2,13 +2,15 @@
 import { decode } from "../envelope.ts";
 import { type DeadLetterNote, readNote } from "../queue/dead-letter-note.ts";
 import type { DeadLetterQueue, Message } from "../queue/port.ts";
+import { whyUnsigned } from "../signature.ts";
 import { idempotencyKey, type StepId } from "../step.ts";
 import { errorFingerprint } from "./fingerprint.ts";
 import type { Burial, DeadLetter, LetterReason } from "./letter.ts";
 
 type Where = Pick<DeadLetterQueue, "isMoved" | "retentionMs">;
 
-export function readLetter(message: Message, where: Where): DeadLetter {
+/** `keys`: one of them must have signed it; empty when the operator has none. */
+export function readLetter(message: Message, where: Where, keys: readonly string[] = []): DeadLetter {
   const note = readNote(message);
   const decoded = decode(message.body);
   const step = stepOf(decoded);
@@ -20,6 +22,7 @@ export function readLetter(message: Message, where: Where): DeadLetter {
     body: decoded.kind === "unknown_version" ? "newer_version" : decoded.kind,
     step,
     key: step === null ? null : idempotencyKey(step),
+    unsigned: keys.length === 0 ? reason === "unsigned" : whyUnsigned(message, keys) !== null,
     instance: decoded.kind === "step" ? decoded.envelope.instance : null,
     retryPlanned: decoded.kind === "step" && decoded.envelope.onFault !== null,
     reason,

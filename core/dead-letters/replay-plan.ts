@@ -22,6 +22,8 @@ export interface ReplayWish {
   readonly sourceUrl: string;
   /** Ids of letters whose mended body names another step than the one that lies there. */
   readonly misnamed: ReadonlySet<string>;
+  /** Ids of letters whose signature does not fit their mended body, for lack of a key to sign it with. */
+  readonly unsignable: ReadonlySet<string>;
   /** Delete what is safe to delete, instead. */
   readonly purge: boolean;
 }
@@ -37,6 +39,8 @@ function decide({ letter, verdict }: JoinedLetter, begun: Replay | null, wish: R
   const theirs = foreignQueue(letter, wish.sourceUrl);
   if (theirs !== null) return { act: "refuse", why: `it came from another queue, ${theirs}: name that one` };
   if (wish.misnamed.has(letter.message.id)) return { act: "refuse", why: "its mended body names another step" };
+  if (wish.unsignable.has(letter.message.id))
+    return { act: "refuse", why: "its body was mended, and signing it needs TASKIQ_ENVELOPE_KEY" };
   switch (verdict.act) {
     case "replay":
       return { act: "send", why: begun === null ? verdict.words : `begun by ${begun.who} and not known to be sent` };

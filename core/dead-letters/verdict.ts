@@ -14,6 +14,7 @@ const verdicts = {
   succeeded: { act: "purge", words: "already succeeded: safe to purge" },
   retried: { act: "purge", words: "retry already recorded: safe to purge" },
   run_succeeded: { act: "purge", words: "run succeeded without it: safe to purge" },
+  unsigned: { act: "ask", words: "unsigned: find out who sent it, do not replay" },
   malformed: { act: "mend", words: "malformed: mend or purge" },
   newer_version: { act: "replay", words: "of a newer version: update the workers, then replay" },
   other_body: { act: "ask", words: "another body of this step came first: compare, do not replay" },
@@ -38,6 +39,8 @@ export interface Verdict {
 export interface Evidence {
   /** What its body is. */
   readonly body: "step" | "malformed" | "newer_version";
+  /** It has no signature, or a wrong one: nothing that it says is believed. */
+  readonly unsigned: boolean;
   /** Run and step can be read in it. */
   readonly named: boolean;
   /** It says that the machinery's fault is answered by a retry: that is what a report of it was. */
@@ -62,6 +65,7 @@ export function verdictOf(evidence: Evidence): Verdict {
 
 function decide(evidence: Evidence): VerdictKind {
   const { body, named, reason, standing } = evidence;
+  if (evidence.unsigned) return "unsigned";
   if (!named) return body === "newer_version" ? "newer_version" : "malformed";
   if (isHeld(evidence)) return "in_hand";
   const ended = standing === null ? endInLedger(evidence) : standing.ended;

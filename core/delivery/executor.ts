@@ -1,4 +1,5 @@
 // The executor: takes one delivery through its life, one effect at a time. Every command that runs steps goes through `processDelivery`.
+import { whyUnsigned } from "../signature.ts";
 import { Delivery, type Received } from "./delivery.ts";
 import { claim, wait } from "./effects/claim.ts";
 import { ack, bury, release } from "./effects/dispose.ts";
@@ -17,8 +18,8 @@ export async function processDelivery(
   stopping: Stopping,
 ): Promise<Disposition> {
   const delivery = new Delivery(received, ports.observe);
-  const first = otherInstance(delivery, ports.runner.instance(), null) ?? decodedEvent(delivery);
-  return await live(delivery, first, ports, stopping);
+  const strange = unsigned(delivery, ports) ?? otherInstance(delivery, ports.runner.instance(), null);
+  return await live(delivery, strange ?? decodedEvent(delivery), ports, stopping);
 }
 
 /** The same for a message that SQS itself moved to the dead letter queue, out of which `ports.queue` works. */
@@ -49,8 +50,10 @@ async function endDeadLetter(
   stopping: Stopping,
 ): Promise<Disposition> {
   const delivery = new Delivery(received, ports.observe);
+  const forged = unsigned(delivery, ports);
   // Without a step there is nothing to end: it is buried for what it is.
-  if (delivery.stepId === null) return await live(delivery, decodedEvent(delivery), ports, stopping);
+  if (forged !== null || delivery.stepId === null)
+    return await live(delivery, forged ?? decodedEvent(delivery), ports, stopping);
   const malformed = delivery.decoded.kind === "malformed" ? delivery.decoded.detail : null;
   const strange = otherInstance(delivery, ports.runner.instance(), given.lies);
   return await live(delivery, strange ?? { is: "swept", ...given, malformed }, ports, stopping);
@@ -69,6 +72,12 @@ async function live(
   const { disposition } = state;
   delivery.tell("debug", "delivery.done", `delivery ${disposition}`, { disposition });
   return disposition;
+}
+
+/** Null for a message that is believed. */
+function unsigned({ message }: Delivery, { envelopeKeys }: ExecutorPorts): EventIn<"received"> | null {
+  const detail = whyUnsigned(message, envelopeKeys);
+  return detail === null ? null : { is: "unsigned", detail };
 }
 
 function decodedEvent(delivery: Delivery): EventIn<"received"> {

@@ -3,6 +3,7 @@
 // | State      | Event                                   | Next                  | Effect |
 // |------------|-----------------------------------------|-----------------------|--------|
 // | received   | decoded                                 | claiming              | claim |
+// | received   | without a signature of the worker's keys | burying               | bury: nothing that it says is believed |
 // | received   | unknown version                         | releasing             | release (long): a deploy is under way |
 // | received   | malformed, no readable step             | burying               | bury |
 // | received   | malformed, run and step readable        | claiming              | claim, to report before burying |
@@ -107,6 +108,8 @@ function fromReceived(event: EventIn<"received">): Move {
       const why: Why = { reason: "malformed", detail: event.detail, error: null };
       return event.readable ? claim(why) : bury(why);
     }
+    case "unsigned":
+      return bury({ reason: "unsigned", detail: event.detail, error: null });
     case "other_instance":
       return leaveToOthers(event.why, event.spent);
     case "swept":

@@ -12,6 +12,8 @@ export type Reason =
   | "dead_lettered"
   /** A dead letter whose attempt was open, which an operator wants to fail. */
   | "failed_by_operator"
+  /** It has no signature of the worker's keys: nothing that it says is believed. */
+  | "unsigned"
   /** It names another Dagster instance than the one whose steps this worker runs. */
   | "other_instance"
   /** Dagster knows no such run, and nothing proves that it ever did. */
@@ -63,6 +65,7 @@ export type Event =
   | { readonly is: "decoded" }
   | { readonly is: "unknown_version" }
   | { readonly is: "malformed"; readonly detail: string; readonly readable: boolean }
+  | { readonly is: "unsigned"; readonly detail: string }
   /** `spent`: it was received too often to wait for a worker of its own instance. */
   | { readonly is: "other_instance"; readonly why: Why; readonly spent: boolean }
   /** Not a delivery of the queue: a message out of the dead letter queue, which SQS itself moved there or an operator means. */
@@ -117,7 +120,7 @@ export type Event =
  * have a row for each pair of it, and a state or event that it lacks does not compile.
  */
 export const happens = {
-  received: ["decoded", "unknown_version", "malformed", "other_instance", "swept"],
+  received: ["decoded", "unknown_version", "malformed", "unsigned", "other_instance", "swept"],
   claiming: ["granted", "held", "settled", "row_unreadable", "row_refused", "ledger_unreachable", "stopping"],
   waiting: ["lease_ended", "visibility_lost", "stopping"],
   executing: [

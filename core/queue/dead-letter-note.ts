@@ -104,9 +104,9 @@ export function isMovedBySqs(message: Pick<Message, "attributes" | "movedFrom">,
 }
 
 /** A dead letter's attributes as its producer sent them. */
-export function producerAttributes(message: Message): Attributes {
+export function producerAttributes(message: Pick<Message, "attributes">): Attributes {
   const folded = Object.entries(readNote(message)?.folded ?? {}).map(([name, value]) => [name, unfold(value)] as const);
-  return { ...withoutNote(message.attributes), ...Object.fromEntries(folded) };
+  return { ...Object.fromEntries(folded), ...withoutNote(message.attributes) };
 }
 
 /** What SQS counts against its limits. */

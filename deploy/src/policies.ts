@@ -54,6 +54,11 @@ export function operatorPolicy({ queue, deadLetterQueue, key }: QueueArns): Poli
   ]);
 }
 
+/** What reads the key that signs messages: the execution role of run workers' tasks, and operators who replay edited letters. */
+export function envelopeKeyPolicy(secret: string): PolicyDocument {
+  return document([allow("ReadEnvelopeKey", ["secretsmanager:GetSecretValue"], [secret])]);
+}
+
 /** What ECS does before the container runs: pull the image, open the log, read the secrets. */
 export function executionPolicy(settings: {
   readonly logGroup: string;

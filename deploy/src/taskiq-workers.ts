@@ -4,6 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { createAlarms } from "./alarms.ts";
 import { createAutoscaling } from "./autoscaling.ts";
 import { TMP_VOLUME, workerContainer } from "./container.ts";
+import { createEnvelopeKey, KEY_VARIABLE } from "./envelope-key.ts";
 import { repositoryArn } from "./policies.ts";
 import { createQueues, type Queues } from "./queues.ts";
 import { createRoles, type Roles } from "./roles.ts";
@@ -21,16 +22,22 @@ export class TaskiqWorkers extends pulumi.ComponentResource {
   readonly producerPolicyArn: pulumi.Output<string>;
   /** To attach to the role of whoever uses `inspect-dlq`, `replay` and `drain`. */
   readonly operatorPolicyArn: pulumi.Output<string>;
+  /** The secret for `TASKIQ_ENVELOPE_KEY` of run workers and operators; undefined unless messages are signed. */
+  readonly envelopeKeyArn: pulumi.Output<string> | undefined;
+  /** To attach to whichever role reads that secret: of ECS tasks, it is the execution role. */
+  readonly envelopeKeyPolicyArn: pulumi.Output<string> | undefined;
   readonly taskRoleArn: pulumi.Output<string>;
   readonly taskDefinitionArn: pulumi.Output<string>;
   readonly serviceName: pulumi.Output<string>;
   readonly logGroupName: pulumi.Output<string>;
 
   /** Throws when numbers in `args` contradict each other; see `Sizing`. */
-  constructor(name: string, args: TaskiqWorkersArgs, options?: pulumi.ComponentResourceOptions) {
+  constructor(name: string, given: TaskiqWorkersArgs, options?: pulumi.ComponentResourceOptions) {
     super("taskiq:deploy:TaskiqWorkers", name, {}, options);
-    const sizing = resolveSizing(args);
-    const tags = args.tags ?? {};
+    const sizing = resolveSizing(given);
+    const tags = given.tags ?? {};
+    const key = given.signedMessages === true ? createEnvelopeKey(name, tags, this) : null;
+    const args = key === null ? given : { ...given, secrets: { ...given.secrets, [KEY_VARIABLE]: key.secret.arn } };
     const queues = createQueues(name, { ...sizing, fifo: args.fifo ?? true, kmsKeyArn: args.kmsKeyArn, tags }, this);
     const logGroup = new aws.cloudwatch.LogGroup(
       name,
@@ -60,6 +67,8 @@ export class TaskiqWorkers extends pulumi.ComponentResource {
     this.deadLetterQueueArn = queues.deadLetterQueue.arn;
     this.producerPolicyArn = roles.producerPolicy.arn;
     this.operatorPolicyArn = roles.operatorPolicy.arn;
+    this.envelopeKeyArn = key?.secret.arn;
+    this.envelopeKeyPolicyArn = key?.policy.arn;
     this.taskRoleArn = roles.task.arn;
     this.taskDefinitionArn = task.arn;
     this.serviceName = service.name;

@@ -29,6 +29,11 @@ export interface TaskiqWorkersArgs extends Partial<Sizing> {
   readonly secretsKeyArns?: Texts;
   /** ECR repositories that the image comes from. Default: the image's own, when its name says that it lies in ECR. */
   readonly repositoryArns?: Texts;
+  /**
+   * Makes a key in Secrets Manager and gives it to the workers, which then bury every message that is not signed with it. Run workers need it,
+   * too: see `envelopeKeyArn`. Default false.
+   */
+  readonly signedMessages?: boolean;
   /** Policies that your steps need. */
   readonly stepPolicyArns?: Texts;
 

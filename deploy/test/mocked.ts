@@ -14,13 +14,18 @@ export const ACCOUNT = "123456789012";
 
 const made: Made[] = [];
 
+const answers: Readonly<Record<string, object>> = {
+  getCallerIdentity: { accountId: ACCOUNT },
+  getRandomPassword: { randomPassword: "0123456789abcdef".repeat(4) },
+};
+
 await pulumi.runtime.setMocks(
   {
     newResource: ({ type, name, inputs }) => {
       made.push({ type, name, inputs });
       return { id: `${name}-id`, state: { ...inputs, ...computed(type, name, inputs) } };
     },
-    call: ({ token }) => (token.endsWith("getCallerIdentity") ? { accountId: ACCOUNT } : { region: REGION }),
+    call: ({ token }) => answers[token.split("/").at(-1)?.split(":").at(-1) ?? ""] ?? { region: REGION },
   },
   "taskiq",
   "test",

@@ -26,6 +26,7 @@ class Message:
     group_id: str | None
     dedup_id: str | None
     message_id: str
+    attributes: dict[str, Any]
 
 
 @dataclass
@@ -72,7 +73,9 @@ class SqsDouble:
                 if dedup_id and (known.queue, known.dedup_id) == (queue, dedup_id):
                     return known
             number = str(len(self.messages) + 1)
-            self.messages.append(Message(queue, fields["MessageBody"], group_id, dedup_id, number))
+            body, attributes = fields["MessageBody"], fields.get("MessageAttributes", {})
+            message = Message(queue, body, group_id, dedup_id, number, attributes)
+            self.messages.append(message)
             self.arrived.notify_all()
             return self.messages[-1]
 

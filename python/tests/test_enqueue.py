@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from dagster_taskiq.enqueue import MAX_MESSAGE_BYTES, EnqueueError, EnvelopeSender, Patience, Queue
 from dagster_taskiq.envelope import Envelope
+from dagster_taskiq.signature import SIGNATURE_ATTRIBUTE, signature_of
 from dagster_taskiq.sqs_client import Connection
 from sqs_double import SqsDouble, answer_html, answer_json, drop_connection, lose_answer, refuse
 
@@ -26,6 +27,9 @@ def envelope(**changes: Any) -> Envelope:
     return Envelope(**{**fields, **changes})
 
 
+KEY = "0123456789abcdef" * 2
+
+
 def sender(queue: Queue, patience: Patience = QUICK, **connection: str) -> EnvelopeSender:
     return EnvelopeSender(queue, Connection(**connection), patience)
 
@@ -36,6 +40,26 @@ def test_fifo_message_has_group_and_dedup_id(sqs: SqsDouble) -> None:
     assert (sent.queue_url, sent.message_id) == (sqs.url("steps.fifo"), "1")
     assert message.body == envelope().to_json()
     assert (message.group_id, message.dedup_id) == ("run-1:measure[oslo]", envelope().dedup_id)
+
+
+def test_with_a_key_the_body_is_signed_beside_it(sqs: SqsDouble) -> None:
+    signing = EnvelopeSender(Queue(url=sqs.url("steps.fifo")), Connection(), QUICK, key=KEY)
+    signing.send(envelope(), warn=pytest.fail)
+    sender(Queue(url=sqs.url("steps"))).send(envelope(), warn=pytest.fail)
+    signed, unsigned = sqs.messages
+    value = {"DataType": "String", "StringValue": signature_of(signed.body, KEY)}
+    assert signed.attributes == {SIGNATURE_ATTRIBUTE: value}
+    assert signed.body == unsigned.body
+    assert unsigned.attributes == {}
+
+
+def test_the_signature_counts_against_what_a_message_may_hold(sqs: SqsDouble) -> None:
+    fits = envelope(known_state="k" * (MAX_MESSAGE_BYTES - len(envelope(known_state="").to_json())))
+    assert len(fits.to_json()) == MAX_MESSAGE_BYTES
+    queue = Queue(url=sqs.url("steps.fifo"))
+    with pytest.raises(EnqueueError, match=f"{MAX_MESSAGE_BYTES + 89} bytes"):
+        EnvelopeSender(queue, Connection(), QUICK, key=KEY).send(fits, warn=pytest.fail)
+    assert sqs.messages == []
 
 
 def test_sending_an_attempt_twice_leaves_one_message(sqs: SqsDouble) -> None:

@@ -60,9 +60,9 @@ export async function release(
   return { is: "released" };
 }
 
-/** The instance that this worker writes to has no such run. */
+/** The instance that this worker writes to has no such run, or the message is not believed when it names one. */
 function isUnknownHere({ reason }: Why): boolean {
-  return reason === "other_instance" || reason === "unknown_run";
+  return reason === "other_instance" || reason === "unknown_run" || reason === "unsigned";
 }
 
 function reasonOf({ delivery, ports }: Scene, { reason, detail, error }: Why): DeadLetterReason {

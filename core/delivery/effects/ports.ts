@@ -26,6 +26,8 @@ export interface ExecutorPorts {
   /** This worker's identity. */
   readonly worker: string;
   readonly leaseMs: number;
+  /** Keys of which one must have signed each message; absent or empty: messages are not signed. */
+  readonly envelopeKeys?: readonly string[];
 }
 
 /** The two stages of stopping: `quiet` starts nothing new, `kill` ends what runs. */

@@ -23,6 +23,7 @@ from botocore.exceptions import ConnectionError as ConnectError
 
 from dagster_taskiq.deadline import NoAnswerError, within
 from dagster_taskiq.envelope import GROUP_TAG, Envelope, sqs_group_id
+from dagster_taskiq.signature import attributes_of
 from dagster_taskiq.sqs_client import Connection, Site, build_client, new_session, site_of
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 QUEUE_TAG = "taskiq/queue"
 
-# SQS's limit in bytes, on body and attributes together. An envelope has no attributes.
+# SQS's limit in bytes, on body and attributes together: their names, types and texts.
 MAX_MESSAGE_BYTES = 1_048_576
 
 _LONGEST_CAUSE = 500
@@ -134,8 +135,13 @@ class EnvelopeSender:
     """
 
     def __init__(
-        self, queue: Queue, connection: Connection, patience: Patience = Patience()
+        self,
+        queue: Queue,
+        connection: Connection,
+        patience: Patience = Patience(),
+        key: str | None = None,
     ) -> None:
+        self._key = key
         self._queue = queue
         self._connection = connection
         self._patience = patience
@@ -152,14 +158,17 @@ class EnvelopeSender:
         """Send, and tell `warn` of each retry. Raises EnqueueError: step, queue and cause."""
         queue = self.queue_for(envelope)
         body = envelope.to_json()
-        if len(body) > MAX_MESSAGE_BYTES:
-            raise EnqueueError(_too_large(envelope, queue, len(body)))
+        attributes = attributes_of(body, self._key)
+        size = len(body) + sum(len(f"{name}String{text}") for name, text in attributes.items())
+        if size > MAX_MESSAGE_BYTES:
+            raise EnqueueError(_too_large(envelope, queue, size))
+        asked = {"MessageBody": body, **_attributes_field(attributes)}
         give_up_at = time.monotonic() + self._patience.give_up_after
         tries = 0
         while True:
             tries += 1
             try:
-                send = partial(self._send_once, envelope, queue, body)
+                send = partial(self._send_once, envelope, queue, asked)
                 return within(self._patience.longest_try, send)
             # ValueError: the URL is none, which the client says when it is made.
             except (*_TROUBLES, ValueError) as error:
@@ -171,12 +180,12 @@ class EnvelopeSender:
                 warn(f"{_failed(envelope, queue, error, tries)}. Trying again in {wait:.1f} s.")
                 time.sleep(wait)
 
-    def _send_once(self, envelope: Envelope, queue: Queue, body: str) -> Sent:
+    def _send_once(self, envelope: Envelope, queue: Queue, message: dict[str, Any]) -> Sent:
         # A queue given by name is asked where its name is: its URL may not be reachable from here.
         client = self._client(queue.url)
         url = queue.url or self._look_up(client, str(queue.name))
         send = client.send_message
-        asked = {"QueueUrl": url, "MessageBody": body, **_routing(envelope, url)}
+        asked = {"QueueUrl": url, **message, **_routing(envelope, url)}
         return Sent(queue_url=url, message_id=_text_in_answer(send, asked, "MessageId"))
 
     def _look_up(self, client: SQSClient, name: str) -> str:
@@ -206,6 +215,13 @@ def _text_in_answer(call: Callable[..., Any], asked: dict[str, Any], name: str) 
     if not isinstance(text, str) or text == "":
         raise _OddAnswerError(f"no answer of SQS's: it has no {name}")
     return text
+
+
+def _attributes_field(attributes: dict[str, str]) -> dict[str, Any]:
+    if not attributes:
+        return {}
+    typed = {name: {"DataType": "String", "StringValue": text} for name, text in attributes.items()}
+    return {"MessageAttributes": typed}
 
 
 def _routing(envelope: Envelope, queue_url: str) -> dict[str, Any]:

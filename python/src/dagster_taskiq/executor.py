@@ -54,7 +54,9 @@ def taskiq_executor(context: InitExecutorContext) -> TaskiqExecutor:
     """
     config = context.executor_config
     retries = RetryMode.from_config(config["retries"])  # type: ignore[arg-type]
-    sender = EnvelopeSender(settings.queue_of(config), settings.connection_of(config))
+    sender = EnvelopeSender(
+        settings.queue_of(config), settings.connection_of(config), key=settings.envelope_key()
+    )
     return TaskiqExecutor(
         TaskiqStepHandler(sender),
         retries=retries or RetryMode.ENABLED,

@@ -12,6 +12,7 @@ from dagster._core.execution.retries import get_retries_config
 from dagster._core.execution.tags import get_tag_concurrency_limits_config
 
 from dagster_taskiq.enqueue import Queue
+from dagster_taskiq.signature import key_of
 from dagster_taskiq.sqs_client import Connection
 
 DEFAULT_POLL_SECONDS = 0.25
@@ -91,6 +92,17 @@ def connection_of(config: Mapping[str, Any]) -> Connection:
     return Connection(
         region=config.get("region") or None, endpoint_url=config.get("endpoint_url") or None
     )
+
+
+def envelope_key(environment: Mapping[str, str] = os.environ) -> str | None:
+    """Return the key that signs messages. Raises ConfigurationError when it is not usable.
+
+    It is read from the environment only: Dagster keeps the executor's config in its database.
+    """
+    try:
+        return key_of(environment)
+    except ValueError as error:
+        raise ConfigurationError(f"taskiq_executor: {error}") from None
 
 
 def max_concurrent_of(config: Mapping[str, Any]) -> int | None:

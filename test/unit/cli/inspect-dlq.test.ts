@@ -66,7 +66,13 @@ function joined(letter: DeadLetter, known: Partial<JoinedLetter> = {}): JoinedLe
     ended: null,
     began: true,
   };
-  const evidence = { body: letter.body, named: letter.step !== null, retryPlanned: false, sameInstance: null };
+  const evidence = {
+    body: letter.body,
+    named: letter.step !== null,
+    retryPlanned: false,
+    sameInstance: null,
+    unsigned: false,
+  };
   const reason = letter.burial === null ? null : letter.reason;
   return { letter, row, standing, verdict: verdictOf({ ...evidence, row, standing, nowMs, reason }) };
 }

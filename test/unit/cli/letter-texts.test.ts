@@ -29,7 +29,14 @@ function joined(
   const named = letter.step !== null;
   const run = { status, job, goesOn: status === "STARTED" };
   const standing = named ? { run, ended: null, began: true, ...changes.standing } : null;
-  const told = { body: letter.body, named, retryPlanned: false, sameInstance: null, reason: letter.reason };
+  const told = {
+    body: letter.body,
+    named,
+    retryPlanned: false,
+    sameInstance: null,
+    unsigned: false,
+    reason: letter.reason,
+  };
   return { letter, row: null, standing, verdict: verdictOf({ ...told, row: null, nowMs: 0, standing, ...evidence }) };
 }
 
@@ -96,7 +103,12 @@ describe("docs/operations.md", () => {
 
   test("shows what a replay would do as it is printed", () => {
     const stdout = new Captured();
-    const planned = planLetter(waiting, null, { sourceUrl: "https://sqs/steps", misnamed: new Set(), purge: false });
+    const planned = planLetter(waiting, null, {
+      sourceUrl: "https://sqs/steps",
+      misnamed: new Set(),
+      unsignable: new Set(),
+      purge: false,
+    });
     showReplay([{ planned, end: null, outcome: null }], false, false, { stdout, env: {} });
     assert.ok(text.includes(stdout.text), stdout.text);
   });

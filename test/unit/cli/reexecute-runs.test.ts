@@ -44,7 +44,7 @@ describe("Dagster's web server", () => {
 function letter(id: string, runId: string, ended: "failure" | null = "failure"): JoinedLetter {
   const standing = { run: { status: "FAILURE", job: "nightly", goesOn: ended === null }, ended, began: true };
   const evidence = { body: "step", named: true, retryPlanned: false, reason: "crash_loop", row: null } as const;
-  const verdict = verdictOf({ ...evidence, sameInstance: null, standing, nowMs: 0 });
+  const verdict = verdictOf({ ...evidence, sameInstance: null, unsigned: false, standing, nowMs: 0 });
   return { letter: aLetter(id, { body: bodyFor("load", { run_id: runId }) }), row: null, standing, verdict };
 }
 

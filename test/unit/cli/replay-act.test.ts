@@ -39,7 +39,9 @@ async function planned({ letters, ledger, runner, clock, queue }: World, held: H
   while (!over) await clock.advance(100);
   const { url: sourceUrl } = await queue.describe();
   const { letters: found } = await looking;
-  return found.map((joined) => planLetter(joined, null, { sourceUrl, misnamed: new Set(), purge: false }));
+  return found.map((joined) =>
+    planLetter(joined, null, { sourceUrl, misnamed: new Set(), unsignable: new Set(), purge: false }),
+  );
 }
 
 /** A worker that has the steps end as told, once they are in the queue. */

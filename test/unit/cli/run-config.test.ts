@@ -13,6 +13,7 @@ const only = (queue: QueueChoice) => ({ queue, deadLetter: null, weight: null, m
 
 const defaults: RunConfig = {
   queues: [only({ url })],
+  envelopeKeys: [],
   region: null,
   endpointUrl: null,
   visibilityMs: 60_000,

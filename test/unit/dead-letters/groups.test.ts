@@ -14,7 +14,7 @@ function joined(letter: DeadLetter, kind: VerdictKind = "parked"): JoinedLetter 
     letter,
     row: null,
     standing: null,
-    verdict: { ...verdictOf({ ...nothing, sameInstance: null, standing: null, nowMs: 0 }), kind },
+    verdict: { ...verdictOf({ ...nothing, sameInstance: null, unsigned: false, standing: null, nowMs: 0 }), kind },
   };
 }
 

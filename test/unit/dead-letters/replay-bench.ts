@@ -72,7 +72,7 @@ export async function start(world: Awaited<ReturnType<typeof bench>>, wish: Star
     const plans = [];
     for (const joined of found.letters) {
       const begun = await ledger.findReplay(joined.letter.message.id);
-      plans.push(planLetter(joined, begun, { sourceUrl, misnamed, purge: wish.purge ?? false }));
+      plans.push(planLetter(joined, begun, { sourceUrl, misnamed, unsignable: new Set(), purge: wish.purge ?? false }));
     }
     await wish.meanwhile?.();
     const settings = { who: "ops", why: "mended", perSecond: wish.perSecond ?? null };

@@ -37,6 +37,7 @@ const buried: Evidence = {
   reason: "crash_loop",
   row: null,
   sameInstance: null,
+  unsigned: false,
   standing: standing("STARTED"),
   nowMs,
 };
@@ -71,6 +72,14 @@ const cases: readonly Case[] = [
   ["open, run canceled", "run_over", "reexecute", { standing: standing("CANCELING") }],
   ["open, run succeeded", "run_succeeded", "purge", { standing: standing("SUCCESS") }],
   ["run unknown", "no_such_run", "ask", { standing: standing(null) }],
+  ["unsigned", "unsigned", "ask", { unsigned: true }],
+  ["unsigned, malformed, its step not named", "unsigned", "ask", { unsigned: true, body: "malformed", named: false }],
+  [
+    "unsigned, though its step succeeded",
+    "unsigned",
+    "ask",
+    { unsigned: true, standing: standing("SUCCESS", "success") },
+  ],
   ["run deleted", "run_deleted", "purge", { standing: standing(null), sameInstance: true }],
   ["run of another instance", "other_instance", "ask", { standing: standing(null), sameInstance: false }],
   ["run unknown, malformed", "no_such_run", "ask", { body: "malformed", standing: standing(null) }],

@@ -22,7 +22,7 @@ export const leaseMs = 60_000;
 export const writeBoundMs = 5_000;
 const minute = 60_000;
 
-export function bench(t: TestContext, policy: Partial<Policy> = {}) {
+export function bench(t: TestContext, policy: Partial<Policy> = {}, more: Partial<ExecutorPorts> = {}) {
   const clock = new ManualClock();
   const journal: string[] = [];
   const write = (line: string) => void journal.push(line);
@@ -54,6 +54,7 @@ export function bench(t: TestContext, policy: Partial<Policy> = {}) {
     policy: { ...defaultPolicy, ...policy },
     worker: "worker-a",
     leaseMs,
+    ...more,
   };
   const slots = new Slots(1);
   t.after(async () => {

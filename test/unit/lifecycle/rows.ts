@@ -40,6 +40,7 @@ import {
   sweptWhy,
   timedOutWhy,
   unknownWhy,
+  unsignedWhy,
 } from "./samples.ts";
 
 export type Row = readonly [from: StateName, on: EventName, to: State, effect: Effect];
@@ -195,6 +196,7 @@ const abandoning = (["abandoned", "stale", "ledger unreachable"] as const).flatM
 
 export const rows: readonly Row[] = [
   ["received", "decoded", { at: "claiming", giveUp: null }, { do: "claim" }],
+  ["received", "unsigned", ...bury(unsignedWhy)],
   ["received", "of another instance", ...releaseShort],
   ["received", "of another instance, spent", ...bury(otherWhy)],
   ["received", "of another instance, swept", ...releaseNow],

@@ -25,6 +25,7 @@ export const mismatchWhy: Why = {
   error: null,
 };
 export const notOpenWhy: Why = { reason: "not_open", detail: "its run worker has not sent it", error: null };
+export const unsignedWhy: Why = { reason: "unsigned", detail: "it has no signature", error: null };
 export const otherWhy: Why = { reason: "other_instance", detail: "it is of Dagster instance b", error: null };
 export const otherInTheWayWhy: Why = { ...otherWhy, swept: "in_the_way" };
 export const unknownWhy: Why = { reason: "unknown_run", detail: "run-1 is not known", error: null };
@@ -91,6 +92,7 @@ export const events = {
     "malformed, no step": { is: "malformed", detail: "expected a JSON object", readable: false },
     "malformed, step readable": { is: "malformed", detail: "tags: expected texts", readable: true },
   },
+  unsigned: { unsigned: { is: "unsigned", detail: unsignedWhy.detail } },
   other_instance: {
     "of another instance": { is: "other_instance", why: otherWhy, spent: false },
     "of another instance, spent": { is: "other_instance", why: otherWhy, spent: true },

@@ -64,7 +64,7 @@ test("nothing is deleted before its outcome is settled or its copy is buried", (
   );
 });
 
-test("nothing is buried before its outcome is settled, except a message without a step, a row, a known run or an open attempt, and another body", () => {
+test("nothing is buried before its outcome is settled, except a message without a signature, a step, a row, a known run or an open attempt, and another body", () => {
   fc.assert(
     fc.property(walks, (steps) => {
       for (const { past, step } of before(steps, "bury")) {
@@ -72,7 +72,7 @@ test("nothing is buried before its outcome is settled, except a message without 
         const isAnothers = past.some(({ on }) => on.is === "granted" && !on.sameBody);
         const isUnreadable = reason === "malformed" && past.length === 1;
         const hasNoRow = did(past, "row_refused", "not_open");
-        const isStrange = did(past, "other_instance", "unknown_run");
+        const isStrange = did(past, "unsigned", "other_instance", "unknown_run");
         assert.ok(
           did(past, "recorded", "settled") || isAnothers || isUnreadable || hasNoRow || isStrange,
           `buried as ${reason}`,

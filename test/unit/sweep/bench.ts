@@ -21,7 +21,13 @@ import { WatchedLedger } from "../../support/watched-ledger.ts";
 export const intervalMs = 60_000;
 export const leaseMs = 60_000;
 
-export function bench(t: TestContext, { fifo = true, dlqRedrives = false } = {}) {
+interface BenchOptions {
+  readonly fifo?: boolean;
+  readonly dlqRedrives?: boolean;
+  readonly envelopeKeys?: readonly string[];
+}
+
+export function bench(t: TestContext, { fifo = true, dlqRedrives = false, envelopeKeys = [] }: BenchOptions = {}) {
   const clock = new ManualClock();
   const journal: string[] = [];
   const write = (line: string) => void journal.push(line);
@@ -76,7 +82,19 @@ export function bench(t: TestContext, { fifo = true, dlqRedrives = false } = {})
     const notify = new Notices({ runner, clock, observe }).tell;
     const outages = new Outages({ clock, observe });
     const executor: Omit<ExecutorPorts, "queue"> = {
-      ...{ ledger, runner, notify, clock, observe, outages, chance, policy: defaultPolicy, worker, leaseMs },
+      ...{
+        ledger,
+        runner,
+        notify,
+        clock,
+        observe,
+        outages,
+        chance,
+        policy: defaultPolicy,
+        worker,
+        leaseMs,
+        envelopeKeys,
+      },
     };
     const breaker = { mayReport: () => !circuit.open };
     const passing = (underWay: boolean) => void passes.push(underWay);
