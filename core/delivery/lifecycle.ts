@@ -92,7 +92,7 @@ const transitions: { readonly [At in State["at"]]: (state: StateAt<At>, event: E
   reporting: fromReporting,
   settling: fromSettling,
   abandoning: ({ release: after, starts, bury: why }) => (why === null ? release(after, starts) : bury(why)),
-  burying: (_, event) => fromBurying(event),
+  burying: (_, { is }) => (is === "buried" ? ack("buried") : release("short")),
   acking: ({ disposition }) => done(disposition),
   releasing: () => done("released"),
   done: (state) => [state, { do: "none" }],
@@ -238,15 +238,6 @@ function fromSettling(state: StateAt<"settling">, event: EventIn<"settling">): M
     case "stale":
       return done("lost");
     case "ledger_unreachable":
-      return release("short");
-  }
-}
-
-function fromBurying(event: EventIn<"burying">): Move {
-  switch (event.is) {
-    case "buried":
-      return ack("buried");
-    case "bury_failed":
       return release("short");
   }
 }
