@@ -102,7 +102,9 @@ class HostWorker:
         self._outcomes[self._host.start("run", envelope=envelope, delivery=delivery)] = None
 
     def _hear(self, frame: Mapping[str, Any]) -> None:
-        identifier = frame["id"]
+        identifier = frame.get("id")
+        if identifier is None:  # of the host itself, not of a step
+            return
         if frame["type"] == "ask":
             permit = {"granted": True, "within_ms": 60_000}
             self._host.send({"type": "permit", "id": identifier, **permit})

@@ -91,6 +91,8 @@ def plan_of(instance: DagsterInstance, run: DagsterRun) -> Plan | None:
 
 def unresolved(step_key: str) -> str:
     """Return `shout[?]` for `shout[a]`, and other keys as they are."""
+    if "[" not in step_key:
+        return step_key  # a collect asks for a thousand, and parsing takes its time
     handle = StepHandle.parse_from_key(step_key)
     if isinstance(handle, ResolvedFromDynamicStepHandle):
         return handle.unresolved_form.to_key()
