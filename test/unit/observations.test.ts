@@ -65,6 +65,7 @@ const names = [
   "step.ended",
   "step.fault",
   "step.given_up",
+  "step.not_open",
   "step.output",
   "step.over_limit",
   "step.permit_refused",

@@ -89,7 +89,7 @@ describe("stopping", () => {
 describe("nothing of the host can run", () => {
   for (const [scope, visibilityMs] of [
     ["host", 5_000],
-    ["location", 300_000],
+    ["location", 5_000],
     ["instance", 5_000],
   ] as const) {
     test(`for want of its ${scope}: no start is spent, the message comes back in ${visibilityMs / 1_000} s`, async (t) => {

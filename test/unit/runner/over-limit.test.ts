@@ -9,7 +9,7 @@ import { errorInfo } from "../../support/scripted-steps.ts";
 const times = { started_at: 1, completed_at: 2, execution_time_seconds: 1 };
 const success = { state: "success", output: null, error: null, ...times } as const;
 const wrote: Outcome = { kind: "success", result: success };
-const ended: Ending = { kind: "ended", result: success, wrote: true };
+const ended: Ending = { kind: "ended", result: success, wrote: true, cutShort: "it was too much" };
 const refused: Outcome = { kind: "permit_refused" };
 const fault: Outcome = { kind: "fault", scope: "step", error: errorInfo("DagsterExecutionInterruptedError", "") };
 
@@ -32,7 +32,7 @@ for (const [limit, name] of [
   describe(`a step that was ended for ${limit}`, () => {
     test("says which limit it was over", () => assert.deepEqual(endingFor(limit), overLimit));
     test("is not what the interrupt made of it", () => assert.deepEqual(endingFor(limit, fault), overLimit));
-    test("keeps what it had recorded", () => assert.deepEqual(endingFor(limit, wrote), ended));
+    test("keeps what it had recorded, and says what cut it short", () => assert.deepEqual(endingFor(limit, wrote), ended));
     test("has lost its claim when the worker says so", () => assert.deepEqual(endingFor(limit, refused), refused));
     test("is interrupted when we ended it, too", () => {
       assert.deepEqual(endingFor(limit, null, true), { kind: "interrupted" });
@@ -42,7 +42,7 @@ for (const [limit, name] of [
 
 describe("a process whose term ended", () => {
   test("is no fault of the step", () => assert.deepEqual(endingFor("expired"), { kind: "expired" }));
-  test("keeps what it had recorded", () => assert.deepEqual(endingFor("expired", wrote), ended));
+  test("keeps what it had recorded, and says what cut it short", () => assert.deepEqual(endingFor("expired", wrote), ended));
 });
 
 describe("a process that was killed", () => {
