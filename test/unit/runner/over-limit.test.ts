@@ -32,7 +32,8 @@ for (const [limit, name] of [
   describe(`a step that was ended for ${limit}`, () => {
     test("says which limit it was over", () => assert.deepEqual(endingFor(limit), overLimit));
     test("is not what the interrupt made of it", () => assert.deepEqual(endingFor(limit, fault), overLimit));
-    test("keeps what it had recorded, and says what cut it short", () => assert.deepEqual(endingFor(limit, wrote), ended));
+    test("keeps what it had recorded, and says what cut it short", () =>
+      assert.deepEqual(endingFor(limit, wrote), ended));
     test("has lost its claim when the worker says so", () => assert.deepEqual(endingFor(limit, refused), refused));
     test("is interrupted when we ended it, too", () => {
       assert.deepEqual(endingFor(limit, null, true), { kind: "interrupted" });
@@ -42,7 +43,8 @@ for (const [limit, name] of [
 
 describe("a process whose term ended", () => {
   test("is no fault of the step", () => assert.deepEqual(endingFor("expired"), { kind: "expired" }));
-  test("keeps what it had recorded, and says what cut it short", () => assert.deepEqual(endingFor("expired", wrote), ended));
+  test("keeps what it had recorded, and says what cut it short", () =>
+    assert.deepEqual(endingFor("expired", wrote), ended));
 });
 
 describe("a process that was killed", () => {
