@@ -63,7 +63,11 @@ runnerContract("simulated", async (t) => {
   const clock = runningClock(t);
   const dice = new Dice(1);
   const dagster = new Dagster(clock.wallMs);
-  const producer = new Producer(new SqsModel({ clock }).createQueue("steps"), [], clock.wallMs);
+  const producer = new Producer(
+    new SqsModel({ clock }).createQueue("steps"),
+    { runs: [], instance: null, signed: false },
+    clock.wallMs,
+  );
   producer.messages.set(note.messageId, {
     id: note.messageId,
     step: null,
@@ -72,6 +76,7 @@ runnerContract("simulated", async (t) => {
     body: "",
     group: null,
     hostile: false,
+    strange: false,
   });
   const made = new Map<string, StepPlan>();
   let forks = 0;
@@ -85,6 +90,7 @@ runnerContract("simulated", async (t) => {
     life: new Life("worker-a", clock),
     referee: new Referee(dagster, producer),
     rules: hostRules,
+    instance: null,
     planOf: ({ stepKey }) => made.get(stepKey) ?? plain,
     announced: () => true,
     fenceOf: () => 1,

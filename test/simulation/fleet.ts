@@ -9,7 +9,7 @@ import { Border, type Surroundings } from "./border.ts";
 import type { Dagster } from "./dagster.ts";
 import { Life } from "./life.ts";
 import { ledgerOf, queueOf } from "./ports.ts";
-import type { Producer } from "./producer.ts";
+import { type Producer, SHARED_KEY } from "./producer.ts";
 import type { Referee } from "./referee.ts";
 import type { Scenario } from "./scenario.ts";
 import { SimRunner } from "./sim-runner.ts";
@@ -118,6 +118,7 @@ export class Fleet {
     const runner = new SimRunner({
       ...this.#ports,
       life,
+      instance: scenario.instance,
       planOf: (step) => producer.planOf(step),
       announced: (step) => producer.attempts.has(idempotencyKey(step)),
       fenceOf: (key) => fences.get(key) ?? 0,
@@ -145,11 +146,9 @@ export class Fleet {
       chance: dice.stream(`chance of ${name}`),
     };
     const { concurrency, leaseMs, waitMs, policy, sweepMs } = scenario;
-    return {
-      life,
-      runner,
-      worker: new Worker(ports, { worker: name, concurrency, leaseMs, waitMs, policy, sweepMs, pruneMs: null }),
-    };
+    const keys = scenario.signed ? { envelopeKeys: [SHARED_KEY] } : {};
+    const settings = { worker: name, concurrency, leaseMs, waitMs, policy, sweepMs, pruneMs: null, ...keys };
+    return { life, runner, worker: new Worker(ports, settings) };
   }
 
   #watch(life: Life): Observe {

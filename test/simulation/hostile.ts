@@ -31,6 +31,7 @@ export interface HostilePlan {
   readonly step: StepPlan;
   /** Tags of its own: another body under the same key. */
   readonly forged: boolean;
+  readonly instance: "none" | "ours" | "theirs";
   /** In the FIFO group of the step itself, where it stands in the way; else in one of its own. */
   readonly inItsGroup: boolean;
 }
@@ -52,6 +53,7 @@ export function planHostile(dice: Dice, runs: readonly RunPlan[], withinMs: numb
       run,
       step,
       forged: dice.roll(`${id} is forged`) < 0.5,
+      instance: dice.pick(`${id} instance`, ["none", "ours", "ours", "theirs"]),
       inItsGroup: dice.roll(`${id} in its group`) < 0.5,
     };
   });
@@ -59,7 +61,7 @@ export function planHostile(dice: Dice, runs: readonly RunPlan[], withinMs: numb
 
 /** Sends it as the run stands now. Null: no attempt is under way that it could be about. */
 export function sendHostile(
-  { id, attack, run, step, forged, inItsGroup }: HostilePlan,
+  { id, attack, run, step, forged, instance: whose, inItsGroup }: HostilePlan,
   dagster: Dagster,
   producer: Producer,
 ): Sent | null {
@@ -80,6 +82,13 @@ export function sendHostile(
   if ((attack === "again" || attack === "malformed") && !producer.attempts.has(idempotencyKey(about))) return null;
   const tags = forged ? { ...step.tags, forged: id } : step.tags;
   const form = attack === "malformed" ? "malformed" : "ours";
-  const group = inItsGroup ? (step.group ?? `${run.id}:${step.key}`) : id;
-  return producer.sendHostile(about, { ...step, form, tags }, id, group);
+  const groupId = inItsGroup ? (step.group ?? `${run.id}:${step.key}`) : id;
+  const ours = producer.instance;
+  const instance = { none: null, ours, theirs: "theirs" }[whose];
+  const isOurs = ours !== null && instance === ours;
+  // Without an instance of its own, a worker cannot tell; a run that it does not know is of another unless it says otherwise.
+  const isElsewhere =
+    attack === "unknown_run" ? !isOurs : ours !== null && whose === "theirs" && attack !== "malformed";
+  const strange = producer.signed || isElsewhere;
+  return producer.sendHostile(about, { ...step, form, tags }, { instance, strange, groupId, deduplicationId: id });
 }

@@ -86,8 +86,8 @@ export const mutants: readonly Mutant[] = [
     name: "delete although the copy failed",
     edit: {
       file: "core/delivery/lifecycle.ts",
-      from: 'case "bury_failed":\n      return release("short");',
-      to: 'case "bury_failed":\n      return ack("buried");',
+      from: '(is === "buried" ? ack("buried") : release("short"))',
+      to: '(is === "acked" ? release("short") : ack("buried"))',
     },
   },
   {
@@ -122,6 +122,30 @@ export const mutants: readonly Mutant[] = [
       file: "core/lease/term.ts",
       from: "Math.max(0, endsAtMs - this.#clock.monoMs())",
       to: "Number.POSITIVE_INFINITY",
+    },
+  },
+  {
+    name: "a run that nobody knows counts as deleted",
+    edit: {
+      file: "core/delivery/effects/strangers.ts",
+      from: "if (named !== null && named === asked) {",
+      to: "if (named !== asked || named === asked) {",
+    },
+  },
+  {
+    name: "a message without a signature is believed",
+    edit: {
+      file: "core/signature.ts",
+      from: "if (given === undefined) return",
+      to: "if (given === undefined) return null;\n  if (isSigned(message) && given === undefined) return",
+    },
+  },
+  {
+    name: "a message of another instance is run",
+    edit: {
+      file: "core/delivery/effects/strangers.ts",
+      from: "if (theirs === null || ours === null || theirs === ours) return null;",
+      to: "if (delivery.instance === theirs) return null;\n  if (theirs === null || ours === null) return null;",
     },
   },
   {

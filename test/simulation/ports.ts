@@ -125,9 +125,7 @@ export function queueOf(queue: Queue, passage: QueuePassage): Queue {
         for (const { id, receiveCount } of messages) trace.tell(life.name, `received, time ${receiveCount}`, name(id));
         passage.onReceived(messages.length);
         if (fault === "partial") return [];
-        return passage.newer
-          ? messages.map((message) => ({ ...message, body: asNewerWorker(message.body) }))
-          : messages;
+        return passage.newer ? messages.map(asNewerWorker) : messages;
       }),
     extend: (extensions) =>
       ask("extend", extensions.length === 1 ? name(extensions[0]?.receipt ?? "") : life.name, async (fault) => {
@@ -177,9 +175,7 @@ function lettersOf(letters: DeadLetterQueue | null, passage: QueuePassage): Dead
     receive: (options) =>
       ask("receive", life.name, async () => {
         const messages = await letters.receive(options);
-        return passage.newer
-          ? messages.map((message) => ({ ...message, body: asNewerWorker(message.body) }))
-          : messages;
+        return passage.newer ? messages.map(asNewerWorker) : messages;
       }),
     extend: (extensions) => ask("extend", life.name, () => letters.extend(extensions)),
     ack: (receipts) =>

@@ -1,7 +1,10 @@
 // What is sent: messages as producers write them, and a register of who asked for what.
+import type { Message } from "../../core/queue/port.ts";
+import { SIGNATURE_ATTRIBUTE, signatureOf, signedMessage, whyUnsigned } from "../../core/signature.ts";
 import { idempotencyKey, type StepId } from "../../core/step.ts";
 import type { QueueModel } from "../support/sqs-server/queue-model.ts";
 import { messageIdOf } from "../support/sqs-server/stored-message.ts";
+import type { Scenario } from "./scenario.ts";
 import type { GarbagePlan, RunPlan, StepPlan } from "./workload.ts";
 
 /** One message of the source queue. */
@@ -13,6 +16,8 @@ export interface Sent {
   readonly form: StepPlan["form"] | "garbage";
   /** Sent by the hostile producer. */
   readonly hostile: boolean;
+  /** Of another Dagster instance, as far as a worker can tell, or without the signature of a run worker. */
+  readonly strange: boolean;
   readonly body: string;
   /** FIFO order is kept within it; null on a standard queue. */
   readonly group: string | null;
@@ -30,11 +35,16 @@ export class Producer {
   readonly attempts = new Map<string, SentAttempt>();
   readonly #queue: QueueModel;
   readonly #steps: ReadonlyMap<string, StepPlan>;
+  /** Identity of the Dagster instance, which run workers name. */
+  readonly instance: string | null;
+  readonly signed: boolean;
   readonly #nowMs: () => number;
   readonly #names = new Map<string, string>();
 
-  constructor(queue: QueueModel, runs: readonly RunPlan[], nowMs: () => number) {
+  constructor(queue: QueueModel, { runs, instance, signed }: Sending, nowMs: () => number) {
     this.#queue = queue;
+    this.signed = signed;
+    this.instance = instance;
     const steps = runs.flatMap((run) => run.steps.map((step) => [`${run.id}:${step.key}`, step] as const));
     this.#steps = new Map(steps);
     this.#nowMs = nowMs;
@@ -45,12 +55,13 @@ export class Producer {
     const id = { runId: run.id, stepKey: step.key, attempt };
     const key = idempotencyKey(id);
     this.attempts.set(key, { run, step, id });
-    const body = bodyOf(id, step, this.#nowMs());
+    const body = bodyOf(id, step, this.instance, this.#nowMs());
     return this.#put(body, step.group ?? `${run.id}:${step.key}`, key, {
       step: id,
       key,
       form: step.form,
       hostile: false,
+      strange: false,
     });
   }
 
@@ -81,37 +92,54 @@ export class Producer {
     const id = { runId: run.id, stepKey: step.key, attempt: 0 };
     const key = idempotencyKey(id);
     this.attempts.set(key, { run, step, id });
-    const body = bodyOf(id, { ...step, tags: { ...step.tags, forged: "yes" } }, this.#nowMs());
+    const body = bodyOf(id, { ...step, tags: { ...step.tags, forged: "yes" } }, this.instance, this.#nowMs());
     return this.#put(body, step.group ?? key, `${key} forged`.replace(" ", "-"), {
       step: id,
       key,
       form: step.form,
       hostile: false,
+      strange: false,
     });
   }
 
-  /** As the hostile producer writes it; `form` and tags are its own. */
-  sendHostile(id: StepId, step: StepPlan, deduplicationId: string, groupId: string): Sent {
-    const about = { step: id, key: idempotencyKey(id), form: step.form, hostile: true };
-    return this.#put(bodyOf(id, step, this.#nowMs()), groupId, deduplicationId, about);
+  /** As the hostile producer writes it; `form`, tags and instance are its own. */
+  sendHostile(id: StepId, step: StepPlan, { instance, strange, ...sending }: HostileSending): Sent {
+    const about = { step: id, key: idempotencyKey(id), form: step.form, hostile: true, strange };
+    return this.#put(bodyOf(id, step, instance, this.#nowMs()), sending.groupId, sending.deduplicationId, about);
   }
 
   sendGarbage({ id, body, group }: GarbagePlan): Sent {
-    return this.#put(body, group, id, { step: null, key: null, form: "garbage", hostile: false });
+    return this.#put(body, group, id, { step: null, key: null, form: "garbage", hostile: false, strange: false });
   }
 
   #put(body: string, groupId: string, deduplicationId: string, about: About): Sent {
     const { fifo } = this.#queue.settings;
-    const { messageId } = this.#queue.send({ body, groupId, ...(fifo ? { deduplicationId } : {}) });
+    const isSigned = this.signed && !about.hostile && about.key !== null;
+    const attributes = isSigned ? signed(body) : {};
+    const { messageId } = this.#queue.send({ body, attributes, groupId, ...(fifo ? { deduplicationId } : {}) });
     const sent = this.messages.get(messageId) ?? { ...about, body, id: messageId, group: fifo ? groupId : null };
     this.messages.set(messageId, sent);
     return sent;
   }
 }
 
-type About = Pick<Sent, "step" | "key" | "form" | "hostile">;
+type Sending = Pick<Scenario, "runs" | "instance" | "signed">;
+export const SHARED_KEY = "a key that run workers and workers share";
 
-function bodyOf(id: StepId, step: StepPlan, nowMs: number): string {
+function signed(body: string) {
+  return { [SIGNATURE_ATTRIBUTE]: { dataType: "String", stringValue: signatureOf(body, SHARED_KEY) } };
+}
+
+type About = Pick<Sent, "step" | "key" | "form" | "hostile" | "strange">;
+
+export interface HostileSending {
+  readonly instance: string | null;
+  readonly strange: boolean;
+  readonly groupId: string;
+  readonly deduplicationId: string;
+}
+
+function bodyOf(id: StepId, step: StepPlan, instance: string | null, nowMs: number): string {
   const bare = { run_id: id.runId, step_key: id.stepKey, op_name: id.stepKey, retry_count: id.attempt };
   const ours = {
     ...bare,
@@ -121,6 +149,7 @@ function bodyOf(id: StepId, step: StepPlan, nowMs: number): string {
     on_fault: id.attempt < step.retries ? { retry_in: step.retryDelayMs / 1000 } : null,
     enqueued_at: nowMs / 1000,
     tags: step.tags,
+    ...(instance === null ? {} : { instance }),
   };
   switch (step.form) {
     case "ours":
@@ -136,7 +165,9 @@ function bodyOf(id: StepId, step: StepPlan, nowMs: number): string {
   }
 }
 
-/** A newer worker reads it. */
-export function asNewerWorker(body: string): string {
-  return body.replace('"version":2', '"version":1');
+/** A newer worker reads it, by the signature of what was sent. */
+export function asNewerWorker(message: Message): Message {
+  const body = message.body.replace('"version":2', '"version":1');
+  const wasSigned = whyUnsigned(message, [SHARED_KEY]) === null;
+  return body === message.body || !wasSigned ? { ...message, body } : signedMessage(message, body, SHARED_KEY);
 }

@@ -139,7 +139,7 @@ export class Referee {
     const outcome = message.key === null ? undefined : this.settledAs.get(message.key);
     if (this.refused.has(message.id)) return;
     if (message.key !== null && outcome === undefined) this.fail("acked_unsettled", name, "nothing is recorded");
-    const needsCopy = isUnreadable(message) || outcome === undefined || isDead(outcome);
+    const needsCopy = message.strange || isUnreadable(message) || outcome === undefined || isDead(outcome);
     if (needsCopy && !this.copied.has(message.id)) this.fail("acked_without_copy", name, "no copy was made");
   }
 
@@ -147,9 +147,8 @@ export class Referee {
     const message = this.#producer.messageOf(messageId);
     const name = this.#producer.nameOf(messageId);
     if (message.key === null) return;
-    if (reason === "not_open") {
-      this.refused.add(messageId);
-      if (!message.hostile) this.fail("buried_unsettled", name, "buried as not sent, and a run worker sent it");
+    if (refusals.has(reason)) {
+      this.#refusing(message, reason);
       return;
     }
     const outcome = this.settledAs.get(message.key);
@@ -166,6 +165,13 @@ export class Referee {
     else if (reason === "dead_lettered" && outcome.state === "run_over") this.refused.add(messageId);
     else if (!isUnreadable(message) && !isDead(outcome))
       this.fail("buried_success", name, `settled as ${outcome.state}`);
+  }
+
+  /** Its attempt is left as it is. */
+  #refusing(message: Sent, reason: string): void {
+    this.refused.add(message.id);
+    if (reason === "not_open" ? message.hostile : message.strange) return;
+    this.fail("buried_unsettled", this.#producer.nameOf(message.id), `buried as ${reason}, and a run worker sent it`);
   }
 
   isParked(runId: string, stepKey: string): boolean {
@@ -214,6 +220,9 @@ function stepOfKey(key: string): StepId {
   const [runId = "", stepKey = "", attempt = "0"] = key.split(":");
   return { runId, stepKey, attempt: Number(attempt) };
 }
+
+/** Why a message is buried whose attempt is not touched. */
+const refusals: ReadonlySet<string> = new Set(["not_open", "other_instance", "unknown_run", "unsigned"]);
 
 /** The body without what may differ between two messages about the same attempt. */
 function digestible(body: string): string {

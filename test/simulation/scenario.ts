@@ -16,6 +16,10 @@ export interface Scenario {
   readonly policy: Policy;
   readonly maxReceiveCount: number;
   readonly sweepMs: number;
+  /** Identity of the Dagster instance; null where its storage has none. */
+  readonly instance: string | null;
+  /** Run workers and workers share a key. */
+  readonly signed: boolean;
   readonly runs: readonly RunPlan[];
   readonly garbage: readonly GarbagePlan[];
   readonly hostile: readonly HostilePlan[];
@@ -70,6 +74,8 @@ export function planScenario(seed: number): Scenario {
     },
     maxReceiveCount: dice.pick("most receives", [2, 3, 5, 1_000, 1_000]),
     sweepMs: 20_000,
+    signed: dice.roll("is signed") < 0.3,
+    instance: dice.roll("has an identity") < 0.7 ? "ours" : null,
     runs,
     garbage: planGarbage(dice, calmFromMs),
     hostile: planHostile(dice, runs, calmFromMs),

@@ -103,11 +103,11 @@ export class SimRunner implements Runner {
       const began = entries.some(({ kind }) => kind === "STEP_START");
       return { run, ended: terminal === null ? null : stateOf(terminal), began };
     });
-    return { kind: "looked", standings, instance: null };
+    return { kind: "looked", standings, instance: this.instance() };
   }
 
-  instance(): null {
-    return null;
+  instance(): string | null {
+    return this.#ports.instance;
   }
 
   async stop(): Promise<void> {

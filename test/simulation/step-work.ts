@@ -10,6 +10,8 @@ import type { Deed, StepPlan } from "./workload.ts";
 export const FORK_MS = 20;
 
 export interface WorkPorts extends Pick<ProcessPorts, "dagster" | "rules" | "clock"> {
+  /** Identity of the Dagster instance; null where it has none. */
+  readonly instance: string | null;
   /** Null: the run has no such step. */
   readonly planOf: (step: Pick<StepId, "runId" | "stepKey">) => StepPlan | null;
   /** The run worker said in the log that it sends this attempt. */
@@ -23,6 +25,7 @@ export async function runStep(process: StepProcess, { envelope }: StepOrder, por
   await process.pass("looking", firstLook);
   if (dagster.down)
     return process.tell({ kind: "fault", scope: "instance", error: errorInfo("OperationalError", "down") });
+  if (isUnknown(process, ports)) return;
   const { log, over } = process.standing();
   if (over !== null && (rules.readsLog || over.kind === "run_over")) return process.tell(over);
   if (plan === null) return process.tell({ kind: "run_over", result: process.result("run_over") });
@@ -63,6 +66,7 @@ export async function reportStep(
   await process.pass("looking", firstLook);
   if (dagster.down)
     return process.tell({ kind: "fault", scope: "instance", error: errorInfo("OperationalError", "down") });
+  if (isUnknown(process, ports)) return;
   const { over } = process.standing();
   if (over !== null && (rules.readsLogBeforeReport || over.kind === "run_over")) return process.tell(over);
   if (planOf({ runId, stepKey }) === null)
@@ -80,6 +84,12 @@ function isOpen(process: StepProcess, { rules, announced }: WorkPorts): boolean 
   const { log } = process.standing();
   process.open = !rules.requiresOpen || (log.retries >= step.attempt && announced(step));
   return process.open;
+}
+
+function isUnknown(process: StepProcess, { dagster, instance }: WorkPorts): boolean {
+  if (dagster.statusOf(process.step.runId) !== null) return false;
+  process.tell({ kind: "unknown_run", result: process.result("run_over"), instance });
+  return true;
 }
 
 function refusalOf(kinds: readonly string[], tags: Readonly<Record<string, string>>): string | null {

@@ -63,7 +63,7 @@ export function build(scenario: Scenario, selection: Selection, rules: HostRules
   const { source, deadLetters } = makeQueues(scenario, clock);
   const ledger = new MemoryLedger({ clock, writeBoundMs: WRITE_BOUND_MS });
   const dagster = new Dagster(clock.wallMs);
-  const producer = new Producer(source, scenario.runs, clock.wallMs);
+  const producer = new Producer(source, scenario, clock.wallMs);
   const referee = new Referee(dagster, producer);
   const around = { clock, dice, faults, trace, leaseMs };
   addStrangers(scenario, deadLetters, referee);
@@ -132,13 +132,13 @@ function addStrangers({ strangers, fifo }: Scenario, deadLetters: QueueModel, re
   }
 }
 
-/** What SQS itself moved to the dead letter queue, names a step, and has not been looked after yet. */
+/** What SQS itself moved to the dead letter queue, names a step of this instance, and has not been looked after yet. */
 export function unswept({ deadLetters, producer, referee }: World): readonly Sent[] {
   const moved = deadLetters.inspect().filter(({ deadLetterSourceArn }) => deadLetterSourceArn !== null);
   return moved
     .map(({ id }) => producer.messageOf(id))
     .filter((message) => {
-      if (message.key === null) return false;
+      if (message.key === null || message.strange) return false;
       const outcome = referee.settledAs.get(message.key);
       return isUnreadable(message) || outcome === undefined || !isDead(outcome);
     });
