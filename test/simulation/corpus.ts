@@ -35,4 +35,9 @@ export const corpus: readonly Known[] = [
     rule: "ledger_differs",
     cause: "the world ended before the sweep had looked after a malformed letter",
   },
+  {
+    seed: 700_000_670,
+    rule: "acked_without_copy",
+    cause: "the referee did not know that another message may prove an unknown run to be deleted",
+  },
 ];

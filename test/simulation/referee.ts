@@ -139,7 +139,7 @@ export class Referee {
     const outcome = message.key === null ? undefined : this.settledAs.get(message.key);
     if (this.refused.has(message.id)) return;
     if (message.key !== null && outcome === undefined) this.fail("acked_unsettled", name, "nothing is recorded");
-    const needsCopy = message.strange || isUnreadable(message) || outcome === undefined || isDead(outcome);
+    const needsCopy = this.#isStrange(message) || isUnreadable(message) || outcome === undefined || isDead(outcome);
     if (needsCopy && !this.copied.has(message.id)) this.fail("acked_without_copy", name, "no copy was made");
   }
 
@@ -165,6 +165,11 @@ export class Referee {
     else if (reason === "dead_lettered" && outcome.state === "run_over") this.refused.add(messageId);
     else if (!isUnreadable(message) && !isDead(outcome))
       this.fail("buried_success", name, `settled as ${outcome.state}`);
+  }
+
+  /** No other message of its attempt says that it is of this instance. */
+  #isStrange({ strange, key: asked }: Sent): boolean {
+    return strange && [...this.#producer.messages.values()].every((other) => other.key !== asked || other.strange);
   }
 
   /** Its attempt is left as it is. */
