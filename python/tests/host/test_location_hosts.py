@@ -251,9 +251,9 @@ def test_a_run_that_is_over_or_unknown_needs_no_code(start_worker, create_run_in
     run = create_run_in(at, status=DagsterRunStatus.CANCELED)
     before = imports_by_hosts(at)
     worker = start_worker()
-    for run_id in (run.run_id, "0" * 32):
+    for run_id, kind in ((run.run_id, "run_over"), ("0" * 32, "unknown_run")):
         told = worker.outcome(worker.start("run", **run_order(run_id, "says")), refuse)
-        assert told["kind"] == "run_over"
+        assert told["kind"] == kind
     assert imports_by_hosts(at) == before
 
 
