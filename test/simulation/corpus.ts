@@ -40,4 +40,9 @@ export const corpus: readonly Known[] = [
     rule: "acked_without_copy",
     cause: "the referee did not know that another message may prove an unknown run to be deleted",
   },
+  {
+    seed: 1_000_001_548,
+    rule: "hang",
+    cause: "the model, unlike find_attempt, let a RESOURCE_INIT_FAILURE end the attempt after its own as well",
+  },
 ];

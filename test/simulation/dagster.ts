@@ -87,6 +87,8 @@ export function readAttempt(log: readonly LogEntry[], attempt: number): AttemptL
     entries = [];
     retries += 1;
   }
+  // A RESOURCE_INIT_FAILURE ends the attempt that it stands in, and opens no next one.
+  if (retries < attempt) return { entries: [], terminal: null, retries };
   // Its follow-up is the run worker's to write: the attempt is over as it is.
   const terminal = entries.find(({ kind }) => kind === "RESOURCE_INIT_FAILURE") ?? null;
   return { entries, terminal, retries };
