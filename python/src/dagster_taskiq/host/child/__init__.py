@@ -1,0 +1,1 @@
+"""What a forked process does to itself: its birth, its signals, its end."""
