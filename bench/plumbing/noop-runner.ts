@@ -38,6 +38,10 @@ export class NoopRunner implements Runner {
     return null;
   }
 
+  advice(): readonly string[] {
+    return [];
+  }
+
   kill(): void {
     // Nothing runs.
   }

@@ -7,8 +7,8 @@ import { type JsonServer, type Reply, type ServerPlace, startJsonServer } from "
 export interface HealthServerOptions extends ServerPlace {
   readonly worker: string;
   readonly clock: Pick<Clock, "monoMs">;
-  /** Asked at every request; must not wait for anything. `queues`: for whoever reads the answer, where there are several. */
-  facts(): Omit<HealthFacts, "nowMs" | "lastTickAtMs"> & { readonly queues?: readonly object[] };
+  /** Asked at every request; must not wait for anything. `queues` and `advice` are for the reader of the answer. */
+  facts(): Omit<HealthFacts, "nowMs" | "lastTickAtMs"> & { readonly queues?: readonly object[]; readonly advice?: readonly string[] };
 }
 
 const TICK_MS = 1_000;
@@ -29,6 +29,7 @@ export async function startHealthServer(options: HealthServerOptions): Promise<J
       const about = {
         ...{ worker: options.worker, busy: facts.busy, slots: facts.slots },
         ...(several ? { queues: facts.queues } : {}),
+        ...(facts.advice === undefined || facts.advice.length === 0 ? {} : { advice: facts.advice }),
       };
       const [path = "/"] = url.split("?", 1);
       return replyTo(method, path, judgeHealth(facts), about);

@@ -44,6 +44,9 @@ const Outcome = v.variant("kind", [
   v.object({ kind: v.literal("fault"), scope: v.picklist(["step", "location", "instance"]), error: errorInfo }),
 ]);
 
+/** What a fork of the location's process would break, in words for operators; a host without the field forks all. */
+const unforkable = v.optional(v.array(v.string()), []);
+
 const HostFrame = v.variant("type", [
   v.object({
     type: v.literal("ready"),
@@ -52,7 +55,7 @@ const HostFrame = v.variant("type", [
     dagster: v.string(),
     dagster_taskiq: v.string(),
     python: v.string(),
-    locations: v.array(v.object({ name: v.string(), error: MaybeError })),
+    locations: v.array(v.object({ name: v.string(), error: MaybeError, unforkable })),
     instance: Instance,
   }),
   v.object({ type: v.literal("fatal"), code: v.string(), message: v.string(), error: v.optional(MaybeError, null) }),
@@ -61,6 +64,7 @@ const HostFrame = v.variant("type", [
     name: v.string(),
     error: MaybeError,
     changed: v.optional(v.nullable(v.string()), null),
+    unforkable,
   }),
   v.object({ type: v.literal("started"), id: v.string(), pid: v.number() }),
   v.object({

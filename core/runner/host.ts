@@ -76,6 +76,10 @@ export class HostRunner implements Runner {
     return this.#locations.broken();
   }
 
+  advice(): readonly string[] {
+    return this.#locations.advice();
+  }
+
   async start(): Promise<void> {
     requireSignals();
     await this.#open();

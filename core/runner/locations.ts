@@ -2,6 +2,7 @@
 import type { Observe } from "../observe.ts";
 import type { ErrorInfo } from "../step.ts";
 import type { HostFrame, Ready } from "./frames.ts";
+import { LocationAdvice } from "./location-advice.ts";
 
 type LocationFrame = Extract<HostFrame, { type: "location" }>;
 
@@ -12,8 +13,11 @@ export class CodeLocations {
   /** What the log said last of each, across hosts: an outage is reported once, with its traceback. */
   readonly #logged = new Map<string, string | null>();
 
+  readonly #advice: LocationAdvice;
+
   constructor(observe: Observe) {
     this.#observe = observe;
+    this.#advice = new LocationAdvice(observe);
   }
 
   /** Takes in a new host's first frame, and logs it. */
@@ -29,14 +33,24 @@ export class CodeLocations {
       ...(missing === null ? [] : [`without ${this.#names((error) => error !== null)}`]),
     ].join(", ");
     this.#observe({ event: "host.ready", level: "info", message, pid, dagster, python });
-    for (const { name, error } of ready.locations) if (error !== null) this.#logFailure(name, error);
+    this.#advice.begin();
+    for (const { name, error, unforkable } of ready.locations) {
+      if (error !== null) this.#logFailure(name, error);
+      this.#advice.hear(name, unforkable);
+    }
   }
 
   /** Takes in what has become of a location, and logs it. */
-  hear({ name, error, changed }: LocationFrame): void {
+  hear({ name, error, changed, unforkable }: LocationFrame): void {
+    this.#advice.hear(name, unforkable);
     if (this.#own.has(name)) this.#own.set(name, error);
     if (error === null) this.#logImport(name, changed);
     else this.#logFailure(name, error);
+  }
+
+  /** Sentences for operators about locations whose steps are slower than they could be. */
+  advice(): readonly string[] {
+    return this.#advice.sentences();
   }
 
   /** Why no step can run, if none of the worker's own locations can be imported; one is enough to go on. */

@@ -151,6 +151,8 @@ export interface Runner {
   unavailable(): string | null;
   /** What it cannot run for want of its code, though it may take other steps; null when there is nothing of that. */
   broken(): string | null;
+  /** Sentences for an operator: what makes steps slower than they could be, and what to change. */
+  advice(): readonly string[];
   /** Ends the host; step processes still alive are killed. */
   stop(): Promise<void>;
   /** Kills the host and the groups of its steps, without waiting for their end: for a process that is about to exit. */

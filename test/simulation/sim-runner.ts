@@ -59,6 +59,10 @@ export class SimRunner implements Runner {
     return null;
   }
 
+  advice(): readonly string[] {
+    return [];
+  }
+
   async execute(order: StepOrder, ask: AskPermit, signal: AbortSignal): Promise<Ending> {
     return await this.#perform("run", order.envelope, order, ask, signal, async (process) => {
       const { timeoutMs } = order.limits;

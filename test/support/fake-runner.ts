@@ -75,6 +75,10 @@ export class FakeRunner implements Runner {
     return this.brokenCode;
   }
 
+  advice(): readonly string[] {
+    return [];
+  }
+
   async execute(order: StepOrder, ask: AskPermit, signal: AbortSignal): Promise<Ending> {
     const key = idempotencyKey(order.envelope);
     this.#journal(`execute ${key}`);

@@ -31,6 +31,7 @@ const names = [
   "host.frames_closed",
   "host.location_failed",
   "host.location_imported",
+  "host.location_unforkable",
   "host.lost",
   "host.output",
   "host.ready",

@@ -72,6 +72,15 @@ test("where there are several queues, the answer tells of each", async (t) => {
   assert.deepEqual(await response.json(), { status: "ok", why: "ok", worker: "w-1", busy: 3, slots: 4, queues });
 });
 
+test("what makes steps slow is said beside the verdict", async (t) => {
+  const { url } = await start(t, { advice: ["code location north: each step starts a fresh interpreter"] });
+  const answer = (await (await fetch(`${url}/readyz`)).json()) as { readonly status: string; readonly advice: unknown };
+  assert.deepEqual(
+    [answer.status, answer.advice],
+    ["ok", ["code location north: each step starts a fresh interpreter"]],
+  );
+});
+
 test("a port that is taken is a fault that names it", async (t) => {
   const { port } = await start(t);
   await assert.rejects(start(t, {}, port), (error: unknown) => {
