@@ -8,7 +8,10 @@ export interface HealthServerOptions extends ServerPlace {
   readonly worker: string;
   readonly clock: Pick<Clock, "monoMs">;
   /** Asked at every request; must not wait for anything. `queues` and `advice` are for the reader of the answer. */
-  facts(): Omit<HealthFacts, "nowMs" | "lastTickAtMs"> & { readonly queues?: readonly object[]; readonly advice?: readonly string[] };
+  facts(): Omit<HealthFacts, "nowMs" | "lastTickAtMs"> & {
+    readonly queues?: readonly object[];
+    readonly advice?: readonly string[];
+  };
 }
 
 const TICK_MS = 1_000;
