@@ -13,6 +13,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, NoReturn
 
 from dagster_taskiq.host.boot_time import boot_time
+from dagster_taskiq.host.child.exit_hooks import forget_hooks
 from dagster_taskiq.host.code.hosting import Hosting
 from dagster_taskiq.host.code.location_host import be_location_host
 from dagster_taskiq.host.code.locations import Is, Location, Locations
@@ -63,7 +64,9 @@ class Base(Supervisor):
         self._run_watch = RunWatch(self._fork_watcher, self._located, self._over)
 
     def _is_done(self) -> bool:
-        return self._stopping and not self._guards and not self._orders
+        if not self._stopping or self._guards or self._orders:
+            return False
+        return self._hosting.have_ended(boot_time())
 
     # The worker's frames
 
@@ -117,11 +120,14 @@ class Base(Supervisor):
         if (checked := self._hearing.checked(frame)) is not None:
             self.say(checked)
 
-    def run_here(self, order: Order, broken: ErrorInfo | None = None) -> None:
-        """Fork the order's process from the base; `broken` tells it why its code is missing."""
+    def run_here(self, order: Order, **told: object) -> None:
+        """Fork the order's process from the base, and tell it what its frame does not.
+
+        `broken`: why its code is missing. `spawn`: it needs a fresh interpreter.
+        """
         self._hosting.give_up(order)
         del self._orders[order.id]
-        self._fork({**order.frame, **({"broken": broken} if broken else {})}, order.until)
+        self._fork({**order.frame, **told}, order.until)
 
     def end(self, order: Order, told: Outcome | None, **how: object) -> None:
         """Tell the end of an order that has no process."""
@@ -201,6 +207,9 @@ class Base(Supervisor):
         else:
             self._hosting.lose(link)
 
+    def _arrange_fork(self) -> None:
+        forget_hooks()
+
     def _end_of_other(self, pid: int) -> None:
         if (watcher := self._run_watch.lost(pid)) is not None:
             self._close_channel(watcher)
@@ -247,7 +256,7 @@ class Base(Supervisor):
             for each in locations:
                 if not each.is_settled:
                     each.error = error_info("StillImporting", "it is still being imported")
-            told = [{"name": each.code.name, "error": each.error} for each in locations]
+            told = [each.told for each in locations]
             self.say(self._ready(told))
             self._hosting.tell_changes()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import io
 import os
 import signal
@@ -29,7 +28,6 @@ def become_step_process(host_pid: int, lifeline: Lifeline, limits: Limits) -> No
     linux.raise_oom_score(_OOM_SCORE)
     lower_limits(limits)
     _reset_signals()
-    _reseed()
     _write_lines_at_once()
 
 
@@ -37,7 +35,6 @@ def become_child(host_pid: int, lifeline: Lifeline) -> None:
     """Do what every process that is forked from the host needs, whatever its work."""
     os.setpgid(0, 0)
     _end_with(host_pid, lifeline)
-    forget_exit_hooks()
 
 
 def _end_with(host_pid: int, lifeline: Lifeline) -> None:
@@ -54,20 +51,6 @@ def _reset_signals() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
-
-
-def forget_exit_hooks() -> None:
-    """Drop what the host registered: a step's end must not remove what its siblings still use."""
-    atexit._clear()
-    if (util := sys.modules.get("multiprocessing.util")) is not None:
-        util._finalizer_registry.clear()
-        util._run_after_forkers()
-
-
-def _reseed() -> None:
-    # Python's own generator reseeds itself after a fork; NumPy's global one would repeat itself.
-    if (numpy := sys.modules.get("numpy")) is not None:
-        numpy.random.seed()
 
 
 def _write_lines_at_once() -> None:

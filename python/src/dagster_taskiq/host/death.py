@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
 import sys
-import threading
 from typing import NoReturn
+
+from dagster_taskiq.host.child.exit_hooks import run_exit_hooks
 
 # EX_TEMPFAIL of sysexits.h; for whoever reads logs. Nothing decides by exit codes.
 GAVE_UP = 75
@@ -18,14 +18,7 @@ def end_process(code: int) -> NoReturn:
 
     Returning instead would run the host's own stack to its end in this process.
     """
-    try:
-        threading._shutdown()  # type: ignore[attr-defined]
-        if (util := sys.modules.get("multiprocessing.util")) is not None:
-            util._exit_function()
-        atexit._run_exitfuncs()
-    except BaseException as error:  # noqa: BLE001 - the outcome is known by now, and stands
-        sys.stderr.write(f"taskiq: an exit hook failed: {error!r}\n")
-        code = code or 1
+    run_exit_hooks()
     leave_now(code)
 
 

@@ -6,12 +6,16 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import dagster._cli.api as dagster_api
+from dagster._check import CheckError
+from dagster._core.errors import DagsterInvalidSubsetError
 from dagster._core.execution.api import create_execution_plan, execute_plan_iterator
+from dagster._core.execution.plan.handle import StepHandle
 from dagster._core.execution.retries import RetryMode
 from dagster._grpc.types import ExecuteStepArgs
 from dagster._utils.hosted_user_process import recon_job_from_origin
 
-from dagster_taskiq.host.outcomes import MachineryFault
+from dagster_taskiq.host.errors import error_info
+from dagster_taskiq.host.outcomes import CODE_LACKS_STEP, MachineryFault
 
 if TYPE_CHECKING:
     from dagster import DagsterEvent, DagsterInstance, DagsterRun
@@ -52,6 +56,28 @@ def load_job(instance: DagsterInstance, run: DagsterRun, broken: ErrorInfo | Non
         _reconstructable(instance, run, origin).get_repository_definition()
     except BaseException as error:  # user code at import may well call sys.exit
         raise MachineryFault("location", f"cannot import {origin.get_repo_pointer()}") from error
+
+
+def require_step(instance: DagsterInstance, run: DagsterRun, step_key: str) -> None:
+    """Raise a fault of the location if the code, as it is loaded, lacks a step that was planned."""
+    lack = _lack_of(_reconstructable(instance, run, code_origin(run)), step_key)
+    if lack is not None:
+        message = (
+            f"the code as this worker has it lacks a step that the run was planned with: {lack}"
+        )
+        raise MachineryFault("location", message, error=error_info(CODE_LACKS_STEP, message))
+
+
+def _lack_of(job: ReconstructableJob, step_key: str) -> str | None:
+    repository = job.get_repository_definition()
+    if repository is not None and not repository.has_job(job.job_name):
+        return f"there is no job {job.job_name}"
+    handle = StepHandle.parse_from_key(step_key).node_handle
+    try:
+        job.get_definition().get_node(handle)
+    except (CheckError, DagsterInvalidSubsetError) as error:
+        return str(error)
+    return None
 
 
 def execute(

@@ -9,6 +9,8 @@ from typing import Any, Literal
 from dagster_taskiq.host.frames import ErrorInfo, ExecutionResult, State
 
 Outcome = Mapping[str, Any]
+CODE_LACKS_STEP = "CodeLacksStep"
+"""Class of the fault that the loaded code lacks a planned step: it is older than the run."""
 Scope = Literal["step", "location", "instance"]
 
 

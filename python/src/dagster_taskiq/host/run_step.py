@@ -12,7 +12,7 @@ from dagster_taskiq.envelope import Envelope
 from dagster_taskiq.host.attempt_log import AttemptLog, StepId
 from dagster_taskiq.host.compute_logs import capture_into_files
 from dagster_taskiq.host.errors import causes_of, error_info
-from dagster_taskiq.host.execution import execute, load_job
+from dagster_taskiq.host.execution import execute, load_job, require_step
 from dagster_taskiq.host.gate import Gate
 from dagster_taskiq.host.limits import Limits
 from dagster_taskiq.host.outcomes import MachineryFault, NotOpen, Outcome, fault, outcome
@@ -82,6 +82,7 @@ def _prepare_and_execute(
         _note_claim(instance, run, envelope, frame["delivery"])
     try:
         load_job(instance, run, broken=frame.get("broken"))
+        require_step(instance, run, envelope.step_key)
     except BaseException as error:
         _note_fault(instance, run, envelope, error)
         raise

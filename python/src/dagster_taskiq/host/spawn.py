@@ -29,8 +29,15 @@ def is_spawned(tags: Mapping[str, str]) -> bool:
     return tags.get(_ISOLATION) == "spawn"
 
 
+def wants_fork(tags: Mapping[str, str]) -> bool:
+    """Tell whether they ask for a fork, whatever the import left behind."""
+    return tags.get(_ISOLATION) == "fork"
+
+
 def wants_spawn(frame: Frame) -> bool:
-    """Tell the same of a frame, whatever is in it."""
+    """Tell the same of a frame, whatever is in it. The base adds `spawn` for code that asks."""
+    if frame.get("spawn") is True:
+        return True
     envelope = frame.get("envelope")
     tags = envelope.get("tags") if isinstance(envelope, Mapping) else None
     return isinstance(tags, Mapping) and is_spawned(tags)

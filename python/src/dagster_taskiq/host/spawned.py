@@ -36,7 +36,8 @@ def main(arguments: Sequence[str]) -> NoReturn:
         told = {"kind": "fault", "result": None, "error": cause, "scope": "instance"}
         channel.send({"type": "outcome", "outcome": told})
         leave_now(1)
-    live(frame, instance, channel, host_pid, lifeline)
+    # The end is Python's own.
+    sys.exit(live(frame, instance, channel, host_pid, lifeline))
 
 
 def _read_order(descriptor: int) -> Frame:

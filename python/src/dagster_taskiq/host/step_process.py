@@ -6,12 +6,11 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from dagster._utils.interrupts import capture_interrupts
 
 from dagster_taskiq.host.birth import become_step_process
-from dagster_taskiq.host.death import end_process
 from dagster_taskiq.host.errors import error_from
 from dagster_taskiq.host.interrupts import HELD_SIGNALS
 from dagster_taskiq.host.limits import Limits
@@ -45,11 +44,16 @@ def live(
     channel: Channel,
     host_pid: int,
     lifeline: Lifeline,
-) -> NoReturn:
-    """Be the process that does `frame`. Never returns into the host's stack."""
+    arrange: Callable[[], None] = lambda: None,
+) -> int:
+    """Do the work of `frame` as a process of its own; return its exit code. Never raises.
+
+    `arrange` sees to what a fork has of its parent.
+    """
     code = 1
     try:
         become_step_process(host_pid, lifeline, Limits.from_frame(frame))
+        arrange()
         # An interrupt is noted, and raised only where Dagster lets user code run.
         with capture_interrupts():
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_SIGNALS)
@@ -59,7 +63,7 @@ def live(
         instance.dispose()
     except BaseException:  # noqa: BLE001 - nothing may unwind into the host's stack
         traceback.print_exc(file=sys.stderr)
-    end_process(code)
+    return code
 
 
 def _outcome_of(frame: Frame, instance: DagsterInstance, channel: Channel) -> Outcome:

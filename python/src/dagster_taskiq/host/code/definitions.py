@@ -1,4 +1,4 @@
-"""Loads the definitions of a code location once, also those behind a function.
+"""Makes the definitions of a code location once, also those behind a function.
 
 A project that `create-dagster` makes has a function in place of definitions (`@definitions`), which
 imports the folder `defs/` when it is called. Dagster calls it in each process. Here a fork finds
@@ -16,7 +16,11 @@ from typing import Any
 
 from dagster import Definitions
 from dagster._core import code_pointer
-from dagster._core.definitions import definitions_load_context as loading
+from dagster._core.definitions.definitions_load_context import (
+    DefinitionsLoadContext,
+    DefinitionsLoadType,
+)
+from dagster._core.definitions.repository_definition import RepositoryLoadData
 from dagster._grpc.utils import get_loadable_targets
 from dagster._utils.test.definitions import LazyDefinitions
 
@@ -31,57 +35,49 @@ _LOADING = (
     "working_directory",
     "attribute",
 )
+_AUTOLOAD = "AutoloadDefsModuleCodePointer"
 # Functions of Dagster's that fetch state; a run that was planned with some has it already.
 _FETCHING = frozenset({"fetch_state", "write_state_to_path"})
 
 
-def load_definitions(target: Any) -> None:
-    """Import what the origin's target names, call what is lazy, and keep what came of it.
+def load_target(target: Any, location: str | None) -> None:
+    """Import what the target of a code location's origin names, and make its definitions.
 
-    Raises whatever the code raises.
+    `location` is the name of the code location. Raises whatever the code raises.
     """
     values: dict[str, Any] = {
         name: getattr(target, name, None) for name in _LOADING if name in _ACCEPTED
     }
     if "resolve_lazy_defs" in _ACCEPTED:
         values["resolve_lazy_defs"] = False
-    with _initializing() as context:
+    with _initializing(location) as context:
         for found in get_loadable_targets(**values):
-            definition = found.target_definition
-            if isinstance(definition, LazyDefinitions):
-                _keep(("lazy", id(definition)), _called(definition), context)
-                _called_ones.append(definition)  # or its id might be another's one day
-            elif (module := values["autoload_defs_module_name"]) is not None:
-                _keep(("module", module), definition, context)
+            module = values.get("autoload_defs_module_name")
+            _make(found.target_definition, module, context)
 
 
-def keep_in_forks() -> None:
-    """Have Dagster take what was kept, in this process and its forks."""
-    call = LazyDefinitions.__call__
-    load = getattr(code_pointer, "AutoloadDefsModuleCodePointer", None)
-
-    def called(self: Any, *args: Any, **options: Any) -> Any:
-        kept = _kept.get(("lazy", id(self)))
-        return call(self, *args, **options) if kept is None else kept
-
-    LazyDefinitions.__call__ = called  # type: ignore[method-assign]
-    if load is not None:
-        load_target = load.load_target
-
-        def loaded(self: Any) -> Any:
-            kept = _kept.get(("module", self.module))
-            return load_target(self) if kept is None else kept
-
-        load.load_target = loaded
+def load_pointer(pointer: Any, location: str | None) -> None:
+    """Do the same for the code pointer of a run."""
+    with _initializing(location) as context:
+        module = pointer.module if type(pointer).__name__ == _AUTOLOAD else None
+        _make(pointer.load_target(), module, context)
 
 
-_kept: dict[tuple[str, object], Any] = {}
-_called_ones: list[Any] = []
+def _make(found: Any, module: str | None, context: DefinitionsLoadContext) -> None:
+    """Make what the pointer of a run will find; `module` is what Dagster would load it from."""
+    if isinstance(found, LazyDefinitions):
+        made = _called(found)
+        if made is not None and not _is_made_from_state(made, context):
+            _checked(made)
+            _made.append((found, made))
+    elif module is not None and not _is_made_from_state(found, context):
+        _made.append((module, _checked(found)))
 
 
-def _called(definition: Any) -> Any:
+def _called(lazy: Any) -> Any:
+    """Call it. None: its state cannot be had now."""
     try:
-        return definition()
+        return lazy()
     except Exception as error:
         frames = traceback.extract_tb(error.__traceback__)
         if not any(frame.name in _FETCHING for frame in frames):
@@ -90,31 +86,63 @@ def _called(definition: Any) -> Any:
         return None
 
 
-def _keep(key: tuple[str, object], definition: Any, context: Any) -> None:
-    if definition is None or _is_made_from_state(definition, context):
-        return
-    if isinstance(definition, Definitions):
-        definition.get_repository_def()  # kept with it; what is wrong between definitions shows
-    _kept[key] = definition
+def _checked(made: Any) -> Any:
+    """Resolve them against each other, which is kept with them. Raises what does not fit."""
+    if isinstance(made, Definitions):
+        made.get_repository_def()
+    return made
 
 
-def _is_made_from_state(definition: Any, context: Any) -> bool:
+def _is_made_from_state(made: Any, context: Any) -> bool:
     if context.get_pending_reconstruction_metadata():
         return True
-    state: Any = getattr(context, "accessed_defs_state_info", None)
+    state = getattr(context, "accessed_defs_state_info", None)
     if state is not None and state.info_mapping:
         return True
-    kinds = {type(each).__mro__ for each in getattr(definition, "assets", None) or ()}
-    return any(base.__name__ == "CacheableAssetsDefinition" for mro in kinds for base in mro)
+    kinds = {type(each) for each in getattr(made, "assets", None) or ()}
+    names = {base.__name__ for kind in kinds for base in kind.__mro__}
+    return "CacheableAssetsDefinition" in names
 
 
 @contextmanager
-def _initializing() -> Iterator[Any]:
-    """Load as Dagster's code server does, and leave nothing of it for the steps' processes."""
-    of_class: Any = loading.DefinitionsLoadContext
+def _initializing(location: str | None) -> Iterator[DefinitionsLoadContext]:
+    """Load as Dagster's code server does; nothing of that is left for the steps' processes."""
+    of_class: Any = DefinitionsLoadContext
     before = of_class._instance
-    of_class.set(of_class(load_type=loading.DefinitionsLoadType.INITIALIZATION))
+    known = inspect.signature(RepositoryLoadData.__new__).parameters
+    named: dict[str, Any] = {"code_location_name": location}
+    data = RepositoryLoadData(**named) if "code_location_name" in known else None
+    context = of_class(DefinitionsLoadType.INITIALIZATION, data)
+    of_class.set(context)
     try:
-        yield of_class.get()
+        yield context
     finally:
         of_class._instance = before
+
+
+# What was made already, by the function or the module that Dagster would make it from again.
+_made: list[tuple[object, Any]] = []
+
+
+def _made_from(source: object) -> Any:
+    return next((made for known, made in _made if known is source or known == source), None)
+
+
+_call = LazyDefinitions.__call__
+
+
+def _call_once(self: Any, *args: Any, **options: Any) -> Any:
+    made = _made_from(self)
+    return _call(self, *args, **options) if made is None else made
+
+
+LazyDefinitions.__call__ = _call_once  # type: ignore[method-assign]
+
+if (_pointer := getattr(code_pointer, _AUTOLOAD, None)) is not None:
+    _load = _pointer.load_target
+
+    def _load_once(self: Any) -> Any:
+        made = _made_from(self.module)
+        return _load(self) if made is None else made
+
+    _pointer.load_target = _load_once

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 from dagster_taskiq.host.boot_time import boot_time
 from dagster_taskiq.host.code.locations import Is, Location, Locations
 from dagster_taskiq.host.deaths import how_it_ended
-from dagster_taskiq.host.errors import error_from, error_info
-from dagster_taskiq.host.outcomes import Outcome, fault
+from dagster_taskiq.host.errors import error_from, error_info, warn
+from dagster_taskiq.host.outcomes import CODE_LACKS_STEP, Outcome, fault
 from dagster_taskiq.host.supervise.links import Link, Links
 from dagster_taskiq.host.supervise.orders import Order, passed_on
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from dagster_taskiq.host.code.sources import RunCode
     from dagster_taskiq.host.fork import Forked
     from dagster_taskiq.host.frames import ErrorInfo, Frame
+
+# The worker waits a little longer for the base's own end.
+_END_SECONDS = 3.0
 
 # What a location host may say of an order, and the base passes on as it is.
 _PASSED_ON = ("started", "capture", "ask", "outcome")
@@ -36,8 +39,8 @@ class Base(Protocol):
     def relay(self, frame: Frame) -> None:
         """Send a location host's frame to the worker, if it is as it should be."""
 
-    def run_here(self, order: Order, broken: ErrorInfo | None = None) -> None:
-        """Fork the order's process from the base; `broken` tells it why its code is missing."""
+    def run_here(self, order: Order, **told: object) -> None:
+        """Fork the order's process from the base, and tell it what its frame does not."""
 
     def end(self, order: Order, told: Outcome | None, **how: object) -> None:
         """Tell the end of an order that has no process."""
@@ -53,8 +56,9 @@ class Hosting:
         self._base = base
         self.locations = locations
         self.links = Links(selector, self._hear)
-        self._told: dict[Location, ErrorInfo | None] = {}
+        self._told: dict[Location, Frame] = {}
         self._is_open = False
+        self._ends_at: float | None = None
 
     # Orders
 
@@ -118,7 +122,21 @@ class Hosting:
         """From now on tell the worker what becomes of each location: `ready` is sent."""
         self._is_open = True
         for location in self.locations.of_flags:
-            self._told[location] = location.error
+            self._told[location] = location.told
+
+    def have_ended(self, now: float) -> bool:
+        """Have every location host end, as Python ends; tell whether none is left to wait for."""
+        if self._ends_at is None:
+            self._ends_at = now + _END_SECONDS
+            for link in self.links:
+                self._send_home(link)
+        return not list(self.links) or now >= self._ends_at
+
+    def _send_home(self, link: Link) -> None:
+        link.is_leaving = True
+        if link.location.link is link:
+            link.location.leave(None)
+        self.links.post(link, {"type": "stop"})
 
     def _start(self, location: Location, now: float) -> None:
         try:
@@ -134,11 +152,10 @@ class Hosting:
     def _settle(self, location: Location) -> None:
         """Tell the worker, and serve what has waited for the import."""
         changed = location.changed if location.state is Is.READY else None
-        known = location in self._told and self._told[location] == location.error
+        known = self._told.get(location) == location.told
         if self._is_open and (changed is not None or not known):
-            self._told[location] = location.error
-            what = {"name": location.code.name, "error": location.error, "changed": changed}
-            self._base.say({"type": "location", **what})
+            self._told[location] = location.told
+            self._base.say({"type": "location", **location.told, "changed": changed})
         if location.state is Is.READY:
             location.changed = None
         waiting, location.waiting = location.waiting, []
@@ -153,13 +170,21 @@ class Hosting:
     def _hear(self, link: Link, frame: Frame) -> None:
         """Take in one frame. Raises OSError when the worker is gone."""
         if frame["type"] == "imported" and not link.is_ready:
-            self._imported(link, frame["error"])
+            self._imported(link, frame["error"], frame["unforkable"])
             return
         order = link.orders.get(frame.get("id", ""))
         if order is None:
             return
         if frame["type"] == "stale":
             self._stale(link, order, frame["path"])
+        elif frame["type"] == "unforkable":
+            del link.orders[order.id]
+            self._base.run_here(order, spawn=True)
+        elif frame["type"] == "outcome" and self._should_import_again(link, order, frame):
+            order.lacks_code = True
+        elif frame["type"] == "exited" and order.lacks_code:
+            order.lacks_code = False
+            self._stale(link, order, None)
         elif frame["type"] == "exited":
             del link.orders[order.id]
             self._base.ended(order, frame)
@@ -169,19 +194,31 @@ class Hosting:
             order.passed.add(frame["type"])
             self._base.relay(frame)
 
-    def _imported(self, link: Link, error: ErrorInfo | None) -> None:
+    def _imported(self, link: Link, error: ErrorInfo | None, unforkable: list[str]) -> None:
         now = boot_time()
         location = link.location
         link.imported(now)
         if location.link is not link:
             return
         if error is None:
-            location.succeed()
+            location.succeed(unforkable)
         else:
             location.fail(error, now)
         self._settle(location)
 
-    def _stale(self, link: Link, order: Order, path: str) -> None:
+    def _should_import_again(self, link: Link, order: Order, frame: Frame) -> bool:
+        error = frame["outcome"].get("error")
+        if not isinstance(error, dict) or error.get("class") != CODE_LACKS_STEP or order.killed:
+            return False
+        if not link.is_leaving:
+            if not link.location.lacks_step_of(order.run_id, boot_time()):
+                return False
+            warn(
+                f"code location {link.location.code.name} is imported again: {error.get('message')}"
+            )
+        return True
+
+    def _stale(self, link: Link, order: Order, path: str | None) -> None:
         del link.orders[order.id]
         if not link.is_leaving:
             link.is_leaving = True

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagster._core.origin import JobPythonOrigin
-from dagster._grpc.utils import get_loadable_targets
 from dagster._serdes import deserialize_value
 from dagster._utils.hosted_user_process import recon_job_from_origin
 
+from dagster_taskiq.host.code.definitions import load_pointer, load_target
 from dagster_taskiq.host.code.sources import RunCode, Source, source_of_target
 from dagster_taskiq.host.errors import error_from, error_info, warn
 
@@ -64,8 +62,7 @@ def location_of_flags(origin: CodeLocationOrigin) -> CodeLocation | None:
             f"it asks for {target.executable_path}, and this worker runs {sys.executable}:"
             " give it a worker of its own",
         )
-    arguments = _loading_arguments(target)
-    return CodeLocation(name, name, source, lambda: get_loadable_targets(**arguments), refused)
+    return CodeLocation(name, name, source, lambda: load_target(target, name), refused)
 
 
 def location_of_run(code: RunCode) -> CodeLocation:
@@ -74,8 +71,7 @@ def location_of_run(code: RunCode) -> CodeLocation:
         code.location or code.source.target,
         code.location,
         code.source,
-        # Only imported: state that a run was planned with is resolved in its own process.
-        lambda: _origin_of(code).repository_origin.code_pointer.load_target(),
+        lambda: load_pointer(_origin_of(code).repository_origin.code_pointer, code.location),
     )
 
 
@@ -86,7 +82,6 @@ def import_code(instance: DagsterInstance, location: CodeLocation) -> ErrorInfo 
             location.load()
     except BaseException as error:  # noqa: BLE001 - user code at import may well call sys.exit
         return error_from(error)
-    _warn_of_threads()
     return None
 
 
@@ -144,37 +139,7 @@ def _environment_of(instance: DagsterInstance, location: str | None) -> Iterator
                 del os.environ[name]
 
 
-def _loading_arguments(target: Any) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        name: getattr(target, name, None) for name in _LOADING if name in _ACCEPTED
-    }
-    if "resolve_lazy_defs" in _ACCEPTED:
-        # Not here: state that a run was planned with must be resolved in its own process.
-        values["resolve_lazy_defs"] = False
-    return values
-
-
-_ACCEPTED = inspect.signature(get_loadable_targets).parameters
-_LOADING = (
-    "python_file",
-    "module_name",
-    "package_name",
-    "autoload_defs_module_name",
-    "working_directory",
-    "attribute",
-)
-
-
 def ignore_signals() -> None:
     """Leave it to the worker what a signal means: Ctrl-C reaches the terminal's whole group."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-
-
-def _warn_of_threads() -> None:
-    others = [t.name for t in threading.enumerate() if t is not threading.main_thread()]
-    if others:
-        warn(
-            f"code started threads at import ({', '.join(others)}); no forked step has them:"
-            " tag its ops taskiq/isolation: spawn"
-        )

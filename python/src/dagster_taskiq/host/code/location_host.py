@@ -6,16 +6,19 @@ import gc
 import os
 import signal
 import traceback
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NoReturn
 
 from dagster_taskiq.host import linux
-from dagster_taskiq.host.birth import forget_exit_hooks
+from dagster_taskiq.host.child.exit_hooks import forget_hooks
 from dagster_taskiq.host.code.importing import build_job, import_code
+from dagster_taskiq.host.code.left_behind import LeftBehind
 from dagster_taskiq.host.code.sources import RunCode
 from dagster_taskiq.host.code_files import CodeFiles
-from dagster_taskiq.host.death import leave_now
+from dagster_taskiq.host.death import end_process
 from dagster_taskiq.host.guard import Guard
 from dagster_taskiq.host.interrupts import HELD_SIGNALS
+from dagster_taskiq.host.spawn import wants_fork
 from dagster_taskiq.host.stacks import dump_on_signal
 from dagster_taskiq.host.step_process import WORKS
 from dagster_taskiq.host.supervise.orders import passed_term
@@ -30,6 +33,10 @@ if TYPE_CHECKING:
     from dagster_taskiq.host.lifeline import Lifeline
 
 
+# Exit hooks may take as long; then the process is killed.
+_END_SECONDS = 60
+
+
 def be_location_host(
     location: CodeLocation,
     instance: DagsterInstance,
@@ -41,26 +48,33 @@ def be_location_host(
     code = 1
     try:
         _be_born(base_pid, lifeline)
-        files = CodeFiles()
-        error = import_code(instance, location)
-        files.note_imported()
-        base.send({"type": "imported", "error": error})
+        files, left = CodeFiles(), LeftBehind()
+        with left.importing():
+            error = import_code(instance, location)
+        files.note_imported(left.watch)
+        base.send({"type": "imported", "error": error, "unforkable": left.unforkable})
         if error is None:
             # What is imported stays: a look for garbage among it finds none, and copies it all.
             gc.freeze()
-            LocationHost(base, instance, files).serve()
+            LocationHost(base, instance, files, left).serve()
             code = 0
     except BaseException:  # noqa: BLE001 - nothing may unwind into the base's stack
         traceback.print_exc()
-    leave_now(code)
+    # What the code made at import goes now, at the latest when the kernel's patience ends.
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(_END_SECONDS)
+    end_process(code)
 
 
 class LocationHost(Supervisor):
     """Forks the steps of its code location as long as that is what lies on the disk."""
 
-    def __init__(self, base: Channel, instance: DagsterInstance, files: CodeFiles) -> None:
+    def __init__(
+        self, base: Channel, instance: DagsterInstance, files: CodeFiles, left: LeftBehind
+    ) -> None:
         super().__init__(base, instance)
         self._files = files
+        self._left = left
         self._jobs: dict[str, RunCode] = {}
         self._built: set[str] = set()
         self._stopping = False
@@ -81,6 +95,9 @@ class LocationHost(Supervisor):
     def _do_due(self, now: float, *, expire: bool) -> None:
         pass
 
+    def _arrange_fork(self) -> None:
+        self._left.arrange()
+
     def _end_of_other(self, pid: int) -> None:
         pass
 
@@ -88,6 +105,9 @@ class LocationHost(Supervisor):
         if (path := self._files.changed()) is not None:
             # A fork would run old and new code side by side.
             self._upstream.post({"type": "stale", "id": frame["id"], "path": path})
+            return
+        if self._left.unforkable and frame["type"] == "run" and not _is_to_be_forked(frame):
+            self._upstream.post({"type": "unforkable", "id": frame["id"]})
             return
         self._build_jobs()
         code = RunCode.from_frame(frame["code"])
@@ -107,12 +127,18 @@ class LocationHost(Supervisor):
             del self._jobs[identifier]
             if code.origin not in self._built:
                 self._built.add(code.origin)
-                build_job(self._instance, code)
-                self._files.note_imported()
+                with self._left.watch.watching():
+                    build_job(self._instance, code)
+                self._files.note_imported(self._left.watch)
                 self._reaper.deaths.watch()
 
     def _end_of(self, guard: Guard) -> Frame:
         return {**super()._end_of(guard), "canceled": guard.canceled}
+
+
+def _is_to_be_forked(frame: Frame) -> bool:
+    tags = frame["envelope"].get("tags")
+    return isinstance(tags, Mapping) and wants_fork(tags)
 
 
 def _be_born(base_pid: int, lifeline: Lifeline) -> None:
@@ -124,6 +150,6 @@ def _be_born(base_pid: int, lifeline: Lifeline) -> None:
         os._exit(1)
     linux.adopt_orphans()
     linux.name_process("taskiq-code")
-    forget_exit_hooks()
+    forget_hooks()
     dump_on_signal()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_SIGNALS)

@@ -12,14 +12,17 @@ from dagster_taskiq.host.code.importing import CodeLocation, location_of_run
 
 if TYPE_CHECKING:
     from dagster_taskiq.host.code.sources import RunCode
-    from dagster_taskiq.host.frames import ErrorInfo
+    from dagster_taskiq.host.frames import ErrorInfo, Frame
     from dagster_taskiq.host.supervise.links import Link
     from dagster_taskiq.host.supervise.orders import Order
 
+# How often a location is imported again because it lacks a step of the same run.
+_LACK_SECONDS = 60.0
 # Each costs the memory of what it has imported.
 MOST_OF_RUNS = 8
 IDLE_SECONDS = 900.0
 _BACKOFF_CAP = 30.0
+_MOST_LACKED = 1_000
 
 
 class Is(Enum):
@@ -40,6 +43,8 @@ class Location:
         """Imported before any step asks for it, and again until that works."""
         self.state = Is.ABSENT if code.refused is None else Is.BROKEN
         self.error: ErrorInfo | None = code.refused
+        self.unforkable: list[str] = []
+        """What a fork would break that its last import has left behind, in words."""
         self.link: Link | None = None
         self.waiting: list[Order] = []
         self.changed: str | None = None
@@ -47,19 +52,26 @@ class Location:
         self.used_at = 0.0
         self.retries_at = math.inf
         self._failures = 0
+        self._lacked: dict[str, float] = {}
 
     @property
     def is_settled(self) -> bool:
         """Whether it has been imported, or has failed to be."""
         return self.state in (Is.READY, Is.BROKEN)
 
+    @property
+    def told(self) -> Frame:
+        """What the worker is told of it."""
+        return {"name": self.code.name, "error": self.error, "unforkable": self.unforkable}
+
     def begin(self, link: Link) -> None:
         """Its import has begun, in a location host of its own."""
         self.state, self.link = Is.IMPORTING, link
 
-    def succeed(self) -> None:
+    def succeed(self, unforkable: list[str]) -> None:
         """It is imported."""
         self.state, self.error, self._failures = Is.READY, None, 0
+        self.unforkable = unforkable
 
     def fail(self, error: ErrorInfo, now: float) -> None:
         """Its import failed, or its location host has ended."""
@@ -67,11 +79,21 @@ class Location:
         wait = 0.0 if self.state is Is.READY else min(_BACKOFF_CAP, 2.0**self._failures)
         self._failures += self.state is not Is.READY
         self.state, self.error, self.link = Is.BROKEN, error, None
+        self.unforkable = []
         self.retries_at = now + wait
 
-    def leave(self, path: str) -> None:
+    def leave(self, path: str | None) -> None:
         """Its code has changed: what is imported next is another location host's."""
         self.state, self.link, self.changed = Is.ABSENT, None, path
+
+    def lacks_step_of(self, run_id: str, now: float) -> bool:
+        """Tell whether to import it again for a step of this run that it lacks."""
+        if now < self._lacked.get(run_id, -math.inf) + _LACK_SECONDS:
+            return False
+        if len(self._lacked) >= _MOST_LACKED:
+            self._lacked.clear()
+        self._lacked[run_id] = now
+        return True
 
     def must_import(self, now: float) -> bool:
         """Tell whether an import would tell something new."""

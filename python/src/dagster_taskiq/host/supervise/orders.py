@@ -31,6 +31,8 @@ class Order:
         self.started = False
         self.passed: set[str] = set()
         """Which frames about it were passed on to the worker, each type once."""
+        self.lacks_code = False
+        """Whether its location's code, as it was imported, lacks its step."""
         self.killed = False
         """Whether the worker asked for its end."""
         self.restarts = 0

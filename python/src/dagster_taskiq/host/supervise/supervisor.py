@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from dagster_taskiq.host.boot_time import boot_time
 from dagster_taskiq.host.captured_files import compute_log_folder
+from dagster_taskiq.host.death import end_process
 from dagster_taskiq.host.deaths import Deaths, how_it_ended
 from dagster_taskiq.host.errors import error_from, warn
 from dagster_taskiq.host.fork import Forked, fork_process
@@ -102,6 +103,10 @@ class Supervisor(ABC):
         """Do what is due besides limits; terms are looked at only if `expire`."""
 
     @abstractmethod
+    def _arrange_fork(self) -> None:
+        """In a child that does work: see to what it has of this process and must not share."""
+
+    @abstractmethod
     def _end_of_other(self, pid: int) -> None:
         """A child is reaped that is not watched."""
 
@@ -185,7 +190,8 @@ class Supervisor(ABC):
         self._let_go()
         if wants_spawn(frame):
             become_interpreter(frame, channel, host_pid, self._lifeline)
-        live(frame, self._instance, channel, host_pid, self._lifeline)
+        arrange = self._arrange_fork
+        end_process(live(frame, self._instance, channel, host_pid, self._lifeline, arrange))
 
     def _let_go(self) -> None:
         """In a child: close everything that is the host's, or its end would go unnoticed."""
