@@ -13,7 +13,7 @@ MARKS = {
     "finalizer of the step",
     "hook of the import",
     "hook of the step",
-    "log handler of the import",
+    "log handler of the step",
     "thread",
 }
 

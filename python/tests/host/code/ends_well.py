@@ -37,7 +37,7 @@ class Spans:
 class Buffered(logging.handlers.MemoryHandler):
     def flush(self):
         if self.buffer:
-            mark("log handler of the import")
+            mark("log handler of the step")
             self.buffer.clear()
 
 
@@ -46,9 +46,6 @@ class Thing:
 
 
 SPANS = Spans()
-LOG = logging.getLogger("buffered")
-LOG.setLevel(logging.INFO)
-LOG.addHandler(Buffered(1000, flushLevel=logging.CRITICAL))
 FILE = (LAB / "file").open("a")
 atexit.register(lambda: HELD and (_ for _ in ()).throw(RuntimeError("a hook that fails")))
 
@@ -65,12 +62,14 @@ def uses_them():
     if not all(map(os.path.isdir, (DIRECTORY.name, BY_HOOK, BY_LAMBDA))):
         raise AssertionError("another step has removed them")
     SPANS.kept.append("span")
-    LOG.info("kept until the end")
+    log = logging.getLogger("buffered")
+    log.addHandler(Buffered(1000, flushLevel=logging.CRITICAL))
+    log.warning("kept until the end")
     FILE.write("buffered\n")
     thing = Thing()
     HELD.append(thing)
     HELD.append(tempfile.TemporaryDirectory(prefix="step", dir=LAB))
-    HELD.append(tempfile.NamedTemporaryFile(prefix="step", dir=LAB))
+    HELD.append(tempfile.NamedTemporaryFile(prefix="step", dir=LAB))  # noqa: SIM115
     weakref.finalize(thing, mark, "finalizer of the step")
     multiprocessing.util.Finalize(thing, mark, ("finalizer of multiprocessing",), exitpriority=1)
     atexit.register(mark, "hook of the step")
