@@ -154,21 +154,6 @@ def test_what_becomes_of_a_location_is_told_once(
     assert worker.process.poll() is None
 
 
-def test_threads_at_import_are_warned_of(start_worker, tmp_path):
-    (tmp_path / "threaded.py").write_text(
-        "import threading\n"
-        "from dagster import Definitions\n"
-        "threading.Thread(target=threading.Event().wait, name='poller', daemon=True).start()\n"
-        "defs = Definitions()\n"
-    )
-    worker = start_worker("-m", "threaded", "-d", str(tmp_path))
-    assert worker.await_frame("ready")["locations"] == [{"name": "threaded", "error": None}]
-    assert (
-        "taskiq host: code started threads at import (poller); no forked step has them:"
-        " tag its ops taskiq/isolation: spawn\n" in worker.log()
-    )
-
-
 def test_a_job_in_a_file(worker, create_run):
     pointer = FileCodePointer(str(CODE / "host_jobs.py"), "greet", str(CODE))
     run = create_run("greet", recon=bootstrap_standalone_recon_job(pointer))

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import dagster._cli.api as dagster_api
-from dagster._check import CheckError
-from dagster._core.errors import DagsterInvalidSubsetError
+from dagster._core.errors import DagsterInvalidSubsetError, DagsterInvariantViolationError
 from dagster._core.execution.api import create_execution_plan, execute_plan_iterator
 from dagster._core.execution.plan.handle import StepHandle
 from dagster._core.execution.retries import RetryMode
@@ -74,8 +73,12 @@ def _lack_of(job: ReconstructableJob, step_key: str) -> str | None:
         return f"there is no job {job.job_name}"
     handle = StepHandle.parse_from_key(step_key).node_handle
     try:
-        job.get_definition().get_node(handle)
-    except (CheckError, DagsterInvalidSubsetError) as error:
+        definition = job.get_definition()
+    except DagsterInvalidSubsetError as error:
+        return str(error)
+    try:
+        definition.get_node(handle)
+    except DagsterInvariantViolationError as error:
         return str(error)
     return None
 

@@ -74,7 +74,8 @@ def _others() -> list[threading.Thread]:
 
 def _native() -> list[str]:
     """Return the names of the threads that Python does not know."""
-    known = {thread.native_id for thread in threading.enumerate()}
+    # In a fork Python keeps the number that the main thread had in the parent.
+    known = {os.getpid(), *(thread.native_id for thread in threading.enumerate())}
     names = []
     for task in _entries(_TASKS):
         if int(task.name) not in known:

@@ -62,7 +62,8 @@ class Location:
     @property
     def told(self) -> Frame:
         """What the worker is told of it."""
-        return {"name": self.code.name, "error": self.error, "unforkable": self.unforkable}
+        left = {"unforkable": self.unforkable} if self.unforkable else {}
+        return {"name": self.code.name, "error": self.error, **left}
 
     def begin(self, link: Link) -> None:
         """Its import has begun, in a location host of its own."""

@@ -1,0 +1,87 @@
+"""A project as `create-dagster` makes it: its definitions are behind a function, in a folder."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from dagster import load_from_defs_folder
+from dagster._core.code_pointer import ModuleCodePointer
+from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
+from dagster._core.definitions.repository_definition import RepositoryLoadData
+from orders import run_order
+
+PROJECT = Path(__file__).parents[3] / "fixtures/dg_project"
+MODULE = "weather_station.definitions"
+SAYS_IMPORT = """
+import os
+with open(os.environ["IMPORTS"], "a") as imports:
+    imports.write(f"{os.getpid()}\\n")
+"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    project = tmp_path / "project"
+    shutil.copytree(PROJECT, project)
+    if "path_within_project" not in inspect.signature(load_from_defs_folder).parameters:  # 1.10
+        definitions = project / "src/weather_station/definitions.py"
+        old = "project_root=Path(__file__).parents[2]"
+        new = "path_within_project=Path(__file__).parent"
+        definitions.write_text(definitions.read_text().replace(new, old))
+    forecast = project / "src/weather_station/defs/forecast.py"
+    forecast.write_text(forecast.read_text() + SAYS_IMPORT)
+    monkeypatch.setenv("IMPORTS", str(tmp_path / "imports"))
+    monkeypatch.syspath_prepend(str(project / "src"))
+    yield project
+    for name in [name for name in sys.modules if name.startswith("weather_station")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def create(create_run, project):
+    """Create runs as the web server does: with the data that a reconstruction needs."""
+
+    def create():
+        for name in [name for name in sys.modules if name.startswith("weather_station")]:
+            del sys.modules[name]
+        ReconstructableJob.get_repository_definition.cache_clear()
+        ReconstructableJob.get_definition.cache_clear()
+        pointer = ModuleCodePointer(MODULE, "defs", str(project / "src"))
+        recon = ReconstructableRepository(pointer).with_repository_load_data(RepositoryLoadData())
+        return create_run("everything", recon=recon.get_reconstructable_job("everything"))
+
+    return create
+
+
+def flags(project):
+    return ("-m", MODULE, "-d", str(project / "src"))
+
+
+def test_it_is_imported_once_and_again_when_a_file_of_it_changes(
+    start_worker, create, project, tmp_path
+):
+    worker = start_worker(*flags(project))
+    assert worker.await_frame("ready")["locations"][0]["error"] is None
+    run = create()
+    for step in ("forecast", "rain_in_oslo", "rain_in_bergen"):
+        told = worker.outcome(worker.start("run", **run_order(run, step)))
+        assert told["kind"] == "success", told
+    pids = [int(pid) for pid in (tmp_path / "imports").read_text().split()]
+    assert len([pid for pid in pids if pid != os.getpid()]) == 1
+    cities = project / "src/weather_station/defs/stations/defs.yaml"
+    cities.write_text(cities.read_text().replace("bergen", "tromso"))
+    step = "rain_in_tromso"
+    told = worker.outcome(worker.start("run", **run_order(create(), step)))
+    assert told["kind"] == "success", told
+    assert worker.await_frame("location")["changed"] == str(cities)
+
+
+def test_a_mistake_in_its_folder_is_told_at_the_start(start_worker, project):
+    (project / "src/weather_station/defs/forecast.py").write_text("def rain(:")
+    [told] = start_worker(*flags(project)).await_frame("ready")["locations"]
+    assert "SyntaxError" in told["error"]["traceback"]
