@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 READS = """
-from typing import TYPE_CHECKING
+from pathlib import Path
 HERE = Path(__file__).parent.parent
 TABLES = (HERE / "tables.yaml").read_text()
 LOCAL = (HERE / "local.yaml").read_text() if (HERE / "local.yaml").exists() else None
