@@ -15,7 +15,6 @@ from dagster._utils.hosted_user_process import recon_job_from_origin
 
 from dagster_taskiq.host.errors import error_info
 from dagster_taskiq.host.outcomes import CODE_LACKS_STEP, MachineryFault
-from dagster_taskiq.host.planned import NotInPlan, plan_of, require_planned
 
 if TYPE_CHECKING:
     from dagster import DagsterEvent, DagsterInstance, DagsterRun
@@ -59,21 +58,13 @@ def load_job(instance: DagsterInstance, run: DagsterRun, broken: ErrorInfo | Non
 
 
 def require_step(instance: DagsterInstance, run: DagsterRun, step_key: str) -> None:
-    """Raise a fault of the location if the code, as it is loaded, lacks a step that was planned."""
+    """Raise a fault of the location if the code, as it is loaded, lacks this planned step."""
     lack = _lack_of(_reconstructable(instance, run, code_origin(run)), step_key)
-    if lack is not None and _is_planned(instance, run, step_key):
+    if lack is not None:
         message = (
             f"the code as this worker has it lacks a step that the run was planned with: {lack}"
         )
         raise MachineryFault("location", message, error=error_info(CODE_LACKS_STEP, message))
-
-
-def _is_planned(instance: DagsterInstance, run: DagsterRun, step_key: str) -> bool:
-    try:
-        require_planned(plan_of(instance, run), run, step_key)
-    except (NotInPlan, ValueError):  # Dagster says what is wrong with such a step
-        return False
-    return True
 
 
 def _lack_of(job: ReconstructableJob, step_key: str) -> str | None:

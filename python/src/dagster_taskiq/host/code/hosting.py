@@ -184,6 +184,7 @@ class Hosting:
             order.lacks_code = True
         elif frame["type"] == "exited" and order.lacks_code:
             order.lacks_code = False
+            order.passed.clear()
             self._stale(link, order, None)
         elif frame["type"] == "exited":
             del link.orders[order.id]
@@ -207,7 +208,8 @@ class Hosting:
         self._settle(location)
 
     def _should_import_again(self, link: Link, order: Order, frame: Frame) -> bool:
-        error = frame["outcome"].get("error")
+        outcome = frame["outcome"]
+        error = outcome.get("error") if isinstance(outcome, dict) else None
         if not isinstance(error, dict) or error.get("class") != CODE_LACKS_STEP or order.killed:
             return False
         if not link.is_leaving:

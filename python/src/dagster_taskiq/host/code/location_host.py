@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 # Exit hooks may take as long; then the process is killed.
 _END_SECONDS = 60
+# A database driver's pool may have a hundred connections.
+_MOST_TOLD = 8
 
 
 def be_location_host(
@@ -52,7 +54,8 @@ def be_location_host(
         with left.importing():
             error = import_code(instance, location)
         files.note_imported(left.watch)
-        base.send({"type": "imported", "error": error, "unforkable": left.unforkable})
+        unforkable = left.unforkable[:_MOST_TOLD]
+        base.send({"type": "imported", "error": error, "unforkable": unforkable})
         if error is None:
             # What is imported stays: a look for garbage among it finds none, and copies it all.
             gc.freeze()
