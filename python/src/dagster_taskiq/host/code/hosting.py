@@ -233,7 +233,7 @@ class Hosting:
         self.links.remove(link)
         location = link.location
         how = how_it_ended(link.process.status or 0)
-        error = error_info("LocationHostLost", _how_it_was_lost(link, how))
+        error = error_info("LocationHostLost", link.lost_by(how))
         if location.link is link:
             location.fail(error, boot_time())
             self._settle(location)
@@ -246,13 +246,3 @@ class Hosting:
             else:
                 order.restarts += 1
                 self._place_again(order)
-
-
-def _how_it_was_lost(link: Link, how: Frame) -> str:
-    if (overtime := link.overtime) is not None:
-        return f"code location {link.location.code.name} cannot be imported: {overtime}"
-    end = f"signal {how['signal']}" if how["signal"] else f"exit code {how['code']}"
-    doing = "while it was imported" if not link.is_ready else "with its steps"
-    killed = link.guard.killed
-    why = "" if killed is None else f": {killed['message']}"
-    return f"the process of code location {link.location.code.name} ended ({end}) {doing}{why}"

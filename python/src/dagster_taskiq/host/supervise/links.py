@@ -54,6 +54,16 @@ class Link:
             return None
         return f"its import took longer than {IMPORT_SECONDS:g} s"
 
+    def lost_by(self, how: Frame) -> str:
+        """Say how it ended; `how` is what `exited` says of a process."""
+        if (overtime := self.overtime) is not None:
+            return f"code location {self.location.code.name} cannot be imported: {overtime}"
+        end = f"signal {how['signal']}" if how["signal"] else f"exit code {how['code']}"
+        doing = "while it was imported" if not self.is_ready else "with its steps"
+        killed = self.guard.killed
+        why = "" if killed is None else f": {killed['message']}"
+        return f"the process of code location {self.location.code.name} ended ({end}) {doing}{why}"
+
 
 class Links:
     """All of them, and the selector that says when one can be read or written.
