@@ -84,18 +84,6 @@ describe("a message", () => {
     assert.equal((await dagster.eventsOf(runId, "succeed")).includes("STEP_START"), false);
   });
 
-  test("for a run that Dagster does not know is settled as over", async () => {
-    const runId = randomUUID();
-    await send({ run_id: runId, step_key: "succeed", retry_count: 0 });
-    await deployment.queueEmpty();
-    const [row] = await eventually("its row is there", () => {
-      const rows = deployment.ledger(runId);
-      return rows.length > 0 && rows;
-    });
-    assert.equal(row?.outcome?.state, "run_over");
-    assert.equal(row?.state, "completed");
-  });
-
   test("of the original contract, bare or in a TaskIQ envelope, loads what the step's inputs name", async () => {
     const { dagster } = deployment;
     const runId = await dagster.createRun("fan_in");

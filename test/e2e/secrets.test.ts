@@ -49,7 +49,8 @@ describe("a worker that has secrets all around it", () => {
     const failing = await dagster.launch("counts_runs", { ops: { count: { config: { file, failing_attempts: 1 } } } });
     assert.equal(await dagster.finished(failing), "SUCCESS");
 
-    const step = { run_id: randomUUID(), step_key: "succeed", retry_count: 0, op_config: { password: body } };
+    const runId = await dagster.createRun("one_success");
+    const step = { run_id: runId, step_key: "succeed", retry_count: 0, op_config: { password: body } };
     await send({ ...step, inputs: { body } });
     const wrong = [
       await send(`no JSON: ${body}`),
