@@ -7,7 +7,7 @@ import { isRefusal } from "../../core/preflight/preflight.ts";
 /** Throws a `Fault` (`TQ_CONFIG`) that lists all findings when one of them is a refusal. */
 export function requireFitQueues(findings: readonly Finding[], observe: Observe): void {
   if (findings.some(isRefusal)) {
-    const lines = findings.map((finding) => `\n  ${isRefusal(finding) ? "" : "also: "}${describeFinding(finding)}`);
+    const lines = findings.map((finding) => `\n${isRefusal(finding) ? "" : "also: "}${describeFinding(finding)}`);
     throw new Fault("TQ_CONFIG", `cannot start on these queues${lines.join("")}`);
   }
   for (const finding of findings) {

@@ -74,11 +74,15 @@ async function letter(
   return await sendMessage(sqs, pair.deadLetterUrl, { body, attributes, ...ordering });
 }
 
-/** Every one of them may be received again, and was received so often. */
-async function givenBack(receiveCount: number) {
+/** Every one of them may be received again. Each look counts a receive, and a second one of the group that ends a full page. */
+async function givenBack(looks: number) {
   const letters = await sqs.inspect(pair.deadLetterName);
   assert.ok(letters.every(({ state }) => state === "visible"));
-  assert.deepEqual([...new Set(letters.map((one) => one.receiveCount))], [receiveCount]);
+  const counts = letters.map(({ receiveCount }) => receiveCount);
+  assert.ok(
+    counts.every((count) => count >= looks && count <= 2 * looks),
+    `${[...new Set(counts)]} receives after ${looks} looks`,
+  );
 }
 
 describe("inspect-dlq", () => {

@@ -82,12 +82,17 @@ test("a database that cannot be reached is exit code 3, and neither user nor pas
 });
 
 test("--print-config shows where the ledger is, and no password", async () => {
-  const env = { TASKIQ_LEDGER_URL: "postgres://u:hush-hush@db/d", POSTGRES_PASSWORD: "hush-hush", POSTGRES_PORT: "1" };
-  const { code, stdout } = await taskiq(["migrate", "--print-config"], env);
-  assert.equal(code, 0);
-  assert.match(stdout, /^--ledger-url +postgres:\/\/\*\*\*@db\/d +\(from TASKIQ_LEDGER_URL\)$/m);
-  assert.match(stdout, /^POSTGRES_PASSWORD +\*\*\* +\(from POSTGRES_PASSWORD\)$/m);
-  assert.doesNotMatch(stdout, /hush/);
+  const password = { POSTGRES_PASSWORD: "hush-hush" };
+  const whole = { TASKIQ_LEDGER_URL: "postgres://u:hush-hush@db/d", ...password };
+  const urlAlone = await taskiq(["migrate", "--print-config"], whole);
+  assert.match(urlAlone.stdout, /^--ledger-url +postgres:\/\/\*\*\*@db\/d +\(from TASKIQ_LEDGER_URL\)$/m);
+  assert.match(urlAlone.stdout, /^POSTGRES_PASSWORD +- +\(not set\)$/m, "a whole URL needs no other variable");
+  const parts = await taskiq(["migrate", "--print-config"], { POSTGRES_HOST: "db", POSTGRES_USER: "u", ...password });
+  assert.match(parts.stdout, /^POSTGRES_PASSWORD +\*\*\* +\(from POSTGRES_PASSWORD\)$/m);
+  for (const { code, stdout } of [urlAlone, parts]) {
+    assert.equal(code, 0);
+    assert.doesNotMatch(stdout, /hush/);
+  }
 });
 
 test("wrong usage is exit code 2", async () => {

@@ -35,7 +35,10 @@ describe("a worker outlives an outage", () => {
     );
     const closed = await worker.said("intake.closed");
     assert.equal(closed["causes"], "queue");
-    assert.match(closed.message, /^not receiving: AWS does not allow ReceiveMessage on the queue /);
+    assert.match(
+      closed.message,
+      /^not receiving: AWS does not accept the credentials for ReceiveMessage on the queue /,
+    );
     const [ready, why] = await ask("readyz");
     assert.deepEqual([ready, `not receiving: ${why}`], [503, closed.message]);
     assert.deepEqual(await ask("livez"), [200, "ok"]);

@@ -207,12 +207,17 @@ test("SQLite's own error is known by its text where the runtime leaves out its c
   assert.equal(says("UNIQUE constraint failed: t.x") instanceof Fault, false);
 });
 
-test("an error that stands for a bug stays what it is", async (t) => {
+test("an error that stands for a bug stays what it is, and a refused value is a fault of its row", async (t) => {
   const { path, open } = await ledgerFile(t);
   await open();
   const error = errorOf(() => database(t, path).exec("SELECT * FROM nowhere"));
   assert.equal(sqliteFault(path, error), error);
-  await assert.rejects((await open()).claim(request({ leaseMs: 0.5 })), /cannot store REAL value in INTEGER column/);
+  const refused = (await open()).claim(request({ leaseMs: 0.5 }));
+  await assert.rejects(
+    refused,
+    { code: "TQ_LEDGER_REFUSED" },
+    "a value that a column does not take is its row's fault",
+  );
 });
 
 function errorOf(work: () => unknown): unknown {

@@ -93,6 +93,11 @@ export class DagsterSidecar {
     return run_id;
   }
 
+  /** Notes in the log of a run of `createRun` that the next attempt of a step is sent. */
+  async sent(runId: string, stepKey: string): Promise<void> {
+    await this.#ask("sent", { run_id: runId, step_key: stepKey });
+  }
+
   /** As "Terminate" does in the UI; `force` is for a run whose run worker is gone: it is killed here. */
   async terminate(runId: string, how: "by its run worker" | "force"): Promise<void> {
     await this.#ask("terminate", { run_id: runId, force: how === "force" });

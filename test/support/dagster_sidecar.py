@@ -116,14 +116,25 @@ def create(request: Request) -> dict[str, Any]:
     assert run.execution_plan_snapshot_id is not None
     plan = instance().get_execution_plan_snapshot(run.execution_plan_snapshot_id)
     for step_key in plan.step_keys_to_execute:
-        event = DagsterEvent(
-            DagsterEventType.STEP_WORKER_STARTING.value,
-            run.job_name,
-            step_key=step_key,
-            event_specific_data=EngineEventData(),
-        )
-        instance().report_dagster_event(event, run.run_id)
+        _note_sent(run, step_key)
     return {"run_id": run.run_id}
+
+
+def sent(request: Request) -> None:
+    """Note in the log of such a run that the next attempt of a step is sent, too."""
+    run = instance().get_run_by_id(request["run_id"])
+    assert run is not None
+    _note_sent(run, request["step_key"])
+
+
+def _note_sent(run: DagsterRun, step_key: str) -> None:
+    event = DagsterEvent(
+        DagsterEventType.STEP_WORKER_STARTING.value,
+        run.job_name,
+        step_key=step_key,
+        event_specific_data=EngineEventData(),
+    )
+    instance().report_dagster_event(event, run.run_id)
 
 
 def status(request: Request) -> str | None:
@@ -167,6 +178,7 @@ ASKS: dict[str, Callable[[Request], Any]] = {
         resume,
         terminate,
         create,
+        sent,
         status,
         events,
         compute_log,
