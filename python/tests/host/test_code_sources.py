@@ -152,7 +152,7 @@ def test_a_failed_import_is_tried_again_ever_less_often():
         location.fail(error_info("E", ""), 100.0)
         waits.append(location.retries_at - 100.0)
     assert waits == [1, 2, 4, 8, 16, 30, 30]
-    location.succeed()
+    location.succeed([])
     location.fail(error_info("LocationHostLost", ""), 100.0)
     assert location.must_import(100.0)
 
