@@ -116,7 +116,8 @@ class Supervisor(ABC):
         # What stands still reads nothing: waiting for it would keep every limit waiting.
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._upstream.unsent else 0)
         self._selector.modify(self._upstream, events, self._read_upstream)
-        selected = self._selector.select(self._patience())
+        # Stopped while it waits (SIGSTOP), and for longer, the first finds nothing ready.
+        selected = self._selector.select(self._patience()) or self._selector.select(0)
         self._upstream.flush()
         ready = [key for key, mask in selected if mask & selectors.EVENT_READ]
         if not (spoken := any(key.fileobj is self._upstream for key in ready)):
