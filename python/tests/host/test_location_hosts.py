@@ -84,8 +84,7 @@ def create_run_in(create_run, monkeypatch):
 
     def create(at, job="says_job", name: str | None = None, **options):
         pointer = FileCodePointer(str(at / "definitions.py"), job, str(at))
-        for module in ("helpers", "definitions"):
-            sys.modules.pop(module, None)
+        forget_modules()
         monkeypatch.syspath_prepend(str(at))
         [origin] = location_origins(["-f", str(at / "definitions.py"), "-d", str(at)])
         of_dagster = sys.modules[type(origin).__module__]  # it has moved between versions
@@ -100,7 +99,14 @@ def create_run_in(create_run, monkeypatch):
             **options,
         )
 
-    return create
+    yield create
+    # Other tests import modules of these names from elsewhere.
+    forget_modules()
+
+
+def forget_modules():
+    for module in ("helpers", "definitions"):
+        sys.modules.pop(module, None)
 
 
 def imports_by_hosts(at):
