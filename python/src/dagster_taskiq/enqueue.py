@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import random
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    CredentialRetrievalError,
-    HTTPClientError,
-    MetadataRetrievalError,
-    NoCredentialsError,
-    TokenRetrievalError,
-)
-from botocore.exceptions import ConnectionError as ConnectError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from dagster_taskiq.deadline import NoAnswerError, within
+from dagster_taskiq.deadline import within
 from dagster_taskiq.envelope import GROUP_TAG, Envelope, sqs_group_id
+from dagster_taskiq.send_troubles import (
+    TROUBLES,
+    OddAnswerError,
+    cause_of,
+    is_of_credentials,
+    may_pass,
+)
 from dagster_taskiq.signature import attributes_of
 from dagster_taskiq.sqs_client import Connection, Site, build_client, new_session, site_of
 
@@ -35,53 +32,11 @@ QUEUE_TAG = "taskiq/queue"
 # SQS's limit in bytes, on body and attributes together: their names, types and texts.
 MAX_MESSAGE_BYTES = 1_048_576
 
-_LONGEST_CAUSE = 500
-
-_THROTTLES = {
-    "KmsThrottled",
-    "RequestLimitExceeded",
-    "RequestThrottled",
-    "SlowDown",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequestsException",
-}
-
-# AWS does not accept the keys. Others may be in their place by now, or soon.
-_REFUSED_KEYS = {
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "IncompleteSignature",
-    "InvalidAccessKeyId",
-    "InvalidClientTokenId",
-    "InvalidSecurity",
-    "InvalidSignatureException",
-    "MissingAuthenticationToken",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-}
-
-_NO_CREDENTIALS = (
-    CredentialRetrievalError,
-    MetadataRetrievalError,
-    NoCredentialsError,
-    TokenRetrievalError,
-)
-
-_WRONG_TIME = re.compile("signature (?:expired|not yet current)", re.IGNORECASE)
-
 Warn = Callable[[str], None]
 
 
 class EnqueueError(Exception):
     """A step could not be put on its queue."""
-
-
-class _OddAnswerError(Exception):
-    """What answers in SQS's place, a proxy perhaps, does not answer as SQS does."""
-
-
-_TROUBLES = (BotoCoreError, ClientError, NoAnswerError, _OddAnswerError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,11 +126,11 @@ class EnvelopeSender:
                 send = partial(self._send_once, envelope, queue, asked)
                 return within(self._patience.longest_try, send)
             # ValueError: the URL is none, which the client says when it is made.
-            except (*_TROUBLES, ValueError) as error:
-                if _is_of_credentials(error):
+            except (*TROUBLES, ValueError) as error:
+                if is_of_credentials(error):
                     self._session, self._clients = None, {}
                 wait = self._patience.wait_after(tries)
-                if not _may_pass(error) or time.monotonic() + wait > give_up_at:
+                if not may_pass(error) or time.monotonic() + wait > give_up_at:
                     raise EnqueueError(_failed(envelope, queue, error, tries)) from error
                 warn(f"{_failed(envelope, queue, error, tries)}. Trying again in {wait:.1f} s.")
                 time.sleep(wait)
@@ -211,9 +166,9 @@ def _text_in_answer(call: Callable[..., Any], asked: dict[str, Any], name: str) 
         raise
     except Exception as error:
         # botocore's parsers take any JSON for an object of the right shape.
-        raise _OddAnswerError(f"no answer of SQS's: {error!r}") from error
+        raise OddAnswerError(f"no answer of SQS's: {error!r}") from error
     if not isinstance(text, str) or text == "":
-        raise _OddAnswerError(f"no answer of SQS's: it has no {name}")
+        raise OddAnswerError(f"no answer of SQS's: it has no {name}")
     return text
 
 
@@ -235,42 +190,12 @@ def _routing(envelope: Envelope, queue_url: str) -> dict[str, Any]:
     return {"MessageGroupId": sqs_group_id(envelope.tags.get(GROUP_TAG) or envelope.run_id)}
 
 
-def _may_pass(error: Exception) -> bool:
-    """Tell whether the same send may succeed later."""
-    if _is_of_credentials(error):
-        return True
-    if not isinstance(error, ClientError):
-        return isinstance(error, (ConnectError, HTTPClientError, _OddAnswerError))
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return status >= 500 or status == 429 or _code_of(error) in _THROTTLES
-
-
-def _is_of_credentials(error: Exception) -> bool:
-    """Tell whether a client made anew may find better ones. A late one holds its session's lock."""
-    if isinstance(error, ClientError):
-        return _code_of(error) in _REFUSED_KEYS and not _WRONG_TIME.search(str(error))
-    return isinstance(error, (*_NO_CREDENTIALS, NoAnswerError))
-
-
-def _code_of(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", "")).rpartition(".")[2]
-
-
 def _failed(envelope: Envelope, queue: Queue, error: Exception, tries: int) -> str:
     counted = "1 try" if tries == 1 else f"{tries} tries"
     return (
         f"Could not send step {envelope.step_key} (attempt {envelope.retry_count}) of run "
-        f"{envelope.run_id} to queue {queue} after {counted}: {_cause(error)}"
+        f"{envelope.run_id} to queue {queue} after {counted}: {cause_of(error)}"
     )
-
-
-def _cause(error: Exception) -> str:
-    if not isinstance(error, ClientError):
-        return f"{type(error).__name__.lstrip('_')}: {error}"[:_LONGEST_CAUSE]
-    detail = error.response.get("Error", {})
-    clock = "this machine's clock differs from AWS's: " if _WRONG_TIME.search(str(error)) else ""
-    told = f"{clock}{detail.get('Code', 'Unknown')}: {detail.get('Message', 'no message')}"
-    return told[:_LONGEST_CAUSE]
 
 
 def _too_large(envelope: Envelope, queue: Queue, size: int) -> str:
