@@ -3,7 +3,7 @@ import { type Inspection, inspectDeadLetters } from "../../core/dead-letters/ins
 import type { DeadLetterQueue } from "../../core/queue/port.ts";
 import { defineCommand, type Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
-import { letterFilter } from "../operator/letter-options.ts";
+import { letterFilter, letterFlags } from "../operator/letter-options.ts";
 import { remarksOn } from "../operator/look-remarks.ts";
 import { askDagster, openDeadLetters } from "../operator/operator-ports.ts";
 import { stoppable } from "../operator/stoppable.ts";
@@ -23,23 +23,7 @@ export const command = defineCommand({
     "taskiq inspect-dlq --queue-name steps.fifo --json | jq -r 'select(.act == \"replay\") | .message_id'",
     "taskiq inspect-dlq --queue-name steps.fifo --run 7f3c1f0e-5a86-4d0b-9a57-0c5a3f1f7b11 --export dead.jsonl",
   ],
-  first: [
-    "--group",
-    "--json",
-    "--show",
-    "--export",
-    "--run",
-    "--job",
-    "--step",
-    "--reason",
-    "--error",
-    "--since",
-    "--older-than",
-    "--limit",
-    "--queue-url",
-    "--queue-name",
-    "--dagster-home",
-  ],
+  first: ["--group", "--json", "--show", "--export", ...letterFlags, "--queue-url", "--queue-name", "--dagster-home"],
   no: "No dead letter is called what --show says, or the look was interrupted.",
   usageExit: exitCodes.usage,
   warnsOfVariables: true,

@@ -79,6 +79,9 @@ export const letterOptions = {
   }),
 };
 
+/** Their flags, which the short help of such a command shows. */
+export const letterFlags = Object.values(letterOptions).map(({ flag }) => flag);
+
 /** Everything but the limit. */
 export function letterFilter(values: Values<typeof letterOptions>, nowMs: number): LetterFilter {
   const at = (given: Moment | null) => {

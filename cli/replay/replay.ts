@@ -8,7 +8,7 @@ import { type PlannedLetter, planLetter } from "../../core/dead-letters/replay-p
 import { Fault } from "../../core/faults.ts";
 import { defineCommand, type Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
-import { letterFilter } from "../operator/letter-options.ts";
+import { letterFilter, letterFlags } from "../operator/letter-options.ts";
 import { remarksOn } from "../operator/look-remarks.ts";
 import { askDagster, openDeadLetters } from "../operator/operator-ports.ts";
 import { stoppable } from "../operator/stoppable.ts";
@@ -43,14 +43,7 @@ export const command = defineCommand({
     "--wait",
     "--id",
     "--file",
-    "--run",
-    "--job",
-    "--step",
-    "--reason",
-    "--error",
-    "--since",
-    "--older-than",
-    "--limit",
+    ...letterFlags,
     "--queue-url",
     "--queue-name",
     "--dagster-home",

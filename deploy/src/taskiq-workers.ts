@@ -176,7 +176,10 @@ function capacityProviders(spot: boolean, { onDemandTasks }: Sizing) {
 }
 
 function ownRepository(image: pulumi.Input<string>): pulumi.Output<string[]> {
-  return pulumi.output(image).apply((name) => [repositoryArn(name) ?? []].flat());
+  return pulumi.output(image).apply((name) => {
+    const arn = repositoryArn(name);
+    return arn === null ? [] : [arn];
+  });
 }
 
 /** The same in one call, for programs that keep to functions: `const { queueUrl } = createTaskiqInfrastructure("steps", {…})`. */
