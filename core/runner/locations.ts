@@ -12,7 +12,6 @@ export class CodeLocations {
   #own = new Map<string, ErrorInfo | null>();
   /** What the log said last of each, across hosts: an outage is reported once, with its traceback. */
   readonly #logged = new Map<string, string | null>();
-
   readonly #advice: LocationAdvice;
 
   constructor(observe: Observe) {

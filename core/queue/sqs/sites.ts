@@ -59,7 +59,10 @@ export class Sites {
     this.#connection = connection;
     this.#ports = {
       credentials: new Credentials(ask, { clock, observe }),
-      ...{ http, logger, times, closed: this.#closed.signal },
+      http,
+      logger,
+      times,
+      closed: this.#closed.signal,
     };
   }
 

@@ -46,7 +46,9 @@ export function openSqsQueue(options: SqsQueueOptions): SqsQueue {
   const { observe, clock = systemClock } = options;
   const context: SqsContext = {
     sites: new Sites(options, firstUrl, { clock, observe }),
-    ...{ clock, observe, outages: new Outages({ clock, observe }) },
+    clock,
+    observe,
+    outages: new Outages({ clock, observe }),
     random: options.random ?? Math.random,
   };
   return new OpenSqsQueue(context, options.queue, options.deadLetter);
