@@ -8,6 +8,7 @@ import { mkdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as esbuild from "esbuild";
+import { originOf } from "./dev/build/origin.mjs";
 import { lazyBuiltins, withoutLazyBuiltins } from "./dev/lazy-builtins.mjs";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
@@ -51,7 +52,11 @@ export async function build(outdir = `${root}dist`) {
     metafile: true,
     plugins: [lazyBuiltins],
     banner: { js: banner },
-    define: { TASKIQ_VERSION: JSON.stringify(version), TASKIQ_INIT: JSON.stringify(init) },
+    define: {
+      TASKIQ_VERSION: JSON.stringify(version),
+      TASKIQ_ORIGIN: JSON.stringify(originOf(root)),
+      TASKIQ_INIT: JSON.stringify(init),
+    },
     write: false,
     logLevel: "warning",
   });

@@ -14,7 +14,7 @@ import type { Setting } from "./options/resolve.ts";
 import { didYouMean, nearest } from "./options/suggest.ts";
 import { unknownVariables, variablesOf } from "./options/unknown-variables.ts";
 import { sayOn } from "./terminal/say.ts";
-import { version } from "./version.ts";
+import { build, version } from "./version.ts";
 
 /** `argv` begins after the program's name. Never rejects. */
 export async function runProgram(argv: readonly string[], io: Io, commands: readonly Listed[]): Promise<ExitCode> {
@@ -30,8 +30,7 @@ export async function runProgram(argv: readonly string[], io: Io, commands: read
     case "--version":
     case "-v":
     case "-V":
-      io.stdout.write(`taskiq ${version}\n`);
-      return exitCodes.done;
+      return printVersion(rest, io);
     case "help":
       return rest[0] === undefined
         ? runProgram(["--help"], io, commands)
@@ -60,6 +59,12 @@ function dispatch(
   return program.matchedCommand === undefined ? null : () => program.runMatchedCommand() as Promise<ExitCode>;
 }
 
+function printVersion([option]: readonly string[], io: Io): ExitCode {
+  if (option !== undefined && option !== "--json") return refuseOption(option, ["--json"], io);
+  io.stdout.write(option === undefined ? `taskiq ${version}\n` : `${JSON.stringify(build)}\n`);
+  return exitCodes.done;
+}
+
 /** Loaded only here: a health check does not read what the shells need. */
 async function printDescription(
   what: "completion" | "man",
@@ -84,8 +89,11 @@ async function printDescription(
 }
 
 function refuseBare(word: string, io: Io): ExitCode {
+  return refuseOption(word, [...switches, "--version"], io);
+}
+
+function refuseOption(word: string, known: readonly string[], io: Io): ExitCode {
   const name = word.split("=", 1)[0] ?? word;
-  const known = [...switches, "--version"];
   const hint = nearest(name, known) === null ? ": options follow a command" : didYouMean(name, known);
   sayOn(io.stderr, "taskiq")(`unknown option ${name}${hint}`);
   io.stderr.write("Try: taskiq --help\n");

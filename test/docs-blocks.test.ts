@@ -105,6 +105,10 @@ test("commands within sentences and tables name commands, options and scripts th
       assert.equal(fault, null, path);
       continue;
     }
+    if (word === "--version") {
+      assert.match(rest, /^(?: --json)?$/, `${path}: ${span}`);
+      continue;
+    }
     if (describing.some(({ name }) => name === word)) continue;
     const command = await commands.find(({ name }) => name === word)?.load();
     assert.ok(command, `${path}: ${span}: there is no such command`);

@@ -29,7 +29,7 @@ export function programHelp(commands: readonly Listed[]): string {
     "",
     "  taskiq <command> --help         the options that you meet first",
     "  taskiq <command> --help --all   every option",
-    "  taskiq --version                the version",
+    "  taskiq --version [--json]       the version; as JSON, commit and date too",
     "",
   ].join("\n");
 }

@@ -1,12 +1,13 @@
-// Everything that a release consists of, beside the bundle: the executable, the wheel, licences, bill of materials, checksums.
+// Everything that a release consists of, beside the bundle: the executable, the packages for npm and PyPI, licences, bill of materials, checksums.
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { bundledPackages } from "./bundled-packages.ts";
 import { buildExecutable } from "./executable.ts";
 import { licensesText } from "./licenses.ts";
+import { buildNpmPackage } from "./npm-package.ts";
+import { buildPythonPackage } from "./python-package.ts";
 import { sbom } from "./sbom.ts";
-import { buildWheel } from "./wheel.ts";
 
 export interface Artifact {
   readonly name: string;
@@ -15,8 +16,9 @@ export interface Artifact {
 
 /** Completes `outdir`, where the bundle and its meta.json are. */
 export function buildArtifacts(root: string, outdir: string): readonly Artifact[] {
-  for (const old of readdirSync(outdir).filter((name) => name.endsWith(".whl"))) rmSync(join(outdir, old));
-  const names = [...buildProgram(root, outdir), buildWheel(root, outdir)];
+  for (const old of readdirSync(outdir).filter((name) => /\.(?:whl|tgz|tar\.gz)$/.test(name)))
+    rmSync(join(outdir, old));
+  const names = [...buildProgram(root, outdir), buildNpmPackage(root, outdir), ...buildPythonPackage(root, outdir)];
   writeFileSync(join(outdir, "SHA256SUMS"), names.map((file) => `${sha256(join(outdir, file))}  ${file}\n`).join(""));
   return artifactsIn(outdir, [...names, "SHA256SUMS"]);
 }
@@ -27,14 +29,20 @@ export function buildExecutableOnly(root: string, outdir: string): readonly Arti
 }
 
 function buildProgram(root: string, outdir: string): readonly string[] {
+  const documents = buildDocuments(root, outdir);
+  buildExecutable(outdir, "taskiq.mjs", "taskiq");
+  return ["taskiq.mjs", "taskiq.mjs.map", "taskiq", ...documents];
+}
+
+/** Licences and bill of materials of the bundle in `outdir`. */
+export function buildDocuments(root: string, outdir: string): readonly string[] {
   const { inputs } = JSON.parse(readFileSync(join(outdir, "meta.json"), "utf8"));
   const { name, version, license } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const packages = bundledPackages(root, Object.keys(inputs));
   const subject = { name, version, license, nodeVersion: process.versions.node };
   writeFileSync(join(outdir, "LICENSES.txt"), licensesText(packages));
   writeFileSync(join(outdir, "sbom.cdx.json"), sbom(subject, packages));
-  buildExecutable(outdir, "taskiq.mjs", "taskiq");
-  return ["taskiq.mjs", "taskiq.mjs.map", "taskiq", "LICENSES.txt", "sbom.cdx.json"];
+  return ["LICENSES.txt", "sbom.cdx.json"];
 }
 
 function artifactsIn(outdir: string, names: readonly string[]): readonly Artifact[] {

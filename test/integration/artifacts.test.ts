@@ -31,11 +31,12 @@ describe("a build", () => {
   });
 
   test("is complete", () => {
-    const wheel = readdirSync(folder).find((name) => name.endsWith(".whl"));
     assert.deepEqual(readdirSync(folder).sort(), [
       "LICENSES.txt",
       "SHA256SUMS",
-      wheel,
+      `dagster-taskiq-worker-${version}.tgz`,
+      `dagster_taskiq-${version}-py3-none-any.whl`,
+      `dagster_taskiq-${version}.tar.gz`,
       "meta.json",
       "sbom.cdx.json",
       "taskiq",

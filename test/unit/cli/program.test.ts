@@ -89,7 +89,7 @@ Commands:
 
   taskiq <command> --help         the options that you meet first
   taskiq <command> --help --all   every option
-  taskiq --version                the version
+  taskiq --version [--json]       the version; as JSON, commit and date too
 `;
 
 const whole = `Usage: taskiq paint [options]
@@ -135,6 +135,8 @@ describe("without running a command", () => {
     [["--help"], 0, overview, ""],
     [["-h"], 0, overview, ""],
     [["--version"], 0, "taskiq 0.0.0-source\n", ""],
+    [["--version", "--json"], 0, '{"version":"0.0.0-source","commit":null,"source_date":null}\n', ""],
+    [["--version", "--jsn"], 2, "", "taskiq: unknown option --jsn, did you mean --json?\nTry: taskiq --help\n"],
     [
       ["piant"],
       2,
