@@ -39,9 +39,7 @@ PAGE = 1000
 
 def main(directory: str, module: str, job_name: str) -> int:
     """Launch the job once told to; return the exit code."""
-    repository = ReconstructableRepository.for_module(
-        module, "defs", working_directory=directory
-    )
+    repository = ReconstructableRepository.for_module(module, "defs", working_directory=directory)
     job = repository.get_reconstructable_job(job_name)
     job.get_definition()
     tell(ready=True)
@@ -80,9 +78,7 @@ def remote_origin(directory: str, module: str, job_name: str) -> RemoteJobOrigin
     return RemoteJobOrigin(repository, job_name)
 
 
-def execute(
-    instance: DagsterInstance, job: ReconstructableJob, run: DagsterRun
-) -> None:
+def execute(instance: DagsterInstance, job: ReconstructableJob, run: DagsterRun) -> None:
     """Be the run worker to the end of the run."""
     cursor = None
     for _ in follow(execute_run_iterator(job, run, instance)):
@@ -116,12 +112,8 @@ def tell_news(instance: DagsterInstance, run_id: str, cursor: str | None) -> str
 def numbers(event: DagsterEvent) -> dict[str, Any]:
     """Return the attempt and the process that the event names, if it does."""
     metadata = getattr(event.event_specific_data, "metadata", None) or {}
-    found = {
-        name: getattr(metadata.get(name), "value", None) for name in ("attempt", "pid")
-    }
-    return {
-        name: None if value is None else int(value) for name, value in found.items()
-    }
+    found = {name: getattr(metadata.get(name), "value", None) for name in ("attempt", "pid")}
+    return {name: None if value is None else int(value) for name, value in found.items()}
 
 
 def tell(**fields: Any) -> None:
