@@ -1,7 +1,8 @@
 // The queue contract on the model of SQS behind the port, as simulations use it.
+
+import { SqsModel } from "../../cli/dev/sqs-server/model.ts";
 import { systemClock } from "../../core/clock.ts";
 import { ModelQueue } from "../support/model-queue.ts";
-import { SqsModel } from "../support/sqs-server/model.ts";
 import { queueContract } from "./queue.ts";
 
 queueContract("model", async (_t, { fifo, maxReceiveCount = 5 }) => {

@@ -1,5 +1,6 @@
 // The runner contract on the runner of simulated fleets: a simulation is only as true as its step processes.
 import type { TestContext } from "node:test";
+import { SqsModel } from "../../cli/dev/sqs-server/model.ts";
 import type { StepId } from "../../core/step.ts";
 import { Dagster } from "../simulation/dagster.ts";
 import { Dice } from "../simulation/dice.ts";
@@ -12,7 +13,6 @@ import { hostRules } from "../simulation/step-process.ts";
 import { Trace } from "../simulation/trace.ts";
 import type { StepPlan } from "../simulation/workload.ts";
 import { ManualClock } from "../support/manual-clock.ts";
-import { SqsModel } from "../support/sqs-server/model.ts";
 import { note, stepOrder } from "../support/step-orders.ts";
 import { runnerContract } from "./runner.ts";
 import type { Deed } from "./runner-setup.ts";

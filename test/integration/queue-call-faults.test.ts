@@ -1,11 +1,11 @@
 // Everything but receives, on a failing service or network: entries that fail alone, calls that fail whole, effects without an answer.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { type Input, listOf } from "../../cli/dev/sqs-server/wire.ts";
 import type { Message } from "../../core/queue/port.ts";
 import { aReason } from "../contract/queue-setup.ts";
 import { type Wired, wire } from "../support/sqs-adapter.ts";
 import type { ServerFault } from "../support/sqs-server/faults.ts";
-import { type Input, listOf } from "../support/sqs-server/wire.ts";
 
 const serverEntryFault = (...positions: number[]): ServerFault => ({
   kind: "entries",

@@ -1,10 +1,10 @@
 // Copies of dead letters that go back over a failing service, or are too large to go together.
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { listOf } from "../../cli/dev/sqs-server/wire.ts";
 import type { MessageAttribute, Resend } from "../../core/queue/port.ts";
 import { message } from "../support/messages.ts";
 import { type Wired, wire } from "../support/sqs-adapter.ts";
-import { listOf } from "../support/sqs-server/wire.ts";
 
 /** Of one group, in order. */
 const copyOf = (body: string, attributes: Readonly<Record<string, MessageAttribute>> = {}): Resend => {

@@ -1,9 +1,10 @@
 // What is sent: messages as producers write them, and a register of who asked for what.
+
+import type { QueueModel } from "../../cli/dev/sqs-server/queue-model.ts";
+import { messageIdOf } from "../../cli/dev/sqs-server/stored-message.ts";
 import type { Message } from "../../core/queue/port.ts";
 import { SIGNATURE_ATTRIBUTE, signatureOf, signedMessage, whyUnsigned } from "../../core/signature.ts";
 import { idempotencyKey, type StepId } from "../../core/step.ts";
-import type { QueueModel } from "../support/sqs-server/queue-model.ts";
-import { messageIdOf } from "../support/sqs-server/stored-message.ts";
 import type { Scenario } from "./scenario.ts";
 import type { GarbagePlan, RunPlan, StepPlan } from "./workload.ts";
 

@@ -1,8 +1,9 @@
 // The rules that hold after every step, whatever goes wrong. The referee keeps books of its own: it believes neither the worker nor the ledger.
+
+import { messageIdOf } from "../../cli/dev/sqs-server/stored-message.ts";
 import type { Hold } from "../../core/ledger/port.ts";
 import { type ExecutionResult, idempotencyKey, type StepId } from "../../core/step.ts";
 import { terminalEvents } from "../support/scripted-steps.ts";
-import { messageIdOf } from "../support/sqs-server/stored-message.ts";
 import { type Dagster, type EventKind, readAttempt, type TerminalKind } from "./dagster.ts";
 import type { Producer, Sent } from "./producer.ts";
 

@@ -1,10 +1,10 @@
 // One world: a scenario, put together on a manual clock.
 
+import { SqsModel } from "../../cli/dev/sqs-server/model.ts";
+import type { QueueModel } from "../../cli/dev/sqs-server/queue-model.ts";
 import { ManualClock, quietMicrotasks } from "../support/manual-clock.ts";
 import { MemoryLedger } from "../support/memory-ledger.ts";
 import { ModelQueue } from "../support/model-queue.ts";
-import { SqsModel } from "../support/sqs-server/model.ts";
-import type { QueueModel } from "../support/sqs-server/queue-model.ts";
 import { Dagster } from "./dagster.ts";
 import { Dice } from "./dice.ts";
 import { FaultPlan } from "./faults.ts";

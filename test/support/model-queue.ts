@@ -1,4 +1,9 @@
 // The queue port straight onto the model of SQS, without HTTP and the SDK: for simulations, where a million requests must be cheap.
+
+import { receiveOrWait } from "../../cli/dev/sqs-server/long-poll.ts";
+import type { QueueModel } from "../../cli/dev/sqs-server/queue-model.ts";
+import { Refusal } from "../../cli/dev/sqs-server/refusal.ts";
+import type { MessageView } from "../../cli/dev/sqs-server/stored-message.ts";
 import type { Clock } from "../../core/clock.ts";
 import { Fault } from "../../core/faults.ts";
 import {
@@ -20,10 +25,6 @@ import type {
   Resent,
 } from "../../core/queue/port.ts";
 import { troubleFrom } from "../../core/queue/sqs/errors.ts";
-import { receiveOrWait } from "./sqs-server/long-poll.ts";
-import type { QueueModel } from "./sqs-server/queue-model.ts";
-import { Refusal } from "./sqs-server/refusal.ts";
-import type { MessageView } from "./sqs-server/stored-message.ts";
 
 export interface ModelQueueOptions {
   readonly source: QueueModel;

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { TestContext } from "node:test";
+import type { QueueModel } from "../../cli/dev/sqs-server/queue-model.ts";
 import { systemClock } from "../../core/clock.ts";
 import { payloadDigest } from "../../core/delivery/digest.ts";
 import { decode } from "../../core/envelope.ts";
@@ -22,7 +23,6 @@ import { result } from "./scripted-steps.ts";
 import { SkippingClock } from "./skipping-clock.ts";
 import { type SqsServer, startSqsServer } from "./sqs-server/http.ts";
 import { asLocalSqs } from "./sqs-server/local.ts";
-import type { QueueModel } from "./sqs-server/queue-model.ts";
 import { python } from "./step-hosts.ts";
 import { taskiqCommand } from "./taskiq-command.ts";
 

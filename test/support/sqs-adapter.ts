@@ -1,11 +1,11 @@
 // The SQS adapter on our own server, for tests that look at what goes over the wire.
 import type { TestContext } from "node:test";
+import type { QueueModel } from "../../cli/dev/sqs-server/queue-model.ts";
 import type { Observation } from "../../core/observe.ts";
 import { openSqsQueue, type SqsQueue, type SqsQueueOptions } from "../../core/queue/sqs/sqs.ts";
 import { createQueues, LOCAL_CREDENTIALS, LOCAL_REGION, type QueuePair, type QueuePairOptions } from "./local-sqs.ts";
 import { type RequestRecord, type SqsServer, type SqsServerOptions, startSqsServer } from "./sqs-server/http.ts";
 import { asLocalSqs } from "./sqs-server/local.ts";
-import type { QueueModel } from "./sqs-server/queue-model.ts";
 
 export interface Wired {
   readonly queue: SqsQueue;

@@ -1,5 +1,5 @@
 // Faults of the service and of the network, request by request: the next ones of an action by script, or any by a seeded die.
-import type { Input } from "./wire.ts";
+import type { Input } from "../../../cli/dev/sqs-server/wire.ts";
 
 export type ServerFault =
   /** A refusal without effect, in SQS's own words: `RequestThrottled`, `AccessDenied`, … */

@@ -1,7 +1,8 @@
 // Our own server as any other local SQS.
+
+import type { MessageView } from "../../../cli/dev/sqs-server/stored-message.ts";
 import type { InspectedMessage, LocalSqs } from "../local-sqs.ts";
 import type { SqsServer } from "./http.ts";
-import type { MessageView } from "./stored-message.ts";
 
 export function asLocalSqs(server: SqsServer): LocalSqs {
   return {

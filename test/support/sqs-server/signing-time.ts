@@ -1,5 +1,5 @@
 // How AWS refuses a request that was signed at another time than its own.
-import { Refusal } from "./refusal.ts";
+import { Refusal } from "../../../cli/dev/sqs-server/refusal.ts";
 
 const TOLERANCE_MS = 300_000;
 

@@ -1,5 +1,6 @@
 // A dead letter queue over the model of SQS on a manual clock, a ledger in memory, and a Dagster that is a fake runner's log.
 
+import { SqsModel } from "../../../cli/dev/sqs-server/model.ts";
 import { anyLetter, type LetterFilter } from "../../../core/dead-letters/filter.ts";
 import { inspectDeadLetters } from "../../../core/dead-letters/inspect.ts";
 import type { DeadLetterQueue } from "../../../core/queue/port.ts";
@@ -10,7 +11,6 @@ import { MemoryLedger } from "../../support/memory-ledger.ts";
 import { bodyFor, message } from "../../support/messages.ts";
 import { ModelQueue } from "../../support/model-queue.ts";
 import { result } from "../../support/scripted-steps.ts";
-import { SqsModel } from "../../support/sqs-server/model.ts";
 import { never } from "../../support/step-orders.ts";
 
 const bodyReason = {

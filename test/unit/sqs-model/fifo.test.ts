@@ -1,7 +1,7 @@
 // SQS's rules for FIFO queues as our server plays them. What the contract shows over HTTP is not repeated here.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { QueueModel } from "../../support/sqs-server/queue-model.ts";
+import type { QueueModel } from "../../../cli/dev/sqs-server/queue-model.ts";
 import { bodies, fifoQueue, giveBack, hour, minute, redriveTo, second } from "./queues.ts";
 
 test("FIFO: a receive takes as many of a group as it may, then of the next", () => {

@@ -1,7 +1,8 @@
 // Queues of our SQS server's model, on a clock that a test moves.
+
+import { SqsModel } from "../../../cli/dev/sqs-server/model.ts";
+import type { QueueModel } from "../../../cli/dev/sqs-server/queue-model.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
-import { SqsModel } from "../../support/sqs-server/model.ts";
-import type { QueueModel } from "../../support/sqs-server/queue-model.ts";
 
 export const second = 1_000;
 export const minute = 60 * second;

@@ -1,7 +1,7 @@
 // SQS's rules that both types of queue share as our server plays them. What the contract shows over HTTP is not repeated here.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { QueueAttributes } from "../../support/sqs-server/queue-settings.ts";
+import type { QueueAttributes } from "../../../cli/dev/sqs-server/queue-settings.ts";
 import { aQueue, bodies, expired, fifoQueue, hour, minute, redriveTo, second } from "./queues.ts";
 
 test("FIFO: a receipt ends with its visibility, standard: it does not", async () => {

@@ -1,5 +1,6 @@
 // A sweep on a manual clock over the model of SQS: real queues with real redrives, a ledger in memory, a runner without processes.
 import type { TestContext } from "node:test";
+import { SqsModel } from "../../../cli/dev/sqs-server/model.ts";
 import type { ExecutorPorts } from "../../../core/delivery/effects/ports.ts";
 import { processDeadLetter } from "../../../core/delivery/executor.ts";
 import { defaultPolicy } from "../../../core/delivery/policy.ts";
@@ -15,7 +16,6 @@ import { MemoryLedger } from "../../support/memory-ledger.ts";
 import { bodyFor } from "../../support/messages.ts";
 import { ModelQueue } from "../../support/model-queue.ts";
 import { Observations } from "../../support/observations.ts";
-import { SqsModel } from "../../support/sqs-server/model.ts";
 import { WatchedLedger } from "../../support/watched-ledger.ts";
 
 export const intervalMs = 60_000;

@@ -12,6 +12,8 @@ const IN_FLIGHT_LIMIT = 120_000;
 export interface SqsModelOptions {
   readonly clock: Pick<Clock, "wallMs">;
   readonly inFlightLimit?: number;
+  /** Counts when left out, so that a simulation gives the same ids again. */
+  readonly nextMessageId?: () => string;
 }
 
 export class SqsModel {
@@ -42,7 +44,7 @@ export class SqsModel {
     const queue = new QueueModel(this.#checkedSettings(name, attributes), {
       arn: ARN_PREFIX + name,
       nowMs: () => this.#options.clock.wallMs(),
-      nextMessageId: () => this.#nextMessageId(),
+      nextMessageId: this.#options.nextMessageId ?? (() => this.#nextMessageId()),
       deadLetterQueue: (arn) => this.#queues.get(nameOf(arn))?.queue ?? null,
       inFlightLimit: this.#options.inFlightLimit ?? IN_FLIGHT_LIMIT,
     });
