@@ -20,6 +20,10 @@ export interface Envelope extends StepId {
   readonly tags: Readonly<Record<string, string>>;
   /** Of the Dagster instance that the run belongs to; null when the producer does not say. */
   readonly instance: string | null;
+  /** Version of Dagster in the run worker; null when the producer does not say. Like the next, it is no part of the digest. */
+  readonly dagster: string | null;
+  /** Version of `dagster_taskiq` in the run worker; null when the producer does not say. */
+  readonly dagsterTaskiq: string | null;
 }
 
 export type Decoded =
@@ -43,6 +47,8 @@ const StepKey = nameOf(STEP_KEY_BYTES);
 const Attempt = v.pipe(v.number(), v.integer(), v.minValue(0), v.ltValue(2 ** 31, "expected less than 2147483648"));
 /** Compared and logged. Dagster's own are UUIDs. */
 const Instance = shortText(255);
+/** Compared and logged. */
+const Version = shortText(100);
 /** The run worker waits for so long before the next attempt. */
 const Delay = v.pipe(v.number(), v.minValue(0), v.maxValue(LONGEST_DELAY_SECONDS));
 /** Unix seconds that every calendar can show: before the year 10000. */
@@ -62,6 +68,8 @@ const VersionOne = v.object({
   enqueued_at: v.optional(v.nullable(Instant), null),
   tags: v.optional(Tags, {}),
   instance: v.optional(v.nullable(Instance), null),
+  dagster: v.optional(v.nullable(Version), null),
+  dagster_taskiq: v.optional(v.nullable(Version), null),
 });
 
 /** The original contract: it carries neither version nor known_state, and its op_config and inputs are the run record's to say. */
@@ -96,6 +104,8 @@ export function toWire(envelope: Envelope): Fields {
     enqueued_at: envelope.enqueuedAt,
     tags: envelope.tags,
     ...(envelope.instance === null ? {} : { instance: envelope.instance }),
+    ...(envelope.dagster === null ? {} : { dagster: envelope.dagster }),
+    ...(envelope.dagsterTaskiq === null ? {} : { dagster_taskiq: envelope.dagsterTaskiq }),
   };
 }
 
@@ -119,6 +129,8 @@ function decodeVersioned(fields: Fields): Decoded {
       enqueuedAt: wire.enqueued_at,
       tags: wire.tags,
       instance: wire.instance,
+      dagster: wire.dagster,
+      dagsterTaskiq: wire.dagster_taskiq,
     },
   };
 }
@@ -140,6 +152,8 @@ function decodeBare(fields: Fields): Decoded {
       enqueuedAt: null,
       tags: {},
       instance: null,
+      dagster: null,
+      dagsterTaskiq: null,
     },
   };
 }

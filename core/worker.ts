@@ -4,6 +4,7 @@ import { Breaker } from "./circuit/breaker.ts";
 import { type Dependencies, watchLedger, watchRunner } from "./circuit/dependencies.ts";
 import type { Clock } from "./clock.ts";
 import type { ExecutorPorts, Stopping } from "./delivery/effects/ports.ts";
+import { SenderVersions } from "./delivery/effects/sender-versions.ts";
 import { processDeadLetter, processDelivery } from "./delivery/executor.ts";
 import type { Policy } from "./delivery/policy.ts";
 import { type IntakeState, runIntake } from "./intake/intake.ts";
@@ -76,6 +77,7 @@ export class Worker {
   readonly #lease: LeaseSettings;
   readonly #lanes: readonly Lane[];
   readonly #notices: Notices;
+  readonly #senders = new SenderVersions();
   readonly #intake: IntakeState;
   readonly #outcomes = noOutcomes();
   /** Passes through the dead letters that are under way. */
@@ -106,6 +108,7 @@ export class Worker {
       slots: this.#slots,
       stopped: this.#quiet.stopped,
       notify: this.#notices.tell,
+      senders: this.#senders,
     };
     const process: LanePorts["process"] = (received, executor) => {
       const live = (runner: ExecutorPorts["runner"]) =>

@@ -34,6 +34,10 @@ export class NoopRunner implements Runner {
     return null;
   }
 
+  versions(): null {
+    return null;
+  }
+
   unavailable(): null {
     return null;
   }

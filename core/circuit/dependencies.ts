@@ -17,7 +17,7 @@ export interface Dependencies {
 }
 
 type UsedLedger = Pick<Ledger, "claim" | "renew" | "permit" | "settle" | "abandon" | "lock" | "prune">;
-type UsedRunner = Pick<Runner, "execute" | "report" | "notice" | "instance">;
+type UsedRunner = Pick<Runner, "execute" | "report" | "notice" | "instance" | "versions">;
 
 /** So many steps in a row whose code cannot be imported mean that nothing can run; fewer, that one location of several is broken. */
 const LOCATION_FAULTS = 3;
@@ -74,5 +74,6 @@ export function watchRunner(runner: UsedRunner, watcher: Watcher): UsedRunner {
     report: async (order, ask, signal) => judge(await runner.report(order, ask, signal), order.runId),
     notice: (notice) => runner.notice(notice),
     instance: () => runner.instance(),
+    versions: () => runner.versions(),
   };
 }

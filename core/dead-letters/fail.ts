@@ -1,6 +1,7 @@
 // Failing dead letters whose attempts are open: the failure is recorded in Dagster, through the same life as the sweep's, so that their runs can end.
 import type { Received } from "../delivery/delivery.ts";
 import type { ExecutorPorts, Stopping } from "../delivery/effects/ports.ts";
+import { SenderVersions } from "../delivery/effects/sender-versions.ts";
 import { failDeadLetter } from "../delivery/executor.ts";
 import { LeaseKeeper } from "../lease/lease.ts";
 import type { Ledger, LedgerRow } from "../ledger/port.ts";
@@ -9,7 +10,7 @@ import { end } from "../sweep/sweep-pass.ts";
 import type { JoinedLetter } from "./join.ts";
 import { lookThrough, type ReceivedAt } from "./look.ts";
 
-export interface FailPorts extends Omit<ExecutorPorts, "queue" | "ledger"> {
+export interface FailPorts extends Omit<ExecutorPorts, "queue" | "ledger" | "senders"> {
   readonly letters: DeadLetterQueue;
   readonly ledger: Pick<Ledger, "claim" | "permit" | "settle" | "abandon" | "renew" | "find" | "reopen">;
 }
@@ -88,7 +89,7 @@ async function fail(
   }
   const detail = `${who} gave it up (${why}); before that: ${letter.reason}: ${letter.detail}`;
   const process = (received: Received, queue: DeadLetterQueue) =>
-    failDeadLetter(received, detail, { ...ports, queue }, stopping);
+    failDeadLetter(received, detail, { ...ports, queue, senders: new SenderVersions() }, stopping);
   const disposition = await end(message, at, "aside", { ...ports, process });
   return { end: endOf(await ports.ledger.find(key)), gone: disposition !== "released" };
 }

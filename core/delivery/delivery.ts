@@ -66,6 +66,11 @@ export class Delivery implements Received {
     return this.decoded.kind === "step" ? this.decoded.envelope.instance : null;
   }
 
+  /** Version of Dagster in the run worker that sent it; null when it does not say. */
+  get senderDagster(): string | null {
+    return this.decoded.kind === "step" ? this.decoded.envelope.dagster : null;
+  }
+
   get hold(): Hold {
     if (this.granted === null) throw new Error("no claim was granted");
     return { key: idempotencyKey(this.step), fence: this.granted.fence };

@@ -18,8 +18,12 @@ export async function processDelivery(
   stopping: Stopping,
 ): Promise<Disposition> {
   const delivery = new Delivery(received, ports.observe);
-  const strange = unsigned(delivery, ports) ?? otherInstance(delivery, ports.runner.instance(), null);
-  return await live(delivery, strange ?? decodedEvent(delivery), ports, stopping);
+  const { runner, senders } = ports;
+  const strange =
+    unsigned(delivery, ports) ??
+    otherInstance(delivery, runner.instance(), null) ??
+    senders.judge(delivery, runner.versions(), false);
+  return await live(delivery, strange ?? decodedEvent(delivery, false), ports, stopping);
 }
 
 /** The same for a message that SQS itself moved to the dead letter queue, out of which `ports.queue` works. */
@@ -53,9 +57,12 @@ async function endDeadLetter(
   const forged = unsigned(delivery, ports);
   // Without a step there is nothing to end: it is buried for what it is.
   if (forged !== null || delivery.stepId === null)
-    return await live(delivery, forged ?? decodedEvent(delivery), ports, stopping);
+    return await live(delivery, forged ?? decodedEvent(delivery, true), ports, stopping);
   const malformed = delivery.decoded.kind === "malformed" ? delivery.decoded.detail : null;
-  const strange = otherInstance(delivery, ports.runner.instance(), given.lies);
+  const { runner, senders } = ports;
+  const strange =
+    otherInstance(delivery, runner.instance(), given.lies) ??
+    (given.reason === "dead_lettered" ? senders.judge(delivery, runner.versions(), true) : null);
   return await live(delivery, strange ?? { is: "swept", ...given, malformed }, ports, stopping);
 }
 
@@ -80,7 +87,7 @@ function unsigned({ message }: Delivery, { envelopeKeys }: ExecutorPorts): Event
   return detail === null ? null : { is: "unsigned", detail };
 }
 
-function decodedEvent(delivery: Delivery): EventIn<"received"> {
+function decodedEvent(delivery: Delivery, swept: boolean): EventIn<"received"> {
   const { decoded } = delivery;
   switch (decoded.kind) {
     case "step":
@@ -90,7 +97,7 @@ function decodedEvent(delivery: Delivery): EventIn<"received"> {
     case "unknown_version": {
       const message = `envelope version ${decoded.version} is not known to this worker; left for a newer one`;
       delivery.tell("warn", "delivery.unknown_version", message, { version: decoded.version });
-      return { is: "unknown_version" };
+      return { is: "unknown_version", swept };
     }
   }
 }

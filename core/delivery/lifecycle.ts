@@ -4,7 +4,8 @@
 // |------------|-----------------------------------------|-----------------------|--------|
 // | received   | decoded                                 | claiming              | claim |
 // | received   | without a signature of the worker's keys | burying               | bury: nothing that it says is believed |
-// | received   | unknown version                         | releasing             | release (long): a deploy is under way |
+// | received   | unknown version, or a too new Dagster   | releasing             | release (long): a deploy is under way |
+// | received   | unknown version, or a too new Dagster, swept | releasing        | release (now): the next sweep looks again |
 // | received   | malformed, no readable step             | burying               | bury |
 // | received   | malformed, run and step readable        | claiming              | claim, to report before burying |
 // | received   | of another Dagster instance                | releasing or burying | release (short; now when swept) for a worker of its own; bury once received too often, or in the way |
@@ -103,7 +104,7 @@ function fromReceived(event: EventIn<"received">): Move {
     case "decoded":
       return claim(null);
     case "unknown_version":
-      return release("long");
+      return release(event.swept ? "now" : "long");
     case "malformed": {
       const why: Why = { reason: "malformed", detail: event.detail, error: null };
       return event.readable ? claim(why) : bury(why);

@@ -63,7 +63,8 @@ export type State =
 
 export type Event =
   | { readonly is: "decoded" }
-  | { readonly is: "unknown_version" }
+  /** Of the envelope, or a Dagster that is too new for this worker. `swept`: it lies in the dead letter queue. */
+  | { readonly is: "unknown_version"; readonly swept: boolean }
   | { readonly is: "malformed"; readonly detail: string; readonly readable: boolean }
   | { readonly is: "unsigned"; readonly detail: string }
   /** `spent`: it was received too often to wait for a worker of its own instance. */

@@ -18,7 +18,7 @@ const LONGEST_WAIT_MS = 30_000;
 /** What a stop that has to be done in time can spare: ECS is ending the task anyway. */
 const LAST_DROP_MS = 1_000;
 
-type Steps = Pick<Runner, "execute" | "report" | "instance">;
+type Steps = Pick<Runner, "execute" | "report" | "instance" | "versions">;
 
 export class TaskProtection {
   readonly #ports: ProtectionPorts;
@@ -52,7 +52,12 @@ export class TaskProtection {
       return runner.execute(...order);
     };
     try {
-      return await live({ execute, report: (...order) => runner.report(...order), instance: () => runner.instance() });
+      return await live({
+        execute,
+        report: (...order) => runner.report(...order),
+        instance: () => runner.instance(),
+        versions: () => runner.versions(),
+      });
     } finally {
       if (began) this.#count(-1);
     }

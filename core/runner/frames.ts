@@ -57,6 +57,8 @@ const HostFrame = v.variant("type", [
     python: v.string(),
     locations: v.array(v.object({ name: v.string(), error: MaybeError, unforkable })),
     instance: Instance,
+    /** Absent from what older hosts say. */
+    dagster_range: v.optional(v.nullable(v.object({ oldest: v.string(), below: v.string() })), null),
   }),
   v.object({ type: v.literal("fatal"), code: v.string(), message: v.string(), error: v.optional(MaybeError, null) }),
   v.object({

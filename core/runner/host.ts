@@ -5,6 +5,7 @@ import type { Observe } from "../observe.ts";
 import { onAbort } from "../on-abort.ts";
 import { idempotencyKey, type StepId } from "../step.ts";
 import { HostProcess, type HostSettings } from "./host-process.ts";
+import { endsWithin, killWork } from "./kill-work.ts";
 import { CodeLocations } from "./locations.ts";
 import { lookAtAll } from "./looking.ts";
 import {
@@ -18,7 +19,18 @@ import {
   runFrame,
 } from "./order-frames.ts";
 import { type Following, followOutput, type Stream } from "./output.ts";
-import type { AskPermit, Ending, Looked, Notice, ProbeFailure, ReportOrder, Runner, StepOrder, Term } from "./port.ts";
+import type {
+  AskPermit,
+  Ending,
+  HostVersions,
+  Looked,
+  Notice,
+  ProbeFailure,
+  ReportOrder,
+  Runner,
+  StepOrder,
+  Term,
+} from "./port.ts";
 import { killGroup, killMarked, requireSignals, signalGroup } from "./process-group.ts";
 import { endingOf, probeFailureOf, Work, type WorkEnd } from "./work.ts";
 
@@ -28,10 +40,6 @@ export interface HostRunnerPorts {
   readonly chance: () => number;
 }
 
-/** A host is busy for so long at times, importing a code location; then the group is killed without it, inside the lease's margin. */
-const KILL_HEARD_MS = 1_000;
-/** A host that has not reaped a killed process by then is stuck: it is killed itself, and everything below it. */
-const KILL_ANSWER_MS = 5_000;
 const STOP_MS = 5_000;
 const NOTICE_MS = 10_000;
 /** A database that does not answer by then answers no step either. */
@@ -55,7 +63,8 @@ export class HostRunner implements Runner {
   #unavailable: string | null = "the step host has not been started";
   #restarting: Promise<void> = Promise.resolve();
   #losing: Promise<void> = Promise.resolve();
-  #instance: string | null = null;
+  /** What the host that was ready last has said of itself. */
+  #ready: Awaited<HostProcess["ready"]> | null = null;
   #lastId = 0;
 
   constructor(settings: HostSettings, ports: HostRunnerPorts) {
@@ -65,7 +74,13 @@ export class HostRunner implements Runner {
   }
 
   instance(): string | null {
-    return this.#instance;
+    return this.#ready?.instance ?? null;
+  }
+
+  versions(): HostVersions | null {
+    if (this.#ready === null) return null;
+    const { dagster, dagster_taskiq: dagsterTaskiq, dagster_range: supported } = this.#ready;
+    return { dagster, dagsterTaskiq, supported };
   }
 
   unavailable(): string | null {
@@ -98,7 +113,7 @@ export class HostRunner implements Runner {
     try {
       const ready = await host.ready;
       this.#host = host;
-      this.#instance = ready.instance;
+      this.#ready = ready;
       this.#unavailable = this.#stopped.signal.aborted ? "stopping" : null;
       this.#locations.begin(ready);
     } finally {
@@ -139,7 +154,7 @@ export class HostRunner implements Runner {
     const host = this.#host;
     if (host === null) return await this.#losing;
     host.send({ type: "stop" });
-    if (!(await this.#within(STOP_MS, host.ended))) host.kill();
+    if (!(await endsWithin(STOP_MS, host.ended, this.#ports.clock))) host.kill();
     await this.#losing;
   }
 
@@ -175,7 +190,7 @@ export class HostRunner implements Runner {
       },
     });
     this.#work.set(id, work);
-    const disarm = onAbort(signal, () => void this.#kill(host, id, work));
+    const disarm = onAbort(signal, () => void killWork(host, id, work, this.#ports.clock));
     const settleDown = term?.onRenewed(() => host.send(renewFrame(id, term)));
     host.send({ ...frame, id });
     const end = await work.ended;
@@ -194,20 +209,6 @@ export class HostRunner implements Runner {
       stream,
       ...(key === null ? {} : { key }),
     });
-  }
-
-  async #kill(host: HostProcess, id: string, work: Work): Promise<void> {
-    host.send({ type: "kill", id, signal: "SIGKILL" });
-    if (await this.#within(KILL_HEARD_MS, work.ended)) return;
-    if (work.pid !== null) await killGroup(work.pid, this.#ports.clock);
-    if (!(await this.#within(KILL_ANSWER_MS - KILL_HEARD_MS, work.ended))) host.kill();
-  }
-
-  async #within(ms: number, ended: Promise<unknown>): Promise<boolean> {
-    const over = new AbortController();
-    void ended.then(() => over.abort());
-    await this.#ports.clock.sleep(ms, over.signal);
-    return over.signal.aborted;
   }
 
   /** The host is gone; so must be what it ran, grandchildren included, before anyone hears of it. */

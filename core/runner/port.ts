@@ -126,6 +126,14 @@ export type Looked =
   | { readonly kind: "looked"; readonly standings: readonly AttemptStanding[]; readonly instance: string | null }
   | { readonly kind: "failed"; readonly failure: ProbeFailure };
 
+/** What steps run with, as the step host says. */
+export interface HostVersions {
+  readonly dagster: string;
+  readonly dagsterTaskiq: string;
+  /** The versions of Dagster that its `dagster_taskiq` supports: from `oldest` up to, and without, `below`. Null: it does not say. */
+  readonly supported: { readonly oldest: string; readonly below: string } | null;
+}
+
 export interface Runner {
   /** Starts the step host; rejects with a `Fault` (`TQ_HOST_…`) when it cannot. Safe to call again after it was lost. */
   start(): Promise<void>;
@@ -147,6 +155,8 @@ export interface Runner {
   look(attempts: readonly StepId[]): Promise<Looked>;
   /** Identity of the Dagster instance that steps run in; null before it is known, or where its storage has none. */
   instance(): string | null;
+  /** Null before the first step host was ready. */
+  versions(): HostVersions | null;
   /** Null while the host can take steps, else why it cannot. */
   unavailable(): string | null;
   /** What it cannot run for want of its code, though it may take other steps; null when there is nothing of that. */

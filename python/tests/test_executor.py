@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import dagster
 import pytest
 from dagster import (
     DagsterEventType,
@@ -13,6 +14,7 @@ from dagster import (
     execute_job,
 )
 
+from dagster_taskiq import __version__
 from dagster_taskiq.envelope import OnFault
 from dagster_taskiq.instance_id import instance_id
 from runs import (
@@ -85,6 +87,7 @@ def test_first_attempt_says_all_a_worker_needs(
     assert (envelope.retry_mode, envelope.on_fault) == ("deferred", None)
     assert envelope.tags == {"taskiq/group": "adders", "taskiq/timeout": "5m"}
     assert envelope.instance == instance_id(instance)
+    assert (envelope.dagster, envelope.dagster_taskiq) == (dagster.__version__, __version__)
     assert [message.group_id for message in sqs.messages][3] == "adders"
 
 

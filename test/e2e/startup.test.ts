@@ -3,11 +3,14 @@ import assert from "node:assert/strict";
 import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { DEFINITIONS_PARENT, PYTHON } from "../support/dagster-sidecar.ts";
 import { Deployment, OPEN_AGAIN_MS } from "../support/deployment.ts";
 import { eventually } from "../support/eventually.ts";
 import { recordedOnce } from "../support/recorded-once.ts";
 import { BUNDLE, taskiqCommand } from "../support/taskiq-command.ts";
+
+const OLD_DAGSTER = fileURLToPath(new URL("../../fixtures/old_dagster", import.meta.url));
 
 describe("a worker starts", () => {
   let deployment: Deployment;
@@ -24,6 +27,15 @@ describe("a worker starts", () => {
     const worker = deployment.spawnWorker({ command: [process.execPath, BUNDLE], env: { NODE_OPTIONS } });
     assert.deepEqual(await worker.exit(), { code: 2, signal: null });
     assert.match(worker.tail(), /taskiq needs Node 22\.19 or newer \(or Deno\), and this is Node 20\.20\.2\./);
+  });
+
+  test("not with a Dagster that is not supported, which it names with the range that is", async () => {
+    const worker = deployment.spawnWorker({ env: { PYTHONPATH: OLD_DAGSTER } });
+    assert.deepEqual(await worker.exit(), { code: 3, signal: null });
+    assert.match(
+      worker.tail(),
+      /step host cannot work \(DAGSTER_VERSION\): Dagster 1\.9\.13 is installed, but dagster-taskiq \S+ supports Dagster 1\.10\.21 or newer, below 2\./,
+    );
   });
 
   test("from its one file alone, in an empty directory", async () => {

@@ -3,6 +3,7 @@ import type {
   AskPermit,
   AttemptStanding,
   Ending,
+  HostVersions,
   Looked,
   Notice,
   ProbeFailure,
@@ -15,6 +16,7 @@ import { endingOf } from "../../core/runner/work.ts";
 import { idempotencyKey, type StepId } from "../../core/step.ts";
 import { errorInfo } from "../support/scripted-steps.ts";
 import { type RunStatus, readAttempt, stateOf } from "./dagster.ts";
+import { WORKERS_DAGSTER } from "./producer.ts";
 import type { Running } from "./referee.ts";
 import { NEGLECT_MS, type ProcessPorts, StepProcess } from "./step-process.ts";
 import { FORK_MS, reportStep, runStep, type WorkPorts } from "./step-work.ts";
@@ -112,6 +114,11 @@ export class SimRunner implements Runner {
 
   instance(): string | null {
     return this.#ports.instance;
+  }
+
+  versions(): HostVersions {
+    const supported = { oldest: "1.10.21", below: "2" };
+    return { dagster: WORKERS_DAGSTER, dagsterTaskiq: "0.1.0", supported };
   }
 
   async stop(): Promise<void> {

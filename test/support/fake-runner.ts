@@ -2,6 +2,7 @@
 import type {
   AskPermit,
   Ending,
+  HostVersions,
   Looked,
   Notice,
   ProbeFailure,
@@ -33,6 +34,7 @@ export class FakeRunner implements Runner {
   readonly finishedRuns = new Set<string>();
   /** Of the Dagster instance that it stands for. */
   identity: string | null = null;
+  hostVersions: HostVersions | null = null;
   /** How many scripts are under way. */
   running = 0;
   /** In place of what a report does. */
@@ -136,6 +138,10 @@ export class FakeRunner implements Runner {
 
   instance(): string | null {
     return this.identity;
+  }
+
+  versions(): HostVersions | null {
+    return this.hostVersions;
   }
 
   async stop(): Promise<void> {

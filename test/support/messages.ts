@@ -16,6 +16,8 @@ export function envelope(stepKey = "load", changes: Partial<Envelope> = {}): Env
     enqueuedAt: sentAtMs / 1_000,
     tags: {},
     instance: null,
+    dagster: null,
+    dagsterTaskiq: null,
     ...changes,
   };
 }

@@ -19,6 +19,8 @@ const names = [
   "delivery.give_back_failed",
   "delivery.given_back",
   "delivery.held",
+  "delivery.newer_dagster",
+  "delivery.other_dagster",
   "delivery.other_instance",
   "delivery.release_failed",
   "delivery.released",

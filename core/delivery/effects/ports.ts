@@ -9,11 +9,12 @@ import type { Notice, Runner } from "../../runner/port.ts";
 import type { Delivery } from "../delivery.ts";
 import type { Policy } from "../policy.ts";
 import type { Why } from "../states.ts";
+import type { SenderVersions } from "./sender-versions.ts";
 
 export interface ExecutorPorts {
   readonly queue: Pick<Queue, "extend" | "ack" | "bury">;
   readonly ledger: Pick<Ledger, "claim" | "permit" | "settle" | "abandon">;
-  readonly runner: Pick<Runner, "execute" | "report" | "instance">;
+  readonly runner: Pick<Runner, "execute" | "report" | "instance" | "versions">;
   /** Must not block: an engine event in the run's log, if it can be written. */
   readonly notify: (notice: Notice) => void;
   readonly clock: Clock;
@@ -23,6 +24,8 @@ export interface ExecutorPorts {
   /** Uniform in [0, 1). */
   readonly chance: () => number;
   readonly policy: Policy;
+  /** One for all queues of the worker: it warns of each pair of versions once. */
+  readonly senders: SenderVersions;
   /** This worker's identity. */
   readonly worker: string;
   readonly leaseMs: number;

@@ -32,6 +32,9 @@ GROUP_TAG = "taskiq/group"
 
 RetryModeName = Literal["deferred", "disabled"]
 
+# What older producers do not say, and the most bytes of it.
+_OPTIONAL = {"instance": 255, "dagster": 100, "dagster_taskiq": 100}
+
 # What SQS takes as a message group id: 1 to 128 letters, digits and ASCII punctuation.
 _GROUP_ID = re.compile(r"[!-~]{1,128}")
 
@@ -61,6 +64,10 @@ class Envelope:
     tags: Mapping[str, str] = field(default_factory=dict)
     instance: str | None = None
     """Identity of the Dagster instance that the run belongs to; None when it is not known."""
+    dagster: str | None = None
+    """Version of Dagster in the run worker; None when the producer does not say."""
+    dagster_taskiq: str | None = None
+    """Version of this package in the run worker; None when the producer does not say."""
 
     @property
     def idempotency_key(self) -> str:
@@ -92,7 +99,7 @@ class Envelope:
             "on_fault": None if self.on_fault is None else {"retry_in": self.on_fault.retry_in},
             "enqueued_at": self.enqueued_at,
             "tags": dict(self.tags),
-            **({} if self.instance is None else {"instance": self.instance}),
+            **{name: text for name in _OPTIONAL if (text := getattr(self, name)) is not None},
         }
 
     def to_json(self) -> str:
@@ -113,7 +120,7 @@ class Envelope:
             on_fault=_on_fault(fields),
             enqueued_at=instant_field(fields, "enqueued_at"),
             tags=texts_field(fields, "tags"),
-            instance=_instance(fields),
+            **{name: _optional(fields, name) for name in _OPTIONAL},
         )
 
 
@@ -126,8 +133,8 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _instance(fields: Fields) -> str | None:
-    return None if fields.get("instance") is None else short_field(fields, "instance", 255)
+def _optional(fields: Fields, name: str) -> str | None:
+    return None if fields.get(name) is None else short_field(fields, name, _OPTIONAL[name])
 
 
 def _retry_mode(fields: Fields) -> RetryModeName:

@@ -6,6 +6,11 @@ import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from dagster_taskiq.supported_dagster import require_supported_dagster
+
+# Other versions of Dagster lack some of what is imported from here on.
+require_supported_dagster()
+
 from dagster import DagsterEvent, InitExecutorContext, executor
 from dagster import multiple_process_executor_requirements as needs_other_processes
 from dagster._core.events import EngineEventData

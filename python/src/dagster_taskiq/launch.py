@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import dagster
+
+from dagster_taskiq import __version__
 from dagster_taskiq.envelope import Envelope, OnFault
 from dagster_taskiq.wire_fields import LONGEST_DELAY_SECONDS
 
@@ -45,6 +48,8 @@ def build_envelope(context: StepHandlerContext, instance: str | None) -> Envelop
             if name.startswith(TAG_PREFIX)
         },
         instance=instance,
+        dagster=dagster.__version__,
+        dagster_taskiq=__version__,
     )
 
 

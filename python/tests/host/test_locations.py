@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 from dagster import DagsterInstance
@@ -12,6 +13,7 @@ from orders import engine_messages, events, job_at, report_order, run_order, ter
 from worker_double import CODE, DEADLINE, LOCATION, eventually, refuse
 
 from dagster_taskiq.host.options import location_origins
+from dagster_taskiq.supported_dagster import why_unsupported
 
 WHOLE = """
 from dagster import job, op
@@ -168,6 +170,18 @@ def test_wrong_flags_are_fatal(start_worker):
         "code": "USAGE",
         "message": "a step's process imports its code itself: expected -m, -f or -w"
         " (got: -m host_jobs --grpc-port 4000)",
+        "error": None,
+    }
+    assert worker.process.wait(DEADLINE) == 1
+
+
+def test_a_dagster_that_is_not_supported_is_fatal(start_worker):
+    old = str(Path(__file__).parents[3] / "fixtures" / "old_dagster")
+    worker = start_worker(*LOCATION, env={"PYTHONPATH": old})
+    assert worker.await_frame("fatal") == {
+        "type": "fatal",
+        "code": "DAGSTER_VERSION",
+        "message": why_unsupported("1.9.13"),
         "error": None,
     }
     assert worker.process.wait(DEADLINE) == 1

@@ -13,6 +13,8 @@ export const good: Readonly<Record<string, unknown>> = {
   enqueued_at: 1_790_000_000.5,
   tags: { "taskiq/group": "oslo" },
   instance: "0d1c6a52-5d51-4a39-9c5e-0b6f2f3f7a11",
+  dagster: "1.13.27",
+  dagster_taskiq: "0.1.0",
 };
 
 /** The good body with fields changed, as JSON text; an undefined one is left out. */

@@ -26,6 +26,8 @@ const envelope: fc.Arbitrary<Envelope> = fc.record({
     fc.string(),
   ),
   instance: fc.option(name),
+  dagster: fc.option(name),
+  dagsterTaskiq: fc.option(name),
 });
 
 test("every envelope comes through the wire as it was", () => {

@@ -1,6 +1,7 @@
 // An executor on a manual clock: fake queue and runner, a ledger in memory that can be taken away, and one journal of everything asked.
 import type { TestContext } from "node:test";
 import type { ExecutorPorts, Stopping } from "../../../core/delivery/effects/ports.ts";
+import { SenderVersions } from "../../../core/delivery/effects/sender-versions.ts";
 import { processDelivery } from "../../../core/delivery/executor.ts";
 import { defaultPolicy, type Policy } from "../../../core/delivery/policy.ts";
 import type { Disposition } from "../../../core/delivery/states.ts";
@@ -52,6 +53,7 @@ export function bench(t: TestContext, policy: Partial<Policy> = {}, more: Partia
     outages,
     chance,
     policy: { ...defaultPolicy, ...policy },
+    senders: new SenderVersions(),
     worker: "worker-a",
     leaseMs,
     ...more,

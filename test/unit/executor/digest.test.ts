@@ -16,6 +16,8 @@ const envelope: Envelope = {
   enqueuedAt: 1_790_000_000.123,
   tags: { "taskiq/group": "g", "taskiq/timeout": "60" },
   instance: "0d1c6a52",
+  dagster: "1.13.27",
+  dagsterTaskiq: "0.1.0",
 };
 
 test("the digest is the SHA-256 of the deciding wire fields as JSON with sorted keys", () => {
@@ -30,6 +32,7 @@ const same: readonly (readonly [string, Partial<Envelope>])[] = [
   ["sent at a time nobody knows", { enqueuedAt: null }],
   ["with another jittered delay", { onFault: { retryIn: 31 } }],
   ["from a run worker that does not name its instance", { instance: null }],
+  ["from a run worker with another Dagster", { dagster: "1.12.22", dagsterTaskiq: null }],
   ["with its tags in another order", { tags: { "taskiq/timeout": "60", "taskiq/group": "g" } }],
 ];
 

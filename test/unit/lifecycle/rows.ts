@@ -202,6 +202,7 @@ export const rows: readonly Row[] = [
   ["received", "of another instance, swept", ...releaseNow],
   ["received", "of another instance, in the way", ...bury(otherInTheWayWhy)],
   ["received", "unknown version", ...releaseLong],
+  ["received", "unknown version, swept", ...releaseNow],
   ["received", "malformed, no step", ...bury({ reason: "malformed", detail: "expected a JSON object", error: null })],
   ["received", "malformed, step readable", { at: "claiming", giveUp: malformedWhy }, { do: "claim" }],
   ["received", "swept", { at: "claiming", giveUp: sweptWhy }, { do: "claim" }],

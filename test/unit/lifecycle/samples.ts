@@ -87,7 +87,10 @@ const ended = (state: ExecutionState) => ({ is: "ended", outcome: outcome(state)
 
 export const events = {
   decoded: { decoded: { is: "decoded" } },
-  unknown_version: { "unknown version": { is: "unknown_version" } },
+  unknown_version: {
+    "unknown version": { is: "unknown_version", swept: false },
+    "unknown version, swept": { is: "unknown_version", swept: true },
+  },
   malformed: {
     "malformed, no step": { is: "malformed", detail: "expected a JSON object", readable: false },
     "malformed, step readable": { is: "malformed", detail: "tags: expected texts", readable: true },

@@ -2,6 +2,7 @@
 import type { TestContext } from "node:test";
 import { SqsModel } from "../../../cli/dev/sqs-server/model.ts";
 import type { ExecutorPorts } from "../../../core/delivery/effects/ports.ts";
+import { SenderVersions } from "../../../core/delivery/effects/sender-versions.ts";
 import { processDeadLetter } from "../../../core/delivery/executor.ts";
 import { defaultPolicy } from "../../../core/delivery/policy.ts";
 import { Notices } from "../../../core/notices.ts";
@@ -91,6 +92,7 @@ export function bench(t: TestContext, { fifo = true, dlqRedrives = false, envelo
         outages,
         chance,
         policy: defaultPolicy,
+        senders: new SenderVersions(),
         worker,
         leaseMs,
         envelopeKeys,

@@ -21,6 +21,11 @@ from dagster_taskiq.host.channel import Channel
 from dagster_taskiq.host.errors import error_from
 from dagster_taskiq.host.frames import PROTOCOL
 from dagster_taskiq.host.options import Options, UsageError, parse_options
+from dagster_taskiq.supported_dagster import (
+    SUPPORTED,
+    UnsupportedDagsterError,
+    require_supported_dagster,
+)
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -91,9 +96,12 @@ def _import_dagster() -> None:
     # An import makes many objects and hardly any garbage; to look for it is a fifth of the time.
     gc.disable()
     try:
+        require_supported_dagster()
         import dagster_taskiq.host.base  # noqa: F401 - and with it all of Dagster
 
         preload()
+    except UnsupportedDagsterError as error:
+        raise Fatal("DAGSTER_VERSION", str(error)) from None
     except Exception as error:
         raise Fatal("DAGSTER_IMPORT", f"Dagster cannot be imported: {error}") from error
     finally:
@@ -120,6 +128,7 @@ def _ready(identity: str | None, locations: Sequence[object]) -> dict[str, objec
         "pid": os.getpid(),
         "dagster": dagster.__version__,
         "dagster_taskiq": __version__,
+        "dagster_range": SUPPORTED._asdict(),
         "python": platform.python_version(),
         "locations": locations,
         "instance": identity,
