@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { decode, toWire } from "../../core/envelope.ts";
 import { decodeFrame } from "../../core/runner/frames.ts";
+import { attacks } from "../support/attacks.ts";
 import { PYTHON } from "../support/dagster-sidecar.ts";
 import { good, hostileBody } from "../unit/envelope/bodies.ts";
 
@@ -121,7 +122,14 @@ function isVersioned(text: string): boolean {
 }
 
 describe("message bodies", () => {
-  const bodies = [...goldenBodies(), ...mutations(), ...fc.sample(hostileBody, { seed: SEED, numRuns: 20_000 })];
+  const hostile = attacks.map(({ body, end }) => ({
+    end,
+    text: body({ running: "run-1", mapped: "run-2", trap: "/tmp/trap" }),
+  }));
+  const bodies = [
+    ...[...goldenBodies(), ...mutations(), ...hostile.map(({ text }) => text)],
+    ...fc.sample(hostileBody, { seed: SEED, numRuns: 20_000 }),
+  ];
   const wireOf = (text: string) => {
     const decoded = decode(text);
     return decoded.kind === "step" ? toWire(decoded.envelope) : null;
@@ -132,6 +140,12 @@ describe("message bodies", () => {
     const ours = versioned.map(wireOf);
     assert.ok(ours.filter((read) => read !== null).length > 300, "too few that are good");
     assert.deepEqual(differences(versioned, ours, inPython("body", versioned)), []);
+  });
+
+  test("of an attack that a decoder has to stop are refused by both", () => {
+    const texts = hostile.filter(({ end }) => end === "malformed").map(({ text }) => text);
+    assert.ok(texts.length > 10);
+    assert.deepEqual([...texts.map(wireOf), ...inPython("body", texts)], Array(2 * texts.length).fill(null));
   });
 
   test("that TypeScript takes, whatever they came in, mean the same to the step host that is given them", () => {

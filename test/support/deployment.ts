@@ -1,4 +1,5 @@
 // A whole deployment in a temporary directory: a Dagster instance, a queue on a real SQS server over HTTP, a ledger, and workers.
+import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -153,6 +154,12 @@ export class Deployment {
 
   send(message: TestMessage): Promise<string> {
     return sendMessage(this.#sqs, this.#queues.url, message);
+  }
+
+  /** As a writer of the dead letter queue does: without a receive, or a burial. Answers the message id. */
+  forgeLetter(message: Pick<TestMessage, "body" | "attributes">): Promise<string> {
+    const id = randomUUID();
+    return sendMessage(this.#sqs, this.#queues.deadLetterUrl, { ...message, groupId: id, deduplicationId: id });
   }
 
   /** Waits until the queue holds nothing, in flight or not. */

@@ -16,7 +16,7 @@ def body(text: str) -> object:
     """Return the fields of a message that is accepted."""
     try:
         fields = read_json(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(fields, dict):
         return None

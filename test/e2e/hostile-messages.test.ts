@@ -1,0 +1,235 @@
+// A queue writer and a writer of the dead letter queue against a worker, on each ledger, through the real queue, step host and Dagster: every message of
+// `test/support/attacks.ts` at once while a genuine step runs, forged letters, and the same again once the workers have a key.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { text } from "node:stream/consumers";
+import { type TestContext, test } from "node:test";
+import { NOTE_ATTRIBUTE, readNote } from "../../core/queue/dead-letter-note.ts";
+import { SIGNATURE_ATTRIBUTE, signatureOf } from "../../core/signature.ts";
+import { type Attack, attacks, type Victims } from "../support/attacks.ts";
+import { PYTHON } from "../support/dagster-sidecar.ts";
+import { announced, Deployment } from "../support/deployment.ts";
+import { eventually } from "../support/eventually.ts";
+import { ledgerDatabases } from "../support/ledger-database.ts";
+import { taskiqCommand } from "../support/taskiq-command.ts";
+import type { WorkerProcess } from "../support/worker-process.ts";
+
+const key = "0123456789abcdef".repeat(2);
+const databases = await ledgerDatabases();
+
+/** Answers the rows of a run, as "step attempt state starts". */
+type Rows = (runId: string) => Promise<readonly string[]>;
+
+interface Scene {
+  readonly deployment: Deployment;
+  readonly ledgerEnv: Readonly<Record<string, string>>;
+  readonly rows: Rows;
+}
+
+async function onSqlite(_t: TestContext, deployment: Deployment): Promise<Scene> {
+  const rows: Rows = async (runId) =>
+    deployment.ledger(runId).map(({ step, state, starts }) => `${step.stepKey} ${step.attempt} ${state} ${starts}`);
+  return { deployment, ledgerEnv: { TASKIQ_LEDGER_URL: `sqlite:${join(deployment.home, "taskiq.sqlite")}` }, rows };
+}
+
+async function onPostgres(t: TestContext, deployment: Deployment): Promise<Scene> {
+  const { admin, target } = await databases.make(t);
+  const url = `postgresql://${target.user}@${target.host}:${target.port}/${target.database}?sslmode=disable`;
+  const rows: Rows = async (runId) => {
+    const found = await admin`SELECT * FROM taskiq_idempotency_records WHERE run_id = ${runId}`;
+    return found.map((row) => `${row["step_key"]} ${row["attempt"]} ${row["state"]} ${row["starts"]}`);
+  };
+  return { deployment, ledgerEnv: { TASKIQ_LEDGER_URL: url }, rows };
+}
+
+const startWorker = ({ deployment, ledgerEnv }: Scene, envelopeKey: string) =>
+  deployment.startWorker({
+    flags: ["--concurrency", "4", "--sweep-interval", "1s"],
+    env: { ...ledgerEnv, TASKIQ_ENVELOPE_KEY: envelopeKey },
+  });
+
+/** Sends all at once, each in a group of its own; answers which message is which attack. */
+async function sendAll({ deployment }: Scene, victims: Victims): Promise<ReadonlyMap<string, Attack>> {
+  const send = async (attack: Attack) => {
+    const message = { body: attack.body(victims), groupId: randomUUID(), deduplicationId: randomUUID() };
+    return [await deployment.send(message), attack] as const;
+  };
+  return new Map(await Promise.all(attacks.map(send)));
+}
+
+async function reasons({ deployment }: Scene): Promise<ReadonlyMap<string, string>> {
+  const notes = (await deployment.deadLetters()).map(readNote).filter((note) => note !== null);
+  return new Map(notes.map(({ message_id, reason }) => [message_id, reason]));
+}
+
+/** By title: how a delivery ended, or why it was buried; null while it waits for the step that runs. */
+async function ends(scene: Scene, worker: WorkerProcess, sent: ReadonlyMap<string, Attack>) {
+  const buried = await reasons(scene);
+  const done = new Map(
+    worker.log.filter(({ event }) => event === "delivery.done").map((one) => [one["message_id"], one["disposition"]]),
+  );
+  const endOf = (id: string) => (done.get(id) === "buried" ? buried.get(id) : done.get(id)) ?? null;
+  return Object.fromEntries([...sent].map(([id, { title }]) => [title, endOf(id)]));
+}
+
+const within = 60_000;
+
+async function attackRunningStep(scene: Scene, worker: WorkerProcess): Promise<void> {
+  const { deployment, rows } = scene;
+  const { dagster } = deployment;
+  const { started, release, trace } = deployment.files();
+  writeFileSync(trace, "raise SystemExit");
+  const mapped = await dagster.createRun("dynamic", { ops: { split: { config: { parts: 1 } } } });
+  const config = { started, release, timeout_seconds: 600 };
+  const running = await dagster.launch("waits_for_file", { ops: { wait: { config } } });
+  await announced(started);
+  const sent = await sendAll(scene, { running, mapped, trap: trace });
+  const isHeard = (id: string) =>
+    worker.log.some(({ event, message_id }) => /^delivery.(?:done|held)$/.test(event) && message_id === id);
+  await eventually("each has its end, or waits for the step", () => [...sent.keys()].every(isHeard), within);
+  writeFileSync(release, "");
+  assert.equal(await dagster.finished(running), "SUCCESS");
+  const expected = Object.fromEntries(attacks.map(({ title, end }) => [title, end]));
+  const isOver = async () => Object.values(await ends(scene, worker, sent)).every((end) => end !== null);
+  await eventually("each has its end", isOver, within);
+  assert.deepEqual(await ends(scene, worker, sent), expected);
+
+  const terminal = async (runId: string) =>
+    (await dagster.terminalEvents(runId)).map(({ step, type }) => `${step} ${type}`);
+  assert.deepEqual([await terminal(running), await terminal(mapped)], [["wait STEP_SUCCESS"], []]);
+  assert.deepEqual(
+    (await rows(running)).filter((row) => /^wait .* (?!pending)\w+ [1-9]/.test(row)),
+    ["wait 0 completed 1"],
+  );
+  assert.deepEqual(
+    (await dagster.eventsOf(running, "wait")).filter((type) => type === "STEP_START"),
+    ["STEP_START"],
+  );
+  const ran = (await dagster.records(mapped)).filter(({ type }) => type === "STEP_START");
+  assert.deepEqual([ran, readdirSync(dirname(trace))], [[], ["release", "started", "trace"]]);
+  for (const event of ["intake.closed", "delivery.bug", "worker.bug", "host.lost"])
+    assert.equal(worker.count(event), 0, event);
+}
+
+const bodyOf = (runId: string, fields: object = {}) =>
+  JSON.stringify({ version: 1, run_id: runId, step_key: "succeed", retry_count: 0, retry_mode: "deferred", ...fields });
+const attribute = (stringValue: string) => ({ dataType: "String", stringValue });
+
+async function forgeLetters(scene: Scene): Promise<void> {
+  const { deployment } = scene;
+  const { dagster } = deployment;
+  const [open, other] = [await dagster.createRun("one_success"), await dagster.createRun("one_success")];
+  const note = {
+    reason: "not_open",
+    detail: "\u001b[2J",
+    error_class: null,
+    fingerprint: null,
+    starts: 1,
+    worker: "w",
+  };
+  const more = { source_queue: "https://elsewhere/steps.fifo", message_id: "m", group_id: null };
+  const forgedNote = JSON.stringify({ ...note, ...more, first_received_at: 1, buried_at: 1 });
+  const [ended, later] = [
+    await deployment.forgeLetter({ body: bodyOf(open) }),
+    await deployment.forgeLetter({ body: bodyOf(other, { retry_count: 1 }) }),
+    await deployment.forgeLetter({ body: bodyOf(other), attributes: { [NOTE_ATTRIBUTE]: attribute(forgedNote) } }),
+    await deployment.forgeLetter({ body: "{" }),
+  ];
+  await eventually("the sweep has ended what it believes", async () => {
+    const found = await reasons(scene);
+    return found.get(ended) === "dead_lettered" && found.get(later) === "not_open";
+  });
+  assert.deepEqual(
+    (await dagster.terminalEvents(open)).map(({ type }) => type),
+    ["STEP_FAILURE"],
+  );
+  assert.deepEqual(await dagster.terminalEvents(other), []);
+}
+
+async function replay({ deployment, ledgerEnv }: Scene, command: string, args: readonly string[], envelopeKey = "") {
+  const [program, ...first] = taskiqCommand();
+  const env = { ...deployment.env, ...ledgerEnv, TASKIQ_PYTHON: PYTHON, TASKIQ_ENVELOPE_KEY: envelopeKey };
+  const child = spawn(program, [...first, command, ...args], { stdio: ["ignore", "pipe", "pipe"], env });
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
+  return { code: child.exitCode, stdout, stderr };
+}
+
+async function attackWithKey(scene: Scene): Promise<void> {
+  const { deployment, rows } = scene;
+  const { dagster } = deployment;
+  const runId = await dagster.createRun("one_success");
+  const signed = bodyOf(runId);
+  const signature = { [SIGNATURE_ATTRIBUTE]: attribute(signatureOf(signed, key)) };
+  const edited = bodyOf(runId, { tags: { "taskiq/timeout": "1s" } });
+  const [swept, letter] = [
+    await deployment.forgeLetter({ body: bodyOf(runId) }),
+    await deployment.forgeLetter({ body: edited, attributes: signature }),
+  ];
+  const sent = await sendAll(scene, { running: runId, mapped: runId, trap: "trap" });
+  await eventually(
+    "all are buried as unsigned",
+    async () => {
+      const found = await reasons(scene);
+      return [...sent.keys(), swept, letter].every((id) => found.get(id) === "unsigned");
+    },
+    within,
+  );
+  const genuine = await dagster.launch("one_success");
+  assert.equal(await dagster.finished(genuine), "SUCCESS");
+  assert.deepEqual([await rows(runId), await dagster.terminalEvents(runId)], [[], []]);
+  await replayEdited(scene, { runId, letter, edited, signed });
+}
+
+interface EditedLetter {
+  readonly runId: string;
+  readonly letter: string;
+  readonly edited: string;
+  readonly signed: string;
+}
+
+/** An operator without the key puts nothing back; one with it puts back what stands in the file, and it runs. */
+async function replayEdited(scene: Scene, { runId, letter, edited, signed }: EditedLetter): Promise<void> {
+  const { dagster } = scene.deployment;
+  const file = join(scene.deployment.home, `${letter}.jsonl`);
+  const listed = await replay(scene, "inspect-dlq", ["--run", runId, "--export", file], key);
+  assert.equal(listed.code, 0, listed.stderr);
+  const lines = readFileSync(file, "utf8").split("\n");
+  const mine = lines.filter((line) => line.includes("taskiq_export") || line.includes(JSON.stringify(edited)));
+  writeFileSync(file, `${mine.join("\n").replace(JSON.stringify(edited), () => JSON.stringify(signed))}\n`);
+  const yes = ["--file", file, "--allow-edit", "--yes", "--why", "test", "--json"];
+  for (const [ofOperator, plan] of [
+    ["", "refuse"],
+    [key, "send"],
+  ] as const) {
+    assert.deepEqual(await scene.rows(runId), []);
+    const done = await replay(scene, "replay", yes, ofOperator);
+    assert.equal(JSON.parse(done.stdout).plan, plan, done.stdout + done.stderr);
+  }
+  await eventually("it runs", async () => (await dagster.terminalEvents(runId))[0]?.type === "STEP_SUCCESS");
+}
+
+for (const [name, open] of Object.entries({ SQLite: onSqlite, Postgres: onPostgres })) {
+  test(`with a ledger on ${name}`, async (t) => {
+    const deployment = await Deployment.open(50, { TASKIQ_ENVELOPE_KEY: key });
+    t.after(() => deployment.close());
+    const scene = await open(t, deployment);
+    const worker = await startWorker(scene, "");
+    await t.test("a queue writer ends no running step, starts no other, and stops no worker", () =>
+      attackRunningStep(scene, worker),
+    );
+    await t.test("a forged letter ends the open step that it names, and nothing that is not open", () =>
+      forgeLetters(scene),
+    );
+    assert.deepEqual(await worker.stop(), { code: 0, signal: null });
+    const keyed = await startWorker(scene, `${"x".repeat(32)},${key}`);
+    await t.test("a worker with a key runs what run workers signed, and buries what others send", () =>
+      attackWithKey(scene),
+    );
+    assert.doesNotMatch(keyed.stdout + JSON.stringify(keyed.log), new RegExp(key));
+    assert.deepEqual(await keyed.stop(), { code: 0, signal: null });
+  });
+}
