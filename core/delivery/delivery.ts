@@ -30,7 +30,7 @@ export class Delivery implements Received {
   permitted = false;
   /** The claimed row is for this message's body, not for another's. */
   sameBody = false;
-  /** A process of this claim found the attempt open, so that the ledger's row is for this body. */
+  /** A process of this claim found the attempt open, so that the ledger binds the row to this body. */
   foundOpen = false;
   readonly #observe: Observe;
 

@@ -25,16 +25,15 @@ export function claimable(row: Held, nowMs: number, writeBoundMs: number): Claim
 }
 
 /**
- * Returns the digest of the body that a row which is claimed is for from then on. An abandoned row keeps the body whose attempt was found
- * open. A row whose lease ended says nothing of that: its message may have come before its attempt was open. `asked` is empty for a
- * body that cannot be read, which claims no row for itself.
+ * Returns the digest that a row carries once it is claimed. A row that is bound to a body keeps that body, through every claim and every
+ * lease that ends. Any other row takes the body of its claim, because the message before may have come before its attempt was open.
+ * `asked` is empty for a body that cannot be read. Such a body never takes a row from another.
  */
 export function claimedDigest(
-  { state, payloadDigest }: Pick<LedgerRow, "state" | "payloadDigest">,
+  { payloadDigest, bodyBound }: Pick<LedgerRow, "payloadDigest" | "bodyBound">,
   asked: string,
 ): string {
-  const keeps = asked === "" || (state === "pending" && payloadDigest !== "");
-  return keeps ? payloadDigest : asked;
+  return asked === "" || bodyBound ? payloadDigest : asked;
 }
 
 /**

@@ -21,8 +21,13 @@ export interface Hold {
 }
 
 export interface AbandonOptions {
+  /** Uncounts the start, because the step was interrupted or never began. */
   readonly giveStartBack: boolean;
-  readonly forgetBody?: boolean;
+  /**
+   * `bind`: a process found the attempt open for the body of this claim, and no other body gets the row from then on. `forget`: nobody knows
+   * whether the attempt was open, so the row keeps no body unless an earlier claim bound it. Absent leaves both as they are.
+   */
+  readonly body?: "bind" | "forget";
 }
 
 export type Claim =
@@ -56,6 +61,8 @@ export interface LedgerRow {
   readonly starts: number;
   readonly outcome: ExecutionResult | null;
   readonly payloadDigest: string;
+  /** A process found the attempt open for that body. Only an operator's reopening changes it from then on. */
+  readonly bodyBound: boolean;
   readonly messageId: string;
   readonly receivedAtMs: number;
   readonly updatedAtMs: number;
@@ -88,10 +95,7 @@ export interface Ledger extends OperatorRecords {
   permit(hold: Hold, leaseMs: number): Promise<"granted" | "refused">;
   /** Records how the attempt ended and ends the lease. Recording the same end again under the same fence is `recorded`. */
   settle(hold: Hold, outcome: ExecutionResult): Promise<"recorded" | "stale">;
-  /**
-   * Ends the lease without an outcome: row → `pending`. `giveStartBack` uncounts the start (interrupted, not failed). `forgetBody` leaves
-   * the row to the body of its next claim, because nobody knows whether the attempt was open when this one came.
-   */
+  /** Ends the lease without an outcome: row → `pending`. */
   abandon(hold: Hold, options: AbandonOptions): Promise<"abandoned" | "stale">;
   find(key: string): Promise<LedgerRow | null>;
   list(filter: RowFilter): Promise<readonly LedgerRow[]>;
@@ -140,7 +144,7 @@ export interface ReopenRequest {
   /** As it was seen: any other fence means that somebody was faster. */
   readonly key: string;
   readonly fence: number;
-  /** Digest of the body that is sent now; null leaves the row's. */
+  /** Digest of the body that is sent now, to which the row is bound from then on. Null leaves the row's. */
   readonly payloadDigest: string | null;
   readonly who: string;
   readonly why: string;

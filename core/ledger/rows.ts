@@ -21,6 +21,11 @@ const State = v.picklist(["pending", "running", "permitted", "completed", "faile
 const Settled = v.picklist(["completed", "failed", "dead"]);
 const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const Fence = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
+/** SQLite has no boolean: it answers 0 or 1. */
+const Flag = v.pipe(
+  v.union([v.boolean(), v.picklist([0, 1])]),
+  v.transform((value) => Boolean(value)),
+);
 /** Unix milliseconds. */
 const Instant = v.pipe(v.number(), v.minValue(-LAST_INSTANT_MS), v.maxValue(LAST_INSTANT_MS));
 
@@ -36,6 +41,7 @@ const Row = v.object({
   starts: Count,
   outcome: v.nullable(v.string()),
   payload_digest: v.string(),
+  body_bound: Flag,
   message_id: v.string(),
   received_at: Instant,
   updated_at: Instant,
@@ -98,6 +104,7 @@ export function readRow(found: Found): LedgerRow {
     starts: columns.starts,
     outcome: columns.outcome === null && !settled ? null : readOutcome(columns.outcome, place),
     payloadDigest: columns.payload_digest,
+    bodyBound: columns.body_bound,
     messageId: columns.message_id,
     receivedAtMs: columns.received_at,
     updatedAtMs: columns.updated_at,

@@ -84,20 +84,45 @@ export function claimContract(make: MakeLedger): void {
     assert.equal((await claimed(ledger, request({ attempt: 1 }))).fence, 1);
   });
 
-  test("an abandoned row keeps its first body's digest; the message and the receive are the latest", async (t) => {
+  test("a bound row keeps its body's digest; the message and the receive are the latest", async (t) => {
     const { ledger } = await make(t);
     const hold = await claimed(ledger, request({ payloadDigest: "first", messageId: "m1", receivedAtMs: 1 }));
-    await ledger.abandon(hold, { giveStartBack: false });
+    await ledger.abandon(hold, { giveStartBack: false, body: "bind" });
     const again = await claimed(ledger, request({ payloadDigest: "other", messageId: "m2", receivedAtMs: 2 }));
     assert.equal(again.payloadDigest, "first");
     const row = await ledger.find(request().key);
     assert.deepEqual([row?.payloadDigest, row?.messageId, row?.receivedAtMs], ["first", "m2", 2]);
   });
 
-  test("a row that was abandoned without its body, or whose lease ended, takes its next body's digest", async (t) => {
+  test("a row that is bound to a body stays so, whoever claims it and whichever lease ends", async (t) => {
+    const { ledger, second, advance } = await make(t);
+    await ledger.abandon(await claimed(ledger, request({ payloadDigest: "first" })), {
+      giveStartBack: true,
+      body: "bind",
+    });
+    assert.equal((await claimed(ledger, request({ payloadDigest: "second" }))).payloadDigest, "first");
+    await advance(leaseMs);
+    const again = await claimed(await second(), request({ payloadDigest: "second" }));
+    assert.equal(again.payloadDigest, "first");
+    await ledger.abandon(again, { giveStartBack: true });
+    const own = await claimed(ledger, request({ payloadDigest: "first" }));
+    await ledger.abandon(own, { giveStartBack: true, body: "forget" });
+    assert.equal((await claimed(ledger, request({ payloadDigest: "third" }))).payloadDigest, "first");
+    const row = await ledger.find(own.key);
+    assert.deepEqual([row?.payloadDigest, row?.bodyBound], ["first", true]);
+  });
+
+  test("a body that cannot be read binds no row", async (t) => {
+    const { ledger } = await make(t);
+    await ledger.abandon(await claimed(ledger, request({ payloadDigest: "" })), { giveStartBack: true, body: "bind" });
+    assert.equal((await ledger.find(request().key))?.bodyBound, false);
+    assert.equal((await claimed(ledger, request({ payloadDigest: "second" }))).payloadDigest, "second");
+  });
+
+  test("a row that is bound to no body takes its next body's digest", async (t) => {
     const { ledger, advance } = await make(t);
     const hold = await claimed(ledger, request({ payloadDigest: "first" }));
-    await ledger.abandon(hold, { giveStartBack: true, forgetBody: true });
+    await ledger.abandon(hold, { giveStartBack: true, body: "forget" });
     assert.equal((await ledger.find(hold.key))?.payloadDigest, "");
     assert.equal((await claimed(ledger, request({ payloadDigest: "second" }))).payloadDigest, "second");
     await advance(leaseMs);

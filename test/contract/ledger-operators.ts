@@ -57,6 +57,7 @@ export function operatorContract(make: MakeLedger): void {
     assert.equal(await ledger.reopen(reopening), "reopened");
     const row = await ledger.find(hold.key);
     assert.deepEqual([row?.state, row?.starts, row?.outcome, row?.settledAtMs], ["pending", 0, null, null]);
+    assert.equal(row?.bodyBound, true);
     assert.equal(await ledger.settle(hold, outcome()), "stale");
     const next = await claimed(ledger, request({ payloadDigest: "digest-2" }));
     assert.deepEqual([next.starts, next.payloadDigest], [1, "digest-2"]);

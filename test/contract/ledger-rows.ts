@@ -95,6 +95,7 @@ export function rowContract(make: MakeLedger): void {
       starts: 1,
       messageId: "m",
       payloadDigest: "d",
+      bodyBound: false,
       receivedAtMs: 7,
     };
     const running = { leaseExpiresAtMs: nowMs() + leaseMs, outcome: null, updatedAtMs: nowMs(), settledAtMs: null };

@@ -45,4 +45,10 @@ export const corpus: readonly Known[] = [
     rule: "hang",
     cause: "the model, unlike find_attempt, let a RESOURCE_INIT_FAILURE end the attempt after its own as well",
   },
+  {
+    seed: 1_000_021_610,
+    rule: "hang",
+    cause:
+      "a row was rebound to a second body when a lease ended, and then both were buried (test/unit/executor/another-body.test.ts)",
+  },
 ];

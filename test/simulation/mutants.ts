@@ -6,6 +6,8 @@ export interface Mutant {
   readonly name: string;
   readonly edit?: { readonly file: string; readonly from: string; readonly to: string };
   readonly rules?: Partial<HostRules>;
+  /** The seed of a world that shows it, for one that too few worlds show. */
+  readonly seed?: number;
 }
 
 export const mutants: readonly Mutant[] = [
@@ -62,8 +64,17 @@ export const mutants: readonly Mutant[] = [
     name: "a message that came too early keeps the attempt's row for itself",
     edit: {
       file: "core/delivery/effects/settle.ts",
-      from: "forgetBody: delivery.sameBody && !delivery.foundOpen",
-      to: "forgetBody: false",
+      from: 'delivery.foundOpen ? "bind" : "forget"',
+      to: '"bind"',
+    },
+  },
+  {
+    name: "a row forgets its body when a lease ends",
+    seed: 1_000_021_610,
+    edit: {
+      file: "test/support/memory-ledger.ts",
+      from: "claimedDigest(row, request.payloadDigest)",
+      to: 'claimedDigest({ ...row, bodyBound: row.bodyBound && row.state === "pending" }, request.payloadDigest)',
     },
   },
   {

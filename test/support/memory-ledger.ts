@@ -82,7 +82,8 @@ export class MemoryLedger implements Ledger {
       state: "pending",
       leaseExpiresAtMs: abandonedUntilMs(row.state, this.#clock.wallMs(), this.#writeBoundMs),
       starts: Math.max(0, row.starts - given),
-      payloadDigest: options.forgetBody === true ? "" : row.payloadDigest,
+      payloadDigest: options.body === "forget" && !row.bodyBound ? "" : row.payloadDigest,
+      bodyBound: row.bodyBound || (options.body === "bind" && row.payloadDigest !== ""),
     }));
     if (abandoned) return "abandoned";
     const row = this.#rows.get(hold.key);
@@ -155,8 +156,11 @@ export class MemoryLedger implements Ledger {
     const claim = claimable(row, now, this.#writeBoundMs);
     if (claim.kind === "held" || (claim.kind === "settled" && claim.state !== "dead")) return "changed";
     const open = { state: "pending", outcome: null, settledAtMs: null, leaseExpiresAtMs: null } as const;
-    const digest = payloadDigest ?? row.payloadDigest;
-    this.#rows.set(key, { ...row, ...open, fence: fence + 1, starts: 0, payloadDigest: digest, updatedAtMs: now });
+    const body =
+      payloadDigest === null
+        ? { payloadDigest: row.payloadDigest, bodyBound: row.bodyBound }
+        : { payloadDigest, bodyBound: true };
+    this.#rows.set(key, { ...row, ...open, ...body, fence: fence + 1, starts: 0, updatedAtMs: now });
     const from = { fromState: row.state, fromStarts: row.starts };
     this.#reopenings.push({ key, fence: fence + 1, ...from, who, why, atMs: now });
     return "reopened";
@@ -183,7 +187,8 @@ export class MemoryLedger implements Ledger {
     const { runId, stepKey, attempt } = row?.step ?? request.step;
     const step = { runId, stepKey, attempt };
     const payloadDigest = row === undefined ? request.payloadDigest : claimedDigest(row, request.payloadDigest);
-    const claimed = { key, step, owner, messageId, receivedAtMs, fence, starts, payloadDigest };
+    const body = { payloadDigest, bodyBound: row?.bodyBound ?? false };
+    const claimed = { key, step, owner, messageId, receivedAtMs, fence, starts, ...body };
     const times = { leaseExpiresAtMs: now + leaseMs, updatedAtMs: now, settledAtMs: null };
     this.#rows.set(key, { ...claimed, ...times, state: "running", outcome: null });
     return { kind: "granted", fence, starts, takenOverFrom, payloadDigest };

@@ -21,7 +21,8 @@ export async function abandon(
 ): Promise<EventIn<"abandoning">> {
   const { delivery } = scene;
   const { giveStartBack, why } = effect;
-  const options = { giveStartBack, forgetBody: delivery.sameBody && !delivery.foundOpen };
+  const body = delivery.foundOpen ? "bind" : "forget";
+  const options = { giveStartBack, ...(delivery.sameBody && ({ body } as const)) };
   delivery.lease.closing();
   const answer = await askLedger(scene, "abandon", (ledger) => ledger.abandon(delivery.hold, options));
   delivery.lease.unclaimed();

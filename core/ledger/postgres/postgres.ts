@@ -38,7 +38,7 @@ type Question<T> = T & { readonly key: string };
 type ClaimQuestion = Question<{ readonly request: ClaimRequest; readonly token: string }>;
 type PermitQuestion = Hold & { readonly leaseMs: number; readonly token: string };
 type SettleQuestion = Hold & { readonly state: string; readonly outcome: string };
-type AbandonQuestion = Hold & { readonly givenBack: number; readonly forgets: boolean };
+type AbandonQuestion = Hold & { readonly givenBack: number; readonly forgets: boolean; readonly binds: boolean };
 
 export async function openPostgresSchema(options: PostgresOptions): Promise<LedgerSchema> {
   return postgresSchema(await openPool(options), nameOf(options.target));
@@ -102,8 +102,8 @@ class PostgresLedger implements Ledger {
 
   async abandon({ key, fence }: Hold, options: AbandonOptions): Promise<"abandoned" | "stale"> {
     const givenBack = options.giveStartBack ? 1 : 0;
-    const forgets = options.forgetBody === true;
-    return (await this.#abandons.ask({ key, fence, givenBack, forgets })) ? "abandoned" : "stale";
+    const body = { forgets: options.body === "forget", binds: options.body === "bind" };
+    return (await this.#abandons.ask({ key, fence, givenBack, ...body })) ? "abandoned" : "stale";
   }
 
   async find(key: string): Promise<LedgerRow | null> {

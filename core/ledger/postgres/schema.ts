@@ -5,6 +5,7 @@ import { lacksPrivilege } from "./faults.ts";
 import { records } from "./migrations/0001-records.ts";
 import { locks } from "./migrations/0002-locks.ts";
 import { replays } from "./migrations/0003-replays.ts";
+import { bodies } from "./migrations/0004-bodies.ts";
 import type { PostgresPool } from "./pool.ts";
 
 /** A published one is never edited, and only adds: workers of the version before run beside those of this one while a deploy lasts. */
@@ -12,6 +13,7 @@ const texts: readonly (readonly [name: string, sql: string])[] = [
   ["records", records],
   ["locks", locks],
   ["replays", replays],
+  ["bodies", bodies],
 ];
 
 export const schemaVersion = texts.length;

@@ -18,7 +18,7 @@ const held = `held AS MATERIALIZED (
   ORDER BY entry.idempotency_key FOR UPDATE OF entry)`;
 
 const columns = `idempotency_key, run_id, step_key, attempt::float8, state, fence::float8, owner, starts, outcome::text, payload_digest,
-  message_id, ${ms("lease_expires_at")} AS lease_expires_at, ${ms("received_at")} AS received_at, ${ms("updated_at")} AS updated_at,
+  body_bound, message_id, ${ms("lease_expires_at")} AS lease_expires_at, ${ms("received_at")} AS received_at, ${ms("updated_at")} AS updated_at,
   ${ms("settled_at")} AS settled_at`;
 
 /** The same claim, asked for again because its answer was lost. */
@@ -28,7 +28,7 @@ const freeAt = `coalesce(entry.lease_expires_at, timestamptz 'epoch')
   + CASE entry.state WHEN 'permitted' THEN ${span("$2::float8")} ELSE interval '0' END`;
 
 /** See `claimable.ts`. */
-const claimedDigest = `CASE WHEN ${same} OR excluded.payload_digest = '' OR entry.state = 'pending' AND entry.payload_digest <> ''
+const claimedDigest = `CASE WHEN ${same} OR excluded.payload_digest = '' OR entry.body_bound
   THEN entry.payload_digest ELSE excluded.payload_digest END`;
 
 /**
@@ -89,10 +89,11 @@ settled AS (
 SELECT position FROM held
 WHERE was IN ('running', 'permitted') OR was IN ('completed', 'failed', 'dead') AND recorded = outcome`;
 
-const abandon = `WITH ${asked("fence bigint, given_back integer, forgets boolean")}, ${held},
+const abandon = `WITH ${asked("fence bigint, given_back integer, forgets boolean, binds boolean")}, ${held},
 abandoned AS (
   UPDATE ${table} AS entry SET state = 'pending', updated_at = ${now}, starts = greatest(0, starts - given_back),
-    payload_digest = CASE WHEN forgets THEN '' ELSE payload_digest END,
+    payload_digest = CASE WHEN forgets AND NOT body_bound THEN '' ELSE payload_digest END,
+    body_bound = body_bound OR binds AND payload_digest <> '',
     lease_expires_at = CASE was WHEN 'permitted' THEN ${now} + ${span("$2::float8")} END
   FROM held WHERE entry.idempotency_key = held.key AND was IN ('running', 'permitted'))
 SELECT position FROM held WHERE was IN ('running', 'permitted', 'pending')`;
@@ -123,7 +124,7 @@ const reopen = `WITH seen AS MATERIALIZED (
   FOR UPDATE),
 reopened AS (
   UPDATE ${table} AS entry SET state = 'pending', fence = fence + 1, starts = 0, outcome = NULL, settled_at = NULL,
-    lease_expires_at = NULL, payload_digest = coalesce(nullif($4::text, ''), payload_digest), updated_at = ${now}
+    lease_expires_at = NULL, payload_digest = coalesce(nullif($4::text, ''), payload_digest), body_bound = body_bound OR $4::text <> '', updated_at = ${now}
   FROM seen WHERE entry.idempotency_key = seen.key
   RETURNING entry.idempotency_key, entry.fence, seen.was, seen.started)
 INSERT INTO taskiq_reopenings (idempotency_key, fence, from_state, from_starts, who, why, reopened_at)

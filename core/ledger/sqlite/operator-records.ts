@@ -54,7 +54,8 @@ export function reopen(
   const fence = row.fence + 1;
   db.prepare(
     `UPDATE taskiq_idempotency_records SET state = 'pending', fence = :fence, starts = 0, outcome = NULL, settled_at = NULL,
-       lease_expires_at = NULL, payload_digest = coalesce(:digest, payload_digest), updated_at = :now
+       lease_expires_at = NULL, payload_digest = coalesce(:digest, payload_digest), body_bound = body_bound OR :digest IS NOT NULL,
+       updated_at = :now
      WHERE idempotency_key = :key`,
   ).run({ key, fence, digest, now });
   db.prepare(

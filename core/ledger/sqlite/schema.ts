@@ -66,10 +66,15 @@ const replays = `CREATE TABLE taskiq_replays (
   CREATE INDEX taskiq_reopenings_by_key ON taskiq_reopenings (idempotency_key, id);
   ALTER TABLE taskiq_ledger_schema ADD COLUMN serves_from INTEGER NOT NULL DEFAULT 1;`;
 
+/** Whether `payload_digest` is of a body whose attempt a process found open. */
+const bodies =
+  "ALTER TABLE taskiq_idempotency_records ADD COLUMN body_bound INTEGER NOT NULL DEFAULT 0 CHECK (body_bound IN (0, 1));";
+
 export const migrations: readonly Migration[] = [
   { version: 1, name: "records", sql: records },
   { version: 2, name: "locks", sql: locks },
   { version: 3, name: "replays", sql: replays },
+  { version: 4, name: "bodies", sql: bodies },
 ];
 
 /** Creates or migrates the tables; the write lock makes several workers that open the file at once take turns. */

@@ -107,11 +107,13 @@ class SqliteLedger implements Ledger {
 
   async abandon({ key, fence }: Hold, options: AbandonOptions): Promise<"abandoned" | "stale"> {
     const givenBack = options.giveStartBack ? 1 : 0;
-    const forgets = options.forgetBody === true ? 1 : 0;
+    const forgets = options.body === "forget" ? 1 : 0;
+    const binds = options.body === "bind" ? 1 : 0;
     return this.#write(() => {
       const now = this.#clock.wallMs();
       const permittedUntil = abandonedUntilMs("permitted", now, this.#writeBoundMs);
-      if (this.#changes("abandon", { key, fence, now, permittedUntil, givenBack, forgets })) return "abandoned";
+      const written = { key, fence, now, permittedUntil, givenBack, forgets, binds };
+      if (this.#changes("abandon", written)) return "abandoned";
       return this.#holds("abandonedAs", { key, fence }) ? "abandoned" : "stale";
     });
   }

@@ -23,7 +23,8 @@ const sql = {
   settledAs: `SELECT 1 FROM ${table}
     WHERE idempotency_key = :key AND fence = :fence AND settled_at IS NOT NULL AND outcome = :outcome`,
   abandon: `UPDATE ${table} SET lease_expires_at = iif(state = 'permitted', :permittedUntil, NULL), state = 'pending',
-      starts = max(0, starts - :givenBack), payload_digest = iif(:forgets, '', payload_digest), updated_at = :now
+      starts = max(0, starts - :givenBack), payload_digest = iif(:forgets AND NOT body_bound, '', payload_digest),
+      body_bound = body_bound OR (:binds AND payload_digest <> ''), updated_at = :now
     WHERE ${held}`,
   abandonedAs: `SELECT 1 FROM ${table} WHERE idempotency_key = :key AND fence = :fence AND state = 'pending'`,
   list: `SELECT * FROM ${table} WHERE idempotency_key > :after ORDER BY idempotency_key LIMIT :limit`,

@@ -9,8 +9,9 @@ import type { Sum } from "../simulate.ts";
 
 const bounds = { fromSeed: 1, deliveries: 12_000 };
 
-function hunt(mutant: Hunt["mutant"]): Promise<Sum> {
-  const workerData: Hunt = { mutant, ...bounds };
+function hunt(mutant: Hunt["mutant"], seed?: number): Promise<Sum> {
+  const within = seed === undefined ? bounds : { fromSeed: seed, deliveries: 1 };
+  const workerData: Hunt = { mutant, ...within };
   const thread = new Worker(new URL("../mutated.ts", import.meta.url), { workerData, resourceLimits: roomForWorlds });
   return new Promise((resolve, reject) => {
     thread.on("message", resolve);
@@ -21,9 +22,9 @@ function hunt(mutant: Hunt["mutant"]): Promise<Sum> {
 describe("a broken rule is found", { concurrency: 2 }, () => {
   test("none is, when none is broken", async () => assert.equal((await hunt({})).found, null));
 
-  for (const { name, edit, rules } of mutants) {
+  for (const { name, edit, rules, seed } of mutants) {
     test(name, async () => {
-      const { found, deliveries } = await hunt({ ...(edit && { edit }), ...(rules && { rules }) });
+      const { found, deliveries } = await hunt({ ...(edit && { edit }), ...(rules && { rules }) }, seed);
       assert.ok(found !== null, `not found in ${deliveries} deliveries`);
       // That would be the mutant's own clumsiness.
       assert.notEqual(found.violation.rule, "bug", found.violation.detail);

@@ -142,6 +142,7 @@ describe("one letter", () => {
       starts: 3,
       outcome: { ...result("parked"), error },
       payloadDigest: "",
+      bodyBound: false,
       messageId: "m",
     },
     ...{ receivedAtMs: 0, updatedAtMs: 0, settledAtMs: 0 },

@@ -27,6 +27,7 @@ function row(stepKey: string, attempt: number, state: "success" | "failure" | "u
       execution_time_seconds: 0,
     },
     payloadDigest: "",
+    bodyBound: false,
     messageId: "",
     receivedAtMs: 0,
     updatedAtMs: 0,

@@ -1,6 +1,8 @@
 // Two different bodies under one idempotency key: whoever sent the first one waits for its attempt, the second is never run.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { payloadDigest } from "../../../core/delivery/digest.ts";
+import { decode } from "../../../core/envelope.ts";
 import { bodyFor, message } from "../../support/messages.ts";
 import { crashes, succeeds } from "../../support/scripted-steps.ts";
 import { bench } from "./bench.ts";
@@ -33,6 +35,20 @@ describe("another body under the key of an attempt that is open", () => {
     assert.equal(await deliver({ ...first, receiveCount: 2, receipt: "m1#2" }), "acked");
     assert.equal((await ledger.find("run-1:load"))?.state, "completed");
     assert.equal(runner.orders.at(-1)?.envelope.opName, "load");
+  });
+
+  test("never gets the row, though a worker died between its claim and the answer", async (t) => {
+    const { clock, runner, deliver, ledger, queue } = bench(t);
+    runner.scripts.set("load", crashes);
+    await deliver(first);
+    const step = { runId: "run-1", stepKey: "load", attempt: 0 };
+    const dies = { key: "run-1:load", step, owner: "dead", leaseMs: 1_000, messageId: "m2", receivedAtMs: 0 };
+    await ledger.claim({ ...dies, payloadDigest: digestOf(other.body) });
+    await clock.advance(1_000);
+    assert.equal(await deliver(other), "buried");
+    runner.scripts.set("load", succeeds);
+    assert.equal(await deliver({ ...first, receiveCount: 2, receipt: "m1#2" }), "acked");
+    assert.deepEqual([queue.buried.length, runner.orders.at(-1)?.envelope.opName], [1, "load"]);
   });
 
   test("is buried without a report when nobody can read it", async (t) => {
@@ -72,3 +88,9 @@ test("a step whose row a malformed body made is run: such a row says nothing of 
   assert.equal(await deliver(first), "acked");
   assert.deepEqual([queue.buried, runner.orders.length], [[], 1]);
 });
+
+function digestOf(body: string): string {
+  const decoded = decode(body);
+  assert.ok(decoded.kind === "step");
+  return payloadDigest(decoded.envelope);
+}

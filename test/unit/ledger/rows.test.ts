@@ -19,6 +19,7 @@ const settled: Found = {
   starts: 1,
   outcome: encodeOutcome(outcome()),
   payload_digest: "d",
+  body_bound: true,
   message_id: "m",
   received_at: 1,
   updated_at: 2,
