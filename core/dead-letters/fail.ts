@@ -6,7 +6,7 @@ import { failDeadLetter } from "../delivery/executor.ts";
 import { LeaseKeeper } from "../lease/lease.ts";
 import type { Ledger, LedgerRow } from "../ledger/port.ts";
 import type { DeadLetterQueue, Message } from "../queue/port.ts";
-import { end } from "../sweep/sweep-pass.ts";
+import { end, type LetterQueue } from "../sweep/sweep-pass.ts";
 import type { JoinedLetter } from "./join.ts";
 import { lookThrough, type ReceivedAt } from "./look.ts";
 
@@ -88,7 +88,7 @@ async function fail(
     if (reopened === "changed") return { end: "changed", gone: false };
   }
   const detail = `${who} gave it up (${why}); before that: ${letter.reason}: ${letter.detail}`;
-  const process = (received: Received, queue: DeadLetterQueue) =>
+  const process = (received: Received, queue: LetterQueue) =>
     failDeadLetter(received, detail, { ...ports, queue, senders: new SenderVersions() }, stopping);
   const disposition = await end(message, at, "aside", { ...ports, process });
   return { end: endOf(await ports.ledger.find(key)), gone: disposition !== "released" };

@@ -3,13 +3,18 @@
 import type { Clock } from "../clock.ts";
 import { lookThrough, type ReceivedAt } from "../dead-letters/look.ts";
 import type { Received } from "../delivery/delivery.ts";
+import { askForOne } from "../delivery/one-entry.ts";
 import type { Disposition, Swept } from "../delivery/states.ts";
 import { decode } from "../envelope.ts";
 import { Seat, Slots } from "../intake/slots.ts";
 import type { LeaseKeeper } from "../lease/lease.ts";
+import type { Observation } from "../observe.ts";
+import type { Outages } from "../outages.ts";
 import type { DeadLetterQueue, Message } from "../queue/port.ts";
 
-export type ProcessLetter = (received: Received, letters: DeadLetterQueue, lies: Swept) => Promise<Disposition>;
+/** What the end of one dead letter needs of its queue. */
+export type LetterQueue = Pick<DeadLetterQueue, "extend" | "ack" | "bury">;
+export type ProcessLetter = (received: Received, letters: LetterQueue, lies: Swept) => Promise<Disposition>;
 
 export interface PassPorts {
   readonly letters: DeadLetterQueue;
@@ -17,8 +22,9 @@ export interface PassPorts {
   readonly clock: Clock;
   /** Takes one dead letter to its end. */
   readonly process: ProcessLetter;
-  /** Letters out of whose way a copy was put: one for each, even where the original cannot be deleted. */
-  readonly setAside: Set<string>;
+  /** Letters that could not be deleted once their copy was made. A later pass tries that again, and makes no second copy. */
+  readonly copied: Set<string>;
+  readonly outages: Outages;
   /** False when the sweep is another worker's by now. */
   readonly goOn: () => Promise<boolean>;
 }
@@ -26,18 +32,23 @@ export interface PassPorts {
 export interface Pass {
   readonly looked: number;
   readonly ended: number;
+  /** FIFO groups of which SQS shows no more: their first ten letters are not the sweep's to take away. */
+  readonly hiding: readonly string[];
 }
 
 /** Longer than a pass, or it would meet the first ones again. */
 const LOOK_MS = 120_000;
 const PASS_MS = 60_000;
+/** What SQS shows of one group at once. */
+const GROUP_SHOWN = 10;
 /** At most some 200 dead letters a second, of a queue whose other readers are people. */
 const PAGE_REST_MS = 50;
 
 export async function sweepOnce(ports: PassPorts, quiet: AbortSignal): Promise<Pass> {
-  const { letters, clock } = ports;
+  const { clock } = ports;
   const untilMs = clock.monoMs() + PASS_MS;
   let ended = 0;
+  const staying = new Map<string, number>();
   const looked = await lookThrough(
     ports,
     {
@@ -45,18 +56,65 @@ export async function sweepOnce(ports: PassPorts, quiet: AbortSignal): Promise<P
       restMs: PAGE_REST_MS,
       goOn: async () => clock.monoMs() < untilMs && (await ports.goOn()),
       see: async (message, at, hides) => {
-        const lies = hides && !ports.setAside.has(message.id) ? "in_the_way" : "aside";
-        if (!isToBeEnded(message, letters, lies)) return "give_back";
-        const disposition = await end(message, at, lies, ports);
-        if (disposition === "buried" && lies === "in_the_way") ports.setAside.add(message.id);
-        // Held, or dead already: it may be so for long, and must not stand in the way of those behind it.
-        if (disposition !== "released") ended += 1;
-        return "keep";
+        const lies = hides ? "in_the_way" : "aside";
+        const fate = await sweepOne(message, at, lies, ports);
+        if (fate === "ended" || fate === "copied") ended += 1;
+        const stays = fate === "stays" || fate === "copied";
+        if (stays && hides) count(staying, message.groupId ?? "");
+        return stays ? "give_back" : "keep";
       },
     },
     quiet,
   );
-  return { looked, ended };
+  return { looked, ended, hiding: [...staying].flatMap(([group, letters]) => (letters < GROUP_SHOWN ? [] : [group])) };
+}
+
+/** `copied` is for a letter that could not be deleted beside its copy. `left` is for one that is held, or dead already, and was given back. */
+async function sweepOne(
+  message: Message,
+  at: ReceivedAt,
+  lies: Swept,
+  ports: PassPorts,
+): Promise<"ended" | "copied" | "left" | "stays"> {
+  const { letters, copied } = ports;
+  if (copied.has(message.id)) return (await deleteCopied(message, ports)) ? "ended" : "stays";
+  if (!isToBeEnded(message, letters, lies)) return "stays";
+  let deleted = false;
+  const ack = async (receipts: readonly string[]) => {
+    const results = await letters.ack(receipts);
+    deleted = results[0] === "done";
+    return results;
+  };
+  const queue: LetterQueue = {
+    ack,
+    bury: (letter, reason) => letters.bury(letter, reason),
+    extend: (extensions) => letters.extend(extensions),
+  };
+  const disposition = await end(message, at, lies, { ...ports, letters: queue });
+  if (disposition === "buried" && !deleted) {
+    copied.add(message.id);
+    return "copied";
+  }
+  return disposition === "released" ? "left" : "ended";
+}
+
+async function deleteCopied(
+  { id: messageId, receipt }: Message,
+  { letters, copied, outages }: PassPorts,
+): Promise<boolean> {
+  const failure = (why: string): Observation => ({
+    event: "delivery.ack_failed",
+    level: "warn",
+    message: `a dead letter that has its copy could not be deleted (${why}); the sweep tries again at its next look`,
+    messageId,
+  });
+  const deleted = await askForOne("DeleteMessage", () => letters.ack([receipt]), outages, failure);
+  if (deleted) copied.delete(messageId);
+  return deleted;
+}
+
+function count(counts: Map<string, number>, of: string): void {
+  counts.set(of, (counts.get(of) ?? 0) + 1);
 }
 
 /**
@@ -75,7 +133,7 @@ export async function end(
   message: Message,
   at: ReceivedAt,
   lies: Swept,
-  { leases, letters, process }: Pick<PassPorts, "leases" | "letters" | "process">,
+  { leases, letters, process }: Pick<PassPorts, "leases" | "process"> & { readonly letters: LetterQueue },
 ): Promise<Disposition> {
   const lease = leases.hold(message, at.monoMs);
   const slots = new Slots(1);

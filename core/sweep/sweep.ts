@@ -69,7 +69,9 @@ class Sweep {
   readonly #open: () => Promise<DeadLetterQueue | null>;
   readonly #ports: SweepPorts;
   readonly #settings: SweepSettings;
-  readonly #setAside = new Set<string>();
+  readonly #copied = new Set<string>();
+  /** FIFO groups that hide letters, as the last pass found them. */
+  #hiding: readonly string[] = [];
   #opened: Opened | null = null;
   /** Access was denied, and has not worked since; not tried again before this instant. */
   #deniedUntilMs: number | null = null;
@@ -134,14 +136,26 @@ class Sweep {
   async #lookIfDue({ letters, leases }: Opened, quiet: AbortSignal): Promise<void> {
     const { visible } = await letters.depth();
     if (!this.#isDue(visible)) return;
-    const { clock, process, breaker } = this.#ports;
+    const { clock, process, breaker, outages } = this.#ports;
     const goOn = async () => breaker.mayReport() && (await this.#lock(letters));
     this.#ports.passing?.(true);
-    const pass = sweepOnce({ letters, leases, clock, process, setAside: this.#setAside, goOn }, quiet);
-    const { looked, ended } = await pass.finally(() => this.#ports.passing?.(false));
+    const pass = sweepOnce({ letters, leases, clock, process, copied: this.#copied, outages, goOn }, quiet);
+    const { looked, ended, hiding } = await pass.finally(() => this.#ports.passing?.(false));
     this.#last = { visible, atMs: clock.monoMs(), restMs: looked * REST_MS };
     const message = `looked at ${looked} dead letter(s), ended ${ended} that SQS itself had moved`;
     this.#tell(ended > 0 ? "info" : "debug", "sweep.done", message, { looked, ended });
+    this.#tellHiding(hiding);
+  }
+
+  /** Once for each group, for as long as it hides any. */
+  #tellHiding(hiding: readonly string[]): void {
+    for (const group of hiding) {
+      if (this.#hiding.includes(group)) continue;
+      const why = "its first ten are of other queues, of a later version, or cannot be deleted";
+      const message = `the sweep cannot see all dead letters of group ${group}: ${why}. Move them out of the dead letter queue`;
+      this.#ports.observe({ event: "sweep.hidden", level: "warn", message, group });
+    }
+    this.#hiding = hiding;
   }
 
   #isDue(visible: number): boolean {

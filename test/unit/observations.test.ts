@@ -78,6 +78,7 @@ const names = [
   "step.tag_ignored",
   "step.unknown_run",
   "sweep.failed",
+  "sweep.hidden",
   "sweep.off",
   "worker.bug",
   "worker.close_failed",

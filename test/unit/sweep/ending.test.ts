@@ -206,13 +206,22 @@ describe("a step that SQS made a dead letter", () => {
       assert.equal(made.letters().length, 25 + 10);
     });
 
-    test("stays where the first ten came from another queue", async (t) => {
+    test("stays where the first ten came from another queue, which the log says once, and is ended once one is gone", async (t) => {
       const made = bench(t);
-      for (let i = 0; i < 10; i += 1) await made.moved(`theirs_${i}`, "[]", "one-group", made.theirs);
+      for (let i = 0; i < 10; i += 1) await made.moved(`theirs_${i}`, "{}", "one-group", made.theirs);
+      await made.moved("load", bodyFor("load"), "one-group");
       const before = made.letters();
       made.start();
-      await made.clock.advance(2 * intervalMs);
+      await made.clock.advance(40 * intervalMs);
       assert.deepEqual(made.letters(), before);
+      assert.deepEqual(
+        made.told.of("sweep.hidden").map(({ level, group }) => [level, group]),
+        [["warn", "one-group"]],
+      );
+      const [first] = made.deadLetters.receive({ max: 1, visibilityMs: 30_000 });
+      made.deadLetters.delete(first?.receive?.receipt ?? "");
+      await made.clock.advance(2 * intervalMs);
+      assert.deepEqual(await made.rowOf(), ["dead", "reported"]);
     });
   });
 

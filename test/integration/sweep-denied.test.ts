@@ -1,0 +1,97 @@
+// A sweep whose credentials may copy dead letters and not delete them, over HTTP: each letter gets one copy, however often the sweep looks.
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { systemClock } from "../../core/clock.ts";
+import { SenderVersions } from "../../core/delivery/effects/sender-versions.ts";
+import { processDeadLetter } from "../../core/delivery/executor.ts";
+import { defaultPolicy } from "../../core/delivery/policy.ts";
+import { Outages } from "../../core/outages.ts";
+import { readNote } from "../../core/queue/dead-letter-note.ts";
+import { runSweep } from "../../core/sweep/sweep.ts";
+import type { ProcessLetter } from "../../core/sweep/sweep-pass.ts";
+import { eventually } from "../support/eventually.ts";
+import { FakeRunner } from "../support/fake-runner.ts";
+import { MemoryLedger } from "../support/memory-ledger.ts";
+import { bodyFor } from "../support/messages.ts";
+import { Observations } from "../support/observations.ts";
+import { type Wired, wire } from "../support/sqs-adapter.ts";
+
+const intervalMs = 20;
+const leaseMs = 60_000;
+
+for (const fifo of [true, false]) {
+  for (const [what, body] of [
+    ["that can be read in part", bodyFor("load", { tags: 7 })],
+    ["that ends its step", bodyFor("load")],
+  ] as const) {
+    test(`a letter ${what} gets one copy while it cannot be deleted, and goes when it can, ${fifo ? "FIFO" : "standard"}`, async (t) => {
+      const wired = await wire(t, { fifo, maxReceiveCount: 1 });
+      const { server, deadLetters } = wired;
+      const id = await moved(wired, body, fifo);
+      server.faults.otherwise((action) =>
+        action === "DeleteMessageBatch" ? { kind: "refuse", code: "AccessDeniedException", status: 400 } : null,
+      );
+      const told = start(t, wired);
+      await eventually("the sweep looked six times", () => told.of("sweep.done").length >= 6);
+      assert.deepEqual(copies(wired), [id]);
+      assert.equal(deadLetters.inspect().length, 2);
+      const warnings = told.of("delivery.ack_failed").filter(({ level }) => level === "warn");
+      assert.equal(warnings.length, 1);
+
+      server.faults.clear();
+      await eventually("the copy alone is left", () => deadLetters.inspect().length === 1);
+      assert.deepEqual(copies(wired), [id]);
+    });
+  }
+}
+
+/** Sends it and lets SQS move it to the dead letter queue. */
+async function moved({ source, deadLetters }: Wired, body: string, fifo: boolean): Promise<string> {
+  const { messageId } = source.send(fifo ? { body, groupId: "g", deduplicationId: "d" } : { body });
+  for (let receives = 0; receives < 2; receives += 1) {
+    for (const { receive } of source.receive({ max: 1, visibilityMs: 30_000 }))
+      source.changeVisibility(receive?.receipt ?? "", 0);
+  }
+  assert.deepEqual(
+    deadLetters.inspect().map(({ id }) => id),
+    [messageId],
+  );
+  return messageId;
+}
+
+/** Of each copy, the letter that it was made of. */
+function copies({ deadLetters }: Wired) {
+  const notes = deadLetters.inspect().flatMap((letter) => readNote(letter) ?? []);
+  return notes.map((note) => note.message_id);
+}
+
+function start(t: TestContext, { queue }: Wired): Observations {
+  const told = new Observations();
+  const { observe } = told;
+  const quiet = new AbortController();
+  const outages = new Outages({ clock: systemClock, observe });
+  const ledger = new MemoryLedger({ clock: systemClock, writeBoundMs: 5_000 });
+  const runner = new FakeRunner(() => undefined);
+  runner.down = null;
+  const common = { ledger, clock: systemClock, observe, outages, chance: () => 0 };
+  const executor = {
+    ...common,
+    senders: new SenderVersions(),
+    runner,
+    notify: () => undefined,
+    policy: defaultPolicy,
+    worker: "worker-a",
+    leaseMs,
+  };
+  const stopping = { quiet: quiet.signal, kill: quiet.signal };
+  const process: ProcessLetter = (received, letters, lies) =>
+    processDeadLetter(received, lies, { ...executor, queue: letters }, stopping);
+  const ports = { ...common, breaker: { mayReport: () => true }, process };
+  const settings = { leaseMs, killMarginMs: 5_000, intervalMs, worker: "worker-a" };
+  const running = runSweep(() => queue.deadLetters(), ports, settings, quiet.signal);
+  t.after(async () => {
+    quiet.abort();
+    await running;
+  });
+  return told;
+}
