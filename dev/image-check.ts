@@ -6,7 +6,7 @@ import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { SetupError } from "./bootstrap/setup-error.mjs";
 import { makeBaseImages } from "./image/base-images.ts";
-import { buildImage } from "./image/build-image.ts";
+import { buildImages } from "./image/build-image.ts";
 import { lint } from "./image/lint.ts";
 import { requireTools } from "./image/tools.ts";
 
@@ -14,11 +14,16 @@ async function main(): Promise<number> {
   requireTools();
   await lint("Dockerfile");
   await makeBaseImages();
-  const image = await buildImage();
+  const { worker: image, project } = await buildImages();
   process.stdout.write(
     `image: ${(image.bytes / 1e6).toFixed(0)} MB, of them ${(statSync(`${image.tree}/usr/local/bin/taskiq`).size / 1e6).toFixed(0)} MB taskiq\n`,
   );
-  const env = { ...process.env, TASKIQ_IMAGE_TREE: image.tree, TASKIQ_IMAGE_CONFIG: JSON.stringify(image.config) };
+  const env = {
+    ...process.env,
+    TASKIQ_IMAGE_TREE: image.tree,
+    TASKIQ_IMAGE_CONFIG: JSON.stringify(image.config),
+    TASKIQ_PROJECT_TREE: project.tree,
+  };
   const files = [resolve("test/image/image.test.ts")];
   let failed = false;
   const events = run({ files, timeout: 300_000, env }).on("test:fail", () => {

@@ -1,5 +1,15 @@
 // Builds the Dockerfile offline: packages come from a wheelhouse and an npm cache that are filled first.
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { attempt, run } from "../bootstrap/run.mjs";
@@ -22,16 +32,42 @@ export interface Image {
 const wheelhouse = `${IMAGE_HOME}/wheelhouse`;
 const npmCache = `${IMAGE_HOME}/npm-cache`;
 
-export async function buildImage(): Promise<Image> {
+export interface Images {
+  readonly worker: Image;
+  /** What docs/deployment.md says makes an image of a project in `src/` layout. */
+  readonly project: Image;
+}
+
+export async function buildImages(): Promise<Images> {
   await fillWheelhouse();
   await fillNpmCache();
   const volumes = [`${wheelhouse}:/wheelhouse:ro`, `${npmCache}:/npm-cache:rw`, ...(await offlineSettings())];
   const offline = ["--isolation", "chroot", "--pull-never"];
-  const mounts = volumes.flatMap((volume) => ["--volume", volume]);
-  await buildahOffline("Building the Dockerfile", ["bud", ...offline, ...mounts, "--tag", "taskiq", "."]);
-  const container = await askBuildah(["from", "--pull-never", "taskiq"]);
+  const options = [...offline, ...volumes.flatMap((volume) => ["--volume", volume])];
+  await buildahOffline("Building the Dockerfile", ["bud", ...options, "--tag", "taskiq", "."]);
+  const worker = await openImage("taskiq");
+  const context = mkdtempSync(join(tmpdir(), "taskiq-project-"));
+  try {
+    cpSync("fixtures/dg_project", context, { recursive: true });
+    writeFileSync(join(context, "Dockerfile"), dockerfileOf(readFileSync("docs/deployment.md", "utf8")));
+    await buildahOffline("Building an image of a project", ["bud", ...options, "--tag", "project", context]);
+  } finally {
+    rmSync(context, { recursive: true });
+  }
+  return { worker, project: await openImage("project") };
+}
+
+/** The first block of the page. */
+function dockerfileOf(page: string): string {
+  const [, text] = /^```dockerfile\n(.*?)^```$/ms.exec(page) ?? [];
+  if (text === undefined) throw new Error("docs/deployment.md: expected a block of code for a Dockerfile, got none");
+  return text;
+}
+
+async function openImage(name: string): Promise<Image> {
+  const container = await askBuildah(["from", "--pull-never", name]);
   const tree = await askBuildah(["mount", container]);
-  const { OCIv1 } = JSON.parse(await askBuildah(["inspect", "--type", "image", "taskiq"]));
+  const { OCIv1 } = JSON.parse(await askBuildah(["inspect", "--type", "image", name]));
   const { stdout } = await attempt("du", ["--summarize", "--bytes", tree]);
   return { tree, bytes: Number.parseInt(stdout, 10), config: OCIv1.config };
 }

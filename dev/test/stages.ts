@@ -85,9 +85,9 @@ export const stages: readonly Stage[] = [
   },
   {
     name: "deploy",
-    what: "the Pulumi component: types, and what it would make",
+    what: "the Pulumi component: types, what it would make, and that run with the bundle",
     quick: false,
-    needs: [],
+    needs: ["build"],
     run: deployTests,
   },
   {

@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
-import { containerCommand, type ImageConfig } from "../../dev/image/container.ts";
+import { type ContainerOptions, containerCommand, type ImageConfig } from "../../dev/image/container.ts";
 import { DEFINITIONS_PARENT } from "../support/dagster-sidecar.ts";
 import { Deployment } from "../support/deployment.ts";
 import { eventually } from "../support/eventually.ts";
@@ -19,7 +19,11 @@ const config: ImageConfig = JSON.parse(process.env["TASKIQ_IMAGE_CONFIG"] ?? "{}
 const folders = [`${DEFINITIONS_PARENT}/definitions:/app/definitions`];
 
 function runInImage(entrypoint: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const container = containerCommand({ tree, config, entrypoint, folders });
+  return runIn({ tree, config, entrypoint, folders }, env);
+}
+
+function runIn(options: ContainerOptions, env: Readonly<Record<string, string>> = {}) {
+  const container = containerCommand(options);
   const [program, ...args] = container.command;
   return spawnSync(program, args, { env: { ...process.env, ...container.env, ...env }, encoding: "utf8" });
 }
@@ -79,6 +83,24 @@ print(os.getuid(), os.getpid())
     }
   });
 
+  test("installs a project's package beside Dagster, and leaves Dagster as it was", () => {
+    const script = `
+import dagster, os, weather_station.definitions
+from importlib.metadata import distributions
+names = [each.name for each in distributions() if each.name.lower() in ("dagster", "weather_station")]
+print(os.path.dirname(weather_station.__file__), os.path.dirname(dagster.__file__), sorted(names))
+`;
+    const project = { tree: process.env["TASKIQ_PROJECT_TREE"] ?? "", config, entrypoint: ["python3", "-c", script] };
+    const { stdout, stderr } = runIn(project);
+    const site = "/packages/lib/python3.11/site-packages";
+    assert.equal(stdout, `${site}/weather_station ${site}/dagster ['dagster', 'weather_station']\n`, stderr);
+  });
+
+  test("says which commit its worker was built from, when the build was given it", () => {
+    const { stdout } = runInImage(["taskiq", "--version", "--json"]);
+    assert.deepEqual(Object.keys(JSON.parse(stdout)), ["version", "commit", "source_date"]);
+  });
+
   test("carries the licences and the bill of materials of what it holds", () => {
     const documents = join(tree, "usr/share/doc/taskiq");
     assert.match(readFileSync(join(documents, "LICENSES.txt"), "utf8"), /valibot/);
@@ -98,12 +120,12 @@ describe("a container of it", () => {
     const { hostname, port } = new URL(postgres.url);
     const database = {
       DAGSTER_POSTGRES_HOST: hostname,
+      DAGSTER_POSTGRES_PORT: port,
       DAGSTER_POSTGRES_USER: "postgres",
       DAGSTER_POSTGRES_DB: "postgres",
     };
     deployment = await Deployment.open(50, { ...database, DAGSTER_POSTGRES_PASSWORD: "unused" });
-    const yaml = readFileSync(join(tree, "opt/dagster/home/dagster.yaml"), "utf8");
-    writeFileSync(join(deployment.home, "dagster.yaml"), yaml.replace("port: 5432", `port: ${port}`));
+    writeFileSync(join(deployment.home, "dagster.yaml"), readFileSync(join(tree, "opt/dagster/home/dagster.yaml")));
     chmodSync(deployment.home, 0o755); // the container's user is another
     shared = join(deployment.home, "shared");
     mkdirSync(shared);
@@ -120,7 +142,7 @@ describe("a container of it", () => {
   });
 
   function environment(): Readonly<Record<string, string>> {
-    const { DAGSTER_HOME: _home, HOME: _user, ...outside } = deployment.env;
+    const { DAGSTER_HOME: _home, HOME: _user, PATH: _path, ...outside } = deployment.env;
     return { ...outside, TASKIQ_LEDGER_URL: postgres.url, TASKIQ_WORKER_HEALTH_PORT: String(healthPort) };
   }
 
@@ -128,7 +150,7 @@ describe("a container of it", () => {
     const instance = `${deployment.home}:/opt/dagster/home`;
     const container = containerCommand({ tree, config, folders: [...folders, instance, `${shared}:/shared`] });
     const args = [...config.Cmd, "-m", "definitions", "--wait-time", "1s", "--grace", "30s"];
-    return new WorkerProcess({ args, env: { ...environment(), ...container.env }, command: container.command });
+    return new WorkerProcess({ args, env: { ...container.env, ...environment() }, command: container.command });
   }
 
   /** A container's health check runs beside the worker, in the same file tree. */
