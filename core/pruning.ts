@@ -24,7 +24,8 @@ const DAY_MS = 86_400_000;
 const LONGEST_RETENTION_MS = 14 * DAY_MS;
 /**
  * A row is kept for as long as the queue keeps a message, then for as long as any dead letter queue may, and a day for clocks and for whoever looks
- * a little later.
+ * a little later. A pending row is kept as long, counted from its last receive: the message that was received then is gone afterwards, and so are
+ * the starts that it spent. Refused messages leave such rows behind, and so does a message that expires before it is run.
  */
 const MARGIN_MS = LONGEST_RETENTION_MS + DAY_MS;
 /** Few enough for a statement of milliseconds. */
@@ -62,10 +63,10 @@ async function prune({ ledger, queues, clock }: PruningPorts, { worker }: Prunin
   if (!(await ledger.lock(LOCK, worker, LOCK_MS))) return 0;
   const described = await Promise.all(queues.map((queue) => queue.describe()));
   const retentionMs = Math.max(...described.map((facts) => facts.retentionMs ?? LONGEST_RETENTION_MS));
-  const settledBeforeMs = clock.wallMs() - retentionMs - MARGIN_MS;
+  const beforeMs = clock.wallMs() - retentionMs - MARGIN_MS;
   let pruned = 0;
   while (!quiet.aborted && (await ledger.lock(LOCK, worker, LOCK_MS))) {
-    const deleted = await ledger.prune(settledBeforeMs, BATCH);
+    const deleted = await ledger.prune(beforeMs, BATCH);
     pruned += deleted;
     if (deleted < BATCH) break;
     await clock.sleep(REST_MS, quiet);

@@ -104,8 +104,11 @@ export interface Ledger extends OperatorRecords {
    * It only spares work that one worker is enough for: nothing that must not happen twice may rest on it, since it has no fence.
    */
   lock(name: string, owner: string, leaseMs: number): Promise<boolean>;
-  /** Deletes at most `limit` rows settled before `settledBeforeMs`; answers how many. */
-  prune(settledBeforeMs: number, limit: number): Promise<number>;
+  /**
+   * Deletes at most `limit` rows that are settled since before `beforeMs`, or pending since then with no message received since then; answers how
+   * many. A row that a worker holds stays, however old.
+   */
+  prune(beforeMs: number, limit: number): Promise<number>;
   /** Resolves when the store answers. */
   ping(): Promise<void>;
   close(): Promise<void>;

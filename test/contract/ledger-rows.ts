@@ -126,14 +126,33 @@ export function rowContract(make: MakeLedger): void {
     );
   });
 
-  test("prune never touches a row that is not settled, however old", async (t) => {
+  test("prune never touches a row that was claimed and not given up, however old", async (t) => {
     const { ledger, nowMs, advance } = await make(t);
     await fill(ledger);
     await ledger.permit(await claimed(ledger, requestFor("run-1:permitted")), leaseMs);
     await advance(1_000 * leaseMs);
-    assert.equal(await ledger.prune(nowMs(), 100), 2);
+    assert.equal(await ledger.prune(nowMs(), 100), 3);
     const states = (await ledger.list({ limit: 10 })).map(({ state }) => state);
-    assert.deepEqual(states, ["pending", "permitted", "running"]);
+    assert.deepEqual(states, ["permitted", "running"]);
+  });
+
+  test("prune takes pending rows for which no message came since the instant, at most as many as asked", async (t) => {
+    const { ledger, nowMs, advance } = await make(t);
+    const pend = async (stepKey: string, receivedAtMs: number) =>
+      ledger.abandon(await claimed(ledger, requestFor(`run-1:${stepKey}`, { receivedAtMs })), { giveStartBack: true });
+    await ledger.settle(await claimed(ledger, requestFor("run-1:settled")), outcome());
+    for (const [i, stepKey] of ["a", "b", "c"].entries()) await pend(stepKey, nowMs() + i);
+    const longRun = await claimed(ledger, requestFor("run-1:long", { receivedAtMs: nowMs() }));
+    await advance(1_000);
+    await ledger.abandon(longRun, { giveStartBack: false });
+    await pend("fresh", nowMs());
+    const left = async () =>
+      (await ledger.list({ limit: 10 })).map(({ step, key }) => key.replace("run-1:", "") || step);
+    assert.equal(await ledger.prune(nowMs(), 2), 2);
+    assert.deepEqual(await left(), ["b", "c", "fresh", "long"]);
+    assert.equal(await ledger.prune(nowMs(), 10), 2);
+    assert.deepEqual(await left(), ["fresh", "long"]);
+    assert.equal(await ledger.prune(nowMs(), 10), 0);
   });
 
   test("a pruned row starts over at fence 1; the other rows' fences go on", async (t) => {

@@ -66,7 +66,7 @@ test("with a million rows", async (t) => {
 async function fill({ admin }: LedgerDatabase): Promise<void> {
   const indexes = await admin`SELECT indexdef FROM pg_indexes WHERE tablename = 'taskiq_idempotency_records'
     AND schemaname = current_schema AND indexdef NOT LIKE '%UNIQUE%'`;
-  for (const name of ["by_run", "by_state", "settled"]) {
+  for (const name of ["by_run", "by_state", "settled", "pending"]) {
     await admin.unsafe(`DROP INDEX taskiq_idempotency_records_${name}`);
   }
   await admin`ALTER TABLE taskiq_idempotency_records DROP CONSTRAINT taskiq_idempotency_records_pkey`;

@@ -112,13 +112,15 @@ export class MemoryLedger implements Ledger {
     return true;
   }
 
-  async prune(settledBeforeMs: number, limit: number): Promise<number> {
-    const settled = [...this.#open().values()].flatMap(({ key, settledAtMs }) =>
-      settledAtMs === null ? [] : [{ key, settledAtMs }],
+  async prune(beforeMs: number, limit: number): Promise<number> {
+    const rows = [...this.#open().values()];
+    const settled = rows.flatMap(({ key, settledAtMs }) => (settledAtMs === null ? [] : [{ key, atMs: settledAtMs }]));
+    const pending = rows.flatMap(({ key, state, receivedAtMs, updatedAtMs }) =>
+      state === "pending" && updatedAtMs < beforeMs ? [{ key, atMs: receivedAtMs }] : [],
     );
-    const due = settled
-      .filter(({ settledAtMs }) => settledAtMs < settledBeforeMs)
-      .sort((a, b) => a.settledAtMs - b.settledAtMs);
+    const due = [settled, pending].flatMap((kind) =>
+      kind.filter(({ atMs }) => atMs < beforeMs).sort((a, b) => a.atMs - b.atMs),
+    );
     const pruned = due.slice(0, limit);
     for (const { key } of pruned) this.#rows.delete(key);
     return pruned.length;

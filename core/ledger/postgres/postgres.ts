@@ -122,8 +122,8 @@ class PostgresLedger implements Ledger {
     return (await this.#run("lock", [name, owner, leaseMs])).length === 1;
   }
 
-  async prune(settledBeforeMs: number, limit: number): Promise<number> {
-    return (await this.#run("prune", [settledBeforeMs, limit])).length;
+  async prune(beforeMs: number, limit: number): Promise<number> {
+    return (await this.#run("prune", [beforeMs, limit])).length;
   }
 
   async planReplay({ letterId, queueUrl, subject, act, who, why }: ReplayPlan): Promise<Replay> {

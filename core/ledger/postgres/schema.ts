@@ -6,6 +6,7 @@ import { records } from "./migrations/0001-records.ts";
 import { locks } from "./migrations/0002-locks.ts";
 import { replays } from "./migrations/0003-replays.ts";
 import { bodies } from "./migrations/0004-bodies.ts";
+import { pending } from "./migrations/0005-pending.ts";
 import type { PostgresPool } from "./pool.ts";
 
 /** A published one is never edited, and only adds: workers of the version before run beside those of this one while a deploy lasts. */
@@ -14,6 +15,7 @@ const texts: readonly (readonly [name: string, sql: string])[] = [
   ["locks", locks],
   ["replays", replays],
   ["bodies", bodies],
+  ["pending", pending],
 ];
 
 export const schemaVersion = texts.length;

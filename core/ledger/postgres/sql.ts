@@ -6,6 +6,7 @@
 const table = "taskiq_idempotency_records";
 const now = "date_trunc('milliseconds', clock_timestamp())";
 const ms = (instant: string) => `(extract(epoch FROM ${instant}) * 1000)::float8`;
+const instant = (milliseconds: string) => `timestamptz 'epoch' + ${span(milliseconds)}`;
 const span = (milliseconds: string) => `${milliseconds} * interval '1 millisecond'`;
 
 const asked = (columns: string) =>
@@ -143,10 +144,15 @@ export const statements = {
   listInStates: page("state IN (SELECT json_array_elements_text($2::text::json))", "$3"),
   listOfRunInStates: page("run_id = $2 AND state || '' IN (SELECT json_array_elements_text($3::text::json))", "$4"),
   // Not joined: for a limit that it does not know, the server would plan to read the whole table.
-  prune: `WITH oldest AS MATERIALIZED (
-      SELECT idempotency_key FROM ${table} WHERE settled_at < timestamptz 'epoch' + ${span("$1::float8")}
-      ORDER BY settled_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED)
-    DELETE FROM ${table} WHERE idempotency_key = ANY (ARRAY(SELECT idempotency_key FROM oldest)) RETURNING 1`,
+  prune: `WITH settled AS MATERIALIZED (
+      SELECT idempotency_key FROM ${table} WHERE settled_at < ${instant("$1::float8")}
+      ORDER BY settled_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED),
+    pending AS MATERIALIZED (
+      SELECT idempotency_key FROM ${table}
+      WHERE state = 'pending' AND received_at < ${instant("$1::float8")} AND updated_at < ${instant("$1::float8")}
+      ORDER BY received_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED)
+    DELETE FROM ${table} WHERE idempotency_key = ANY (ARRAY(
+      SELECT idempotency_key FROM settled UNION ALL SELECT idempotency_key FROM pending LIMIT $2::bigint)) RETURNING 1`,
   planReplay,
   findReplay: `SELECT ${replayColumns} FROM taskiq_replays WHERE letter_id = $1`,
   advanceReplay: `UPDATE taskiq_replays SET state = CASE state WHEN 'deleted' THEN state ELSE $2::text END,

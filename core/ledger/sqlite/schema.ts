@@ -70,11 +70,16 @@ const replays = `CREATE TABLE taskiq_replays (
 const bodies =
   "ALTER TABLE taskiq_idempotency_records ADD COLUMN body_bound INTEGER NOT NULL DEFAULT 0 CHECK (body_bound IN (0, 1));";
 
+/** For pruning. Renewals change no column of it. */
+const pending =
+  "CREATE INDEX taskiq_idempotency_records_pending ON taskiq_idempotency_records (received_at) WHERE state = 'pending';";
+
 export const migrations: readonly Migration[] = [
   { version: 1, name: "records", sql: records },
   { version: 2, name: "locks", sql: locks },
   { version: 3, name: "replays", sql: replays },
   { version: 4, name: "bodies", sql: bodies },
+  { version: 5, name: "pending", sql: pending },
 ];
 
 /** Creates or migrates the tables; the write lock makes several workers that open the file at once take turns. */

@@ -134,8 +134,8 @@ class SqliteLedger implements Ledger {
     return this.#changes("lock", { name, owner, ...this.#lease(leaseMs) });
   }
 
-  async prune(settledBeforeMs: number, limit: number): Promise<number> {
-    return this.#reach(() => Number(this.#statements.prune.run({ before: settledBeforeMs, limit }).changes));
+  async prune(before: number, limit: number): Promise<number> {
+    return this.#reach(() => Number(this.#statements.prune.run({ before, limit }).changes));
   }
 
   planReplay(plan: ReplayPlan) {

@@ -37,8 +37,12 @@ const sql = {
   lock: `INSERT INTO taskiq_ledger_locks (name, owner, expires_at) VALUES (:name, :owner, :leaseUntil)
     ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, expires_at = excluded.expires_at
     WHERE taskiq_ledger_locks.owner = excluded.owner OR taskiq_ledger_locks.expires_at <= :now`,
-  prune: `DELETE FROM ${table} WHERE idempotency_key IN
-    (SELECT idempotency_key FROM ${table} WHERE settled_at < :before ORDER BY settled_at LIMIT :limit)`,
+  prune: `DELETE FROM ${table} WHERE idempotency_key IN (
+    SELECT * FROM (SELECT idempotency_key FROM ${table} WHERE settled_at < :before ORDER BY settled_at LIMIT :limit)
+    UNION ALL
+    SELECT * FROM (SELECT idempotency_key FROM ${table} WHERE state = 'pending' AND received_at < :before AND updated_at < :before
+      ORDER BY received_at LIMIT :limit)
+    LIMIT :limit)`,
   ping: "SELECT count(*) FROM taskiq_ledger_schema",
 } as const;
 
