@@ -15,7 +15,7 @@ const options = {
     flag: "--show",
     env: [],
     group,
-    help: "Show one with its traceback and body: by its message id, its key (run:step[:attempt]), or the beginning of either. Exit code 1 if there is none.",
+    help: "Show one with its traceback and body: by its message id, its key (run:step[:attempt]), or the beginning of either, as the table shows it. Exit code 1 if there is none, or several.",
     kind: text("<key>", "a message id or a key"),
   }),
   export: optional({

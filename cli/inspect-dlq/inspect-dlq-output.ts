@@ -1,4 +1,4 @@
-// What `taskiq inspect-dlq` prints or writes: data on stdout or into a file, and the exit code that goes with it.
+// What `taskiq inspect-dlq` prints or writes: data on stdout or into a file, with what it says of it.
 import { writeFile } from "node:fs/promises";
 import { groupLetters } from "../../core/dead-letters/groups.ts";
 import type { JoinedLetter } from "../../core/dead-letters/join.ts";
@@ -6,7 +6,6 @@ import { exportText, groupRecord, letterRecord } from "../../core/dead-letters/r
 import { Fault } from "../../core/faults.ts";
 import { printableJson } from "../../core/printable.ts";
 import type { Io } from "../command.ts";
-import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { groupTable, letterDetails, letterTable, type Page } from "../operator/letter-texts.ts";
 import type { Say } from "../terminal/say.ts";
 import { coloursOf, widthOf } from "../terminal/terminal.ts";
@@ -18,14 +17,10 @@ export async function showLetters(
   nowMs: number,
   { stdout, env }: Pick<Io, "stdout" | "env">,
   say: Say,
-): Promise<ExitCode> {
+): Promise<void> {
   if (output.to === "file") return await writeExport(output.path, letters, say);
-  const meant = output.to === "details" ? letters.filter((letter) => isCalled(letter, output.name)) : letters;
   const page = { width: widthOf(stdout, env), nowMs, colours: coloursOf(stdout, env) };
-  stdout.write(output.json ? jsonText(output.to, meant) : pageText(output.to, meant, page));
-  if (output.to !== "details" || meant.length > 0) return exitCodes.done;
-  say(`no dead letter is called ${output.name}`);
-  return exitCodes.no;
+  stdout.write(output.json ? jsonText(output.to, letters) : pageText(output.to, letters, page));
 }
 
 type Shown = Exclude<InspectConfig["output"]["to"], "file">;
@@ -60,22 +55,15 @@ function pageText(what: Shown, letters: readonly JoinedLetter[], page: Page): st
 }
 
 /** Never over a file that is there: it may be the only copy of what was purged since. */
-async function writeExport(path: string, letters: readonly JoinedLetter[], say: Say): Promise<ExitCode> {
+async function writeExport(path: string, letters: readonly JoinedLetter[], say: Say): Promise<void> {
   try {
     await writeFile(path, exportText(letters), { flag: "wx", mode: 0o600 });
   } catch (error) {
     throw cannotWrite(path, error);
   }
   say(`wrote ${letters.length} dead letter(s) to ${path}`);
-  return exitCodes.done;
 }
 
 function cannotWrite(path: string, cause: unknown): Fault {
   return new Fault("TQ_CONFIG", `--export: cannot write ${path}`, { cause });
-}
-
-/** By a whole name, or by enough of its beginning: a few characters would be anybody's. */
-function isCalled({ letter }: JoinedLetter, name: string): boolean {
-  const names = [letter.message.id, letter.burial?.messageId, letter.key];
-  return names.some((one) => one === name || (name.length >= 4 && one?.startsWith(name) === true));
 }

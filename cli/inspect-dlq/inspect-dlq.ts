@@ -4,7 +4,7 @@ import type { DeadLetterQueue } from "../../core/queue/port.ts";
 import { defineCommand, type Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { letterFilter, letterFlags } from "../operator/letter-options.ts";
-import { remarksOn } from "../operator/look-remarks.ts";
+import { mismatchText, remarksOn } from "../operator/look-remarks.ts";
 import { askDagster, openDeadLetters } from "../operator/operator-ports.ts";
 import { stoppable } from "../operator/stoppable.ts";
 import { createLogger } from "../terminal/logger.ts";
@@ -18,13 +18,13 @@ export const command = defineCommand({
   setup: inspectSetup,
   examples: [
     "taskiq inspect-dlq --queue-name steps.fifo --group",
-    'taskiq inspect-dlq --queue-name steps.fifo --since 2h --step "load*" --reason crash_loop',
+    'taskiq inspect-dlq --queue-name steps.fifo --since 2h --step "load*" --reason step_fault',
     "taskiq inspect-dlq --queue-name steps.fifo --show 5f0c1a9e",
     "taskiq inspect-dlq --queue-name steps.fifo --json | jq -r 'select(.act == \"replay\") | .message_id'",
     "taskiq inspect-dlq --queue-name steps.fifo --run 7f3c1f0e-5a86-4d0b-9a57-0c5a3f1f7b11 --export dead.jsonl",
   ],
   first: ["--group", "--json", "--show", "--export", ...letterFlags, "--queue-url", "--queue-name", "--dagster-home"],
-  no: "No dead letter is called what --show says, or the look was interrupted.",
+  no: "--show or a filter names something that no dead letter has, or the beginning of several; or the look was interrupted.",
   usageExit: exitCodes.usage,
   warnsOfVariables: true,
   run: async (config, io, warnings) => {
@@ -49,7 +49,9 @@ async function inspect(
   if (config.dagsterMissing !== null) say(`Dagster is not asked: ${config.dagsterMissing}`);
   const dagster = ports.runner === null ? null : askDagster(ports.runner, quiet);
   const { envelopeKeys } = config;
-  const filter = letterFilter(config.which, clock.wallMs());
+  const { output } = config;
+  const names = output.to === "details" ? [output.name] : [];
+  const filter = { ...letterFilter(config.which, clock.wallMs()), names };
   const found = await inspectDeadLetters(
     { ...ports, envelopeKeys, letters, dagster },
     filter,
@@ -63,7 +65,9 @@ async function inspect(
   }
   if (found.looked > 0) say(`of these, ${found.letters.length} listed`);
   for (const remark of remarksOn(found)) say(remark);
-  return await showLetters(config.output, found.letters, clock.wallMs(), io, say);
+  for (const mismatch of found.mismatches) say(mismatchText(mismatch, "--show"));
+  await showLetters(output, found.letters, clock.wallMs(), io, say);
+  return found.mismatches.length === 0 ? exitCodes.done : exitCodes.no;
 }
 
 function whatLookingCost({ looked }: Inspection, { url }: DeadLetterQueue): string {

@@ -1,4 +1,5 @@
 // Dead letters as people read them: the table, the groups, and one letter with everything that is known of it. Pure.
+import { errorText } from "../../core/dead-letters/filter.ts";
 import type { LetterGroup } from "../../core/dead-letters/groups.ts";
 import type { JoinedLetter } from "../../core/dead-letters/join.ts";
 import type { DeadLetter } from "../../core/dead-letters/letter.ts";
@@ -144,11 +145,6 @@ function letterRow({ letter, standing, verdict }: JoinedLetter, nowMs: number): 
     letter.expiresAtMs === null ? "-" : span(letter.expiresAtMs - nowMs),
     verdict.words,
   ];
-}
-
-/** Details often begin with the class already. */
-function errorText(errorClass: string | null, detail: string): string {
-  return errorClass === null || detail.startsWith(errorClass) ? detail : `${errorClass}: ${detail}`;
 }
 
 /** By which a letter is known in a table: the beginnings of its message's and its run's id, and its step. */

@@ -1,4 +1,5 @@
-// What an operator is told of a look through the dead letters, besides the letters.
+// What an operator reads about a look through the dead letters, besides the letters.
+import type { Mismatch } from "../../core/dead-letters/choice.ts";
 import type { Inspection } from "../../core/dead-letters/inspect.ts";
 
 export function remarksOn({ looked, limited, unseen, dagsterSilent }: Inspection): readonly string[] {
@@ -9,4 +10,16 @@ export function remarksOn({ looked, limited, unseen, dagsterSilent }: Inspection
     ...(unseen === 0 ? [] : [`about ${unseen} more could not be seen: ${why}`]),
     ...(dagsterSilent === null ? [] : [`Dagster did not answer, so what only it knows is unknown: ${dagsterSilent}`]),
   ];
+}
+
+const LISTED = 10;
+
+/** `idFlag` is what the command calls the option for an id. */
+export function mismatchText({ condition, given, kind, there }: Mismatch, idFlag: string): string {
+  const flag = condition === "id" ? idFlag : `--${condition}`;
+  const shown = there.slice(0, LISTED).map(([value, letters]) => (letters === 1 ? value : `${value} (${letters})`));
+  const more = there.length > LISTED ? `, and ${there.length - LISTED} more` : "";
+  const list = `${shown.join(", ")}${more}`;
+  if (kind === "ambiguous") return `${flag} ${given} is the beginning of several, give more of it: ${list}`;
+  return `${flag} ${given}: no dead letter has it; ${shown.length === 0 ? "none has any" : `there are: ${list}`}`;
 }

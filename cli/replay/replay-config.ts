@@ -25,7 +25,12 @@ const options = {
     kind: text("<name>", "a name"),
     absent: "the user's name and this machine's",
   }),
-  purge: onOff({ flag: "--purge", env: [], group, help: "Delete those that are safe to purge, instead of replaying." }),
+  purge: onOff({
+    flag: "--purge",
+    env: [],
+    group,
+    help: "Delete those that are safe to purge, instead of replaying; and those that --id or --reason names, if no run waits for them.",
+  }),
   reexecute: onOff({
     flag: "--reexecute",
     env: [],
@@ -67,8 +72,8 @@ const options = {
     flag: "--id",
     env: [],
     group: "Which dead letters (all conditions must hold; without any, all of them)",
-    help: "With this message id or key (run:step[:attempt]). May be given several times.",
-    kind: text("<id>", "a message id or a key"),
+    help: "With this message id or key (run:step[:attempt]), or the beginning that the table shows. May be given several times.",
+    kind: text("<id>", "a message id or a key, or the beginning of one"),
     separator: /\s+/,
   }),
   file: optional({

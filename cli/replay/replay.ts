@@ -9,7 +9,7 @@ import { Fault } from "../../core/faults.ts";
 import { defineCommand, type Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { letterFilter, letterFlags } from "../operator/letter-options.ts";
-import { remarksOn } from "../operator/look-remarks.ts";
+import { mismatchText, remarksOn } from "../operator/look-remarks.ts";
 import { askDagster, openDeadLetters } from "../operator/operator-ports.ts";
 import { stoppable } from "../operator/stoppable.ts";
 import { createLogger } from "../terminal/logger.ts";
@@ -25,7 +25,7 @@ export const command = defineCommand({
   name: "replay",
   setup: replaySetup,
   examples: [
-    "taskiq replay --queue-name steps.fifo --reason crash_loop --since 2h",
+    "taskiq replay --queue-name steps.fifo --reason step_fault --since 2h",
     'taskiq replay --queue-name steps.fifo --run 7f3c1f0e-5a86-4d0b-9a57-0c5a3f1f7b11 --yes --why "the bucket is back"',
     'taskiq replay --queue-name steps.fifo --error OutOfMemory --rate 5 --yes --why "more memory"',
     'taskiq replay --queue-name steps.fifo --job nightly --canary 3 --wait --yes --why "try a few first"',
@@ -49,7 +49,7 @@ export const command = defineCommand({
     "--dagster-home",
     "--dagster-url",
   ],
-  no: "Something was refused, failed, or is in doubt.",
+  no: "Something was refused, failed, is in doubt, or was not there.",
   usageExit: exitCodes.usage,
   warnsOfVariables: true,
   run: async (config, io, warnings) => {
@@ -92,7 +92,7 @@ export const command = defineCommand({
 type Bodies = ReadonlyMap<string, string>;
 
 async function replay(session: ReplaySession, mended: Bodies | null): Promise<ExitCode> {
-  const { config, say, quiet, io } = session;
+  const { config, say, quiet } = session;
   if (config.dagster === null)
     say("Dagster is not asked, so what only it knows is unknown, and nothing of that is replayed");
   const found = await look(session, mended);
@@ -101,6 +101,15 @@ async function replay(session: ReplaySession, mended: Bodies | null): Promise<Ex
     return exitCodes.no;
   }
   for (const remark of remarksOn(found)) say(remark);
+  for (const mismatch of found.mismatches) say(mismatchText(mismatch, "--id"));
+  const missed = found.mismatches.length > 0;
+  if (missed && found.letters.length === 0) return exitCodes.no;
+  const code = await dealWith(found, session);
+  return missed && code === exitCodes.done ? exitCodes.no : code;
+}
+
+async function dealWith(found: Inspection, session: ReplaySession): Promise<ExitCode> {
+  const { config, say, io } = session;
   if (config.otherwise?.do === "fail") return await failFound(found.letters, session);
   if (config.otherwise !== null) return await reexecuteFound(found.letters, config.otherwise.dagster, session);
   const plans = await planAll(session, found);
@@ -123,8 +132,8 @@ async function look(session: ReplaySession, mended: Bodies | null): Promise<Insp
   // The operator vouches for what stands in the file: with the key, all of it is signed anew.
   const signingKey = config.file?.allowEdit === true ? (envelopeKeys[0] ?? null) : null;
   const dagster = ports.runner === null ? null : askDagster(ports.runner, quiet);
-  const names = mended === null ? config.ids : [...mended.keys()];
-  const filter = { ...letterFilter(config.which, ports.clock.wallMs()), names };
+  const chosen = letterFilter(config.which, ports.clock.wallMs());
+  const filter = { ...chosen, names: config.ids, ids: mended === null ? null : new Set(mended.keys()) };
   if (mended?.size === 0) throw new Fault("TQ_CONFIG", "--file: it holds no dead letter");
   const keeping: Keeping = {
     keep: (message, hideMs) => held.add(message, hideMs),
@@ -150,10 +159,12 @@ async function planAll(
   found: Inspection,
 ): Promise<readonly PlannedLetter[]> {
   const { url: sourceUrl } = await ports.queue.describe();
+  const byId = config.ids.length > 0 || config.file !== null;
+  const purge = config.purge ? { byId, reason: config.which.reason } : null;
   const plans: PlannedLetter[] = [];
   for (const joined of found.letters) {
     const begun = await ledger.findReplay(joined.letter.message.id);
-    plans.push(planLetter(joined, begun, { sourceUrl, misnamed, unsignable, purge: config.purge }));
+    plans.push(planLetter(joined, begun, { sourceUrl, misnamed, unsignable, purge }));
     await held.keep();
   }
   return plans;

@@ -30,8 +30,7 @@ export type FailEnd = "failed" | "ended" | "in_hand" | "changed" | "not_done" | 
 /** Its attempt is open, by Dagster's own word, its run waits for it, and no worker holds it. */
 export function mayFail({ letter, standing, verdict }: JoinedLetter): boolean {
   if (letter.step === null || standing === null) return false;
-  // Of a body that cannot be read, all else was found before its verdict.
-  return ["parked", "moved", "waiting", "malformed"].includes(verdict.kind);
+  return ["parked", "moved", "waiting", "malformed_open"].includes(verdict.kind);
 }
 
 /** Longer than one page of them takes; what is at work is prolonged. */

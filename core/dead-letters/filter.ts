@@ -1,17 +1,22 @@
-// Which dead letters are meant. Pure.
+// Which dead letters are meant. Every value can be pasted from what the tables show. Pure.
+import { reasonNamed } from "../delivery/reasons.ts";
+import { foldMessage } from "./folded.ts";
 import type { DeadLetter } from "./letter.ts";
 
 /** Null: any. Every condition must hold. */
 export interface LetterFilter {
-  /** Ids of messages, or idempotency keys; empty for any. */
+  /** Ids of messages or idempotency keys, or beginnings of them; empty for any. */
   readonly names: readonly string[];
+  /** Whole ids of messages. */
+  readonly ids: ReadonlySet<string> | null;
+  /** The id of a run, or its beginning. */
   readonly runId: string | null;
   /** Known by the run's record alone. */
   readonly job: string | null;
-  /** A step key, in which `*` stands for any text and `?` for any character. */
+  /** A step key, in which `*` and `…` stand for any text and `?` for any character. ` #2` behind it names the attempt. */
   readonly step: string | null;
   readonly reason: string | null;
-  /** A fingerprint, the class of an error, or a part of what is said of it; case does not count. */
+  /** A fingerprint, the class of an error, or a part of the text that a table shows of it; case does not count. */
   readonly error: string | null;
   /** Dead letters since this instant or later, in Unix milliseconds. */
   readonly sinceMs: number | null;
@@ -21,6 +26,7 @@ export interface LetterFilter {
 
 export const anyLetter: LetterFilter = {
   names: [],
+  ids: null,
   runId: null,
   job: null,
   step: null,
@@ -30,14 +36,18 @@ export const anyLetter: LetterFilter = {
   beforeMs: null,
 };
 
-/** All conditions but the job's, which the letter itself does not name. */
+/** Shorter beginnings would be those of too many. */
+export const LEAST_BEGINNING = 4;
+
+/** Checks all conditions but the job's, which the letter itself does not name. */
 export function matchesLetter(filter: LetterFilter, letter: DeadLetter): boolean {
-  const { runId, step, reason, error, sinceMs, beforeMs } = filter;
+  const { names, ids, runId, step, reason, error, sinceMs, beforeMs } = filter;
   return (
-    matchesName(filter.names, letter) &&
-    (runId === null || letter.step?.runId === runId) &&
-    (step === null || (letter.step !== null && matchesGlob(step, letter.step.stepKey))) &&
-    (reason === null || letter.reason === reason) &&
+    (names.length === 0 || names.some((name) => namesOf(letter).some((one) => isBeginning(name, one)))) &&
+    (ids === null || ids.has(letter.message.id)) &&
+    (runId === null || (letter.step !== null && isBeginning(runId, letter.step.runId))) &&
+    (step === null || matchesStep(step, letter)) &&
+    (reason === null || letter.reason === reasonNamed(reason)) &&
     (error === null || matchesError(error, letter)) &&
     (sinceMs === null || letter.sinceMs >= sinceMs) &&
     (beforeMs === null || letter.sinceMs < beforeMs)
@@ -47,6 +57,22 @@ export function matchesLetter(filter: LetterFilter, letter: DeadLetter): boolean
 /** `job` is the name in the run's record; null when that is not known. */
 export function matchesJob({ job: wanted }: LetterFilter, job: string | null): boolean {
   return wanted === null || wanted === job;
+}
+
+/** Returns what a dead letter can be called: its message's id, its key, and the id of the message that was buried. */
+export function namesOf({ message, key, burial }: DeadLetter): readonly string[] {
+  return [message.id, key, burial?.messageId].filter((name) => name != null);
+}
+
+/** Returns true for the whole name, too. */
+export function isBeginning(given: string, name: string): boolean {
+  return given === name || (given.length >= LEAST_BEGINNING && name.startsWith(given));
+}
+
+export function matchesStep(wanted: string, { step }: DeadLetter): boolean {
+  if (step === null) return false;
+  const glob = wanted.replaceAll("…", "*");
+  return matchesGlob(glob, step.stepKey) || matchesGlob(glob, `${step.stepKey} #${step.attempt}`);
 }
 
 /** In linear time, whatever the pattern: `*` for any text, `?` for one character, anything else for itself. Step keys hold brackets. */
@@ -62,14 +88,14 @@ export function matchesGlob(pattern: string, text: string): boolean {
   return wanted.slice(at).every((rest) => rest === "*");
 }
 
-function matchesName(names: readonly string[], { message, key, burial }: DeadLetter): boolean {
-  return (
-    names.length === 0 || [message.id, key, burial?.messageId].some((name) => name != null && names.includes(name))
-  );
+/** Returns what tables show of an error. Details often begin with the class already. */
+export function errorText(errorClass: string | null, detail: string): string {
+  return errorClass === null || detail.startsWith(errorClass) ? detail : `${errorClass}: ${detail}`;
 }
 
-function matchesError(wanted: string, { fingerprint, errorClass, detail }: DeadLetter): boolean {
-  const part = wanted.toLowerCase();
-  if (fingerprint === part || errorClass?.toLowerCase() === part) return true;
-  return detail.toLowerCase().includes(part);
+/** A table cuts a long text with `…`, and shows the texts of a group with what varies folded away. */
+export function matchesError(wanted: string, { fingerprint, errorClass, detail }: DeadLetter): boolean {
+  const part = wanted.replace(/…$/, "").toLowerCase();
+  const shown = [detail, errorText(errorClass, detail), errorText(errorClass, foldMessage(detail))];
+  return fingerprint === part || shown.some((text) => text.toLowerCase().includes(part));
 }

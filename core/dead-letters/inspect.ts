@@ -2,9 +2,9 @@
 import type { Clock } from "../clock.ts";
 import { Fault } from "../faults.ts";
 import type { DeadLetterQueue, Message } from "../queue/port.ts";
-import { type LetterFilter, matchesJob, matchesLetter } from "./filter.ts";
-import { type JoinedLetter, type JoinPorts, joinLetters } from "./join.ts";
-import type { DeadLetter } from "./letter.ts";
+import { Choice, type Counts, type Mismatch } from "./choice.ts";
+import { type LetterFilter, matchesJob } from "./filter.ts";
+import { type Joined, type JoinedLetter, type JoinPorts, joinLetters } from "./join.ts";
 import { lookThrough } from "./look.ts";
 import { readLetter } from "./read-letter.ts";
 
@@ -27,6 +27,8 @@ export interface Inspection {
   /** About how many could not be seen: other readers hid them, or, of a FIFO queue, others of their group that were looked at. */
   readonly unseen: number;
   readonly dagsterSilent: string | null;
+  /** Values of the filter that no letter has, or several. */
+  readonly mismatches: readonly Mismatch[];
 }
 
 /** For whoever does more than look: what is found stays with them, bodies perhaps mended; they give it back. */
@@ -52,31 +54,31 @@ export async function inspectDeadLetters(
   const { letters: queue, clock } = ports;
   requireHarmless(queue);
   const { visible, inFlight } = await queue.depth();
-  const found: DeadLetter[] = [];
+  const choice = new Choice(filter);
   // Of which job a letter is, only Dagster knows: all of them have to be asked for.
-  const enough = filter.job === null && limit !== null ? limit : Number.POSITIVE_INFINITY;
+  const enough = filter.job === null && !choice.needsAll && limit !== null ? limit : Number.POSITIVE_INFINITY;
   const hideMs = Math.min(HIDE_MOST_MS, HIDE_LEAST_MS + visible * HIDE_MS_EACH);
   const looked = await lookThrough(
     ports,
     {
       hideMs,
       restMs: 0,
-      goOn: async () => found.length < enough,
+      goOn: async () => choice.count < enough,
       see: async (message) => {
         const letter = readLetter(keeping?.mended(message) ?? message, queue, ports.envelopeKeys);
-        if (!matchesLetter(filter, letter)) return "give_back";
-        found.push(letter);
+        if (!choice.see(letter)) return "give_back";
         keeping?.keep(message, hideMs);
         return keeping === null ? "give_back" : "keep";
       },
     },
     quiet,
   );
-  if (quiet.aborted) return { letters: [], looked, interrupted: true, limited: false, unseen: 0, dagsterSilent: null };
-  const joined = await joinLetters(found, { ...ports, nowMs: clock.wallMs() });
+  if (quiet.aborted) return { ...nothing, looked, interrupted: true };
+  const chosen = choice.end();
+  const joined = await joinLetters(chosen.letters, { ...ports, nowMs: clock.wallMs() });
   const meant = joined.letters.filter(({ standing }) => matchesJob(filter, standing?.run?.job ?? null));
   meant.sort((a, b) => a.letter.sinceMs - b.letter.sinceMs);
-  const limited = limit !== null && (meant.length > limit || found.length >= enough);
+  const limited = limit !== null && (meant.length > limit || choice.count >= enough);
   return {
     letters: limit === null ? meant : meant.slice(0, limit),
     looked,
@@ -84,7 +86,18 @@ export async function inspectDeadLetters(
     limited,
     unseen: limited ? 0 : Math.max(0, visible + inFlight - looked),
     dagsterSilent: joined.dagsterSilent,
+    mismatches: [...chosen.mismatches, ...(meant.length > 0 ? [] : jobMismatch(filter, joined))],
   };
+}
+
+const nothing = { letters: [], limited: false, unseen: 0, dagsterSilent: null, mismatches: [] };
+
+/** Dagster was asked for the jobs of letters that meet the other conditions alone. */
+function jobMismatch({ job }: LetterFilter, { letters, dagsterSilent }: Joined): readonly Mismatch[] {
+  if (job === null || letters.length === 0 || dagsterSilent !== null) return [];
+  const byJob = Map.groupBy(letters, ({ standing }) => standing?.run?.job ?? null);
+  const there: Counts = [...byJob].flatMap(([name, members]) => (name === null ? [] : [[name, members.length]]));
+  return [{ condition: "job", given: job, kind: "unknown", there: there.toSorted(([, a], [, b]) => b - a) }];
 }
 
 /** Looking is a receive: a dead letter queue that redrives would move on, or lose, what is looked at. */

@@ -1,10 +1,6 @@
 // A dead letter as it lies in its queue: what it names, why it is there, since when, and until when. Pure.
-import type { Reason } from "../delivery/states.ts";
 import type { Message } from "../queue/port.ts";
 import type { StepId } from "../step.ts";
-
-/** `moved_by_sqs`: it has no note, since no worker put it there. `moved_from_elsewhere`: nor does it come from our queue. */
-export type LetterReason = Reason | "moved_by_sqs" | "moved_from_elsewhere";
 
 export interface DeadLetter {
   readonly message: Message;
@@ -19,7 +15,7 @@ export interface DeadLetter {
   readonly instance: string | null;
   /** The machinery's fault is answered by a retry: so the step's own retry policy said when it was sent. */
   readonly retryPlanned: boolean;
-  /** One of `LetterReason`, unless a newer worker wrote it. */
+  /** One of `reasons` in `core/delivery/reasons.ts`, unless a newer worker wrote it. */
   readonly reason: string;
   /** In a sentence. */
   readonly detail: string;

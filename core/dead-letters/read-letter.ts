@@ -1,11 +1,12 @@
 // Reads a message of the dead letter queue.
+import { reasonNamed } from "../delivery/reasons.ts";
 import { decode } from "../envelope.ts";
 import { type DeadLetterNote, readNote } from "../queue/dead-letter-note.ts";
 import type { DeadLetterQueue, Message } from "../queue/port.ts";
 import { whyUnsigned } from "../signature.ts";
 import { idempotencyKey, type StepId } from "../step.ts";
 import { errorFingerprint } from "./fingerprint.ts";
-import type { Burial, DeadLetter, LetterReason } from "./letter.ts";
+import type { Burial, DeadLetter } from "./letter.ts";
 
 type Where = Pick<DeadLetterQueue, "isMoved" | "retentionMs">;
 
@@ -14,7 +15,8 @@ export function readLetter(message: Message, where: Where, keys: readonly string
   const note = readNote(message);
   const decoded = decode(message.body);
   const step = stepOf(decoded);
-  const { reason, detail } = note ?? withoutNote(where.isMoved(message), message);
+  const { reason: word, detail } = note ?? withoutNote(where.isMoved(message), message);
+  const reason = reasonNamed(word);
   const errorClass = note?.error_class ?? null;
   const { retentionMs } = where;
   return {
@@ -47,10 +49,7 @@ function burialOf({ worker, starts, source_queue: sourceUrl, message_id: message
   return { worker, starts, sourceUrl, messageId };
 }
 
-function withoutNote(
-  ours: boolean,
-  { movedFrom }: Message,
-): { readonly reason: LetterReason; readonly detail: string } {
+function withoutNote(ours: boolean, { movedFrom }: Message): { readonly reason: string; readonly detail: string } {
   if (ours) {
     return { reason: "moved_by_sqs", detail: "SQS moved it: it was received too often without an end" };
   }

@@ -1,9 +1,12 @@
 // What a replay does with each dead letter, and why. Pure.
 import { createHash } from "node:crypto";
+import { reasonNamed } from "../delivery/reasons.ts";
 import { decode } from "../envelope.ts";
 import type { LedgerRow, Replay } from "../ledger/port.ts";
 import { idempotencyKey, type StepId } from "../step.ts";
 import type { JoinedLetter } from "./join.ts";
+import type { DeadLetter } from "./letter.ts";
+import type { Verdict } from "./verdict.ts";
 
 /** `finish`: its copy was sent before, and only its deletion is left. */
 export type ReplayAct = "send" | "finish" | "purge" | "skip" | "refuse";
@@ -24,8 +27,15 @@ export interface ReplayWish {
   readonly misnamed: ReadonlySet<string>;
   /** Ids of letters whose signature does not fit their mended body, for lack of a key to sign it with. */
   readonly unsignable: ReadonlySet<string>;
-  /** Delete what is safe to delete, instead. */
-  readonly purge: boolean;
+  /** Delete what is safe to delete, instead, and what is named and nothing waits for. Null: replay. */
+  readonly purge: Naming | null;
+}
+
+/** How the operator chose the letters. */
+export interface Naming {
+  /** Each by its id, or by its line of an export. */
+  readonly byId: boolean;
+  readonly reason: string | null;
 }
 
 export function planLetter(joined: JoinedLetter, begun: Replay | null, wish: ReplayWish): PlannedLetter {
@@ -34,8 +44,9 @@ export function planLetter(joined: JoinedLetter, begun: Replay | null, wish: Rep
 
 function decide({ letter, verdict }: JoinedLetter, begun: Replay | null, wish: ReplayWish): Decision {
   if (begun !== null && begun.state !== "planned") return finished(begun);
-  if (verdict.act === "purge" && (wish.purge || begun?.act === "replay")) return { act: "purge", why: verdict.words };
-  if (wish.purge) return { act: "refuse", why: `not known to be safe: ${verdict.words}` };
+  if (verdict.act === "purge" && (wish.purge !== null || begun?.act === "replay"))
+    return { act: "purge", why: verdict.words };
+  if (wish.purge !== null) return purgeNamed(letter, verdict, wish.purge);
   const theirs = foreignQueue(letter, wish.sourceUrl);
   if (theirs !== null) return { act: "refuse", why: `it came from another queue, ${theirs}: name that one` };
   if (wish.misnamed.has(letter.message.id)) return { act: "refuse", why: "its mended body names another step" };
@@ -50,12 +61,20 @@ function decide({ letter, verdict }: JoinedLetter, begun: Replay | null, wish: R
     case "mend":
       return { act: "refuse", why: `${verdict.words}: export it, mend its body, and give the file with --allow-edit` };
     case "reexecute":
+      return { act: "refuse", why: `${verdict.words} (--reexecute does)` };
     case "ask":
       return { act: "refuse", why: verdict.words };
   }
 }
 
 type Decision = Pick<PlannedLetter, "act" | "why">;
+
+function purgeNamed({ message }: DeadLetter, { words, purgedAs }: Verdict, { byId, reason }: Naming): Decision {
+  if (purgedAs === undefined) return { act: "refuse", why: `not known to be safe: ${words}` };
+  if (byId || (reason !== null && purgedAs.includes(reasonNamed(reason)))) return { act: "purge", why: words };
+  const names = [`--id ${message.id}`, ...purgedAs.map((one) => `--reason ${one}`)].join(" or ");
+  return { act: "refuse", why: `${words}; name it to have it deleted: ${names}` };
+}
 
 function finished({ act, sentId, who }: Replay): Decision {
   const what = act === "purge" ? `deleted by ${who}` : `sent by ${who} as ${sentId ?? "an unknown message"}`;

@@ -5,27 +5,51 @@ import type { AttemptStanding } from "../runner/port.ts";
 /** What an operator can do: put it back, re-execute its run in Dagster, delete it, mend its body, leave it alone, or find out more. */
 export type Act = "replay" | "reexecute" | "purge" | "mend" | "wait" | "ask";
 
+interface Meaning {
+  readonly act: Act;
+  readonly words: string;
+  /** Nothing waits for it, so an operator who names it may delete it: by its id, or by one of these reasons. */
+  readonly purgedAs?: readonly string[];
+}
+
 const verdicts = {
   parked: { act: "replay", words: "run still waiting (parked): replay" },
   moved: { act: "replay", words: "run still waiting (SQS moved it): replay, or leave it to the sweep" },
   waiting: { act: "replay", words: "run still waiting: replay" },
-  failure_reported: { act: "reexecute", words: "failure already reported: re-execute in Dagster" },
-  run_over: { act: "reexecute", words: "run is over: re-execute" },
+  failure_reported: {
+    act: "reexecute",
+    words: "failure already reported: re-execute in Dagster",
+    purgedAs: ["malformed"],
+  },
+  run_over: { act: "reexecute", words: "run is over: re-execute", purgedAs: ["malformed"] },
   succeeded: { act: "purge", words: "already succeeded: safe to purge" },
   retried: { act: "purge", words: "retry already recorded: safe to purge" },
   run_succeeded: { act: "purge", words: "run succeeded without it: safe to purge" },
-  unsigned: { act: "ask", words: "unsigned: find out who sent it, do not replay" },
-  malformed: { act: "mend", words: "malformed: mend or purge" },
+  unsigned: { act: "ask", words: "unsigned: find out who sent it, do not replay", purgedAs: ["unsigned"] },
+  malformed: { act: "mend", words: "malformed: mend or purge", purgedAs: ["malformed"] },
+  malformed_open: { act: "mend", words: "malformed, and its run still waits: mend it, or fail it" },
   newer_version: { act: "replay", words: "of a newer version: update the workers, then replay" },
-  other_body: { act: "ask", words: "another body of this step came first: compare, do not replay" },
-  not_sent: { act: "ask", words: "its run did not send this: find out who did, then purge" },
+  other_body: {
+    act: "ask",
+    words: "another body of this step came first: compare, do not replay",
+    purgedAs: ["payload_mismatch"],
+  },
+  not_sent: {
+    act: "ask",
+    words: "its run did not send this: find out who did, then purge",
+    purgedAs: ["not_open"],
+  },
   in_hand: { act: "wait", words: "a worker holds this step: wait" },
   run_deleted: { act: "purge", words: "run was deleted: safe to purge" },
   other_instance: { act: "ask", words: "of another Dagster instance: ask that one" },
-  no_such_run: { act: "ask", words: "no such run in this Dagster instance: is it the right one? else purge" },
+  no_such_run: {
+    act: "ask",
+    words: "no such run in this Dagster instance: is it the right one? else purge",
+    purgedAs: ["unknown_run"],
+  },
   contradiction: { act: "ask", words: "ledger and Dagster disagree: compare them first" },
   unknown: { act: "ask", words: "unknown: Dagster was not asked" },
-} as const satisfies Readonly<Record<string, { readonly act: Act; readonly words: string }>>;
+} as const satisfies Readonly<Record<string, Meaning>>;
 
 export type VerdictKind = keyof typeof verdicts;
 
@@ -34,6 +58,8 @@ export interface Verdict {
   readonly act: Act;
   /** For people; may be reworded. */
   readonly words: string;
+  /** It may be deleted when it is named: by its id, or by one of these reasons. Absent: not even then. */
+  readonly purgedAs?: readonly string[];
 }
 
 export interface Evidence {
@@ -73,7 +99,7 @@ function decide(evidence: Evidence): VerdictKind {
   if (standing === null) return fromLedgerAlone(evidence);
   if (standing.run === null) return unknownRun(evidence);
   if (!standing.run.goesOn) return standing.run.status === "SUCCESS" ? "run_succeeded" : "run_over";
-  if (body !== "step") return body;
+  if (body !== "step") return "malformed_open";
   if (reason === "payload_mismatch") return "other_body";
   if (reason === "not_open") return "not_sent";
   return fromOpenAttempt(evidence);
@@ -113,9 +139,8 @@ function endInLedger({ row, retryPlanned }: Evidence): AttemptStanding["ended"] 
   }
 }
 
-function fromLedgerAlone({ row, body, reason }: Evidence): VerdictKind {
+function fromLedgerAlone({ row, reason }: Evidence): VerdictKind {
   if (row?.outcome?.state === "run_over") return "run_over";
-  if (body !== "step") return body;
   if (reason === "not_open") return "not_sent";
   return reason === "payload_mismatch" ? "other_body" : "unknown";
 }

@@ -34,7 +34,7 @@ export async function processDeadLetter(
   stopping: Stopping,
 ): Promise<Disposition> {
   const detail = "SQS moved it to the dead letter queue: it was received too often without an end";
-  return await endDeadLetter(received, { reason: "dead_lettered", detail, lies }, ports, stopping);
+  return await endDeadLetter(received, { reason: "moved_by_sqs", detail, lies }, ports, stopping);
 }
 
 /** The same for any dead letter whose attempt an operator wants to fail: whatever its policy says of retries, and of leaving it open. */

@@ -1,33 +1,6 @@
 // The words of a delivery's life: its states, what can happen in them, and what is to be done next. `core/delivery/lifecycle.ts` has the rules.
 import type { ErrorInfo, ExecutionResult } from "../step.ts";
-
-/** Why the machinery gives a message up; the dead letter's `reason`. */
-export type Reason =
-  | "malformed"
-  /** Another body was claimed under the same idempotency key before: this one asks for something else, and is not run. */
-  | "payload_mismatch"
-  /** The run did not send what the message asks for: a later attempt, a step that is not its turn, a key that no step yielded. */
-  | "not_open"
-  /** SQS itself moved the message, received too often without an end; found by the sweep. */
-  | "dead_lettered"
-  /** A dead letter whose attempt was open, which an operator wants to fail. */
-  | "failed_by_operator"
-  /** It has no signature of the worker's keys: nothing that it says is believed. */
-  | "unsigned"
-  /** It names another Dagster instance than the one whose steps this worker runs. */
-  | "other_instance"
-  /** Dagster knows no such run, and nothing proves that it ever did. */
-  | "unknown_run"
-  | "crash_loop"
-  | "step_fault"
-  /** It ran for too long, or said nothing for too long. */
-  | "timed_out"
-  /** It wrote too much, or had too many processes. */
-  | "over_limit"
-  | "dynamic_outputs_recorded"
-  | "worker_lost"
-  /** Settled as dead by an earlier delivery whose copy to the dead letter queue may not have happened. */
-  | "settled_dead";
+import type { Reason } from "./reasons.ts";
 
 /** What went wrong, for people. */
 export interface Cause {
@@ -72,7 +45,7 @@ export type Event =
   /** Not a delivery of the queue: a message out of the dead letter queue, which SQS itself moved there or an operator means. */
   | {
       readonly is: "swept";
-      readonly reason: "dead_lettered" | "failed_by_operator";
+      readonly reason: "moved_by_sqs" | "failed_by_operator";
       readonly detail: string;
       /** Why its body cannot be read, though its run and step can; null when all of it can. */
       readonly malformed: string | null;

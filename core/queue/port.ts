@@ -48,7 +48,7 @@ export interface Extension {
 
 /** Why a message became a dead letter; stored as one JSON message attribute beside the untouched body. */
 export interface DeadLetterReason {
-  /** Closed set, for filters: `malformed`, `crash_loop`, `timeout`, … */
+  /** A word of `core/delivery/reasons.ts`. */
   readonly reason: string;
   readonly detail: string;
   readonly errorClass: string | null;

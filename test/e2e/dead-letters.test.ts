@@ -46,11 +46,11 @@ describe("a step that SQS itself made a dead letter", () => {
     assert.deepEqual(others, []);
     assert.equal(letter?.body, moved?.body);
     const note = readNote(letter ?? assert.fail());
-    assert.deepEqual([note?.reason, note?.message_id, note?.worker], ["dead_lettered", moved?.id, "worker-1"]);
+    assert.deepEqual([note?.reason, note?.message_id, note?.worker], ["moved_by_sqs", moved?.id, "worker-1"]);
     const told = await eventually("the run's log says so", async () => {
       const records = await dagster.records(runId);
       return records.find(
-        ({ message }) => message === `Message moved to the dead letter queue (dead_lettered): ${detail}`,
+        ({ message }) => message === `Message moved to the dead letter queue (moved_by_sqs): ${detail}`,
       );
     });
     const { worker: name, message_id, starts } = told.metadata;

@@ -163,7 +163,7 @@ export class Referee {
     }
     if (outcome === undefined) this.fail("buried_unsettled", name, "nothing is recorded");
     // A swept message of a run that is over owes nothing, and stays for people to see.
-    else if (reason === "dead_lettered" && outcome.state === "run_over") this.refused.add(messageId);
+    else if (reason === "moved_by_sqs" && outcome.state === "run_over") this.refused.add(messageId);
     else if (!isUnreadable(message) && !isDead(outcome))
       this.fail("buried_success", name, `settled as ${outcome.state}`);
   }

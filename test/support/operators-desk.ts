@@ -57,6 +57,10 @@ export interface Desk {
   buryAll(): Promise<void>;
   /** What a worker does that takes everything in the queue, and of which each step ends so. */
   workOff(end: "success" | "failure"): Promise<void>;
+  /** Writes an event of that attempt 0 into Dagster's log. */
+  log(step: Pick<StepId, "runId" | "stepKey">, event: string): void;
+  /** An empty folder, but for what the commands keep there. */
+  readonly home: string;
   start(args: readonly string[]): { readonly child: ChildProcess; readonly ended: Promise<Ended> };
   /** `replay --yes` of everything, as JSON. */
   replay(...args: readonly string[]): Promise<Ended & { readonly told: readonly ToldLetter[] }>;
@@ -113,15 +117,15 @@ export async function openDesk(t: TestContext, { fifo = true, ledger: elsewhere 
     source.send({ body: bodyFor(stepKey), groupId, deduplicationId: fifo ? `sent-${sent}` : null });
   };
   const buryAll = () => parkAll(queue, ledger);
+  const log: Desk["log"] = ({ runId, stepKey }, event) =>
+    appendFileSync(join(home, "log", encodeURIComponent(`${runId}:${stepKey}:0`)), `${event}\n`);
   const workOff = async (end: "success" | "failure") => {
     for (const message of await queue.receive({ max: 10, waitMs: 0, visibilityMs: 30_000 })) {
-      const { runId, stepKey, attempt } = await settle(message, ledger, end);
-      const log = encodeURIComponent(`${runId}:${stepKey}:${attempt}`);
-      appendFileSync(join(home, "log", log), `STEP_START\nSTEP_${end.toUpperCase()}\n`);
+      log(await settle(message, ledger, end), `STEP_START\nSTEP_${end.toUpperCase()}`);
       await queue.ack([message.receipt]);
     }
   };
-  return { server, clock, ledger, source, deadLetters, send, buryAll, workOff, start, replay };
+  return { server, clock, ledger, source, deadLetters, send, buryAll, workOff, log, home, start, replay };
 }
 
 export function toldBy({ stdout }: Pick<Ended, "stdout">): readonly ToldLetter[] {
@@ -158,7 +162,12 @@ async function parkAll(queue: Queue, ledger: Ledger): Promise<void> {
   }
 }
 
-async function settle({ id, body }: Message, ledger: Ledger, end: ExecutionState): Promise<StepId> {
+/** Claims the attempt as a worker does, and ends it so. */
+export async function settle(
+  { id, body }: Pick<Message, "id" | "body">,
+  ledger: Ledger,
+  end: ExecutionState,
+): Promise<StepId> {
   const decoded = decode(body);
   if (decoded.kind !== "step") throw new Error(`no step: ${body}`);
   const { runId, stepKey, attempt } = decoded.envelope;

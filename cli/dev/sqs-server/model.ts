@@ -103,9 +103,11 @@ export class SqsModel {
     return entry;
   }
 
+  /** As those of SQS, they differ from the first digits on: the odd factor scatters the numbers, each to one of its own. */
   #nextMessageId(): string {
     this.#messageIds += 1;
-    return `00000000-0000-4000-8000-${String(this.#messageIds).padStart(12, "0")}`;
+    const scattered = (Math.imul(this.#messageIds, 0x9e3779b1) >>> 0).toString(16).padStart(8, "0");
+    return `${scattered}-0000-4000-8000-${String(this.#messageIds).padStart(12, "0")}`;
   }
 }
 

@@ -2,7 +2,8 @@
 import type { AskPermit, Ending } from "../../runner/port.ts";
 import type { ExecutionResult } from "../../step.ts";
 import type { Delivery } from "../delivery.ts";
-import type { EventIn, Reason, Why } from "../states.ts";
+import type { Reason } from "../reasons.ts";
+import type { EventIn, Why } from "../states.ts";
 import { askLedgerWhileLeased, type Scene } from "./ports.ts";
 import { unknownRun } from "./strangers.ts";
 

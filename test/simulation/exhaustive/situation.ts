@@ -1,6 +1,7 @@
 // Two workers, one message, one row, one event log: what can be told apart of them, and what one effect changes. Time is only "the lease goes
 // on" and "the lease has ended", the write bound included.
-import type { Effect, Event, Reason, State } from "../../../core/delivery/states.ts";
+import type { Reason } from "../../../core/delivery/reasons.ts";
+import type { Effect, Event, State } from "../../../core/delivery/states.ts";
 import type { ExecutionResult, ExecutionState } from "../../../core/step.ts";
 
 export type Advance = (state: State, event: Event) => readonly [State, Effect];

@@ -4,7 +4,6 @@ import { describe, test } from "node:test";
 import stringWidth from "string-width";
 import { configure } from "../../../cli/command.ts";
 import { inspectSetup } from "../../../cli/inspect-dlq/inspect-dlq-config.ts";
-import { showLetters } from "../../../cli/inspect-dlq/inspect-dlq-output.ts";
 import { letterFilter } from "../../../cli/operator/letter-options.ts";
 import { letterDetails, letterTable, span } from "../../../cli/operator/letter-texts.ts";
 import { coloursOf, widthOf } from "../../../cli/terminal/terminal.ts";
@@ -163,20 +162,6 @@ describe("one letter", () => {
       '  "step_key": "load",\n',
     ];
     for (const fact of facts) assert.ok(text.includes(fact), `${fact} in\n${text}`);
-  });
-
-  test("is found by its id, its key, the id of what was buried, or enough of the beginning", async () => {
-    const shown = async (name: string) => {
-      const stdout = new Captured();
-      const output = { to: "details", name, json: true } as const;
-      const code = await showLetters(output, letters, nowMs, { stdout, env: {} }, () => undefined);
-      return [code, stdout.lines.length];
-    };
-    assert.deepEqual(await shown("5f0c"), [0, 1]);
-    assert.deepEqual(await shown("run-1:load"), [0, 2]);
-    assert.deepEqual(await shown("sent-5f0c1a9e-1"), [0, 1]);
-    assert.deepEqual(await shown("5f0"), [1, 0]);
-    assert.deepEqual(await shown("nobody"), [1, 0]);
   });
 });
 

@@ -107,7 +107,7 @@ describe("docs/operations.md", () => {
       sourceUrl: "https://sqs/steps",
       misnamed: new Set(),
       unsignable: new Set(),
-      purge: false,
+      purge: null,
     });
     showReplay([{ planned, end: null, outcome: null }], false, false, { stdout, env: {} });
     assert.ok(text.includes(stdout.text), stdout.text);

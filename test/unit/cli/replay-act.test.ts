@@ -40,7 +40,7 @@ async function planned({ letters, ledger, runner, clock, queue }: World, held: H
   const { url: sourceUrl } = await queue.describe();
   const { letters: found } = await looking;
   return found.map((joined) =>
-    planLetter(joined, null, { sourceUrl, misnamed: new Set(), unsignable: new Set(), purge: false }),
+    planLetter(joined, null, { sourceUrl, misnamed: new Set(), unsignable: new Set(), purge: null }),
   );
 }
 

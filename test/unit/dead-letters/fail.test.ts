@@ -18,7 +18,7 @@ describe("failing a dead letter", () => {
     assert.deepEqual([runner.log(key), await rowOf()], [["STEP_FAILURE"], ["dead", "reported"]]);
     assert.equal(
       runner.reports.at(-1)?.message,
-      "ann gave it up (bad input); before that: dead_lettered: SQS moved it to the dead letter queue: it was received too often without an end",
+      "ann gave it up (bad input); before that: moved_by_sqs: SQS moved it to the dead letter queue: it was received too often without an end",
     );
     assert.deepEqual(
       (await store.reopenings(key)).map(({ who, why }) => [who, why]),

@@ -1,7 +1,8 @@
 // Error fingerprints: alike for the same fault of another run or host, different for different faults.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { errorFingerprint, foldMessage } from "../../../core/dead-letters/fingerprint.ts";
+import { errorFingerprint } from "../../../core/dead-letters/fingerprint.ts";
+import { foldMessage } from "../../../core/dead-letters/folded.ts";
 import type { ErrorInfo } from "../../../core/step.ts";
 
 const folded: readonly (readonly [string, string])[] = [

@@ -72,7 +72,14 @@ export async function start(world: Awaited<ReturnType<typeof bench>>, wish: Star
     const plans = [];
     for (const joined of found.letters) {
       const begun = await ledger.findReplay(joined.letter.message.id);
-      plans.push(planLetter(joined, begun, { sourceUrl, misnamed, unsignable: new Set(), purge: wish.purge ?? false }));
+      plans.push(
+        planLetter(joined, begun, {
+          sourceUrl,
+          misnamed,
+          unsignable: new Set(),
+          purge: wish.purge === true ? { byId: false, reason: null } : null,
+        }),
+      );
     }
     await wish.meanwhile?.();
     const settings = { who: "ops", why: "mended", perSecond: wish.perSecond ?? null };

@@ -84,14 +84,14 @@ const cases: readonly Case[] = [
   ["run of another instance", "other_instance", "ask", { standing: standing(null), sameInstance: false }],
   ["run unknown, malformed", "no_such_run", "ask", { body: "malformed", standing: standing(null) }],
   ["nothing readable", "malformed", "mend", { body: "malformed", named: false, standing: null }],
-  ["parked as malformed", "malformed", "mend", { body: "malformed", reason: "malformed", row: dead("parked") }],
+  ["parked as malformed", "malformed_open", "mend", { body: "malformed", reason: "malformed", row: dead("parked") }],
   [
     "malformed, failure reported",
     "failure_reported",
     "reexecute",
     { body: "malformed", standing: standing("STARTED", "failure") },
   ],
-  ["malformed, Dagster not asked", "malformed", "mend", { body: "malformed", standing: null }],
+  ["malformed, its step named, Dagster not asked", "unknown", "ask", { body: "malformed", standing: null }],
   [
     "of a newer version",
     "newer_version",
@@ -173,6 +173,6 @@ describe("the verdict", () => {
     );
     assert.equal(words({ standing: standing("STARTED", "success") }), "already succeeded: safe to purge");
     assert.equal(words({ standing: standing("FAILURE") }), "run is over: re-execute");
-    assert.equal(words({ body: "malformed" }), "malformed: mend or purge");
+    assert.equal(words({ body: "malformed", named: false }), "malformed: mend or purge");
   });
 });

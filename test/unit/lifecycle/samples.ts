@@ -16,7 +16,7 @@ export const crashLoopWhy: Why = {
 };
 export const faultWhy: Why = { reason: "step_fault", detail: "StepProcessDied: was killed by SIGKILL", error };
 export const timedOutWhy: Why = { reason: "timed_out", detail: "ran longer than 60 s", error };
-export const sweptWhy: Why = { reason: "dead_lettered", detail: "SQS moved it", error: null, swept: "aside" };
+export const sweptWhy: Why = { reason: "moved_by_sqs", detail: "SQS moved it", error: null, swept: "aside" };
 export const inTheWayWhy: Why = { ...sweptWhy, swept: "in_the_way" };
 export const sweptMalformedWhy: Why = { ...malformedWhy, swept: "aside" };
 export const mismatchWhy: Why = {
@@ -107,10 +107,10 @@ export const events = {
     "unknown run, spent": { is: "unknown_run", why: unknownWhy, spent: true },
   },
   swept: {
-    swept: { is: "swept", reason: "dead_lettered", detail: sweptWhy.detail, malformed: null, lies: "aside" },
+    swept: { is: "swept", reason: "moved_by_sqs", detail: sweptWhy.detail, malformed: null, lies: "aside" },
     "swept, malformed": {
       is: "swept",
-      reason: "dead_lettered",
+      reason: "moved_by_sqs",
       detail: sweptWhy.detail,
       malformed: malformedWhy.detail,
       lies: "aside",

@@ -24,15 +24,15 @@ for (const fifo of [true, false]) {
       assert.deepEqual(
         journal.filter((line) => !line.startsWith("renew")),
         [
-          ...[`claim ${key}`, `report ${key} dead_lettered`, `permit ${key}`],
+          ...[`claim ${key}`, `report ${key} moved_by_sqs`, `permit ${key}`],
           ...[`event ${key} STEP_FAILURE`, `settle ${key} reported`, "notice run-1:load error"],
         ],
       );
       assert.deepEqual(await rowOf(), ["dead", "reported"]);
       const [letter, ...others] = letters();
-      assert.deepEqual([letter?.step, letter?.reason, letter?.state, others], ["load", "dead_lettered", "visible", []]);
+      assert.deepEqual([letter?.step, letter?.reason, letter?.state, others], ["load", "moved_by_sqs", "visible", []]);
       assert.notEqual(letter?.id, id);
-      assert.match(runner.notices[0]?.message ?? "", /^Message moved to the dead letter queue \(dead_lettered\): SQS/);
+      assert.match(runner.notices[0]?.message ?? "", /^Message moved to the dead letter queue \(moved_by_sqs\): SQS/);
 
       journal.length = 0;
       await clock.advance(100 * intervalMs);
@@ -59,7 +59,7 @@ describe("a step that SQS made a dead letter", () => {
     assert.deepEqual([runner.log(key), await rowOf()], [[], ["dead", "parked"]]);
     assert.deepEqual(
       letters().map(({ reason }) => reason),
-      ["dead_lettered"],
+      ["moved_by_sqs"],
     );
   });
 
@@ -107,7 +107,7 @@ describe("a step that SQS made a dead letter", () => {
     assert.deepEqual([runner.log(key), await rowOf()], [[], ["completed", "run_over"]]);
     assert.deepEqual(
       letters().map(({ reason }) => reason),
-      ["dead_lettered"],
+      ["moved_by_sqs"],
     );
   });
 
@@ -145,7 +145,7 @@ describe("a step that SQS made a dead letter", () => {
       letters().map(({ reason, state }) => [reason, state]),
       [
         [null, "visible"],
-        ["dead_lettered", "visible"],
+        ["moved_by_sqs", "visible"],
       ],
     );
     assert.deepEqual(runner.log(key), ["STEP_FAILURE"]);
@@ -193,7 +193,7 @@ describe("a step that SQS made a dead letter", () => {
       const left = made.deadLetters.inspect().filter(({ groupId }) => groupId === "one-group");
       assert.ok(left.length < 10, `${left.length} stay`);
       const reasons = new Set(made.letters().map(({ reason }) => reason));
-      assert.deepEqual(reasons, new Set([null, "settled_dead", "malformed", "dead_lettered"]));
+      assert.deepEqual(reasons, new Set([null, "settled_dead", "malformed", "moved_by_sqs"]));
       assert.equal(made.letters().length, 25);
     });
 

@@ -18,7 +18,7 @@ test("the sweep of a worker that was killed is another's within two intervals an
   start("worker-b");
   const reasonOf = (step: string) => letters().find((letter) => letter.step === step)?.reason;
   await clock.advance(2 * intervalMs + 120_000 - 40_000);
-  assert.deepEqual([reasonOf("other"), reasonOf("load")], ["dead_lettered", null]);
+  assert.deepEqual([reasonOf("other"), reasonOf("load")], ["moved_by_sqs", null]);
 });
 
 test("the sweep of one queue is not held up by the sweep of another that has the same dead letter queue", async (t) => {
@@ -35,8 +35,8 @@ test("the sweep of one queue is not held up by the sweep of another that has the
       .map(({ step, reason }) => [step, reason])
       .sort(),
     [
-      ["load", "dead_lettered"],
-      ["other", "dead_lettered"],
+      ["load", "moved_by_sqs"],
+      ["other", "moved_by_sqs"],
     ],
   );
   assert.equal((await queue.deadLetters())?.sourceUrl === (await others.deadLetters())?.sourceUrl, false);

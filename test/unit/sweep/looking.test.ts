@@ -57,7 +57,7 @@ describe("looking", () => {
     await clock.advance(intervalMs);
     assert.deepEqual(
       letters().map(({ reason }) => reason),
-      ["dead_lettered", "dead_lettered"],
+      ["moved_by_sqs", "moved_by_sqs"],
     );
   });
 
@@ -131,7 +131,7 @@ describe("looking", () => {
     runner.down = null;
     await clock.advance(30 * intervalMs);
     for (const step of steps) assert.deepEqual(await rowOf(step), ["dead", "reported"], step);
-    assert.ok(letters().every(({ reason }) => reason === "dead_lettered"));
+    assert.ok(letters().every(({ reason }) => reason === "moved_by_sqs"));
     assert.equal(letters().length, 40);
   });
 });
