@@ -2,8 +2,10 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { commands } from "../cli/commands.ts";
+import { reasons } from "../core/delivery/reasons.ts";
 import { writtenPages } from "../dev/docs/written-pages.ts";
-import { readPage } from "./support/pages.ts";
+import { pages, readPage } from "./support/pages.ts";
 import { shellCommands } from "./support/shell-lines.ts";
 import { DENO_PERMISSIONS } from "./support/taskiq-command.ts";
 
@@ -19,9 +21,20 @@ test("the pages have every option as it is (mend: npm run docs)", async () => {
   const pages = await writtenPages();
   assert.deepEqual(
     pages.map(({ path }) => path),
-    ["README.md", "docs/configuration.md"],
+    ["README.md", "docs/configuration.md", "docs/operations.md"],
   );
   for (const { path, now, wanted } of pages) assert.ok(now === wanted, `${path} is stale: npm run docs`);
+});
+
+test("every --reason that a page or a help text shows is a reason", async () => {
+  const helped = (await Promise.all(commands.map(async ({ load }) => (await load()).examples))).flat();
+  const shown = [...helped, ...pages.flatMap(({ blocks, spans }) => [...blocks.map(({ text }) => text), ...spans])];
+  const words = shown.flatMap((text) => [...text.matchAll(/--reason ([a-z_]+)/g)].map(([, word = ""]) => word));
+  assert.ok(words.length > 3);
+  assert.deepEqual(
+    words.filter((word) => !reasons.has(word)),
+    [],
+  );
 });
 
 test("docs/deployment.md names the permissions under Deno that the end-to-end tests give", () => {

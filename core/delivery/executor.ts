@@ -62,7 +62,7 @@ async function endDeadLetter(
   const { runner, senders } = ports;
   const strange =
     otherInstance(delivery, runner.instance(), given.lies) ??
-    (given.reason === "dead_lettered" ? senders.judge(delivery, runner.versions(), true) : null);
+    (given.reason === "moved_by_sqs" ? senders.judge(delivery, runner.versions(), true) : null);
   return await live(delivery, strange ?? { is: "swept", ...given, malformed }, ports, stopping);
 }
 

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { commands } from "../../cli/commands.ts";
 import { firstFlags, runOptions } from "../../cli/run/run-options.ts";
+import { reasons } from "../../core/delivery/reasons.ts";
 import { allOptions, fill, firstOptions } from "./option-tables.ts";
 
 const root = new URL("../../", import.meta.url);
@@ -19,7 +20,13 @@ export async function writtenPages(): Promise<readonly WrittenPage[]> {
   return [
     page("README.md", "first options", firstOptions(runOptions, firstFlags)),
     page("docs/configuration.md", "all options", allOptions(described)),
+    page("docs/operations.md", "reasons", table(["reason", "means"], reasons)),
   ];
+}
+
+function table(titles: readonly string[], rows: ReadonlyMap<string, string>): string {
+  const lines = [...rows].map(([word, means]) => `| \`${word}\` | ${means} |`);
+  return [`| ${titles.join(" | ")} |`, "|---|---|", ...lines].join("\n");
 }
 
 function page(path: string, part: string, content: string): WrittenPage {
