@@ -137,7 +137,7 @@ describe("inspect-dlq", () => {
     assert.match(shown.stdout, /"step_key": "load"/);
     const none = await inspect(...alone, "--show", "run-1:no_such_step");
     assert.deepEqual([none.code, none.stdout], [1, ""]);
-    assert.match(none.stderr, /no dead letter is called run-1:no_such_step/);
+    assert.match(none.stderr, /--show run-1:no_such_step: no dead letter has it/);
   });
 
   test("exports what is meant with a checksum, and never over a file", async () => {
