@@ -35,11 +35,12 @@ def sender(queue: Queue, patience: Patience = QUICK, **connection: str) -> Envel
 
 
 def test_fifo_message_has_group_and_dedup_id(sqs: SqsDouble) -> None:
-    sent = sender(Queue(url=sqs.url("steps.fifo"))).send(envelope(), warn=pytest.fail)
+    to_fifo = sender(Queue(url=sqs.url("steps.fifo")))
+    sent = to_fifo.send(envelope(), pytest.fail, "a-b-c")
     (message,) = sqs.messages
     assert (sent.queue_url, sent.message_id) == (sqs.url("steps.fifo"), "1")
     assert message.body == envelope().to_json()
-    assert (message.group_id, message.dedup_id) == ("run-1:measure[oslo]", envelope().dedup_id)
+    assert (message.group_id, message.dedup_id) == ("run-1:measure[oslo]", "a-b-c")
 
 
 def test_with_a_key_the_body_is_signed_beside_it(sqs: SqsDouble) -> None:
@@ -63,15 +64,24 @@ def test_the_signature_counts_against_what_a_message_may_hold(sqs: SqsDouble) ->
     assert sqs.messages == []
 
 
-def test_sending_an_attempt_twice_leaves_one_message(sqs: SqsDouble) -> None:
+def test_sending_twice_under_one_deduplication_id_leaves_one_message(sqs: SqsDouble) -> None:
     twice = sender(Queue(url=sqs.url("steps.fifo")))
-    twice.send(envelope(), warn=pytest.fail)
-    twice.send(envelope(enqueued_at=2.5), warn=pytest.fail)
-    twice.send(envelope(retry_count=1), warn=pytest.fail)
+    twice.send(envelope(), pytest.fail, "first")
+    twice.send(envelope(enqueued_at=2.5), pytest.fail, "first")
+    twice.send(envelope(retry_count=1), pytest.fail, "second")
     assert [message.body for message in sqs.messages] == [
         envelope().to_json(),
         envelope(retry_count=1).to_json(),
     ]
+
+
+def test_nobody_can_foresee_the_deduplication_id_of_a_send(sqs: SqsDouble) -> None:
+    to_fifo = sender(Queue(url=sqs.url("steps.fifo")))
+    to_fifo.send(envelope(), pytest.fail)
+    to_fifo.send(envelope(), pytest.fail)
+    first, second = (str(message.dedup_id) for message in sqs.messages)
+    assert first != second
+    assert len(bytes.fromhex(first)) == 16
 
 
 @pytest.mark.parametrize(

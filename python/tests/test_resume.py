@@ -1,5 +1,7 @@
 """Runs whose run worker is killed and that another one resumes, as run monitoring does it."""
 
+import hashlib
+import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any
 import pytest
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 
+from dagster_taskiq.envelope import Envelope
 from polling import poll_until
 from runs import (
     ANSWERS_RESOURCE_FAILURES,
@@ -81,6 +84,28 @@ def test_a_step_that_may_have_been_sent_is_sent_again(
     assert succeeded_once(instance, run) == {"tick_a", "tick_b"}
     assert sqs.requests == ["SendMessage"] * 3
     assert sorted(envelope.step_key for envelope in worker.envelopes) == ["tick_a", "tick_b"]
+
+
+def test_a_sender_who_knows_a_step_cannot_make_the_queue_drop_it(
+    instance: DagsterInstance, sqs: SqsDouble, run_workers: RunWorkers
+) -> None:
+    """SQS answers a duplicate like its original: the run would wait for a step that is nowhere."""
+    run = create_run(instance, "ticks", executor_config(sqs))
+    for step in ("tick_a", "tick_b"):
+        for known in (run.run_id, step, f"{run.run_id}:{step}", f"{run.run_id}:{step}:0"):
+            for guess in (known, hashlib.sha256(known.encode()).hexdigest()):
+                forged = {"MessageGroupId": "g", "MessageDeduplicationId": guess}
+                sqs.take("steps.fifo", {**forged, "MessageBody": "forged"})
+    run_worker = run_workers.start(run)
+    try:
+        forged_count = sum(message.body == "forged" for message in sqs.messages)
+        genuine = sqs.wait_for_messages(forged_count + 2)[forged_count:]
+    finally:
+        run_workers.kill(run_worker)
+    assert {Envelope.from_dict(json.loads(message.body)).step_key for message in genuine} == {
+        "tick_a",
+        "tick_b",
+    }
 
 
 def test_what_ended_meanwhile_is_not_sent_again(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -82,6 +83,11 @@ class Sent:
     message_id: str
 
 
+def new_deduplication_id() -> str:
+    """Return an id that no other sender can use up: SQS drops what comes under a known one."""
+    return secrets.token_hex(16)
+
+
 class EnvelopeSender:
     """Keeps the SQS clients and the URLs of queues given by name, made on first use.
 
@@ -109,8 +115,11 @@ class EnvelopeSender:
         tag = envelope.tags.get(QUEUE_TAG)
         return Queue.parse(tag) if tag else self._queue
 
-    def send(self, envelope: Envelope, warn: Warn) -> Sent:
-        """Send, and tell `warn` of each retry. Raises EnqueueError: step, queue and cause."""
+    def send(self, envelope: Envelope, warn: Warn, deduplication_id: str | None = None) -> Sent:
+        """Send, and report each retry to `warn`. Raises EnqueueError: step, queue and cause.
+
+        A FIFO queue takes one message of a deduplication id. A send without one gets its own.
+        """
         queue = self.queue_for(envelope)
         body = envelope.to_json()
         attributes = attributes_of(body, self._key)
@@ -118,12 +127,13 @@ class EnvelopeSender:
         if size > MAX_MESSAGE_BYTES:
             raise EnqueueError(_too_large(envelope, queue, size))
         asked = {"MessageBody": body, **_attributes_field(attributes)}
+        once = deduplication_id or new_deduplication_id()
         give_up_at = time.monotonic() + self._patience.give_up_after
         tries = 0
         while True:
             tries += 1
             try:
-                send = partial(self._send_once, envelope, queue, asked)
+                send = partial(self._send_once, envelope, queue, asked, once)
                 return within(self._patience.longest_try, send)
             # ValueError: the URL is none, which the client says when it is made.
             except (*TROUBLES, ValueError) as error:
@@ -135,12 +145,14 @@ class EnvelopeSender:
                 warn(f"{_failed(envelope, queue, error, tries)}. Trying again in {wait:.1f} s.")
                 time.sleep(wait)
 
-    def _send_once(self, envelope: Envelope, queue: Queue, message: dict[str, Any]) -> Sent:
+    def _send_once(
+        self, envelope: Envelope, queue: Queue, message: dict[str, Any], deduplication_id: str
+    ) -> Sent:
         # A queue given by name is asked where its name is: its URL may not be reachable from here.
         client = self._client(queue.url)
         url = queue.url or self._look_up(client, str(queue.name))
         send = client.send_message
-        asked = {"QueueUrl": url, **message, **_routing(envelope, url)}
+        asked = {"QueueUrl": url, **message, **_routing(envelope, url, deduplication_id)}
         return Sent(queue_url=url, message_id=_text_in_answer(send, asked, "MessageId"))
 
     def _look_up(self, client: SQSClient, name: str) -> str:
@@ -179,11 +191,11 @@ def _attributes_field(attributes: dict[str, str]) -> dict[str, Any]:
     return {"MessageAttributes": typed}
 
 
-def _routing(envelope: Envelope, queue_url: str) -> dict[str, Any]:
+def _routing(envelope: Envelope, queue_url: str, deduplication_id: str) -> dict[str, Any]:
     if queue_url.endswith(".fifo"):
         return {
             "MessageGroupId": envelope.group_id,
-            "MessageDeduplicationId": envelope.dedup_id,
+            "MessageDeduplicationId": deduplication_id,
         }
     # On a standard queue the group is the tenant of SQS's fair queues: a run with thousands of
     # steps does not keep the others waiting. The ledger recognises duplicates, SQS does not.

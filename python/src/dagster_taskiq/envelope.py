@@ -76,11 +76,6 @@ class Envelope:
         return key if self.retry_count == 0 else f"{key}:{self.retry_count}"
 
     @property
-    def dedup_id(self) -> str:
-        """MessageDeduplicationId on a FIFO queue: the same for one attempt, whoever sends it."""
-        return _digest(self.idempotency_key)
-
-    @property
     def group_id(self) -> str:
         """MessageGroupId on a FIFO queue: by tag, else one per step so that steps run at once."""
         return sqs_group_id(self.tags.get(GROUP_TAG) or f"{self.run_id}:{self.step_key}")

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from dagster import DagsterEvent, DagsterEventType
+from dagster import DagsterEvent, DagsterEventType, TextMetadataValue
 from dagster._core.execution.plan.objects import StepRetryData
 from dagster._utils.concurrency import ConcurrencyClaimStatus, ConcurrencySlotStatus
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from dagster._core.storage.event_log import EventLogStorage
 
 Attempt = tuple[str, int]
+
+DEDUPLICATION_ID = "deduplication_id"
+"""Metadata of STEP_WORKER_STARTING: what the attempt's message is sent under on a FIFO queue."""
 
 _VERDICTS = {
     DagsterEventType.STEP_SUCCESS,
@@ -49,6 +52,7 @@ class Replay:
         self._over: set[Attempt] = set()
         self._answered: set[Attempt] = set()
         self._launches: dict[str, int] = {}
+        self._sent_as: dict[Attempt, str] = {}
         # Skips are the executor's own decisions, which it makes and writes again.
         self.hold([event for event in past if not event.is_step_skipped])
 
@@ -68,6 +72,10 @@ class Replay:
         """Note that this attempt is in flight. Tell whether the log already holds its end."""
         self._launches[step_key] = attempt + 1
         return (step_key, attempt) in self._over
+
+    def sent_as(self, step_key: str, attempt: int) -> str | None:
+        """Return the deduplication id under which the attempt was sent, or was to be sent."""
+        return self._sent_as.get((step_key, attempt))
 
     def is_next_over(self, step_key: str) -> bool:
         """Tell whether the log already holds the end of the step's next launch."""
@@ -92,6 +100,10 @@ class Replay:
         kind = event.event_type
         if kind in _BEGINS:
             self._begun.add(attempt)
+        if kind is DagsterEventType.STEP_WORKER_STARTING:
+            value = event.engine_event_data.metadata.get(DEDUPLICATION_ID)
+            if isinstance(value, TextMetadataValue) and value.text:
+                self._sent_as[attempt] = value.text
         if kind in _OVER:
             self._over.add(attempt)
         if kind in _VERDICTS:

@@ -14,9 +14,11 @@ from dagster._core.executor.step_delegating import (
     StepHandlerContext,
 )
 
+from dagster_taskiq.enqueue import new_deduplication_id
 from dagster_taskiq.host.errors import record_of
 from dagster_taskiq.instance_id import instance_id
 from dagster_taskiq.launch import attempt_of, build_envelope, only_step_key
+from dagster_taskiq.resume import DEDUPLICATION_ID
 from dagster_taskiq.wire_fields import WireError, require_names
 
 if TYPE_CHECKING:
@@ -47,9 +49,9 @@ class TaskiqStepHandler(StepHandler):
 
         A step whose name no worker accepts fails by itself: an exception here would end the run.
 
-
         Nobody can know whether the dead run worker came to send an attempt that is still open.
         Sending it again is harmless: the queue or the ledger recognises the second message.
+        The log has the deduplication id of the first, which cannot be guessed from the step.
         """
         if self._is_over(step_handler_context):
             return
@@ -61,13 +63,14 @@ class TaskiqStepHandler(StepHandler):
             return
         envelope = build_envelope(step_handler_context, self._identity(step_handler_context))
         queue = str(self._sender.queue_for(envelope))
+        deduplication_id = self._deduplication_id(step_handler_context)
         # Before the send: a fast worker's first event would otherwise stand above this one.
         yield DagsterEvent.step_worker_starting(
             step_context,
             message=f'Sending step "{envelope.step_key}" to queue {queue}.',
-            metadata=_metadata(envelope, queue),
+            metadata=_metadata(envelope, queue, deduplication_id),
         )
-        self._sender.send(envelope, warn=step_context.log.warning)
+        self._sender.send(envelope, step_context.log.warning, deduplication_id)
 
     def check_step_health(
         self,
@@ -97,6 +100,10 @@ class TaskiqStepHandler(StepHandler):
             self._is_identified = True
         return self._instance_id
 
+    def _deduplication_id(self, context: StepHandlerContext) -> str:
+        known = self.replay and self.replay.sent_as(only_step_key(context), attempt_of(context))
+        return known or new_deduplication_id()
+
     def _is_over(self, context: StepHandlerContext) -> bool:
         if self.replay is None:
             return False
@@ -110,10 +117,11 @@ def _fail(step_context: IStepContext, error: WireError) -> None:
     DagsterEvent.step_failure_event(step_context, data, message)
 
 
-def _metadata(envelope: Envelope, queue: str) -> dict[str, str | int]:
+def _metadata(envelope: Envelope, queue: str, deduplication_id: str) -> dict[str, str | int]:
     return {
         "queue": queue,
         "attempt": envelope.retry_count,
         "idempotency_key": envelope.idempotency_key,
         "message_bytes": len(envelope.to_json()),
+        DEDUPLICATION_ID: deduplication_id,
     }
