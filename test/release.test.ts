@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { reasonsAgainst } from "../dev/release-check.ts";
 
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
 const { version } = JSON.parse(read("package.json"));
@@ -22,4 +23,21 @@ test("the changelog has what is unreleased, then this version and those before i
   const dates = releases.map((release) => String(release[1]));
   assert.deepEqual(dates, dates.toSorted().reverse());
   for (const date of dates) assert.equal(new Date(date).toISOString().slice(0, 10), date);
+});
+
+test("a tag is released only from the repository, version and changelog that it is for", () => {
+  const repository = "https://github.com/owner/name";
+  const manifest = { version: "1.2.3", repository: { url: `git+${repository}.git` } };
+  const changelog = "# Changelog\n\n## Unreleased\n\n## 1.2.3 - 2026-11-30\n\n- A thing.\n";
+  assert.deepEqual(reasonsAgainst({ tag: "v1.2.3", repository }, { manifest, changelog }), []);
+  const early = changelog.replace("Unreleased\n", "Unreleased\n\n- Another.\n").replace("1.2.3 -", "1.2.2 -");
+  assert.deepEqual(
+    reasonsAgainst({ tag: "1.2.3", repository: "https://github.com/a/fork" }, { manifest, changelog: early }),
+    [
+      "the tag must be v1.2.3, the version of package.json, got 1.2.3",
+      "package.json must name this repository, https://github.com/a/fork, got https://github.com/owner/name",
+      'CHANGELOG.md has no section "## 1.2.3 - <date>"',
+      'CHANGELOG.md still has changes under "Unreleased"',
+    ],
+  );
 });
