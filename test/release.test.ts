@@ -13,6 +13,12 @@ test("every package has the same version", () => {
   assert.deepEqual(versions, { python: version, deploy: version });
 });
 
+test("the pages say of which name this is, and name the file that a build makes", () => {
+  const [, first = ""] = read("README.md").split("\n\n");
+  assert.match(first, /not \[the Python task queue of the same name\]\(https:\/\/pypi\.org\/project\/taskiq\/\)/);
+  assert.ok(read("docs/deployment.md").includes(`./dist/dagster-taskiq-worker-${version}.tgz`));
+});
+
 test("the changelog has what is unreleased, then this version and those before it, with their dates", () => {
   const headings = [...read("CHANGELOG.md").matchAll(/^## (.*)$/gm)].map(([, heading]) => String(heading));
   assert.equal(headings.shift(), "Unreleased");

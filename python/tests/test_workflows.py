@@ -112,9 +112,7 @@ def test_a_commit_is_pinned_under_one_version() -> None:
 def test_checkouts_keep_no_credentials() -> None:
     for where, step in _steps():
         if step.get("uses", "").startswith("actions/checkout@"):
-            assert step["with"] == {"persist-credentials": "false"} or (
-                step["with"]["persist-credentials"] is False
-            ), where
+            assert step["with"]["persist-credentials"] is False, where
 
 
 def test_commands_parse_and_name_scripts_that_exist() -> None:

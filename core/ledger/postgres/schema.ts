@@ -21,7 +21,7 @@ const texts: readonly (readonly [name: string, sql: string])[] = [
 export const schemaVersion = texts.length;
 
 /** The oldest schema version whose workers this schema's tables still serve. It grows only with a release that says so. */
-const servesFrom = 1;
+export const servesFrom = 1;
 
 /** Any number that nobody else uses: "taskiq" in ASCII. */
 const lockKey = 0x7461_736b_6971n;
