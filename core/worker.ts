@@ -78,6 +78,7 @@ export class Worker {
   readonly #lanes: readonly Lane[];
   readonly #notices: Notices;
   readonly #senders = new SenderVersions();
+  readonly #copied = new Set<string>();
   readonly #intake: IntakeState;
   readonly #outcomes = noOutcomes();
   /** Passes through the dead letters that are under way. */
@@ -109,6 +110,7 @@ export class Worker {
       stopped: this.#quiet.stopped,
       notify: this.#notices.tell,
       senders: this.#senders,
+      copied: this.#copied,
     };
     const process: LanePorts["process"] = (received, executor) => {
       const live = (runner: ExecutorPorts["runner"]) =>
@@ -151,7 +153,7 @@ export class Worker {
     };
     await runSweep(
       () => source.deadLetters(),
-      { ...this.#ports, observe, outages, breaker: gate, process, passing },
+      { ...this.#ports, observe, outages, breaker: gate, process, passing, copied: this.#copied },
       { ...this.#lease, worker, intervalMs },
       this.#quiet.stopped,
     );

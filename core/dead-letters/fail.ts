@@ -6,11 +6,11 @@ import { failDeadLetter } from "../delivery/executor.ts";
 import { LeaseKeeper } from "../lease/lease.ts";
 import type { Ledger, LedgerRow } from "../ledger/port.ts";
 import type { DeadLetterQueue, Message } from "../queue/port.ts";
-import { end, type LetterQueue } from "../sweep/sweep-pass.ts";
+import { end } from "../sweep/sweep-pass.ts";
 import type { JoinedLetter } from "./join.ts";
 import { lookThrough, type ReceivedAt } from "./look.ts";
 
-export interface FailPorts extends Omit<ExecutorPorts, "queue" | "ledger" | "senders"> {
+export interface FailPorts extends Omit<ExecutorPorts, "queue" | "ledger" | "senders" | "copied"> {
   readonly letters: DeadLetterQueue;
   readonly ledger: Pick<Ledger, "claim" | "permit" | "settle" | "abandon" | "renew" | "find" | "reopen">;
 }
@@ -87,8 +87,8 @@ async function fail(
     if (reopened === "changed") return { end: "changed", gone: false };
   }
   const detail = `${who} gave it up (${why}); before that: ${letter.reason}: ${letter.detail}`;
-  const process = (received: Received, queue: LetterQueue) =>
-    failDeadLetter(received, detail, { ...ports, queue, senders: new SenderVersions() }, stopping);
+  const process = (received: Received, queue: DeadLetterQueue) =>
+    failDeadLetter(received, detail, { ...ports, queue, senders: new SenderVersions(), copied: new Set() }, stopping);
   const disposition = await end(message, at, "aside", { ...ports, process });
   return { end: endOf(await ports.ledger.find(key)), gone: disposition !== "released" };
 }

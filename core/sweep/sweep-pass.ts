@@ -12,9 +12,7 @@ import type { Observation } from "../observe.ts";
 import type { Outages } from "../outages.ts";
 import type { DeadLetterQueue, Message } from "../queue/port.ts";
 
-/** What the end of one dead letter needs of its queue. */
-export type LetterQueue = Pick<DeadLetterQueue, "extend" | "ack" | "bury">;
-export type ProcessLetter = (received: Received, letters: LetterQueue, lies: Swept) => Promise<Disposition>;
+export type ProcessLetter = (received: Received, letters: DeadLetterQueue, lies: Swept) => Promise<Disposition>;
 
 export interface PassPorts {
   readonly letters: DeadLetterQueue;
@@ -22,7 +20,7 @@ export interface PassPorts {
   readonly clock: Clock;
   /** Takes one dead letter to its end. */
   readonly process: ProcessLetter;
-  /** Letters that could not be deleted once their copy was made. A later pass tries that again, and makes no second copy. */
+  /** Letters that could not be deleted once their copy was made. A later pass tries that again. */
   readonly copied: Set<string>;
   readonly outages: Outages;
   /** False when the sweep is another worker's by now. */
@@ -79,22 +77,8 @@ async function sweepOne(
   const { letters, copied } = ports;
   if (copied.has(message.id)) return (await deleteCopied(message, ports)) ? "ended" : "stays";
   if (!isToBeEnded(message, letters, lies)) return "stays";
-  let deleted = false;
-  const ack = async (receipts: readonly string[]) => {
-    const results = await letters.ack(receipts);
-    deleted = results[0] === "done";
-    return results;
-  };
-  const queue: LetterQueue = {
-    ack,
-    bury: (letter, reason) => letters.bury(letter, reason),
-    extend: (extensions) => letters.extend(extensions),
-  };
-  const disposition = await end(message, at, lies, { ...ports, letters: queue });
-  if (disposition === "buried" && !deleted) {
-    copied.add(message.id);
-    return "copied";
-  }
+  const disposition = await end(message, at, lies, ports);
+  if (copied.has(message.id)) return "copied";
   return disposition === "released" ? "left" : "ended";
 }
 
@@ -133,7 +117,7 @@ export async function end(
   message: Message,
   at: ReceivedAt,
   lies: Swept,
-  { leases, letters, process }: Pick<PassPorts, "leases" | "process"> & { readonly letters: LetterQueue },
+  { leases, letters, process }: Pick<PassPorts, "leases" | "letters" | "process">,
 ): Promise<Disposition> {
   const lease = leases.hold(message, at.monoMs);
   const slots = new Slots(1);

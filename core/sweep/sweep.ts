@@ -21,6 +21,8 @@ export interface SweepPorts {
   /** Uniform in [0, 1). */
   readonly chance: () => number;
   readonly process: ProcessLetter;
+  /** As the deliveries' own; see `ExecutorPorts`. */
+  readonly copied: Set<string>;
   readonly breaker: Pick<Breaker, "mayReport">;
   /** Told when a pass begins, and when it is over. */
   readonly passing?: (underWay: boolean) => void;
@@ -69,7 +71,6 @@ class Sweep {
   readonly #open: () => Promise<DeadLetterQueue | null>;
   readonly #ports: SweepPorts;
   readonly #settings: SweepSettings;
-  readonly #copied = new Set<string>();
   /** FIFO groups that hide letters, as the last pass found them. */
   #hiding: readonly string[] = [];
   #opened: Opened | null = null;
@@ -136,10 +137,10 @@ class Sweep {
   async #lookIfDue({ letters, leases }: Opened, quiet: AbortSignal): Promise<void> {
     const { visible } = await letters.depth();
     if (!this.#isDue(visible)) return;
-    const { clock, process, breaker, outages } = this.#ports;
+    const { clock, process, breaker, outages, copied } = this.#ports;
     const goOn = async () => breaker.mayReport() && (await this.#lock(letters));
     this.#ports.passing?.(true);
-    const pass = sweepOnce({ letters, leases, clock, process, copied: this.#copied, outages, goOn }, quiet);
+    const pass = sweepOnce({ letters, leases, clock, process, copied, outages, goOn }, quiet);
     const { looked, ended, hiding } = await pass.finally(() => this.#ports.passing?.(false));
     this.#last = { visible, atMs: clock.monoMs(), restMs: looked * REST_MS };
     const message = `looked at ${looked} dead letter(s), ended ${ended} that SQS itself had moved`;

@@ -69,6 +69,7 @@ function start(t: TestContext, { queue }: Wired): Observations {
   const told = new Observations();
   const { observe } = told;
   const quiet = new AbortController();
+  const copied = new Set<string>();
   const outages = new Outages({ clock: systemClock, observe });
   const ledger = new MemoryLedger({ clock: systemClock, writeBoundMs: 5_000 });
   const runner = new FakeRunner(() => undefined);
@@ -77,6 +78,7 @@ function start(t: TestContext, { queue }: Wired): Observations {
   const executor = {
     ...common,
     senders: new SenderVersions(),
+    copied,
     runner,
     notify: () => undefined,
     policy: defaultPolicy,
@@ -86,7 +88,7 @@ function start(t: TestContext, { queue }: Wired): Observations {
   const stopping = { quiet: quiet.signal, kill: quiet.signal };
   const process: ProcessLetter = (received, letters, lies) =>
     processDeadLetter(received, lies, { ...executor, queue: letters }, stopping);
-  const ports = { ...common, breaker: { mayReport: () => true }, process };
+  const ports = { ...common, copied, breaker: { mayReport: () => true }, process };
   const settings = { leaseMs, killMarginMs: 5_000, intervalMs, worker: "worker-a" };
   const running = runSweep(() => queue.deadLetters(), ports, settings, quiet.signal);
   t.after(async () => {

@@ -78,6 +78,14 @@ export const mutants: readonly Mutant[] = [
     },
   },
   {
+    name: "the copy of one message counts for another",
+    edit: {
+      file: "core/delivery/effects/dispose.ts",
+      from: "  if (ports.copied.has(delivery.message.id)) return",
+      to: "  if (ports.copied.size > 0) return",
+    },
+  },
+  {
     name: "bury after abandon",
     edit: {
       file: "core/delivery/lifecycle.ts",
@@ -89,8 +97,8 @@ export const mutants: readonly Mutant[] = [
     name: "delete before the copy",
     edit: {
       file: "core/delivery/effects/dispose.ts",
-      from: "  const { delivery, ports } = scene;\n  try {\n    await ports.queue.bury(",
-      to: "  const { delivery, ports } = scene;\n  await ports.queue.ack([delivery.message.receipt]).catch(() => []);\n  try {\n    await ports.queue.bury(",
+      from: '{ is: "buried" };\n  try {\n    await ports.queue.bury(',
+      to: '{ is: "buried" };\n  await ports.queue.ack([delivery.message.receipt]).catch(() => []);\n  try {\n    await ports.queue.bury(',
     },
   },
   {

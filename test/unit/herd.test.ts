@@ -74,7 +74,15 @@ test("first sweeps of workers that were started together are spread over an inte
   const letters = { url: "dead", sourceUrl: "steps", redrives: false } as unknown as DeadLetterQueue;
   const breaker = { mayReport: () => true };
   const outages = new Outages({ clock, observe });
-  const ports = { ledger: { lock, renew: async () => [] }, clock, observe, outages, chance, breaker };
+  const ports = {
+    ledger: { lock, renew: async () => [] },
+    clock,
+    observe,
+    outages,
+    copied: new Set<string>(),
+    chance,
+    breaker,
+  };
   const settings = { leaseMs: minute, killMarginMs: second, intervalMs: minute };
   for (let i = 0; i < workers; i += 1) {
     const process = async () => "released" as const;

@@ -11,7 +11,7 @@ import { noticeInDagster, type Scene } from "./ports.ts";
 const BURY = "copying to the dead letter queue";
 
 export async function ack({ delivery, ports }: Scene): Promise<EventIn<"acking">> {
-  const { receipt } = delivery.message;
+  const { id, receipt } = delivery.message;
   // All that is left may wait a moment for others to be deleted with; another step need not.
   delivery.seat.leave();
   const failure = (why: string) => {
@@ -19,11 +19,13 @@ export async function ack({ delivery, ports }: Scene): Promise<EventIn<"acking">
     return delivery.about("warn", "delivery.ack_failed", message);
   };
   const acked = await askForOne("DeleteMessage", () => ports.queue.ack([receipt]), ports.outages, failure);
+  if (acked) ports.copied.delete(id);
   return { is: acked ? "acked" : "ack_failed" };
 }
 
 export async function bury(scene: Scene, why: Why): Promise<EventIn<"burying">> {
   const { delivery, ports } = scene;
+  if (ports.copied.has(delivery.message.id)) return { is: "buried" };
   try {
     await ports.queue.bury(delivery.message, reasonOf(scene, why));
     ports.outages.worked(BURY);
@@ -32,6 +34,7 @@ export async function bury(scene: Scene, why: Why): Promise<EventIn<"burying">> 
     ports.outages.failed(BURY, error, delivery.about("error", "dead_letter.failed", message));
     return { is: "bury_failed" };
   }
+  ports.copied.add(delivery.message.id);
   const { reason, detail } = why;
   delivery.tell("error", "dead_letter.buried", `moved to the dead letter queue (${reason}): ${detail}`, { reason });
   if (!isUnknownHere(why))

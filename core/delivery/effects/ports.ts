@@ -26,6 +26,8 @@ export interface ExecutorPorts {
   readonly policy: Policy;
   /** One for all queues of the worker: it warns of each pair of versions once. */
   readonly senders: SenderVersions;
+  /** Ids of messages that lie in the dead letter queue as a copy and could not be deleted yet. They get no second copy. */
+  readonly copied: Set<string>;
   /** This worker's identity. */
   readonly worker: string;
   readonly leaseMs: number;

@@ -54,6 +54,7 @@ export function bench(t: TestContext, policy: Partial<Policy> = {}, more: Partia
     chance,
     policy: { ...defaultPolicy, ...policy },
     senders: new SenderVersions(),
+    copied: new Set(),
     worker: "worker-a",
     leaseMs,
     ...more,

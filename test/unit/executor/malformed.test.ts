@@ -28,6 +28,15 @@ describe("a malformed body", () => {
     ]);
   });
 
+  test("gets one copy, however often it comes back because it cannot be deleted", async (t) => {
+    const { deliver, deeds, queue } = bench(t);
+    queue.onAck = async () => Promise.reject(new Error("access denied"));
+    const receive = async (receiveCount: number) =>
+      deliver(message("m1", { body: "{}", receiveCount, receipt: `m1#${receiveCount}` }));
+    assert.deepEqual([await receive(1), await receive(2)], ["buried", "buried"]);
+    assert.deepEqual(deeds(), ["bury m1 malformed", "ack m1#1", "ack m1#2"]);
+  });
+
   test("that names its step is reported first: nobody else would ever end it", async (t) => {
     const { deliver, deeds, runner, ledger } = bench(t);
     assert.equal(await deliver(message("m1", { body: readable })), "buried");

@@ -82,6 +82,7 @@ export function bench(t: TestContext, { fifo = true, dlqRedrives = false, envelo
     const chance = () => 0.5;
     const notify = new Notices({ runner, clock, observe }).tell;
     const outages = new Outages({ clock, observe });
+    const copied = new Set<string>();
     const executor: Omit<ExecutorPorts, "queue"> = {
       ...{
         ledger,
@@ -93,6 +94,7 @@ export function bench(t: TestContext, { fifo = true, dlqRedrives = false, envelo
         chance,
         policy: defaultPolicy,
         senders: new SenderVersions(),
+        copied,
         worker,
         leaseMs,
         envelopeKeys,
@@ -100,7 +102,7 @@ export function bench(t: TestContext, { fifo = true, dlqRedrives = false, envelo
     };
     const breaker = { mayReport: () => !circuit.open };
     const passing = (underWay: boolean) => void passes.push(underWay);
-    const ports = { ledger, clock, observe, outages, chance, breaker, passing };
+    const ports = { ledger, clock, observe, outages, copied, chance, breaker, passing };
     const process: Parameters<typeof runSweep>[1]["process"] = (received, letters, lies) =>
       processDeadLetter(received, lies, { ...executor, queue: letters }, stopping);
     const settings = { leaseMs, killMarginMs: 5_000, intervalMs, worker };
