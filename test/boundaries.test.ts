@@ -23,6 +23,7 @@ const pure = [
   "json",
   "durations",
   "sizes",
+  "delivery/parked",
   "delivery/reasons",
   "delivery/states",
   "delivery/moves",

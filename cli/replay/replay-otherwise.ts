@@ -8,6 +8,7 @@ import { Notices } from "../../core/notices.ts";
 import { Outages } from "../../core/outages.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import type { DagsterApiChoice } from "../options/dagster-api-options.ts";
+import { queueText } from "../options/queue-choice.ts";
 import { OPERATOR_LEASE_MS, openDagster } from "../wiring.ts";
 import { failOpen } from "./fail-open.ts";
 import { reexecuteRuns } from "./reexecute-runs.ts";
@@ -67,7 +68,13 @@ export async function failFound(found: readonly JoinedLetter[], session: ReplayS
   // Each is received anew, under a lease of its own.
   await session.held.release();
   const notices = new Notices({ runner, clock, observe });
-  const settings = { policy: defaultPolicy, worker: who, leaseMs: OPERATOR_LEASE_MS, chance: Math.random };
+  const settings = {
+    queueName: queueText(config.queue),
+    policy: defaultPolicy,
+    worker: who,
+    leaseMs: OPERATOR_LEASE_MS,
+    chance: Math.random,
+  };
   const outages = new Outages({ clock, observe });
   const fail = { ...{ letters, ledger, runner, clock, observe, outages }, ...settings, notify: notices.tell };
   const shown = { json, stdout: io.stdout, env: io.env };

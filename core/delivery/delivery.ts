@@ -7,6 +7,7 @@ import type { Level, Observation, Observe } from "../observe.ts";
 import type { Message } from "../queue/port.ts";
 import type { DeliveryNote } from "../runner/port.ts";
 import { idempotencyKey, type StepId } from "../step.ts";
+import type { Cause } from "./states.ts";
 
 /** What the intake hands over. */
 export interface Received {
@@ -32,6 +33,10 @@ export class Delivery implements Received {
   sameBody = false;
   /** A process of this claim found the attempt open, so that the ledger binds the row to this body. */
   foundOpen = false;
+  /** It was left open for an operator, by this delivery or an earlier one. */
+  parked = false;
+  /** Why its claim was abandoned. Null: it was not, or nothing went wrong. */
+  abandoned: Cause | null = null;
   readonly #observe: Observe;
 
   constructor(received: Received, observe: Observe) {

@@ -30,7 +30,7 @@ export interface Lane {
   readonly executor: ExecutorPorts;
 }
 
-export interface LanePorts extends Omit<ExecutorPorts, "queue" | "outages"> {
+export interface LanePorts extends Omit<ExecutorPorts, "queue" | "queueName" | "outages"> {
   readonly ledger: ExecutorPorts["ledger"] & Pick<Ledger, "renew">;
   readonly breaker: Pick<Breaker, "leave" | "received" | "mayReport">;
   readonly slots: Slots;
@@ -48,7 +48,7 @@ export function openLane(
 ): Lane {
   const observe: ExecutorPorts["observe"] = only ? given.observe : (said) => given.observe({ ...said, queue: name });
   const outages = new Outages({ clock: given.clock, observe });
-  const ports = { ...given, observe, queue, outages };
+  const ports = { ...given, observe, queue, queueName: name, outages };
   const gate = new QueueGate(ports, only ? null : name, given.stopped);
   const leases = new LeaseKeeper(ports, lease);
   const slots = new Share(given.slots, most ?? given.slots.total);

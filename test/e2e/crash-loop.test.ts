@@ -42,6 +42,9 @@ describe("a step that calls os._exit", () => {
     const error = { error_class: "StepProcessDied", error_message: died.replace("StepProcessDied: ", "") };
     const delivery = { worker: "worker-1", message_id: row?.messageId, attempt: 0, ...error };
     // Nothing waits for these events, so they may come after everything else.
+    const released = worker.log.find(({ event }) => event === "step.requeued");
+    const seconds = Number(released?.["visibility_ms"]) / 1_000;
+    const span = seconds < 1 ? `${seconds * 1_000} ms` : `${Math.round(seconds)} s`;
     const told = await eventually("both are told in Dagster", async () => {
       const records = await dagster.records(crashing);
       const found = records.filter(({ type, message }) => type === "ENGINE_EVENT" && message.includes("queue"));
@@ -50,7 +53,7 @@ describe("a step that calls os._exit", () => {
     assert.deepEqual(
       told.map(({ message, metadata }) => [message, metadata]),
       [
-        [`Step goes back to the queue: ${died}`, { ...delivery, receive_count: 1, starts: 1 }],
+        [`Step goes back to the queue for ${span}: ${died}`, { ...delivery, receive_count: 1, starts: 1 }],
         [`Message moved to the dead letter queue (step_fault): ${died}`, { ...delivery, receive_count: 2, starts: 2 }],
       ],
     );

@@ -10,6 +10,7 @@ import { Deployment } from "../support/deployment.ts";
 import { eventually } from "../support/eventually.ts";
 import { fakeDagster, startGraphqlServer } from "../support/graphql-server.ts";
 import { recordedOnce } from "../support/recorded-once.ts";
+import { shellCommands } from "../support/shell-lines.ts";
 import { taskiqCommand } from "../support/taskiq-command.ts";
 
 let deployment: Deployment;
@@ -30,7 +31,7 @@ async function replay(args: readonly string[], variables: Readonly<Record<string
 }
 
 describe("replay --fail", () => {
-  test("records the failure of a parked step, with who and why, and its run ends; --reexecute launches once then", async (t) => {
+  test("records the failure of a parked step, by the command that Dagster shows, and its run ends; --reexecute launches once then", async (t) => {
     const { dagster } = deployment;
     const worker = await deployment.startWorker({ flags: ["--max-starts", "1", "--on-exhausted", "park"] });
     const runId = await dagster.launch("exits_hard");
@@ -41,7 +42,13 @@ describe("replay --fail", () => {
     const which = ["--run", runId];
     const planned = await replay(["--fail", ...which]);
     assert.deepEqual([planned.code, planned.told[0]?.kind], [0, "to_fail"], planned.stderr);
-    const failed = await replay(["--fail", ...which, "--yes", "--who", "ann", "--why", "bad input"]);
+    const shown = await eventually("its event says what to type", async () => {
+      const messages = (await dagster.records(runId)).map(({ message }) => message);
+      return messages.find((message) => message.includes("It is parked: its run waits until you"));
+    });
+    const [, command = ""] = /let it fail, with (taskiq replay .*)$/.exec(shown) ?? [];
+    const words = shellCommands(command.replace("your reason", "bad input"))[0]?.words ?? assert.fail(shown);
+    const failed = await replay([...words.slice(2), "--who", "ann"], { TASKIQ_QUEUE_URL: "", TASKIQ_QUEUE_NAME: "" });
     assert.deepEqual([failed.code, failed.told[0]?.kind], [0, "failed"], failed.stderr);
     assert.equal(await dagster.finished(runId), "FAILURE");
     await recordedOnce(deployment, runId);

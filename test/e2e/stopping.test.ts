@@ -75,7 +75,7 @@ describe("a worker told to stop", () => {
       "one line per abandoned step",
     );
     const messages = (await deployment.dagster.records(runId)).map(({ message }) => message);
-    assert.ok(messages.includes("Step goes back to the queue: interrupted before it had an outcome"));
+    assert.ok(messages.includes("Step goes back to the queue at once: interrupted before it had an outcome"));
     assert.deepEqual(await deployment.dagster.terminalEvents(runId), []);
   }
 

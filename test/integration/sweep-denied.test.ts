@@ -84,6 +84,7 @@ function start(t: TestContext, { queue }: Wired): Observations {
     policy: defaultPolicy,
     worker: "worker-a",
     leaseMs,
+    queueName: "steps.fifo",
   };
   const stopping = { quiet: quiet.signal, kill: quiet.signal };
   const process: ProcessLetter = (received, letters, lies) =>

@@ -77,6 +77,7 @@ function eventOf(scene: Scene, answer: Claim): EventIn<"claiming"> {
     }
     case "settled": {
       const { outcome, state } = answer;
+      delivery.parked = outcome.state === "parked";
       const message = `already settled (${outcome.state}); not run again`;
       delivery.tell("info", "delivery.duplicate", message, { state: outcome.state });
       return { is: "settled", outcome, dead: state === "dead" };

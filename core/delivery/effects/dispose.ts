@@ -3,6 +3,7 @@ import { errorFingerprint } from "../../dead-letters/fingerprint.ts";
 import { describeError } from "../../faults.ts";
 import type { DeadLetterReason } from "../../queue/port.ts";
 import { askForOne } from "../one-entry.ts";
+import { parkedAdvice } from "../parked.ts";
 import { releaseMs } from "../policy.ts";
 import type { Effect, EventIn, Why } from "../states.ts";
 import { noticeInDagster, type Scene } from "./ports.ts";
@@ -36,9 +37,10 @@ export async function bury(scene: Scene, why: Why): Promise<EventIn<"burying">> 
   }
   ports.copied.add(delivery.message.id);
   const { reason, detail } = why;
-  delivery.tell("error", "dead_letter.buried", `moved to the dead letter queue (${reason}): ${detail}`, { reason });
-  if (!isUnknownHere(why))
-    noticeInDagster(scene, "error", `Message moved to the dead letter queue (${reason}): ${detail}`, why.error);
+  const advice = delivery.parked ? `. ${parkedAdvice(delivery.step, ports.queueName)}` : "";
+  const moved = `moved to the dead letter queue (${reason}): ${detail}${advice}`;
+  delivery.tell("error", "dead_letter.buried", moved, { reason });
+  if (!isUnknownHere(why)) noticeInDagster(scene, "error", `Message ${moved}`, why.error);
   return { is: "buried" };
 }
 
@@ -57,10 +59,27 @@ export async function release(
     return delivery.about("warn", "delivery.release_failed", message);
   };
   const released = await askForOne("ChangeMessageVisibility", extend, ports.outages, failure);
+  tellAbandoned(scene, released ? visibilityMs : null);
   if (!released) return { is: "release_failed" };
   const message = `released, visible in ${Math.round(visibilityMs / 1000)} s`;
   delivery.tell("info", "delivery.released", message, { visibilityMs });
   return { is: "released" };
+}
+
+/** `null`: until its visibility ends by itself. */
+function tellAbandoned(scene: Scene, hiddenMs: number | null): void {
+  const { delivery } = scene;
+  const why = delivery.abandoned;
+  if (why === null) return;
+  const text = `back to the queue ${hiddenText(hiddenMs)}: ${why.detail}`;
+  delivery.tell("warn", "step.requeued", text, { ...(hiddenMs === null ? {} : { visibilityMs: hiddenMs }) });
+  noticeInDagster(scene, "warning", `Step goes ${text}`, why.error);
+}
+
+function hiddenText(ms: number | null): string {
+  if (ms === null) return "until its visibility ends";
+  if (ms === 0) return "at once";
+  return `for ${ms < 1_000 ? `${ms} ms` : `${Math.round(ms / 1_000)} s`}`;
 }
 
 /** The instance that this worker writes to has no such run, or the message is not believed when it names one. */

@@ -31,6 +31,8 @@ export interface ExecutorPorts {
   /** This worker's identity. */
   readonly worker: string;
   readonly leaseMs: number;
+  /** Name or URL of the queue, as the worker's settings have it. */
+  readonly queueName: string;
   /** Keys of which one must have signed each message; absent or empty: messages are not signed. */
   readonly envelopeKeys?: readonly string[];
 }

@@ -1,12 +1,13 @@
 // Ending a claim: with an outcome that is recorded for good, or without one.
 import type { Effect, EventIn } from "../states.ts";
-import { askLedger, askLedgerWhileLeased, noticeInDagster, type Scene } from "./ports.ts";
+import { askLedger, askLedgerWhileLeased, type Scene } from "./ports.ts";
 
 export async function settle(
   scene: Scene,
   { outcome }: Extract<Effect, { do: "settle" }>,
 ): Promise<EventIn<"settling">> {
   const { delivery } = scene;
+  delivery.parked = outcome.state === "parked";
   delivery.lease.closing();
   const answer = await askLedgerWhileLeased(scene, "settle", (ledger) => ledger.settle(delivery.hold, outcome));
   delivery.lease.unclaimed();
@@ -26,9 +27,7 @@ export async function abandon(
   delivery.lease.closing();
   const answer = await askLedger(scene, "abandon", (ledger) => ledger.abandon(delivery.hold, options));
   delivery.lease.unclaimed();
-  if (why !== null) {
-    delivery.tell("warn", "step.requeued", `back to the queue: ${why.detail}`);
-    noticeInDagster(scene, "warning", `Step goes back to the queue: ${why.detail}`, why.error);
-  }
+  // For how long is known when it is released.
+  delivery.abandoned = why;
   return answer === null ? { is: "ledger_unreachable" } : { is: answer };
 }

@@ -17,7 +17,16 @@ export async function bench(t: TestContext) {
   const dead = await queue.deadLetters();
   assert.ok(dead);
   const ports = {
-    ...{ letters: dead, ledger, runner, clock, observe: told.observe, chance: () => 0.5, leaseMs },
+    ...{
+      letters: dead,
+      ledger,
+      runner,
+      clock,
+      observe: told.observe,
+      chance: () => 0.5,
+      leaseMs,
+      queueName: "steps.fifo",
+    },
     ...{
       policy: defaultPolicy,
       worker: "operator ann",

@@ -57,6 +57,7 @@ export function bench(t: TestContext, policy: Partial<Policy> = {}, more: Partia
     copied: new Set(),
     worker: "worker-a",
     leaseMs,
+    queueName: "steps.fifo",
     ...more,
   };
   const slots = new Slots(1);

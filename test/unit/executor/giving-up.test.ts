@@ -26,7 +26,7 @@ describe("a step whose process dies", () => {
     const { runner, deliver, deeds, ledger } = bench(t);
     runner.scripts.set("load", crashes);
     assert.equal(await deliver(), "released");
-    assert.deepEqual(deeds().slice(3), ["abandon run-1:load", "notice run-1:load warning", "extend m1#1 500"]);
+    assert.deepEqual(deeds().slice(3), ["abandon run-1:load", "extend m1#1 500", "notice run-1:load warning"]);
     const row = await ledger.find("run-1:load");
     assert.deepEqual([row?.state, row?.starts], ["pending", 1]);
   });
@@ -129,7 +129,7 @@ describe("a report", () => {
     runner.scripts.set("load", crashes);
     runner.onReport = crashes;
     assert.equal(await deliver(), "released");
-    assert.deepEqual(deeds().slice(-3), ["abandon run-1:load", "notice run-1:load warning", "extend m1#1 500"]);
+    assert.deepEqual(deeds().slice(-3), ["abandon run-1:load", "extend m1#1 500", "notice run-1:load warning"]);
     runner.onReport = null;
     assert.equal(await deliver(message("m1", { receiveCount: 2 })), "buried");
     assert.equal(queue.buried.length, 1);

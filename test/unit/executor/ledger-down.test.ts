@@ -103,8 +103,8 @@ describe("the ledger cannot be reached", () => {
     assert.equal(await deliver(), "released");
     assert.deepEqual(deeds().slice(-3), [
       "abandon run-1:load (unreachable)",
-      "notice run-1:load warning",
       "extend m1#1 500",
+      "notice run-1:load warning",
     ]);
   });
 

@@ -10,7 +10,7 @@ const third = message("m1", { receiveCount: 3 });
 const died = { error_class: "StepProcessDied", error_message: "the step process was killed by SIGSEGV" };
 
 describe("the run's log", () => {
-  test("has who gave a step back, and why", async (t) => {
+  test("has who gave a step back, for how long, and why", async (t) => {
     const { runner, deliver } = bench(t);
     runner.scripts.set("load", crashes);
     await deliver(third);
@@ -19,7 +19,7 @@ describe("the run's log", () => {
         runId: "run-1",
         stepKey: "load",
         level: "warning",
-        message: "Step goes back to the queue: StepProcessDied: the step process was killed by SIGSEGV",
+        message: "Step goes back to the queue for 500 ms: StepProcessDied: the step process was killed by SIGSEGV",
         metadata: { ...about, ...died },
       },
     ]);
@@ -30,7 +30,7 @@ describe("the run's log", () => {
     runner.scripts.set("load", faults("location", "ModuleNotFoundError"));
     await deliver(third);
     const [notice] = runner.notices;
-    assert.equal(notice?.message, "Step goes back to the queue: ModuleNotFoundError: cannot be run");
+    assert.equal(notice?.message, "Step goes back to the queue for 5 s: ModuleNotFoundError: cannot be run");
     assert.equal(notice?.metadata["error_class"], "ModuleNotFoundError");
   });
 
@@ -41,7 +41,10 @@ describe("the run's log", () => {
     await clock.advance(1_000);
     kill.abort();
     await finish(running);
-    assert.equal(runner.notices[0]?.message, "Step goes back to the queue: interrupted before it had an outcome");
+    assert.equal(
+      runner.notices[0]?.message,
+      "Step goes back to the queue at once: interrupted before it had an outcome",
+    );
     assert.deepEqual(runner.notices[0]?.metadata, about);
   });
 
@@ -68,6 +71,35 @@ describe("the run's log", () => {
     const [notice] = runner.notices;
     assert.match(notice?.message ?? "", /^Message moved to the dead letter queue \(step_fault\): StepProcessDied/);
     assert.deepEqual(notice?.metadata, { ...about, ...died });
+  });
+
+  test("has what an operator types about a parked step, also when an earlier delivery parked it", async (t) => {
+    const { runner, deliver, told, queue } = bench(t, { maxStarts: 1, onExhausted: "park" });
+    runner.scripts.set("load[eu]", crashes);
+    const body = bodyFor("load[eu]", { retry_count: 2 });
+    queue.bury = async () => await Promise.reject(new Error("no route"));
+    await deliver(message("m1", { body }));
+    queue.bury = async () => undefined;
+    await deliver(message("m1", { body, receiveCount: 2 }));
+    const which = "--queue-name steps.fifo --run run-1 --step 'load[eu] #2'";
+    const advice =
+      `It is parked: its run waits until you put it back, with taskiq replay ${which} --yes --why "your reason", ` +
+      `or let it fail, with taskiq replay ${which} --fail --yes --why "your reason"`;
+    const parked = runner.notices.filter(({ message: said }) => said.startsWith("Message moved"));
+    assert.deepEqual(
+      parked.map(({ message: said }) => said.slice(-advice.length)),
+      [advice],
+    );
+    assert.ok(told.messages("dead_letter.buried")[0]?.endsWith(advice));
+  });
+
+  test("says so when a step could not be given back", async (t) => {
+    const { runner, deliver, queue } = bench(t);
+    runner.scripts.set("load", crashes);
+    queue.extend = async () => await Promise.reject(new Error("no route"));
+    await deliver(third);
+    const [notice] = runner.notices;
+    assert.match(notice?.message ?? "", /^Step goes back to the queue until its visibility ends: StepProcessDied/);
   });
 
   test("names a tag that makes no sense, once for the attempt, as the worker's log does", async (t) => {
@@ -103,7 +135,7 @@ describe("a run's log that cannot be written", () => {
     await deliver();
     assert.deepEqual(told.messages("notice.lost"), [
       "engine event not written for step load of run run-1 (it could not be written): " +
-        "Step goes back to the queue: StepProcessDied: the step process was killed by SIGSEGV",
+        "Step goes back to the queue for 500 ms: StepProcessDied: the step process was killed by SIGSEGV",
     ]);
   });
 });

@@ -97,6 +97,7 @@ export function bench(t: TestContext, { fifo = true, dlqRedrives = false, envelo
         copied,
         worker,
         leaseMs,
+        queueName: "steps.fifo",
         envelopeKeys,
       },
     };

@@ -141,8 +141,8 @@ describe("stopping a worker", () => {
     assert.equal(isOver(), true);
     assert.deepEqual(journal.slice(-3), [
       "abandon run-1:load start given back",
-      "notice run-1:load warning",
       "extend load#1 0",
+      "notice run-1:load warning",
     ]);
     assert.equal((await ledger.find("run-1:load"))?.starts, 0);
   });
