@@ -19,6 +19,16 @@ export const commands: readonly Listed[] = [
     load: async () => (await import("./drain/drain.ts")).command,
   },
   {
+    name: "quiet",
+    summary: "Ask workers anywhere to take no new steps, or list those that are asked",
+    load: async () => (await import("./quiet/quiet.ts")).command,
+  },
+  {
+    name: "resume",
+    summary: "Let workers take steps again that were asked to be quiet",
+    load: async () => (await import("./resume/resume.ts")).command,
+  },
+  {
     name: "inspect-dlq",
     summary: "List the dead letters without harm, and what to do about each",
     load: async () => (await import("./inspect-dlq/inspect-dlq.ts")).command,

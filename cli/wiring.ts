@@ -39,6 +39,7 @@ export type WatchQueue = (queue: Queue) => Queue;
 /** Importing Dagster and a large code location can take minutes. */
 const HOST_START_MS = 300_000;
 const PRUNE_MS = 3_600_000;
+const QUIET_MS = 5_000;
 /** How soon a ledger must answer an operator, and how long what an operator claims is held. */
 export const OPERATOR_LEASE_MS = 60_000;
 
@@ -74,6 +75,7 @@ export async function wireWorker(
     leaseMs: config.visibilityMs,
     waitMs: config.waitMs,
     sweepMs: config.sweepMs,
+    quietMs: QUIET_MS,
     pruneMs: PRUNE_MS,
     policy: policyOf(config),
     envelopeKeys: config.envelopeKeys,

@@ -1,15 +1,15 @@
 // What a worker says of itself, for health and control endpoints, drains and logs.
 import type { Disposition } from "./delivery/states.ts";
 import type { LaneSnapshot } from "./intake/lane.ts";
-import type { AskedQuiet } from "./intake/quiet.ts";
 import type { Outcomes } from "./outcomes.ts";
+import type { AskedQuiet } from "./quiet/quiet.ts";
 
 /** Facts for the health server; times are monotonic milliseconds. */
 export interface WorkerSnapshot {
   readonly busy: number;
   readonly slots: number;
   readonly stopping: boolean;
-  /** Who asked for quiet; null: nobody. */
+  /** Why every queue is quiet; null when one of them takes steps. */
   readonly quiet: AskedQuiet | null;
   /** What was received and is without its end, and a pass of the sweep. */
   readonly underWay: number;

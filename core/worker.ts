@@ -3,7 +3,7 @@ import type { Bugs } from "./bugs.ts";
 import { Breaker } from "./circuit/breaker.ts";
 import { type Dependencies, watchLedger, watchRunner } from "./circuit/dependencies.ts";
 import type { Clock } from "./clock.ts";
-import type { ExecutorPorts, Stopping } from "./delivery/effects/ports.ts";
+import type { ExecutorPorts } from "./delivery/effects/ports.ts";
 import { SenderVersions } from "./delivery/effects/sender-versions.ts";
 import { processDeadLetter, processDelivery } from "./delivery/executor.ts";
 import type { Policy } from "./delivery/policy.ts";
@@ -14,10 +14,10 @@ import {
   type Lane,
   type LanePorts,
   openLane,
+  quietQueuesOf,
   snapshotOf,
   type WorkerQueue,
 } from "./intake/lane.ts";
-import { Quiet, quietReason } from "./intake/quiet.ts";
 import { Slots } from "./intake/slots.ts";
 import type { LeaseSettings } from "./lease/lease.ts";
 import type { Ledger } from "./ledger/port.ts";
@@ -27,6 +27,8 @@ import { Outages } from "./outages.ts";
 import { countOutcomes, noOutcomes } from "./outcomes.ts";
 import type { TaskProtection } from "./protection/task-protection.ts";
 import { runPruning } from "./pruning.ts";
+import { QuietLook } from "./quiet/look.ts";
+import { QuietSwitch } from "./quiet/quiet-switch.ts";
 import type { Runner } from "./runner/port.ts";
 import { runSweep } from "./sweep/sweep.ts";
 import type { ProcessLetter } from "./sweep/sweep-pass.ts";
@@ -59,6 +61,8 @@ export interface WorkerSettings {
   readonly envelopeKeys?: readonly string[];
   /** How often the dead letter queue is looked at for what SQS itself moved there; null: never. */
   readonly sweepMs: number | null;
+  /** How often the ledger is read for requests that this worker take no new steps; null: never. */
+  readonly quietMs: number | null;
   /** How often rows of the ledger that no message can ask for any more are looked for; null: never. */
   readonly pruneMs: number | null;
 }
@@ -72,6 +76,7 @@ const LAST_NOTICES_MS = 3_000;
 export class Worker {
   readonly #ports: Omit<WorkerPorts, "ledger" | "runner"> & Dependencies;
   readonly #settings: WorkerSettings;
+  readonly #look: QuietLook | null;
   readonly #breaker: Breaker;
   readonly #slots: Slots;
   readonly #lease: LeaseSettings;
@@ -83,12 +88,13 @@ export class Worker {
   readonly #outcomes = noOutcomes();
   /** Passes through the dead letters that are under way. */
   #sweeping = 0;
-  readonly #quiet = new Quiet();
+  readonly #stopped = new AbortController();
+  readonly #quiet: QuietSwitch;
   readonly #kill = new AbortController();
   readonly #over = new AbortController();
 
   constructor(ports: WorkerPorts, settings: WorkerSettings) {
-    this.#breaker = new Breaker(ports, this.#quiet);
+    this.#breaker = new Breaker(ports, this.#stopped.signal);
     this.#ports = {
       ...ports,
       ledger: countOutcomes(watchLedger(ports.ledger, this.#breaker), this.#outcomes),
@@ -101,20 +107,26 @@ export class Worker {
     this.#notices = new Notices(ports);
     this.#intake = { lastTurnAtMs: ports.clock.monoMs() };
     this.#lanes = ports.queues.map((queue) => this.#openLane(queue));
+    this.#quiet = new QuietSwitch(settings.worker, this.#lanes, {
+      ...ports,
+      busy: () => this.#busy,
+      onChange: (quiet) => this.#protect(!quiet),
+    });
+    this.#look = settings.quietMs === null ? null : this.#openLook(ports, settings.quietMs);
   }
 
   #openLane(queue: WorkerQueue): Lane {
     const own = {
       breaker: this.#breaker,
       slots: this.#slots,
-      stopped: this.#quiet.stopped,
+      stopped: this.#stopped.signal,
       notify: this.#notices.tell,
       senders: this.#senders,
       copied: this.#copied,
     };
-    const process: LanePorts["process"] = (received, executor) => {
+    const process: LanePorts["process"] = (received, executor, quiet) => {
       const live = (runner: ExecutorPorts["runner"]) =>
-        processDelivery(received, { ...executor, runner }, this.#stopping());
+        processDelivery(received, { ...executor, runner }, { quiet, kill: this.#kill.signal });
       return this.#ports.protection?.during(executor.runner, live) ?? live(executor.runner);
     };
     const ports = { ...this.#ports, ...this.#settings, ...own, process };
@@ -125,6 +137,8 @@ export class Worker {
   async run(): Promise<void> {
     const { leaseMs, waitMs } = this.#settings;
     const { bugs, clock, protection } = this.#ports;
+    const look = this.#look;
+    if (look !== null) await look.first(this.#stopped.signal);
     for (const { leases } of this.#lanes) void bugs.supervise("leases", leases.start());
     if (protection !== undefined) void bugs.supervise("task protection", protection.start());
     const sources = this.#lanes.map(({ source }) => source);
@@ -132,8 +146,9 @@ export class Worker {
     const beside = [
       ...this.#lanes.map((lane) => bugs.supervise("sweep", this.#sweep(lane))),
       bugs.supervise("pruning", this.#prune()),
+      ...(look === null ? [] : [bugs.supervise("quiet requests", look.run(this.#stopped.signal))]),
     ];
-    await runIntake(intake, { waitMs, visibilityMs: leaseMs }, this.#quiet, this.#intake);
+    await runIntake(intake, { waitMs, visibilityMs: leaseMs }, this.#stopped.signal, this.#intake);
     await Promise.all(beside);
     await Promise.all(this.#lanes.map(({ leases }) => leases.stop()));
     await this.#ports.protection?.stop();
@@ -141,13 +156,18 @@ export class Worker {
     this.#over.abort();
   }
 
-  async #sweep({ queue: source, gate, executor }: Lane): Promise<void> {
+  async #sweep({ queue: source, gate, quiet, executor }: Lane): Promise<void> {
     const { worker, sweepMs: intervalMs } = this.#settings;
     if (intervalMs === null) return;
     const { observe } = executor;
     const outages = new Outages({ clock: this.#ports.clock, observe });
     const process: ProcessLetter = (received, queue, lies) =>
-      processDeadLetter(received, lies, { ...executor, queue, outages }, this.#stopping());
+      processDeadLetter(
+        received,
+        lies,
+        { ...executor, queue, outages },
+        { quiet: quiet.signal, kill: this.#kill.signal },
+      );
     const passing = (underWay: boolean) => {
       this.#sweeping += underWay ? 1 : -1;
     };
@@ -155,40 +175,37 @@ export class Worker {
       () => source.deadLetters(),
       { ...this.#ports, observe, outages, breaker: gate, process, passing, copied: this.#copied },
       { ...this.#lease, worker, intervalMs },
-      this.#quiet.stopped,
+      this.#stopped.signal,
     );
   }
 
   async #prune(): Promise<void> {
     const { worker, pruneMs: intervalMs } = this.#settings;
     const queues = this.#ports.queues.map(({ queue }) => queue);
-    if (intervalMs !== null) await runPruning({ ...this.#ports, queues }, { worker, intervalMs }, this.#quiet.stopped);
+    if (intervalMs !== null) await runPruning({ ...this.#ports, queues }, { worker, intervalMs }, this.#stopped.signal);
   }
 
-  /** For one delivery that is taken now. */
-  #stopping(): Stopping {
-    return { quiet: this.#quiet.signal, kill: this.#kill.signal };
+  #openLook(ports: WorkerPorts, intervalMs: number): QuietLook {
+    const own = { outages: new Outages(ports), quiet: this.#quiet, quietQueues: () => quietQueuesOf(this.#lanes) };
+    return new QuietLook(
+      { ...ports, ...own, records: ports.ledger.quiet },
+      { worker: this.#settings.worker, intervalMs },
+    );
   }
 
   /** Starts nothing new until `resume`; what runs goes on. What the receives under way still fetch is given back. */
   quiet(by: string): void {
-    const asked = { by, atMs: this.#ports.clock.wallMs() };
-    if (!this.#quiet.ask(asked)) return;
-    this.#ports.protection?.release();
-    const busy = this.#busy;
-    const message = `${quietReason(asked)}; ${busy} step(s) go on`;
-    this.#ports.observe({ event: "worker.quiet", level: "warn", message, by, busy });
+    this.#quiet.askHere(by);
   }
 
+  /** Undoes `quiet`. What was asked through the ledger stands. */
   resume(by: string): void {
-    if (!this.#quiet.resume()) return;
-    if (!this.#quiet.stopped.aborted) this.#ports.protection?.resume();
-    this.#ports.observe({
-      event: "worker.resumed",
-      level: "info",
-      message: `taking steps again: ${by} asked for it`,
-      by,
-    });
+    this.#quiet.resumeHere(by);
+  }
+
+  #protect(working: boolean): void {
+    if (!working) this.#ports.protection?.release();
+    else if (!this.#stopped.signal.aborted) this.#ports.protection?.resume();
   }
 
   /**
@@ -196,7 +213,7 @@ export class Worker {
    * Called again with less grace, it hurries.
    */
   stop(graceMs: number): void {
-    this.#quiet.stop();
+    this.#stopped.abort();
     this.#ports.protection?.release();
     const busy = this.#busy;
     const message = `stopping: ${busy} step(s) may finish within ${graceMs / 1000} s`;
@@ -214,7 +231,7 @@ export class Worker {
     return {
       busy: this.#busy,
       slots: this.#slots.total,
-      stopping: this.#quiet.stopped.aborted,
+      stopping: this.#stopped.signal.aborted,
       quiet: this.#quiet.asked,
       underWay,
       idle: polls.length === 0 && underWay === 0,

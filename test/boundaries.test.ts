@@ -55,12 +55,12 @@ const pure = [
 /** Nothing but types, promises among them; whoever is pure may name them. */
 const ports = [
   ...["queue", "ledger", "runner", "dagster", "agent"].map((seam) => `core/${seam}/port.ts`),
-  ...["schema", "replays"].map((name) => `core/ledger/${name}.ts`),
+  ...["schema", "quiet-records"].map((name) => `core/ledger/${name}.ts`),
 ];
 
 const adapters: Readonly<Record<string, RegExp>> = {
   queue: /^core\/queue\/(?!(?:port|dead-letter-note|queue-place)\.ts)/,
-  ledger: /^core\/ledger\/(?!(?:port|schema|replays)\.ts)/,
+  ledger: /^core\/ledger\/(?!(?:port|schema|quiet-records)\.ts)/,
   runner: /^core\/runner\/(?!port\.ts)/,
   dagster: /^core\/dagster\/(?!port\.ts)/,
   agent: /^core\/agent\/(?!port\.ts)/,

@@ -26,7 +26,7 @@ export async function startTaskiq(job: Job, ended: () => void): Promise<() => Pr
   };
   const queues = [{ queue, name: "steps", weight: null, most: null }];
   const ports = { queues, ledger, runner: new NoopRunner(), observe, bugs: new Bugs(console.error), ...time };
-  const timing = { leaseMs: 60_000, waitMs: 1_000, sweepMs: null, pruneMs: null };
+  const timing = { leaseMs: 60_000, waitMs: 1_000, sweepMs: null, quietMs: null, pruneMs: null };
   const worker = new Worker(ports, { worker: "bench", concurrency, policy: defaultPolicy, ...timing });
   const running = worker.run();
   return async () => {

@@ -32,7 +32,7 @@ export const drainOptions = {
     flag: "--quiet-only",
     env: [],
     group,
-    help: "Work nothing: have the worker on this machine take no new steps. What it runs goes on.",
+    help: "Work nothing: have the worker on this machine take no new steps. What it runs goes on. From elsewhere: taskiq quiet.",
   }),
   wait: onOff({ flag: "--wait", env: [], group, help: "With --quiet-only: until that worker does nothing any more." }),
   resume: onOff({ flag: "--resume", env: [], group, help: "Undo --quiet-only." }),

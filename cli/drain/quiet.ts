@@ -4,6 +4,7 @@ import { formatDuration } from "../../core/durations.ts";
 import { printableJson } from "../../core/printable.ts";
 import type { Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import { operatorName } from "../operator/operator-name.ts";
 import { type ControlFile, readControlFiles } from "../run/control-files.ts";
 import { aborted, listenForStop } from "../signals.ts";
 import { ProgressView } from "../terminal/progress.ts";
@@ -22,8 +23,7 @@ interface Asked {
 
 export async function askForQuiet(request: QuietRequest, io: Io): Promise<ExitCode> {
   const say = sayOn(io.stderr, "taskiq drain");
-  const { env, machine } = io;
-  const by = `${env["USER"] || env["LOGNAME"] || `uid ${machine.uid()}`}@${machine.hostname()}`;
+  const by = operatorName(io);
   const found = await findWorkers(request, io);
   const live: (readonly [ControlFile, ControlState])[] = [];
   for (const file of found) {
@@ -62,8 +62,10 @@ async function ask(request: QuietRequest, file: ControlFile, by: string, io: Io,
   }
   const { state } = answer;
   if (request.do === "resume") {
-    say(`worker ${state.worker} takes steps${state.stopping ? " no more: it is stopping" : ""}`);
-    return { code: state.stopping ? exitCodes.no : exitCodes.done, state };
+    const { worker, stopping, quiet } = state;
+    const asked = quiet === null ? "" : ` no more: ${quiet.by} asked for that through the ledger (taskiq resume)`;
+    say(`worker ${worker} takes steps${stopping ? " no more: it is stopping" : asked}`);
+    return { code: stopping || quiet !== null ? exitCodes.no : exitCodes.done, state };
   }
   say(`worker ${state.worker} is quiet, as ${state.quiet?.by} asked: ${state.busy} step(s) go on`);
   return request.wait ? await waitUntilIdle(request, file, state, io, say) : { code: exitCodes.done, state };

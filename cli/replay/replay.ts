@@ -6,10 +6,11 @@ import { mendLetter } from "../../core/dead-letters/mend.ts";
 import { readExport } from "../../core/dead-letters/read-export.ts";
 import { type PlannedLetter, planLetter } from "../../core/dead-letters/replay-plan.ts";
 import { Fault } from "../../core/faults.ts";
-import { defineCommand, type Io } from "../command.ts";
+import { defineCommand } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { letterFilter, letterFlags } from "../operator/letter-options.ts";
 import { mismatchText, remarksOn } from "../operator/look-remarks.ts";
+import { operatorName } from "../operator/operator-name.ts";
 import { askDagster, openDeadLetters } from "../operator/operator-ports.ts";
 import { stoppable } from "../operator/stoppable.ts";
 import { createLogger } from "../terminal/logger.ts";
@@ -72,7 +73,7 @@ export const command = defineCommand({
             ledger,
             letters,
             held,
-            who: whoOf(config, io),
+            who: config.who ?? operatorName(io),
             misnamed: new Set<string>(),
             unsignable: new Set<string>(),
             io,
@@ -120,10 +121,6 @@ async function dealWith(found: Inspection, session: ReplaySession): Promise<Exit
     return exitCodes.done;
   }
   return await actOn(plans, session);
-}
-
-function whoOf({ who }: ReplayConfig, { env, machine }: Io): string {
-  return who ?? `${env["USER"] ?? env["LOGNAME"] ?? "unknown"}@${machine.hostname()}`;
 }
 
 async function look(session: ReplaySession, mended: Bodies | null): Promise<Inspection> {

@@ -3,7 +3,6 @@
 // what fails and works. Receives that fail are the gate's of their queue (`core/circuit/queue-gate.ts`).
 import type { Clock } from "../clock.ts";
 import { describeError } from "../faults.ts";
-import { type Quiet, quietReason } from "../intake/quiet.ts";
 import type { Ledger } from "../ledger/port.ts";
 import type { Observe } from "../observe.ts";
 import type { ProbeFailure, Runner } from "../runner/port.ts";
@@ -43,25 +42,21 @@ const LOOK_MS = 250;
 
 export class Breaker {
   readonly #ports: BreakerPorts;
-  readonly #quiet: Pick<Quiet, "stopped" | "asked">;
+  readonly #stopped: AbortSignal;
   #circuit: Circuit = closed;
   #looking = false;
   readonly #closing: Closing;
 
-  /** While it is quiet, nothing is received though all is well. */
-  constructor(ports: BreakerPorts, quiet: Pick<Quiet, "stopped" | "asked">) {
+  /** `stopped` aborts when nothing is to be received any more. */
+  constructor(ports: BreakerPorts, stopped: AbortSignal) {
     this.#ports = ports;
-    this.#quiet = quiet;
+    this.#stopped = stopped;
     this.#closing = new Closing(ports);
   }
 
   /** Why nothing is received, for operators; null when all is well, or when it is too early to tell. */
   closedBecause(): string | null {
-    const { asked } = this.#quiet;
-    const reasons = [
-      ...(asked === null ? [] : [{ why: quietReason(asked) }]),
-      ...this.#reasons(told(this.#circuit, this.#ports.clock.monoMs())),
-    ];
+    const reasons = this.#reasons(told(this.#circuit, this.#ports.clock.monoMs()));
     return reasons.length === 0 ? null : sentence(reasons);
   }
 
@@ -73,18 +68,17 @@ export class Breaker {
   /** Before each receive; `own`: what stands in the way of the one queue. Null: receive nothing. */
   leave(own: Circuit = closed): Leave | null {
     this.#tell();
-    if (this.#quiet.asked !== null) return null;
     return this.#ports.runner.unavailable() === null ? leaveOf([...this.#circuit, ...own]) : null;
   }
 
   /** For whoever ends steps without their code. A host that only cannot import it is good enough for that. */
   mayReport(): boolean {
-    return this.#quiet.asked === null && mayReport(this.#circuit);
+    return mayReport(this.#circuit);
   }
 
   /** For the intake while it has no leave: resolves when it is time to ask again. */
   async pause(): Promise<void> {
-    await this.#ports.clock.sleep(LOOK_MS, this.#quiet.stopped);
+    await this.#ports.clock.sleep(LOOK_MS, this.#stopped);
   }
 
   /** Messages came. */
@@ -110,8 +104,8 @@ export class Breaker {
   async #lookAfterIt(): Promise<void> {
     const { clock } = this.#ports;
     this.#looking = true;
-    while (isTimed(this.#circuit) && !this.#quiet.stopped.aborted) {
-      await clock.sleep(LOOK_MS, this.#quiet.stopped);
+    while (isTimed(this.#circuit) && !this.#stopped.aborted) {
+      await clock.sleep(LOOK_MS, this.#stopped);
       this.#circuit = passTrials(this.#circuit, clock.monoMs());
       for (const outage of due(this.#circuit, clock.monoMs())) if (this.#canProbe(outage)) void this.#probe(outage);
       this.#tell();
@@ -154,7 +148,7 @@ export class Breaker {
   }
 
   #tell(): void {
-    if (this.#quiet.stopped.aborted) return;
+    if (this.#stopped.aborted) return;
     this.#closing.tell(this.#reasons(unproven(this.#circuit, this.#ports.clock.monoMs())));
   }
 }

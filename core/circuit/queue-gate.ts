@@ -3,12 +3,16 @@
 import type { Clock } from "../clock.ts";
 import { describeError, Fault, type FaultCode } from "../faults.ts";
 import type { Observe } from "../observe.ts";
+import type { Quiet } from "../quiet/quiet.ts";
+import { quietReason } from "../quiet/requests.ts";
 import type { Breaker } from "./breaker.ts";
 import { beginProbe, type Circuit, closed, due, endProbe, type Leave, mayReport, told, trip } from "./circuit.ts";
 import { Closing } from "./closing.ts";
 
 export interface GatePorts {
   readonly breaker: Pick<Breaker, "leave" | "received" | "mayReport">;
+  /** While it is asked for, nothing is received though all is well. */
+  readonly quiet: Pick<Quiet, "asked">;
   readonly clock: Clock;
   readonly observe: Observe;
   /** Uniform in [0, 1). */
@@ -40,7 +44,8 @@ export class QueueGate {
     // The next receive is the probe.
     if (due(this.#circuit, clock.monoMs()).length > 0) this.#circuit = beginProbe(this.#circuit, "queue");
     this.#tell();
-    return breaker.leave(this.#circuit);
+    const leave = breaker.leave(this.#circuit);
+    return this.#ports.quiet.asked.length > 0 ? null : leave;
   }
 
   received(count: number): void {
@@ -65,14 +70,18 @@ export class QueueGate {
     this.#tell();
   }
 
-  /** Why its own receives are given up; null when all is well, or when it is too early to tell. */
+  /** Why nothing of this queue is received; null when all is well, or when it is too early to tell. */
   closedBecause(): string | null {
-    return told(this.#circuit, this.#ports.clock.monoMs())[0]?.why ?? null;
+    const asked = this.#ports.quiet.asked.map(quietReason);
+    const failing = told(this.#circuit, this.#ports.clock.monoMs()).map(({ why }) => why);
+    const reasons = [...asked, ...failing];
+    return reasons.length === 0 ? null : reasons.join("; ");
   }
 
   /** For whoever ends steps of this queue without their code. */
   mayReport(): boolean {
-    return mayReport(this.#circuit) && this.#ports.breaker.mayReport();
+    const { quiet, breaker } = this.#ports;
+    return quiet.asked.length === 0 && mayReport(this.#circuit) && breaker.mayReport();
   }
 
   #tell(): void {

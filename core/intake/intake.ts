@@ -7,7 +7,6 @@ import type { Clock } from "../clock.ts";
 import type { Message } from "../queue/port.ts";
 import { appetite, PaceMeter, RECEIVE_MAX } from "./appetite.ts";
 import { type Chain, chainsOf, runChain } from "./chains.ts";
-import type { Quiet } from "./quiet.ts";
 import { type Ask, Rota } from "./rota.ts";
 import { Seat, type Slots } from "./slots.ts";
 import type { Source } from "./source.ts";
@@ -41,22 +40,22 @@ const SECOND_MS = 1_000;
 const HANDED_OUT_AGAIN_MS = 250;
 
 /**
- * Receives until it is quiet for good, then finishes the receives under way (SQS may hide what an aborted one fetched) and waits
- * for every delivery that was started. Whenever it is quiet, what they fetch is given back. Never rejects.
+ * Receives until `stopped` aborts, then finishes the receives under way (SQS may hide what an aborted one fetched) and waits
+ * for every delivery that was started. While a queue is quiet, what its receives fetch is given back. Never rejects.
  */
 export async function runIntake(
   ports: IntakePorts,
   settings: IntakeSettings,
-  quiet: Pick<Quiet, "stopped" | "signal">,
+  stopped: AbortSignal,
   state: IntakeState,
 ): Promise<void> {
-  await new Intake(ports, settings, quiet, state).run();
+  await new Intake(ports, settings, stopped, state).run();
 }
 
 class Intake {
   readonly #ports: IntakePorts;
   readonly #settings: IntakeSettings;
-  readonly #quiet: Pick<Quiet, "stopped" | "signal">;
+  readonly #stopped: AbortSignal;
   readonly #state: IntakeState;
   readonly #rota: Rota;
   readonly #pace = new PaceMeter();
@@ -71,15 +70,10 @@ class Intake {
   /** Resolves the loop's wait for something to have changed. */
   #wake: () => void = () => undefined;
 
-  constructor(
-    ports: IntakePorts,
-    settings: IntakeSettings,
-    quiet: Pick<Quiet, "stopped" | "signal">,
-    state: IntakeState,
-  ) {
+  constructor(ports: IntakePorts, settings: IntakeSettings, stopped: AbortSignal, state: IntakeState) {
     this.#ports = ports;
     this.#settings = settings;
-    this.#quiet = quiet;
+    this.#stopped = stopped;
     this.#state = state;
     this.#rota = new Rota(ports.sources.map(({ weight }) => weight));
   }
@@ -106,8 +100,8 @@ class Intake {
     const { slots, clock, sources } = this.#ports;
     const wake = () => this.#wake();
     slots.onFree = wake;
-    this.#quiet.stopped.addEventListener("abort", wake);
-    while (!this.#quiet.stopped.aborted) {
+    this.#stopped.addEventListener("abort", wake);
+    while (!this.#stopped.aborted) {
       this.#state.lastTurnAtMs = clock.monoMs();
       const leaves = sources.map(({ ports: { gate } }) => gate.leave());
       const ask = sources.length === 1 ? this.#askOne(leaves[0] ?? null) : this.#askOneOf(leaves);
@@ -144,7 +138,7 @@ class Intake {
     if (soon && !this.#pausing) void this.#pause();
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
-      if (this.#quiet.stopped.aborted) resolve();
+      if (this.#stopped.aborted) resolve();
     });
   }
 
@@ -206,7 +200,7 @@ class Intake {
     const { clock } = this.#ports;
     const [late, over] = [new AbortController(), new AbortController()];
     void clock.sleep(AHEAD_PATIENCE_MS, over.signal).then(() => late.abort("no slot in time"));
-    const taken = await source.ports.slots.take(AbortSignal.any([this.#quiet.signal, late.signal]));
+    const taken = await source.ports.slots.take(AbortSignal.any([source.ports.quiet.signal, late.signal]));
     over.abort("over");
     return taken;
   }
@@ -214,7 +208,7 @@ class Intake {
   async #run(source: Source, chain: Chain, seat: Seat | null): Promise<void> {
     const { clock } = this.#ports;
     const beganMs = clock.monoMs();
-    await runChain(chain, seat, source.ports, this.#quiet.signal, (disposition) => {
+    await runChain(chain, seat, source.ports, source.ports.quiet.signal, (disposition) => {
       source.ended[disposition] += 1;
     });
     if (seat !== null) this.#pace.ended(clock.monoMs(), clock.monoMs() - beganMs);

@@ -6,8 +6,11 @@ import type { ExecutorPorts } from "../delivery/effects/ports.ts";
 import { type Disposition, dispositions } from "../delivery/states.ts";
 import { LeaseKeeper, type LeaseSettings } from "../lease/lease.ts";
 import type { Ledger } from "../ledger/port.ts";
+import type { QuietQueue } from "../ledger/quiet-records.ts";
 import { Outages } from "../outages.ts";
 import type { Queue } from "../queue/port.ts";
+import { Quiet } from "../quiet/quiet.ts";
+import { queueNameOf } from "../quiet/requests.ts";
 import { Share, type Slots } from "./slots.ts";
 import { Source } from "./source.ts";
 
@@ -24,6 +27,9 @@ export interface WorkerQueue {
 
 export interface Lane {
   readonly queue: Queue;
+  /** The queue's name, without the rest of its URL. */
+  readonly name: string;
+  readonly quiet: Quiet;
   readonly gate: QueueGate;
   readonly leases: LeaseKeeper;
   readonly source: Source;
@@ -36,7 +42,8 @@ export interface LanePorts extends Omit<ExecutorPorts, "queue" | "queueName" | "
   readonly slots: Slots;
   /** Nothing is to be received any more. */
   readonly stopped: AbortSignal;
-  readonly process: (received: Received, executor: ExecutorPorts) => Promise<Disposition>;
+  /** `quiet` aborts when nothing that was received before may be started any more. */
+  readonly process: (received: Received, executor: ExecutorPorts, quiet: AbortSignal) => Promise<Disposition>;
 }
 
 /** `only`: the worker has no other queue, and so no need to name it. */
@@ -48,22 +55,24 @@ export function openLane(
 ): Lane {
   const observe: ExecutorPorts["observe"] = only ? given.observe : (said) => given.observe({ ...said, queue: name });
   const outages = new Outages({ clock: given.clock, observe });
-  const ports = { ...given, observe, queue, queueName: name, outages };
+  const quiet = new Quiet(given.stopped);
+  const ports = { ...given, observe, queue, queueName: name, outages, quiet };
   const gate = new QueueGate(ports, only ? null : name, given.stopped);
   const leases = new LeaseKeeper(ports, lease);
   const slots = new Share(given.slots, most ?? given.slots.total);
-  const process = (received: Received) => given.process(received, ports);
+  const process = (received: Received) => given.process(received, ports, quiet.signal);
   const source = new Source(name, weight, {
     queue,
     leases,
     slots,
+    quiet,
     gate,
     clock: given.clock,
     observe,
     outages,
     process,
   });
-  return { queue, gate, leases, source, executor: ports };
+  return { queue, name: queueNameOf(name), quiet, gate, leases, source, executor: ports };
 }
 
 export interface LaneSnapshot {
@@ -78,6 +87,21 @@ export function snapshotOf({ source: { name, busy, received }, gate }: Lane): La
   return { name, busy, received, closedBecause: gate.closedBecause() };
 }
 
+/** Those that take no steps because an operator asked. Queues of one name are told as one. */
+export function quietQueuesOf(lanes: readonly Lane[]): readonly QuietQueue[] {
+  const quiet = lanes.filter((lane) => lane.quiet.asked.length > 0);
+  return [...Map.groupBy(quiet, ({ name }) => name)].map(([queue, same]) => {
+    const busy = same.reduce((sum, { source }) => sum + source.busy, 0);
+    return { queue, busy, idle: same.every(isIdle) };
+  });
+}
+
+/** Nothing of it is under way or being received. */
+function isIdle({ source }: Lane): boolean {
+  const ended = Object.values(source.ended).reduce((sum, count) => sum + count);
+  return source.polls === 0 && source.received === ended;
+}
+
 /** How many deliveries of all lanes ended in each way. */
 export function endedOf(lanes: readonly Lane[]): Record<Disposition, number> {
   const sum = { acked: 0, buried: 0, released: 0, lost: 0 };
@@ -89,6 +113,6 @@ export function endedOf(lanes: readonly Lane[]): Record<Disposition, number> {
 export function closedBecause(breaker: Breaker, lanes: readonly Lane[]): string | null {
   const own = lanes.map(({ gate }) => gate.closedBecause());
   const everyOne = own.includes(null) ? [] : own;
-  const reasons = [breaker.closedBecause(), ...everyOne].filter((why) => why !== null);
+  const reasons = [...new Set([breaker.closedBecause(), ...everyOne])].filter((why) => why !== null);
   return reasons.length === 0 ? null : reasons.join("; ");
 }

@@ -4,6 +4,7 @@ import type { Clock } from "../clock.ts";
 import type { Disposition } from "../delivery/states.ts";
 import type { LeaseKeeper } from "../lease/lease.ts";
 import type { Message, Queue, ReceiveOptions } from "../queue/port.ts";
+import type { Quiet } from "../quiet/quiet.ts";
 import type { Chain, ChainPorts } from "./chains.ts";
 import type { Share } from "./slots.ts";
 
@@ -11,6 +12,7 @@ export interface SourcePorts extends ChainPorts {
   readonly queue: Pick<Queue, "receive" | "extend">;
   readonly leases: Pick<LeaseKeeper, "hold">;
   readonly slots: Share;
+  readonly quiet: Pick<Quiet, "signal">;
   /** Says whether anything may be received, and is told how receives end. */
   readonly gate: Pick<QueueGate, "leave" | "received" | "receiveFailed">;
 }

@@ -1,5 +1,6 @@
 // The idempotency ledger: who may run an attempt, and how it ended. Every write is conditional on the fence a claim got.
 import type { ExecutionResult, StepId } from "../step.ts";
+import type { QuietRecords } from "./quiet-records.ts";
 
 export interface ClaimRequest {
   readonly key: string;
@@ -104,6 +105,8 @@ export interface Ledger extends OperatorRecords {
    * It only spares work that one worker is enough for: nothing that must not happen twice may rest on it, since it has no fence.
    */
   lock(name: string, owner: string, leaseMs: number): Promise<boolean>;
+  /** Which workers are to take no new steps, and how far those are. */
+  readonly quiet: QuietRecords;
   /**
    * Deletes at most `limit` rows that are settled since before `beforeMs`, or pending since then with no message received since then; answers how
    * many. A row that a worker holds stays, however old.

@@ -6,6 +6,7 @@ import { shortened } from "../shortened.ts";
 import type { ExecutionResult } from "../step.ts";
 import { decodeOutcome } from "./outcome-text.ts";
 import type { Claim, LedgerRow, Reopening, Replay } from "./port.ts";
+import type { QuietReport, QuietRequest } from "./quiet-records.ts";
 
 /** As a driver gives it: columns by their names. */
 export type Found = Readonly<Record<string, unknown>>;
@@ -89,6 +90,32 @@ const ReopeningRow = v.object({
   atMs: Instant,
 });
 
+const QuietRequestRow = v.object({
+  worker: v.string(),
+  queue: v.string(),
+  who: v.string(),
+  why: v.nullable(v.string()),
+  askedAtMs: Instant,
+  untilMs: v.nullable(Instant),
+  liftedBy: v.nullable(v.string()),
+  liftedAtMs: v.nullable(Instant),
+});
+
+const QuietReportRow = v.object({
+  worker: v.string(),
+  queue: v.string(),
+  busy: Count,
+  // SQLite knows no booleans.
+  idle: v.union([
+    v.boolean(),
+    v.pipe(
+      v.picklist([0, 1]),
+      v.transform((flag) => flag === 1),
+    ),
+  ]),
+  agoMs: v.pipe(v.number(), v.finite()),
+});
+
 /** All of them throw a `Fault` (`TQ_LEDGER_ROW`) for a row that cannot be read. */
 export function readRow(found: Found): LedgerRow {
   const place = { table: RECORDS, key: found["idempotency_key"] };
@@ -133,6 +160,21 @@ export function readReplay(found: Found): Replay {
 
 export function readReopening(found: Found): Reopening {
   return read(ReopeningRow, found, { table: "taskiq_reopenings", key: found["key"] });
+}
+
+export function readQuietRequest(found: Found): QuietRequest {
+  const { worker, queue } = found;
+  const row = read(QuietRequestRow, found, { table: "taskiq_quiet_requests", key: `${worker} ${queue}` });
+  const { who, why, askedAtMs, untilMs, liftedBy, liftedAtMs } = row;
+  const target = { worker: row.worker === "" ? null : row.worker, queue: row.queue === "" ? null : row.queue };
+  const lifted = liftedBy === null || liftedAtMs === null ? null : { by: liftedBy, atMs: liftedAtMs };
+  return { ...target, who, why, askedAtMs, untilMs, lifted };
+}
+
+export function readQuietReport(found: Found): QuietReport {
+  const { worker, queue } = found;
+  const row = read(QuietReportRow, found, { table: "taskiq_quiet_workers", key: `${worker} ${queue}` });
+  return { ...row, agoMs: Math.max(0, row.agoMs) };
 }
 
 interface Place {

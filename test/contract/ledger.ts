@@ -6,6 +6,7 @@ import { endContract } from "./ledger-end.ts";
 import { leaseContract } from "./ledger-lease.ts";
 import { lockContract } from "./ledger-locks.ts";
 import { operatorContract } from "./ledger-operators.ts";
+import { quietContract } from "./ledger-quiet.ts";
 import { rowContract } from "./ledger-rows.ts";
 import type { MakeLedger } from "./ledger-setup.ts";
 import { walkContract } from "./ledger-walks.ts";
@@ -18,6 +19,7 @@ export function ledgerContract(name: string, make: MakeLedger): void {
     describe("rows", () => rowContract(make));
     describe("locks", () => lockContract(make));
     describe("operators", () => operatorContract(make));
+    describe("quiet", () => quietContract(make));
     describe("concurrency", () => concurrencyContract(make));
     describe("walks", () => walkContract(make));
   });

@@ -31,7 +31,7 @@ test("twenty messages with names that no index row holds are buried, and a good 
     { queues: [{ queue, name: "steps", weight: null, most: null }], ledger, runner, ...common },
     {
       ...{ worker: "worker-a", concurrency: 4, leaseMs: 60_000, waitMs: 1_000 },
-      ...{ policy: defaultPolicy, sweepMs: null, pruneMs: null },
+      ...{ policy: defaultPolicy, sweepMs: null, quietMs: null, pruneMs: null },
     },
   );
   const running = worker.run();

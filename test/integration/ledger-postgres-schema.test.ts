@@ -23,7 +23,7 @@ const versions = async ({ admin }: LedgerDatabase) =>
 test("of many workers that start at once, one makes the tables, and all of them can work", async (t) => {
   const database = await databases.make(t);
   const ledgers = await Promise.all(Array.from({ length: 12 }, () => database.open()));
-  assert.deepEqual(await versions(database), [1, 2, 3, 4, 5]);
+  assert.deepEqual(await versions(database), [1, 2, 3, 4, 5, 6]);
   await Promise.all(ledgers.map((ledger, i) => claimed(ledger, requestFor(`run-1:step_${i}`))));
 });
 
@@ -36,6 +36,7 @@ test("what is pending is looked at without making anything, and applied once", a
     [3, "replays"],
     [4, "bodies"],
     [5, "pending"],
+    [6, "quiet"],
   ];
   assert.deepEqual(
     (await schema.pending()).map(({ version, name }) => [version, name]),
@@ -88,10 +89,10 @@ test("a schema that no longer serves this version is refused; a newer one that d
   const hold = await claimed(ledger);
   await ledger.permit(hold, leaseMs);
   assert.equal(await ledger.settle(hold, outcome()), "recorded");
-  await database.admin`INSERT INTO taskiq_ledger_schema VALUES (8, 6, clock_timestamp())`;
+  await database.admin`INSERT INTO taskiq_ledger_schema VALUES (8, 7, clock_timestamp())`;
   await assert.rejects(database.open(), {
     code: "TQ_LEDGER_SCHEMA",
-    message: /: schema 8 serves workers from schema 6 on; this version knows 5$/,
+    message: /: schema 8 serves workers from schema 7 on; this version knows 6$/,
     hint: "Run the version of taskiq that migrated it, or a later one.",
   });
 });
@@ -149,6 +150,9 @@ test("a role with the documented grants, and no more, can run; it can neither ma
   assert.equal((await ledger.list({ limit: 10 })).length, 2);
   assert.equal(await ledger.lock("prune", "a", leaseMs), true);
   assert.equal(await ledger.prune(Date.now() + 10_000, 10), 2);
+  assert.deepEqual(await ledger.quiet.requests(), []);
+  await ledger.quiet.report("a", [{ queue: "steps.fifo", busy: 1, idle: false }]);
+  await ledger.quiet.report("a", []);
   await ledger.ping();
 });
 
@@ -174,6 +178,11 @@ test("with what the page grants an operator, dead letters are joined, put back, 
   assert.equal((await ledger.reopenings(hold.key)).length, 1);
   assert.equal(await ledger.lock("reexecute", who, leaseMs), true);
   assert.equal((await ledger.find(hold.key))?.state, "pending");
+  const target = { worker: "w", queue: null };
+  assert.equal((await ledger.quiet.ask({ ...target, who, why, forMs: null })).who, who);
+  assert.equal((await ledger.quiet.requests()).length, 1);
+  assert.deepEqual(await ledger.quiet.reports(), []);
+  assert.equal(await ledger.quiet.lift(target, who), true);
   await assert.rejects(ledger.prune(Date.now(), 10), { code: "TQ_LEDGER", message: /: the role lacks a privilege$/ });
 });
 

@@ -135,6 +135,7 @@ describe("a delivery", () => {
       waitMs: 200,
       policy: defaultPolicy,
       sweepMs: null,
+      quietMs: null,
       pruneMs: null,
     });
     const running = worker.run();

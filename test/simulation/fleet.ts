@@ -146,8 +146,9 @@ export class Fleet {
       chance: dice.stream(`chance of ${name}`),
     };
     const { concurrency, leaseMs, waitMs, policy, sweepMs } = scenario;
+    const never = { quietMs: null, pruneMs: null };
     const keys = scenario.signed ? { envelopeKeys: [SHARED_KEY] } : {};
-    const settings = { worker: name, concurrency, leaseMs, waitMs, policy, sweepMs, pruneMs: null, ...keys };
+    const settings = { worker: name, concurrency, leaseMs, waitMs, policy, sweepMs, ...never, ...keys };
     return { life, runner, worker: new Worker(ports, settings) };
   }
 

@@ -32,6 +32,7 @@ export function ledgerOf(ledger: Ledger, { life, border, referee, trace, isDown,
       return answer;
     });
   return {
+    quiet: ledger.quiet,
     claim: (request) =>
       ask(
         "claim",

@@ -16,7 +16,9 @@ import type {
   ReplayPlan,
   RowFilter,
 } from "../../core/ledger/port.ts";
+import type { QuietRecords } from "../../core/ledger/quiet-records.ts";
 import { type ExecutionResult, settledState } from "../../core/step.ts";
+import { memoryQuiet } from "./memory-quiet.ts";
 
 export interface MemoryLedgerOptions {
   readonly clock: Pick<Clock, "wallMs">;
@@ -26,6 +28,7 @@ export interface MemoryLedgerOptions {
 type HeldRow = LedgerRow & { readonly state: "running" | "permitted" };
 
 export class MemoryLedger implements Ledger {
+  readonly quiet: QuietRecords;
   readonly #rows = new Map<string, LedgerRow>();
   readonly #locks = new Map<string, { readonly owner: string; readonly untilMs: number }>();
   readonly #replays = new Map<string, Replay>();
@@ -37,6 +40,10 @@ export class MemoryLedger implements Ledger {
   constructor({ clock, writeBoundMs }: MemoryLedgerOptions) {
     this.#clock = clock;
     this.#writeBoundMs = writeBoundMs;
+    this.quiet = memoryQuiet(() => {
+      this.#open();
+      return clock.wallMs();
+    });
   }
 
   async claim(request: ClaimRequest): Promise<Claim> {

@@ -3,7 +3,7 @@ import { Fault } from "../../core/faults.ts";
 import type { Hold, Ledger, RowFilter } from "../../core/ledger/port.ts";
 import type { Journal } from "./fake-queue.ts";
 
-type Method = "claim" | "renew" | "permit" | "settle" | "abandon" | "ping";
+type Method = "claim" | "renew" | "permit" | "settle" | "abandon" | "ping" | "requests";
 
 export class WatchedLedger implements Ledger {
   /** Which calls find nobody; `all` for an outage. */
@@ -12,12 +12,20 @@ export class WatchedLedger implements Ledger {
   readonly renewed: (readonly Hold[])[] = [];
   /** Replaced by tests that want a call to take its time; runs before the store is asked. */
   before = async (_method: Method): Promise<void> => undefined;
+  readonly quiet: Ledger["quiet"];
   readonly #store: Ledger;
   readonly #journal: Journal;
 
   constructor(store: Ledger, journal: Journal = () => undefined) {
     this.#store = store;
     this.#journal = journal;
+    this.quiet = {
+      ...store.quiet,
+      requests: async () => {
+        if (this.down.has("all") || this.down.has("requests")) throw unreachable();
+        return await store.quiet.requests();
+      },
+    };
   }
 
   readonly claim: Ledger["claim"] = async (request) =>
@@ -43,7 +51,7 @@ export class WatchedLedger implements Ledger {
   readonly find = (key: string) => this.#store.find(key);
   readonly list = (filter: RowFilter) => this.#store.list(filter);
   readonly lock: Ledger["lock"] = async (...asked) => {
-    if (this.down.has("all")) throw new Fault("TQ_LEDGER", "ledger under test: connection refused");
+    if (this.down.has("all")) throw unreachable();
     return await this.#store.lock(...asked);
   };
   readonly prune = (settledBeforeMs: number, limit: number) => this.#store.prune(settledBeforeMs, limit);
@@ -59,9 +67,13 @@ export class WatchedLedger implements Ledger {
     await this.before(method);
     if (this.down.has(method) || this.down.has("all")) {
       this.#journal(`${method} ${what} (unreachable)`);
-      throw new Fault("TQ_LEDGER", "ledger under test: connection refused");
+      throw unreachable();
     }
     this.#journal(`${method} ${what}`);
     return await ask();
   }
+}
+
+function unreachable(): Fault {
+  return new Fault("TQ_LEDGER", "ledger under test: connection refused");
 }

@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { Breaker } from "../../core/circuit/breaker.ts";
 import { Fault } from "../../core/faults.ts";
-import { Quiet } from "../../core/intake/quiet.ts";
 import { Outages } from "../../core/outages.ts";
 import type { DeadLetterQueue } from "../../core/queue/port.ts";
 import { runSweep } from "../../core/sweep/sweep.ts";
@@ -16,7 +15,7 @@ const observe = () => undefined;
 
 function fleet(t: TestContext) {
   const clock = new ManualClock();
-  const quiet = new Quiet();
+  const stopped = new AbortController();
   /** When the ledger was asked. */
   const asked: number[] = [];
   let drawn = 0;
@@ -26,7 +25,7 @@ function fleet(t: TestContext) {
     return (drawn * 0.618034) % 1;
   };
   t.after(async () => {
-    quiet.stop();
+    stopped.abort();
     await clock.advance(minute);
   });
   const mostInASecond = (fromMs: number) => {
@@ -36,11 +35,11 @@ function fleet(t: TestContext) {
     );
     return Math.max(0, ...[...counts.values()].map(({ length }) => length));
   };
-  return { clock, quiet, asked, chance, mostInASecond };
+  return { clock, stopped: stopped.signal, asked, chance, mostInASecond };
 }
 
 test("probes of a ledger that is down, and comes back, are spread over the longest backoff", async (t) => {
-  const { clock, quiet, asked, chance, mostInASecond } = fleet(t);
+  const { clock, stopped, asked, chance, mostInASecond } = fleet(t);
   let down = true;
   const ping = async () => {
     asked.push(clock.monoMs());
@@ -49,7 +48,7 @@ test("probes of a ledger that is down, and comes back, are spread over the longe
   const runner = { unavailable: () => null, broken: () => null, probe: async () => null };
   const fleetOf = Array.from(
     { length: workers },
-    () => new Breaker({ ledger: { ping }, runner, clock, observe, chance }, quiet),
+    () => new Breaker({ ledger: { ping }, runner, clock, observe, chance }, stopped),
   );
   for (const breaker of fleetOf) breaker.failed({ cause: "ledger", why: "connection refused" });
   await clock.advance(90 * second);
@@ -66,7 +65,7 @@ test("probes of a ledger that is down, and comes back, are spread over the longe
 });
 
 test("first sweeps of workers that were started together are spread over an interval, and so are those after", async (t) => {
-  const { clock, quiet, asked, chance, mostInASecond } = fleet(t);
+  const { clock, stopped, asked, chance, mostInASecond } = fleet(t);
   const lock = async () => {
     asked.push(clock.monoMs());
     return false;
@@ -86,7 +85,7 @@ test("first sweeps of workers that were started together are spread over an inte
   const settings = { leaseMs: minute, killMarginMs: second, intervalMs: minute };
   for (let i = 0; i < workers; i += 1) {
     const process = async () => "released" as const;
-    void runSweep(async () => letters, { ...ports, process }, { ...settings, worker: `w${i}` }, quiet.stopped);
+    void runSweep(async () => letters, { ...ports, process }, { ...settings, worker: `w${i}` }, stopped);
   }
   await clock.advance(5 * minute);
   assert.ok(asked.length >= 4 * workers, `asked ${asked.length} times`);

@@ -63,6 +63,7 @@ const names = [
   "queue.receive_retried",
   "queue.sdk_warning",
   "queue.warning",
+  "quiet.unread",
   "step.claimed",
   "step.cut_short",
   "step.ended",

@@ -17,11 +17,13 @@ import type {
   ReplayPlan,
   RowFilter,
 } from "../port.ts";
+import type { QuietRecords } from "../quiet-records.ts";
 import { readClaim, readReopening, readReplay, readRow } from "../rows.ts";
 import type { LedgerSchema } from "../schema.ts";
 import type { Parameter, Row } from "./link.ts";
 import { nameOf, openPool, type PostgresOptions } from "./open.ts";
 import type { PostgresPool } from "./pool.ts";
+import { postgresQuiet } from "./quiet.ts";
 import { postgresSchema } from "./schema.ts";
 import { statements } from "./sql.ts";
 
@@ -57,6 +59,7 @@ export async function openPostgresLedger(options: PostgresLedgerOptions): Promis
 }
 
 class PostgresLedger implements Ledger {
+  readonly quiet: QuietRecords;
   readonly #pool: PostgresPool;
   readonly #name: string;
   readonly #writeBoundMs: number;
@@ -70,6 +73,7 @@ class PostgresLedger implements Ledger {
     this.#pool = pool;
     this.#name = name;
     this.#writeBoundMs = writeBoundMs;
+    this.quiet = postgresQuiet((text, parameters) => pool.ask((link, signal) => link.run(text, parameters, signal)));
     this.#claims = new Batches({ max: MAX_BATCH, send: (questions) => this.#sendClaims(questions) });
     this.#permits = new Batches({ max: MAX_BATCH, send: (questions) => this.#sendPermits(questions) });
     this.#settles = new Batches({ max: MAX_BATCH, send: (questions) => this.#sendSettles(questions) });

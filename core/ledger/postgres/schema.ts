@@ -7,6 +7,7 @@ import { locks } from "./migrations/0002-locks.ts";
 import { replays } from "./migrations/0003-replays.ts";
 import { bodies } from "./migrations/0004-bodies.ts";
 import { pending } from "./migrations/0005-pending.ts";
+import { quiet } from "./migrations/0006-quiet.ts";
 import type { PostgresPool } from "./pool.ts";
 
 /** A published one is never edited, and only adds: workers of the version before run beside those of this one while a deploy lasts. */
@@ -16,6 +17,7 @@ const texts: readonly (readonly [name: string, sql: string])[] = [
   ["replays", replays],
   ["bodies", bodies],
   ["pending", pending],
+  ["quiet", quiet],
 ];
 
 export const schemaVersion = texts.length;

@@ -4,10 +4,10 @@
 // batches could wait for each other. `clock_timestamp()` is the database's own clock: workers need not agree on the time.
 
 const table = "taskiq_idempotency_records";
-const now = "date_trunc('milliseconds', clock_timestamp())";
-const ms = (instant: string) => `(extract(epoch FROM ${instant}) * 1000)::float8`;
+export const now = "date_trunc('milliseconds', clock_timestamp())";
+export const ms = (instant: string) => `(extract(epoch FROM ${instant}) * 1000)::float8`;
 const instant = (milliseconds: string) => `timestamptz 'epoch' + ${span(milliseconds)}`;
-const span = (milliseconds: string) => `${milliseconds} * interval '1 millisecond'`;
+export const span = (milliseconds: string) => `${milliseconds} * interval '1 millisecond'`;
 
 const asked = (columns: string) =>
   `asked AS MATERIALIZED (SELECT * FROM json_to_recordset($1::text::json) AS asked (position integer, key text, ${columns}))`;

@@ -74,12 +74,35 @@ const bodies =
 const pending =
   "CREATE INDEX taskiq_idempotency_records_pending ON taskiq_idempotency_records (received_at) WHERE state = 'pending';";
 
+/** Which workers are to take no new steps, and how far quiet workers are. */
+const quiet = `CREATE TABLE taskiq_quiet_requests (
+    worker    TEXT    NOT NULL,
+    queue     TEXT    NOT NULL,
+    who       TEXT    NOT NULL,
+    why       TEXT,
+    asked_at  INTEGER NOT NULL,
+    until_at  INTEGER,
+    lifted_by TEXT,
+    lifted_at INTEGER,
+    PRIMARY KEY (worker, queue),
+    CHECK ((lifted_by IS NULL) = (lifted_at IS NULL))
+  ) STRICT;
+  CREATE TABLE taskiq_quiet_workers (
+    worker      TEXT    NOT NULL,
+    queue       TEXT    NOT NULL,
+    busy        INTEGER NOT NULL CHECK (busy >= 0),
+    idle        INTEGER NOT NULL CHECK (idle IN (0, 1)),
+    reported_at INTEGER NOT NULL,
+    PRIMARY KEY (worker, queue)
+  ) STRICT;`;
+
 export const migrations: readonly Migration[] = [
   { version: 1, name: "records", sql: records },
   { version: 2, name: "locks", sql: locks },
   { version: 3, name: "replays", sql: replays },
   { version: 4, name: "bodies", sql: bodies },
   { version: 5, name: "pending", sql: pending },
+  { version: 6, name: "quiet", sql: quiet },
 ];
 
 /** Creates or migrates the tables; the write lock makes several workers that open the file at once take turns. */

@@ -18,11 +18,13 @@ import type {
   ReplayPlan,
   RowFilter,
 } from "../port.ts";
+import type { QuietRecords } from "../quiet-records.ts";
 import { readRow } from "../rows.ts";
 import { sqliteFault } from "./faults.ts";
 import { openDatabase } from "./open.ts";
 import * as operators from "./operator-records.ts";
-import { prepareStatements, type Statements } from "./statements.ts";
+import { sqliteQuiet } from "./quiet.ts";
+import { listStatement, prepareStatements, type Statements } from "./statements.ts";
 import { inTransaction } from "./transaction.ts";
 
 export interface SqliteLedgerOptions {
@@ -57,6 +59,7 @@ interface Write {
  * pruned only long after the queue has forgotten the message.
  */
 class SqliteLedger implements Ledger {
+  readonly quiet: QuietRecords;
   readonly #db: DatabaseSync;
   readonly #statements: Statements;
   readonly #path: string;
@@ -75,6 +78,12 @@ class SqliteLedger implements Ledger {
     this.#writeBoundMs = writeBoundMs;
     const all = (writes: readonly Write[]) => inTransaction(this.#db, () => writes.map(({ work }) => work()));
     this.#writes = new Batches({ max: MAX_BATCH, send: async (writes) => this.#reach(() => all(writes)) });
+    this.quiet = sqliteQuiet({
+      db,
+      nowMs: clock.wallMs,
+      write: (work) => this.#write(work),
+      read: (work) => this.#reach(work),
+    });
   }
 
   async claim(request: ClaimRequest): Promise<Claim> {
@@ -126,7 +135,7 @@ class SqliteLedger implements Ledger {
     const page = { after: afterKey ?? "", limit };
     const ofRun = runId === undefined ? {} : { runId };
     const inStates = states === undefined ? {} : { states: JSON.stringify(states) };
-    const statement = this.#listStatement(runId !== undefined, states !== undefined);
+    const statement = listStatement(runId !== undefined, states !== undefined);
     return this.#reach(() => this.#statements[statement].all({ ...page, ...ofRun, ...inStates }).map(readRow));
   }
 
@@ -209,11 +218,6 @@ class SqliteLedger implements Ledger {
   #findNow(key: string): LedgerRow | null {
     const found = this.#statements.find.get(key);
     return found === undefined ? null : readRow(found);
-  }
-
-  #listStatement(ofRun: boolean, inStates: boolean): keyof Statements {
-    if (ofRun) return inStates ? "listOfRunInStates" : "listOfRun";
-    return inStates ? "listInStates" : "list";
   }
 
   /** In the order asked. A row that cannot be read or written costs those nothing that share its transaction: nothing was written for it. */

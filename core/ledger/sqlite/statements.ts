@@ -59,3 +59,8 @@ export function prepareStatements(db: DatabaseSync): Statements {
   });
   return Object.fromEntries(prepared) as Statements;
 }
+
+export function listStatement(ofRun: boolean, inStates: boolean): keyof Statements {
+  if (ofRun) return inStates ? "listOfRunInStates" : "listOfRun";
+  return inStates ? "listInStates" : "list";
+}

@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import fc from "fast-check";
 import { startControlServer } from "../../../core/endpoints/control-server.ts";
-import type { AskedQuiet } from "../../../core/intake/quiet.ts";
+import type { AskedQuiet } from "../../../core/quiet/quiet.ts";
 import { Observations } from "../../support/observations.ts";
 
 const token = "0123456789abcdef".repeat(4);
@@ -21,7 +21,7 @@ async function start(t: TestContext) {
     snapshot: () => ({ busy: 2, slots: 4, idle: false, stopping: false, quiet }),
     quiet: (by) => {
       asked.push(`quiet ${by}`);
-      quiet = { by, atMs: 1_790_000_000_000 };
+      quiet = { by, why: null, atMs: 1_790_000_000_000, untilMs: null, queue: null };
     },
     resume: (by) => {
       asked.push(`resume ${by}`);

@@ -6,11 +6,11 @@ import { QueueGate } from "../../../core/circuit/queue-gate.ts";
 import type { Received } from "../../../core/delivery/delivery.ts";
 import type { Disposition } from "../../../core/delivery/states.ts";
 import { runIntake } from "../../../core/intake/intake.ts";
-import { Quiet } from "../../../core/intake/quiet.ts";
 import { Share, Slots } from "../../../core/intake/slots.ts";
 import { Source } from "../../../core/intake/source.ts";
 import { LeaseKeeper } from "../../../core/lease/lease.ts";
 import { Outages } from "../../../core/outages.ts";
+import { Quiet } from "../../../core/quiet/quiet.ts";
 import { FakeQueue } from "../../support/fake-queue.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { Observations } from "../../support/observations.ts";
@@ -36,7 +36,8 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
     { queue, ledger, clock, observe: told.observe, outages, chance },
     { leaseMs: visibilityMs, killMarginMs: 5_000 },
   );
-  const quiet = new Quiet();
+  const stopped = new AbortController();
+  const quiet = new Quiet(stopped.signal);
   const turns = { lastTurnAtMs: clock.monoMs() };
   const gate = { closed };
   const breaker = new Breaker(
@@ -47,7 +48,7 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
       observe: told.observe,
       chance,
     },
-    quiet,
+    stopped.signal,
   );
   const underWay = new Map<string, UnderWay>();
   const begun: string[] = [];
@@ -69,16 +70,16 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
     underWay.set(id, { received, end });
     return await end.promise;
   };
-  const queueGate = new QueueGate({ breaker, clock, observe: told.observe, chance }, null, quiet.stopped);
+  const queueGate = new QueueGate({ breaker, quiet, clock, observe: told.observe, chance }, null, stopped.signal);
   const share = new Share(slots, total);
   const source = new Source("steps", null, {
-    ...{ queue, leases, slots: share, gate: queueGate, clock, observe: told.observe, outages, process },
+    ...{ queue, leases, slots: share, quiet, gate: queueGate, clock, observe: told.observe, outages, process },
   });
   const bugs = new Bugs(told.observe);
   const kill = new AbortController();
   const ports = { sources: [source], slots, breaker, clock, bugs, kill: kill.signal };
   // In a moment: a test first says what the queue is like.
-  const running = Promise.resolve().then(() => runIntake(ports, { waitMs, visibilityMs }, quiet, turns));
+  const running = Promise.resolve().then(() => runIntake(ports, { waitMs, visibilityMs }, stopped.signal, turns));
   let over = false;
   void running.then(() => {
     over = true;
@@ -98,7 +99,7 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
   const asked = () => queue.received.map(({ options }) => options.max);
 
   t.after(async () => {
-    quiet.stop();
+    stopped.abort();
     for (const id of underWay.keys()) await end(id);
     await clock.advance(60_000 + (takenMs ?? 0));
     await running;
@@ -111,7 +112,7 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
     journal,
     told,
     slots,
-    quiet,
+    quiet: { stop: () => stopped.abort() },
     kill,
     source,
     turns,

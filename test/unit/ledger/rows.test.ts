@@ -4,7 +4,15 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { Fault } from "../../../core/faults.ts";
 import { encodeOutcome } from "../../../core/ledger/outcome-text.ts";
-import { type Found, readClaim, readReopening, readReplay, readRow } from "../../../core/ledger/rows.ts";
+import {
+  type Found,
+  readClaim,
+  readQuietReport,
+  readQuietRequest,
+  readReopening,
+  readReplay,
+  readRow,
+} from "../../../core/ledger/rows.ts";
 import { outcome } from "../../contract/ledger-setup.ts";
 
 const settled: Found = {
@@ -42,12 +50,25 @@ const replay = {
   updatedAtMs: 2,
 };
 const reopening = { key: "k", fence: 2, fromState: "dead", fromStarts: 3, who: "w", why: "y", atMs: 1 };
+const quietRequest = {
+  worker: "worker-a",
+  queue: "",
+  who: "w",
+  why: null,
+  askedAtMs: 1,
+  untilMs: 2,
+  liftedBy: "w",
+  liftedAtMs: 3,
+};
+const quietReport = { worker: "worker-a", queue: "steps.fifo", busy: 1, idle: 0n, agoMs: 0.5 };
 
 const readers: readonly (readonly [string, readonly Found[], (found: Found) => object])[] = [
   ["a record", [settled], readRow],
   ["a claim's answer", [granted, held, ended], (found) => readClaim(found, "run-1:load")],
   ["a replay", [replay], readReplay],
   ["a reopening", [reopening], readReopening],
+  ["a quiet request", [quietRequest], readQuietRequest],
+  ["a quiet report", [quietReport], readQuietReport],
 ];
 
 const odd = fc.oneof(

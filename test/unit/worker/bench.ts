@@ -52,6 +52,7 @@ export function bench(t: TestContext, settings: Partial<WorkerSettings> = {}, be
     waitMs,
     policy: defaultPolicy,
     sweepMs: null,
+    quietMs: null,
     pruneMs: null,
     ...settings,
   });

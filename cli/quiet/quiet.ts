@@ -1,0 +1,57 @@
+// `taskiq quiet`: asks workers anywhere, through the ledger, to take no new steps; may wait until they do nothing any more; lists who is asked.
+import { systemClock as clock } from "../../core/clock.ts";
+import type { QuietRecords } from "../../core/ledger/quiet-records.ts";
+import { printableJson } from "../../core/printable.ts";
+import { defineCommand, type Io } from "../command.ts";
+import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import { operatorName } from "../operator/operator-name.ts";
+import { type Say, sayOn } from "../terminal/say.ts";
+import { widthOf } from "../terminal/terminal.ts";
+import { type AskConfig, type QuietConfig, quietSetup } from "./quiet-config.ts";
+import { targetText } from "./quiet-options.ts";
+import { listRecord, listText } from "./quiet-output.ts";
+import { withRequests } from "./requests-ledger.ts";
+import { waitUntilIdle } from "./wait-until-idle.ts";
+
+export const command = defineCommand({
+  name: "quiet",
+  setup: quietSetup,
+  examples: [
+    'taskiq quiet --worker 8e3c1fd04b1b4fd8a3f0 --wait --max-time 2h --why "a new host"',
+    'taskiq quiet --queue bulk.fifo --for 1h --why "the warehouse is full"',
+    "taskiq quiet --everything",
+    "taskiq quiet --list",
+  ],
+  no: "With --wait: the time is over, or the request was lifted, before the workers were idle.",
+  usageExit: exitCodes.usage,
+  warnsOfVariables: true,
+  run: async (config, io, warnings) => {
+    const say = sayOn(io.stderr, "taskiq quiet");
+    for (const warning of warnings) say(warning);
+    return await withRequests(config.ledger, (records) => quiet(config, records, io, say));
+  },
+});
+
+async function quiet({ ask, json }: QuietConfig, records: QuietRecords, io: Io, say: Say): Promise<ExitCode> {
+  const code = ask === null ? exitCodes.done : await askWorkers(ask, records, io, say);
+  if (ask === null || json) await list(json, records, io, say);
+  return code;
+}
+
+async function askWorkers(config: AskConfig, records: QuietRecords, io: Io, say: Say): Promise<ExitCode> {
+  const { worker, queue, why, forMs } = config;
+  const askedAtMs = clock.monoMs();
+  const request = await records.ask({ worker, queue, who: config.who ?? operatorName(io), why, forMs });
+  const until = request.untilMs === null ? "it is resumed" : new Date(request.untilMs).toISOString();
+  say(`asked ${targetText(request)} to take no new steps until ${until}; workers look every few seconds`);
+  if (!config.wait) return exitCodes.done;
+  return await waitUntilIdle({ request, askedAtMs, maxMs: config.maxMs }, { records, clock, io, say });
+}
+
+async function list(json: boolean, records: QuietRecords, { stdout, env }: Io, say: Say): Promise<void> {
+  const [requests, reports] = await Promise.all([records.requests(), records.reports()]);
+  const inForce = requests.filter(({ lifted }) => lifted === null);
+  if (json) stdout.write(`${printableJson(listRecord(inForce, reports))}\n`);
+  else stdout.write(listText(inForce, reports, clock.wallMs(), widthOf(stdout, env)));
+  if (inForce.length === 0) say("no request is in force");
+}

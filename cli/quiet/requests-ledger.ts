@@ -1,0 +1,25 @@
+// The ledger as a command about quiet requests needs it.
+import { existsSync } from "node:fs";
+import { Fault } from "../../core/faults.ts";
+import type { QuietRecords } from "../../core/ledger/quiet-records.ts";
+import { openLedger } from "../ledger-wiring.ts";
+import type { LedgerChoice } from "../options/ledger-options.ts";
+
+/** How soon a ledger must answer an operator; see `openLedger`. */
+const LEASE_MS = 60_000;
+
+/** Closes the ledger afterwards. Rejects with a `Fault`. */
+export async function withRequests<T>(choice: LedgerChoice, work: (records: QuietRecords) => Promise<T>): Promise<T> {
+  // Opening a file makes it, and no worker would read it.
+  if (choice.kind === "sqlite" && !existsSync(choice.path)) {
+    throw new Fault("TQ_CONFIG", `there is no ledger at ${choice.path}`, {
+      hint: "Name the ledger that the workers use: --ledger-url or --dagster-home.",
+    });
+  }
+  const ledger = await openLedger(choice, "operator", LEASE_MS);
+  try {
+    return await work(ledger.quiet);
+  } finally {
+    await ledger.close();
+  }
+}

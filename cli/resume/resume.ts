@@ -1,0 +1,45 @@
+// `taskiq resume`: lifts requests of `taskiq quiet`.
+import type { QuietRecords, QuietTarget } from "../../core/ledger/quiet-records.ts";
+import { defineCommand } from "../command.ts";
+import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import { operatorName } from "../operator/operator-name.ts";
+import { targetText } from "../quiet/quiet-options.ts";
+import { withRequests } from "../quiet/requests-ledger.ts";
+import { type Say, sayOn } from "../terminal/say.ts";
+import { resumeSetup } from "./resume-config.ts";
+
+export const command = defineCommand({
+  name: "resume",
+  setup: resumeSetup,
+  examples: [
+    "taskiq resume --worker 8e3c1fd04b1b4fd8a3f0",
+    "taskiq resume --queue bulk.fifo",
+    "taskiq resume --everything",
+  ],
+  no: "No such request is in force.",
+  usageExit: exitCodes.usage,
+  warnsOfVariables: true,
+  run: async ({ ledger, target, who }, io, warnings) => {
+    const say = sayOn(io.stderr, "taskiq resume");
+    for (const warning of warnings) say(warning);
+    return await withRequests(ledger, (records) => resume(target, who ?? operatorName(io), records, say));
+  },
+});
+
+async function resume(target: QuietTarget | null, who: string, records: QuietRecords, say: Say): Promise<ExitCode> {
+  const inForce = await requestsInForce(records);
+  const lifted: QuietTarget[] = [];
+  for (const one of target === null ? inForce : [target]) if (await records.lift(one, who)) lifted.push(one);
+  for (const one of lifted) say(`${targetText(one)} may take steps again; workers look every few seconds`);
+  const left = await requestsInForce(records);
+  const others = left.map((one) => `\n${targetText(one)}, asked by ${one.who}`).join("");
+  if (lifted.length === 0) {
+    say(target === null ? "no request is in force" : `no request names ${targetText(target)} and nothing else`);
+  }
+  if (left.length > 0) say(`still in force:${others}`);
+  return lifted.length === 0 ? exitCodes.no : exitCodes.done;
+}
+
+async function requestsInForce(records: QuietRecords) {
+  return (await records.requests()).filter(({ lifted }) => lifted === null);
+}

@@ -1,0 +1,77 @@
+// Looks for quiet requests in the ledger now and then, and reports there how far a quiet worker is. An outage leaves the worker as it is.
+import type { Clock } from "../clock.ts";
+import { describeError } from "../faults.ts";
+import type { QuietQueue, QuietRecords } from "../ledger/quiet-records.ts";
+import { onAbort } from "../on-abort.ts";
+import type { Outages } from "../outages.ts";
+import type { QuietSwitch } from "./quiet-switch.ts";
+
+export interface LookPorts {
+  /** What fails here closes no intake: deliveries find out about an outage by themselves. */
+  readonly records: Pick<QuietRecords, "requests" | "report">;
+  readonly clock: Pick<Clock, "sleep">;
+  readonly outages: Outages;
+  /** Uniform in [0, 1). */
+  readonly chance: () => number;
+  readonly quiet: Pick<QuietSwitch, "hear">;
+  /** The queues that take no steps now, because somebody asked. */
+  readonly quietQueues: () => readonly QuietQueue[];
+}
+
+export interface LookSettings {
+  readonly worker: string;
+  /** Between two looks, on average. */
+  readonly intervalMs: number;
+}
+
+/** How the log names it. */
+const CALL = "reading quiet requests";
+
+export class QuietLook {
+  readonly #ports: LookPorts;
+  readonly #settings: LookSettings;
+  #reported = false;
+
+  constructor(ports: LookPorts, settings: LookSettings) {
+    this.#ports = ports;
+    this.#settings = settings;
+  }
+
+  /** Looks until `stopped` aborts. Workers that were started together do not look together. */
+  async run(stopped: AbortSignal): Promise<void> {
+    const { clock, chance } = this.#ports;
+    while (!stopped.aborted) {
+      await clock.sleep(this.#settings.intervalMs * (0.5 + chance()), stopped);
+      if (!stopped.aborted) await this.#once();
+    }
+  }
+
+  /** Before the first receive, so that a worker that was restarted takes nothing that it should not. A stop ends the wait. */
+  async first(stopped: AbortSignal): Promise<void> {
+    const stop = Promise.withResolvers<void>();
+    const forget = onAbort(stopped, stop.resolve);
+    await Promise.race([this.#once(), stop.promise]);
+    forget();
+  }
+
+  /** Never rejects. */
+  async #once(): Promise<void> {
+    const { records, outages, quiet } = this.#ports;
+    try {
+      quiet.hear(await records.requests());
+      await this.#report();
+      outages.worked(CALL);
+    } catch (error) {
+      const message = `could not read quiet requests; this worker stays quiet or takes steps as before: ${describeError(error)}`;
+      outages.failed(CALL, error, { event: "quiet.unread", level: "warn", message });
+    }
+  }
+
+  /** Nothing is written by a worker that is not quiet. */
+  async #report(): Promise<void> {
+    const queues = this.#ports.quietQueues();
+    if (queues.length === 0 && !this.#reported) return;
+    await this.#ports.records.report(this.#settings.worker, queues);
+    this.#reported = queues.length > 0;
+  }
+}

@@ -1,0 +1,188 @@
+// `taskiq quiet` and `taskiq resume`: workers that share a Postgres ledger are made quiet by a process that reaches nothing but the ledger.
+// Steps are those of a step host without Dagster, since none of this is about what they do.
+import assert from "node:assert/strict";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, afterEach, before, beforeEach, describe, type TestContext, test } from "node:test";
+import { eventually } from "../support/eventually.ts";
+import { freePort } from "../support/free-port.ts";
+import { ledgerDatabases } from "../support/ledger-database.ts";
+import {
+  createQueues,
+  LOCAL_CREDENTIALS,
+  LOCAL_REGION,
+  type LocalSqs,
+  type QueuePair,
+  sendMessage,
+} from "../support/local-sqs.ts";
+import { bodyFor } from "../support/messages.ts";
+import { startSqsServer } from "../support/sqs-server/http.ts";
+import { asLocalSqs } from "../support/sqs-server/local.ts";
+import { python } from "../support/step-hosts.ts";
+import { WorkerProcess } from "../support/worker-process.ts";
+
+const hosts = new URL("../../fixtures/hosts/", import.meta.url).pathname;
+const databases = await ledgerDatabases();
+
+let sqs: LocalSqs;
+let steps: QueuePair;
+let bulk: QueuePair;
+let home: string;
+let ledgerUrl: string;
+let queues = 0;
+const started: WorkerProcess[] = [];
+
+before(async () => {
+  sqs = asLocalSqs(await startSqsServer());
+});
+beforeEach(async (t) => {
+  queues += 1;
+  steps = await createQueues(sqs, `steps-${queues}`);
+  bulk = await createQueues(sqs, `bulk-${queues}`);
+  home = mkdtempSync(join(tmpdir(), "taskiq-quiet-"));
+  mkdirSync(join(home, "log"));
+  writeFileSync(join(home, "python"), `#!/bin/sh\nexec ${python} ${hosts}well-behaved.py ${join(home, "log")}\n`);
+  chmodSync(join(home, "python"), 0o755);
+  const { target } = await databases.make(t as TestContext);
+  ledgerUrl = `postgres://${target.user}@${target.host}:${target.port}/${target.database}?sslmode=disable`;
+});
+afterEach(async (t) => {
+  for (const command of started.splice(0)) {
+    if ((t as TestContext & { passed?: boolean }).passed === false) console.error(command.tail());
+    if (command.running) await command.stop();
+  }
+  rmSync(home, { recursive: true, force: true });
+});
+after(() => sqs.stop());
+
+function start(args: readonly string[], env: Readonly<Record<string, string>>): WorkerProcess {
+  const made = new WorkerProcess({ args, env: { PATH: process.env["PATH"] ?? "", HOME: home, ...env } });
+  started.push(made);
+  return made;
+}
+
+async function startWorker(id: string, ...flags: readonly string[]): Promise<WorkerProcess> {
+  const given = ["--worker-id", id, "--queue", steps.url, "--queue", bulk.url, "--wait-time", "1s", "--grace", "0s"];
+  const worker = start(["run", ...given, "--health-port", "0", "--ledger-url", ledgerUrl, ...flags], {
+    DAGSTER_HOME: home,
+    TASKIQ_STATE_DIR: join(home, `state-${id}`),
+    TASKIQ_PYTHON: join(home, "python"),
+    AWS_ENDPOINT_URL_SQS: sqs.endpoint,
+    AWS_REGION: LOCAL_REGION,
+    AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
+  });
+  await worker.said("worker.started");
+  return worker;
+}
+
+/** An operator's shell: it has the ledger's URL, and nothing of the workers. */
+async function operator(...args: readonly string[]) {
+  const command = start(args, { TASKIQ_LEDGER_URL: ledgerUrl, USER: "ada" });
+  const { code } = await command.exit(120_000);
+  const says = command.log.map(({ message }) => message).join("\n");
+  return { code, says, stdout: command.stdout.join("\n") };
+}
+
+async function send(queue: QueuePair, stepKey: string): Promise<void> {
+  await sendMessage(sqs, queue.url, { body: bodyFor(stepKey), groupId: stepKey, deduplicationId: stepKey });
+}
+
+const left = async (queue: QueuePair) => (await sqs.inspect(queue.name)).length;
+const isEmpty = (queue: QueuePair) => eventually("the queue is empty", async () => (await left(queue)) === 0);
+
+describe("quiet through the ledger", () => {
+  test("a quiet queue stays so on every worker, across a restart, until it is resumed; the other queue goes on", async () => {
+    const workers = [await startWorker("w-1"), await startWorker("w-2")];
+    const asked = await operator("quiet", "--queue", bulk.url, "--why", "the warehouse is full");
+    assert.equal(asked.code, 0, asked.says);
+    assert.match(asked.says, /asked every worker for the queue bulk-\d\.fifo to take no new steps until it is resumed/);
+    for (const worker of workers) {
+      const said = await worker.said("worker.quiet");
+      assert.match(
+        said.message,
+        /^quiet for the queue bulk-\d\.fifo: ada@.* asked for it at .* \(the warehouse is full\)/,
+      );
+    }
+    // What a poll that was under way still fetches is given back.
+    await send(bulk, "succeeds");
+    await send(steps, "succeeds");
+    await isEmpty(steps);
+    await workers[1]?.stop();
+    const again = await startWorker("w-2");
+    assert.equal(again.count("worker.quiet"), 1, "it knows before it is started");
+    await send(steps, "succeeds.2");
+    await isEmpty(steps);
+    assert.deepEqual([await left(bulk), workers[0]?.count("step.claimed", ({ queue }) => queue === bulk.url)], [1, 0]);
+    const listed = await operator("quiet", "--list", "--json");
+    const { requests, workers: quiet } = JSON.parse(listed.stdout);
+    assert.deepEqual([requests.length, requests[0].queue, requests[0].why], [1, bulk.name, "the warehouse is full"]);
+    assert.deepEqual(new Set(quiet.map(({ worker }: { worker: string }) => worker)), new Set(["w-1", "w-2"]));
+    const resumed = await operator("resume", "--queue", bulk.name, "--who", "grace@desk");
+    assert.equal(resumed.code, 0, resumed.says);
+    await isEmpty(bulk);
+    for (const worker of [workers[0], again]) {
+      const said = await worker?.said("worker.resumed");
+      assert.match(said?.message ?? "", /^taking steps again from bulk-\d\.fifo: grace@desk asked for it$/);
+    }
+  });
+
+  test("a quiet worker says why when it is asked for readiness, and the wait for it ends when its step has", async () => {
+    const port = await freePort();
+    const quiet = await startWorker("w-1", "--health-port", String(port));
+    await send(steps, "waits");
+    await quiet.said("step.claimed");
+    const late = await operator("quiet", "--worker", "w-1", "--wait", "--max-time", "14s", "--why", "a new host");
+    assert.equal(late.code, 1, late.says);
+    assert.match(late.says, /worker w-1 is not idle after 14s: 1 step\(s\) still run; it stays quiet/);
+    const ready = await fetch(`http://127.0.0.1:${port}/readyz`);
+    const { why } = (await ready.json()) as { why: string };
+    assert.equal(ready.status, 503);
+    assert.match(why, /^quiet: ada@.* asked for it at .* \(a new host\)$/);
+    const other = await startWorker("w-2");
+    await send(steps, "succeeds");
+    await other.said("step.claimed");
+    writeFileSync(join(home, "log", "release"), "");
+    const idle = await operator("quiet", "--worker", "w-1", "--wait", "--max-time", "60s");
+    assert.equal(idle.code, 0, idle.says);
+    assert.match(idle.says, /1 worker\(s\) idle/);
+    const listed = await operator("quiet", "--list");
+    assert.match(listed.stdout, /^WORKER +QUEUE +ASKED BY +WHY +SINCE +ENDS IN$/m);
+    assert.match(listed.stdout, /^w-1 +bulk-\d\.fifo +0 +yes/m);
+    const all = await operator("resume", "--everything");
+    assert.equal(all.code, 0, all.says);
+    await quiet.said("worker.resumed");
+  });
+
+  test("a request ends by itself, and one that is not there is named", async () => {
+    const worker = await startWorker("w-1");
+    await operator("quiet", "--everything", "--for", "10s");
+    await worker.said("worker.quiet");
+    await worker.said("worker.resumed", ({ message }) => message.includes("the time is over"), 30_000);
+    await operator("quiet", "--queue", steps.name);
+    const none = await operator("resume", "--worker", "w-1");
+    assert.equal(none.code, 1);
+    assert.match(none.says, /no request names worker w-1 and nothing else/);
+    assert.match(none.says, /still in force:\n {2}every worker for the queue steps-\d\.fifo, asked by ada@/);
+  });
+
+  test("drain --resume undoes what was asked on the machine, and says that the ledger's request stands", async () => {
+    const worker = await startWorker("w-1");
+    await operator("quiet", "--everything");
+    await worker.said("worker.quiet");
+    const here = start(["drain", "--resume"], { TASKIQ_STATE_DIR: join(home, "state-w-1") });
+    assert.equal((await here.exit()).code, 1);
+    assert.match(
+      here.log[0]?.message ?? "",
+      /worker w-1 takes steps no more: ada@.* through the ledger \(taskiq resume\)/,
+    );
+  });
+
+  test("no worker that answers is not an idle worker", async () => {
+    await startWorker("w-1");
+    const nobody = await operator("quiet", "--worker", "w-9", "--wait", "--max-time", "13s");
+    assert.equal(nobody.code, 1);
+    assert.match(nobody.says, /worker w-9 is not idle after 13s: no worker has said that it is quiet/);
+  });
+});

@@ -1,0 +1,196 @@
+// A worker that is asked through the ledger to be quiet: all of it or one queue, across restarts, and while the ledger is away.
+import assert from "node:assert/strict";
+import { describe, type TestContext, test } from "node:test";
+import type { QuietAsk } from "../../../core/ledger/quiet-records.ts";
+import { bodyFor, message } from "../../support/messages.ts";
+import { succeeds } from "../../support/scripted-steps.ts";
+import { bench, waitMs } from "./bench.ts";
+
+const second = 1_000;
+const about = (step: string) => message(step, { body: bodyFor(step) });
+const ask = (changes: Partial<QuietAsk>): QuietAsk => ({
+  ...{ worker: null, queue: null, who: "ada@laptop", why: "a deploy", forMs: null },
+  ...changes,
+});
+/** Longer than the longest pause between two looks. */
+const soon = 8 * second;
+
+const quietly = { quietMs: 5 * second };
+
+function two(t: TestContext) {
+  const url = "https://sqs.eu-north-1.amazonaws.com/123456789012/bulk.fifo";
+  const made = bench(t, quietly, { others: [{ name: url, weight: null, most: null }] });
+  const [bulk] = made.others;
+  assert.ok(bulk !== undefined);
+  return { ...made, bulk };
+}
+
+describe("a request through the ledger", () => {
+  test("makes a worker quiet within seconds, with who and why in the log and the reason, and is lifted as fast", async (t) => {
+    const { clock, queue, ledger, worker, told } = bench(t, quietly);
+    await clock.advance(second);
+    await ledger.quiet.ask(ask({ worker: "worker-a" }));
+    await clock.advance(soon);
+    assert.equal(worker.snapshot().quiet?.by, "ada@laptop");
+    await clock.advance(waitMs);
+    queue.offer(about("load"));
+    await clock.advance(60 * second);
+    assert.deepEqual(queue.acked, []);
+    assert.match(worker.snapshot().closedBecause ?? "", /^quiet: ada@laptop asked for it at 2026-.*Z \(a deploy\)$/);
+    const [said, ...more] = told.of("worker.quiet");
+    assert.deepEqual([said?.["by"], said?.["why"], said?.level, more], ["ada@laptop", "a deploy", "warn", []]);
+    await ledger.quiet.lift(ask({ worker: "worker-a" }), "grace@desk");
+    await clock.advance(soon);
+    assert.deepEqual([queue.acked, worker.snapshot().closedBecause], [["load#1"], null]);
+    assert.deepEqual(
+      told.of("worker.resumed").map(({ message }) => message),
+      ["taking steps again: grace@desk asked for it"],
+    );
+  });
+
+  test("is obeyed from the first receive on by a worker that starts later", async (t) => {
+    const { queue, ledger, clock, worker } = bench(t, quietly);
+    queue.offer(about("load"));
+    await ledger.quiet.ask(ask({}));
+    await clock.advance(60 * second);
+    assert.deepEqual([queue.received.length, worker.snapshot().quiet?.by], [0, "ada@laptop"]);
+  });
+
+  test("that names one queue leaves the others alone, whether the worker knows the queue by name or by URL", async (t) => {
+    const { clock, queue, bulk, ledger, worker, told } = two(t);
+    await ledger.quiet.ask(ask({ queue: "bulk.fifo" }));
+    queue.offer(about("load"));
+    bulk.offer(about("archive"));
+    await clock.advance(60 * second);
+    assert.deepEqual([queue.acked, bulk.acked], [["load#1"], []]);
+    const { quiet, closedBecause, queues } = worker.snapshot();
+    assert.deepEqual([quiet, closedBecause, queues[0]?.closedBecause], [null, null, null]);
+    assert.match(queues[1]?.closedBecause ?? "", /^quiet for the queue bulk\.fifo: ada@laptop asked/);
+    await ledger.quiet.ask(ask({ queue: "steps", who: "grace@desk" }));
+    await clock.advance(soon);
+    assert.match(worker.snapshot().closedBecause ?? "", /steps: grace@desk .*; quiet for the queue bulk\.fifo: ada/);
+    await ledger.quiet.lift(ask({ queue: "bulk.fifo" }), "ada@laptop");
+    await clock.advance(soon);
+    assert.deepEqual([bulk.acked, worker.snapshot().closedBecause], [["archive#1"], null]);
+    assert.match(told.of("worker.resumed")[0]?.message ?? "", /^taking steps again from bulk\.fifo: ada@laptop asked/);
+  });
+
+  test("that names another worker or another queue changes nothing", async (t) => {
+    const { clock, queue, ledger, told } = bench(t, quietly);
+    await ledger.quiet.ask(ask({ worker: "worker-b" }));
+    await ledger.quiet.ask(ask({ worker: "worker-b", queue: "steps" }));
+    await ledger.quiet.ask(ask({ queue: "other.fifo" }));
+    queue.offer(about("load"));
+    await clock.advance(60 * second);
+    assert.deepEqual([queue.acked, told.of("worker.quiet")], [["load#1"], []]);
+  });
+
+  test("that names a machine concerns its worker, whatever the process id is", async (t) => {
+    const { clock, ledger, worker } = bench(t, { ...quietly, worker: "8e3c1f:17" });
+    await ledger.quiet.ask(ask({ worker: "8e3c1f" }));
+    await clock.advance(soon);
+    assert.equal(worker.snapshot().quiet?.by, "ada@laptop");
+  });
+
+  test("ends by itself when its time is over", async (t) => {
+    const { clock, queue, ledger, told } = bench(t, quietly);
+    await ledger.quiet.ask(ask({ forMs: 60 * second }));
+    queue.offer(about("load"));
+    await clock.advance(59 * second);
+    assert.deepEqual(queue.acked, []);
+    await clock.advance(soon + second);
+    assert.deepEqual(queue.acked, ["load#1"]);
+    assert.match(
+      told.of("worker.quiet")[0]?.message ?? "",
+      /at 2026-.*Z, until 2026-.*Z \(a deploy\); 0 step\(s\) go on/,
+    );
+    assert.match(
+      told.of("worker.resumed")[0]?.message ?? "",
+      /the time is over for which ada@laptop had asked for quiet$/,
+    );
+  });
+
+  test("stands when the one asked on the worker's machine is undone, and the other way round", async (t) => {
+    const { clock, ledger, worker, told } = bench(t, quietly);
+    worker.quiet("root@machine");
+    await ledger.quiet.ask(ask({}));
+    await clock.advance(soon);
+    worker.resume("root@machine");
+    assert.match(worker.snapshot().closedBecause ?? "", /^quiet: ada@laptop/);
+    worker.quiet("root@machine");
+    await ledger.quiet.lift(ask({}), "ada@laptop");
+    await clock.advance(soon);
+    assert.match(worker.snapshot().closedBecause ?? "", /^quiet: root@machine/);
+    assert.deepEqual(told.of("worker.resumed"), []);
+  });
+
+  test("drops task protection when every queue is quiet, and only then", async (t) => {
+    const others = [{ name: "bulk.fifo", weight: null, most: null }];
+    const { clock, queue, runner, ledger, agent } = bench(t, quietly, { protectMs: 3_600 * second, others });
+    runner.scripts.set("load", async (step) => {
+      await clock.sleep(120 * second);
+      return await succeeds(step);
+    });
+    queue.offer(about("load"));
+    await ledger.quiet.ask(ask({ queue: "bulk.fifo" }));
+    await clock.advance(30 * second);
+    assert.notEqual(agent.minutes, null);
+    await ledger.quiet.ask(ask({}));
+    await clock.advance(20 * second);
+    assert.equal(agent.minutes, null);
+  });
+});
+
+describe("an outage of the ledger", () => {
+  test("keeps a worker quiet that was, and at work that was not; it is one line in the log", async (t) => {
+    const { clock, queue, ledger, worker, told } = bench(t, quietly);
+    ledger.down.add("requests");
+    await ledger.quiet.ask(ask({}));
+    queue.offer(about("load"));
+    await clock.advance(60 * second);
+    assert.deepEqual([queue.acked, worker.snapshot().quiet], [["load#1"], null]);
+    ledger.down.delete("requests");
+    await clock.advance(soon);
+    assert.equal(worker.snapshot().quiet?.by, "ada@laptop");
+    ledger.down.add("requests");
+    await ledger.quiet.lift(ask({}), "ada@laptop");
+    await clock.advance(60 * second);
+    assert.equal(worker.snapshot().quiet?.by, "ada@laptop");
+    const lines = told.of("quiet.unread").filter(({ level }) => level === "warn");
+    assert.equal(lines.length, 2, "one for each outage");
+    assert.equal(told.of("outage.over").length, 1);
+  });
+});
+
+describe("a quiet worker's report", () => {
+  test("says how many steps still run and when nothing does, and is taken back", async (t) => {
+    const { clock, queue, runner, ledger } = bench(t, quietly);
+    runner.scripts.set("load", async (step) => {
+      await clock.sleep(40 * second);
+      return await succeeds(step);
+    });
+    queue.offer(about("load"));
+    await clock.advance(second);
+    assert.deepEqual(await ledger.quiet.reports(), []);
+    await ledger.quiet.ask(ask({}));
+    await clock.advance(soon);
+    const reported = async () => (await ledger.quiet.reports()).map(({ agoMs: _, ...rest }) => rest);
+    const here = { worker: "worker-a", queue: "steps" };
+    assert.deepEqual(await reported(), [{ ...here, busy: 1, idle: false }]);
+    await clock.advance(50 * second);
+    assert.deepEqual(await reported(), [{ ...here, busy: 0, idle: true }]);
+    await ledger.quiet.lift(ask({}), "ada@laptop");
+    await clock.advance(soon);
+    assert.deepEqual(await reported(), []);
+  });
+
+  test("of a worker of two queues is about the queue that is quiet", async (t) => {
+    const { clock, ledger } = two(t);
+    await ledger.quiet.ask(ask({ queue: "bulk.fifo" }));
+    await clock.advance(30 * second);
+    assert.deepEqual(
+      (await ledger.quiet.reports()).map(({ queue }) => queue),
+      ["bulk.fifo"],
+    );
+  });
+});
