@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { bundledPackages } from "./bundled-packages.ts";
 import { buildExecutable } from "./executable.ts";
 import { licensesText } from "./licenses.ts";
-import { buildNpmPackage } from "./npm-package.ts";
+import { buildNpmPackage, NPM_NAME } from "./npm-package.ts";
 import { buildPythonPackage } from "./python-package.ts";
 import { sbom } from "./sbom.ts";
 
@@ -37,9 +37,9 @@ function buildProgram(root: string, outdir: string): readonly string[] {
 /** Licences and bill of materials of the bundle in `outdir`. */
 export function buildDocuments(root: string, outdir: string): readonly string[] {
   const { inputs } = JSON.parse(readFileSync(join(outdir, "meta.json"), "utf8"));
-  const { name, version, license } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const { version, license } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const packages = bundledPackages(root, Object.keys(inputs));
-  const subject = { name, version, license, nodeVersion: process.versions.node };
+  const subject = { name: NPM_NAME, version, license, nodeVersion: process.versions.node };
   writeFileSync(join(outdir, "LICENSES.txt"), licensesText(packages));
   writeFileSync(join(outdir, "sbom.cdx.json"), sbom(subject, packages));
   return ["LICENSES.txt", "sbom.cdx.json"];

@@ -11,7 +11,7 @@ export interface SbomSubject {
 }
 
 export function sbom(subject: SbomSubject, packages: readonly BundledPackage[]): string {
-  const ref = `pkg:npm/${subject.name}@${subject.version}`;
+  const ref = purl(subject);
   const node = {
     type: "platform",
     "bom-ref": `pkg:generic/node@${subject.nodeVersion}`,
@@ -55,7 +55,7 @@ function component(bundled: BundledPackage) {
 }
 
 /** Package URLs percent-encode the `@` of a scope (purl specification, "npm"). */
-function purl({ name, version }: BundledPackage): string {
+function purl({ name, version }: Pick<BundledPackage, "name" | "version">): string {
   return `pkg:npm/${name.replace(/^@/, "%40")}@${version}`;
 }
 

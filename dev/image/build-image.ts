@@ -29,6 +29,10 @@ export interface Image {
   };
 }
 
+/** What the build is told of its sources, as a release tells it. */
+export const IMAGE_COMMIT = "0123456789abcdef0123456789abcdef01234567";
+export const IMAGE_EPOCH = 1_790_000_000;
+
 const wheelhouse = `${IMAGE_HOME}/wheelhouse`;
 const npmCache = `${IMAGE_HOME}/npm-cache`;
 
@@ -44,7 +48,8 @@ export async function buildImages(): Promise<Images> {
   const volumes = [`${wheelhouse}:/wheelhouse:ro`, `${npmCache}:/npm-cache:rw`, ...(await offlineSettings())];
   const offline = ["--isolation", "chroot", "--pull-never"];
   const options = [...offline, ...volumes.flatMap((volume) => ["--volume", volume])];
-  await buildahOffline("Building the Dockerfile", ["bud", ...options, "--tag", "taskiq", "."]);
+  const args = ["--build-arg", `TASKIQ_COMMIT=${IMAGE_COMMIT}`, "--build-arg", `SOURCE_DATE_EPOCH=${IMAGE_EPOCH}`];
+  await buildahOffline("Building the Dockerfile", ["bud", ...options, ...args, "--tag", "taskiq", "."]);
   const worker = await openImage("taskiq");
   const context = mkdtempSync(join(tmpdir(), "taskiq-project-"));
   try {

@@ -64,7 +64,8 @@ describe("a build", () => {
     const names = Object.keys(inputs).flatMap((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? []);
     const inside = [...new Set(names)].sort();
     assert.ok(inside.includes("valibot") && inside.includes("@aws-sdk/client-sqs"));
-    const { components } = JSON.parse(readFileSync(join(folder, "sbom.cdx.json"), "utf8"));
+    const { components, metadata } = JSON.parse(readFileSync(join(folder, "sbom.cdx.json"), "utf8"));
+    assert.equal(metadata.component.purl, `pkg:npm/%40dagster-taskiq/worker@${version}`);
     const listed = components.map(({ name }: { name: string }) => name);
     assert.deepEqual(listed, [...inside, "node"]);
     for (const { licenses, name, hashes } of components.slice(0, -1)) {
