@@ -9,8 +9,9 @@ const { version } = JSON.parse(read("package.json"));
 
 test("every package has the same version", () => {
   const [, python] = /^__version__ = "(.*)"$/m.exec(read("python/src/dagster_taskiq/__init__.py")) ?? [];
-  const versions = { python, deploy: JSON.parse(read("deploy/package.json")).version };
-  assert.deepEqual(versions, { python: version, deploy: version });
+  const files = ["package-lock.json", "deploy/package.json", "deploy/package-lock.json"];
+  const versions = [python, ...files.map((path) => JSON.parse(read(path)).version)];
+  assert.deepEqual(versions, [version, version, version, version]);
 });
 
 test("the pages say of which name this is, and name the file that a build makes", () => {
