@@ -9,6 +9,11 @@ export interface Listed {
 
 export const commands: readonly Listed[] = [
   {
+    name: "dev",
+    summary: "Serve a Dagster project on this machine: a queue, a worker and Dagster's UI",
+    load: async () => (await import("./dev/dev.ts")).command,
+  },
+  {
     name: "run",
     summary: "Take steps from the queue until told to stop",
     load: async () => (await import("./run/run.ts")).command,

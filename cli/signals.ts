@@ -2,7 +2,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { Observe } from "../core/observe.ts";
 
-export type StopSignal = "SIGTERM" | "SIGINT";
+export type StopSignal = "SIGTERM" | "SIGINT" | "SIGHUP";
 
 /** The part of `process` that is needed. */
 export interface SignalSource {
@@ -34,9 +34,18 @@ const table: Readonly<Record<StopSignal, Entry>> = {
   // Ctrl-C reaches the whole foreground group, and npm (like other wrappers) passes its own copy on to us as well (@npmcli/run-script,
   // signal-manager.js). Nobody presses it twice this fast.
   SIGINT: { echoMs: 150 },
+  SIGHUP: { echoMs: 150 },
 };
 
-export function listenForStop(source: SignalSource, clock: Pick<Clock, "monoMs">, observe: Observe): StopRequests {
+/** Not SIGHUP: a worker that was started with `nohup` outlives its terminal. */
+const ofWorkers: readonly StopSignal[] = ["SIGTERM", "SIGINT"];
+
+export function listenForStop(
+  source: SignalSource,
+  clock: Pick<Clock, "monoMs">,
+  observe: Observe,
+  signals: readonly StopSignal[] = ofWorkers,
+): StopRequests {
   const quiet = new AbortController();
   const now = new AbortController();
   const lastAtMs = new Map<StopSignal, number>();
@@ -52,10 +61,7 @@ export function listenForStop(source: SignalSource, clock: Pick<Clock, "monoMs">
     observe({ event: "worker.signal", level: "info", message, signal });
     stage.abort(signal);
   };
-  const listeners = Object.keys(table).map((name) => {
-    const signal = name as StopSignal;
-    return { signal, listener: () => note(signal) };
-  });
+  const listeners = signals.map((signal) => ({ signal, listener: () => note(signal) }));
   for (const { signal, listener } of listeners) source.on(signal, listener);
   return {
     quiet: quiet.signal,

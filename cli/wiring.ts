@@ -108,7 +108,7 @@ export async function wireOperator(config: OperatorConfig, env: Env, observe: Ob
   };
 }
 
-type QueuePlace = Pick<OperatorConfig, "queue" | "deadLetter" | "region" | "endpointUrl">;
+type QueuePlace = Pick<OperatorConfig, "queue" | "deadLetter" | "region" | "endpointUrl" | "localSqs">;
 
 /** How long a launch may take to be answered: Dagster loads the job's code for it. */
 const DAGSTER_ANSWER_MS = 60_000;
@@ -122,9 +122,16 @@ export async function openDagster({ url, headers, caFile }: DagsterApiChoice): P
   );
 }
 
-function openQueue({ queue, deadLetter, region, endpointUrl }: QueuePlace, env: Env, observe: Observe): SqsQueue {
-  const where = { queue, deadLetter, region: region ?? undefined, endpoint: endpointUrl ?? undefined };
-  return openSqsQueue({ ...where, ...awsEnvironment(env), clock, observe, random: chance });
+/** Nothing checks them, but the SDK sends nothing unsigned. `python/src/dagster_taskiq/sqs_client.py` has the same. */
+const PLACEHOLDERS = { region: "us-east-1", credentials: { accessKeyId: "local", secretAccessKey: "local" } };
+
+function openQueue(place: QueuePlace, env: Env, observe: Observe): SqsQueue {
+  const { queue, deadLetter, region, endpointUrl, localSqs } = place;
+  const shared = { queue, deadLetter, clock, observe, random: chance };
+  // Neither the environment's credentials nor its proxies are for a server on this machine.
+  if (localSqs !== null) return openSqsQueue({ ...shared, ...PLACEHOLDERS, endpoint: localSqs });
+  const where = { region: region ?? undefined, endpoint: endpointUrl ?? undefined };
+  return openSqsQueue({ ...shared, ...where, ...awsEnvironment(env) });
 }
 
 /** Dagster's own variables name code locations, too: nothing of them may be run by whoever only looks. */

@@ -111,13 +111,13 @@ const rules: readonly Rule[] = [
     forbids: (imported) => isPackage(imported, "undici"),
   },
   {
-    says: "only the runner knows child processes",
-    of: (file) => !file.startsWith("core/runner/"),
+    says: "only the runner, and the programs of taskiq dev, know child processes",
+    of: (file) => !file.startsWith("core/runner/") && file !== "cli/dev/program.ts",
     forbids: (imported) => imported === "node:child_process",
   },
   {
     says: "core/ is told what it needs; process-group.ts alone reaches the process, to signal a group",
-    of: (file) => file.startsWith("core/") && file !== "core/runner/process-group.ts",
+    of: (file) => file.startsWith("core/") && file !== "core/process-group.ts",
     forbids: (imported) => /^(?:node:)?process$/.test(imported),
   },
   {
@@ -139,6 +139,11 @@ const rules: readonly Rule[] = [
     says: "in cli/, only wiring.ts, aws-wiring.ts and ledger-wiring.ts name adapters",
     of: (file) => file.startsWith("cli/") && !/^cli\/(?:aws-|ledger-)?wiring\.ts$/.test(file),
     forbids: (imported) => adapterOf(imported) !== null,
+  },
+  {
+    says: "no other command knows the SQS server of taskiq dev",
+    of: (file) => !file.startsWith("cli/dev/"),
+    forbids: (imported) => imported.startsWith("cli/dev/sqs-server/"),
   },
   {
     says: "production code does not know tests, fixtures or development tools",

@@ -39,6 +39,8 @@ export interface OperatorConfig {
   readonly envelopeKeys: readonly string[];
   readonly region: string | null;
   readonly endpointUrl: string | null;
+  /** The SQS server of `taskiq dev`. `null` means that there is none. */
+  readonly localSqs: string | null;
   /** Null: not asked. */
   readonly ledger: LedgerChoice | null;
   /** Null: not asked. */
@@ -74,6 +76,7 @@ export function operatorConfig(values: Values<typeof operatorOptions>, settings:
     envelopeKeys: values.envelopeKey,
     region: values.region,
     endpointUrl: endpointOf(settings),
+    localSqs: values.localSqs,
     ledger: values.noLedger ? null : ledgerChoice(values, home),
     dagster: values.noDagster || home === null ? null : { home, python },
   };

@@ -1,7 +1,7 @@
 // Which queues, and how they are reached: for every command that touches one.
 import { onOff, optional } from "./option.ts";
 import type { Settings } from "./resolve.ts";
-import { httpUrl, queueName, text } from "./values.ts";
+import { httpUrl, loopbackUrl, queueName, text } from "./values.ts";
 
 export const queueOptions = {
   queueUrl: optional({
@@ -54,6 +54,14 @@ export const queueOptions = {
     env: ["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"],
     group: "Queue",
     help: "Take an endpoint from --endpoint-url only, not from the environment or the AWS profile.",
+  }),
+  localSqs: optional({
+    flag: "--local-sqs",
+    env: ["TASKIQ_LOCAL_SQS"],
+    group: "Queue",
+    help: "Where `taskiq dev` serves SQS on this machine. Every request for a queue goes there, signed with placeholder keys; AWS is not asked.",
+    absent: "the options above decide",
+    kind: loopbackUrl,
   }),
 };
 

@@ -124,3 +124,12 @@ export const httpUrl: Kind<string> = {
     v.check((given) => /^https?:\/\/[^\s/]/.test(given) && URL.canParse(given)),
   ),
 };
+
+export const loopbackUrl: Kind<string> = {
+  placeholder: "<url>",
+  expects: "an http:// URL of this machine, such as http://127.0.0.1:9324",
+  schema: v.pipe(
+    v.string(),
+    v.check((given) => /^http:\/\/(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?\/?$/.test(given) && URL.canParse(given)),
+  ),
+};

@@ -21,6 +21,8 @@ export interface RunConfig {
   /** Null: from the queue's URL, or from wherever the AWS SDK looks. */
   readonly region: string | null;
   readonly endpointUrl: string | null;
+  /** The SQS server of `taskiq dev`, which every request goes to. `null` means that there is none. */
+  readonly localSqs: string | null;
   readonly visibilityMs: number;
   readonly waitMs: number;
   readonly concurrency: number;
@@ -73,8 +75,9 @@ export function homeRules({ dagsterHome }: Pick<RunSettings, "dagsterHome">, mac
 
 // Two machines with a ledger file each would both run a step that is delivered twice, and both record it.
 function sharedLedgerRules(settings: RunSettings): Findings {
-  const { endpointUrl, allowLocalLedger } = settings;
-  const endpoint = endpointOf(settings);
+  const { endpointUrl, localSqs, allowLocalLedger } = settings;
+  // The rules judge a refused URL as well: it is no queue on AWS.
+  const endpoint = isGiven(localSqs) ? "http://localhost" : endpointOf(settings);
   // What was refused says nothing about where a queue is; that it was refused is told already.
   const queues = endpointUrl.value === undefined ? [] : queuesTaken(settings);
   const onAws = queues.some(({ queue }) => isAws(endpoint ?? ("url" in queue ? queue.url : null)));
@@ -105,6 +108,7 @@ function config(values: Values<typeof runOptions>, settings: RunSettings): RunCo
     envelopeKeys: values.envelopeKey,
     region: values.region,
     endpointUrl: endpointOf(settings),
+    localSqs: values.localSqs,
     visibilityMs: values.visibilityMs,
     waitMs: values.waitMs,
     concurrency: values.concurrency,

@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import { describeError } from "../faults.ts";
 import type { Observe } from "../observe.ts";
 import { onAbort } from "../on-abort.ts";
+import { killGroup, killMarked, requireSignals, signalGroup } from "../process-group.ts";
 import { idempotencyKey, type StepId } from "../step.ts";
 import { HostProcess, type HostSettings } from "./host-process.ts";
 import { endsWithin, killWork } from "./kill-work.ts";
@@ -31,7 +32,6 @@ import type {
   StepOrder,
   Term,
 } from "./port.ts";
-import { killGroup, killMarked, requireSignals, signalGroup } from "./process-group.ts";
 import { endingOf, probeFailureOf, Work, type WorkEnd } from "./work.ts";
 
 export interface HostRunnerPorts {

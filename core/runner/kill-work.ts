@@ -1,7 +1,7 @@
 // Kills the process of one piece of work, through its step host while that answers and without it otherwise.
 import type { Clock } from "../clock.ts";
+import { killGroup } from "../process-group.ts";
 import type { HostProcess } from "./host-process.ts";
-import { killGroup } from "./process-group.ts";
 import type { Work } from "./work.ts";
 
 /** A host is busy for so long at times, importing a code location; then the group is killed without it, inside the lease's margin. */

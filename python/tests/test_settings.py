@@ -165,6 +165,30 @@ def test_honours_the_region_and_endpoint_of_the_environment(
     assert client.meta.endpoint_url == "https://sqs.ap-south-1.amazonaws.com"
 
 
+def test_the_server_of_taskiq_dev_wins_and_gets_placeholder_keys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "real")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "real")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", "http://sqs:9324")
+    monkeypatch.setenv("TASKIQ_LOCAL_SQS", "http://127.0.0.1:4566")
+    connection = Connection(region="eu-west-1", endpoint_url="http://elsewhere")
+    client = build_client(new_session(), site_of(connection, URL))
+    assert client.meta.endpoint_url == "http://127.0.0.1:4566"
+    assert client._request_signer._credentials.access_key == "local"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://sqs:9324", "https://127.0.0.1:9324", "http://127.0.0.1.example", "http://[::1"]
+)
+def test_the_server_of_taskiq_dev_is_on_this_machine(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("TASKIQ_LOCAL_SQS", url)
+    with pytest.raises(ValueError, match="TASKIQ_LOCAL_SQS must be an http:// URL of this machine"):
+        site_of(Connection(), URL)
+
+
 def test_every_field_is_described() -> None:
     fields = config_schema()
     assert {"queue_url", "queue_name", "region", "endpoint_url", "max_concurrent"} < set(fields)

@@ -26,6 +26,10 @@ const checks: Readonly<Record<string, Check>> = {
   export: ({ words }) => (/^[A-Z_]+=\S+$/.test(words[1] ?? "") ? null : "expected a variable and a value"),
   curl: ({ words }) => (/\/(?:livez|readyz)$/.test(words.at(-1) ?? "") ? null : "expected /livez or /readyz"),
   grep: () => null,
+  // Both run in test/e2e/dev.test.ts.
+  ".": ({ words }) => (words[1] === ".taskiq/dev.env" ? null : "expected the variables of taskiq dev"),
+  dagster: ({ words }) =>
+    /^dagster job (?:launch|execute) -m \S+ -j \S+$/.test(words.join(" ")) ? null : "expected a job",
   // What it makes of them: test/docs-deployment.test.ts.
   aws: ({ words }) => awsFault(words.join(" ")),
 };

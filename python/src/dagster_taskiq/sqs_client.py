@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +25,10 @@ _CONFIG = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempt
 # With an endpoint given, boto3 refuses AWS_USE_FIPS_ENDPOINT and the like.
 _AT_ITS_OWN_ENDPOINT = Config(use_fips_endpoint=False, use_dualstack_endpoint=False)
 
+LOCAL_VARIABLE = "TASKIQ_LOCAL_SQS"
+_LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?/?")
+_LOCAL_FORM = "an http:// URL of this machine, such as http://127.0.0.1:9324"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Connection:
@@ -41,6 +46,8 @@ class Site:
 
     region: str | None
     endpoint_url: str | None
+    is_local: bool = False
+    """It is the SQS server of `taskiq dev`, on this machine."""
 
 
 def site_of(
@@ -49,7 +56,12 @@ def site_of(
     """Return where this queue is asked; without its URL, where names are looked up.
 
     The region in a URL of AWS wins: a signature for another one is refused there.
+    TASKIQ_LOCAL_SQS wins over everything. Raises ValueError when it is not on this machine.
     """
+    if local := environment.get(LOCAL_VARIABLE):
+        if _LOOPBACK.fullmatch(local) is None:
+            raise ValueError(f"{LOCAL_VARIABLE} must be {_LOCAL_FORM}, got {local!r}")
+        return Site(region="us-east-1", endpoint_url=local, is_local=True)
     configured = connection.endpoint_url or _configured_endpoint(environment)
     own, given = (place_of(url) if url else None for url in (queue_url, configured))
     # boto3 reads AWS_DEFAULT_REGION alone; ECS and Lambda set AWS_REGION.
@@ -74,7 +86,20 @@ def _data_loader() -> Loader:
 
 
 def build_client(session: boto3.Session, site: Site) -> SQSClient:
-    """Return a client for the queues there. Looks for credentials, which may take any time."""
+    """Return a client for the queues there. Looks for credentials, which may take any time.
+
+    A server on this machine gets placeholder keys, as from the worker (`cli/wiring.ts`): the
+    credentials and the proxies of the environment are for AWS.
+    """
+    if site.is_local:
+        return session.client(
+            "sqs",
+            region_name=site.region,
+            endpoint_url=site.endpoint_url,
+            aws_access_key_id="local",
+            aws_secret_access_key="local",  # noqa: S106 - nothing checks it
+            config=_CONFIG.merge(_AT_ITS_OWN_ENDPOINT).merge(Config(proxies={})),
+        )
     own = site.endpoint_url is not None
     return session.client(
         "sqs",

@@ -38,6 +38,16 @@ describe("what is wrong with one value", () => {
     [["--log-level=loud"], {}, `--log-level must be one of debug, info, warn, error, got "loud" (${cli})`],
     [["--health-port=65536"], {}, `--health-port must be a whole number from 0 to 65535, got "65536" (${cli})`],
     [["--queue-url=steps"], {}, `--queue-url must be an http:// or https:// URL, got "steps" (${cli})`],
+    ...[
+      "http://sqs.internal:9324",
+      "https://127.0.0.1:9324",
+      "http://127.0.0.1.example:9324",
+      "http://127.0.0.1:1/x",
+    ].map((given): [readonly string[], Env, string] => [
+      [`--local-sqs=${given}`],
+      {},
+      `--local-sqs must be an http:// URL of this machine, such as http://127.0.0.1:9324, got "${given}" (${cli})`,
+    ]),
     [
       ["--dlq-name=a/b"],
       {},

@@ -16,6 +16,7 @@ const defaults: RunConfig = {
   envelopeKeys: [],
   region: null,
   endpointUrl: null,
+  localSqs: null,
   visibilityMs: 60_000,
   waitMs: 20_000,
   concurrency: 4,
@@ -123,6 +124,15 @@ describe("a configuration", () => {
       {
         queues: [only({ name: "high" }), { ...only({ url: "http://h/1/bulk" }), weight: 3 }],
         endpointUrl: "http://h",
+      },
+    ],
+    [
+      "the server of taskiq dev, which needs no shared ledger whatever the queue's URL",
+      [],
+      { TASKIQ_LOCAL_SQS: "http://127.0.0.1:9324", TASKIQ_QUEUE_URL: "https://sqs.eu-west-1.amazonaws.com/1/q" },
+      {
+        queues: [only({ url: "https://sqs.eu-west-1.amazonaws.com/1/q" })],
+        localSqs: "http://127.0.0.1:9324",
       },
     ],
     ["ledger", ["--ledger-url", "sqlite:/data/l.sqlite"], {}, { ledger: { kind: "sqlite", path: "/data/l.sqlite" } }],

@@ -2,8 +2,8 @@
 import { readdir, readFile } from "node:fs/promises";
 // biome-ignore lint/style/noRestrictedImports: only process.kill can signal a group
 import { kill } from "node:process";
-import type { Clock } from "../clock.ts";
-import { Fault } from "../faults.ts";
+import type { Clock } from "./clock.ts";
+import { Fault } from "./faults.ts";
 
 /** Leads no group: no system numbers its processes so high. */
 const NOBODY = 0x7fff_ffff;

@@ -4,10 +4,10 @@ import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { test } from "node:test";
-import { systemClock } from "../../../core/clock.ts";
-import { killGroup, killMarked } from "../../../core/runner/process-group.ts";
-import { eventually } from "../../support/eventually.ts";
-import { markedProcesses, noneMarked } from "../../support/marked-processes.ts";
+import { systemClock } from "../../core/clock.ts";
+import { killGroup, killMarked } from "../../core/process-group.ts";
+import { eventually } from "../support/eventually.ts";
+import { markedProcesses, noneMarked } from "../support/marked-processes.ts";
 
 test("a group is killed with everything in it", async (t) => {
   const id = randomUUID();
