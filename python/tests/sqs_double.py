@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -36,6 +37,8 @@ class SqsDouble:
     queues: set[str] = field(default_factory=lambda: {"steps.fifo", "steps", "other.fifo"})
     messages: list[Message] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+    signed_by: list[str] = field(default_factory=list)
+    """The access key of each request."""
     faults: list[Fault] = field(default_factory=list)
     """Each is used up by one request."""
     arrived: threading.Condition = field(default_factory=threading.Condition)
@@ -147,6 +150,8 @@ class _Request(BaseHTTPRequestHandler):
         self.action = self.headers["X-Amz-Target"].rpartition(".")[2]
         self.fields = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.double.requests.append(self.action)
+        key = re.search(r"Credential=([^/]*)/", self.headers.get("Authorization", ""))
+        self.double.signed_by.append(key[1] if key else "")
         fault = self.double.faults.pop(0) if self.double.faults else None
         if fault is None or not fault(self):
             answer = self.act()

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -22,14 +23,19 @@ class CredentialsServer:
 
     def __init__(self) -> None:
         self.broken = False
+        self.key = "k"
+        self.wants: str | None = None
+        """The only token that it answers to."""
+        self.expiration = "2099-01-01T00:00:00Z"
         outer = self
 
         class Request(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                self.send_response(500 if outer.broken else 200)
+                known = outer.wants in (None, self.headers.get("Authorization"))
+                self.send_response(500 if outer.broken else 200 if known else 401)
                 self.end_headers()
-                keys = {"AccessKeyId": "k", "SecretAccessKey": "s", "Token": "t"}
-                self.wfile.write(json.dumps(keys | {"Expiration": "2099-01-01T00:00:00Z"}).encode())
+                keys = {"AccessKeyId": outer.key, "SecretAccessKey": "s", "Token": "t"}
+                self.wfile.write(json.dumps(keys | {"Expiration": outer.expiration}).encode())
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -80,6 +86,21 @@ def test_a_container_endpoint_that_fails_for_a_while_costs_tries(
         f"{sqs.url('steps.fifo')} after 1 try: CredentialRetrievalError: Error when retrieving"
         " credentials from container-role: "
     )
+
+
+def test_eks_pod_identity_is_asked_with_the_token_that_the_file_holds_at_that_time(
+    sqs: SqsDouble, container: CredentialsServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", str(token))
+    # Within ten minutes of their end boto3 asks for new ones before each use.
+    container.expiration = (datetime.now(timezone.utc) + timedelta(minutes=5)).isoformat()
+    sends = sender(sqs)
+    for name in ("token-1", "token-2"):
+        token.write_text(name)
+        container.wants, container.key = name, f"key of {name}"
+        sends.send(envelope(), warn=pytest.fail)
+    assert sqs.signed_by == ["key of token-1", "key of token-2"]
 
 
 def test_no_credentials_at_all_are_looked_for_until_there_are_some(

@@ -10,6 +10,8 @@ export interface CredentialsServer {
   accessKeyId: string;
   /** How long its credentials are good. */
   expiresInMs: number;
+  /** The only token that it answers to. `null` means that it asks for none. */
+  wants: string | null;
   /** How often it was asked. */
   readonly asked: number;
   /** The `Authorization` that came with the latest question. */
@@ -18,12 +20,13 @@ export interface CredentialsServer {
 }
 
 export async function startCredentialsServer(): Promise<CredentialsServer> {
-  const state = { mood: "well", accessKeyId: "first", expiresInMs: 3_600_000, asked: 0, url: "" };
+  const state = { mood: "well", accessKeyId: "first", expiresInMs: 3_600_000, wants: null, asked: 0, url: "" };
   const shown = state as { -readonly [K in keyof CredentialsServer]: CredentialsServer[K] };
   const server = createServer((request: IncomingMessage, response: ServerResponse) => {
     shown.asked += 1;
     shown.authorization = request.headers.authorization;
     if (shown.mood === "silent") return;
+    if (shown.wants !== null && shown.wants !== shown.authorization) return void response.writeHead(401).end("no");
     if (shown.mood === "broken") return void response.writeHead(500).end("no");
     const Expiration = new Date(Date.now() + shown.expiresInMs).toISOString();
     response.end(JSON.stringify({ AccessKeyId: shown.accessKeyId, SecretAccessKey: "s", Token: "t", Expiration }));

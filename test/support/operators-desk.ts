@@ -21,7 +21,7 @@ import { noneMarked } from "./marked-processes.ts";
 import { bodyFor } from "./messages.ts";
 import { result } from "./scripted-steps.ts";
 import { SkippingClock } from "./skipping-clock.ts";
-import { type SqsServer, startSqsServer } from "./sqs-server/http.ts";
+import { type SqsServer, type SqsServerOptions, startSqsServer } from "./sqs-server/http.ts";
 import { asLocalSqs } from "./sqs-server/local.ts";
 import { python } from "./step-hosts.ts";
 import { taskiqCommand } from "./taskiq-command.ts";
@@ -34,6 +34,8 @@ export const ALL_SHOWN_MS = 61_000;
 
 export interface DeskWish {
   readonly fifo?: boolean;
+  /** How its SQS server is. */
+  readonly sqs?: Pick<SqsServerOptions, "aheadMs" | "timeCode">;
   /** Else a SQLite file, as without any option. */
   readonly ledger?: { readonly url: string; readonly open: () => Promise<Ledger> };
 }
@@ -79,9 +81,12 @@ export interface ToldLetter {
 
 export const YES = ["replay", "--yes", "--why", "the bucket is back", "--json"];
 
-export async function openDesk(t: TestContext, { fifo = true, ledger: elsewhere }: DeskWish = {}): Promise<Desk> {
+export async function openDesk(
+  t: TestContext,
+  { fifo = true, sqs = {}, ledger: elsewhere }: DeskWish = {},
+): Promise<Desk> {
   const clock = new SkippingClock();
-  const server = await startSqsServer({ clock });
+  const server = await startSqsServer({ ...sqs, clock });
   const pair = await createQueues(asLocalSqs(server), "steps", { fifo, maxReceiveCount: 50 });
   const home = homeWithHost();
   const path = join(home, "taskiq.sqlite");

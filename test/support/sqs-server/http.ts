@@ -10,6 +10,8 @@ import { refuseTime } from "./signing-time.ts";
 export interface SqsServerOptions extends Pick<product.SqsServerOptions, "clock" | "inFlightLimit"> {
   /** By how much its clock, which signatures must agree with, is ahead of this machine's. */
   readonly aheadMs?: number;
+  /** How it calls a signature of another time; AWS has several names for that. */
+  readonly timeCode?: string;
 }
 
 export interface RequestRecord {
@@ -30,7 +32,8 @@ export interface SqsServer extends product.SqsServer {
   readonly underWay: number;
 }
 
-export async function startSqsServer({ aheadMs = 0, ...options }: SqsServerOptions = {}): Promise<SqsServer> {
+export async function startSqsServer(given: SqsServerOptions = {}): Promise<SqsServer> {
+  const { aheadMs = 0, timeCode = "SignatureDoesNotMatch", ...options } = given;
   const faults = new FaultScript();
   const requests: RequestRecord[] = [];
   let underWay = 0;
@@ -39,7 +42,7 @@ export async function startSqsServer({ aheadMs = 0, ...options }: SqsServerOptio
     requests.push({ action, input, host, signedBy: signerOf(authorization), atMs: context.clock.monoMs() });
     const serverMs = Date.now() + aheadMs;
     response.setHeader("date", new Date(serverMs).toUTCString());
-    const refused = refuseTime(String(headers["x-amz-date"]), serverMs);
+    const refused = refuseTime(String(headers["x-amz-date"]), serverMs, timeCode);
     if (refused !== null) return refusalAnswer(refused, 403);
     return deliver(await answerRequest(context, action, input, faults.decide(action, input)), response);
   };
