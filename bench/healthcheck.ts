@@ -19,10 +19,15 @@ const MS_PER_TICK = 10;
 /** A worker's that is well, whatever the time. */
 const facts = () => ({
   ...{ started: true, stopping: false, waitMs: 1_000, closedBecause: null, broken: null, busy: 0, slots: 1 },
-  ...{ pollingSinceMs: null, lastTurnAtMs: systemClock.monoMs() },
+  ...{ pollingSinceMs: null, lastTurnAtMs: systemClock.monoMs(), readyWithinMs: null },
 });
 const place = { host: "127.0.0.1", port: 0, observe: () => undefined };
-const server = await startHealthServer({ ...place, worker: "bench", clock: systemClock, facts });
+let aheadMs = 0;
+const clock = { monoMs: () => systemClock.monoMs() + aheadMs };
+const server = await startHealthServer({ ...place, worker: "bench", clock, facts });
+// It has been ready for long.
+await fetch(`http://127.0.0.1:${server.port}/readyz`);
+aheadMs = 5_000;
 const asked = ["healthcheck", "--health-port", String(server.port)];
 const connects = `require("node:net").connect(${server.port}, "127.0.0.1", () => process.exit())`;
 const candidates: readonly (readonly [name: string, program: string, args: readonly string[]])[] = [

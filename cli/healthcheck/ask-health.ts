@@ -4,7 +4,7 @@ import { connect } from "node:net";
 export interface Question {
   readonly host: string;
   readonly port: number;
-  readonly path: "/livez" | "/readyz";
+  readonly path: "/livez" | "/readyz" | "/healthz";
   /** For everything: connecting, asking, and the whole answer. */
   readonly timeoutMs: number;
 }

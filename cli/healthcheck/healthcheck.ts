@@ -26,14 +26,14 @@ const options = {
     flag: "--ready",
     env: ["TASKIQ_HEALTHCHECK_READY"],
     group: "Health",
-    help: "Ask whether it takes steps (/readyz) instead of whether it is alive (/livez). Not for a check that restarts: it fails in outages.",
+    help: "Ask whether it takes steps now (/readyz) instead of whether it is alive and was ready once (/healthz). Not for a check that restarts: it fails in outages.",
   }),
 };
 
 export interface HealthcheckConfig {
   readonly host: string;
   readonly port: number;
-  readonly path: "/livez" | "/readyz";
+  readonly path: "/healthz" | "/readyz";
   readonly timeoutMs: number;
 }
 
@@ -43,7 +43,7 @@ export const healthcheckSetup: Setup<typeof options, HealthcheckConfig> = {
   config: ({ healthHost: host, healthPort: port, ready, timeoutMs }) => ({
     host: reachable(host),
     port,
-    path: ready ? "/readyz" : "/livez",
+    path: ready ? "/readyz" : "/healthz",
     timeoutMs,
   }),
 };

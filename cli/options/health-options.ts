@@ -1,6 +1,6 @@
 // The options that a worker and its health check share: the same variables tell one where to listen and the other where to ask.
 import { setting } from "./option.ts";
-import { text, wholeNumber } from "./values.ts";
+import { duration, text, unlessOff, wholeNumber } from "./values.ts";
 
 const group = "Health";
 const host = text("<host>", "a host name or an IP address", /^[\w.:%-]+$/);
@@ -11,11 +11,20 @@ export function healthPort(lowest: 0 | 1) {
     flag: "--health-port",
     env: ["TASKIQ_WORKER_HEALTH_PORT"],
     group,
-    help: `Port of the worker's /livez and /readyz${lowest === 0 ? "; 0 takes any free one" : ""}.`,
+    help: `Port of the worker's /livez, /readyz and /healthz${lowest === 0 ? "; 0 takes any free one" : ""}.`,
     kind: wholeNumber(lowest, 65_535),
     fallback: "8080",
   });
 }
+
+export const readyWithin = setting({
+  flag: "--ready-within",
+  env: ["TASKIQ_READY_WITHIN"],
+  group,
+  help: "How long a worker may live that has never been ready; then /livez fails, too, so that it is replaced. Once ready, no outage does that.",
+  kind: unlessOff(duration(1_000, 24 * 3_600_000)),
+  fallback: "5m",
+});
 
 // Loopback is enough for a health check that runs inside the container, as the one of ECS does, and shows nothing to the network.
 export const healthHost = setting({

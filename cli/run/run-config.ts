@@ -46,7 +46,7 @@ export interface RunConfig {
   /** Dagster's own flags; empty when the first step's run decides. */
   readonly locationArgs: readonly string[];
   /** Port 0 is any free one. */
-  readonly health: { readonly host: string; readonly port: number };
+  readonly health: { readonly host: string; readonly port: number; readonly readyWithinMs: number | null };
   readonly log: { readonly level: Level; readonly format: "auto" | "text" | "json" };
 }
 
@@ -133,7 +133,7 @@ function config(values: Values<typeof runOptions>, settings: RunSettings): RunCo
     dagsterHome: values.dagsterHome,
     python: values.python,
     locationArgs: locationArgs(values, settings),
-    health: { host: values.healthHost, port: values.healthPort },
+    health: { host: values.healthHost, port: values.healthPort, readyWithinMs: values.readyWithinMs },
     log: { level: values.logLevel, format: values.logFormat },
   };
 }

@@ -1,6 +1,6 @@
 // Every option of `taskiq run`.
 import { envelopeKey } from "../options/envelope-key.ts";
-import { healthHost, healthPort } from "../options/health-options.ts";
+import { healthHost, healthPort, readyWithin } from "../options/health-options.ts";
 import { ledgerOptions } from "../options/ledger-options.ts";
 import { locationOptions } from "../options/location-options.ts";
 import { onOff, required, setting } from "../options/option.ts";
@@ -171,6 +171,7 @@ export const runOptions = {
   allowLocalLedger,
   healthPort: healthPort(0),
   healthHost,
+  readyWithinMs: readyWithin,
   ...logOptions,
 };
 

@@ -185,6 +185,7 @@ function openHealth(life: Life, { worker, ports }: Wired): Promise<JsonServer> {
         started: life.started,
         stopping: stop.quiet.aborted || snapshot.stopping,
         waitMs: config.waitMs,
+        readyWithinMs: config.health.readyWithinMs,
         advice: ports.runner.advice(),
       };
     },

@@ -1,33 +1,31 @@
-// The worker's health over HTTP: GET /livez and GET /readyz, 200 or 503, with the reason as JSON.
+// The worker's health over HTTP: GET /livez, /readyz and /healthz, 200 or 503, with the reason as JSON.
 import type { Clock } from "../clock.ts";
 import { Fault } from "../faults.ts";
-import { type Health, type HealthFacts, judgeHealth } from "./health.ts";
+import { type Health, type HealthFacts, judgeHealth, READY_HELD_MS } from "./health.ts";
 import { type JsonServer, type Reply, type ServerPlace, startJsonServer } from "./json-server.ts";
 
 export interface HealthServerOptions extends ServerPlace {
   readonly worker: string;
   readonly clock: Pick<Clock, "monoMs">;
   /** Asked at every request; must not wait for anything. `queues` and `advice` are for the reader of the answer. */
-  facts(): Omit<HealthFacts, "nowMs" | "lastTickAtMs"> & {
-    readonly queues?: readonly object[];
-    readonly advice?: readonly string[];
-  };
+  facts(): WorkerFacts & { readonly queues?: readonly object[]; readonly advice?: readonly string[] };
 }
+
+/** What the worker knows; the rest is the server's own. */
+type WorkerFacts = Omit<HealthFacts, "nowMs" | "lastTickAtMs" | "beganAtMs" | "wasReady">;
 
 const TICK_MS = 1_000;
 
-const pages: Readonly<Record<string, keyof Health>> = { "/livez": "live", "/readyz": "ready" };
+const pages: Readonly<Record<string, keyof Health>> = { "/livez": "live", "/readyz": "ready", "/healthz": "healthy" };
 
 /** Rejects with a `Fault` (`TQ_HEALTH_SERVER`) when it cannot listen. */
 export async function startHealthServer(options: HealthServerOptions): Promise<JsonServer> {
-  let lastTickAtMs = options.clock.monoMs();
-  const ticker = setInterval(() => {
-    lastTickAtMs = options.clock.monoMs();
-  }, TICK_MS);
+  const history = new History(options);
+  const ticker = setInterval(() => history.tick(), TICK_MS);
   ticker.unref();
   try {
     const server = await startJsonServer(options, ({ method = "GET", url = "/" }) => {
-      const facts = { ...options.facts(), nowMs: options.clock.monoMs(), lastTickAtMs };
+      const facts = history.now();
       const several = (facts.queues?.length ?? 0) > 1;
       const about = {
         ...{ worker: options.worker, busy: facts.busy, slots: facts.slots },
@@ -50,9 +48,43 @@ export async function startHealthServer(options: HealthServerOptions): Promise<J
   }
 }
 
+/** What the server remembers between requests: when it ticked last, and how long the worker has been ready. */
+class History {
+  readonly #options: HealthServerOptions;
+  readonly #beganAtMs: number;
+  #lastTickAtMs: number;
+  #readySinceMs: number | null = null;
+  #wasReady = false;
+
+  constructor(options: HealthServerOptions) {
+    this.#options = options;
+    this.#beganAtMs = options.clock.monoMs();
+    this.#lastTickAtMs = this.#beganAtMs;
+  }
+
+  /** Whatever the facts throw is the next request's to report. */
+  tick(): void {
+    this.#lastTickAtMs = this.#options.clock.monoMs();
+    try {
+      this.now();
+    } catch {
+      // See above.
+    }
+  }
+
+  now(): ReturnType<HealthServerOptions["facts"]> & HealthFacts {
+    const nowMs = this.#options.clock.monoMs();
+    const known = { ...this.#options.facts(), nowMs, lastTickAtMs: this.#lastTickAtMs, beganAtMs: this.#beganAtMs };
+    const { ready } = judgeHealth({ ...known, wasReady: this.#wasReady });
+    this.#readySinceMs = ready.ok ? (this.#readySinceMs ?? nowMs) : null;
+    this.#wasReady ||= this.#readySinceMs !== null && nowMs - this.#readySinceMs >= READY_HELD_MS;
+    return { ...known, wasReady: this.#wasReady };
+  }
+}
+
 function replyTo(method: string, path: string, health: Health, about: object): Reply {
   const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
-  if (page === undefined) return { status: 404, body: { error: "not found; there are /livez and /readyz" } };
+  if (page === undefined) return { status: 404, body: { error: "not found; there are /livez, /readyz and /healthz" } };
   if (method !== "GET" && method !== "HEAD") {
     return { status: 405, body: { error: "only GET and HEAD" }, allow: "GET, HEAD" };
   }

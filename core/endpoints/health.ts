@@ -1,7 +1,11 @@
 // What a worker says of its own health. Pure: facts in, verdicts out.
 //
+// Healthy is what a container's health check asks: live, and ready once. A deploy whose workers never become ready is thereby never healthy,
+// and ECS rolls it back. Once a worker was ready, outages do not count, as they do not for live.
+//
 // Live means that our own loops turn; only a restart mends the opposite. It never depends on SQS, a database or the step host, or an
 // outage of theirs would have every container of the fleet replaced. Ready means that steps are being taken.
+import { formatDuration } from "../durations.ts";
 
 export interface HealthFacts {
   /** Monotonic milliseconds, like every time here. */
@@ -23,6 +27,14 @@ export interface HealthFacts {
   readonly broken: string | null;
   readonly busy: number;
   readonly slots: number;
+  /** Who asked the worker to be quiet; null: nobody. */
+  readonly quiet?: object | null;
+  /** When the health server began to answer. */
+  readonly beganAtMs: number;
+  /** It was ready for `READY_HELD_MS` without a break, at any time. */
+  readonly wasReady: boolean;
+  /** How long a worker may live that was never ready; null: for as long as it likes. */
+  readonly readyWithinMs: number | null;
 }
 
 export interface Verdict {
@@ -34,7 +46,11 @@ export interface Verdict {
 export interface Health {
   readonly live: Verdict;
   readonly ready: Verdict;
+  readonly healthy: Verdict;
 }
+
+/** A worker without the permission to receive is ready until its first receive is refused. */
+export const READY_HELD_MS = 5_000;
 
 /** Three missed checks of a container that is asked every 10 seconds. */
 const TICK_LIMIT_MS = 30_000;
@@ -44,11 +60,13 @@ const POLL_MARGIN_MS = 90_000;
 const fine: Verdict = { ok: true, why: "ok" };
 
 export function judgeHealth(facts: HealthFacts): Health {
-  const live = liveness(facts);
-  return { live, ready: live.ok ? readiness(facts) : live };
+  const loops = loopsTurn(facts);
+  const ready = loops.ok ? readiness(facts) : loops;
+  const live = loops.ok ? (overdue(facts, ready) ?? fine) : loops;
+  return { live, ready, healthy: live.ok ? health(facts, ready) : live };
 }
 
-function liveness(facts: HealthFacts): Verdict {
+function loopsTurn(facts: HealthFacts): Verdict {
   const stalledMs = facts.nowMs - facts.lastTickAtMs;
   if (stalledMs > TICK_LIMIT_MS) return bad(`the event loop stood still for ${seconds(stalledMs)}`);
   if (!facts.started) return fine;
@@ -67,6 +85,23 @@ function readiness(facts: HealthFacts): Verdict {
   if (!facts.started) return bad("starting");
   if (facts.closedBecause !== null) return bad(facts.closedBecause);
   return facts.broken === null ? fine : { ok: true, why: facts.broken };
+}
+
+/** Null unless it should have been ready by now. */
+function overdue(facts: HealthFacts, ready: Verdict): Verdict | null {
+  const { readyWithinMs, nowMs, beganAtMs } = facts;
+  if (ready.ok || isExcused(facts) || readyWithinMs === null || nowMs - beganAtMs <= readyWithinMs) return null;
+  return bad(`not ready within ${formatDuration(readyWithinMs)} of its start: ${ready.why}`);
+}
+
+function health(facts: HealthFacts, ready: Verdict): Verdict {
+  if (isExcused(facts)) return fine;
+  return bad(`not ready yet: ${ready.ok ? `it has been ready for less than ${seconds(READY_HELD_MS)}` : ready.why}`);
+}
+
+/** Of having to become ready. */
+function isExcused({ wasReady, stopping, quiet }: HealthFacts): boolean {
+  return wasReady || stopping || (quiet ?? null) !== null;
 }
 
 function bad(why: string): Verdict {

@@ -20,7 +20,10 @@ export interface ContainerSettings {
   readonly taskProtection: boolean;
 }
 
-/** Seconds. Dagster and the code location are imported before the worker is alive. */
+/**
+ * Seconds, the most that ECS allows. The health check fails until the worker has been ready once; in this time ECS does not count that. A check
+ * that passed earlier would end the start period, and with it ECS's chance to roll a bad deploy back (API reference, HealthCheck, startPeriod).
+ */
 const START_PERIOD = 300;
 
 export function workerContainer(settings: ContainerSettings) {
@@ -35,7 +38,7 @@ export function workerContainer(settings: ContainerSettings) {
     mountPoints: [{ sourceVolume: TMP_VOLUME, containerPath: "/tmp", readOnly: false }],
     // Unless told otherwise ECS sends SIGTERM, and SIGKILL after this.
     stopTimeout: settings.sizing.stopTimeoutSeconds,
-    // CMD, not CMD-SHELL: there is no shell in the image. It asks the worker's loops alone, never SQS or a database.
+    // CMD, not CMD-SHELL: there is no shell in the image. It fails until the worker has been ready once, and never for an outage after that.
     healthCheck: {
       command: ["CMD", ...settings.entryPoint, "healthcheck"],
       interval: 10,

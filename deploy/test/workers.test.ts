@@ -69,6 +69,14 @@ test("entry point and command can be others; the health check starts by the same
   assert.deepEqual(worker.healthCheck.command, ["CMD", "/opt/bin/taskiq", "healthcheck"]);
 });
 
+test("a worker that never becomes ready fails its health check before it may count as healthy", async () => {
+  const { one } = await deploy();
+  const { healthCheck } = container(one("TaskDefinition", "steps"));
+  assert.deepEqual(healthCheck.command, ["CMD", "taskiq", "healthcheck"], "not a check that passes while it starts");
+  assert.equal(healthCheck.startPeriod, 300, "the most that ECS allows");
+  assert.deepEqual(one("Service", "steps").inputs["deploymentCircuitBreaker"], { enable: true, rollback: true });
+});
+
 test("the grace follows from the stop timeout", async () => {
   const { one } = await deploy({ stopTimeoutSeconds: 45 });
   const worker = container(one("TaskDefinition", "steps"));

@@ -161,16 +161,19 @@ describe("a configuration", () => {
 
 describe("healthcheck", () => {
   async function serve(t: TestContext, closedBecause: string | null): Promise<Readonly<Record<string, string>>> {
+    let aheadMs = 0;
     const facts = { started: true, stopping: false, pollingSinceMs: null, lastTurnAtMs: systemClock.monoMs() };
     const server = await startHealthServer({
       host: "127.0.0.1",
       port: 0,
       worker: "w",
-      clock: systemClock,
+      clock: { monoMs: () => systemClock.monoMs() + aheadMs },
       observe: () => undefined,
-      facts: () => ({ ...facts, waitMs: 20_000, closedBecause, broken: null, busy: 0, slots: 4 }),
+      facts: () => ({ ...facts, waitMs: 20_000, closedBecause, broken: null, busy: 0, slots: 4, readyWithinMs: null }),
     });
     t.after(() => server.close());
+    await fetch(`http://127.0.0.1:${server.port}/readyz`); // It has been ready for long then.
+    aheadMs = 5_000;
     return { TASKIQ_WORKER_HEALTH_PORT: String(server.port) };
   }
 
@@ -181,12 +184,13 @@ describe("healthcheck", () => {
     }
   });
 
-  test("tells a worker that cannot take steps from one that is dead", async (t) => {
+  test("says why a worker was never ready, and why it takes no steps", async (t) => {
     const env = await serve(t, "the ledger is down");
     const where = `127.0.0.1:${env["TASKIQ_WORKER_HEALTH_PORT"]}`;
     const stderr = `taskiq healthcheck: ${where}/readyz says 503: the ledger is down\n`;
     assert.deepEqual(await taskiq(["healthcheck", "--ready"], env), { code: 1, stdout: "", stderr });
-    assert.deepEqual(await taskiq(["healthcheck"], env), { code: 0, stdout: "", stderr: "" });
+    const never = `taskiq healthcheck: ${where}/healthz says 503: not ready yet: the ledger is down\n`;
+    assert.deepEqual(await taskiq(["healthcheck"], env), { code: 1, stdout: "", stderr: never });
   });
 
   test("fails when nobody listens", async () => {

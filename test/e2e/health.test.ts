@@ -1,7 +1,9 @@
 // The health of a real worker, over HTTP and as its container asks: ready while it takes steps, alive until it is gone.
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
+import { PYTHON } from "../support/dagster-sidecar.ts";
 import { announced, Deployment } from "../support/deployment.ts";
 import { eventually } from "../support/eventually.ts";
 import { freePort } from "../support/free-port.ts";
@@ -25,6 +27,11 @@ describe("a worker's health", () => {
     assert.deepEqual(await ask("livez"), [200, "ok"]);
     await worker.said("worker.started");
     await eventually("it is ready", async () => (await ask("readyz"))[0] === 200);
+    assert.match(
+      (await healthcheck())[1].join(),
+      /healthz says 503: not ready yet: it has been ready for less than 5 s$/,
+    );
+    await eventually("it is healthy", async () => (await ask("healthz"))[0] === 200);
     assert.deepEqual(await healthcheck(), [0, []]);
     assert.deepEqual(await healthcheck("--ready"), [0, []]);
 
@@ -43,6 +50,45 @@ describe("a worker's health", () => {
     writeFileSync(release, "");
     assert.deepEqual(await worker.exit(), { code: 0, signal: null });
     assert.deepEqual(await healthcheck(), [1, [`taskiq healthcheck: no worker listens on 127.0.0.1:${port}`]]);
+  });
+
+  test("is bad from the start when its code cannot be imported, until it can", async () => {
+    const code = join(deployment.home, "bad_deploy.py");
+    writeFileSync(code, "raise RuntimeError('a bad deploy')\n");
+    const flags = ["--working-directory", deployment.home, "--module-name", "bad_deploy"];
+    const worker = deployment.spawnWorker({
+      args: [
+        "run",
+        "--python",
+        PYTHON,
+        "--log-format",
+        "json",
+        "--health-port",
+        String(port),
+        "--ready-within",
+        "15s",
+        ...flags,
+      ],
+    });
+    await worker.said("intake.closed");
+    const why = "code location bad_deploy cannot be imported: RuntimeError: a bad deploy";
+    assert.deepEqual(await ask("livez"), [200, "ok"]);
+    assert.deepEqual(await healthcheck(), [
+      1,
+      [`taskiq healthcheck: 127.0.0.1:${port}/healthz says 503: not ready yet: ${why}`],
+    ]);
+    await eventually("its time is over", async () => (await ask("livez"))[0] === 503, 30_000);
+    assert.deepEqual(await ask("livez"), [503, `not ready within 15s of its start: ${why}`]);
+    writeFileSync(code, "from dagster import Definitions\ndefs = Definitions()\n");
+    await eventually("it is healthy", async () => (await ask("healthz"))[0] === 200, 60_000);
+    assert.deepEqual(
+      [await ask("livez"), await healthcheck()],
+      [
+        [200, "ok"],
+        [0, []],
+      ],
+    );
+    assert.deepEqual(await worker.stop(), { code: 0, signal: null });
   });
 
   async function ask(page: string): Promise<readonly [number, string]> {

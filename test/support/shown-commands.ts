@@ -24,7 +24,7 @@ const checks: Readonly<Record<string, Check>> = {
   npm: ({ words }, folder) => npmFault(words.slice(1), folder),
   pip: ({ words }) => (isThere(words.at(-1) ?? "") ? null : `${words.at(-1)} does not exist`),
   export: ({ words }) => (/^[A-Z_]+=\S+$/.test(words[1] ?? "") ? null : "expected a variable and a value"),
-  curl: ({ words }) => (/\/(?:livez|readyz)$/.test(words.at(-1) ?? "") ? null : "expected /livez or /readyz"),
+  curl: ({ words }) => (/\/(?:livez|readyz|healthz)$/.test(words.at(-1) ?? "") ? null : "expected /livez or /readyz"),
   grep: () => null,
   // Both run in test/e2e/dev.test.ts.
   ".": ({ words }) => (words[1] === ".taskiq/dev.env" ? null : "expected the variables of taskiq dev"),

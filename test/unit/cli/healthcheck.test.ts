@@ -47,19 +47,19 @@ describe("what is said of an answer", () => {
       "503 with a reason",
       `HTTP/1.1 503 Service Unavailable\r\n\r\n${unavailable}`,
       1,
-      "taskiq healthcheck: 127.0.0.1:PORT/livez says 503: a receive has hung for 120 s\n",
+      "taskiq healthcheck: 127.0.0.1:PORT/healthz says 503: a receive has hung for 120 s\n",
     ],
     [
       "404 of another program",
       "HTTP/1.1 404 Not Found\r\n\r\nno such page",
       1,
-      'taskiq healthcheck: 127.0.0.1:PORT/livez says 404: "no such page"\n',
+      'taskiq healthcheck: 127.0.0.1:PORT/healthz says 404: "no such page"\n',
     ],
     [
       "a reason that steers a terminal",
       'HTTP/1.1 503 x\r\n\r\n{"why":"\\u001b[2J"}',
       1,
-      "taskiq healthcheck: 127.0.0.1:PORT/livez says 503: \\x1b[2J\n",
+      "taskiq healthcheck: 127.0.0.1:PORT/healthz says 503: \\x1b[2J\n",
     ],
     ["not HTTP", "SSH-2.0-OpenSSH\r\n", 1, "taskiq healthcheck: 127.0.0.1:PORT answered, but not as a worker does\n"],
     [
@@ -89,7 +89,7 @@ test("what is asked", async (t) => {
   await check([`--health-port=${port}`]);
   await check(["--ready"], { TASKIQ_WORKER_HEALTH_PORT: String(port) });
   const request = (path: string) => `GET ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n`;
-  assert.deepEqual(asked, [request("/livez"), request("/readyz")]);
+  assert.deepEqual(asked, [request("/healthz"), request("/readyz")]);
 });
 
 test("a server that hangs", async (t) => {
@@ -133,7 +133,7 @@ describe("where a worker's own settings lead", () => {
   for (const [env, host, port] of rows) {
     test(JSON.stringify(env), () => {
       const config = configure(healthcheckSetup, [], env, machine).config();
-      assert.deepEqual(config, { host, port, path: "/livez", timeoutMs: 2_000 });
+      assert.deepEqual(config, { host, port, path: "/healthz", timeoutMs: 2_000 });
     });
   }
 

@@ -33,7 +33,7 @@ const defaults: RunConfig = {
   dagsterHome: "/dagster",
   python: "python3",
   locationArgs: [],
-  health: { host: "127.0.0.1", port: 8080 },
+  health: { host: "127.0.0.1", port: 8080, readyWithinMs: 300_000 },
   log: { level: "info", format: "auto" },
 };
 
@@ -159,7 +159,13 @@ describe("a configuration", () => {
         },
       },
     ],
-    ["health", ["--health-port=0"], { TASKIQ_WORKER_HEALTH_HOST: "0.0.0.0" }, { health: { host: "0.0.0.0", port: 0 } }],
+    [
+      "health",
+      ["--health-port=0"],
+      { TASKIQ_WORKER_HEALTH_HOST: "0.0.0.0" },
+      { health: { host: "0.0.0.0", port: 0, readyWithinMs: 300_000 } },
+    ],
+    ["ready within", ["--ready-within=off"], {}, { health: { host: "127.0.0.1", port: 8080, readyWithinMs: null } }],
     ["log", ["--log-format=json"], { LOG_LEVEL: "DEBUG" }, { log: { level: "debug", format: "json" } }],
     ...(
       [

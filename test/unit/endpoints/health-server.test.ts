@@ -20,15 +20,16 @@ const open: Facts = {
   broken: null,
   busy: 3,
   slots: 4,
+  readyWithinMs: 300_000,
 };
 
 async function start(t: TestContext, facts: Partial<Facts> = {}, port = 0) {
   return await serve(t, () => ({ ...open, ...facts }), port);
 }
 
-async function serve(t: TestContext, facts: () => Facts, port = 0) {
+async function serve(t: TestContext, facts: () => Facts, port = 0, clock = { monoMs: systemClock.monoMs }) {
   const told = new Observations();
-  const settings = { host: "127.0.0.1", port, worker: "w-1", clock: systemClock, observe: told.observe };
+  const settings = { host: "127.0.0.1", port, worker: "w-1", clock, observe: told.observe };
   const server = await startHealthServer({ ...settings, facts });
   t.after(() => server.close());
   return { ...server, told, url: `http://127.0.0.1:${server.port}` };
@@ -46,10 +47,10 @@ describe("pages", () => {
     ["GET", "/readyz", down, 503, body("unavailable", "the ledger is down")],
     ["HEAD", "/livez", {}, 200, ""],
     ["HEAD", "/readyz", down, 503, ""],
-    ["GET", "/", {}, 404, '{"error":"not found; there are /livez and /readyz"}\n'],
-    ["GET", "/constructor", {}, 404, '{"error":"not found; there are /livez and /readyz"}\n'],
+    ["GET", "/", {}, 404, '{"error":"not found; there are /livez, /readyz and /healthz"}\n'],
+    ["GET", "/constructor", {}, 404, '{"error":"not found; there are /livez, /readyz and /healthz"}\n'],
     ["POST", "/livez", {}, 405, '{"error":"only GET and HEAD"}\n'],
-    ["DELETE", "/metrics", {}, 404, '{"error":"not found; there are /livez and /readyz"}\n'],
+    ["DELETE", "/metrics", {}, 404, '{"error":"not found; there are /livez, /readyz and /healthz"}\n'],
   ];
   for (const [method, path, facts, status, text] of rows) {
     test(`${method} ${path}: ${status}${facts === down ? ", with the ledger down" : ""}`, async (t) => {
@@ -60,6 +61,29 @@ describe("pages", () => {
       assert.equal(response.headers.get("allow"), status === 405 ? "GET, HEAD" : null);
     });
   }
+});
+
+test("a worker is healthy once it was ready for five seconds, and stays so in an outage that comes then", async (t) => {
+  let nowMs = 1_000_000;
+  let closedBecause: string | null = "the code cannot be imported";
+  const facts = () => ({ ...open, lastTurnAtMs: nowMs, closedBecause });
+  const { url } = await serve(t, facts, 0, { monoMs: () => nowMs });
+  const ask = async (page: string) => {
+    const { why } = (await (await fetch(`${url}/${page}`)).json()) as { readonly why: string };
+    return why;
+  };
+  assert.equal(await ask("healthz"), "not ready yet: the code cannot be imported");
+  closedBecause = null;
+  assert.equal(await ask("healthz"), "not ready yet: it has been ready for less than 5 s");
+  nowMs += 4_999;
+  closedBecause = "the first receive was refused";
+  assert.equal(await ask("healthz"), "not ready yet: the first receive was refused");
+  closedBecause = null;
+  await ask("healthz");
+  nowMs += 5_000;
+  assert.equal(await ask("healthz"), "ok");
+  closedBecause = "the ledger is down";
+  assert.deepEqual([await ask("healthz"), await ask("livez"), await ask("readyz")], ["ok", "ok", "the ledger is down"]);
 });
 
 test("where there are several queues, the answer tells of each", async (t) => {

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { type HealthFacts, judgeHealth } from "../../../core/endpoints/health.ts";
 
 const now = 10_000_000;
+const hours = 3_600_000;
 
 /** A worker with one step running and a receive under way. */
 const well: HealthFacts = {
@@ -19,10 +20,12 @@ const well: HealthFacts = {
   broken: null,
   busy: 1,
   slots: 4,
+  beganAtMs: now - hours,
+  wasReady: true,
+  readyWithinMs: 300_000,
 };
 
 const idle = { pollingSinceMs: null };
-const hours = 3_600_000;
 
 describe("verdicts", () => {
   const down = "the Dagster database cannot be reached";
@@ -71,7 +74,35 @@ describe("verdicts", () => {
       assert.deepEqual(judgeHealth({ ...well, ...facts }), {
         live: { ok: live === "ok", why: live },
         ready: { ok: ready === "ok", why: ready },
+        healthy: { ok: live === "ok", why: live },
       });
+    });
+  }
+});
+
+describe("a worker that was never ready", () => {
+  const broken = "code location etl cannot be imported: SyntaxError";
+  const never = { wasReady: false, beganAtMs: now - 300_000 };
+  const late = { ...never, beganAtMs: now - 300_001 };
+  const rows: readonly [string, Partial<HealthFacts>, string, string][] = [
+    ["while it starts", { ...never, started: false }, "ok", "not ready yet: starting"],
+    ["with code that cannot be imported", { ...never, closedBecause: broken }, "ok", `not ready yet: ${broken}`],
+    ["for too long", { ...late, closedBecause: broken }, `not ready within 5m of its start: ${broken}`, ""],
+    [
+      "for too long, without a limit",
+      { ...late, readyWithinMs: null, closedBecause: broken },
+      "ok",
+      `not ready yet: ${broken}`,
+    ],
+    ["but is by now", late, "ok", "not ready yet: it has been ready for less than 5 s"],
+    ["and stops", { ...late, stopping: true }, "ok", "ok"],
+    ["since an operator made it quiet", { ...late, closedBecause: "quiet: ann", quiet: { by: "ann" } }, "ok", "ok"],
+  ];
+  for (const [name, facts, live, healthy] of rows) {
+    test(`${name}: ${live === "ok" ? "alive" : "not alive"}, ${healthy === "ok" ? "healthy" : "not healthy"}`, () => {
+      const verdicts = judgeHealth({ ...well, ...facts });
+      assert.deepEqual([verdicts.live.why, verdicts.healthy.why], [live, healthy === "" ? live : healthy]);
+      assert.deepEqual([verdicts.live.ok, verdicts.healthy.ok], [live === "ok", healthy === "ok"]);
     });
   }
 });
@@ -81,14 +112,19 @@ test("a worker that lacks one of its code locations is ready, and names it", () 
   assert.deepEqual(judgeHealth({ ...well, broken }).ready, { ok: true, why: broken });
 });
 
-test("what others do never makes a worker that turns not live", () => {
+test("no outage makes a worker that was ready once neither alive nor healthy", () => {
   const facts = fc.record({
     closedBecause: fc.option(fc.string()),
     started: fc.boolean(),
     stopping: fc.boolean(),
     busy: fc.nat(4),
   });
-  fc.assert(fc.property(facts, (given) => assert.equal(judgeHealth({ ...well, ...given }).live.ok, true)));
+  fc.assert(
+    fc.property(facts, (given) => {
+      const { live, healthy } = judgeHealth({ ...well, ...given });
+      assert.deepEqual([live.ok, healthy.ok], [true, true]);
+    }),
+  );
 });
 
 test("whoever is ready is live", () => {
