@@ -1,9 +1,10 @@
 // The ledger and the runner as deliveries and leases use them: what fails there is told to the breaker, and what works, too.
 import { describeError, isOneRowsFault } from "../faults.ts";
 import type { Ledger } from "../ledger/port.ts";
-import type { AskPermit, Ending, Runner } from "../runner/port.ts";
+import type { AskPermit, Ending, Runner, StepOrder } from "../runner/port.ts";
 import { describeFailure } from "./breaker.ts";
 import type { Cause, Failure } from "./circuit.ts";
+import { confirms } from "./hearsay.ts";
 
 export interface Watcher {
   failed(failure: Failure): void;
@@ -45,7 +46,7 @@ export function watchLedger(ledger: UsedLedger, watcher: Watcher): UsedLedger {
   };
 }
 
-export function watchRunner(runner: UsedRunner, watcher: Watcher): UsedRunner {
+export function watchRunner(runner: UsedRunner & Pick<Runner, "probe">, watcher: Watcher): UsedRunner {
   let locationFaults = 0;
   const ran = () => {
     locationFaults = 0;
@@ -61,6 +62,18 @@ export function watchRunner(runner: UsedRunner, watcher: Watcher): UsedRunner {
     else if (locationFaults >= LOCATION_FAULTS) watcher.failed({ ...failure, runId });
     return ending;
   };
+  const heard = async (ending: Ending, order: StepOrder, signal: AbortSignal): Promise<Ending> => {
+    const closes =
+      ending.kind === "fault" &&
+      (ending.scope === "instance" || (ending.scope === "location" && locationFaults + 1 >= LOCATION_FAULTS));
+    const confirmed = closes ? await confirms(runner, order, ending, signal) : true;
+    if (confirmed === true) return judge(ending, order.envelope.runId);
+    if (confirmed === false) {
+      if (ending.kind === "fault" && ending.scope === "location") locationFaults = 0;
+      watcher.worked("instance", "host");
+    }
+    return ending;
+  };
   // A step that asks for its permit has read the log and run its code.
   const noting = (ask: AskPermit): AskPermit => {
     return () => {
@@ -69,8 +82,7 @@ export function watchRunner(runner: UsedRunner, watcher: Watcher): UsedRunner {
     };
   };
   return {
-    execute: async (order, ask, signal) =>
-      judge(await runner.execute(order, noting(ask), signal), order.envelope.runId),
+    execute: async (order, ask, signal) => await heard(await runner.execute(order, noting(ask), signal), order, signal),
     report: async (order, ask, signal) => judge(await runner.report(order, ask, signal), order.runId),
     notice: (notice) => runner.notice(notice),
     instance: () => runner.instance(),

@@ -5,7 +5,16 @@ import { type Watcher, watchLedger, watchRunner } from "../../../core/circuit/de
 import { Fault } from "../../../core/faults.ts";
 import type { Ending } from "../../../core/runner/port.ts";
 import { FakeRunner } from "../../support/fake-runner.ts";
-import { crashes, fails, faults, inTurn, refusesRerun, type Script, succeeds } from "../../support/scripted-steps.ts";
+import {
+  crashes,
+  errorInfo,
+  fails,
+  faults,
+  inTurn,
+  refusesRerun,
+  type Script,
+  succeeds,
+} from "../../support/scripted-steps.ts";
 import { granting, never, reportOrder, stepOrder } from "../../support/step-orders.ts";
 
 function recorder() {
@@ -68,11 +77,14 @@ describe("the ledger", () => {
 });
 
 describe("the runner", () => {
-  const run = async (script: Script) => {
+  const run = async (script: Script, isWell = true) => {
     const { heard, watcher } = recorder();
     const runner = new FakeRunner();
     await runner.start();
     runner.scripts.set("load", script);
+    runner.onNotice = async () => isWell;
+    runner.onProbe = async () =>
+      isWell ? null : { scope: "location", error: errorInfo("ModuleNotFoundError", "gone") };
     const watched = watchRunner(runner, watcher);
     const ending = await watched.execute(stepOrder("load"), granting(), never);
     return { heard, ending, watched, runner };
@@ -84,16 +96,28 @@ describe("the runner", () => {
     ["dies", crashes, []],
     ["may not run again", refusesRerun("WorkerLost"), []],
     ["cannot run here", faults("step"), []],
-    [
-      "finds the instance away",
-      faults("instance"),
-      ["failed instance: the Dagster instance cannot be reached: CheckError: cannot be run"],
-    ],
     ["never started", faults("host"), ["failed host: cannot be run"]],
     ["has no code", faults("location"), []],
   ] as const) {
     test(`whose step ${what}`, async () => assert.deepEqual((await run(script)).heard, expected));
   }
+
+  test("whose step finds the instance away is believed once the host cannot write to the run's log either", async () => {
+    const lost = "failed instance: the Dagster instance cannot be reached: CheckError: cannot be run";
+    const { heard, runner } = await run(faults("instance"), false);
+    assert.deepEqual([heard, runner.notices.length], [[lost], 1]);
+    assert.deepEqual((await run(faults("instance"))).heard, ["worked instance host"]);
+  });
+
+  test("whose worker stops meanwhile is neither believed nor waited for", async () => {
+    const { runner, watched, heard } = await run(faults("instance"));
+    heard.length = 0;
+    runner.onNotice = () => new Promise(() => undefined);
+    const stopping = new AbortController();
+    const ending = watched.execute(stepOrder("load", "run-1", 1), granting(), stopping.signal);
+    stopping.abort();
+    assert.deepEqual([(await ending).kind, heard], ["fault", []]);
+  });
 
   test("changes nothing about how a step ends", async () => {
     const { ending } = await run(faults("instance"));
@@ -109,7 +133,7 @@ describe("the runner", () => {
 
   test("three steps without their code in a row are an outage; a step that ran in between makes them start anew", async () => {
     const noCode = faults("location");
-    const { heard, watched } = await run(inTurn(noCode, noCode, succeeds, noCode));
+    const { heard, watched } = await run(inTurn(noCode, noCode, succeeds, noCode), false);
     const execute = async (attempt: number): Promise<Ending> =>
       await watched.execute(stepOrder("load", "run-7", attempt), granting(), never);
     for (const attempt of [1, 2, 3, 4]) await execute(attempt);

@@ -42,11 +42,13 @@ const outages: readonly {
 function breakRunner({ runner }: Bench, scope: FaultScope, errorClass: string): void {
   runner.scripts.set("load", faults(scope, errorClass));
   runner.onProbe = async () => ({ scope, error: errorInfo(errorClass, "cannot be run") });
+  runner.onNotice = async () => scope !== "instance";
 }
 
 function mendRunner({ runner }: Bench): void {
   runner.scripts.clear();
   runner.onProbe = async () => null;
+  runner.onNotice = async () => true;
 }
 
 for (const { what, why, begin, end } of outages) {
@@ -97,6 +99,7 @@ describe("a dependency that answers a probe and fails at work", () => {
     const { clock, queue, runner } = bench(t);
     const steps = Array.from({ length: 40 }, (_, i) => `step_${i}`);
     for (const step of steps) runner.scripts.set(step, faults("instance", "ReadOnlyError"));
+    runner.onNotice = async () => false;
     queue.offer(...steps.map(about));
     await clock.advance(0);
     const first = runner.orders.length;
@@ -117,6 +120,7 @@ describe("meanwhile", () => {
       return await succeeds(step);
     });
     runner.scripts.set("load", faults("instance"));
+    runner.onNotice = async () => false;
     runner.onProbe = async () => ({ scope: "instance", error: errorInfo("ConnectionError", "gone") });
     queue.offer(about("long"), about("load"));
     await clock.advance(5 * minute);
@@ -152,6 +156,7 @@ describe("several at once", () => {
   test("are all told, and the worker opens when the last is over", async (t) => {
     const { clock, queue, runner, ledger, told, worker } = bench(t);
     runner.scripts.set("load", faults("instance", "ConnectionError"));
+    runner.onNotice = async () => false;
     runner.onProbe = async () => ({ scope: "instance", error: errorInfo("ConnectionError", "cannot be run") });
     queue.offer(about("load"));
     await clock.advance(0);
