@@ -4,8 +4,10 @@
 readings are made up.
 """
 
+import os
 import random
 from collections.abc import Iterator
+from pathlib import Path
 from statistics import mean
 from typing import Any
 
@@ -84,13 +86,13 @@ def weather_page(context: AssetExecutionContext, weather: list[Summary]) -> str:
 
 
 @asset(retry_policy=RetryPolicy(max_retries=2, delay=0.5))
-def published_page(context: AssetExecutionContext, weather_page: str) -> MaterializeResult[None]:
+def published_page(context: AssetExecutionContext, weather_page: str) -> MaterializeResult:
     """The page where people can read it. The server is busy at first, and the policy retries."""
     if context.retry_number == 0:
         raise ConnectionError("503 from weather.example: come back in a second")
-    return MaterializeResult(
-        metadata={"bytes": len(weather_page.encode()), "attempt": context.retry_number + 1}
-    )
+    path = Path(os.environ["DAGSTER_HOME"], "weather.md")
+    path.write_text(weather_page, encoding="utf-8")
+    return MaterializeResult(metadata={"path": MetadataValue.path(str(path))})
 
 
 assets = [weather, weather_page, published_page]

@@ -1,19 +1,15 @@
-// The demo from beginning to end: bundle, SQS server, worker, run, table; with `keep`, the Dagster UI until stopped.
+// The demo from beginning to end: bundle, `taskiq dev`, run, table; with `keep`, the Dagster UI until stopped.
 import { build } from "../../build.mjs";
-import { startFauxqsServer } from "../../test/support/fauxqs.ts";
-import { createQueues } from "../../test/support/local-sqs.ts";
 import { DemoFailed } from "./demo-failed.ts";
-import { freePort } from "./free-port.ts";
+import { Deployment, devArguments } from "./deployment.ts";
 import { createHome } from "./home.ts";
 import { Launcher } from "./launcher.ts";
 import { lookFurther } from "./look-further.ts";
-import type { Program } from "./program.ts";
+import type { LoggedProgram } from "./program.ts";
 import { Progress } from "./progress.ts";
-import { type Deployed, type FinishedRun, showResult } from "./result.ts";
+import { queueOf } from "./queue.ts";
+import { type FinishedRun, showResult } from "./result.ts";
 import { report, say, strong } from "./screen.ts";
-import { surroundings } from "./surroundings.ts";
-import { startUi } from "./ui.ts";
-import { answering, startWorker, workerArguments } from "./worker.ts";
 
 const job = "weather_report";
 
@@ -26,22 +22,15 @@ export interface DemoOptions {
   readonly hurrying: AbortSignal;
 }
 
-/** What is running: the queue's server, and programs in the order in which the others need them. */
-interface Stage extends Deployed {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly programs: Program[];
-}
-
 /** Rejects with a `DemoFailed` when something does not work. Nothing is left running, whatever happens. */
 export async function demo(options: DemoOptions): Promise<void> {
   const { path, bytes } = await bundle();
   report("Bundle", `${path}, ${Math.round(bytes / 1024)} KiB`);
-  const stage = await openStage();
+  const programs: LoggedProgram[] = [];
   try {
-    await perform(stage, options);
+    await perform(programs, options);
   } finally {
-    for (const program of stage.programs.toReversed()) await program.stop(options.hurrying);
-    await stage.sqs.stop();
+    for (const program of programs.toReversed()) await program.stop(options.hurrying);
   }
 }
 
@@ -53,39 +42,33 @@ async function bundle(): ReturnType<typeof build> {
   }
 }
 
-async function openStage(): Promise<Stage> {
+/** `programs` gets what is started, in the order in which the others need it. */
+async function perform(programs: LoggedProgram[], { keep, stopping }: DemoOptions): Promise<void> {
   const home = createHome();
-  const sqs = await startFauxqsServer();
-  const queues = await createQueues(sqs, "steps", { maxReceiveCount: 10 });
-  report("Queue", `${queues.url}\n${" ".repeat(10)} dead letters go to ${queues.deadLetterName}`);
-  return { home, sqs, queues, env: surroundings(home, sqs, queues), programs: [] };
-}
-
-async function perform(stage: Stage, { keep, stopping }: DemoOptions): Promise<void> {
+  const deployment = new Deployment(home, keep);
+  programs.push(deployment.program);
+  report("Worker", `taskiq ${devArguments(keep).join(" ")}`);
+  await unlessEnded(deployment.served, [deployment.program], stopping);
+  const environment = deployment.environment();
+  const queue = queueOf(environment);
   const progress = new Progress();
-  const launcher = new Launcher(job, stage.home, stage.env, (event) => progress.show(event));
-  stage.programs.push(launcher.program);
-  const worker = await openWorker(stage, stopping);
-  const run = await runJob(launcher, worker, stopping);
-  await showResult(stage, run, worker);
-  say(lookFurther(stage.home, { keep }));
-  if (keep) await keepRunning(stage, worker, stopping);
+  const launcher = new Launcher(job, home, environment, (event) => progress.show(event));
+  programs.push(launcher.program);
+  await untilReady(deployment, stopping);
+  report("Queue", `${queue.url}\n${" ".repeat(10)} dead letters go to ${queue.deadLetterName}`);
+  const run = await runJob(launcher, deployment.program, stopping);
+  await showResult({ home, queue }, run, deployment.program);
+  say(lookFurther(home, { keep }));
+  if (keep) await keepRunning(deployment, stopping);
 }
 
-async function openWorker(stage: Stage, stopping: AbortSignal): Promise<Program> {
-  const port = await freePort();
+async function untilReady(deployment: Deployment, stopping: AbortSignal): Promise<void> {
   const startedAt = performance.now();
-  report("Worker", `taskiq ${workerArguments.join(" ")}`);
-  const worker = startWorker(stage.home, stage.env, port);
-  stage.programs.unshift(worker);
-  const url = `http://127.0.0.1:${port}/readyz`;
-  await unlessEnded(answering(worker, url, stopping), [worker], stopping);
-  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-  say(`${" ".repeat(10)} ready after ${seconds} s; its health is on ${url}`);
-  return worker;
+  await unlessEnded(deployment.ready, [deployment.program], stopping);
+  say(`${" ".repeat(10)} ready after ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
 }
 
-async function runJob(launcher: Launcher, worker: Program, stopping: AbortSignal): Promise<FinishedRun> {
+async function runJob(launcher: Launcher, worker: LoggedProgram, stopping: AbortSignal): Promise<FinishedRun> {
   const programs = [launcher.program, worker];
   await unlessEnded(launcher.ready, programs, stopping);
   launcher.launch();
@@ -95,21 +78,17 @@ async function runJob(launcher: Launcher, worker: Program, stopping: AbortSignal
   return { runId, status, events: launcher.events };
 }
 
-async function keepRunning(stage: Stage, worker: Program, stopping: AbortSignal): Promise<void> {
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
+async function keepRunning({ ui, program: worker }: Deployment, stopping: AbortSignal): Promise<void> {
   say("");
   report("UI", "starting");
-  const ui = startUi(stage.home, stage.env, port);
-  stage.programs.push(ui);
-  await unlessEnded(answering(ui, `${url}/server_info`, stopping), [ui, worker], stopping);
+  const url = (await unlessEnded(ui, [worker], stopping)) ?? "";
   report("UI", `${strong("bold", url)}\n${" ".repeat(10)} launch ${job} there again; Ctrl-C ends everything`);
   const stopped = new Promise<void>((resolve) => stopping.addEventListener("abort", () => resolve()));
-  await Promise.race([stopped, ui.mustGoOn(), worker.mustGoOn()]);
+  await Promise.race([stopped, worker.mustGoOn()]);
 }
 
 /** Waits for something, but no longer than the programs that it needs are alive and nobody says stop. */
-async function unlessEnded<T>(wanted: Promise<T>, needed: readonly Program[], stopping: AbortSignal): Promise<T> {
+async function unlessEnded<T>(wanted: Promise<T>, needed: readonly LoggedProgram[], stopping: AbortSignal): Promise<T> {
   stopping.throwIfAborted();
   const stopped = new Promise<never>((_, reject) => stopping.addEventListener("abort", () => reject(stopping.reason)));
   return Promise.race([wanted, stopped, ...needed.map((program) => program.mustGoOn())]);

@@ -1,17 +1,9 @@
 // The directory of one demo below .taskiq/demo: its Dagster home, its ledger and its logs. It stays for a look afterwards; the next
 // demo clears away those whose process is gone.
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 const demos = ".taskiq/demo";
-
-// Runs launched in the UI start at once: the default coordinator waits for a daemon that the demo does not have.
-const dagsterYaml = `telemetry:
-  enabled: false
-run_coordinator:
-  module: dagster._core.run_coordinator
-  class: DefaultRunCoordinator
-`;
 
 /** Relative to the checkout. */
 export function createHome(): string {
@@ -19,7 +11,6 @@ export function createHome(): string {
   for (const name of readdirSync(demos)) if (!isRunning(Number(name))) rmSync(join(demos, name), { recursive: true });
   const home = join(demos, String(process.pid));
   mkdirSync(home, { recursive: true });
-  writeFileSync(join(home, "dagster.yaml"), dagsterYaml);
   return home;
 }
 

@@ -1,7 +1,7 @@
 # ruff: noqa: INP001 - a program, no package
 """Executes one job as its run worker, and tells what its steps do.
 
-    python launch.py <directory> <module> <job>
+    python launch.py <file> <job>
 
 Speaks JSON, an object a line, on stdout: `{"ready": true}` once Dagster is imported; after a line
 on stdin `{"run_id": …}`, every step event `{"type", "step", "at", "attempt", "pid"}`, and last
@@ -14,6 +14,7 @@ import json
 import os
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagster import DagsterInstance
@@ -34,9 +35,10 @@ if TYPE_CHECKING:
 PAGE = 1000
 
 
-def main(directory: str, module: str, job_name: str) -> int:
+def main(file: str, job_name: str) -> int:
     """Launch the job once told to; return the exit code."""
-    repository = ReconstructableRepository.for_module(module, "defs", working_directory=directory)
+    directory = str(Path.cwd())
+    repository = ReconstructableRepository.for_file(file, "defs", working_directory=directory)
     job = repository.get_reconstructable_job(job_name)
     job.get_definition()
     tell(ready=True)
@@ -46,7 +48,7 @@ def main(directory: str, module: str, job_name: str) -> int:
     # Not sooner: two processes that create the tables of one fresh instance get into each other's
     # way, and the worker, which is ready by now, has created them.
     instance = DagsterInstance.get()
-    run = create_run(instance, job, remote_origin(directory, module, job_name))
+    run = create_run(instance, job, remote_origin(directory, file, job_name))
     tell(run_id=run.run_id)
     execute(instance, job, run)
     finished = instance.get_run_by_id(run.run_id)
@@ -65,12 +67,12 @@ def create_run(
     )
 
 
-def remote_origin(directory: str, module: str, job_name: str) -> RemoteJobOrigin:
-    """Name the job as the web server does when it is started with `-m` and `-d`."""
+def remote_origin(directory: str, file: str, job_name: str) -> RemoteJobOrigin:
+    """Name the job as the web server does when it is started with `-f`."""
     target = LoadableTargetOrigin(
-        executable_path=sys.executable, module_name=module, working_directory=directory
+        executable_path=sys.executable, python_file=file, working_directory=directory
     )
-    location = ManagedGrpcPythonEnvCodeLocationOrigin(target, location_name=module)
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(target, location_name=Path(file).name)
     repository = RemoteRepositoryOrigin(location, "__repository__")
     return RemoteJobOrigin(repository, job_name)
 

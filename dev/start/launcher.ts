@@ -1,11 +1,11 @@
 // Launches the sample job and follows its run, through `launch.py`.
-import { join, resolve } from "node:path";
-import { Program } from "./program.ts";
+import { join } from "node:path";
+import { project, python } from "./deployment.ts";
+import { LoggedProgram } from "./program.ts";
 import { readTold, type StepEvent } from "./run.ts";
-import { codeDirectory, codeLocation, python } from "./surroundings.ts";
 
 export class Launcher {
-  readonly program: Program;
+  readonly program: LoggedProgram;
   /** Dagster and the code location are imported: `launch` takes effect at once. */
   readonly ready: Promise<void>;
   readonly runId: Promise<string>;
@@ -28,27 +28,30 @@ export class Launcher {
     this.ready = this.#ready.promise;
     this.runId = this.#runId.promise;
     this.finished = this.#finished.promise;
-    this.program = new Program({
+    this.program = new LoggedProgram({
       name: "the run worker",
-      command: [python, "dev/start/launch.py", resolve(codeDirectory), codeLocation, job],
+      command: [python, "dev/start/launch.py", project, job],
       env,
       log: join(home, "run-worker.log"),
-      onLine: (line) => this.#hear(line),
+      hear: (line, from) => from === "stdout" && this.#hear(line),
+      stopSignal: "SIGTERM",
       graceMs: 5000,
     });
   }
 
   launch(): void {
-    this.program.tell("launch");
+    this.program.write("launch");
   }
 
-  #hear(line: string): void {
+  #hear(line: string): true {
     const told = readTold(line);
     if (told.kind === "ready") this.#ready.resolve();
     if (told.kind === "run") this.#runId.resolve(told.runId);
     if (told.kind === "finished") this.#finished.resolve(told.status);
-    if (told.kind !== "event") return;
-    this.events.push(told.event);
-    this.#onEvent(told.event);
+    if (told.kind === "event") {
+      this.events.push(told.event);
+      this.#onEvent(told.event);
+    }
+    return true;
   }
 }

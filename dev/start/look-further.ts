@@ -4,7 +4,7 @@ import { strong } from "./screen.ts";
 
 export function lookFurther(home: string, { keep }: { readonly keep: boolean }): string {
   const commands: readonly (readonly [command: string, what: string])[] = [
-    [`cat ${home}/weather/*/site/weather.md`, "what the run published"],
+    [`cat ${home}/weather.md`, "what the run published"],
     [`less ${home}/worker.log`, "what the worker said"],
     [`sqlite3 ${ledgerPath(home)} .dump`, "the ledger"],
     ...(keep ? [] : [["npm start -- --keep", "the Dagster UI beside it"] as const]),

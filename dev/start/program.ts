@@ -1,107 +1,45 @@
-// A program of the demo: a child process with its log in a file, and an end that comes when asked.
-import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync } from "node:fs";
-import { createInterface } from "node:readline";
+// A program of the demo: its output goes to a log, of which the end is shown when it ends by itself.
+import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
+import { Program, type ProgramOptions } from "../../cli/dev/program.ts";
 import { DemoFailed } from "./demo-failed.ts";
 
-export interface ProgramOptions {
+export interface LoggedOptions extends Omit<ProgramOptions, "onLine"> {
   /** For people: "the worker". */
   readonly name: string;
-  readonly command: readonly [string, ...string[]];
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** What it writes to stderr, and to stdout unless `lines` is wanted. */
   readonly log: string;
-  /** Called with each line of stdout. */
-  readonly onLine?: (line: string) => void;
-  /** How long it may take to end once told to. */
-  readonly graceMs: number;
+  /** Sees each line. Returns true for a line that the log does without. */
+  readonly hear: (line: string, from: "stdout" | "stderr") => boolean;
 }
 
 const tailLines = 15;
 
-export class Program {
-  /** Resolves when the process is gone: `exit code 1`, `SIGKILL`, or why it could not start. Never rejects. */
-  readonly ended: Promise<string>;
-  readonly #child: ChildProcess;
-  readonly #options: ProgramOptions;
-  #running = true;
+export class LoggedProgram extends Program {
+  readonly #name: string;
+  readonly #log: string;
 
-  constructor(options: ProgramOptions) {
-    this.#options = options;
-    const log = openSync(options.log, "a");
-    const [command, ...args] = options.command;
-    // In a group of its own: Ctrl-C in the terminal is for the demo alone, which ends its programs in the right order.
-    this.#child = spawn(command, args, {
-      detached: true,
-      env: options.env,
-      stdio: ["pipe", options.onLine === undefined ? log : "pipe", log],
+  constructor({ name, log, hear, ...options }: LoggedOptions) {
+    const file = openSync(log, "a");
+    super({
+      ...options,
+      onLine: (line, from) => {
+        if (!hear(line, from)) writeSync(file, `${line}\n`);
+      },
     });
-    closeSync(log);
-    this.ended = this.#follow();
+    this.#name = name;
+    this.#log = log;
+    void this.closed.then(() => closeSync(file));
   }
 
-  get running(): boolean {
-    return this.#running;
-  }
-
-  get pid(): number | undefined {
-    return this.#child.pid;
-  }
-
-  /** Writes a line to its stdin. */
-  tell(line: string): void {
-    this.#child.stdin?.write(`${line}\n`);
-  }
-
-  /** Rejects with the end of its log as soon as the process ends: nothing that the demo needs may end by itself. */
+  /** Rejects with the end of its log as soon as the program ends: nothing that the demo needs may end by itself. */
   async mustGoOn(): Promise<never> {
-    const how = await this.ended;
-    throw new DemoFailed(`${this.#options.name} ended: ${how}`, { detail: this.tail() });
-  }
-
-  /** SIGTERM, and SIGKILL to the group when the grace is over or `hurrying` aborts. */
-  async stop(hurrying: AbortSignal): Promise<void> {
-    if (!this.#running) return;
-    const kill = () => this.#killGroup();
-    const timer = setTimeout(kill, this.#options.graceMs);
-    hurrying.addEventListener("abort", kill);
-    if (hurrying.aborted) kill();
-    this.#child.kill("SIGTERM");
-    await this.ended;
-    clearTimeout(timer);
-    hurrying.removeEventListener("abort", kill);
+    const how = await this.closed;
+    throw new DemoFailed(`${this.#name} ended: ${how}`, { detail: this.tail() });
   }
 
   /** The end of its log, with where the rest is. */
   tail(): string {
-    const lines = readFileSync(this.#options.log, "utf8").trimEnd().split("\n");
+    const lines = readFileSync(this.#log, "utf8").trimEnd().split("\n");
     const shown = lines.slice(-tailLines).map((line) => `  ${line}\n`);
-    return `The last lines of ${this.#options.log}:\n${shown.join("")}`;
-  }
-
-  #follow(): Promise<string> {
-    const { onLine } = this.#options;
-    if (onLine !== undefined && this.#child.stdout !== null) {
-      createInterface({ input: this.#child.stdout }).on("line", onLine);
-    }
-    // A program that has just died makes a write to it fail; its end is reported by 'close'.
-    this.#child.stdin?.on("error", () => undefined);
-    return new Promise((resolve) => {
-      const end = (how: string) => {
-        this.#running = false;
-        resolve(how);
-      };
-      this.#child.on("error", (error) => end(error.message));
-      this.#child.on("close", (code, signal) => end(code === null ? String(signal) : `exit code ${code}`));
-    });
-  }
-
-  #killGroup(): void {
-    if (this.#child.pid === undefined) return;
-    try {
-      process.kill(-this.#child.pid, "SIGKILL");
-    } catch {
-      // ESRCH: it ended this moment.
-    }
+    return `The last lines of ${this.#log}:\n${shown.join("")}`;
   }
 }

@@ -1,18 +1,17 @@
 // How a run came out: what Dagster, the ledger and the queue say when it is over.
 import { eventually } from "../../test/support/eventually.ts";
-import type { LocalSqs, QueuePair } from "../../test/support/local-sqs.ts";
 import { attemptsOf } from "./attempts.ts";
 import { DemoFailed } from "./demo-failed.ts";
 import { readLedger } from "./ledger-file.ts";
-import type { Program } from "./program.ts";
+import type { LoggedProgram } from "./program.ts";
+import type { DemoQueue } from "./queue.ts";
 import { attemptTable, ledgerSummary } from "./report.ts";
 import type { StepEvent } from "./run.ts";
 import { report, say, strong } from "./screen.ts";
 
 export interface Deployed {
   readonly home: string;
-  readonly sqs: LocalSqs;
-  readonly queues: QueuePair;
+  readonly queue: DemoQueue;
 }
 
 export interface FinishedRun {
@@ -27,14 +26,14 @@ const settleWithinMs = 15_000;
 
 /** Rejects with a `DemoFailed`, after all is shown, when the run did not succeed or something was left behind. */
 export async function showResult(
-  { home, sqs, queues }: Deployed,
+  { home, queue }: Deployed,
   { runId, status, events }: FinishedRun,
-  worker: Program,
+  worker: LoggedProgram,
 ): Promise<void> {
-  const settled = await settle({ home, sqs, queues }, runId);
+  const settled = await settle({ home, queue }, runId);
   const rows = readLedger(home, runId);
-  const left = (await sqs.inspect(queues.name)).length;
-  const dead = (await sqs.inspect(queues.deadLetterName)).length;
+  const left = await queue.count(queue.name);
+  const dead = await queue.count(queue.deadLetterName);
   say(`\n${attemptTable(attemptsOf(events, rows))}\n`);
   report("Run", strong(status === "SUCCESS" ? "green" : "red", status));
   report("Ledger", ledgerSummary(rows));
@@ -45,10 +44,11 @@ export async function showResult(
 }
 
 /** Whether the queue is empty and the ledger final; a step's row and its message follow its last event. */
-async function settle({ home, sqs, queues }: Deployed, runId: string): Promise<boolean> {
+async function settle({ home, queue }: Deployed, runId: string): Promise<boolean> {
   const isSettled = async () => {
-    const messages = await sqs.inspect(queues.name);
-    return messages.length === 0 && readLedger(home, runId).every(({ settledAtMs }) => settledAtMs !== null);
+    return (
+      (await queue.count(queue.name)) === 0 && readLedger(home, runId).every(({ settledAtMs }) => settledAtMs !== null)
+    );
   };
   const settled = eventually("the queue is empty and the ledger settled", isSettled, settleWithinMs);
   return settled.catch(() => false);

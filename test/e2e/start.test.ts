@@ -1,9 +1,11 @@
 // `npm start` as people run it, but for the setup before it: the demo succeeds, and however it ends nothing is left running.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { afterEach, test } from "node:test";
 import { eventually } from "../support/eventually.ts";
 import { endProcesses, type Mark, markedProcesses, noneMarked } from "../support/marked-processes.ts";
+import { WebServer } from "../support/web-server.ts";
 
 interface Demo {
   readonly mark: Mark;
@@ -16,7 +18,7 @@ interface Demo {
   ends(): Promise<number | null>;
 }
 
-const withinMs = 90_000;
+const withinMs = 180_000;
 let demos = 0;
 const marks: Mark[] = [];
 
@@ -80,12 +82,20 @@ test("shows a run of the sample job, and what ledger and queue hold after it", a
   );
 });
 
-test("stays with the Dagster UI when told to keep, until it is stopped", async () => {
+test("with --keep, the sample job can be launched again in Dagster's UI, until Ctrl-C", async () => {
   const demo = startDemo("--keep");
   await demo.says("Ctrl-C ends everything");
   const [, url = "no URL"] = /^UI +(http:\S+)$/m.exec(demo.said()) ?? [];
-  const info = await fetch(`${url}/server_info`);
-  assert.equal(info.status, 200);
+  const ui = new WebServer(url);
+  assert.deepEqual(await ui.jobs(), ["weather_report"]);
+  const { runId, status } = await ui.run("weather_report");
+  assert.equal(status, "SUCCESS");
+  const [, log = "no log"] = /less (\S+worker\.log)/.exec(demo.said()) ?? [];
+  assert.match(
+    readFileSync(log, "utf8"),
+    new RegExp(`step\\.ended {2}ended: success {2}key=${runId}:published_page:1 `),
+  );
+  assert.deepEqual(await ui.ask("{ shouldShowNux }"), { shouldShowNux: false });
   demo.signal("SIGINT");
   assert.equal(await demo.ends(), 0, demo.said());
 });
@@ -105,7 +115,7 @@ for (const { when, text } of [
 test("a worker that dies is reported, with the end of its log", async () => {
   const demo = startDemo();
   await demo.says("weather.find_stations");
-  endProcesses(markedProcesses(demo.mark).filter(({ command }) => command.includes("dist/taskiq.mjs run")));
+  endProcesses(markedProcesses(demo.mark).filter(({ command }) => command.includes("dist/taskiq.mjs dev")));
   assert.equal(await demo.ends(), 1, demo.said());
   assert.match(demo.said(), /^the worker ended: SIGKILL\nThe last lines of \.taskiq\/demo\/\d+\/worker\.log:\n {2}/m);
 });
