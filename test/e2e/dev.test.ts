@@ -76,6 +76,7 @@ test("a project as create-dagster makes it runs its jobs from another shell, fol
   };
   const dev = start(project, ["--no-ui"], env);
   await dev.says(/source \.taskiq\/dev\.env\n(?:.*\n){7}/);
+  assert.match(dev.output, /run elsewhere, in their run workers: everything, materializations of assets\./);
   const dagster = `${PYTHON} -m dagster job execute -m weather_station.definitions`;
 
   const first = await dev.inOtherShell(`${dagster} -j hello`);

@@ -87,7 +87,7 @@ test("with --keep, the sample job can be launched again in Dagster's UI, until C
   await demo.says("Ctrl-C ends everything");
   const [, url = "no URL"] = /^UI +(http:\S+)$/m.exec(demo.said()) ?? [];
   const ui = new WebServer(url);
-  assert.deepEqual(await ui.jobs(), ["weather_report"]);
+  assert.ok((await ui.jobs()).includes("weather_report"));
   const { runId, status } = await ui.run("weather_report");
   assert.equal(status, "SUCCESS");
   const [, log = "no log"] = /less (\S+worker\.log)/.exec(demo.said()) ?? [];

@@ -24,6 +24,7 @@ from dagster._core.definitions.repository_definition import RepositoryLoadData
 from dagster._grpc.utils import get_loadable_targets
 from dagster._utils.test.definitions import LazyDefinitions
 
+from dagster_taskiq.host.code.other_executors import warn_of_other_executors
 from dagster_taskiq.host.errors import warn
 
 _ACCEPTED = inspect.signature(get_loadable_targets).parameters
@@ -54,6 +55,7 @@ def load_target(target: Any, location: str | None) -> None:
         for found in get_loadable_targets(**values):
             module = values.get("autoload_defs_module_name")
             _make(found.target_definition, module, context)
+            warn_of_other_executors(_made_from(found.target_definition) or found.target_definition)
 
 
 def load_pointer(pointer: Any, location: str | None) -> None:
