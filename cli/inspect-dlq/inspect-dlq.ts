@@ -71,5 +71,5 @@ async function inspect(
 }
 
 function whatLookingCost({ looked }: Inspection, { url }: DeadLetterQueue): string {
-  return `looked at ${looked} dead letter(s) of ${url}: each counts one receive more now, which moves nothing there, and was given back as it was found`;
+  return `looked at ${looked} dead letter(s) of ${url}: each counts one receive more now (two in a FIFO group that ended a page of ten), which moves nothing there, and was given back as it was found`;
 }

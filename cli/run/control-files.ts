@@ -69,7 +69,7 @@ export async function writeControlFile(
 export async function readControlFiles(place: ControlPlace): Promise<readonly ControlFile[]> {
   if ((await statusOf(place.directory)) === null) return [];
   const owner = await requirePrivate(place);
-  const names = (await readdir(place.directory)).filter((name) => NAME.test(name)).sort();
+  const names = (await entriesOf(place.directory)).filter((name) => NAME.test(name)).sort();
   const files = await Promise.all(names.map((name) => readControlFile(join(place.directory, name), owner)));
   return files.filter((file) => file !== null).filter(({ host }) => host === place.hostname);
 }
@@ -81,8 +81,13 @@ export async function sweepControlFiles(place: ControlPlace): Promise<void> {
   for (const [file, answered] of answers) if (!answered) await removeControlFile(file.path);
 }
 
+/** A file that cannot be removed now is left to the next worker: a stop must not fail for it. */
 export async function removeControlFile(path: string): Promise<void> {
-  await rm(path, { force: true });
+  try {
+    await rm(path, { force: true });
+  } catch {
+    // Another user has swapped the directory, or its rights were taken away.
+  }
 }
 
 function requireUser({ uid }: ControlPlace): number {
@@ -104,6 +109,14 @@ async function requirePrivate(place: ControlPlace): Promise<number> {
     throw new Fault("TQ_CONFIG", `${directory} is open to other users`, { hint });
   }
   return status.uid;
+}
+
+async function entriesOf(directory: string): Promise<readonly string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    throw cannot("read", directory, error);
+  }
 }
 
 function cannot(what: string, directory: string, cause: unknown): Fault {

@@ -18,7 +18,7 @@ export interface InspectPorts extends Omit<JoinPorts, "nowMs"> {
 export interface Inspection {
   /** Oldest first. */
   readonly letters: readonly JoinedLetter[];
-  /** How many were looked at, meant or not; each counts one receive more now. */
+  /** How many were looked at, meant or not; each counts one receive more now, or two if its FIFO group ended a full page. */
   readonly looked: number;
   /** Stopped by `quiet`: nothing is listed, since nobody waits for it. */
   readonly interrupted: boolean;
