@@ -33,7 +33,7 @@ const server = await startPostgres();
 const scratch = mkdtempSync(join(tmpdir(), "taskiq-bench-"));
 const { hostname: host, port } = new URL(server.url);
 const access = { host, port: Number(port), user: "postgres", password: "", database: "postgres" };
-const target = { ...access, sslMode: "disable", caFile: null, pooler: false } as const;
+const target = { ...access, sslMode: "disable", caFile: null, passFile: null, pooler: false } as const;
 const time = { clock: systemClock, chance: Math.random, writeBoundMs: 5_000 };
 const onPostgres = () => openPostgresLedger({ ...time, target, answerMs: 5_000, applicationName: "taskiq bench" });
 const onSqlite = () => openSqliteLedger({ ...time, path: join(scratch, "ledger.sqlite") });

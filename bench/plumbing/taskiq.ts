@@ -44,5 +44,8 @@ function openLedger(url: string): Promise<Ledger> {
   const { hostname: host, port, username: user, pathname } = new URL(url);
   const target = { host, port: Number(port), user, password: "", database: pathname.slice(1) };
   const options = { writeBoundMs: 5_000, answerMs: 5_000, applicationName: "taskiq bench", ...time };
-  return openPostgresLedger({ target: { ...target, sslMode: "disable", caFile: null, pooler: false }, ...options });
+  return openPostgresLedger({
+    target: { ...target, sslMode: "disable", caFile: null, passFile: null, pooler: false },
+    ...options,
+  });
 }

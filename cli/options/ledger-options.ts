@@ -87,6 +87,7 @@ export type LedgerChoice =
       readonly database: string;
       readonly sslMode: NonNullable<PostgresUrl["sslMode"]>;
       readonly caFile: string | null;
+      readonly passFile: string | null;
       readonly pooler: boolean;
     };
 
@@ -130,8 +131,12 @@ export function ledgerChoice(values: LedgerValues, dagsterHome: string | null): 
     user,
     password: url?.password ?? values.postgresPassword ?? "",
     database: url?.database ?? values.postgresDatabase ?? user,
-    sslMode: url?.sslMode ?? (url?.caFile ? "verify-full" : "prefer"),
-    caFile: url?.caFile ?? null,
-    pooler: url?.pooler ?? false,
+    ...parametersOf(url),
   };
+}
+
+/** An authority alone asks for verification. */
+function parametersOf(url: PostgresUrl | null) {
+  const { sslMode, caFile, passFile, pooler } = url ?? { sslMode: null, caFile: null, passFile: null, pooler: false };
+  return { sslMode: sslMode ?? (caFile === null ? "prefer" : "verify-full"), caFile, passFile, pooler };
 }

@@ -5,7 +5,7 @@ import type { Kind } from "./values.ts";
 
 /** libpq's words: https://www.postgresql.org/docs/current/libpq-ssl.html */
 const sslModes = ["disable", "prefer", "require", "verify-ca", "verify-full"] as const;
-const parameters = ["sslmode", "sslrootcert", "pooler"];
+const parameters = ["sslmode", "sslrootcert", "passfile", "pooler"];
 
 /** What the URL says of a database; null: nothing. */
 export interface PostgresUrl {
@@ -17,6 +17,7 @@ export interface PostgresUrl {
   readonly database: string | null;
   readonly sslMode: (typeof sslModes)[number] | null;
   readonly caFile: string | null;
+  readonly passFile: string | null;
   readonly pooler: boolean;
 }
 
@@ -54,6 +55,7 @@ function fieldsOf(url: URL): PostgresUrl {
     database: given(url.pathname.slice(1)),
     sslMode,
     caFile: url.searchParams.get("sslrootcert"),
+    passFile: url.searchParams.get("passfile"),
     pooler: url.searchParams.get("pooler") === "transaction",
   };
 }

@@ -69,7 +69,17 @@ function options(target: PostgresTarget): PostgresLedgerOptions {
 
 function targetOf(url: string, user: string): PostgresTarget {
   const { hostname: host, port } = new URL(url);
-  return { host, port: Number(port), user, password: "", database, sslMode: "disable", caFile: null, pooler: false };
+  return {
+    host,
+    port: Number(port),
+    user,
+    password: "",
+    database,
+    sslMode: "disable",
+    caFile: null,
+    passFile: null,
+    pooler: false,
+  };
 }
 
 export interface DatabaseClock {

@@ -1,5 +1,6 @@
 // What the errors of Postgres and of the way to it mean to whoever runs a worker. What stands for a bug of ours stays what it is.
 import { describeError, Fault, type FaultCode } from "../../faults.ts";
+import { PASSFILE_CODE } from "./passfile.ts";
 
 interface Meaning {
   readonly what: string;
@@ -59,6 +60,10 @@ const meanings: Readonly<Record<string, Meaning>> = {
       (code) => [code, { what: "it cannot be reached", hint: network, transient: true } satisfies Meaning],
     ),
   ),
+  [PASSFILE_CODE]: {
+    what: "its password file gives no password",
+    hint: "Name a file with a line host:port:database:user:password for it, as libpq reads it.",
+  },
   TQ_SLOW: { what: "no answer in time", hint: network },
 };
 

@@ -1,10 +1,13 @@
 // One connection to Postgres, for one statement at a time. It connects once: when it breaks, it is thrown away and another is made.
 import postgres, { type Sql, type TransactionSql } from "postgres";
+import { passwordFrom } from "./passfile.ts";
 import { type Address, openSocket } from "./socket.ts";
 
 export interface LinkOptions extends Address {
   readonly user: string;
   readonly password: string;
+  /** Read for each connection, where no password is given. */
+  readonly passFile: string | null;
   readonly database: string;
   /** What operators see in pg_stat_activity. */
   readonly applicationName: string;
@@ -25,16 +28,18 @@ export class Link {
   readonly #options: LinkOptions;
   readonly #sql: Sql;
   readonly #gone = new AbortController();
+  #password: string;
   #connected = false;
 
   constructor(options: LinkOptions) {
     this.#options = options;
+    this.#password = options.password;
     this.#sql = postgres({
       ...fixed,
       host: options.host,
       port: options.port,
       user: options.user,
-      password: options.password,
+      password: () => this.#password,
       database: options.database,
       prepare: !options.pooler,
       connection: { application_name: options.applicationName, ...(options.pooler ? {} : sessionOf(options)) },
@@ -74,6 +79,9 @@ export class Link {
   async #connect(): Promise<unknown> {
     if (this.#connected) throw Object.assign(new Error("the connection was closed"), { code: "CONNECTION_CLOSED" });
     this.#connected = true;
+    const { passFile } = this.#options;
+    // Not when the library asks for it: a failure then would be nobody's to catch.
+    if (this.#password === "" && passFile !== null) this.#password = await passwordFrom(passFile, this.#options);
     const socket = await openSocket(this.#options, this.#gone.signal);
     // The library's errors name them.
     return Object.assign(socket, { host: this.#options.host, port: this.#options.port });

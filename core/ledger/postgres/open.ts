@@ -11,6 +11,8 @@ export interface PostgresTarget {
   readonly port: number;
   readonly user: string;
   readonly password: string;
+  /** File that has the password, read at each connection, where none is given; null: there is none. */
+  readonly passFile: string | null;
   readonly database: string;
   readonly sslMode: SslMode;
   /** File with the authorities to trust (PEM); null: those that Node ships. */

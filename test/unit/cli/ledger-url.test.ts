@@ -18,6 +18,7 @@ const database: Database = {
   database: "u",
   sslMode: "prefer",
   caFile: null,
+  passFile: null,
   pooler: false,
 };
 
@@ -48,6 +49,11 @@ describe("a ledger in a database", () => {
       "an authority alone verifies",
       { TASKIQ_LEDGER_URL: "postgres://u@db?sslrootcert=ca" },
       { sslMode: "verify-full", caFile: "ca" },
+    ],
+    [
+      "a password file, beside what variables say",
+      { ...POSTGRES, TASKIQ_LEDGER_URL: "postgres:///?passfile=/run/secrets/pgpass" },
+      { passFile: "/run/secrets/pgpass" },
     ],
     ["an IPv6 address", { TASKIQ_LEDGER_URL: "postgres://u@[::1]:5433" }, { host: "::1", port: 5433 }],
     [
@@ -107,7 +113,7 @@ describe("what is wrong with it", () => {
     [
       "a parameter that is none",
       { TASKIQ_LEDGER_URL: "postgres://u@db?sslmod=require" },
-      `--ledger-url must be ${form} with sslmode, sslrootcert, pooler as parameters (not sslmod, did you mean sslmode?), got "postgres://***@db?sslmod=require" (from TASKIQ_LEDGER_URL)`,
+      `--ledger-url must be ${form} with sslmode, sslrootcert, passfile, pooler as parameters (not sslmod, did you mean sslmode?), got "postgres://***@db?sslmod=require" (from TASKIQ_LEDGER_URL)`,
     ],
     [
       "an sslmode that is none",

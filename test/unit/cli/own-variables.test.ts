@@ -19,7 +19,7 @@ const env = {
 };
 const opened: LedgerChoice = {
   ...{ kind: "postgres", host: "db", port: 5432, user: "user", password: "hunter2", database: "ledger" },
-  ...{ sslMode: "prefer", caFile: null, pooler: false },
+  ...{ sslMode: "prefer", caFile: null, passFile: null, pooler: false },
 };
 
 function home(t: TestContext, config: string): string {
