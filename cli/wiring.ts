@@ -62,7 +62,7 @@ export async function wireWorker(
   const ports: WorkerPorts = {
     queues: queues.map((taken) => ({ ...taken, queue: watch(taken.queue) })),
     ledger: await openLedger(config.ledger, config.workerId, config.visibilityMs),
-    runner: new HostRunner(hostSettings(config, env), { clock, observe, chance }),
+    runner: new HostRunner(hostSettings(config, env), { clock, observe, chance, stepOutput: config.stepOutput }),
     clock,
     observe,
     bugs,

@@ -60,12 +60,10 @@ export function exitCodeOf(drained: Drained): ExitCode {
   return drained.end?.how === "max_time" && drained.closedBecause !== null ? exitCodes.unreachable : exitCodes.no;
 }
 
-export function progressOf(snapshot: WorkerSnapshot, left: QueueDepth): Progress {
+export function progressOf(snapshot: WorkerSnapshot, left: QueueDepth, elsewhere: number): Progress {
   const { ended, outcomes, busy, underWay, closedBecause } = snapshot;
   const done = ended.acked + ended.buried;
   const failed = outcomes.failure + outcomes.resource_init_failure + ended.buried;
-  // The count is older than our own.
-  const elsewhere = Math.max(0, left.inFlight - underWay);
   const notes = [
     ...(failed > 0 ? [`${failed} failed`] : []),
     ...(busy > 0 ? [`${busy} running`] : []),

@@ -12,6 +12,7 @@ import type { RunConfig } from "../run/run-config.ts";
 import { firstFlags } from "../run/run-options.ts";
 import { createLogger, type Logger } from "../terminal/logger.ts";
 import { ProgressView } from "../terminal/progress.ts";
+import { wantsColour } from "../terminal/terminal.ts";
 import { type DrainWork, drainSetup } from "./drain-config.ts";
 import { type Drained, exitCodeOf, progressOf, summaryOf, summaryText } from "./drain-output.ts";
 import { askForQuiet } from "./quiet.ts";
@@ -41,7 +42,8 @@ async function drain(given: DrainWork, io: Io, warnings: readonly string[]): Pro
   const config = { ...given, run: await named(given.run, io) };
   const say = (message: string) => logger.observe({ event: "drain.progress", level: "info", message });
   const view = new ProgressView({ stream: io.stderr, env: io.env, clock, say, everyMs: SAY_MS });
-  const logger = createLogger({ ...config.run.log, stream: view.stream, worker: config.run.workerId });
+  const colour = wantsColour(io.stderr, io.env);
+  const logger = createLogger({ ...config.run.log, stream: view.stream, worker: config.run.workerId, colour });
   try {
     const drained = await work(config, io, warnings, logger, view);
     const summary = summaryOf(drained);
@@ -70,7 +72,8 @@ async function work(
   let end: DrainEnd | null = null;
   let closedBecause: string | null = null;
   const beside = async (worker: Worker, stopped: AbortSignal) => {
-    const progress = (snapshot: WorkerSnapshot, left: QueueDepth) => view.show(progressOf(snapshot, left));
+    const progress = (snapshot: WorkerSnapshot, left: QueueDepth, elsewhere: number) =>
+      view.show(progressOf(snapshot, left, elsewhere));
     const ports = { clock, observe: logger.observe, snapshot: () => worker.snapshot(), progress };
     try {
       end = await drain.run(ports, { settleMs, maxMs }, stopped);

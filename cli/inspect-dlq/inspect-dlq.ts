@@ -9,6 +9,7 @@ import { askDagster, openDeadLetters } from "../operator/operator-ports.ts";
 import { stoppable } from "../operator/stoppable.ts";
 import { createLogger } from "../terminal/logger.ts";
 import { type Say, sayOn } from "../terminal/say.ts";
+import { wantsColour } from "../terminal/terminal.ts";
 import { type OperatorPorts, wireOperator } from "../wiring.ts";
 import { type InspectConfig, inspectSetup } from "./inspect-dlq-config.ts";
 import { showLetters } from "./inspect-dlq-output.ts";
@@ -30,7 +31,8 @@ export const command = defineCommand({
   run: async (config, io, warnings) => {
     const say = sayOn(io.stderr, "taskiq inspect-dlq");
     for (const warning of warnings) say(warning);
-    const logger = createLogger({ stream: io.stderr, level: "warn", format: "text", worker: "operator" });
+    const colour = wantsColour(io.stderr, io.env);
+    const logger = createLogger({ stream: io.stderr, level: "warn", format: "text", worker: "operator", colour });
     const ports = await wireOperator(config, io.env, logger.observe);
     const stopping = "stopping; giving back what was looked at";
     return await stoppable({ ports, io, logger, say, stopping }, (quiet) => inspect(config, ports, io, say, quiet));

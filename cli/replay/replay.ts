@@ -15,6 +15,7 @@ import { askDagster, openDeadLetters } from "../operator/operator-ports.ts";
 import { stoppable } from "../operator/stoppable.ts";
 import { createLogger } from "../terminal/logger.ts";
 import { sayOn } from "../terminal/say.ts";
+import { wantsColour } from "../terminal/terminal.ts";
 import { wireOperator } from "../wiring.ts";
 import { actOn } from "./replay-act.ts";
 import { type ReplayConfig, replaySetup } from "./replay-config.ts";
@@ -56,7 +57,8 @@ export const command = defineCommand({
   run: async (config, io, warnings) => {
     const say = sayOn(io.stderr, "taskiq replay");
     for (const warning of warnings) say(warning);
-    const logger = createLogger({ stream: io.stderr, level: "warn", format: "text", worker: "operator" });
+    const colour = wantsColour(io.stderr, io.env);
+    const logger = createLogger({ stream: io.stderr, level: "warn", format: "text", worker: "operator", colour });
     const mended = await readFileGiven(config.file);
     const ports = await wireOperator(config, io.env, logger.observe);
     const stopping = "stopping; what was begun is finished, the rest given back";

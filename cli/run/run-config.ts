@@ -2,7 +2,7 @@
 import { formatDuration } from "../../core/durations.ts";
 import type { Level } from "../../core/observe.ts";
 import { placeOf } from "../../core/queue/queue-place.ts";
-import type { Limits } from "../../core/runner/port.ts";
+import type { Limits, StepOutput } from "../../core/runner/port.ts";
 import type { Findings, Setup } from "../command.ts";
 import { checkAlternatives } from "../options/alternatives.ts";
 import { isLedgerGiven, type LedgerChoice, ledgerChoice, ledgerRules } from "../options/ledger-options.ts";
@@ -47,6 +47,7 @@ export interface RunConfig {
   readonly locationArgs: readonly string[];
   /** Port 0 is any free one. */
   readonly health: { readonly host: string; readonly port: number; readonly readyWithinMs: number | null };
+  readonly stepOutput: StepOutput;
   readonly log: { readonly level: Level; readonly format: "auto" | "text" | "json" };
 }
 
@@ -134,6 +135,7 @@ function config(values: Values<typeof runOptions>, settings: RunSettings): RunCo
     python: values.python,
     locationArgs: locationArgs(values, settings),
     health: { host: values.healthHost, port: values.healthPort, readyWithinMs: values.readyWithinMs },
+    stepOutput: values.stepOutput,
     log: { level: values.logLevel, format: values.logFormat },
   };
 }

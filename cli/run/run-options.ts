@@ -156,6 +156,14 @@ export const logOptions = {
     kind: choice(["auto", "text", "json"]),
     fallback: "auto",
   }),
+  stepOutput: setting({
+    flag: "--step-output",
+    env: ["TASKIQ_STEP_OUTPUT"],
+    group: "Log",
+    help: "Which lines of the steps' stdout and stderr are logged, too: errors is warnings and worse. A logger's record has its own level, any other line is info.",
+    kind: choice(["all", "errors", "off"]),
+    fallback: "all",
+  }),
 };
 
 export const runOptions = {

@@ -13,6 +13,7 @@ import { exitCodes } from "../exit-codes.ts";
 import { ownVariables } from "../options/own-variables.ts";
 import { aborted, listenForStop, type StopRequests, withinStop } from "../signals.ts";
 import { createLogger, type Logger } from "../terminal/logger.ts";
+import { wantsColour } from "../terminal/terminal.ts";
 import { version } from "../version.ts";
 import { type WatchQueue, type Wired, wireWorker } from "../wiring.ts";
 import { closeAll } from "./close-all.ts";
@@ -37,7 +38,8 @@ export const command = defineCommand({
   warnsOfVariables: true,
   run: async (given, io, warnings) => {
     const config = await named(given, io);
-    const logger = createLogger({ ...config.log, stream: io.stderr, worker: config.workerId });
+    const colour = wantsColour(io.stderr, io.env);
+    const logger = createLogger({ ...config.log, stream: io.stderr, worker: config.workerId, colour });
     try {
       const { bug } = await runWorker(config, io, warnings, logger);
       return bug ? exitCodes.no : exitCodes.done;

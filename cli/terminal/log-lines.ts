@@ -5,23 +5,33 @@ import { shortened } from "../../core/shortened.ts";
 
 export type Format = (observation: Observation, at: Date) => string;
 
+/** Colours a part of a line for a terminal. */
+export type PaintPart = (part: Level | "aside", text: string) => string;
+
 const labels: Readonly<Record<Level, string>> = { debug: "DEBUG", info: "INFO ", warn: "WARN ", error: "ERROR" };
+/** Parts of the key, which stands beside them. */
+const IN_KEY = ["runId", "stepKey", "attempt"];
 
 /** `2026-01-02T03:04:05.678Z INFO  step.claimed  claimed by …  key=… fence=3`. */
-export function textLine(observation: Observation, at: Date): string {
+export function textLine(observation: Observation, at: Date, paint: PaintPart = (_, text) => text): string {
   const { event, level, message, ...fields } = observation;
-  const head = `${at.toISOString()} ${labels[level]}`;
-  if (event === "step.output") return `${head} [${shownField(fields.key ?? "step")}] ${indented(message)}`;
-  const tail = Object.entries(fields).flatMap(([name, value]) =>
-    value === undefined ? [] : [` ${snake(name)}=${shownField(value)}`],
-  );
-  return `${head} ${event}  ${indented(message)}${tail.length === 0 ? "" : ` ${tail.join("")}`}`;
+  const head = `${paint("aside", at.toISOString())} ${paint(level, labels[level])}`;
+  if (event === "step.output") {
+    const key = paint("aside", `[${shownField(fields.key ?? "step")}]`);
+    return `${head} ${key} ${indented(message)}`;
+  }
+  const tail = Object.entries(fields).flatMap(([name, value]) => {
+    if (value === undefined || (fields.key !== undefined && IN_KEY.includes(name))) return [];
+    return [` ${snake(name)}=${shownField(whole(name, value))}`];
+  });
+  const rest = tail.length === 0 ? "" : ` ${paint("aside", tail.join(""))}`;
+  return `${head} ${event}  ${indented(message)}${rest}`;
 }
 
 /** `also` stands in every line: who speaks. */
 export function jsonLine(also: Readonly<Record<string, string>>): Format {
   return ({ event, level, message, ...fields }, at) => {
-    const named = Object.entries(fields).map(([name, value]) => [snake(name), cut(value)] as const);
+    const named = Object.entries(fields).map(([name, value]) => [snake(name), cut(whole(name, value))] as const);
     const record = { time: at.toISOString(), level, event, message: shortened(message, LONGEST_MESSAGE) };
     return printableJson({ ...record, ...Object.fromEntries(named), ...also });
   };
@@ -36,6 +46,11 @@ const LONGEST_FIELD = 2_400;
 
 function snake(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** Times are in whole milliseconds. */
+function whole(name: string, value: Field): Field {
+  return typeof value === "number" && name.endsWith("Ms") ? Math.round(value) : value;
 }
 
 function cut(value: Field): Field {

@@ -1,10 +1,11 @@
 // The log: what the core observes, on stderr, as text for people or JSON lines for machines.
 import type { Writable } from "node:stream";
+import { styleText } from "node:util";
 // Not "consola": that one writes to stdout, colours, guesses at tests and CI, and lets CONSOLA_LEVEL override us.
 import { type ConsolaInstance, createConsola } from "consola/core";
 import type { Level, Observation, Observe } from "../../core/observe.ts";
 import { flush } from "./flush.ts";
-import { jsonLine, textLine } from "./log-lines.ts";
+import { type Format, jsonLine, type PaintPart, textLine } from "./log-lines.ts";
 
 export interface LoggerOptions {
   readonly stream: Writable & { readonly isTTY?: boolean };
@@ -13,6 +14,8 @@ export interface LoggerOptions {
   readonly format: "auto" | "text" | "json";
   /** In every JSON line. */
   readonly worker: string;
+  /** Whether text is coloured; not for what is no terminal. */
+  readonly colour?: boolean;
 }
 
 export interface Logger {
@@ -24,9 +27,10 @@ export interface Logger {
 /** consola's own numbers (`LogLevels`): it prints what is not above its level. */
 const levels: Readonly<Record<Level, number>> = { debug: 4, info: 3, warn: 1, error: 0 };
 
-export function createLogger({ stream, level, format, worker }: LoggerOptions): Logger {
+export function createLogger({ stream, level, format, worker, colour = false }: LoggerOptions): Logger {
   const text = format === "text" || (format === "auto" && stream.isTTY === true);
-  const line = text ? textLine : jsonLine({ worker });
+  const paint: PaintPart = colour ? painted : (_, plain) => plain;
+  const line: Format = text ? (observation, at) => textLine(observation, at, paint) : jsonLine({ worker });
   const consola = createConsola({
     level: levels[level],
     // Otherwise the sixth of equal lines within a second is held back, and its fields with it.
@@ -37,6 +41,13 @@ export function createLogger({ stream, level, format, worker }: LoggerOptions): 
     ],
   });
   return { observe: observeWith(consola), flush: () => flush(stream) };
+}
+
+const styles = { debug: "gray", info: "cyan", warn: "yellow", error: "red", aside: "dim" } as const;
+
+function painted(part: keyof typeof styles, text: string): string {
+  // Not validated against the stream: that would look at the process's own.
+  return styleText(styles[part], text, { validateStream: false });
 }
 
 function observeWith(consola: ConsolaInstance): Observe {

@@ -39,6 +39,7 @@ export class ProgressView {
   readonly #place: ProgressPlace;
   readonly #drawn: boolean;
   readonly #pace = new Pace();
+  readonly #estimate = new Estimate();
   #line = "";
   #shownAtMs = Number.NEGATIVE_INFINITY;
 
@@ -52,9 +53,10 @@ export class ProgressView {
     const { clock, say, everyMs, stream, env } = this.#place;
     const nowMs = clock.monoMs();
     const perSecond = this.#pace.at(nowMs, progress.done);
+    const leftMs = this.#estimate.at(nowMs, progress, perSecond);
     if (nowMs - this.#shownAtMs < (this.#drawn ? REDRAW_MS : everyMs)) return;
     this.#shownAtMs = nowMs;
-    const text = printableLine(progressText(progress, perSecond));
+    const text = printableLine(progressText(progress, perSecond, leftMs));
     if (this.#drawn) {
       this.#line = progressBar(progress, text, widthOf(stream, env), wantsColour(stream, env));
       stream.write(`${ERASE}${this.#line}`);
@@ -91,15 +93,34 @@ export class Pace {
   }
 }
 
+/** How long it still takes. The end never moves away but for new work: a pace falls by itself while long steps run. */
+export class Estimate {
+  #endMs = Number.POSITIVE_INFINITY;
+  #total = 0;
+
+  /** Null while there is too little to tell, and once the end that was told is over. */
+  at(atMs: number, { done, total }: Progress, perSecond: number | null): number | null {
+    if (total === null || total > this.#total) this.#endMs = Number.POSITIVE_INFINITY;
+    this.#total = total ?? 0;
+    if (total === null || done >= total) return null;
+    if (perSecond !== null && perSecond > 0)
+      this.#endMs = Math.min(this.#endMs, atMs + ((total - done) * 1_000) / perSecond);
+    const leftMs = this.#endMs - atMs;
+    return Number.isFinite(leftMs) && leftMs > 0 ? leftMs : null;
+  }
+}
+
 /** `120 of ~200 (60 %), 3.4/s, about 24s left, 2 failed`. */
-export function progressText({ done, total, approximate, note }: Progress, perSecond: number | null): string {
+export function progressText(
+  { done, total, approximate, note }: Progress,
+  perSecond: number | null,
+  leftMs: number | null,
+): string {
   const about = approximate ? "~" : "";
   const parts = [
     total === null ? `${done} done` : `${done} of ${about}${total} (${percent(done, total)} %)`,
     ...(perSecond === null ? [] : [`${perSecond.toFixed(1)}/s`]),
-    ...(total === null || perSecond === null || perSecond <= 0 || done >= total
-      ? []
-      : [`about ${span(((total - done) * 1_000) / perSecond)} left`]),
+    ...(leftMs === null ? [] : [`about ${span(leftMs)} left`]),
     ...(note === "" ? [] : [note]),
   ];
   return parts.join(", ");

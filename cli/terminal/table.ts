@@ -5,7 +5,7 @@ import { shortened } from "../../core/shortened.ts";
 
 export interface Column {
   readonly title: string;
-  /** Below this it is of no use. */
+  /** Below this it is of no use, nor below its longest word, up to `LONGEST_WORD`. */
   readonly least: number;
   /** Lines that a cell may take; what does not fit ends in `…`. */
   readonly lines: number;
@@ -20,6 +20,8 @@ export type Paint = (text: string, column: Column) => string;
 
 const GAP = "  ";
 const MOST_SHOWN = 300;
+/** Such a word can be copied whole; room for a longer one would take that of other columns, so it is cut. */
+const LONGEST_WORD = 32;
 
 /** `width` is the terminal's; infinite elsewhere. Ends with a line end. */
 export function renderTable(
@@ -32,8 +34,11 @@ export function renderTable(
   const natural = columns.map(({ title }, i) =>
     Math.max(stringWidth(title), ...uniqueWidths(clean.map((row) => row[i] ?? ""))),
   );
-  const kept = fitColumns(columns, natural, width);
-  const widths = shareWidth(columns, natural, kept, width);
+  const least = columns.map((column, i) =>
+    leastOf(column, natural[i] ?? 0, longestWord(clean.map((row) => row[i] ?? ""))),
+  );
+  const kept = fitColumns(columns, least, width);
+  const widths = shareWidth(columns, natural, least, kept, width);
   const line = (cells: readonly string[], colour: Paint) =>
     kept
       .map((i, at) => colour(pad(cells[i] ?? "", widths[at] ?? 0), columns[i] as Column))
@@ -56,7 +61,7 @@ export function renderTable(
   return [head, ...body].map((text) => `${text}\n`).join("");
 }
 
-/** Lines of at most `width` columns, broken between words where there are any. */
+/** Lines of at most `width` columns, broken between words alone: a word that does not fit into one ends in `…`. */
 export function wrap(text: string, width: number, lines: number): readonly string[] {
   const found: string[] = [];
   let rest = text;
@@ -73,7 +78,9 @@ function takeLine(text: string, width: number): readonly [line: string, rest: st
   if (stringWidth(text) <= width) return [text, ""];
   const line = takeColumns(text, width);
   const blank = text[line.length] === " " ? line.length : line.lastIndexOf(" ");
-  return blank > 0 ? [text.slice(0, blank), text.slice(blank + 1)] : [line, text.slice(line.length)];
+  if (blank > 0) return [text.slice(0, blank), text.slice(blank + 1)];
+  const [word = ""] = text.split(" ", 1);
+  return [`${takeColumns(text, width - 1)}…`, text.slice(word.length + 1)];
 }
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
@@ -99,28 +106,35 @@ function uniqueWidths(texts: readonly string[]): readonly number[] {
 }
 
 /** Indexes of the columns that there is room for. */
-function fitColumns(columns: readonly Column[], natural: readonly number[], width: number): readonly number[] {
+function fitColumns(columns: readonly Column[], least: readonly number[], width: number): readonly number[] {
   let kept = columns.map((_, i) => i);
-  const needed = () => kept.reduce((sum, i) => sum + leastOf(columns, natural, i), GAP.length * (kept.length - 1));
+  const needed = () => kept.reduce((sum, i) => sum + (least[i] ?? 0), GAP.length * (kept.length - 1));
   while (needed() > width) {
     const droppable = kept.filter((i) => columns[i]?.worth !== undefined);
-    const [least] = droppable.sort((a, b) => (columns[a]?.worth ?? 0) - (columns[b]?.worth ?? 0));
-    if (least === undefined) break;
-    kept = kept.filter((i) => i !== least);
+    const [first] = droppable.sort((a, b) => (columns[a]?.worth ?? 0) - (columns[b]?.worth ?? 0));
+    if (first === undefined) break;
+    kept = kept.filter((i) => i !== first);
   }
   return kept;
 }
 
-/** Each its least, and what is left to the one that lacks the most, column by column. */
+/** Each its least, and what is left to the one that lacks the most, column by column. What is missing is taken from the widest. */
 function shareWidth(
   columns: readonly Column[],
   natural: readonly number[],
+  least: readonly number[],
   kept: readonly number[],
   width: number,
 ): readonly number[] {
-  const widths = kept.map((i) => leastOf(columns, natural, i));
-  const gaps = GAP.length * (kept.length - 1);
-  let left = width - gaps - widths.reduce((a, b) => a + b, 0);
+  const widths = kept.map((i) => least[i] ?? 0);
+  let left = width - GAP.length * (kept.length - 1) - widths.reduce((a, b) => a + b, 0);
+  for (; left < 0; left += 1) {
+    const spare = widths.map((one, at) => one - Math.min(one, columns[kept[at] ?? 0]?.least ?? 0));
+    const most = Math.max(...spare);
+    if (most <= 0) break;
+    const at = spare.indexOf(most);
+    widths[at] = (widths[at] ?? 0) - 1;
+  }
   const lacking = () => kept.map((i, at) => (natural[i] ?? 0) - (widths[at] ?? 0));
   while (left > 0) {
     const most = Math.max(...lacking());
@@ -132,6 +146,10 @@ function shareWidth(
   return widths;
 }
 
-function leastOf(columns: readonly Column[], natural: readonly number[], i: number): number {
-  return Math.min(natural[i] ?? 0, columns[i]?.least ?? 0);
+function leastOf({ least }: Column, natural: number, word: number): number {
+  return Math.min(natural, Math.max(least, Math.min(word, LONGEST_WORD)));
+}
+
+function longestWord(cells: readonly string[]): number {
+  return Math.max(0, ...uniqueWidths(cells.flatMap((text) => text.split(" "))));
 }

@@ -35,6 +35,10 @@ export class Delivery implements Received {
   foundOpen = false;
   /** It was left open for an operator, by this delivery or an earlier one. */
   parked = false;
+  /** Of its run; known once its process has found that. */
+  job: string | null = null;
+  /** From its sending to its claim; null before that. */
+  queuedMs: number | null = null;
   /** Why its claim was abandoned. Null: it was not, or nothing went wrong. */
   abandoned: Cause | null = null;
   readonly #observe: Observe;
@@ -98,18 +102,21 @@ export class Delivery implements Received {
 
   /** An observation about this delivery. */
   about(level: Level, event: string, message: string, fields: Partial<Observation> = {}): Observation {
-    const key = this.stepId === null ? {} : { key: idempotencyKey(this.stepId) };
+    const key = this.stepId === null ? {} : { key: idempotencyKey(this.stepId), ...this.stepId };
     const { id: messageId, receiveCount, groupId, deduplicationId } = this.message;
     // A standard queue's group is its tenant; a FIFO queue's says no more than the key, or stands in the step's tags.
     const group = groupId === null || deduplicationId !== null ? {} : { group: groupId };
-    return { event, level, message, ...key, messageId, receiveCount, ...group, ...fields };
+    const job = this.job === null ? {} : { job: this.job };
+    return { event, level, message, ...key, ...job, messageId, receiveCount, ...group, ...fields };
   }
 }
 
 function stepOf(decoded: Decoded): StepId | null {
   switch (decoded.kind) {
-    case "step":
-      return decoded.envelope;
+    case "step": {
+      const { runId, stepKey, attempt } = decoded.envelope;
+      return { runId, stepKey, attempt };
+    }
     case "malformed":
       return decoded.step;
     case "unknown_version":

@@ -78,6 +78,9 @@ const tags: Readonly<Record<string, PolicyTag>> = {
   ...Object.fromEntries(tagsOfLimits),
 };
 
+/** Names of the tags that a worker reads. The executor reads `taskiq/queue` and `taskiq/group`. */
+export const policyTags = Object.keys(tags);
+
 /** The policy for one step: its own tags win over the worker's settings. */
 export function policyFor(policy: Policy, given: Tags): StepPolicy {
   let ofStep = policy;

@@ -10,8 +10,11 @@ export interface DrainPorts {
   readonly clock: Clock;
   readonly observe: Observe;
   snapshot(): WorkerSnapshot;
-  /** Told at every look; `left` is approximate. */
-  progress(snapshot: WorkerSnapshot, left: QueueDepth): void;
+  /**
+   * Called at every look; `left` is approximate. `elsewhere`: how many of those in flight are none of this worker's, not even of those that it had
+   * when SQS counted, which may be a minute ago.
+   */
+  progress(snapshot: WorkerSnapshot, left: QueueDepth, elsewhere: number): void;
 }
 
 export interface DrainSettings {
@@ -29,6 +32,8 @@ export interface DrainEnd {
 
 const LOOK_MS = 2_000;
 const LOOKS_PER_SETTLE = 4;
+/** SQS's counts settle within a minute. */
+const COUNTS_SETTLE_MS = 60_000;
 const nothing: QueueDepth = { visible: 0, inFlight: 0, delayed: 0 };
 
 interface Watched {
@@ -79,11 +84,16 @@ export class Drain {
     const untilMs = maxMs === null ? Number.POSITIVE_INFINITY : clock.monoMs() + maxMs;
     const lookMs = Math.min(LOOK_MS, settleMs / LOOKS_PER_SETTLE);
     for (const watched of this.#watched) watched.depth = await watched.queue.depth();
+    const own: { readonly atMs: number; readonly count: number }[] = [];
     while (!stopped.aborted) {
       await Promise.all(this.#watched.map((watched) => count(watched, ports)));
       const snapshot = ports.snapshot();
+      own.push({ atMs: clock.monoMs(), count: snapshot.underWay });
+      while ((own[0]?.atMs ?? Number.POSITIVE_INFINITY) < clock.monoMs() - COUNTS_SETTLE_MS) own.shift();
+      const left = this.#left();
+      const elsewhere = Math.max(0, left.inFlight - Math.max(...own.map(({ count: held }) => held)));
       if (snapshot.underWay > 0) for (const watched of this.#watched) note(watched, { is: "unknown" });
-      ports.progress(snapshot, this.#left());
+      ports.progress(snapshot, left, elsewhere);
       if (this.#watched.every(({ spell }) => isProven(spell, settleMs))) return { how: "empty", left: this.#left() };
       if (clock.monoMs() >= untilMs) return { how: "max_time", left: this.#left() };
       await clock.sleep(Math.min(lookMs, untilMs - clock.monoMs()), stopped);

@@ -75,6 +75,8 @@ const HostFrame = v.variant("type", [
     stdout: v.string(),
     stderr: v.string(),
     folder: v.optional(v.nullable(v.string()), null),
+    /** Of the step's run; absent from what older hosts say. */
+    job: v.optional(v.nullable(v.string()), null),
   }),
   v.object({ type: v.literal("ask"), id: v.string() }),
   v.object({ type: v.literal("outcome"), id: v.string(), outcome: Outcome }),

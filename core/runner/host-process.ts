@@ -15,6 +15,7 @@ import {
   type WorkerFrame,
 } from "./frames.ts";
 import { LineAllowance, LineSplitter } from "./lines.ts";
+import { Severity } from "./severity.ts";
 
 export interface HostSettings {
   /** The Python that has Dagster, `dagster_taskiq` and the code location. */
@@ -68,9 +69,10 @@ export class HostProcess {
       const pipe = this.#child[stream] as Readable;
       // Steps inherit both pipes. A flood is read, so that the host never waits, and left out of the log.
       const allowance = new LineAllowance();
+      const severity = new Severity();
       void followLines(pipe, LONGEST_OUTPUT_LINE, (line) => {
         for (const message of allowance.admit(line, clock.monoMs())) {
-          observe({ event: "host.output", level: "info", message, stream });
+          observe({ event: "host.output", level: severity.of(message), message, stream });
         }
       });
     }

@@ -4,7 +4,7 @@ import { describeError } from "../faults.ts";
 import type { Observe } from "../observe.ts";
 import { onAbort } from "../on-abort.ts";
 import { killGroup, killMarked, requireSignals, signalGroup } from "../process-group.ts";
-import { idempotencyKey, type StepId } from "../step.ts";
+import type { StepId } from "../step.ts";
 import { HostProcess, type HostSettings } from "./host-process.ts";
 import { endsWithin, killWork } from "./kill-work.ts";
 import { CodeLocations } from "./locations.ts";
@@ -19,7 +19,8 @@ import {
   reportFrame,
   runFrame,
 } from "./order-frames.ts";
-import { type Following, followOutput, type Stream } from "./output.ts";
+import { type Following, followOutput } from "./output.ts";
+import { outputHearer } from "./output-lines.ts";
 import type {
   AskPermit,
   Ending,
@@ -30,6 +31,7 @@ import type {
   ReportOrder,
   Runner,
   StepOrder,
+  StepOutput,
   Term,
 } from "./port.ts";
 import { endingOf, probeFailureOf, Work, type WorkEnd } from "./work.ts";
@@ -38,6 +40,8 @@ export interface HostRunnerPorts {
   readonly clock: Clock;
   readonly observe: Observe;
   readonly chance: () => number;
+  /** Which lines of the steps' output are observed; all when not given. */
+  readonly stepOutput?: StepOutput;
 }
 
 const STOP_MS = 5_000;
@@ -123,11 +127,11 @@ export class HostRunner implements Runner {
   }
 
   async execute(order: StepOrder, ask: AskPermit, signal: AbortSignal): Promise<Ending> {
-    return await this.#perform(runFrame(order), idempotencyKey(order.envelope), order.term, ask, signal);
+    return await this.#perform(runFrame(order), order.envelope, order.term, ask, signal);
   }
 
   async report(order: ReportOrder, ask: AskPermit, signal: AbortSignal): Promise<Ending> {
-    return await this.#perform(reportFrame(order), idempotencyKey(order), order.term, ask, signal);
+    return await this.#perform(reportFrame(order), order, order.term, ask, signal);
   }
 
   async notice(notice: Notice): Promise<boolean> {
@@ -163,15 +167,15 @@ export class HostRunner implements Runner {
     for (const host of [this.#opening, this.#host]) host?.kill();
   }
 
-  async #perform(frame: NewFrame, key: string, term: Term, ask: AskPermit, signal: AbortSignal): Promise<Ending> {
-    const { work, end } = await this.#run(frame, key, ask, signal, term);
+  async #perform(frame: NewFrame, step: StepId, term: Term, ask: AskPermit, signal: AbortSignal): Promise<Ending> {
+    const { work, end } = await this.#run(frame, step, ask, signal, term);
     return endingOf(work ?? { pid: null, outcome: null }, end, signal.aborted);
   }
 
   /** Resolves when the process is dead; `work` is null when there was no host to send it to. */
   async #run(
     frame: NewFrame,
-    key: string | null,
+    step: StepId | null,
     ask: AskPermit,
     signal: AbortSignal,
     term: Term | null = null,
@@ -182,11 +186,12 @@ export class HostRunner implements Runner {
     this.#lastId += 1;
     const id = String(this.#lastId);
     let following: Following | null = null;
+    const hear = step === null ? null : outputHearer(step, this.#ports);
     const work = new Work(frame.type, {
       ask,
       onPermit: (permit) => host.send(permitFrame(id, permit)),
       onCapture: (files) => {
-        following ??= followOutput(files, (stream, line) => this.#tellOutput(key, stream, line), this.#ports.clock);
+        if (hear !== null) following ??= followOutput(files, hear, this.#ports.clock);
       },
     });
     this.#work.set(id, work);
@@ -199,16 +204,6 @@ export class HostRunner implements Runner {
     this.#work.delete(id);
     await (following as Following | null)?.end();
     return { work, end };
-  }
-
-  #tellOutput(key: string | null, stream: Stream, message: string): void {
-    this.#ports.observe({
-      event: "step.output",
-      level: "info",
-      message,
-      stream,
-      ...(key === null ? {} : { key }),
-    });
   }
 
   /** The host is gone; so must be what it ran, grandchildren included, before anyone hears of it. */

@@ -77,9 +77,11 @@ export type AskPermit = () => Promise<Permit>;
 
 /**
  * How a process ended. `interrupted` means that its signal was aborted before it had an outcome; why is the caller's to know. `open` is set
- * when the process had found the attempt open; without it nobody knows.
+ * when the process had found the attempt open; without it nobody knows. `job` is that of the step's run, where the process has said it.
  */
-export type Ending =
+export type Ending = EndingKind & { readonly job?: string };
+
+type EndingKind =
   /**
    * The attempt is over; `result` is what to record. `wrote` is false when the log already said so. `cutShort` says why the process was
    * killed after that, while hooks, teardown or exit hooks still ran; absent if it ended by itself.
@@ -110,6 +112,9 @@ export interface ProbeFailure {
   readonly scope: FaultScope;
   readonly error: ErrorInfo;
 }
+
+/** Which lines of a step's output are observed. `errors`: warnings and what is worse. */
+export type StepOutput = "all" | "errors" | "off";
 
 /** What Dagster knows of one attempt. */
 export interface AttemptStanding {

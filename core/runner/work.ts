@@ -46,6 +46,8 @@ export class Work {
   outcome: Outcome | null = null;
   /** Its process found the attempt open: it captures output, or asks for its permit, only then. */
   open = false;
+  /** Of the step's run, as its process says; null for not known. */
+  job: string | null = null;
   readonly #order: Order;
   readonly #listener: WorkListener;
   readonly #end: (end: WorkEnd) => void;
@@ -67,6 +69,7 @@ export class Work {
         return;
       case "capture":
         this.open = true;
+        this.job = frame.job;
         this.#listener.onCapture(frame);
         return;
       case "ask":
@@ -101,13 +104,14 @@ export class Work {
   }
 }
 
-type Heard = Pick<Work, "pid" | "outcome"> & { readonly open?: boolean };
+type Heard = Pick<Work, "pid" | "outcome"> & { readonly open?: boolean; readonly job?: string | null };
 
 /** What the outcome, the way the process ended, and our own wish to end it (`interrupted`) add up to. */
 export function endingOf(work: Heard, end: WorkEnd, interrupted: boolean): Ending {
   const ending = withoutStanding(work, end, interrupted);
   const saysSo = ending.kind === "fault" || ending.kind === "interrupted" || ending.kind === "over_limit";
-  return saysSo && work.open === true ? { ...ending, open: true } : ending;
+  const job = work.job == null ? {} : { job: work.job };
+  return saysSo && work.open === true ? { ...ending, ...job, open: true } : { ...ending, ...job };
 }
 
 function withoutStanding(work: Heard, end: WorkEnd, interrupted: boolean): Ending {

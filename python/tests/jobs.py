@@ -61,6 +61,17 @@ def expect_one_of_two(numbers: list[int]) -> None:
         raise ValueError(f"expected [1], got {numbers}")
 
 
+@op(tags={"taskiq/time_out": "5m", "taskiq/owner": "weather", "taskiq/memory": "1g"})
+def misspelt() -> None:
+    pass
+
+
+@job(executor_def=taskiq_executor)
+def misspells() -> None:
+    misspelt()
+    misspelt.alias("again")()
+
+
 @job(executor_def=taskiq_executor)
 def skips() -> None:
     yes, no = decide()

@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 import yaml
-from dagster import Definitions, JobDefinition, job, op, validate_run_config
+from dagster import (
+    Definitions,
+    JobDefinition,
+    job,
+    op,
+    validate_run_config,
+)
 
 from dagster_taskiq import taskiq_executor
 from dagster_taskiq.settings import config_schema
@@ -49,8 +55,15 @@ def test_run_configuration_is_valid() -> None:
     def does_nothing() -> None:
         nothing()
 
+    @job(executor_def=taskiq_executor.configured({"queue_name": "steps.fifo"}))
+    def fixed() -> None:
+        nothing()
+
     (text,) = blocks(PAGE, "yaml")
     validate_run_config(does_nothing, yaml.safe_load(text))
+    # As the page says: configured in the code, it ignores a run's settings.
+    ignored = validate_run_config(fixed, yaml.safe_load(text))["execution"]["taskiq"]
+    assert (ignored["queue_name"], ignored["max_concurrent"]) == ("steps.fifo", None)
 
 
 def test_yaml_can_be_read() -> None:

@@ -1,5 +1,6 @@
 """Real runs: Dagster's executor loop, an SQS server over HTTP, steps run from messages alone."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from dagster import (
 from dagster_taskiq import __version__
 from dagster_taskiq.envelope import OnFault
 from dagster_taskiq.instance_id import instance_id
+from dagster_taskiq.tags import KNOWN_TAGS
 from runs import (
     ANSWERS_RESOURCE_FAILURES,
     FIXTURES,
@@ -89,6 +91,27 @@ def test_first_attempt_says_all_a_worker_needs(
     assert envelope.instance == instance_id(instance)
     assert (envelope.dagster, envelope.dagster_taskiq) == (dagster.__version__, __version__)
     assert [message.group_id for message in sqs.messages][3] == "adders"
+
+
+def test_a_tag_that_nothing_reads_is_named_in_the_runs_log(
+    run_job: RunJob, instance: DagsterInstance
+) -> None:
+    run = run_job("misspells")
+    assert status(instance, run) is DagsterRunStatus.SUCCESS
+    said = [
+        record.user_message
+        for record in instance.all_logs(run.run_id)
+        if record.user_message.startswith("taskiq reads no tag ")
+    ]
+    close = "taskiq reads no tag taskiq/time_out, so it has no effect: did you mean taskiq/timeout?"
+    assert said.count(close) == 2  # one for each of the two ops
+    assert len(said) == 4
+    assert any("taskiq/owner, so it has no effect: it is none of taskiq/queue," in t for t in said)
+
+
+def test_the_known_tags_are_those_of_both_languages() -> None:
+    listed = json.loads((FIXTURES / "step-tags.json").read_text(encoding="utf-8"))
+    assert sorted(KNOWN_TAGS) == listed
 
 
 def test_launch_is_announced_before_it_is_sent(

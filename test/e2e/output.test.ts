@@ -32,6 +32,18 @@ describe("a noisy step", () => {
     assert.deepEqual(await worker.stop(), { code: 0, signal: null });
   });
 
+  test("is not heard with --step-output errors, but for its warnings", async () => {
+    const worker = await deployment.startWorker({ flags: ["--step-output", "errors"] });
+    const runId = await deployment.dagster.launch("noisy");
+    assert.equal(await deployment.dagster.finished(runId), "SUCCESS");
+    const levels = worker.log.filter(({ event }) => event === "step.output").map(({ level }) => level);
+    assert.deepEqual(
+      [...new Set(levels)].filter((level) => level === "info" || level === "debug"),
+      [],
+    );
+    assert.deepEqual(await worker.stop(), { code: 0, signal: null });
+  });
+
   test("is heard where there is neither tail nor a shell", async () => {
     const bin = join(deployment.home, "bin");
     mkdirSync(bin);
@@ -57,6 +69,13 @@ describe("a noisy step", () => {
         `the worker's log has on stderr: ${line}`,
       );
     }
+    const [ended] = worker.log.filter(({ event, key }) => event === "step.ended" && key === `${runId}:make_noise`);
+    const named = [ended?.["run_id"], ended?.["step_key"], ended?.["attempt"], ended?.["job"]];
+    assert.deepEqual(named, [runId, "make_noise", 0, "noisy"]);
+    const times = [ended?.["queued_ms"], ended?.["ran_ms"]];
+    assert.ok(times.every(Number.isInteger), JSON.stringify(ended));
+    const records = worker.log.filter(({ message }) => / - dagster - DEBUG - /.test(message));
+    assert.deepEqual([...new Set(records.map(({ level }) => level))], ["debug"], "Dagster's own debug records");
     assert.equal(worker.count("host.broken_frame"), 0);
     assert.deepEqual(worker.stdout, [], "stdout is for data, and run has none");
   }

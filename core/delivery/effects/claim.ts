@@ -16,6 +16,7 @@ export async function claim(scene: Scene): Promise<EventIn<"claiming">> {
   if (answer instanceof Error) return isRefusedRow(answer) ? tellRefused(scene, answer) : tellUnreadable(scene, answer);
   if (answer.kind === "granted") {
     delivery.granted = answer;
+    delivery.queuedMs = Math.max(0, ports.clock.wallMs() - delivery.message.sentAtMs);
     delivery.lease.granted(delivery.hold, askedAtMs);
   }
   return eventOf(scene, answer);
@@ -89,7 +90,7 @@ function grantedEvent(scene: Scene, answer: Granted): EventIn<"claiming"> {
   const { delivery, policy } = scene;
   const { fence, starts, takenOverFrom } = answer;
   const how = takenOverFrom === null ? "claimed" : `taken over from ${takenOverFrom}, whose lease ended`;
-  delivery.tell("info", "step.claimed", how, { fence, starts });
+  delivery.tell("info", "step.claimed", how, { fence, starts, queuedMs: delivery.queuedMs });
   if (starts === 1) tellRefusedTags(scene);
   delivery.sameBody = isSameBody(scene, answer);
   return { is: "granted", fence, starts, budget: policy.maxStarts, sameBody: delivery.sameBody };

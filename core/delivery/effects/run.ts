@@ -1,5 +1,6 @@
 // Running a step or reporting its end, in a process of its own, under a permit.
 import type { AskPermit, Ending } from "../../runner/port.ts";
+import { shortened } from "../../shortened.ts";
 import type { ExecutionResult } from "../../step.ts";
 import type { Delivery } from "../delivery.ts";
 import type { Reason } from "../reasons.ts";
@@ -73,13 +74,12 @@ function permitFor(scene: Scene): AskPermit {
 }
 
 function eventOf({ delivery }: Scene, ending: Ending): EventIn<"executing"> {
+  delivery.job = ending.job ?? null;
   if (provesOpen(ending)) delivery.foundOpen = true;
   switch (ending.kind) {
     case "ended": {
       const { result, wrote, cutShort } = ending;
-      const message = endMessage(result.state, wrote);
-      const seconds = result.execution_time_seconds;
-      delivery.tell("info", "step.ended", message, { state: result.state, seconds, wrote });
+      tellEnd(delivery, result, wrote);
       if (cutShort !== undefined) {
         const what = "hooks, teardown or exit hooks that still ran after the step's end were cut short";
         delivery.tell("warn", "step.cut_short", `${what}: ${cutShort}`);
@@ -122,6 +122,25 @@ function eventOf({ delivery }: Scene, ending: Ending): EventIn<"executing"> {
     }
   }
 }
+
+/** A step that failed by itself is as much an operator's to see as one that taskiq gave up. */
+function tellEnd(
+  delivery: Delivery,
+  { state, error, execution_time_seconds: seconds }: ExecutionResult,
+  wrote: boolean,
+) {
+  const failed = wrote && (state === "failure" || state === "up_for_retry" || state === "resource_init_failure");
+  const fields = { state, queuedMs: delivery.queuedMs, ranMs: seconds * 1_000, wrote };
+  const message = endMessage(state, wrote);
+  if (!failed || error === null) return delivery.tell(failed ? "warn" : "info", "step.ended", message, fields);
+  const { class: errorClass, message: errorMessage } = error;
+  const [first = ""] = errorMessage.trim().split("\n");
+  const why = shortened(`${errorClass}: ${first}`, LONGEST_WHY);
+  delivery.tell("warn", "step.ended", `${message}: ${why}`, { ...fields, errorClass, errorMessage });
+}
+
+/** The field has all of it. */
+const LONGEST_WHY = 300;
 
 /** A rerun is refused for what stands in the log of the open attempt. */
 function provesOpen(ending: Ending): boolean {

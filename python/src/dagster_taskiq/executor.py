@@ -51,8 +51,12 @@ def taskiq_executor(context: InitExecutorContext) -> TaskiqExecutor:
         from dagster import job
         from dagster_taskiq import taskiq_executor
 
-        @job(executor_def=taskiq_executor.configured({"queue_name": "steps.fifo"}))
+        @job(executor_def=taskiq_executor)
         def nightly(): ...
+
+    The queue is that of `TASKIQ_QUEUE_NAME` or `TASKIQ_QUEUE_URL` in the run worker's environment,
+    unless the run configuration, or `.configured({"queue_name": "steps.fifo"})`, names one. With
+    the latter, Dagster ignores every setting of a run.
 
     Op tags: `taskiq/queue` (name or URL) sends the step elsewhere, `taskiq/group` makes steps of
     the same group run one after the other on a FIFO queue.

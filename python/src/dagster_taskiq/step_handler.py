@@ -19,6 +19,7 @@ from dagster_taskiq.host.errors import record_of
 from dagster_taskiq.instance_id import instance_id
 from dagster_taskiq.launch import attempt_of, build_envelope, only_step_key
 from dagster_taskiq.resume import DEDUPLICATION_ID
+from dagster_taskiq.tags import unknown_tags
 from dagster_taskiq.wire_fields import WireError, require_names
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class TaskiqStepHandler(StepHandler):
         self._sender = sender
         self._instance_id: str | None = None
         self._is_identified = False
+        self._doubted: set[tuple[str | None, str]] = set()
         self.replay: Replay | None = None
         """The log of the run, when this run worker resumes it."""
 
@@ -62,6 +64,7 @@ class TaskiqStepHandler(StepHandler):
             _fail(step_context, error)
             return
         envelope = build_envelope(step_handler_context, self._identity(step_handler_context))
+        self._doubt_tags(step_context, envelope)
         queue = str(self._sender.queue_for(envelope))
         deduplication_id = self._deduplication_id(step_handler_context)
         # Before the send: a fast worker's first event would otherwise stand above this one.
@@ -92,6 +95,13 @@ class TaskiqStepHandler(StepHandler):
             " it when it sees the run's status, one that receives it later does not start it.",
             EngineEventData(),
         )
+
+    def _doubt_tags(self, step_context: IStepContext, envelope: Envelope) -> None:
+        """Warn of tags that nothing reads, once for each op: it may be mapped to thousands."""
+        for name, text in unknown_tags(envelope.tags).items():
+            if (envelope.op_name, name) not in self._doubted:
+                self._doubted.add((envelope.op_name, name))
+                step_context.log.warning(text)
 
     def _identity(self, context: StepHandlerContext) -> str | None:
         """Read it once per run. Without one, workers tell foreign messages by their run alone."""

@@ -108,15 +108,16 @@ test("the summary says what was done and what is left", () => {
 
 test("the progress counts what is left, and says what it waits for", () => {
   const at = { ...snapshot, busy: 1, underWay: 1, closedBecause: null };
-  const progress = (changes: object, left: object) =>
-    progressOf({ ...at, ...changes } as Parameters<typeof progressOf>[0], { ...nothing, ...left });
+  const progress = (changes: object, left: object, elsewhere = 0) =>
+    progressOf({ ...at, ...changes } as Parameters<typeof progressOf>[0], { ...nothing, ...left }, elsewhere);
   assert.deepEqual(progress({}, { visible: 5, inFlight: 1 }), {
     done: 3,
     total: 9,
     approximate: true,
     note: "1 running",
   });
-  assert.equal(progress({ busy: 0, underWay: 0 }, { inFlight: 2 }).note, "waiting for ~2 in flight elsewhere");
+  assert.equal(progress({ busy: 0, underWay: 0 }, { inFlight: 2 }, 2).note, "waiting for ~2 in flight elsewhere");
+  assert.equal(progress({ busy: 0, underWay: 0 }, { inFlight: 2 }).note, "");
   assert.equal(progress({ busy: 0, underWay: 0 }, {}).note, "looking whether the queue stays empty");
   assert.equal(progress({ closedBecause: "no ledger" }, { visible: 1 }).note, "1 running, not receiving: no ledger");
 });

@@ -11,6 +11,7 @@ import type { JoinedLetter } from "../../../core/dead-letters/join.ts";
 import type { DeadLetter } from "../../../core/dead-letters/letter.ts";
 import { verdictOf } from "../../../core/dead-letters/verdict.ts";
 import type { LedgerRow } from "../../../core/ledger/port.ts";
+import { bodyFor } from "../../support/messages.ts";
 import { result } from "../../support/scripted-steps.ts";
 import { aLetter, buriedAtMs, moved } from "../dead-letters/letters.ts";
 import { Captured } from "./captured.ts";
@@ -91,6 +92,30 @@ describe("the table", () => {
         verdicts.join(" "),
         "run still waiting: replay run still waiting (SQS moved it): replay, or leave it to the sweep",
       );
+    });
+  }
+
+  for (const width of [80, 100, 132]) {
+    test(`breaks no word at ${width} columns, and cuts only one that no column can hold`, () => {
+      const long = "dynamic_outputs_recorded";
+      const path = `/srv/${"deep/".repeat(20)}rain.csv`;
+      const wide = [
+        joined(
+          aLetter("5f0c1a9e-1", {
+            reason: long,
+            detail: `ValueError: no ${path}`,
+            body: bodyFor("transform[part_2026_01_31]"),
+          }),
+        ),
+        joined(moved("7d0c1a9e-2")),
+      ];
+      const table = letterTable(wide, plain(width));
+      const known = letterTable(wide, plain(Number.POSITIVE_INFINITY)).split(/\s+/);
+      for (const word of table.split(/\s+/).filter((one) => one !== "")) {
+        const cut = word.endsWith("…") && known.some((whole) => whole.startsWith(word.slice(0, -1)));
+        assert.ok(known.includes(word) || cut, `${word} in\n${table}`);
+      }
+      assert.ok(table.includes("transform[part_2026_01_31]"), table);
     });
   }
 

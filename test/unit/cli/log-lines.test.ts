@@ -30,6 +30,20 @@ describe("text", () => {
       '2026-01-02T03:04:05.678Z WARN  a  m  x="a b" y="a\\"b" z="" n=null ok=true',
     ],
     [
+      "a step, whose key says which it is, and times of parts of milliseconds",
+      {
+        event: "a",
+        level: "info",
+        message: "m",
+        key: "r:load:2",
+        runId: "r",
+        stepKey: "load",
+        attempt: 2,
+        ranMs: 12.4,
+      },
+      "2026-01-02T03:04:05.678Z INFO  a  m  key=r:load:2 ran_ms=12",
+    ],
+    [
       "a stack trace",
       { event: "a", level: "debug", message: "Error: x\n  at y" },
       "2026-01-02T03:04:05.678Z DEBUG a  Error: x\n      at y",
@@ -59,6 +73,12 @@ test("JSON: one line, snake_case, the worker in each", () => {
     line,
     '{"time":"2026-01-02T03:04:05.678Z","level":"info","event":"step.claimed","message":"two\\nlines","key":"run:fetch","message_id":"m-1","receive_count":2,"fence":3,"worker":"w-1"}',
   );
+});
+
+test("JSON: run, step and attempt each have a field, and times are whole milliseconds", () => {
+  const ended: Observation = { ...claimed, runId: "run", stepKey: "fetch", attempt: 0, ranMs: 0.6, queuedMs: 2.5 };
+  const { run_id, step_key, attempt, ran_ms, queued_ms } = JSON.parse(jsonLine({ worker: "w-1" })(ended, at));
+  assert.deepEqual([run_id, step_key, attempt, ran_ms, queued_ms], ["run", "fetch", 0, 1, 3]);
 });
 
 test("a key that steers a terminal does not, and what is long is cut, in text and in JSON", () => {

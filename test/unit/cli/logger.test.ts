@@ -55,6 +55,26 @@ describe("formats", () => {
   }
 });
 
+describe("colours", () => {
+  const said = (colour: boolean, format: "text" | "json") => {
+    const stream = new Captured({ isTTY: true });
+    createLogger({ stream, level: "info", format, worker: "w", colour }).observe({
+      ...{ event: "a.b", level: "warn", message: "look", x: 1 },
+    });
+    return stream.lines[0] ?? "";
+  };
+
+  test("paint the level, and dim what is beside the message", () => {
+    const [time, ...rest] = said(true, "text").split("\u001b");
+    assert.equal(time, "");
+    assert.deepEqual(rest.slice(1), ["[22m ", "[33mWARN ", "[39m a.b  look ", "[2m x=1", "[22m"]);
+  });
+
+  test("are in no JSON, and not where they are not wanted", () => {
+    assert.ok(!(said(true, "json") + said(false, "text")).includes("\u001b"));
+  });
+});
+
 describe("flushing", () => {
   test("resolves after everything was taken", async () => {
     const taken: string[] = [];

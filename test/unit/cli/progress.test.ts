@@ -1,7 +1,14 @@
 // Progress: a bar that stays below what is logged on a terminal, a line now and then elsewhere.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Pace, type Progress, ProgressView, progressBar, progressText } from "../../../cli/terminal/progress.ts";
+import {
+  Estimate,
+  Pace,
+  type Progress,
+  ProgressView,
+  progressBar,
+  progressText,
+} from "../../../cli/terminal/progress.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { Captured } from "./captured.ts";
 
@@ -28,8 +35,29 @@ describe("the text", () => {
     ["of nothing", { ...half, done: 0, total: 0 }, null, "0 of ~0 (100 %)"],
   ];
   for (const [name, progress, perSecond, expected] of rows) {
-    test(name, () => assert.equal(progressText(progress, perSecond), expected));
+    test(name, () =>
+      assert.equal(progressText(progress, perSecond, new Estimate().at(0, progress, perSecond)), expected),
+    );
   }
+});
+
+test("the time left does not grow while the work is the same, and does with new work", () => {
+  const [pace, estimate] = [new Pace(), new Estimate()];
+  const left: number[] = [];
+  const look = (second: number, done: number, total: number) => {
+    const leftMs = estimate.at(second * 1_000, { ...half, done, total }, pace.at(second * 1_000, done));
+    if (leftMs !== null) left.push(leftMs);
+    return leftMs;
+  };
+  // Three steps of a minute each after ten short ones: the pace falls all the time.
+  for (let second = 0; second <= 120; second += 2) look(second, Math.min(second, 10), 13);
+  assert.ok(left.length > 0);
+  assert.deepEqual(
+    left,
+    left.toSorted((a, b) => b - a),
+  );
+  assert.ok((look(122, 10, 13) ?? 0) <= (left.at(-1) ?? 0), "what was told is over: nothing is told");
+  assert.ok((look(180, 11, 500) ?? 0) > 60_000);
 });
 
 test("the rate is that of the last minute", () => {

@@ -34,6 +34,7 @@ const defaults: RunConfig = {
   python: "python3",
   locationArgs: [],
   health: { host: "127.0.0.1", port: 8080, readyWithinMs: 300_000 },
+  stepOutput: "all",
   log: { level: "info", format: "auto" },
 };
 

@@ -32,12 +32,16 @@ function drain(
   if (drained === null) throw new Error("no queue was watched");
   const { clock, worker, told } = made;
   const shown: QueueDepth[] = [];
+  const elsewhere: number[] = [];
   const stop = new AbortController();
   const ports = {
     clock,
     observe: told.observe,
     snapshot: () => worker.snapshot(),
-    progress: (_: unknown, left: QueueDepth) => void shown.push(left),
+    progress: (_: unknown, left: QueueDepth, others: number) => {
+      shown.push(left);
+      elsewhere.push(others);
+    },
   };
   const state = new DrainState();
   const start = () =>
@@ -51,7 +55,7 @@ function drain(
     );
   t.after(() => stop.abort());
   const ended = () => state.end !== null;
-  return { ...made, shown, stop, state, start, ended };
+  return { ...made, shown, elsewhere, stop, state, start, ended };
 }
 
 describe("a drain", () => {
@@ -95,6 +99,27 @@ describe("a drain", () => {
       assert.deepEqual(state.end, { how: "max_time", left: depth });
     });
   }
+
+  test("does not take its own step for one elsewhere while SQS still counts it", async (t) => {
+    const { clock, queue, runner, start, elsewhere } = drain(t, { maxMs: 600_000 });
+    runner.scripts.set("load", async (step) => {
+      await clock.sleep(20_000);
+      return await succeeds(step);
+    });
+    queue.offer(about("load"));
+    // SQS counts it for 50 s after its end.
+    queue.depth = async () => ({
+      visible: 0,
+      inFlight: clock.monoMs() > 0 && clock.monoMs() < 70_000 ? 1 : 0,
+      delayed: 0,
+    });
+    void start();
+    await clock.advance(90_000);
+    assert.deepEqual([...new Set(elsewhere)], [0]);
+    queue.depth = async () => ({ visible: 0, inFlight: 3, delayed: 0 });
+    await clock.advance(10_000);
+    assert.equal(elsewhere.at(-1), 3, "what another worker has is elsewhere");
+  });
 
   test("is not over while receives or counts fail", async (t) => {
     const { clock, queue, state, start, told, ended } = drain(t);

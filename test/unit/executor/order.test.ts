@@ -22,6 +22,25 @@ const ends: readonly (readonly [string, Script, string, string, string])[] = [
 ];
 
 describe("a step that ended", () => {
+  const saying: readonly (readonly [Script, level: string, message: string, errorClass: string | undefined])[] = [
+    [succeeds, "info", "ended: success", undefined],
+    [fails, "warn", "ended: failure: ValueError: no rain on 31 February", "ValueError"],
+    [wantsRetry, "warn", "ended: up_for_retry: TimeoutError: no answer", "TimeoutError"],
+    [cannotInitialize, "warn", "ended: resource_init_failure: OSError: no such bucket", "OSError"],
+  ];
+  for (const [script, level, said, errorClass] of saying) {
+    test(`is logged at level ${level}: ${said}`, async (t) => {
+      const { runner, deliver, told } = bench(t);
+      runner.scripts.set("load", async (step) => ({ ...(await script(step)), job: "nightly" }));
+      await deliver();
+      const [ended] = told.of("step.ended");
+      assert.deepEqual([ended?.level, ended?.message, ended?.["errorClass"]], [level, said, errorClass]);
+      const names = [ended?.["runId"], ended?.["stepKey"], ended?.["attempt"], ended?.["job"]];
+      assert.deepEqual(names, ["run-1", "load", 0, "nightly"]);
+      assert.ok([ended?.["queuedMs"], ended?.["ranMs"]].every(Number.isFinite));
+    });
+  }
+
   for (const [what, script, event, state, rowState] of ends) {
     test(`${what}: permit, event, ledger, delete`, async (t) => {
       const { runner, deliver, deeds, ledger } = bench(t);

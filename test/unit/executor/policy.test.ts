@@ -1,9 +1,15 @@
 // How often the machinery tries, how long it waits, and what a step's own tags change about it.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { defaultPolicy, policyFor, releaseMs } from "../../../core/delivery/policy.ts";
+import { defaultPolicy, policyFor, policyTags, releaseMs } from "../../../core/delivery/policy.ts";
 import type { Limits } from "../../../core/runner/port.ts";
+
+test("the tags that a worker reads are those of fixtures/step-tags.json but for the executor's own", () => {
+  const listed = JSON.parse(readFileSync(new URL("../../../fixtures/step-tags.json", import.meta.url), "utf8"));
+  assert.deepEqual([...policyTags, "taskiq/queue", "taskiq/group"].sort(), listed);
+});
 
 const almostOne = 1 - Number.EPSILON;
 

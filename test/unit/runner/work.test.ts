@@ -222,7 +222,7 @@ describe("what is heard of work", () => {
       onCapture: ({ stdout, stderr }) => captured.push([stdout, stderr]),
     });
     work.hear({ type: "started", id: "1", pid: 42 });
-    work.hear({ type: "capture", id: "1", stdout: "/out", stderr: "/err", folder: null });
+    work.hear({ type: "capture", id: "1", stdout: "/out", stderr: "/err", folder: null, job: "nightly" });
     work.hear({ type: "ask", id: "1" });
     await setImmediate();
     work.hear({ type: "ask", id: "1" });

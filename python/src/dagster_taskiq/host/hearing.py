@@ -70,7 +70,9 @@ class Hearing:
             return
         process.captured = paths
         guard.watch.captured(paths.values(), boot_time())
-        self._upstream.post({"type": "capture", "id": process.id, **paths, "folder": self._folder})
+        job = frame.get("job")
+        told = {**paths, "folder": self._folder, "job": job if isinstance(job, str) else None}
+        self._upstream.post({"type": "capture", "id": process.id, **told})
 
     def checked(self, frame: Frame) -> Frame | None:
         """Return what may be passed on of a frame that a location host wants to have passed on."""

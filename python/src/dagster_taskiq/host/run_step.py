@@ -56,8 +56,9 @@ def run_step(frame: Frame, instance: DagsterInstance, channel: Channel) -> Outco
         raise MachineryFault("step", f"run {step.run_id} has no execution plan snapshot")
     silence = Limits.from_frame(frame).silence
     gate = Gate(instance, step, channel, tells_events=silence is not None)
+    job = standing.run.job_name
     capture_into_files(
-        lambda out, err: channel.send({"type": "capture", "stdout": out, "stderr": err})
+        lambda out, err: channel.send({"type": "capture", "stdout": out, "stderr": err, "job": job})
     )
     try:
         _prepare_and_execute(instance, standing.run, envelope, state, frame)

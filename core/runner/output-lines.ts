@@ -1,0 +1,22 @@
+// Which lines of a step's output become observations, and at which level.
+import type { Observe } from "../observe.ts";
+import { idempotencyKey, type StepId } from "../step.ts";
+import type { OnLine } from "./output.ts";
+import type { StepOutput } from "./port.ts";
+import { Severity } from "./severity.ts";
+
+/** Returns what hears the lines of one step; null when none are wanted. */
+export function outputHearer(
+  step: StepId,
+  { observe, stepOutput = "all" }: { readonly observe: Observe; readonly stepOutput?: StepOutput },
+): OnLine | null {
+  if (stepOutput === "off") return null;
+  const severities = { stdout: new Severity(), stderr: new Severity() };
+  const { runId, stepKey, attempt } = step;
+  const about = { key: idempotencyKey(step), runId, stepKey, attempt };
+  return (stream, message) => {
+    const level = severities[stream].of(message);
+    if (stepOutput === "errors" && (level === "debug" || level === "info")) return;
+    observe({ event: "step.output", level, message, stream, ...about });
+  };
+}
