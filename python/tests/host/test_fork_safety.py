@@ -37,6 +37,17 @@ kept = [socket.socketpair(), socket.socket(type=socket.SOCK_DGRAM), tempfile.Tem
 kept[1].connect(("127.0.0.1", 8125))
 globals()["__builtins__"]["kept"] = kept
 """,
+    "a SQLite connection that is closed": """
+import os, sqlite3, tempfile
+path = os.path.join(tempfile.mkdtemp(), "rain.db")
+globals()["__builtins__"]["kept"] = kept = sqlite3.connect(path)
+kept.execute("create table rain (mm)")
+kept.close()
+""",
+    "a SQLite database in memory": """
+import sqlite3
+globals()["__builtins__"]["kept"] = sqlite3.connect(":memory:")
+""",
 }
 
 UNSAFE = {
@@ -70,6 +81,26 @@ import asyncio
 globals()["__builtins__"]["kept"] = asyncio.new_event_loop()
 """,
         ["an event loop (epoll)", "an asyncio event loop"],
+    ),
+    "a SQLite connection": (
+        """
+import os, sqlite3, tempfile
+path = os.path.join(tempfile.mkdtemp(), "rain.db")
+globals()["__builtins__"]["kept"] = kept = sqlite3.connect(path)
+kept.execute("create table rain (mm)")
+""",
+        ["a SQLite database (rain.db)"],
+    ),
+    "a SQLite connection of a reader": (
+        """
+import os, sqlite3, tempfile
+path = os.path.join(tempfile.mkdtemp(), "stations")
+first = sqlite3.connect(path)
+first.execute("create table stations (name)")
+first.close()
+globals()["__builtins__"]["kept"] = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+""",
+        ["a SQLite database (stations)"],
     ),
     "a hook that hangs in a fork": (
         """

@@ -1,7 +1,8 @@
 """Finds out, after code was imported, whether forks of this process can run its steps.
 
 A fork has one thread: what other threads did stays undone, and what they held stays locked. It
-shares connections and event queues with its siblings: the answers of one reach another.
+shares connections and event queues with its siblings: the answers of one reach another. Locks of
+an SQLite database are the parent's alone, and the fork believes that it holds them.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ _SHARED = {
     "anon_inode:[io_uring]": "an event loop (io_uring)",
 }
 _DEVICES = ("/dev/nvidia", "/dev/kfd", "/dev/dri/")
+# How each SQLite database begins. In an empty one no connection has read or locked anything.
+_SQLITE = b"SQLite format 3\0"
 
 
 class ForkSafety:
@@ -138,7 +141,20 @@ def _describe(descriptor: int, link: str) -> str | None:
         return _connection(descriptor)
     if link.startswith(_DEVICES):
         return f"a GPU ({link})"
+    if link.startswith("/"):
+        return _sqlite_database(descriptor, link)
     return _SHARED.get(link)
+
+
+def _sqlite_database(descriptor: int, link: str) -> str | None:
+    """Describe a database that is open, by whichever library. SQLite forbids its use in a fork.
+
+    It is read by the descriptor that is there: to close another one would drop SQLite's locks.
+    """
+    with contextlib.suppress(OSError):  # a directory, a pipe, or open for writing only
+        if os.pread(descriptor, len(_SQLITE), 0) == _SQLITE:
+            return f"a SQLite database ({Path(link).name})"
+    return None
 
 
 def _connection(descriptor: int) -> str | None:
