@@ -44,6 +44,11 @@ export const commands: readonly Listed[] = [
     load: async () => (await import("./replay/replay.ts")).command,
   },
   {
+    name: "doctor",
+    summary: "Check everything that a worker needs, and say what to do",
+    load: async () => (await import("./doctor/doctor.ts")).command,
+  },
+  {
     name: "migrate",
     summary: "Bring the ledger's tables up to date",
     load: async () => (await import("./migrate/migrate.ts")).command,

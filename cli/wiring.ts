@@ -10,6 +10,7 @@ import type { Observe } from "../core/observe.ts";
 import { TaskProtection } from "../core/protection/task-protection.ts";
 import type { Queue, QueueSurvey } from "../core/queue/port.ts";
 import { openSqsQueue, type SqsQueue } from "../core/queue/sqs/sqs.ts";
+import { type Greeting, greetHost } from "../core/runner/greeting.ts";
 import { HostRunner } from "../core/runner/host.ts";
 import type { Runner } from "../core/runner/port.ts";
 import { Worker, type WorkerPorts } from "../core/worker.ts";
@@ -108,6 +109,24 @@ export async function wireOperator(config: OperatorConfig, env: Env, observe: Ob
   };
 }
 
+/** What `taskiq doctor` asks; whoever wired it closes the queues. Nothing is asked yet. */
+export interface Patient {
+  readonly queues: readonly { readonly name: string; readonly queue: SqsQueue }[];
+  /** Starts the step host of `taskiq run`, hears what it says, and ends it. Rejects with a `Fault`. */
+  greet(observe: Observe, withinMs: number): Promise<Greeting>;
+}
+
+/** `hearTime` hears the server's time of each answer of SQS. Throws a `Fault` for settings of the environment that make no sense. */
+export function wireDoctor(config: RunConfig, env: Env, hearTime: (serverMs: number) => void): Patient {
+  const queues = config.queues.map((taken) => ({
+    name: queueText(taken.queue),
+    queue: openQueue({ ...config, ...taken }, env, () => undefined, hearTime),
+  }));
+  const greet: Patient["greet"] = (observe, startMs) =>
+    greetHost({ ...hostSettings(config, env), startMs, count: true }, { clock, observe });
+  return { queues, greet };
+}
+
 type QueuePlace = Pick<OperatorConfig, "queue" | "deadLetter" | "region" | "endpointUrl" | "localSqs">;
 
 /** How long a launch may take to be answered: Dagster loads the job's code for it. */
@@ -125,9 +144,10 @@ export async function openDagster({ url, headers, caFile }: DagsterApiChoice): P
 /** Nothing checks them, but the SDK sends nothing unsigned. `python/src/dagster_taskiq/sqs_client.py` has the same. */
 const PLACEHOLDERS = { region: "us-east-1", credentials: { accessKeyId: "local", secretAccessKey: "local" } };
 
-function openQueue(place: QueuePlace, env: Env, observe: Observe): SqsQueue {
+function openQueue(place: QueuePlace, env: Env, observe: Observe, hearTime?: (serverMs: number) => void): SqsQueue {
   const { queue, deadLetter, region, endpointUrl, localSqs } = place;
-  const shared = { queue, deadLetter, clock, observe, random: chance };
+  const told = hearTime === undefined ? {} : { hearTime };
+  const shared = { queue, deadLetter, clock, observe, random: chance, ...told };
   // Neither the environment's credentials nor its proxies are for a server on this machine.
   if (localSqs !== null) return openSqsQueue({ ...shared, ...PLACEHOLDERS, endpoint: localSqs });
   const where = { region: region ?? undefined, endpoint: endpointUrl ?? undefined };

@@ -8,12 +8,22 @@ const ANSWER_MS = 1_000;
 
 /** Null when this is no ECS task, or when its metadata cannot be had. */
 export async function ecsTaskId(env: Env): Promise<string | null> {
+  const arn = (await ecsTask(env))?.TaskARN;
+  return typeof arn === "string" ? idOf(arn) : null;
+}
+
+/** `FARGATE`, `EC2` or `EXTERNAL`; null as above. The metadata does not name the container's stop timeout. */
+export async function ecsLaunchType(env: Env): Promise<string | null> {
+  const type = (await ecsTask(env))?.LaunchType;
+  return typeof type === "string" ? type : null;
+}
+
+async function ecsTask(env: Env): Promise<{ readonly TaskARN?: unknown; readonly LaunchType?: unknown } | null> {
   const endpoint = env["ECS_CONTAINER_METADATA_URI_V4"];
   if (endpoint === undefined || endpoint === "") return null;
   try {
     const answer = await fetch(`${endpoint}/task`, { signal: AbortSignal.timeout(ANSWER_MS), redirect: "error" });
-    const { TaskARN: arn } = JSON.parse(await answerText(answer)) as { readonly TaskARN?: unknown };
-    return typeof arn === "string" ? idOf(arn) : null;
+    return JSON.parse(await answerText(answer)) as object | null;
   } catch {
     return null;
   }

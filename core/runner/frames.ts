@@ -47,6 +47,9 @@ const Outcome = v.variant("kind", [
 /** What a fork of the location's process would break, in words for operators; a host without the field forks all. */
 const unforkable = v.optional(v.array(v.string()), []);
 
+/** What a code location defines; only a host that was asked to count says it. */
+const counted = { jobs: v.optional(v.number()), assets: v.optional(v.number()) };
+
 const HostFrame = v.variant("type", [
   v.object({
     type: v.literal("ready"),
@@ -55,7 +58,7 @@ const HostFrame = v.variant("type", [
     dagster: v.string(),
     dagster_taskiq: v.string(),
     python: v.string(),
-    locations: v.array(v.object({ name: v.string(), error: MaybeError, unforkable })),
+    locations: v.array(v.object({ name: v.string(), error: MaybeError, unforkable, ...counted })),
     instance: Instance,
     /** Absent from what older hosts say. */
     dagster_range: v.optional(v.nullable(v.object({ oldest: v.string(), below: v.string() })), null),
@@ -67,6 +70,7 @@ const HostFrame = v.variant("type", [
     error: MaybeError,
     changed: v.optional(v.nullable(v.string()), null),
     unforkable,
+    ...counted,
   }),
   v.object({ type: v.literal("started"), id: v.string(), pid: v.number() }),
   v.object({

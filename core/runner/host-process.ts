@@ -25,6 +25,8 @@ export interface HostSettings {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** How long importing Dagster and the code locations may take. */
   readonly startMs: number;
+  /** Has the host count the jobs and assets of its code locations. */
+  readonly count?: boolean;
 }
 
 /** What a host may open with; a broken frame is a `ready` of another protocol, as a rule. */
@@ -140,7 +142,9 @@ export class HostProcess {
 
 /** Throws a `Fault` where it is not even tried: an environment that is too big, a program that Deno may not run. */
 function spawnHost(settings: HostSettings, env: HostSettings["env"]): ChildProcess {
-  const args = ["-m", "dagster_taskiq.host", "--frames-fd", String(FRAMES_FD), ...settings.locationArgs];
+  const args = ["-m", "dagster_taskiq.host", "--frames-fd", String(FRAMES_FD)];
+  if (settings.count === true) args.push("--count");
+  args.push(...settings.locationArgs);
   try {
     return spawn(settings.python, args, {
       stdio: ["ignore", "pipe", "pipe", "pipe"],

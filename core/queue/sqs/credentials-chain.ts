@@ -27,7 +27,11 @@ export interface ChainPorts {
   readonly logger: NonNullable<SQSClientConfig["logger"]>;
 }
 
-type Source = () => Promise<Identity>;
+interface Source {
+  /** In words. */
+  readonly name: string;
+  readonly ask: () => Promise<Identity>;
+}
 
 /** What a source says that is not configured; anything else is a reason. */
 const NOT_CONFIGURED =
@@ -39,25 +43,26 @@ export function credentialsChain(sources: CredentialSources, { http, region, log
   const parentClientConfig = { ...inner, ...(region === undefined ? {} : { region }) };
   const init = { logger, clientConfig: inner, parentClientConfig };
   const chain: Source[] = [
-    ...(sources.profile ? [] : [fromEnv({ logger })]),
-    fromIni({ ...init, ignoreCache: true }),
-    fromTokenFile(init),
+    ...(sources.profile ? [] : [{ name: "the environment's variables", ask: fromEnv({ logger }) }]),
+    { name: "a profile of the shared files", ask: fromIni({ ...init, ignoreCache: true }) },
+    { name: "a web identity token", ask: fromTokenFile(init) },
     ...machineSources(sources, logger),
   ];
   return () => firstOf(chain);
 }
 
 function machineSources({ container, instanceMetadata }: CredentialSources, logger: ChainPorts["logger"]): Source[] {
-  if (container !== null) return [() => fetchContainerCredentials(container)];
-  return instanceMetadata ? [fromInstanceMetadata({ logger })] : [];
+  if (container !== null)
+    return [{ name: "the container's endpoint", ask: () => fetchContainerCredentials(container) }];
+  return instanceMetadata ? [{ name: "the instance's metadata", ask: fromInstanceMetadata({ logger }) }] : [];
 }
 
 /** As in the SDK, a source that fails gives way to the next one unless its error says otherwise. */
 async function firstOf(chain: readonly Source[]): Promise<Identity> {
   const reasons: string[] = [];
-  for (const source of chain) {
+  for (const { name, ask } of chain) {
     try {
-      return await source();
+      return { ...(await ask()), source: name };
     } catch (error) {
       const why = reasonOf(error);
       if (!NOT_CONFIGURED.test(why)) reasons.push(why);

@@ -8,6 +8,8 @@ export interface Identity {
   readonly secretAccessKey: string;
   readonly sessionToken?: string;
   readonly expiration?: Date;
+  /** Which source they are from, in words. */
+  readonly source?: string;
 }
 
 /** Takes as long as it takes; the callers have deadlines. */

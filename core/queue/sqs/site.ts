@@ -29,6 +29,7 @@ export interface SitePorts {
   readonly times: SiteTimes;
   /** Aborts when the queue is closed: every wait then ends. */
   readonly closed: AbortSignal;
+  readonly hearTime: ((serverMs: number) => void) | undefined;
 }
 
 /** Sends one command. */
@@ -65,6 +66,7 @@ export class Site {
     // A retry by the SDK would reuse our ReceiveRequestAttemptId, which is wrong after a throttle.
     this.#polls = new SQSClient({ ...shared, maxAttempts: 1, requestHandler: polls });
     this.#calls = new SQSClient({ ...shared, maxAttempts: TRIES, requestHandler: calls });
+    if (ports.hearTime !== undefined) tellTime(this.#calls, ports.hearTime);
   }
 
   /** Any call but a long poll; the SDK tries three times. Finding credentials counts in its deadline. */
@@ -110,6 +112,20 @@ export class Site {
       throw noCredentials(cause);
     }
   }
+}
+
+/** Before the answer is understood: a refused one names the time as well. */
+function tellTime(client: SQSClient, hear: (serverMs: number) => void): void {
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      const result = await next(args);
+      const { headers = {} } = result.response as { readonly headers?: Readonly<Record<string, string>> };
+      const serverMs = Date.parse(headers["date"] ?? "");
+      if (!Number.isNaN(serverMs)) hear(serverMs);
+      return result;
+    },
+    { step: "deserialize", priority: "low", name: "tellTime" },
+  );
 }
 
 /** Its message has all that is known, once. */

@@ -23,6 +23,8 @@ export interface SqsConnection {
   readonly callTimeoutMs?: number;
   /** How much longer than its own wait a long poll may take; 5 000. */
   readonly pollMarginMs?: number;
+  /** Hears the server's time of each answer that names one, in Unix milliseconds. */
+  readonly hearTime?: (serverMs: number) => void;
 }
 
 export interface SitesPorts {
@@ -63,7 +65,13 @@ export class Sites {
       logger,
       times,
       closed: this.#closed.signal,
+      hearTime: connection.hearTime,
     };
+  }
+
+  /** The credentials that requests are signed with. Rejects when there are none; may take as long as their source is silent. */
+  identity(): Promise<Identity> {
+    return this.#ports.credentials.provide();
   }
 
   /** Of a queue by its URL, or, with `null`, of names that are looked up. Throws for a text that is not a URL. */

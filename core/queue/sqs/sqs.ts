@@ -38,6 +38,8 @@ export interface SqsQueueOptions extends SqsConnection {
 export interface SqsQueue extends Queue {
   /** Rejects with a `Fault` when the queue does not exist or cannot be asked; anything else that is wrong is in the answer. */
   survey(): Promise<QueueSurvey>;
+  /** Whose requests they are: the source of the credentials, and their access key id. Rejects with a `Fault` when there are none. */
+  identity(): Promise<{ readonly source: string; readonly accessKeyId: string }>;
 }
 
 /** Opens no connection yet: the first call does. */
@@ -52,6 +54,13 @@ export function openSqsQueue(options: SqsQueueOptions): SqsQueue {
     random: options.random ?? Math.random,
   };
   return new OpenSqsQueue(context, options.queue, options.deadLetter);
+}
+
+function noCredentials(cause: unknown): Fault {
+  return new Fault("TQ_CREDENTIALS", "there are no AWS credentials", {
+    hint: "Check the role of the task, pod or instance, or the profile and variables that name credentials.",
+    cause,
+  });
 }
 
 /** A message whose outcome is recorded is in no hurry to go, and ten may go with one request. */
@@ -83,6 +92,15 @@ class OpenSqsQueue implements SqsQueue {
 
   async survey(): Promise<QueueSurvey> {
     return surveyQueues(this.#context, await this.#address(), this.#deadLetterRef);
+  }
+
+  async identity(): ReturnType<SqsQueue["identity"]> {
+    try {
+      const { source = "the settings", accessKeyId } = await this.#context.sites.identity();
+      return { source, accessKeyId };
+    } catch (cause) {
+      throw noCredentials(cause);
+    }
   }
 
   async receive(options: ReceiveOptions): Promise<readonly Message[]> {

@@ -306,3 +306,10 @@ def test_code_that_changes_is_replaced_beside_the_steps_of_the_old(
     assert worker.outcome(held)["kind"] == "success"
     assert file.with_suffix(".ended").read_text() == "old"
     assert worker.process.poll() is None
+
+
+def test_jobs_and_assets_are_counted_on_demand(start_worker):
+    counted = start_worker(*LOCATION, "--count").await_frame("ready")["locations"][0]
+    assert (counted["jobs"] > 0, counted["assets"] > 0) == (True, True)
+    told = start_worker(*LOCATION).await_frame("ready")["locations"][0]
+    assert set(told) & {"jobs", "assets"} == set()

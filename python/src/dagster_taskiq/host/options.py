@@ -23,19 +23,22 @@ class Options:
 
     frames_fd: int
     location_flags: Sequence[str]
+    count: bool = False
+    """Whether to count the jobs and assets of the code locations."""
 
 
 def parse_options(arguments: Sequence[str]) -> Options:
     """Read what must be known before Dagster is imported. Raises UsageError."""
     parser = argparse.ArgumentParser(add_help=False, exit_on_error=False, allow_abbrev=False)
     parser.add_argument("--frames-fd", type=int)
+    parser.add_argument("--count", action="store_true")
     try:
         known, rest = parser.parse_known_args(arguments)
     except argparse.ArgumentError as error:
         raise UsageError(str(error)) from error
     if known.frames_fd is None:
         raise UsageError("--frames-fd: expected the descriptor of a socket to the worker, got none")
-    return Options(known.frames_fd, rest)
+    return Options(known.frames_fd, rest, known.count)
 
 
 def location_origins(flags: Sequence[str]) -> list[CodeLocationOrigin]:

@@ -81,7 +81,8 @@ def _run(options: Options, worker: Channel) -> None:
     except UsageError as error:
         raise Fatal("USAGE", str(error)) from None
     instance = build_instance()
-    locations = [each for each in map(location_of_flags, origins) if each is not None]
+    found = [location_of_flags(each, count=options.count) for each in origins]
+    locations = [each for each in found if each is not None]
     base = Base(worker, instance, locations, partial(_ready, identity_of(instance)))
     # What is imported stays: a look for garbage among it finds none, and copies it all.
     gc.freeze()

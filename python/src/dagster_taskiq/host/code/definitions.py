@@ -41,10 +41,11 @@ _AUTOLOAD = "AutoloadDefsModuleCodePointer"
 _FETCHING = frozenset({"fetch_state", "write_state_to_path"})
 
 
-def load_target(target: Any, location: str | None) -> None:
+def load_target(target: Any, location: str | None) -> list[Any]:
     """Import what the target of a code location's origin names, and make its definitions.
 
-    `location` is the name of the code location. Raises whatever the code raises.
+    Returns what Dagster finds there: definitions, or functions that make some. `location` is the
+    name of the code location. Raises whatever the code raises.
     """
     values: dict[str, Any] = {
         name: getattr(target, name, None) for name in _LOADING if name in _ACCEPTED
@@ -52,10 +53,11 @@ def load_target(target: Any, location: str | None) -> None:
     if "resolve_lazy_defs" in _ACCEPTED:
         values["resolve_lazy_defs"] = False
     with _initializing(location) as context:
-        for found in get_loadable_targets(**values):
-            module = values.get("autoload_defs_module_name")
-            _make(found.target_definition, module, context)
-            warn_of_other_executors(_made_from(found.target_definition) or found.target_definition)
+        found = [each.target_definition for each in get_loadable_targets(**values)]
+        for each in found:
+            _make(each, values.get("autoload_defs_module_name"), context)
+            warn_of_other_executors(_made_from(each) or each)
+        return found
 
 
 def load_pointer(pointer: Any, location: str | None) -> None:

@@ -170,6 +170,7 @@ class Hosting:
     def _hear(self, link: Link, frame: Frame) -> None:
         """Take in one frame. Raises OSError when the worker is gone."""
         if frame["type"] == "imported" and not link.is_ready:
+            link.location.counts = frame["counts"]
             self._imported(link, frame["error"], frame["unforkable"])
             return
         order = link.orders.get(frame.get("id", ""))

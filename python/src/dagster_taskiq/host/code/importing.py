@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from dagster._core.origin import JobPythonOrigin
 from dagster._serdes import deserialize_value
 from dagster._utils.hosted_user_process import recon_job_from_origin
 
+from dagster_taskiq.host.code.counts import counts_of
 from dagster_taskiq.host.code.definitions import load_pointer, load_target
 from dagster_taskiq.host.code.sources import RunCode, Source, source_of_target
 from dagster_taskiq.host.errors import error_from, error_info, warn
@@ -39,9 +40,13 @@ class CodeLocation:
     """Runs user code."""
     refused: ErrorInfo | None = None
     """Why it must not be imported here, however often it is asked for."""
+    is_counted: bool = False
+    """Whether its import counts the jobs and assets, too."""
+    counts: dict[str, int] = field(default_factory=dict, compare=False)
+    """What was counted, in the process that has imported it."""
 
 
-def location_of_flags(origin: CodeLocationOrigin) -> CodeLocation | None:
+def location_of_flags(origin: CodeLocationOrigin, *, count: bool = False) -> CodeLocation | None:
     """Return a code location of the worker's flags or workspace. None: it is left out, and logged.
 
     Only a server of its own (`grpc_server`) has no Python code to import.
@@ -62,7 +67,7 @@ def location_of_flags(origin: CodeLocationOrigin) -> CodeLocation | None:
             f"it asks for {target.executable_path}, and this worker runs {sys.executable}:"
             " give it a worker of its own",
         )
-    return CodeLocation(name, name, source, lambda: load_target(target, name), refused)
+    return CodeLocation(name, name, source, lambda: load_target(target, name), refused, count)
 
 
 def location_of_run(code: RunCode) -> CodeLocation:
@@ -79,10 +84,19 @@ def import_code(instance: DagsterInstance, location: CodeLocation) -> ErrorInfo 
     """Import it; return what user code raised, if it did."""
     try:
         with _among_user_code(instance, location.location):
-            location.load()
+            loaded = location.load()
+            if location.is_counted:
+                _count(location, loaded)
     except BaseException as error:  # noqa: BLE001 - user code at import may well call sys.exit
         return error_from(error)
     return None
+
+
+def _count(location: CodeLocation, loaded: Any) -> None:
+    try:
+        location.counts.update(counts_of(loaded))
+    except Exception as error:  # noqa: BLE001 - user code; it is imported all the same
+        warn(f"the jobs and assets of code location {location.name} cannot be counted: {error!r}")
 
 
 def build_job(instance: DagsterInstance, code: RunCode) -> None:

@@ -55,7 +55,8 @@ def be_location_host(
             error = import_code(instance, location)
         files.note_imported(left.watch)
         unforkable = left.unforkable[:_MOST_TOLD]
-        base.send({"type": "imported", "error": error, "unforkable": unforkable})
+        told = {"error": error, "unforkable": unforkable, "counts": location.counts}
+        base.send({"type": "imported", **told})
         if error is None:
             # What is imported stays: a look for garbage among it finds none, and copies it all.
             gc.freeze()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -45,6 +45,8 @@ class Location:
         self.error: ErrorInfo | None = code.refused
         self.unforkable: list[str] = []
         """What a fork would break that its last import has left behind, in words."""
+        self.counts: Mapping[str, int] = {}
+        """How many jobs and assets it has, where that is counted."""
         self.link: Link | None = None
         self.waiting: list[Order] = []
         self.changed: str | None = None
@@ -63,7 +65,7 @@ class Location:
     def told(self) -> Frame:
         """What the worker is told of it."""
         left = {"unforkable": self.unforkable} if self.unforkable else {}
-        return {"name": self.code.name, "error": self.error, **left}
+        return {"name": self.code.name, "error": self.error, **left, **self.counts}
 
     def begin(self, link: Link) -> None:
         """Its import has begun, in a location host of its own."""

@@ -1,0 +1,67 @@
+// A check of `taskiq doctor`: what was found, how good that is, and what to do. One that fails, or hangs, hides no other.
+import { describeError, Fault } from "../../core/faults.ts";
+
+export type Level = "ok" | "warn" | "fail";
+
+/** The names are stable: scripts match on them. */
+export const checkNames = [
+  "configuration",
+  "credentials",
+  "queue",
+  "permissions",
+  "dead letters",
+  "clock",
+  "ledger",
+  "python",
+  "versions",
+  "instance",
+  "code location",
+  "dagster home",
+  "temporary files",
+  "stop timeout",
+] as const;
+
+export interface Finding {
+  readonly check: (typeof checkNames)[number];
+  readonly level: Level;
+  readonly found: string;
+  /** Null where there is nothing to do. */
+  readonly todo: string | null;
+}
+
+export function ok(check: Finding["check"], found: string): Finding {
+  return { check, level: "ok", found, todo: null };
+}
+
+export function warn(check: Finding["check"], found: string, todo: string): Finding {
+  return { check, level: "warn", found, todo };
+}
+
+export function fail(check: Finding["check"], found: string, todo: string | null): Finding {
+  return { check, level: "fail", found, todo };
+}
+
+/** What a check rejects with becomes a failed line of that name; so does its silence after `withinMs`. */
+export async function perform(
+  check: Finding["check"],
+  withinMs: number,
+  ask: () => Promise<readonly Finding[]>,
+): Promise<readonly Finding[]> {
+  const late = Promise.withResolvers<readonly Finding[]>();
+  const timer = setTimeout(() => {
+    const found = `no answer within ${Math.round(withinMs / 1_000)} s`;
+    late.resolve([fail(check, found, "Check the network, or give it longer with --timeout.")]);
+  }, withinMs);
+  try {
+    return await Promise.race([ask(), late.promise]);
+  } catch (error) {
+    return [failed(check, error)];
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The line of a check that rejected. */
+export function failed(check: Finding["check"], error: unknown): Finding {
+  return fail(check, describeError(error), error instanceof Fault ? (error.hint ?? null) : null);
+}

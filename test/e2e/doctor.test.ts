@@ -1,0 +1,226 @@
+// `taskiq doctor`, from the bundle, with the real step host, a real Dagster instance and an SQS server over HTTP: everything well, and then
+// one broken thing at a time, each of which leaves the other checks as they were.
+import assert from "node:assert/strict";
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { DEFINITIONS_PARENT, PYTHON } from "../support/dagster-sidecar.ts";
+import { Deployment } from "../support/deployment.ts";
+import { doctor, metadata, runTaskiq, troubles, type Variables } from "../support/doctor.ts";
+import { createQueues, type LocalSqs, urlOf } from "../support/local-sqs.ts";
+import { type SqsServer, startSqsServer } from "../support/sqs-server/http.ts";
+import { asLocalSqs } from "../support/sqs-server/local.ts";
+
+interface Broken {
+  readonly flags?: readonly string[];
+  readonly env?: Variables;
+}
+
+const fixture = (path: string) => fileURLToPath(new URL(`../../fixtures/${path}`, import.meta.url));
+const code = ["-m", "definitions", "-d", DEFINITIONS_PARENT];
+const SHIFTED = `const { now } = Date; Date.now = () => now() + 600000;`;
+const PASSWORD = "hush-hush";
+
+describe("taskiq doctor", () => {
+  let server: SqsServer;
+  let sqs: LocalSqs;
+  let deployment: Deployment;
+  let directory: string;
+  const taskiq = (args: readonly string[], env: Variables) => runTaskiq(args, { ...deployment.env, ...env });
+  const examine = ({ flags = code, env = {} }: Broken = {}) => doctor(flags, { ...deployment.env, ...env });
+
+  before(async () => {
+    server = await startSqsServer();
+    sqs = asLocalSqs(server);
+    deployment = new Deployment(sqs, await createQueues(sqs, "steps", { maxReceiveCount: 50 }));
+    directory = mkdtempSync(join(tmpdir(), "taskiq-doctor-test-"));
+    server.model.createQueue("alone.fifo", { FifoQueue: "true" });
+    await deployment.send({ body: "not to be received", groupId: "g", deduplicationId: "d" });
+    assert.equal((await taskiq(["migrate"], {})).code, 0);
+  });
+  after(async () => {
+    rmSync(directory, { recursive: true });
+    await deployment.close();
+  });
+
+  test("finds a healthy set-up well, counts its jobs and assets, and changes nothing", async () => {
+    const env = { TASKIQ_LEDGER_URL: `sqlite:${deployment.home}/taskiq.sqlite`, TASKIQ_ENVELOPE_KEY: "k".repeat(40) };
+    const { code: exit, report } = await examine({ env });
+    assert.deepEqual([exit, troubles(report)], [0, []]);
+    assert.deepEqual(
+      report.checks.map(({ check }) => check),
+      [
+        ...["configuration", "credentials", "queue", "permissions", "dead letters", "clock", "ledger"],
+        ...["python", "versions", "instance", "code location", "dagster home", "temporary files", "stop timeout"],
+      ],
+    );
+    const foundOf = (name: string) => report.checks.find(({ check }) => check === name)?.found ?? "";
+    assert.equal(foundOf("credentials"), "from the environment's variables, access key id …ocal");
+    assert.match(foundOf("versions"), /^Dagster \d+\.\d+\.\d+, dagster-taskiq \S+, taskiq \S+$/);
+    assert.match(foundOf("code location"), /^definitions is imported, [1-9]\d* job\(s\), [1-9]\d* asset\(s\); forks/);
+    const told = Object.fromEntries(report.configuration.map(({ option, value, from }) => [option, [value, from]]));
+    assert.deepEqual(
+      [told["--queue-url"], told["--python"], told["--grace"], told["TASKIQ_ENVELOPE_KEY"], told["--dlq-url"]],
+      [
+        [deployment.env["TASKIQ_QUEUE_URL"], "TASKIQ_QUEUE_URL"],
+        [PYTHON, "flag"],
+        ["20s", "default"],
+        ["***", "TASKIQ_ENVELOPE_KEY"],
+        [null, "nowhere"],
+      ],
+    );
+    assert.deepEqual(
+      (await deployment.queued()).map(({ state, receiveCount }) => [state, receiveCount]),
+      [["visible", 0]],
+    );
+  });
+
+  const rows: readonly (readonly [string, () => Broken, readonly RegExp[]])[] = [
+    [
+      "a queue that does not exist",
+      () => ({ env: { TASKIQ_QUEUE_URL: urlOf(sqs, "nowhere.fifo") } }),
+      [
+        /^fail queue: the queue \S+nowhere\.fifo does not exist.* → Check the queue's URL or name/,
+        /^fail permissions: .*nowhere\.fifo does not exist/,
+        /^fail permissions: .*nowhere\.fifo does not exist/,
+      ],
+    ],
+    [
+      "a queue without a dead letter queue",
+      () => ({ env: { TASKIQ_QUEUE_URL: urlOf(sqs, "alone.fifo") } }),
+      [/^warn dead letters: \S+alone\.fifo has no dead letter queue; .* → Give it a redrive policy/],
+    ],
+    [
+      "a ledger that cannot be reached, without its password",
+      () => ({ env: { TASKIQ_LEDGER_URL: `postgres://taskiq:${PASSWORD}@127.0.0.1:1/taskiq` } }),
+      [/^fail ledger: .*127\.0\.0\.1:1/],
+    ],
+    [
+      "a ledger without its tables, which it does not make",
+      () => ({ env: { TASKIQ_LEDGER_URL: `sqlite:${directory}/new.sqlite` } }),
+      [/^warn ledger: \S+new\.sqlite lacks the migrations 1 \(records\), .* → Run taskiq migrate/],
+    ],
+    [
+      "a Python without the package",
+      () => ({ flags: ["--python", bare(), ...code] }),
+      [
+        /^fail python: step host ended before it was ready .*It said last: .*No module named '?dagster_taskiq.* → is that/,
+      ],
+    ],
+    [
+      "a Dagster that is not supported",
+      () => ({ env: { PYTHONPATH: fixture("old_dagster") } }),
+      [
+        /^fail python: step host cannot work \(DAGSTER_VERSION\): Dagster 1\.9\.13 is installed, but .* supports Dagster/,
+      ],
+    ],
+    [
+      "code that cannot be imported",
+      () => ({ flags: ["-f", written("broken.py", "raise RuntimeError('a bad deploy')\n")] }),
+      [/^fail code location: broken\.py cannot be imported: RuntimeError: a bad deploy → /],
+    ],
+    [
+      "code that a fork would break",
+      () => ({ flags: ["-f", written("threads.py", THREADS)] }),
+      [
+        /^warn code location: threads\.py is imported, 0 job\(s\), 0 asset\(s\); each step starts a fresh .*thread poller/,
+      ],
+    ],
+    [
+      "a temporary directory that cannot be written to",
+      () => ({ env: { TMPDIR: "/nowhere" } }),
+      [/^fail temporary files: \/nowhere: ENOENT.* → Give it a volume/],
+    ],
+    [
+      "a clock that is ten minutes ahead",
+      () => ({ env: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(SHIFTED)}` } }),
+      [/^fail clock: (?:599|600|601) s ahead of SQS → Set the clock/],
+    ],
+    [
+      "no credentials",
+      () => ({ env: { AWS_ACCESS_KEY_ID: "", AWS_SECRET_ACCESS_KEY: "", AWS_EC2_METADATA_DISABLED: "true" } }),
+      [
+        /^fail credentials: there are no AWS credentials: neither the environment nor a profile names any → /,
+        /^fail queue: no AWS credentials for GetQueueAttributes/,
+        /^fail permissions: no AWS credentials for ChangeMessageVisibility/,
+        /^fail permissions: no AWS credentials for DeleteMessage/,
+        /^warn clock: SQS has not said its time/,
+      ],
+    ],
+  ];
+  for (const [what, make, expected] of rows) {
+    test(`finds ${what}, and nothing else`, async () => {
+      const { code: exit, report } = await examine(make());
+      const found = troubles(report);
+      assert.equal(found.length, expected.length, found.join("\n"));
+      for (const [i, pattern] of expected.entries()) assert.match(found[i] ?? "", pattern);
+      assert.equal(exit, expected.some((pattern) => pattern.source.startsWith("^fail")) ? 1 : 0);
+      assert.ok(!JSON.stringify(report).includes(PASSWORD));
+      assert.ok(!existsSync(join(directory, "new.sqlite")));
+    });
+  }
+
+  test("finds a permission that is missing, by a receipt that SQS never gave out", async () => {
+    server.faults.otherwise((action) =>
+      action === "DeleteMessageBatch" ? { kind: "refuse", code: "AccessDenied", status: 403 } : null,
+    );
+    const { code: exit, report } = await examine();
+    server.faults.clear();
+    const [found = "", ...others] = troubles(report);
+    assert.match(
+      found,
+      /^fail permissions: AWS does not allow DeleteMessage\w* on the queue .* → Check that the policy/,
+    );
+    assert.deepEqual([exit, others], [1, []]);
+  });
+
+  test("names a wrong option as a finding, beside what can be checked without it", async () => {
+    const { report } = await examine({ flags: ["--concurrency", "zero"] });
+    assert.deepEqual(
+      report.checks.map(({ check, level, found }) => [check, level, found.slice(0, 43)]),
+      [
+        ["configuration", "fail", "--concurrency must be a whole number from 1"],
+        ["temporary files", "ok", `${tmpdir()} can be written to`],
+      ],
+    );
+  });
+
+  test("knows Fargate's longest stop timeout from the task's metadata", async (t) => {
+    const env = { ECS_CONTAINER_METADATA_URI_V4: await metadata(t, { LaunchType: "FARGATE" }) };
+    const { report } = await examine({ flags: ["--grace", "115s", "-f", join(directory, "missing.py")], env });
+    const [found] = troubles(report).filter((line) => line.includes("stop timeout"));
+    const what = "the grace of 115s needs a stopTimeout of 125s, and Fargate allows 120s";
+    assert.equal(found, `fail stop timeout: ${what} → Lower --grace to 110s or less.`);
+  });
+
+  test("fits 80 columns, without colour in a file", async () => {
+    const { stdout } = await taskiq(["doctor", "--python", "/nowhere/python3", ...code], {});
+    assert.ok(Math.max(...stdout.split("\n").map((line) => line.length)) <= 80, stdout);
+    assert.ok(!stdout.includes("\u001b"), "no colour");
+    assert.match(stdout, /^ok +queue +http/m);
+    assert.match(stdout, /^fail +python +step host ended before it was ready/m);
+    assert.match(stdout, /\n\d+ ok, 0 warn, 1 fail\n$/);
+  });
+
+  function written(name: string, source: string): string {
+    const path = join(directory, name);
+    writeFileSync(path, source);
+    return path;
+  }
+
+  /** The same Python, which finds no installed package. */
+  function bare(): string {
+    const path = written("bare-python", `#!/bin/sh\nexec ${PYTHON} -S -E "$@"\n`);
+    chmodSync(path, 0o755);
+    return path;
+  }
+});
+
+const THREADS = `
+import threading
+from dagster import Definitions
+threading.Thread(target=threading.Event().wait, name="poller", daemon=True).start()
+defs = Definitions()
+`;
