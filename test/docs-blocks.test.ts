@@ -38,7 +38,7 @@ const checks: Readonly<Record<string, Check>> = {
   ts: ({ text }) => assert.equal(`${text}\n`, readFileSync(join(root, "deploy/example/index.ts"), "utf8")),
   sql: ({ text }, t) => sqlHolds(text, t),
   dockerfile: ({ text }) => {
-    for (const line of text.split("\n")) assert.match(line, /^(?:FROM|COPY|RUN) \S/);
+    for (const line of text.split("\n")) assert.match(line, /^(?:FROM|COPY|ADD|RUN|ENV|VOLUME|WORKDIR|USER) \S/);
     for (const [, list = ""] of text.matchAll(/^RUN (.*)$/gm)) assert.ok(Array.isArray(JSON.parse(list)), "no shell");
   },
   python: ({ page }) =>

@@ -14,6 +14,8 @@ from dagster import (
     op,
     validate_run_config,
 )
+from dagster._config import process_config
+from dagster_postgres import DagsterPostgresStorage
 
 from dagster_taskiq import taskiq_executor
 from dagster_taskiq.settings import config_schema
@@ -70,6 +72,20 @@ def test_yaml_can_be_read() -> None:
     found = [block for page in PAGES for block in blocks(page, "yaml")]
     assert found
     assert all(isinstance(yaml.safe_load(block), dict) for block in found)
+
+
+def test_the_ecs_page_has_a_storage_that_dagster_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOST", "USER", "PASSWORD", "DB", "PORT"):
+        monkeypatch.setenv(f"DAGSTER_POSTGRES_{name}", "5432")
+    (config,) = (
+        yaml.safe_load(text)["storage"]["postgres"]
+        for text in blocks("docs/ecs.md", "yaml")
+        if text.startswith("storage:")
+    )
+    taken = process_config(DagsterPostgresStorage.config_type(), config)
+    assert taken.success, taken.errors
+    without = {k: v for k, v in config["postgres_db"].items() if k != "password"}
+    assert process_config(DagsterPostgresStorage.config_type(), {"postgres_db": without}).success
 
 
 def test_the_page_has_each_setting_and_the_launchpad_each_description() -> None:

@@ -36,8 +36,13 @@ const checks: Readonly<Record<string, Check>> = {
 
 function awsFault(shown: string): string | null {
   if (/^aws sqs create-queue --queue-name \S+ --attributes \S+$/.test(shown)) return null;
+  if (/^aws ecs run-task (?:--[a-z-]+ \S+ ?)+$/.test(shown)) {
+    const needed = ["--cluster", "--task-definition", "--network-configuration", "--overrides"];
+    return needed.every((flag) => shown.includes(`${flag} `)) ? null : `expected ${needed.join(", ")}`;
+  }
+  if (/^aws ecs update-service --cluster \S+ --service \S+ --force-new-deployment$/.test(shown)) return null;
   const [, template = ""] = /^aws cloudformation deploy --stack-name \S+ .*--template-file (\S+)/.exec(shown) ?? [];
-  return isThere(template) ? null : "neither creates a queue nor deploys a template that exists";
+  return isThere(template) ? null : "neither creates a queue, runs a task, nor deploys a template that exists";
 }
 
 /** Null: nothing is wrong. `page` decides where its files and scripts are. */
