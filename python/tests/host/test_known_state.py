@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import pickle
 import socket
+import zlib
 from pathlib import Path
 
 import pytest
 from dagster import DagsterEventType
 from dagster._core.execution.plan.outputs import StepOutputHandle
 from dagster._core.execution.plan.state import KnownExecutionState, PastExecutionState
+from dagster._core.storage.runs.schema import SnapshotsTable
 from dagster._serdes import serialize_value
 from orders import announce, job_at, report_order, run_order, terminal_events
 from worker_double import refuse
 
 from dagster_taskiq.host.attempt_log import StepId
+from dagster_taskiq.host.code.plans import Plans
+from dagster_taskiq.host.planned import StoredPlan
 from dagster_taskiq.host.standing import look_up, require_open
 
 
@@ -91,6 +97,64 @@ def test_a_required_dynamic_output_may_be_empty(worker, instance, create_run):
     run_all(worker, run, "split_nothing")
     mappings = state_of(instance, run, "gather").dynamic_mappings
     assert mappings == {"split_nothing": {"result": []}}
+
+
+def test_of_two_outputs_only_the_one_that_was_made_is_ready(worker, instance, create_run):
+    run = create_run("branch")
+    run_all(worker, run, "turn_left")
+    left = StepOutputHandle("turn_left", "left")
+    assert state_of(instance, run, "leftwards").ready_outputs == {left}
+    assert state_of(instance, run, "rightwards").ready_outputs == set()
+    run_all(worker, run, "leftwards")
+
+
+def test_a_plan_is_read_once_for_all_steps_of_a_run(worker, instance, create_run):
+    run = create_run("fan_in")
+    run_all(worker, run, "one")
+    with instance.run_storage.connect() as connection:
+        gone = connection.execute(
+            SnapshotsTable.delete().where(
+                SnapshotsTable.c.snapshot_id == run.execution_plan_snapshot_id
+            )
+        )
+    assert gone.rowcount == 1
+    run_all(worker, run, "two", "total")
+
+
+def test_a_run_never_gets_the_plan_of_another(worker, instance, create_run):
+    whole, part = create_run("fan_in"), create_run("fan_in", step_keys=["one"])
+    run_all(worker, whole, "one", "two")
+    run_all(worker, part, "one")
+    told = worker.outcome(worker.start("run", **run_order(part, "two")))
+    assert told["kind"] == "run_over", told
+    run_all(worker, whole, "total")
+
+
+def test_the_plans_used_last_are_kept_up_to_a_number_of_steps(monkeypatch):
+    monkeypatch.setattr("dagster_taskiq.host.code.plans._MOST_STEPS", 3)
+    plans = Plans()
+    kept = {name: plans.of(stored_plan(name, 1))[name] for name in "abc"}
+    assert plans.of(stored_plan("a", 1))["a"] is kept["a"]
+    plans.of(stored_plan("d", 1))
+    assert plans.of(stored_plan("a", 1))["a"] is kept["a"]
+    assert plans.of(stored_plan("b", 1))["b"] is not kept["b"]
+    large = plans.of(stored_plan("large", 9))["large"]
+    assert plans.of(stored_plan("large", 9))["large"] is large
+
+
+def test_a_plan_that_cannot_be_unpacked_is_left_to_the_step(capfd):
+    assert Plans().of(StoredPlan("p", "bm9uZQ==")) == {}
+    assert "cannot keep plan p" in capfd.readouterr().err
+
+
+def stored_plan(name, steps):
+    plan = {
+        "steps": [{"key": f"step_{number}"} for number in range(steps)],
+        "step_keys_to_execute": [],
+        "initial_known_state": None,
+        "executor_name": "taskiq",
+    }
+    return StoredPlan(name, base64.b64encode(zlib.compress(json.dumps(plan).encode())).decode())
 
 
 def test_a_re_execution_reads_the_outputs_of_its_parent(worker, instance, create_run):

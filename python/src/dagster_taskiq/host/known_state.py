@@ -16,15 +16,14 @@ from dagster._core.execution.plan.inputs import (
     FromPendingDynamicStepOutput,
     FromUnresolvedStepOutput,
 )
+from dagster._core.execution.plan.outputs import StepOutputHandle
 
 from dagster_taskiq.host.outcomes import NotOpen
-from dagster_taskiq.host.planned import Plan, mapping_key_of
+from dagster_taskiq.host.planned import Plan, PlannedStep, mapping_key_of
 from dagster_taskiq.host.step_events import StepEvent, Wanted
 
 if TYPE_CHECKING:
-    from dagster._core.execution.plan.outputs import StepOutputHandle
     from dagster._core.execution.plan.state import KnownExecutionState
-    from dagster._core.snap.execution_plan_snapshot import ExecutionStepSnap
 
 # Output name to mapping keys. None is Dagster's word for "skipped", unlike no keys at all.
 OutputKeys = Mapping[str, "Sequence[str] | None"]
@@ -67,7 +66,7 @@ class Inputs:
     @property
     def op_name(self) -> str:
         """The op that the step runs."""
-        return self._step.node_handle_id.rpartition(".")[2]
+        return self._step.op_name
 
     @property
     def wanted(self) -> Sequence[Wanted]:
@@ -75,7 +74,7 @@ class Inputs:
         loaded = {handle.step_key for handle in self._ours({})}
         return [
             Wanted(self._resolvers, _YIELDED),
-            Wanted(loaded - self._resolvers, (DagsterEventType.STEP_OUTPUT,)),
+            *self._outputs_of(loaded - self._resolvers),
         ]
 
     def state(self, attempt: int, events: Sequence[StepEvent], read: Read) -> KnownExecutionState:
@@ -102,9 +101,9 @@ class Inputs:
         """Tell, without parsing it, whether it yields one of the thousand keys of other steps."""
         if event.kind is not DagsterEventType.STEP_OUTPUT or event.step_key not in self._narrow:
             return False
-        return f'"{self._mapping_key}"' not in event.text
+        return f'"{self._mapping_key}"' not in (event.text or "")
 
-    def _resolved_by(self, step: ExecutionStepSnap, kinds: Any) -> Iterator[DynamicOutput]:
+    def _resolved_by(self, step: PlannedStep, kinds: Any) -> Iterator[DynamicOutput]:
         for step_input in step.inputs:
             source: Any = step_input.source
             if isinstance(source, kinds):
@@ -128,7 +127,7 @@ class Inputs:
                 for key in outputs.get(source.resolved_by_output_name) or ():
                     yield source.source.resolve(key).step_output_handle
             else:
-                yield from step_input.upstream_output_handles
+                yield from step_input.handles
 
     def _ours(self, mappings: Mappings) -> set[StepOutputHandle]:
         """Leave out what earlier runs made, or what lies where the IO manager finds it anyway."""
@@ -175,11 +174,11 @@ class Inputs:
         self, handles: set[StepOutputHandle], events: Sequence[StepEvent], read: Read
     ) -> set[StepOutputHandle]:
         """Return those of the outputs that were made; the others' steps ended without them."""
-        ready = handles & _made(events)
+        ready = handles & self._made(events)
         seen = {key for wanted in self.wanted for key in wanted.step_keys}
         more = {handle.step_key for handle in handles - ready} - seen
         if more:
-            ready |= handles & _made(read([Wanted(more, (DagsterEventType.STEP_OUTPUT,))]))
+            ready |= handles & self._made(read(self._outputs_of(more)))
         lacking = {handle.step_key for handle in handles - ready}
         if lacking:
             lacking -= {event.step_key for event in read([Wanted(lacking, _ENDED)])}
@@ -187,6 +186,16 @@ class Inputs:
             raise NotOpen(f"step {min(lacking)}, which {self._step_key} loads from, has not ended")
         return ready
 
+    def _outputs_of(self, step_keys: set[str]) -> Sequence[Wanted]:
+        """Want the outputs that these steps made. Of a step with one output the fact is enough."""
+        single = {key for key in step_keys if self._plan.only_output(key) is not None}
+        kinds = (DagsterEventType.STEP_OUTPUT,)
+        return [Wanted(single, kinds, text=False), Wanted(step_keys - single, kinds)]
 
-def _made(events: Iterable[StepEvent]) -> set[StepOutputHandle]:
-    return {e.output for e in events if e.kind is DagsterEventType.STEP_OUTPUT}
+    def _made(self, events: Iterable[StepEvent]) -> set[StepOutputHandle]:
+        return {self._output(e) for e in events if e.kind is DagsterEventType.STEP_OUTPUT}
+
+    def _output(self, event: StepEvent) -> StepOutputHandle:
+        if event.text is None:
+            return StepOutputHandle(event.step_key, str(self._plan.only_output(event.step_key)))
+        return event.output

@@ -5,9 +5,11 @@ The executor's own messages name steps of the plan only; what other programs sen
 
 from __future__ import annotations
 
+import base64
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dagster._core.execution.plan.handle import (
@@ -15,6 +17,7 @@ from dagster._core.execution.plan.handle import (
     StepHandle,
     UnresolvedStepHandle,
 )
+from dagster._core.execution.plan.outputs import StepOutputHandle
 from dagster._core.execution.plan.state import KnownExecutionState
 from dagster._core.snap.execution_plan_snapshot import ExecutionStepSnap
 from dagster._core.storage.runs.schema import SnapshotsTable
@@ -27,10 +30,46 @@ if TYPE_CHECKING:
 
 # The name that `@executor` gives ours.
 _OUR_EXECUTOR = "taskiq"
+# As wide as the fan-in, and it says no more than the names of the outputs do.
+_FAN_IN = "FromMultipleSources"
+# Of base64: about a hundred thousand steps. A larger one is read by each step process.
+_LARGEST_STORED = 4 * 1024 * 1024
 
 
 class NotInPlan(Exception):
     """The run executes no such step."""
+
+
+@dataclass(frozen=True)
+class StoredPlan:
+    """A run's plan as Dagster stores it, on its way to the processes that fork the run's steps."""
+
+    snapshot_id: str
+    """Dagster's digest of the plan: equal for runs with the same plan."""
+    text: str
+    """zlib-compressed JSON, in base64."""
+
+    def unpacked(self) -> Plan:
+        """Return the plan. Raises ValueError, KeyError or zlib.error for what is not one."""
+        return Plan(json.loads(zlib.decompress(base64.b64decode(self.text))))
+
+
+@dataclass(frozen=True)
+class PlannedInput:
+    """One input of a planned step."""
+
+    source: Any
+    """Dagster's `StepInputSource`. None for a fan-in."""
+    handles: Sequence[StepOutputHandle]
+    """The outputs that it loads, as far as the plan names them."""
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """What the plan says of one step."""
+
+    op_name: str
+    inputs: Sequence[PlannedInput]
 
 
 class Plan:
@@ -51,22 +90,25 @@ class Plan:
         self.announces = fields["executor_name"] == _OUR_EXECUTOR
         """Whether the run worker says in the log which attempt it sends, before it does."""
 
+    def __len__(self) -> int:
+        """Return the number of steps."""
+        return len(self._steps)
+
     def executes(self, step_key: str) -> bool:
         """Tell whether the run executes the step, or the mapped step that it is resolved from."""
         return bool({step_key, unresolved(step_key)} & self._executed)
 
-    def step(self, step_key: str) -> ExecutionStepSnap:
+    def step(self, step_key: str) -> PlannedStep:
         """Return the step, or the mapped step that it is resolved from. Raises NotInPlan."""
-        packed = self._steps.get(step_key) or self._steps.get(unresolved(step_key))
+        packed = self._packed(step_key)
         if packed is None or not _names_one(step_key) or not self.executes(step_key):
             raise NotInPlan(f"the run executes no step {step_key}")
-        step: ExecutionStepSnap = _unpacked(packed, ExecutionStepSnap)
-        return step
+        return _planned(packed)
 
-    def mapped(self, step_key: str) -> ExecutionStepSnap | None:
+    def mapped(self, step_key: str) -> PlannedStep | None:
         """Return the mapped step that `shout[a]` is resolved from; None for other steps."""
         packed = self._steps.get(unresolved(step_key)) if unresolved(step_key) != step_key else None
-        return None if packed is None else _unpacked(packed, ExecutionStepSnap)
+        return None if packed is None else _planned(packed)
 
     def dynamic_outputs(self, step_key: str) -> Mapping[str, bool]:
         """Return the names of the step's dynamic outputs, and whether each is required."""
@@ -75,6 +117,38 @@ class Plan:
             for output in _unpacked(self._steps[step_key], ExecutionStepSnap).outputs
             if output.properties is not None and output.properties.is_dynamic
         }
+
+    def only_output(self, step_key: str) -> str | None:
+        """Return the name of the step's output if it has one, which is not dynamic; else None."""
+        packed = self._packed(step_key)
+        if packed is None or len(packed["outputs"]) != 1:
+            return None
+        output = packed["outputs"][0]
+        name: str = output["name"]
+        return None if (output.get("properties") or {"is_dynamic": True})["is_dynamic"] else name
+
+    def _packed(self, step_key: str) -> Mapping[str, Any] | None:
+        return self._steps.get(step_key) or self._steps.get(unresolved(step_key))
+
+
+def stored_plans(
+    instance: DagsterInstance, snapshot_ids: Collection[str]
+) -> Mapping[str, StoredPlan]:
+    """Read plans by one query. Raises whatever the storage raises.
+
+    Left out are plans that are too large to hand on, and all plans of a storage that is not SQL.
+    """
+    storage = instance.run_storage
+    if not snapshot_ids or not isinstance(storage, SqlRunStorage):
+        return {}
+    table = SnapshotsTable.c
+    wanted = table.snapshot_id.in_(sorted(snapshot_ids))
+    with storage.connect() as connection:
+        rows = connection.execute(
+            db_select([table.snapshot_id, table.snapshot_body]).where(wanted)
+        ).fetchall()
+    stored = [StoredPlan(name, base64.b64encode(body).decode()) for name, body in rows]
+    return {plan.snapshot_id: plan for plan in stored if len(plan.text) <= _LARGEST_STORED}
 
 
 def plan_of(instance: DagsterInstance, run: DagsterRun) -> Plan | None:
@@ -125,6 +199,27 @@ def _stored(instance: DagsterInstance, snapshot_id: str) -> str | None:
     with storage.connect() as connection:
         row = connection.execute(query).fetchone()
     return None if row is None else zlib.decompress(row[0]).decode()
+
+
+def _planned(packed: Mapping[str, Any]) -> PlannedStep:
+    inputs = [PlannedInput(_source(each), _handles(each)) for each in packed["inputs"]]
+    return PlannedStep(packed["solid_handle_id"].rpartition(".")[2], inputs)
+
+
+def _source(packed: Mapping[str, Any]) -> Any:
+    source = packed["source"]
+    if source is None or source["__class__"] == _FAN_IN:
+        return None
+    # Without a type: Dagster's union of sources is none that serdes can check.
+    return _unpacked(source, None)
+
+
+def _handles(packed: Mapping[str, Any]) -> Sequence[StepOutputHandle]:
+    """Read them from the JSON: serdes would take twenty times as long for a fan-in of thousands."""
+    return [
+        StepOutputHandle(handle["step_key"], handle["output_name"], handle["mapping_key"])
+        for handle in packed["upstream_output_handles"]
+    ]
 
 
 def _unpacked(packed: Any, kind: Any) -> Any:

@@ -40,7 +40,7 @@ def run_step(frame: Frame, instance: DagsterInstance, channel: Channel) -> Outco
     """Run the step unless what stands forbids it. Raises MachineryFault and what Dagster raises."""
     envelope = Envelope.from_dict(frame["envelope"])
     step = StepId(envelope.run_id, envelope.step_key, envelope.retry_count)
-    standing = look_up(instance, step)
+    standing = look_up(instance, step, frame.get("plans", {}))
     over = already_over(instance, standing, step)
     if over is not None and over["kind"] in ("run_over", "unknown_run"):
         _settle_without_running(instance, standing.run, step, over)

@@ -24,8 +24,9 @@ LOOK_SECONDS = 2.0
 _LONGEST_DELAY = 30.0
 # One that lived so long did not die of its start.
 _LIVED_SECONDS = 60.0
-# A run's code never moves; what is forgotten is looked up again.
+# A run's code and plan never change; what is forgotten is looked up again.
 _MOST_KNOWN = 10_000
+_MOST_PLAN_BYTES = 64 * 1024 * 1024
 
 
 def step_of(frame: Frame) -> tuple[str, str] | None:
@@ -60,6 +61,7 @@ class RunWatch:
         self._ended: list[tuple[str, str]] = []
         self._unknown: dict[str, None] = {}
         self._known: OrderedDict[str, RunCode] = OrderedDict()
+        self._plan_bytes = 0
         self._looks_at = 0.0
         self._failures = 0
         self._early_deaths = 0
@@ -145,10 +147,15 @@ class RunWatch:
         self._unknown.pop(run_id, None)
         code = None if frame["code"] is None else RunCode.from_frame(frame["code"])
         if code is not None:
-            self._known[run_id] = code
-            if len(self._known) > _MOST_KNOWN:
-                self._known.popitem(last=False)
+            self._keep(run_id, code)
         self._located(run_id, code, frame["error"])
+
+    def _keep(self, run_id: str, code: RunCode) -> None:
+        self._known[run_id] = code
+        self._plan_bytes += _plan_bytes(code)
+        while len(self._known) > _MOST_KNOWN or self._plan_bytes > _MOST_PLAN_BYTES:
+            _, forgotten = self._known.popitem(last=False)
+            self._plan_bytes -= _plan_bytes(forgotten)
 
     def _start(self) -> None:
         delay = min(_LONGEST_DELAY, 2.0**self._early_deaths - 1)
@@ -157,3 +164,7 @@ class RunWatch:
             self.watcher = self._fork(delay)
         except OSError as error:
             warn(f"cannot fork the watcher of runs: {error!r}; trying again with the next step")
+
+
+def _plan_bytes(code: RunCode) -> int:
+    return 0 if code.plan is None else len(code.plan.text)

@@ -18,6 +18,7 @@ from dagster_taskiq.host import linux
 from dagster_taskiq.host.birth import become_child
 from dagster_taskiq.host.code.sources import RunCode, code_of
 from dagster_taskiq.host.errors import error_from, warn
+from dagster_taskiq.host.planned import stored_plans
 from dagster_taskiq.host.pool_slots import free_slot
 from dagster_taskiq.host.standing import GOING_ON
 
@@ -116,11 +117,13 @@ class Watcher:
 
 
 def codes_of(instance: DagsterInstance, run_ids: list[str]) -> dict[str, RunCode | None]:
-    """Return where the code of these runs is, by one query; nothing for a run that is over."""
+    """Return the code and plans of these runs, by two queries; nothing for a run that is over."""
     if not run_ids:
         return {}
     found = instance.get_runs(RunsFilter(run_ids=run_ids, statuses=list(GOING_ON)))
-    return {run.run_id: code_of(run) for run in found}
+    plan_ids = {run.run_id: run.execution_plan_snapshot_id or "" for run in found}
+    plans = stored_plans(instance, set(plan_ids.values()) - {""})
+    return {run.run_id: code_of(run, plans.get(plan_ids[run.run_id])) for run in found}
 
 
 def over_among(instance: DagsterInstance, run_ids: Iterable[str]) -> dict[str, bool]:

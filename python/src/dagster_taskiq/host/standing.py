@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from dagster import DagsterRunStatus
@@ -60,13 +61,18 @@ def reaching_storage() -> Iterator[None]:
         raise MachineryFault("instance", "the Dagster storage cannot be reached") from error
 
 
-def look_up(instance: DagsterInstance, step: StepId) -> Standing:
-    """Read the run, its plan, and then the log: an outcome that stands outweighs the run's end."""
+def look_up(
+    instance: DagsterInstance, step: StepId, plans: Mapping[str, Plan] = MappingProxyType({})
+) -> Standing:
+    """Read the run, its plan, and then the log: an outcome that stands outweighs the run's end.
+
+    `plans` holds plans that are known already, by the id of their snapshots.
+    """
     with reaching_storage():
         run = instance.get_run_by_id(step.run_id)
         if run is None:
             return Standing(None)
-        plan = plan_of(instance, run)
+        plan = plans.get(str(run.execution_plan_snapshot_id)) or plan_of(instance, run)
         inputs = _inputs(plan, step.step_key)
         own = wanted_of(step.step_key)
         events = step_events(

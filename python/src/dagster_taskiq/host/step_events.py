@@ -29,16 +29,17 @@ _KEYS_TOGETHER = 500
 
 @dataclass(frozen=True)
 class StepEvent:
-    """One event. Its text is Dagster's serdes JSON, read no further than somebody asks."""
+    """One event."""
 
     step_key: str
     kind: DagsterEventType
-    text: str
+    text: str | None
+    """Dagster's serdes JSON, parsed on demand. None if it was not wanted."""
 
     @cached_property
     def entry(self) -> EventLogEntry:
         """Return the event as Dagster has it."""
-        return deserialize_value(self.text, EventLogEntry)
+        return deserialize_value(self._required_text, EventLogEntry)
 
     @cached_property
     def output(self) -> StepOutputHandle:
@@ -47,7 +48,7 @@ class StepEvent:
         Reading the entry would take ten times as long, and a collect has thousands.
         """
         try:
-            data = json.loads(self.text)["dagster_event"]["event_specific_data"]
+            data = json.loads(self._required_text)["dagster_event"]["event_specific_data"]
             handle = data["step_output_handle"]
             return StepOutputHandle(
                 handle["step_key"], handle["output_name"], handle["mapping_key"]
@@ -55,13 +56,20 @@ class StepEvent:
         except (KeyError, TypeError):
             return self.entry.get_dagster_event().step_output_data.step_output_handle
 
+    @property
+    def _required_text(self) -> str:
+        if self.text is None:
+            raise ValueError(f"the text of a {self.kind.value} of {self.step_key} was not read")
+        return self.text
+
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which events of which steps to read."""
+    """Which events of which steps to read; without their texts where only the fact counts."""
 
     step_keys: Collection[str]
     kinds: Collection[DagsterEventType]
+    text: bool = True
 
 
 def step_events(
@@ -78,27 +86,27 @@ def _by_query(
     storage: SqlEventLogStorage, run_id: str, wanted: Sequence[Wanted]
 ) -> list[StepEvent]:
     table = SqlEventLogStorageTable.c
-    columns = [table.id, table.step_key, table.dagster_event_type, table.event]
+    facts = [table.id, table.step_key, table.dagster_event_type]
     found: dict[int, StepEvent] = {}
     with storage.run_connection(run_id) as connection:
-        for keys, kinds in _slices(wanted):
+        for keys, kinds, text in _slices(wanted):
             query = (
-                db_select(columns)
+                db_select([*facts, table.event] if text else facts)
                 .where(table.run_id == run_id)
                 .where(table.step_key.in_(keys))
                 .where(table.dagster_event_type.in_(kinds))
             )
-            for number, step_key, kind, text in connection.execute(query).fetchall():
-                found[number] = StepEvent(step_key, DagsterEventType(kind), text)
+            for number, step_key, kind, *texts in connection.execute(query).fetchall():
+                found[number] = StepEvent(step_key, DagsterEventType(kind), *(texts or [None]))
     return [found[number] for number in sorted(found)]
 
 
-def _slices(wanted: Sequence[Wanted]) -> Iterator[tuple[list[str], list[str]]]:
+def _slices(wanted: Sequence[Wanted]) -> Iterator[tuple[list[str], list[str], bool]]:
     for one in wanted:
         keys = sorted(one.step_keys)
         kinds = [kind.value for kind in one.kinds]
         for at in range(0, len(keys), _KEYS_TOGETHER):
-            yield keys[at : at + _KEYS_TOGETHER], kinds
+            yield keys[at : at + _KEYS_TOGETHER], kinds, one.text
 
 
 def _by_public_api(

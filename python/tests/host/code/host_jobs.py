@@ -24,6 +24,8 @@ from dagster import (
     DynamicOutput,
     Failure,
     MaterializeResult,
+    Out,
+    Output,
     RetryPolicy,
     asset,
     define_asset_job,
@@ -415,6 +417,23 @@ def maybe_split():
 @job
 def maybe_dynamic():
     maybe_split().map(shout)
+
+
+@op(out={"left": Out(is_required=False), "right": Out(is_required=False)})
+def turn_left():
+    yield Output(1, "left")
+
+
+@op
+def follow(way):
+    return way
+
+
+@job
+def branch():
+    left, right = turn_left()
+    follow.alias("leftwards")(left)
+    follow.alias("rightwards")(right)
 
 
 @op(out=DynamicOut())

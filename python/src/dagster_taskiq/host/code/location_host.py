@@ -13,6 +13,7 @@ from dagster_taskiq.host import linux
 from dagster_taskiq.host.child.exit_hooks import forget_hooks
 from dagster_taskiq.host.code.importing import build_job, import_code
 from dagster_taskiq.host.code.left_behind import LeftBehind
+from dagster_taskiq.host.code.plans import Plans
 from dagster_taskiq.host.code.sources import RunCode
 from dagster_taskiq.host.code_files import CodeFiles
 from dagster_taskiq.host.death import end_process
@@ -79,6 +80,7 @@ class LocationHost(Supervisor):
         super().__init__(base, instance)
         self._files = files
         self._left = left
+        self._plans = Plans()
         self._jobs: dict[str, RunCode] = {}
         self._built: set[str] = set()
         self._stopping = False
@@ -117,7 +119,8 @@ class LocationHost(Supervisor):
         code = RunCode.from_frame(frame["code"])
         if code.plain and code.origin not in self._built:
             self._jobs[frame["id"]] = code
-        self._fork(frame, passed_term(frame))
+        plans = {} if code.plan is None else self._plans.of(code.plan)
+        self._fork({**frame, "plans": plans}, passed_term(frame))
 
     def _build_jobs(self) -> None:
         """Build, in this process, jobs that a step has built in its own: it did no harm there.

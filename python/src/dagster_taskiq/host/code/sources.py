@@ -1,4 +1,4 @@
-"""Which code a run is of: what its record says, and whether a code location is the same code."""
+"""Which code a run is of, and by which plan: what its record says, and what is the same code."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagster_taskiq.host.frames import Frame
+from dagster_taskiq.host.planned import StoredPlan
 
 if TYPE_CHECKING:
     from dagster import DagsterRun
@@ -38,7 +39,7 @@ class Source:
 
 @dataclass(frozen=True)
 class RunCode:
-    """Where a run's code is, as its record says; plain values, since a frame carries it."""
+    """What a run's record says that never changes; plain values, since a frame carries it."""
 
     location: str | None
     """The name of the code location that the run was launched from."""
@@ -47,6 +48,8 @@ class RunCode:
     """Dagster's own `JobPythonOrigin`, serialized."""
     plain: bool
     """Whether the definitions are made by the import alone, without data kept with the run."""
+    plan: StoredPlan | None = None
+    """None leaves it to each step's process to read the plan."""
 
     def to_frame(self) -> Frame:
         """Return it as a frame carries it."""
@@ -56,10 +59,11 @@ class RunCode:
     def from_frame(told: Frame) -> RunCode:
         """Read what `to_frame` wrote."""
         fields = {name: told[name] for name in ("location", "origin", "plain")}
-        return RunCode(source=Source(**told["source"]), **fields)
+        plan = None if told["plan"] is None else StoredPlan(**told["plan"])
+        return RunCode(source=Source(**told["source"]), plan=plan, **fields)
 
 
-def code_of(run: DagsterRun) -> RunCode | None:
+def code_of(run: DagsterRun, plan: StoredPlan | None = None) -> RunCode | None:
     """Return where the run's code is. None means that its record does not say."""
     from dagster._serdes import serialize_value
 
@@ -72,6 +76,7 @@ def code_of(run: DagsterRun) -> RunCode | None:
         source_of_pointer(origin.repository_origin.code_pointer),
         serialize_value(origin),
         not run.has_repository_load_data,
+        plan,
     )
 
 
