@@ -36,7 +36,7 @@ describe("a step that SQS itself made a dead letter", () => {
 
     const detail = "SQS moved it to the dead letter queue: it was received too often without an end";
     const [end] = await dagster.terminalEvents(runId);
-    assert.deepEqual([end?.type, end?.error?.message.trim()], ["STEP_FAILURE", `DeadLettered: ${detail}`]);
+    assert.deepEqual([end?.type, end?.error?.message.trim()], ["STEP_FAILURE", `MovedBySqs: ${detail}`]);
     const [row] = deployment.ledger(runId);
     assert.deepEqual([row?.state, row?.outcome?.state], ["dead", "reported"]);
     const [letter, ...others] = await eventually("only the copy is left", async () => {
