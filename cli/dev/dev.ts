@@ -13,6 +13,7 @@ import { type DevConfig, devSetup } from "./dev-config.ts";
 import { firstFlags } from "./dev-options.ts";
 import { type DevWorker, startWorker } from "./dev-worker.ts";
 import { endRuns } from "./end-runs.ts";
+import { requireFitEnvFile } from "./env-file.ts";
 import { exportsOf, type Home, openHome } from "./home.ts";
 import { freePort, freePortNear, isFree } from "./ports.ts";
 import { requirePackages } from "./python.ts";
@@ -84,6 +85,7 @@ async function atHome(config: DevConfig, io: Io, screen: Screen, stop: StopReque
   try {
     const healthPort = await freePort();
     const variables = variablesOf(config, home, server, healthPort);
+    requireFitEnvFile(".env", variables, config.queues);
     home.write(variables);
     const env = { ...without(io.env, FOREIGN), ...variables, [mark[0]]: mark[1] };
     return await live({ config, io, screen, stop, home, server, variables, env, healthPort });
