@@ -1,5 +1,6 @@
 // The demo from beginning to end: bundle, `taskiq dev`, run, table; with `keep`, the Dagster UI until stopped.
 import { build } from "../../build.mjs";
+import { freePort } from "../../cli/dev/ports.ts";
 import { DemoFailed } from "./demo-failed.ts";
 import { Deployment, devArguments } from "./deployment.ts";
 import { createHome } from "./home.ts";
@@ -45,7 +46,8 @@ async function bundle(): ReturnType<typeof build> {
 /** `programs` gets what is started, in the order in which the others need it. */
 async function perform(programs: LoggedProgram[], { keep, stopping }: DemoOptions): Promise<void> {
   const home = createHome();
-  const deployment = new Deployment(home, keep);
+  // Not the usual one: demos that start side by side would find it free, and only one could have it.
+  const deployment = new Deployment(home, keep ? await freePort() : null);
   programs.push(deployment.program);
   report("Worker", `taskiq ${devArguments(keep).join(" ")}`);
   await unlessEnded(deployment.served, [deployment.program], stopping);

@@ -30,7 +30,8 @@ export class Deployment {
   readonly #ready = Promise.withResolvers<void>();
   readonly #ui = Promise.withResolvers<string | null>();
 
-  constructor(home: string, keep: boolean, own: Environment = process.env) {
+  /** `port` is the UI's; `null` leaves the UI out. */
+  constructor(home: string, port: number | null, own: Environment = process.env) {
     this.#home = home;
     this.#own = Object.fromEntries(Object.entries(own).filter(([name]) => !foreign.test(name)));
     this.served = this.#served.promise;
@@ -38,9 +39,10 @@ export class Deployment {
     this.ui = this.#ui.promise;
     // In steps of the demo itself, nothing takes ten seconds.
     const place = ["--dagster-home", resolve(home), "--python", python, "--grace", "10s"];
+    const ui = port === null ? [] : ["--port", String(port)];
     this.program = new LoggedProgram({
       name: "the worker",
-      command: [process.execPath, "dist/taskiq.mjs", ...devArguments(keep), ...place],
+      command: [process.execPath, "dist/taskiq.mjs", ...devArguments(port !== null), ...place, ...ui],
       env: this.#own,
       log: join(home, "worker.log"),
       hear: (line) => this.#hear(line),

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterEach, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { eventually } from "../support/eventually.ts";
+import { freePort } from "../support/free-port.ts";
 import { taskiqCommand } from "../support/taskiq-command.ts";
 import { PYTHON, TaskiqDev } from "../support/taskiq-dev.ts";
 import { WebServer } from "../support/web-server.ts";
@@ -112,7 +113,8 @@ test("a project as create-dagster makes it runs its jobs from another shell, fol
 test("the sample project runs from Dagster's UI, which follows the code; when the UI dies, all of it ends", async () => {
   const project = directory();
   cpSync(join(repository, "examples/weather_report.py"), join(project, "weather_report.py"));
-  const dev = start(project, ["-f", "weather_report.py"]);
+  // Not the usual port: a test beside this one, or a developer, may be about to take it.
+  const dev = start(project, ["-f", "weather_report.py", "--port", String(await freePort())]);
   const [, url = ""] = await dev.says(/ready: (http:\S+)/);
   const ui = new WebServer(url);
   const { runId, status } = await ui.run("weather_report");
