@@ -6,6 +6,8 @@ import type { Env } from "../options/resolve.ts";
 import { Program } from "./program.ts";
 
 export interface UiOptions {
+  /** Of Dagster; absolute. */
+  readonly home: string;
   readonly python: string;
   readonly locationArgs: readonly string[];
   readonly port: number;
@@ -28,8 +30,10 @@ const LOOK_AGAIN_MS = 250;
 export class Ui {
   readonly url: string;
   readonly program: Program;
+  readonly #home: string;
 
-  constructor({ python, locationArgs, port, env, onLine }: UiOptions) {
+  constructor({ home, python, locationArgs, port, env, onLine }: UiOptions) {
+    this.#home = home;
     this.url = `http://127.0.0.1:${port}`;
     const place = ["--host", "127.0.0.1", "--port", String(port)];
     // It advises `dg dev`, which not every project has.
@@ -44,14 +48,14 @@ export class Ui {
     });
   }
 
-  /** Resolves when it answers, has ended, or `stopping` aborts. */
+  /** Resolves when it answers, has ended, or `stopping` aborts. Another Dagster that was faster to take the port is not it. */
   async ready(clock: Pick<Clock, "sleep">, stopping: AbortSignal): Promise<void> {
     while (this.program.running && !stopping.aborted) {
-      const answers = await fetch(`${this.url}/server_info`, { signal: stopping }).then(
-        ({ ok }) => ok,
-        () => false,
+      const { info } = await this.#ask(INSTANCE, {}, instance, stopping).then(
+        (answer) => answer.instance,
+        () => ({ info: null }),
       );
-      if (answers) return;
+      if (info?.includes(this.#home)) return;
       await clock.sleep(LOOK_AGAIN_MS, stopping);
     }
   }
@@ -92,6 +96,9 @@ export class Ui {
     return v.parse(v.object({ data: schema }), await response.json()).data;
   }
 }
+
+const INSTANCE = "query TaskiqInstance { instance { info } }";
+const instance = v.object({ instance: v.object({ info: v.nullable(v.string()) }) });
 
 const UNDER_WAY = `query TaskiqRunsUnderWay {
   runsOrError(filter: { statuses: [STARTING, STARTED, CANCELING] }, limit: 100) {
