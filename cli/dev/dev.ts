@@ -139,13 +139,20 @@ async function live(bench: Bench): Promise<ExitCode> {
   }
 }
 
-async function openUi({ config, home, screen, env, stop }: Bench): Promise<Ui> {
+async function openUi({ config, io, home, server, screen, env, stop }: Bench): Promise<Ui> {
   const port = config.port ?? (await freePortNear(UI_PORT));
   const onLine = (line: string) => {
     // A stop ends Dagster's processes in the middle of their work; what they say of that frightens for nothing.
     if (!isDagsterDebug(line) && !stop.quiet.aborted) screen.say("dagster", line);
   };
-  return new Ui({ ...config, home: home.path, port, env, onLine });
+  return new Ui({
+    ...config,
+    home: home.path,
+    runMark: `${io.machine.hostname()} ${server.endpoint}`,
+    port,
+    env,
+    onLine,
+  });
 }
 
 /** Resolves when it was stopped, or a part ended by itself. Rejects with the worker's `Fault`. */

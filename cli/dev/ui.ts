@@ -8,6 +8,8 @@ import { Program } from "./program.ts";
 export interface UiOptions {
   /** Of Dagster; absolute. */
   readonly home: string;
+  /** How `dagster_taskiq` marks the runs whose steps go to this start's queue server. */
+  readonly runMark: string;
   readonly python: string;
   readonly locationArgs: readonly string[];
   readonly port: number;
@@ -31,9 +33,11 @@ export class Ui {
   readonly url: string;
   readonly program: Program;
   readonly #home: string;
+  readonly #runMark: string;
 
-  constructor({ home, python, locationArgs, port, env, onLine }: UiOptions) {
+  constructor({ home, runMark, python, locationArgs, port, env, onLine }: UiOptions) {
     this.#home = home;
+    this.#runMark = runMark;
     this.url = `http://127.0.0.1:${port}`;
     const place = ["--host", "127.0.0.1", "--port", String(port)];
     // It advises `dg dev`, which not every project has.
@@ -70,9 +74,9 @@ export class Ui {
     }
   }
 
-  /** Runs that have begun and not ended. */
+  /** Runs of this start that have begun and not ended. */
   async runsUnderWay(stopping: AbortSignal): Promise<readonly string[]> {
-    const { runsOrError } = await this.#ask(UNDER_WAY, {}, underWay, stopping);
+    const { runsOrError } = await this.#ask(UNDER_WAY, { mark: this.#runMark }, underWay, stopping);
     return (runsOrError.results ?? []).map(({ runId }) => runId);
   }
 
@@ -100,8 +104,12 @@ export class Ui {
 const INSTANCE = "query TaskiqInstance { instance { info } }";
 const instance = v.object({ instance: v.object({ info: v.nullable(v.string()) }) });
 
-const UNDER_WAY = `query TaskiqRunsUnderWay {
-  runsOrError(filter: { statuses: [STARTING, STARTED, CANCELING] }, limit: 100) {
+/** The tag is `local_run.py`'s: others may have runs in the same instance. */
+const UNDER_WAY = `query TaskiqRunsUnderWay($mark: String!) {
+  runsOrError(
+    filter: { statuses: [STARTED, CANCELING], tags: [{ key: "taskiq/local_sqs", value: $mark }] }
+    limit: 100
+  ) {
     ... on Runs { results { runId } }
   }
 }`;

@@ -20,6 +20,7 @@ from dagster._core.executor.step_delegating import StepDelegatingExecutor
 
 from dagster_taskiq import settings
 from dagster_taskiq.enqueue import EnvelopeSender
+from dagster_taskiq.local_run import mark_local_run
 from dagster_taskiq.resume import Replay, no_slots_for_the_past
 from dagster_taskiq.second_look import SecondLook
 from dagster_taskiq.step_handler import TaskiqStepHandler
@@ -92,6 +93,7 @@ class TaskiqExecutor(StepDelegatingExecutor):
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
     ) -> Iterator[DagsterEvent]:
         """Orchestrate the run, from nothing even when it is resumed (see resume.py)."""
+        mark_local_run(plan_context.instance, plan_context.run_id)
         if not plan_context.resume_from_failure:
             yield from super().execute(plan_context, execution_plan)
             return

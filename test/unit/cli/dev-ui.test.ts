@@ -23,7 +23,15 @@ async function ui(t: TestContext, homes: readonly string[]) {
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  const opened = new Ui({ home: "/project/.taskiq", python, locationArgs: [], port, env: {}, onLine: () => undefined });
+  const opened = new Ui({
+    home: "/project/.taskiq",
+    runMark: "",
+    python,
+    locationArgs: [],
+    port,
+    env: {},
+    onLine: () => undefined,
+  });
   t.after(async () => {
     await opened.program.stop(AbortSignal.abort());
     server.closeAllConnections();
