@@ -99,7 +99,7 @@ test("a project as create-dagster makes it runs its jobs from another shell, fol
   assert.match(again.output, /^taskiq dev: another taskiq dev, process \d+, has this Dagster home/);
 
   void dev.inOtherShell(`${dagster} -j long`);
-  await eventually("the step sleeps", () => existsSync(join(project, "sleeps.txt")), 60_000);
+  await eventually("the step sleeps", () => existsSync(join(project, "sleeps.txt")), 180_000);
   dev.signal("SIGINT");
   await dev.says(/1 step\(s\) may finish within 20 s/);
   dev.kill("dagster job execute");
