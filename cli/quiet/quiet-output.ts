@@ -7,9 +7,9 @@ const requestColumns: readonly Column[] = [
   { title: "WORKER", least: 10, lines: 3 },
   { title: "QUEUE", least: 8, lines: 3 },
   { title: "ASKED BY", least: 10, lines: 2, most: 80 },
-  { title: "WHY", least: 10, lines: 4, worth: 3 },
-  { title: "SINCE", least: 5, lines: 1, worth: 2 },
-  { title: "ENDS IN", least: 7, lines: 1, worth: 4 },
+  { title: "WHY", least: 10, lines: 4 },
+  { title: "SINCE", least: 5, lines: 1 },
+  { title: "ENDS IN", least: 7, lines: 1 },
 ];
 
 const reportColumns: readonly Column[] = [

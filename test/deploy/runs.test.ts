@@ -1,6 +1,6 @@
 // What the production example and the plain task definition give a task is what a worker in the image needs: one starts with it, and runs a step.
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -111,7 +111,10 @@ for (const [name, read] of Object.entries(containers)) {
       await eventually("it is ready or gone", () => !worker.running || worker.count("worker.started") > 0, 120_000);
       assert.ok(worker.running, worker.tail());
       const [, ...probe] = container.healthCheck.command.slice(1);
-      execFileSync(program, [...first, ...probe], { env, stdio: "pipe" });
+      await eventually(
+        "the container's health check passes",
+        () => spawnSync(program, [...first, ...probe], { env }).status === 0,
+      );
 
       const args = ["-m", "dagster", "job", "execute", "-m", "my_project.definitions", "-j", "nightly"];
       const run = spawn(PYTHON, args, { env, cwd: tree.workingDirectory, stdio: ["ignore", "ignore", "pipe"] });
