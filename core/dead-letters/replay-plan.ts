@@ -1,5 +1,4 @@
 // What a replay does with each dead letter, and why. Pure.
-import { createHash } from "node:crypto";
 import { reasonNamed } from "../delivery/reasons.ts";
 import { decode } from "../envelope.ts";
 import type { LedgerRow, Replay } from "../ledger/port.ts";
@@ -102,11 +101,6 @@ function stepNamed(body: string): StepId | null {
   const decoded = decode(body);
   if (decoded.kind === "unknown_version") return null;
   return decoded.kind === "step" ? decoded.envelope : decoded.step;
-}
-
-/** The same for every try of one replay, and another for the next: a FIFO queue drops the one and keeps the other. */
-export function replayId({ letterId, subject, number }: Replay): string {
-  return createHash("sha256").update(`replay ${number} of ${subject}: ${letterId}`).digest("hex");
 }
 
 /** A row that counts no start and knows this body needs no reopening: so it is after a reopening whose message was not sent. */

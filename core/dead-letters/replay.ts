@@ -1,12 +1,13 @@
 // Puts dead letters back into their queue, or deletes them. In this order, so that a kill at any point loses nothing and a second start
 // finishes what was begun: plan in the ledger → reopen the row → send → note it sent → delete the letter → note it deleted.
+import { randomUUID } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import { payloadDigest } from "../delivery/digest.ts";
 import { decode } from "../envelope.ts";
-import type { Ledger, Replay } from "../ledger/port.ts";
+import type { BegunReplay, Ledger } from "../ledger/port.ts";
 import type { DeadLetterQueue, Resend } from "../queue/port.ts";
 import type { HeldLetters } from "./held.ts";
-import { inRounds, needsReopening, type PlannedLetter, replayId } from "./replay-plan.ts";
+import { inRounds, needsReopening, type PlannedLetter } from "./replay-plan.ts";
 
 export interface ReplayPorts {
   readonly letters: Pick<DeadLetterQueue, "url" | "resend">;
@@ -40,7 +41,7 @@ export interface ReplayedLetter {
 
 interface Begun {
   readonly planned: PlannedLetter;
-  readonly replay: Replay;
+  readonly replay: BegunReplay;
 }
 
 /** Those that are to be acted on, in order; ends early when `quiet` aborts. Rejects with a `Fault`: what was begun is finished by the next start. */
@@ -96,7 +97,7 @@ async function actOnRound(
   const [mine, lost] = split(round, ({ joined }) => held.has(joined.letter.message.id));
   for (const planned of lost) done.push({ planned, end: { kind: "changed" } });
   for (const planned of mine) {
-    const replay = await ledger.planReplay(planOf(planned, ports, settings));
+    const replay = await ledger.planReplay(planOf(planned, ports, settings), randomUUID());
     if (planned.act !== "send" || replay.state !== "planned" || (await reopened(planned, ports, settings)))
       begun.push({ planned, replay });
     else done.push({ planned, end: { kind: "changed" } });
@@ -168,10 +169,11 @@ async function sendAll(
   return sent;
 }
 
-function copyOf({ planned, replay }: Begun): Resend {
+/** A producer that could foresee the id could use it up: SQS would drop the copy, and the letter would be deleted. */
+function copyOf({ planned, replay: { deduplicationId } }: Begun): Resend {
   const { message, groupId, key } = planned.joined.letter;
-  const id = replayId(replay);
-  return { letter: message, body: message.body, groupId: groupId ?? (key === null ? null : id), deduplicationId: id };
+  const ownGroup = key === null ? null : deduplicationId;
+  return { letter: message, body: message.body, groupId: groupId ?? ownGroup, deduplicationId };
 }
 
 function groupOf({ act, joined }: PlannedLetter): string | null {

@@ -146,6 +146,12 @@ export interface Replay extends ReplayPlan {
   readonly updatedAtMs: number;
 }
 
+/** As the ledger has it after it was planned. */
+export interface BegunReplay extends Replay {
+  /** Under which a FIFO queue takes the copy: the one of the first plan, for every try. */
+  readonly deduplicationId: string;
+}
+
 export interface ReopenRequest {
   /** As it was seen: any other fence means that somebody was faster. */
   readonly key: string;
@@ -171,8 +177,8 @@ export interface Reopening {
 
 /** Part of the ledger's port. */
 export interface OperatorRecords {
-  /** Writes the plan down, unless the letter has one: then answers that, as it is. */
-  planReplay(plan: ReplayPlan): Promise<Replay>;
+  /** Writes the plan and the copy's deduplication id, unless the letter has them: then answers those. */
+  planReplay(plan: ReplayPlan, deduplicationId: string): Promise<BegunReplay>;
   /** The letter's replay; null when there is none. */
   findReplay(letterId: string): Promise<Replay | null>;
   /** `sentId` goes with `sent`. A replay never goes back: one that is deleted stays so. */

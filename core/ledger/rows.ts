@@ -5,7 +5,7 @@ import { Fault } from "../faults.ts";
 import { shortened } from "../shortened.ts";
 import type { ExecutionResult } from "../step.ts";
 import { decodeOutcome } from "./outcome-text.ts";
-import type { Claim, LedgerRow, Reopening, Replay } from "./port.ts";
+import type { BegunReplay, Claim, LedgerRow, Reopening, Replay } from "./port.ts";
 import type { QuietReport, QuietRequest } from "./quiet-records.ts";
 
 /** As a driver gives it: columns by their names. */
@@ -79,6 +79,8 @@ const ReplayRow = v.object({
   plannedAtMs: Instant,
   updatedAtMs: Instant,
 });
+
+const BegunReplayRow = v.object({ ...ReplayRow.entries, deduplicationId: v.string() });
 
 const ReopeningRow = v.object({
   key: v.string(),
@@ -156,6 +158,10 @@ export function readClaim(found: Found, key: string): Claim {
 
 export function readReplay(found: Found): Replay {
   return read(ReplayRow, found, { table: "taskiq_replays", key: found["letterId"] });
+}
+
+export function readBegunReplay(found: Found): BegunReplay {
+  return read(BegunReplayRow, found, { table: "taskiq_replays", key: found["letterId"] });
 }
 
 export function readReopening(found: Found): Reopening {

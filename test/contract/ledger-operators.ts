@@ -13,35 +13,40 @@ function plan(letterId: string, changes: Partial<ReplayPlan> = {}): ReplayPlan {
 }
 
 export function operatorContract(make: MakeLedger): void {
-  test("a letter has one replay: whoever plans it again gets the first one, as far as it is", async (t) => {
+  test("a letter has one replay and one id for its copy: another plan of it gets the first one, as far as it is", async (t) => {
     const { ledger, second, nowMs } = await make(t);
     assert.equal(await ledger.findReplay("m1"), null);
-    const first = await ledger.planReplay(plan("m1"));
+    const first = await ledger.planReplay(plan("m1"), "id-1");
     const times = { plannedAtMs: nowMs(), updatedAtMs: nowMs() };
-    assert.deepEqual(first, { ...plan("m1"), number: 1, state: "planned", sentId: null, ...times });
+    const planned = { ...plan("m1"), number: 1, state: "planned", sentId: null, deduplicationId: "id-1" };
+    assert.deepEqual(first, { ...planned, ...times });
     await ledger.advanceReplay("m1", "sent", "new-1");
-    const again = await (await second()).planReplay(plan("m1", { who: "other", why: "too" }));
+    const again = await (await second()).planReplay(plan("m1", { who: "other", why: "too" }), "id-2");
     assert.deepEqual(again, { ...first, state: "sent", sentId: "new-1" });
   });
 
   test("replays of one attempt are numbered, one after the other", async (t) => {
     const { ledger } = await make(t);
     const numbers = [];
-    for (const id of ["m1", "m2", "m1", "m3"]) numbers.push((await ledger.planReplay(plan(id))).number);
-    const other = await ledger.planReplay(plan("m4", { subject: "run-1:clean" }));
+    for (const id of ["m1", "m2", "m1", "m3"]) numbers.push((await ledger.planReplay(plan(id), `of-${id}`)).number);
+    const other = await ledger.planReplay(plan("m4", { subject: "run-1:clean" }), "of-m4");
     assert.deepEqual([numbers, other.number], [[1, 2, 1, 3], 1]);
   });
 
   test("of many that plan one letter at once, all get the same replay", async (t) => {
     const { ledger, second } = await make(t);
     const ledgers = [ledger, await second()];
-    const asked = Array.from({ length: 10 }, (_, i) => ledgers[i % 2]?.planReplay(plan("m1", { who: `ops-${i}` })));
-    assert.equal(new Set((await Promise.all(asked)).map((replay) => replay?.who)).size, 1);
+    const asked = Array.from({ length: 10 }, (_, i) =>
+      ledgers[i % 2]?.planReplay(plan("m1", { who: `ops-${i}` }), `id-of-ops-${i}`),
+    );
+    const answers = await Promise.all(asked);
+    assert.equal(new Set(answers.map((replay) => replay?.who)).size, 1);
+    for (const replay of answers) assert.equal(replay?.deduplicationId, `id-of-${replay?.who}`);
   });
 
   test("a replay never goes back, and keeps the id of what was sent", async (t) => {
     const { ledger } = await make(t);
-    await ledger.planReplay(plan("m1"));
+    await ledger.planReplay(plan("m1"), "id-1");
     await ledger.advanceReplay("m1", "sent", "new-1");
     await ledger.advanceReplay("m1", "deleted", null);
     await ledger.advanceReplay("m1", "sent", null);

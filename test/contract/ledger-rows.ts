@@ -60,7 +60,7 @@ export function rowContract(make: MakeLedger): void {
     assert.equal(await ledger.reopen({ ...hold, payloadDigest: null, ...audit }), "reopened");
     assert.equal((await ledger.reopenings(hold.key)).length, 1);
     const plan = { letterId: "l", queueUrl: "u", subject: hold.key, act: "replay", ...audit } as const;
-    assert.equal((await ledger.planReplay(plan)).subject, hold.key);
+    assert.equal((await ledger.planReplay(plan, "id")).subject, hold.key);
     assert.deepEqual(
       (await ledger.list({ runId: step.runId, states: ["pending"], limit: 2 })).map((row) => row.step),
       [step],

@@ -23,7 +23,7 @@ const versions = async ({ admin }: LedgerDatabase) =>
 test("of many workers that start at once, one makes the tables, and all of them can work", async (t) => {
   const database = await databases.make(t);
   const ledgers = await Promise.all(Array.from({ length: 12 }, () => database.open()));
-  assert.deepEqual(await versions(database), [1, 2, 3, 4, 5, 6]);
+  assert.deepEqual(await versions(database), [1, 2, 3, 4, 5, 6, 7]);
   await Promise.all(ledgers.map((ledger, i) => claimed(ledger, requestFor(`run-1:step_${i}`))));
 });
 
@@ -37,6 +37,7 @@ test("what is pending is looked at without making anything, and applied once", a
     [4, "bodies"],
     [5, "pending"],
     [6, "quiet"],
+    [7, "deduplication"],
   ];
   assert.deepEqual(
     (await schema.pending()).map(({ version, name }) => [version, name]),
@@ -84,27 +85,30 @@ test("a schema that no longer serves this version is refused; a newer one that d
   const database = await databases.make(t);
   await (await database.open()).close();
   await database.admin`ALTER TABLE taskiq_idempotency_records ADD COLUMN priority integer`;
-  await database.admin`INSERT INTO taskiq_ledger_schema VALUES (7, 1, clock_timestamp())`;
+  await database.admin`INSERT INTO taskiq_ledger_schema VALUES (8, 1, clock_timestamp())`;
   const ledger = await database.open();
   const hold = await claimed(ledger);
   await ledger.permit(hold, leaseMs);
   assert.equal(await ledger.settle(hold, outcome()), "recorded");
-  await database.admin`INSERT INTO taskiq_ledger_schema VALUES (8, 7, clock_timestamp())`;
+  await database.admin`INSERT INTO taskiq_ledger_schema VALUES (9, 8, clock_timestamp())`;
   await assert.rejects(database.open(), {
     code: "TQ_LEDGER_SCHEMA",
-    message: /: schema 8 serves workers from schema 7 on; this version knows 6$/,
+    message: /: schema 9 serves workers from schema 8 on; this version knows 7$/,
     hint: "Run the version of taskiq that migrated it, or a later one.",
   });
 });
 
+/** Runs statements as they were released with that schema. */
+function released(schema: number, { admin }: LedgerDatabase) {
+  const file = new URL(`../../fixtures/ledger/statements-${schema}.json`, import.meta.url);
+  const { statements } = JSON.parse(readFileSync(file, "utf8")) as { statements: Readonly<Record<string, string>> };
+  return (name: string, ...parameters: (string | number)[]) => admin.unsafe(statements[name] ?? "", parameters);
+}
+
 test("the statements of the version before still work on the schema of this one", async (t) => {
   const database = await databases.make(t);
   await (await database.open()).close();
-  const { statements } = JSON.parse(
-    readFileSync(new URL("../../fixtures/ledger/statements-1.json", import.meta.url), "utf8"),
-  ) as { statements: Readonly<Record<string, string>> };
-  const run = (name: string, ...parameters: (string | number)[]) =>
-    database.admin.unsafe(statements[name] ?? "", parameters);
+  const run = released(1, database);
   const token = crypto.randomUUID();
   const step = { run_id: "r", step_key: "s", attempt: 0, message_id: "m", payload_digest: "d", received_ms: 1 };
   const question = { position: 0, key: "r:s", owner: "old", lease_ms: leaseMs, token, ...step };
@@ -118,6 +122,28 @@ test("the statements of the version before still work on the schema of this one"
   assert.equal((await run("abandon", JSON.stringify([{ ...hold, given_back: 0 }]), 5_000)).length, 0);
   assert.equal((await run("find", "r:s")).length, 1);
   assert.equal((await run("prune", Date.now() + 10_000, 10)).length, 1);
+});
+
+test("a replay that an operator of schema 6 planned gets an id for its copy when it is planned again, and keeps it", async (t) => {
+  const database = await databases.make(t);
+  const ledger = await database.open();
+  const run = released(6, database);
+  const plan = {
+    letterId: "l",
+    queueUrl: "u",
+    subject: "run-1:load",
+    act: "replay",
+    who: "ada",
+    why: "mended",
+  } as const;
+  const [old] = await run("planReplay", ...Object.values(plan));
+  assert.deepEqual([old?.["state"], (await ledger.findReplay("l"))?.state], ["planned", "planned"]);
+  const ids = [];
+  for (const id of ["id-1", "id-2"]) ids.push((await ledger.planReplay(plan, id)).deduplicationId);
+  assert.deepEqual(ids, ["id-1", "id-1"]);
+  await run("advanceReplay", "l", "sent", "m2");
+  const [found] = await run("findReplay", "l");
+  assert.deepEqual([found?.["state"], found?.["sentId"], found?.["who"]], ["sent", "m2", "ada"]);
 });
 
 test("a role with the documented grants, and no more, can run; it can neither make the tables nor alter them", async (t) => {
@@ -166,7 +192,7 @@ test("with what the page grants an operator, dead letters are joined, put back, 
   const ledger = await database.open({ target: { ...database.target, user: operator } });
   const [who, why] = ["ada", "mended"];
   const plan = { letterId: "l", queueUrl: "u", subject: "run-1:load", act: "replay", who, why } as const;
-  assert.equal((await ledger.planReplay(plan)).state, "planned");
+  assert.equal((await ledger.planReplay(plan, "id")).state, "planned");
   await ledger.advanceReplay("l", "sent", "m2");
   assert.equal((await ledger.findReplay("l"))?.sentId, "m2");
   // What --fail does: it ends the attempt as a worker would.

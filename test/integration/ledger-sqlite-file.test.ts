@@ -31,7 +31,7 @@ test("the file is in WAL mode and records its schema version with the time", asy
   const versions = db.prepare("SELECT version, applied_at FROM taskiq_ledger_schema").all();
   assert.deepEqual(
     versions.map((row) => ({ ...row })),
-    [1, 2, 3, 4, 5, 6].map((version) => ({ version, applied_at: clock.wallMs() })),
+    [1, 2, 3, 4, 5, 6, 7].map((version) => ({ version, applied_at: clock.wallMs() })),
   );
 });
 
@@ -49,6 +49,24 @@ test("a file of the first schema is brought up to date, its rows kept", async (t
   const ledger = await open();
   assert.equal(await ledger.lock("sweep", "worker-a", 1_000), true);
   assert.equal(await ledger.settle(hold, outcome()), "recorded");
+});
+
+test("a replay that was planned before schema 7 gets an id for its copy when it is planned again, and keeps it", async (t) => {
+  const { path, open } = await ledgerFile(t);
+  const old = await open();
+  const plan = {
+    ...{ letterId: "l", queueUrl: "u", subject: "run-1:load" },
+    act: "replay",
+    who: "a",
+    why: "b",
+  } as const;
+  await old.planReplay(plan, "none");
+  await old.close();
+  database(t, path).exec(
+    "ALTER TABLE taskiq_replays DROP COLUMN deduplication_id; DELETE FROM taskiq_ledger_schema WHERE version = 7",
+  );
+  const ledger = await open();
+  for (const id of ["id-1", "id-2"]) assert.equal((await ledger.planReplay(plan, id)).deduplicationId, "id-1");
 });
 
 test("the table refuses what no transition makes", async (t) => {
@@ -114,10 +132,10 @@ test("a schema newer than this version that does not serve it any more", async (
   const { path, open } = await ledgerFile(t);
   await (await open()).close();
   const db = database(t, path);
-  db.exec("INSERT INTO taskiq_ledger_schema (version, applied_at, serves_from) VALUES (7, 0, 7)");
+  db.exec("INSERT INTO taskiq_ledger_schema (version, applied_at, serves_from) VALUES (8, 0, 8)");
   await assert.rejects(open(), {
     code: "TQ_LEDGER_SCHEMA",
-    message: `ledger ${path}: schema 7 serves workers from schema 7 on; this version knows 6`,
+    message: `ledger ${path}: schema 8 serves workers from schema 8 on; this version knows 7`,
     hint: "Run the version of taskiq that migrated it, or a later one.",
   });
 });
@@ -125,7 +143,7 @@ test("a schema newer than this version that does not serve it any more", async (
 test("a newer schema that only added goes on serving this version", async (t) => {
   const { path, open } = await ledgerFile(t);
   await (await open()).close();
-  database(t, path).exec("INSERT INTO taskiq_ledger_schema (version, applied_at, serves_from) VALUES (7, 0, 1)");
+  database(t, path).exec("INSERT INTO taskiq_ledger_schema (version, applied_at, serves_from) VALUES (8, 0, 1)");
   await claimed(await open());
 });
 

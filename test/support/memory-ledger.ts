@@ -5,6 +5,7 @@ import { abandonedUntilMs, claimable, claimedDigest } from "../../core/ledger/cl
 import { encodeOutcome } from "../../core/ledger/outcome-text.ts";
 import type {
   AbandonOptions,
+  BegunReplay,
   Claim,
   ClaimRequest,
   Hold,
@@ -31,7 +32,7 @@ export class MemoryLedger implements Ledger {
   readonly quiet: QuietRecords;
   readonly #rows = new Map<string, LedgerRow>();
   readonly #locks = new Map<string, { readonly owner: string; readonly untilMs: number }>();
-  readonly #replays = new Map<string, Replay>();
+  readonly #replays = new Map<string, BegunReplay>();
   readonly #reopenings: Reopening[] = [];
   readonly #clock: Pick<Clock, "wallMs">;
   readonly #writeBoundMs: number;
@@ -133,15 +134,15 @@ export class MemoryLedger implements Ledger {
     return pruned.length;
   }
 
-  async planReplay(plan: ReplayPlan): Promise<Replay> {
+  async planReplay(plan: ReplayPlan, deduplicationId: string): Promise<BegunReplay> {
     this.#open();
     const { letterId, queueUrl, subject, act, who, why } = plan;
     const number = 1 + [...this.#replays.values()].filter((one) => one.subject === subject).length;
     const now = this.#clock.wallMs();
     const made = { letterId, queueUrl, subject, act, who, why, number, plannedAtMs: now, updatedAtMs: now };
-    const replay = this.#replays.get(letterId) ?? { ...made, state: "planned", sentId: null };
-    this.#replays.set(letterId, replay);
-    return replay;
+    const begun = this.#replays.get(letterId) ?? { ...made, state: "planned", sentId: null, deduplicationId };
+    this.#replays.set(letterId, begun);
+    return begun;
   }
 
   async findReplay(letterId: string): Promise<Replay | null> {

@@ -55,7 +55,7 @@ export class WatchedLedger implements Ledger {
     return await this.#store.lock(...asked);
   };
   readonly prune = (settledBeforeMs: number, limit: number) => this.#store.prune(settledBeforeMs, limit);
-  readonly planReplay: Ledger["planReplay"] = (plan) => this.#store.planReplay(plan);
+  readonly planReplay: Ledger["planReplay"] = (plan, id) => this.#store.planReplay(plan, id);
   readonly findReplay: Ledger["findReplay"] = (letterId) => this.#store.findReplay(letterId);
   readonly advanceReplay: Ledger["advanceReplay"] = (...asked) => this.#store.advanceReplay(...asked);
   readonly reopen: Ledger["reopen"] = (request) => this.#store.reopen(request);

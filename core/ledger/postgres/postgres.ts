@@ -6,6 +6,7 @@ import { InDoubt } from "../in-doubt.ts";
 import { encodeOutcome } from "../outcome-text.ts";
 import type {
   AbandonOptions,
+  BegunReplay,
   Claim,
   ClaimRequest,
   Hold,
@@ -18,7 +19,7 @@ import type {
   RowFilter,
 } from "../port.ts";
 import type { QuietRecords } from "../quiet-records.ts";
-import { readClaim, readReopening, readReplay, readRow } from "../rows.ts";
+import { readBegunReplay, readClaim, readReopening, readReplay, readRow } from "../rows.ts";
 import type { LedgerSchema } from "../schema.ts";
 import type { Parameter, Row } from "./link.ts";
 import { nameOf, openPool, type PostgresOptions } from "./open.ts";
@@ -130,9 +131,10 @@ class PostgresLedger implements Ledger {
     return (await this.#run("prune", [beforeMs, limit])).length;
   }
 
-  async planReplay({ letterId, queueUrl, subject, act, who, why }: ReplayPlan): Promise<Replay> {
-    const [planned] = await this.#run("planReplay", [letterId, queueUrl, subject, act, who, why]);
-    return readReplay(planned ?? {});
+  async planReplay(plan: ReplayPlan, deduplicationId: string): Promise<BegunReplay> {
+    const { letterId, queueUrl, subject, act, who, why } = plan;
+    const [begun] = await this.#run("planReplay", [letterId, queueUrl, subject, act, who, why, deduplicationId]);
+    return readBegunReplay(begun ?? {});
   }
 
   async findReplay(letterId: string): Promise<Replay | null> {

@@ -8,6 +8,7 @@ import { replays } from "./migrations/0003-replays.ts";
 import { bodies } from "./migrations/0004-bodies.ts";
 import { pending } from "./migrations/0005-pending.ts";
 import { quiet } from "./migrations/0006-quiet.ts";
+import { deduplication } from "./migrations/0007-deduplication.ts";
 import type { PostgresPool } from "./pool.ts";
 
 /** A published one is never edited, and only adds: workers of the version before run beside those of this one while a deploy lasts. */
@@ -18,6 +19,7 @@ const texts: readonly (readonly [name: string, sql: string])[] = [
   ["bodies", bodies],
   ["pending", pending],
   ["quiet", quiet],
+  ["deduplication", deduplication],
 ];
 
 export const schemaVersion = texts.length;

@@ -111,11 +111,12 @@ const page = (condition: string, limit: string) =>
 const replayColumns = `letter_id AS "letterId", queue_url AS "queueUrl", subject, number, act, state, sent_id AS "sentId", who, why,
   ${ms("planned_at")} AS "plannedAtMs", ${ms("updated_at")} AS "updatedAtMs"`;
 
-/** The update changes nothing: it makes the row that is there already the answer. */
-const planReplay = `INSERT INTO taskiq_replays AS replay (letter_id, queue_url, subject, number, act, state, who, why, planned_at, updated_at)
-SELECT $1, $2, $3, 1 + (SELECT count(*) FROM taskiq_replays WHERE subject = $3), $4, 'planned', $5, $6, ${now}, ${now}
-ON CONFLICT (letter_id) DO UPDATE SET letter_id = replay.letter_id
-RETURNING ${replayColumns}`;
+/** The update makes an existing row the answer. It changes only a row of an earlier version, which drew no id. */
+const planReplay = `INSERT INTO taskiq_replays AS replay (letter_id, queue_url, subject, number, act, state, who, why, planned_at, updated_at,
+  deduplication_id)
+SELECT $1, $2, $3, 1 + (SELECT count(*) FROM taskiq_replays WHERE subject = $3), $4, 'planned', $5, $6, ${now}, ${now}, $7
+ON CONFLICT (letter_id) DO UPDATE SET deduplication_id = coalesce(replay.deduplication_id, excluded.deduplication_id)
+RETURNING ${replayColumns}, deduplication_id AS "deduplicationId"`;
 
 /** $2 is the write bound, as `freeAt` has it. */
 const reopen = `WITH seen AS MATERIALIZED (

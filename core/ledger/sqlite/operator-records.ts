@@ -1,8 +1,8 @@
 // What operators write into the SQLite ledger. Statements are prepared when they are used: workers use none of them.
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { claimable } from "../claimable.ts";
-import type { LedgerRow, Reopening, ReopenRequest, Replay, ReplayPlan } from "../port.ts";
-import { readReopening, readReplay } from "../rows.ts";
+import type { BegunReplay, LedgerRow, Reopening, ReopenRequest, Replay, ReplayPlan } from "../port.ts";
+import { readBegunReplay, readReopening, readReplay } from "../rows.ts";
 
 const columns = `letter_id AS letterId, queue_url AS queueUrl, subject, number, act, state, sent_id AS sentId, who, why,
   planned_at AS plannedAtMs, updated_at AS updatedAtMs`;
@@ -12,18 +12,18 @@ export function findReplay(db: DatabaseSync, letterId: string): Replay | null {
   return found === undefined ? null : readReplay(found);
 }
 
-/** Within a write transaction. */
-export function planReplay(db: DatabaseSync, plan: ReplayPlan, now: number): Replay {
+/** Within a write transaction. The update makes an existing row the answer. It changes only a row of an earlier version, which drew no id. */
+export function planReplay(db: DatabaseSync, plan: ReplayPlan, deduplicationId: string, now: number): BegunReplay {
   const { letterId, queueUrl, subject, act, who, why } = plan;
-  db.prepare(
-    `INSERT INTO taskiq_replays (letter_id, queue_url, subject, number, act, state, who, why, planned_at, updated_at)
-     SELECT :letterId, :queueUrl, :subject, 1 + count(*), :act, 'planned', :who, :why, :now, :now
+  const begun = reading(
+    db,
+    `INSERT INTO taskiq_replays (letter_id, queue_url, subject, number, act, state, who, why, planned_at, updated_at, deduplication_id)
+     SELECT :letterId, :queueUrl, :subject, 1 + count(*), :act, 'planned', :who, :why, :now, :now, :deduplicationId
      FROM taskiq_replays WHERE subject = :subject
-     ON CONFLICT (letter_id) DO NOTHING`,
-  ).run({ letterId, queueUrl, subject, act, who, why, now });
-  const replay = findReplay(db, letterId);
-  if (replay === null) throw new Error(`the replay of ${letterId} was written just now`);
-  return replay;
+     ON CONFLICT (letter_id) DO UPDATE SET deduplication_id = coalesce(deduplication_id, excluded.deduplication_id)
+     RETURNING ${columns}, deduplication_id AS deduplicationId`,
+  ).get({ letterId, queueUrl, subject, act, who, why, now, deduplicationId });
+  return readBegunReplay(begun ?? {});
 }
 
 export function advanceReplay(

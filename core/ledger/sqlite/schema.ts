@@ -96,6 +96,9 @@ const quiet = `CREATE TABLE taskiq_quiet_requests (
     PRIMARY KEY (worker, queue)
   ) STRICT;`;
 
+/** The random id under which a FIFO queue takes a dead letter's copy. A row that an earlier version wrote has none until it is planned again. */
+const deduplication = "ALTER TABLE taskiq_replays ADD COLUMN deduplication_id TEXT;";
+
 export const migrations: readonly Migration[] = [
   { version: 1, name: "records", sql: records },
   { version: 2, name: "locks", sql: locks },
@@ -103,6 +106,7 @@ export const migrations: readonly Migration[] = [
   { version: 4, name: "bodies", sql: bodies },
   { version: 5, name: "pending", sql: pending },
   { version: 6, name: "quiet", sql: quiet },
+  { version: 7, name: "deduplication", sql: deduplication },
 ];
 
 /** Creates or migrates the tables; the write lock makes several workers that open the file at once take turns. */

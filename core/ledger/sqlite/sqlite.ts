@@ -147,8 +147,8 @@ class SqliteLedger implements Ledger {
     return this.#reach(() => Number(this.#statements.prune.run({ before, limit }).changes));
   }
 
-  planReplay(plan: ReplayPlan) {
-    return this.#write(() => operators.planReplay(this.#db, plan, this.#clock.wallMs()));
+  planReplay(plan: ReplayPlan, deduplicationId: string) {
+    return this.#write(() => operators.planReplay(this.#db, plan, deduplicationId, this.#clock.wallMs()));
   }
 
   async findReplay(letterId: string) {

@@ -66,7 +66,7 @@ function watched(real: World["ledger"]) {
       asked.push(key);
       return real.find(key);
     },
-    planReplay: (plan) => real.planReplay(plan),
+    planReplay: (plan, id) => real.planReplay(plan, id),
     advanceReplay: (id, to, sentId) => real.advanceReplay(id, to, sentId),
     reopen: (request) => real.reopen(request),
   };

@@ -50,7 +50,7 @@ export async function start(world: Awaited<ReturnType<typeof bench>>, wish: Star
   const ledger: Pick<Ledger, "planReplay" | "advanceReplay" | "find" | "findReplay" | "reopen"> = {
     find: (key) => real.find(key),
     findReplay: (id) => real.findReplay(id),
-    planReplay: wrap((plan) => real.planReplay(plan)),
+    planReplay: wrap((plan, id) => real.planReplay(plan, id)),
     advanceReplay: wrap((id, to, sent) => real.advanceReplay(id, to, sent)),
     reopen: wrap((request) => real.reopen(request)),
   };
