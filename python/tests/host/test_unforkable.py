@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
 import pytest
 from orders import job_at, run_order
 from worker_double import CODE
@@ -45,6 +46,11 @@ def test_each_fork_draws_numbers_of_its_own_and_those_of_a_seed(worker, create_r
         run = create_run("draws", config={"file": str(numbers)}, recon=job_at("draws", "draws"))
         assert worker.outcome(worker.start("run", **run_order(run, "draws")))["kind"] == "success"
     drawn = [map(float, line.split()) for line in numbers.read_text().splitlines()]
-    unseeded, shared, *seeded = map(set, zip(*drawn, strict=True))
-    assert (len(unseeded), len(shared)) == (3, 3)
-    assert seeded == [{random.Random(7).random()}] * 2
+    columns = [set(column) for column in zip(*drawn, strict=True)]
+    assert [len(column) for column in columns[:5]] == [3] * 5
+    assert columns[5:] == [
+        {random.Random(7).random()},
+        {random.Random(7).random()},
+        {np.random.default_rng(7).random()},
+        {np.random.RandomState(7).random_sample()},
+    ]
