@@ -36,7 +36,7 @@ export function endContract(make: MakeRunner): void {
     test(`a step that ${deed} writes nothing without a permit`, async (t) => {
       const { runner, order, events, processes } = await make(t);
       const wanted = await order(deed);
-      assert.deepEqual(await runner.execute(wanted, refusing, never), { kind: "permit_refused" });
+      assert.equal((await runner.execute(wanted, refusing, never)).kind, "permit_refused");
       assert.equal(processes(), 0);
       assert.deepEqual(await events(wanted.envelope), ["STEP_START"]);
     });

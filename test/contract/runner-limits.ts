@@ -38,7 +38,7 @@ export function limitContract(make: MakeRunner): void {
     renewed.renew(600_000);
     const order = await made.order("blocks");
     const forgotten = { ...order, term: new TestTerm(shortMs) };
-    assert.deepEqual(await runner.execute(forgotten, granting(), never), { kind: "expired" });
+    assert.equal((await runner.execute(forgotten, granting(), never)).kind, "expired");
     assert.ok(["", "STEP_START"].includes((await made.events(order.envelope)).join()));
     await eventually("the renewed one runs", () => made.processes() > 0);
     kill.abort();

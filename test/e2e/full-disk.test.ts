@@ -62,7 +62,10 @@ test("a ledger, a state directory and compute logs on a full disk: one line, no 
   // The step's lease cannot be renewed, so it is ended before another worker could have it.
   await worker.said("lease.lost", () => true, 60_000);
   const lines = worker.log.filter(({ level }) => level === "warn" || level === "error").map(({ event }) => event);
-  assert.deepEqual(lines.toSorted(), ["intake.closed", "lease.lost", "lease.renew_failed"]);
+  // The one line about the lease is a renewal's, or that of an abandonment after it.
+  const [closed, lost, third, ...more] = lines.toSorted();
+  assert.deepEqual([closed, lost, more], ["intake.closed", "lease.lost", []]);
+  assert.ok(third === "lease.renew_failed" || third === "ledger.unreachable", third);
   writeFileSync(release, "");
   disk.free();
   await worker.said("intake.open", () => true, OPEN_AGAIN_MS);

@@ -57,7 +57,7 @@ describe("replay", () => {
     // SQS has forgotten the deduplication ids by then.
     desk.clock.skip(10 * MINUTE_MS);
     const dry = await desk.start(["replay"]).ended;
-    assert.match(dry.stdout, / would be deleted {2}sent by \S+ as \S+ before: only its deletion is left$/m);
+    assert.match(dry.stdout, / would be deleted {2}sent by .+ as \S+ before: only its deletion is left$/m);
     const second = await desk.replay();
     assert.deepEqual([second.code, endsOf(second.told)], [0, ["a deleted"]], second.stderr);
     await replayedOnce(desk, desk.buried, "deleted");

@@ -74,7 +74,7 @@ describe("a step process reads the log first", () => {
   test("and writes nothing once its permit's deadline has passed", async () => {
     const order = await orderOf(deployment, "one_success", "succeed");
     const late = async () => ({ granted: true, withinMs: 0 }) as const;
-    assert.deepEqual(await host.runner.execute(order, late, never), { kind: "permit_refused" });
+    assert.equal((await host.runner.execute(order, late, never)).kind, "permit_refused");
     assert.deepEqual(await host.runner.report(reportOrder(order.envelope), late, never), { kind: "permit_refused" });
     assert.deepEqual(await terminal(order), []);
     assert.deepEqual(summary(await host.runner.execute(order, granting(), never)), ["success", true]);
@@ -83,7 +83,7 @@ describe("a step process reads the log first", () => {
   test("and refuses to fan out a second time what has fanned out before", async () => {
     const order = await orderOf(deployment, "dynamic", "split");
     const late = async () => ({ granted: true, withinMs: 0 }) as const;
-    assert.deepEqual(await host.runner.execute(order, late, never), { kind: "permit_refused" });
+    assert.equal((await host.runner.execute(order, late, never)).kind, "permit_refused");
     const again = await host.runner.execute(order, granting(), never);
     assert.equal(again.kind === "rerun_refused" && again.error.class, "DynamicOutputsRecorded", JSON.stringify(again));
     assert.deepEqual(await terminal(order), []);

@@ -135,7 +135,8 @@ def test_output_is_followed_below_the_compute_logs_alone(path: Any, tmp_path: Pa
     fine = str(folder / "step.out")
     assert scene.hear(capture(fine, named)) == []
     assert scene.guard.process.captured == {}
-    told = {"type": "capture", "id": "w1", "stdout": fine, "stderr": fine, "folder": str(folder)}
+    files = {"stdout": fine, "stderr": fine, "folder": str(folder)}
+    told = {"type": "capture", "id": "w1", **files, "job": None}
     assert scene.hear(capture(fine, fine)) == [told]
     assert scene.hear(capture(fine, fine)) == []
 
