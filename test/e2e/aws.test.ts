@@ -1,24 +1,22 @@
 // A worker on AWS, as far as it can tell: its queue has a host of AWS, behind a proxy with a certificate for it, and its credentials come from the
 // endpoint of a container. Steps are those of a step host without Dagster.
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { freePort } from "../../cli/dev/ports.ts";
 import { LAST_MS } from "../../cli/signals.ts";
 import { AWS_AUTHORITY, startAwsProxy } from "../support/aws-proxy.ts";
 import { startCredentialsServer } from "../support/credentials-server.ts";
 import { eventually } from "../support/eventually.ts";
-import { freePort } from "../support/free-port.ts";
 import { createQueues, sendMessage } from "../support/local-sqs.ts";
 import { endProcesses } from "../support/marked-processes.ts";
 import { bodyFor } from "../support/messages.ts";
 import { startSqsServer } from "../support/sqs-server/http.ts";
 import { asLocalSqs } from "../support/sqs-server/local.ts";
-import { python } from "../support/step-hosts.ts";
+import { homeWithHost } from "../support/step-hosts.ts";
 import { WorkerProcess } from "../support/worker-process.ts";
 
-const hosts = new URL("../../fixtures/hosts/", import.meta.url).pathname;
 const HOST = "sqs.eu-west-1.amazonaws.com";
 
 test("a worker runs steps behind a proxy and outlives a silent source of credentials", async (t) => {
@@ -27,10 +25,7 @@ test("a worker runs steps behind a proxy and outlives a silent source of credent
   const proxy = await startAwsProxy(t, server.endpoint);
   const source = await startCredentialsServer();
   source.expiresInMs = 5_000;
-  const home = mkdtempSync(join(tmpdir(), "taskiq-aws-"));
-  mkdirSync(join(home, "log"));
-  writeFileSync(join(home, "python"), `#!/bin/sh\nexec ${python} ${hosts}well-behaved.py ${join(home, "log")}\n`);
-  chmodSync(join(home, "python"), 0o755);
+  const home = homeWithHost("aws");
   writeFileSync(join(home, "authority.pem"), AWS_AUTHORITY);
   const port = await freePort();
   const worker = new WorkerProcess({

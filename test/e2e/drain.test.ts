@@ -1,12 +1,11 @@
 // `taskiq drain`: the built bundle works a real queue until it is empty, and makes a running worker quiet. Steps are those of a step host without
 // Dagster, since they are many and none of this is about what they do.
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, type TestContext, test } from "node:test";
+import { freePort } from "../../cli/dev/ports.ts";
 import { eventually } from "../support/eventually.ts";
-import { freePort } from "../support/free-port.ts";
 import {
   createQueues,
   LOCAL_CREDENTIALS,
@@ -18,10 +17,8 @@ import {
 import { bodyFor } from "../support/messages.ts";
 import { type SqsServer, startSqsServer } from "../support/sqs-server/http.ts";
 import { asLocalSqs } from "../support/sqs-server/local.ts";
-import { python } from "../support/step-hosts.ts";
+import { homeWithHost } from "../support/step-hosts.ts";
 import { WorkerProcess } from "../support/worker-process.ts";
-
-const hosts = new URL("../../fixtures/hosts/", import.meta.url).pathname;
 
 let server: SqsServer;
 let sqs: LocalSqs;
@@ -37,11 +34,7 @@ before(async () => {
 beforeEach(async () => {
   queues += 1;
   pair = await createQueues(sqs, `steps-${queues}`);
-  home = mkdtempSync(join(tmpdir(), "taskiq-drain-"));
-  mkdirSync(join(home, "log"));
-  const program = `#!/bin/sh\nexec ${python} ${hosts}well-behaved.py ${join(home, "log")}\n`;
-  writeFileSync(join(home, "python"), program);
-  chmodSync(join(home, "python"), 0o755);
+  home = homeWithHost("drain");
 });
 afterEach(async (t) => {
   for (const command of started.splice(0)) {

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
+import { freePort } from "../../cli/dev/ports.ts";
 import { PYTHON } from "../support/dagster-sidecar.ts";
 import { announced, Deployment } from "../support/deployment.ts";
 import { eventually } from "../support/eventually.ts";
-import { freePort } from "../support/free-port.ts";
 import { WorkerProcess } from "../support/worker-process.ts";
 
 describe("a worker's health", () => {

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
-import { freePort } from "../support/free-port.ts";
+import { freePort } from "../../cli/dev/ports.ts";
 import { ledgerDatabases } from "../support/ledger-database.ts";
 import { taskiqCommand } from "../support/taskiq-command.ts";
 

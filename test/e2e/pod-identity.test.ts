@@ -1,7 +1,6 @@
 // A worker on EKS: it has no keys but the address of the pod identity agent, and a file with a token that EKS replaces from time to time.
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { startCredentialsServer } from "../support/credentials-server.ts";
@@ -9,19 +8,14 @@ import { eventually } from "../support/eventually.ts";
 import { createQueues, LOCAL_REGION } from "../support/local-sqs.ts";
 import { startSqsServer } from "../support/sqs-server/http.ts";
 import { asLocalSqs } from "../support/sqs-server/local.ts";
-import { python } from "../support/step-hosts.ts";
+import { homeWithHost } from "../support/step-hosts.ts";
 import { WorkerProcess } from "../support/worker-process.ts";
-
-const hosts = new URL("../../fixtures/hosts/", import.meta.url).pathname;
 
 async function pod(t: TestContext) {
   const server = await startSqsServer();
   const pair = await createQueues(asLocalSqs(server), "steps");
   const agent = await startCredentialsServer();
-  const home = mkdtempSync(join(tmpdir(), "taskiq-pod-"));
-  mkdirSync(join(home, "log"));
-  writeFileSync(join(home, "python"), `#!/bin/sh\nexec ${python} ${hosts}well-behaved.py ${join(home, "log")}\n`);
-  chmodSync(join(home, "python"), 0o755);
+  const home = homeWithHost("pod");
   const token = join(home, "eks-pod-identity-token");
   const worker = () => {
     const env = {

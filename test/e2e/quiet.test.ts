@@ -1,12 +1,11 @@
 // `taskiq quiet` and `taskiq resume`: workers that share a Postgres ledger are made quiet by a process that reaches nothing but the ledger.
 // Steps are those of a step host without Dagster, since none of this is about what they do.
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, type TestContext, test } from "node:test";
+import { freePort } from "../../cli/dev/ports.ts";
 import { eventually } from "../support/eventually.ts";
-import { freePort } from "../support/free-port.ts";
 import { ledgerDatabases } from "../support/ledger-database.ts";
 import {
   createQueues,
@@ -19,10 +18,9 @@ import {
 import { bodyFor } from "../support/messages.ts";
 import { startSqsServer } from "../support/sqs-server/http.ts";
 import { asLocalSqs } from "../support/sqs-server/local.ts";
-import { python } from "../support/step-hosts.ts";
+import { homeWithHost } from "../support/step-hosts.ts";
 import { WorkerProcess } from "../support/worker-process.ts";
 
-const hosts = new URL("../../fixtures/hosts/", import.meta.url).pathname;
 const databases = await ledgerDatabases();
 
 let sqs: LocalSqs;
@@ -40,10 +38,7 @@ beforeEach(async (t) => {
   queues += 1;
   steps = await createQueues(sqs, `steps-${queues}`);
   bulk = await createQueues(sqs, `bulk-${queues}`);
-  home = mkdtempSync(join(tmpdir(), "taskiq-quiet-"));
-  mkdirSync(join(home, "log"));
-  writeFileSync(join(home, "python"), `#!/bin/sh\nexec ${python} ${hosts}well-behaved.py ${join(home, "log")}\n`);
-  chmodSync(join(home, "python"), 0o755);
+  home = homeWithHost("quiet");
   const { target } = await databases.make(t as TestContext);
   ledgerUrl = `postgres://${target.user}@${target.host}:${target.port}/${target.database}?sslmode=disable`;
 });

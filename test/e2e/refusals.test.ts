@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { freePort } from "../../cli/dev/ports.ts";
 import { Deployment, type WorkerOptions } from "../support/deployment.ts";
-import { freePort } from "../support/free-port.ts";
 
 interface Refusal {
   readonly what: string;

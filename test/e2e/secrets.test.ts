@@ -5,10 +5,10 @@ import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
+import { freePort } from "../../cli/dev/ports.ts";
 import { readNote } from "../../core/queue/dead-letter-note.ts";
 import { Deployment } from "../support/deployment.ts";
 import { eventually } from "../support/eventually.ts";
-import { freePort } from "../support/free-port.ts";
 import { recordedOnce } from "../support/recorded-once.ts";
 import type { WorkerProcess } from "../support/worker-process.ts";
 

@@ -2,9 +2,8 @@
 // Dagster.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer, type Server } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, type TestContext, test } from "node:test";
 import { LAST_MS } from "../../cli/signals.ts";
@@ -14,7 +13,7 @@ import { endProcesses } from "../support/marked-processes.ts";
 import { bodyFor } from "../support/messages.ts";
 import { type SqsServer, startSqsServer } from "../support/sqs-server/http.ts";
 import { asLocalSqs } from "../support/sqs-server/local.ts";
-import { python } from "../support/step-hosts.ts";
+import { homeWithHost, python } from "../support/step-hosts.ts";
 import { WorkerProcess } from "../support/worker-process.ts";
 
 const hosts = new URL("../../fixtures/hosts/", import.meta.url).pathname;
@@ -39,10 +38,7 @@ before(async () => {
 beforeEach(async () => {
   tests += 1;
   pair = await createQueues(asLocalSqs(server), `stops-${tests}`);
-  home = mkdtempSync(join(tmpdir(), "taskiq-stops-"));
-  mkdirSync(join(home, "log"));
-  writeFileSync(join(home, "python"), `#!/bin/sh\nexec ${python} ${hosts}well-behaved.py ${join(home, "log")}\n`);
-  chmodSync(join(home, "python"), 0o755);
+  home = homeWithHost("stops");
 });
 afterEach((t) => {
   if ((t as TestContext & { passed?: boolean }).passed === false) console.error(worker.tail());

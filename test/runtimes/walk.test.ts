@@ -1,32 +1,27 @@
 // Every command once on the runtime under test, in the surroundings of production: SQS over HTTPS, the ledger in PostgreSQL over TLS. What kills leave,
 // the control endpoint and a stop are seen on the way. Steps are those of a step host without Dagster, which runs in Python wherever taskiq runs.
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { freePort } from "../../cli/dev/ports.ts";
 import { eventually } from "../support/eventually.ts";
-import { freePort } from "../support/free-port.ts";
 import { ledgerDatabases } from "../support/ledger-database.ts";
 import { createQueues, LOCAL_CREDENTIALS, LOCAL_REGION } from "../support/local-sqs.ts";
 import { bodyFor } from "../support/messages.ts";
 import { startSqsServer } from "../support/sqs-server/http.ts";
 import { asLocalSqs } from "../support/sqs-server/local.ts";
-import { python } from "../support/step-hosts.ts";
+import { homeWithHost } from "../support/step-hosts.ts";
 import { AUTHORITY, startHttpsFront, startTlsFront } from "../support/tls-front.ts";
 import { WorkerProcess } from "../support/worker-process.ts";
 
-const hosts = new URL("../../fixtures/hosts/", import.meta.url).pathname;
 const databases = await ledgerDatabases();
 /** Many tests may share the machine, and one that waits for a fact costs nothing. */
 const PATIENCE_MS = 120_000;
 
 /** A queue, a database and a home of this test, and taskiq in between. */
 async function openSite(t: TestContext) {
-  const home = mkdtempSync(join(tmpdir(), "taskiq-walk-"));
-  mkdirSync(join(home, "log"));
-  writeFileSync(join(home, "python"), `#!/bin/sh\nexec ${python} ${hosts}well-behaved.py ${join(home, "log")}\n`);
-  chmodSync(join(home, "python"), 0o755);
+  const home = homeWithHost("walk");
   writeFileSync(join(home, "authority.pem"), AUTHORITY);
   const server = await startSqsServer();
   const pair = await createQueues(asLocalSqs(server), "steps", { maxReceiveCount: 50 });

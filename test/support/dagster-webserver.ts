@@ -4,9 +4,9 @@ import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { freePort } from "../../cli/dev/ports.ts";
 import { PYTHON } from "./dagster-sidecar.ts";
 import { eventually } from "./eventually.ts";
-import { freePort } from "./free-port.ts";
 
 const code = `from dagster import Definitions, in_process_executor, job, op
 

@@ -2,8 +2,7 @@
 // Dagster, since none of this is about what Dagster answers.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { appendFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { TestContext } from "node:test";
@@ -23,10 +22,9 @@ import { result } from "./scripted-steps.ts";
 import { SkippingClock } from "./skipping-clock.ts";
 import { type SqsServer, type SqsServerOptions, startSqsServer } from "./sqs-server/http.ts";
 import { asLocalSqs } from "./sqs-server/local.ts";
-import { python } from "./step-hosts.ts";
+import { homeWithHost } from "./step-hosts.ts";
 import { taskiqCommand } from "./taskiq-command.ts";
 
-const hosts = new URL("../../fixtures/hosts/", import.meta.url).pathname;
 const reason = { reason: "crash_loop", detail: "SIGKILL", errorClass: null, fingerprint: null, starts: 3, worker: "w" };
 
 /** Longer than a command that was killed hides what it held. */
@@ -88,7 +86,7 @@ export async function openDesk(
   const clock = new SkippingClock();
   const server = await startSqsServer({ ...sqs, clock });
   const pair = await createQueues(asLocalSqs(server), "steps", { fifo, maxReceiveCount: 50 });
-  const home = homeWithHost();
+  const home = homeWithHost("desk");
   const path = join(home, "taskiq.sqlite");
   const ledger =
     elsewhere === undefined
@@ -136,14 +134,6 @@ export async function openDesk(
 export function toldBy({ stdout }: Pick<Ended, "stdout">): readonly ToldLetter[] {
   const lines = stdout.split("\n").slice(0, -1);
   return lines.map((line) => JSON.parse(line) as ToldLetter);
-}
-
-function homeWithHost(): string {
-  const home = mkdtempSync(join(tmpdir(), "taskiq-desk-"));
-  mkdirSync(join(home, "log"));
-  writeFileSync(join(home, "python"), `#!/bin/sh\nexec ${python} ${hosts}well-behaved.py ${join(home, "log")}\n`);
-  chmodSync(join(home, "python"), 0o755);
-  return home;
 }
 
 function startCommand(args: readonly string[], env: Readonly<Record<string, string>>) {

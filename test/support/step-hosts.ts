@@ -1,5 +1,6 @@
 // Step hosts from fixtures/hosts, run by the real runner as the real host would be: `python -m dagster_taskiq.host …`.
 import { randomUUID } from "node:crypto";
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,6 +14,17 @@ import { Observations } from "./observations.ts";
 
 export const python = fileURLToPath(new URL("../../.venv/bin/python", import.meta.url));
 const launcher = fileURLToPath(new URL("../../fixtures/hosts/launcher", import.meta.url));
+
+const hosts = fileURLToPath(new URL("../../fixtures/hosts/", import.meta.url));
+
+/** Makes a home whose `python`, for `--python`, is a step host without Dagster. It writes into the folder `log` there. */
+export function homeWithHost(name: string): string {
+  const home = mkdtempSync(join(tmpdir(), `taskiq-${name}-`));
+  mkdirSync(join(home, "log"));
+  const program = `#!/bin/sh\nexec ${python} ${hosts}well-behaved.py ${join(home, "log")}\n`;
+  writeFileSync(join(home, "python"), program, { mode: 0o755 });
+  return home;
+}
 
 export interface StepHost {
   readonly runner: HostRunner;

@@ -5,7 +5,7 @@ import { chmod, chown, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { freePort } from "../free-port.ts";
+import { freePort } from "../../../cli/dev/ports.ts";
 import { findBinaries } from "./binaries.ts";
 
 /** Parameters of postgresql.conf. */

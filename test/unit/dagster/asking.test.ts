@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { describe, test } from "node:test";
+import { freePort } from "../../../cli/dev/ports.ts";
 import { openDagsterApi } from "../../../core/dagster/api.ts";
-import { freePort } from "../../support/free-port.ts";
 import { authority, fakeDagster, type Reply, startGraphqlServer } from "../../support/graphql-server.ts";
 import { api, faultOf, hasty, target } from "./bench.ts";
 
