@@ -58,7 +58,7 @@ function start(args: readonly string[], env: Readonly<Record<string, string>>): 
 }
 
 async function startWorker(id: string, ...flags: readonly string[]): Promise<WorkerProcess> {
-  const given = ["--worker-id", id, "--queue", steps.url, "--queue", bulk.url, "--wait-time", "1s", "--grace", "0s"];
+  const given = ["--worker-id", id, "--queue", steps.url, "--queue", bulk.url, "--wait-time", "1s", "--grace", "1s"];
   const worker = start(["run", ...given, "--health-port", "0", "--ledger-url", ledgerUrl, ...flags], {
     DAGSTER_HOME: home,
     TASKIQ_STATE_DIR: join(home, `state-${id}`),
