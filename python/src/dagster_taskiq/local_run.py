@@ -10,11 +10,11 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
-from dagster_taskiq.sqs_client import LOCAL_VARIABLE
-
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
+LOCAL_VARIABLE = "TASKIQ_LOCAL_SQS"
+"""The URL of that server, for the run worker and the worker."""
 # `cli/dev/ui.ts` looks for it.
 LOCAL_TAG = "taskiq/local_sqs"
 

@@ -13,6 +13,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
+from dagster_taskiq.local_run import LOCAL_VARIABLE
 from dagster_taskiq.queue_place import place_of
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ _CONFIG = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempt
 # With an endpoint given, boto3 refuses AWS_USE_FIPS_ENDPOINT and the like.
 _AT_ITS_OWN_ENDPOINT = Config(use_fips_endpoint=False, use_dualstack_endpoint=False)
 
-LOCAL_VARIABLE = "TASKIQ_LOCAL_SQS"
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?/?")
 _LOCAL_FORM = "an http:// URL of this machine, such as http://127.0.0.1:9324"
 

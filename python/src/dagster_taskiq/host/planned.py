@@ -28,8 +28,8 @@ from dagster._serdes import deserialize_value, serialize_value
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
 
-# The name that `@executor` gives ours.
-_OUR_EXECUTOR = "taskiq"
+# The name that `@executor` gives ours; its module is not imported in the host.
+OUR_EXECUTOR = "taskiq"
 # As wide as the fan-in, and it says no more than the names of the outputs do.
 _FAN_IN = "FromMultipleSources"
 # Of base64: about a hundred thousand steps. A larger one is read by each step process.
@@ -87,7 +87,7 @@ class Plan:
         state = _unpacked(fields["initial_known_state"], KnownExecutionState)
         self.initial_state = state or KnownExecutionState()
         """What the run began with: of the runs that it re-executes, if there are any."""
-        self.announces = fields["executor_name"] == _OUR_EXECUTOR
+        self.announces = fields["executor_name"] == OUR_EXECUTOR
         """Whether the run worker says in the log which attempt it sends, before it does."""
 
     def __len__(self) -> int:

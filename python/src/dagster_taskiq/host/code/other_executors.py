@@ -12,17 +12,16 @@ from typing import Any
 from dagster._core.definitions.reconstruct import repository_def_from_target_def
 
 from dagster_taskiq.host.errors import warn
+from dagster_taskiq.host.planned import OUR_EXECUTOR
+from dagster_taskiq.local_run import LOCAL_VARIABLE
 
-# As `dagster_taskiq.executor` names it; that module is not imported here.
-_EXECUTOR = "taskiq"
-_LOCAL_VARIABLE = "TASKIQ_LOCAL_SQS"
 _ASSETS_JOB = "__ASSET_JOB"
 _MOST_NAMED = 10
 
 
 def warn_of_other_executors(definitions: Any) -> None:
     """Write to the worker's log which jobs have another executor, if this is `taskiq dev`."""
-    if _LOCAL_VARIABLE not in os.environ:
+    if LOCAL_VARIABLE not in os.environ:
         return
     names = _jobs_elsewhere(definitions)
     if names:
@@ -38,7 +37,7 @@ def _jobs_elsewhere(definitions: Any) -> list[str]:
     try:
         repository = repository_def_from_target_def(definitions)
         jobs = repository.get_all_jobs() if repository is not None else []
-        elsewhere = [job.name for job in jobs if job.executor_def.name != _EXECUTOR]
+        elsewhere = [job.name for job in jobs if job.executor_def.name != OUR_EXECUTOR]
     except Exception:  # noqa: BLE001 - what is wrong with a job, its runs say
         return []
     shown = {_ASSETS_JOB: "materializations of assets"}
