@@ -8,6 +8,7 @@ keys it is mapped by.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from dagster import DagsterEventType
@@ -68,7 +69,7 @@ class Inputs:
         """The op that the step runs."""
         return self._step.op_name
 
-    @property
+    @cached_property
     def wanted(self) -> Sequence[Wanted]:
         """Events to be read together with the step's own."""
         loaded = {handle.step_key for handle in self._ours({})}
