@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,8 +42,16 @@ class CodeLocation:
     """Why it must not be imported here, however often it is asked for."""
     is_counted: bool = False
     """Whether its import counts the jobs and assets, too."""
-    counts: dict[str, int] = field(default_factory=dict, compare=False)
-    """What was counted, in the process that has imported it."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What became of an import."""
+
+    error: ErrorInfo | None = None
+    """What user code raised, if it did."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """How many jobs and assets there are, where that was to be counted."""
 
 
 def location_of_flags(origin: CodeLocationOrigin, *, count: bool = False) -> CodeLocation | None:
@@ -80,23 +88,22 @@ def location_of_run(code: RunCode) -> CodeLocation:
     )
 
 
-def import_code(instance: DagsterInstance, location: CodeLocation) -> ErrorInfo | None:
-    """Import it; return what user code raised, if it did."""
+def import_code(instance: DagsterInstance, location: CodeLocation) -> Imported:
+    """Import it. Never raises."""
     try:
         with _among_user_code(instance, location.location):
             loaded = location.load()
-            if location.is_counted:
-                _count(location, loaded)
+            return Imported(counts=_count(location, loaded) if location.is_counted else {})
     except BaseException as error:  # noqa: BLE001 - user code at import may well call sys.exit
-        return error_from(error)
-    return None
+        return Imported(error_from(error))
 
 
-def _count(location: CodeLocation, loaded: Any) -> None:
+def _count(location: CodeLocation, loaded: Any) -> Mapping[str, int]:
     try:
-        location.counts.update(counts_of(loaded))
+        return counts_of(loaded)
     except Exception as error:  # noqa: BLE001 - user code; it is imported all the same
         warn(f"the jobs and assets of code location {location.name} cannot be counted: {error!r}")
+        return {}
 
 
 def build_job(instance: DagsterInstance, code: RunCode) -> None:

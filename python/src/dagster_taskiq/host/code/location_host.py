@@ -53,12 +53,12 @@ def be_location_host(
         _be_born(base_pid, lifeline)
         files, left = CodeFiles(), LeftBehind()
         with left.importing():
-            error = import_code(instance, location)
+            imported = import_code(instance, location)
         files.note_imported(left.watch)
         unforkable = left.unforkable[:_MOST_TOLD]
-        told = {"error": error, "unforkable": unforkable, "counts": location.counts}
+        told = {"error": imported.error, "unforkable": unforkable, "counts": imported.counts}
         base.send({"type": "imported", **told})
-        if error is None:
+        if imported.error is None:
             # What is imported stays: a look for garbage among it finds none, and copies it all.
             gc.freeze()
             LocationHost(base, instance, files, left).serve()
