@@ -17,6 +17,7 @@ const pure = [
   "step",
   "envelope",
   "execution-result",
+  "shell-word",
   "shortened",
   "printable",
   "runner/claims",

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Fault } from "../../core/faults.ts";
+import { shellWord } from "../../core/shell-word.ts";
 import type { Env } from "../options/resolve.ts";
 
 const dagsterYaml = `# Made by taskiq dev; it is yours to change.
@@ -50,13 +51,9 @@ export function openHome(given: string | null, pid: number): Home {
 /** Lines for a shell of POSIX. */
 export function exportsOf(variables: Env): string {
   const lines = Object.entries(variables).flatMap(([name, value]) =>
-    value === undefined ? [] : [`export ${name}=${quoted(value)}\n`],
+    value === undefined ? [] : [`export ${name}=${shellWord(value)}\n`],
   );
   return lines.join("");
-}
-
-function quoted(value: string): string {
-  return /^[\w.:/@%+=-]+$/.test(value) ? value : `'${value.replaceAll("'", "'\\''")}'`;
 }
 
 function head(pid: number): string {
@@ -73,7 +70,8 @@ function occupy(file: string, pid: number): void {
   writeFileSync(file, head(pid), { mode: 0o600 });
 }
 
-function isAlive(pid: number): boolean {
+/** Another user's process counts as gone. */
+export function isAlive(pid: number): boolean {
   try {
     return pid > 0 && process.kill(pid, 0);
   } catch {

@@ -1,4 +1,5 @@
 // What an operator types about a parked step, whose run waits until they decide. Pure.
+import { shellWord } from "../shell-word.ts";
 import type { StepId } from "../step.ts";
 
 /** `queue` is the name or the URL of the queue that the step came from. */
@@ -8,9 +9,4 @@ export function parkedAdvice({ runId, stepKey, attempt }: StepId, queue: string)
   const which = `${flag} ${shellWord(queue)} --run ${shellWord(runId)} --step ${shellWord(step)}`;
   const replay = (how: string) => `taskiq replay ${which}${how} --yes --why "your reason"`;
   return `It is parked: its run waits until you put it back, with ${replay("")}, or let it fail, with ${replay(" --fail")}`;
-}
-
-/** One word for a shell, whatever is in it: mapped steps have brackets. */
-function shellWord(text: string): string {
-  return /^[\w.:/@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -2,22 +2,15 @@
 // demo clears away those whose process is gone.
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { isAlive } from "../../cli/dev/home.ts";
 
 const demos = ".taskiq/demo";
 
 /** Relative to the checkout. */
 export function createHome(): string {
   mkdirSync(demos, { recursive: true });
-  for (const name of readdirSync(demos)) if (!isRunning(Number(name))) rmSync(join(demos, name), { recursive: true });
+  for (const name of readdirSync(demos)) if (!isAlive(Number(name))) rmSync(join(demos, name), { recursive: true });
   const home = join(demos, String(process.pid));
   mkdirSync(home, { recursive: true });
   return home;
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
 }
