@@ -1,6 +1,7 @@
 // Signals as a table. The handlers only note what was asked; each command decides what follows from it.
 import type { Clock } from "../core/clock.ts";
 import type { Observe } from "../core/observe.ts";
+import { onAbort } from "../core/on-abort.ts";
 
 export type StopSignal = "SIGTERM" | "SIGINT" | "SIGHUP";
 
@@ -102,8 +103,5 @@ export async function withinStop<T>(
 
 /** Resolves when `signal` aborts. */
 export function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
+  return new Promise((resolve) => void onAbort(signal, resolve));
 }

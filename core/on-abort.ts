@@ -6,3 +6,14 @@ export function onAbort(signal: AbortSignal, act: () => void): () => void {
   else signal.addEventListener("abort", act, { once: true });
   return () => signal.removeEventListener("abort", act);
 }
+
+/** Resolves with what `work` does, or with null if `signal` aborts first. `work` goes on then. */
+export async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T | null> {
+  const { promise: aborted, resolve } = Promise.withResolvers<null>();
+  const disarm = onAbort(signal, () => resolve(null));
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    disarm();
+  }
+}

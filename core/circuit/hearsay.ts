@@ -1,6 +1,6 @@
 // Claims that closing the intake would rest on. A step's process runs user code, so the host, which has none, looks for itself before such a claim
 // closes the intake for every other step.
-import { onAbort } from "../on-abort.ts";
+import { unlessAborted } from "../on-abort.ts";
 import type { Ending, Runner, StepOrder } from "../runner/port.ts";
 import { shortened } from "../shortened.ts";
 
@@ -19,11 +19,8 @@ export async function confirms(
   fault: Fault,
   signal: AbortSignal,
 ): Promise<boolean | null> {
-  const { promise: aborted, resolve } = Promise.withResolvers<null>();
-  const disarm = onAbort(signal, () => resolve(null));
   const looked = fault.scope === "instance" ? canWrite(runner, envelope, fault) : canImport(runner, envelope.runId);
-  const isWell = await Promise.race([looked, aborted]);
-  disarm();
+  const isWell = await unlessAborted(signal, looked);
   return isWell === null ? null : !isWell;
 }
 

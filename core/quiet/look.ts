@@ -2,7 +2,7 @@
 import type { Clock } from "../clock.ts";
 import { describeError } from "../faults.ts";
 import type { QuietQueue, QuietRecords } from "../ledger/quiet-records.ts";
-import { onAbort } from "../on-abort.ts";
+import { unlessAborted } from "../on-abort.ts";
 import type { Outages } from "../outages.ts";
 import type { QuietSwitch } from "./quiet-switch.ts";
 
@@ -48,10 +48,7 @@ export class QuietLook {
 
   /** Before the first receive, so that a worker that was restarted takes nothing that it should not. A stop ends the wait. */
   async first(stopped: AbortSignal): Promise<void> {
-    const stop = Promise.withResolvers<void>();
-    const forget = onAbort(stopped, stop.resolve);
-    await Promise.race([this.#once(), stop.promise]);
-    forget();
+    await unlessAborted(stopped, this.#once());
   }
 
   /** Never rejects. */
