@@ -1,4 +1,4 @@
-// Versions of Dagster, compared: `1.13.27`, or `1.13.0rc1`. Pure. Text that is not such a version, as of a checkout of Dagster's source
+// Versions of Dagster and of its packages, compared: `1.13.27`, or `1.13.0rc1`. Pure. Text that is not such a version, as of a checkout of Dagster's source
 // (`1!0+dev`), is not judged.
 
 /** True for a version that is `below` or newer. */

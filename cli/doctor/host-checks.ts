@@ -1,4 +1,5 @@
 // What `taskiq doctor` learns from the step host of `taskiq run`: Python, versions, instance, code locations.
+import { minorOf } from "../../core/dagster-version.ts";
 import type { Observation } from "../../core/observe.ts";
 import { version } from "../version.ts";
 import type { Patient } from "../wiring.ts";
@@ -45,11 +46,6 @@ function versionsOf({ dagster, dagster_taskiq: own }: Greeting["host"]): Finding
   const found = `Dagster ${dagster}, dagster-taskiq ${own}, taskiq ${version}`;
   if (minorOf(own) === minorOf(version)) return ok("versions", found);
   return warn("versions", found, "Install the release of dagster-taskiq that belongs to this taskiq.");
-}
-
-/** `0.1` of `0.1.7`. */
-function minorOf(text: string): string {
-  return text.split(".").slice(0, 2).join(".");
 }
 
 function locationOf({ name, error, unforkable, jobs, assets }: Greeting["locations"][number]): Finding {

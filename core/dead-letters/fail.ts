@@ -51,6 +51,7 @@ export async function failLetters(
     { leaseMs: ports.leaseMs, killMarginMs: KILL_MARGIN_MS },
   );
   void leases.start();
+  const own = { ...ports, leases, senders: new SenderVersions(), copied: new Set<string>() };
   const look = {
     hideMs: HIDE_MS,
     restMs: 0,
@@ -59,7 +60,7 @@ export async function failLetters(
       const target = left.get(message.id);
       if (target === undefined || stopping.quiet.aborted) return "give_back";
       left.delete(message.id);
-      const found = await fail(target, message, at, order, { ...ports, leases }, stopping);
+      const found = await fail(target, message, at, order, own, stopping);
       ends.set(message.id, found.end);
       return found.gone ? "keep" : "give_back";
     },
@@ -77,7 +78,7 @@ async function fail(
   message: Message,
   at: ReceivedAt,
   { who, why }: FailOrder,
-  ports: FailPorts & { readonly leases: LeaseKeeper },
+  ports: FailPorts & Pick<ExecutorPorts, "senders" | "copied"> & { readonly leases: LeaseKeeper },
   stopping: Stopping,
 ): Promise<{ readonly end: FailEnd; readonly gone: boolean }> {
   const key = letter.key ?? "";
@@ -88,7 +89,7 @@ async function fail(
   }
   const detail = `${who} gave it up (${why}); before that: ${letter.reason}: ${letter.detail}`;
   const process = (received: Received, queue: DeadLetterQueue) =>
-    failDeadLetter(received, detail, { ...ports, queue, senders: new SenderVersions(), copied: new Set() }, stopping);
+    failDeadLetter(received, detail, { ...ports, queue }, stopping);
   const disposition = await end(message, at, "aside", { ...ports, process });
   return { end: endOf(await ports.ledger.find(key)), gone: disposition !== "released" };
 }
