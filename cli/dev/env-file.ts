@@ -1,6 +1,7 @@
 // A `.env` file in the working directory: Dagster prefers it to the environment that it is started with.
 import { readFileSync } from "node:fs";
 import { Fault } from "../../core/faults.ts";
+import { queueNameOf } from "../../core/queue/queue-place.ts";
 
 /** Throws a `Fault` when the file leads Dagster to another home or queue than the worker's. */
 export function requireFitEnvFile(
@@ -11,7 +12,7 @@ export function requireFitEnvFile(
   const deciding = ["DAGSTER_HOME", "TASKIQ_LOCAL_SQS", "TASKIQ_QUEUE_URL"];
   const own = assignments(path).filter(([name, value]) => deciding.includes(name) && value !== variables[name]);
   const problems = own.flatMap(([name, value]) => {
-    const queue = value.split("/").at(-1) ?? "";
+    const queue = queueNameOf(value);
     // Every URL leads to the local server, which goes by the last part.
     if (name === "TASKIQ_QUEUE_URL" && queues.includes(queue)) return [];
     return [`${name}=${value}${adviceOn(name, value, queue)}`];

@@ -4,27 +4,13 @@ import { printableJson } from "../../core/printable.ts";
 import { defineCommand, type Findings, type Io, type Setup } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { openLedgerSchema } from "../ledger-wiring.ts";
-import {
-  isLedgerGiven,
-  type LedgerChoice,
-  ledgerChoice,
-  ledgerOptions,
-  ledgerRules,
-} from "../options/ledger-options.ts";
-import { onOff, optional } from "../options/option.ts";
-import { isGiven, type Settings } from "../options/resolve.ts";
-import { text } from "../options/values.ts";
+import { type LedgerChoice, ledgerAloneOptions, ledgerAloneRules, ledgerChoice } from "../options/ledger-options.ts";
+import { onOff } from "../options/option.ts";
+import type { Settings } from "../options/resolve.ts";
 import { sayOn } from "../terminal/say.ts";
 
 const options = {
-  ...ledgerOptions,
-  dagsterHome: optional({
-    flag: "--dagster-home",
-    env: ["DAGSTER_HOME"],
-    group: "Ledger",
-    help: "Where the default ledger's file is.",
-    kind: text("<path>", "an absolute path", /^\//),
-  }),
+  ...ledgerAloneOptions,
   dryRun: onOff({
     flag: "--dry-run",
     env: [],
@@ -79,18 +65,9 @@ export const command = defineCommand({
 });
 
 function rules(settings: Settings<typeof options>): Findings {
-  const { problems } = ledgerRules(settings);
-  const nowhere = !isLedgerGiven(settings) && !isGiven(settings.dagsterHome);
-  const missing = "--ledger-url, --postgres-host or --dagster-home is required: nothing says where the ledger is";
+  const { problems, warnings } = ledgerAloneRules(settings);
   const both = settings.dryRun.value === true && settings.check.value === true;
-  return {
-    problems: [
-      ...problems,
-      ...(nowhere ? [missing] : []),
-      ...(both ? ["only one of these can be given: --dry-run, --check"] : []),
-    ],
-    warnings: [],
-  };
+  return { problems: [...problems, ...(both ? ["only one of these can be given: --dry-run, --check"] : [])], warnings };
 }
 
 function modeOf({ dryRun, check }: { readonly dryRun: boolean; readonly check: boolean }): MigrateConfig["mode"] {

@@ -76,6 +76,18 @@ export const ledgerOptions = {
   }),
 };
 
+/** For commands that have no other use for a Dagster home than the ledger in it. */
+export const ledgerAloneOptions = {
+  ...ledgerOptions,
+  dagsterHome: optional({
+    flag: "--dagster-home",
+    env: ["DAGSTER_HOME"],
+    group,
+    help: "Where the default ledger's file is.",
+    kind: text("<path>", "an absolute path", /^\//),
+  }),
+};
+
 export type LedgerChoice =
   | { readonly kind: "sqlite"; readonly path: string }
   | {
@@ -113,6 +125,14 @@ export function ledgerRules(settings: LedgerSettings): Findings {
     problems.push("--postgres-user is required (env: POSTGRES_USER) with a ledger in a database");
   }
   return { problems, warnings: [] };
+}
+
+/** The ledger must be named, or lie in a Dagster home that is. */
+export function ledgerAloneRules(settings: Settings<typeof ledgerAloneOptions>): Findings {
+  const { problems } = ledgerRules(settings);
+  const nowhere = !isLedgerGiven(settings) && !isGiven(settings.dagsterHome);
+  const missing = "--ledger-url, --postgres-host or --dagster-home is required: nothing says where the ledger is";
+  return { problems: [...problems, ...(nowhere ? [missing] : [])], warnings: [] };
 }
 
 export function ledgerChoice(values: LedgerValues, dagsterHome: string | null): LedgerChoice {

@@ -1,18 +1,11 @@
 // The configuration of `taskiq quiet`: ask, and wait or not; or list who is asked.
 import type { QuietTarget } from "../../core/ledger/quiet-records.ts";
 import type { Findings, Setup } from "../command.ts";
-import type { LedgerChoice } from "../options/ledger-options.ts";
+import { type LedgerChoice, ledgerAloneOptions, ledgerAloneRules, ledgerChoice } from "../options/ledger-options.ts";
 import { onOff, optional, type Values } from "../options/option.ts";
 import { isGiven, type Settings } from "../options/resolve.ts";
 import { duration, text } from "../options/values.ts";
-import {
-  everythingOption,
-  requestLedger,
-  requestLedgerOptions,
-  requestRules,
-  whichOptions,
-  whoOption,
-} from "./quiet-options.ts";
+import { everythingOption, whichOptions, whichProblems, whoOption } from "./quiet-options.ts";
 
 const seconds = 1_000;
 const days = 86_400_000;
@@ -57,7 +50,7 @@ const options = {
     help: "Ask nothing: list the requests in force, and the workers that are quiet.",
   }),
   json: onOff({ flag: "--json", env: [], group: "Output", help: "Print one JSON object: that list." }),
-  ...requestLedgerOptions,
+  ...ledgerAloneOptions,
 };
 
 export interface QuietConfig {
@@ -80,7 +73,7 @@ export const quietSetup: Setup<typeof options, QuietConfig> = {
   options,
   rules,
   config: (values) => ({
-    ledger: requestLedger(values),
+    ledger: ledgerChoice(values, values.dagsterHome),
     ask: values.list ? null : askOf(values),
     json: values.json,
   }),
@@ -88,28 +81,26 @@ export const quietSetup: Setup<typeof options, QuietConfig> = {
 
 function rules(settings: Settings<typeof options>): Findings {
   const { worker, queue, everything, list, wait, maxTimeMs, why, forMs, who } = settings;
-  const found = requestRules(settings);
-  const targets = [worker, queue].filter(isGiven);
-  const asking = [...targets, why, forMs, who, wait, everything].filter((one) => isGiven(one) && one.value !== false);
+  const { problems, warnings } = ledgerAloneRules(settings);
+  const asking = [worker, queue, why, forMs, who, wait, everything].filter(
+    (one) => isGiven(one) && one.value !== false,
+  );
+  const flags = asking.map(({ option }) => option.flag).join(", ");
   const isListing = list.value === true;
-  const problems: readonly (readonly [boolean, string])[] = [
-    [
-      isListing && asking.length > 0,
-      `--list asks nothing: leave out ${asking.map(({ option }) => option.flag).join(", ")}`,
-    ],
-    [
-      !isListing && targets.length === 0 && everything.value !== true,
-      "--worker, --queue or --everything is required: which workers are to be quiet (--list shows which are)",
-    ],
-    [
-      targets.length > 0 && everything.value === true,
-      "--everything means every worker and queue: leave out --worker and --queue",
-    ],
-    [isGiven(maxTimeMs) && wait.value !== true, "--max-time goes with --wait"],
-  ];
+  const which = whichProblems(settings, {
+    none: isListing
+      ? null
+      : "--worker, --queue or --everything is required: which workers are to be quiet (--list shows which are)",
+    both: "--everything means every worker and queue: leave out --worker and --queue",
+  });
   return {
-    problems: [...found.problems, ...problems.filter(([wrong]) => wrong).map(([, says]) => says)],
-    warnings: found.warnings,
+    problems: [
+      ...problems,
+      ...(isListing && flags !== "" ? [`--list asks nothing: leave out ${flags}`] : []),
+      ...which,
+      ...(isGiven(maxTimeMs) && wait.value !== true ? ["--max-time goes with --wait"] : []),
+    ],
+    warnings,
   };
 }
 

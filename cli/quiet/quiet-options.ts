@@ -1,16 +1,8 @@
-// The options that `taskiq quiet` and `taskiq resume` share: which workers, who asks, and which ledger takes the request.
+// The options that `taskiq quiet` and `taskiq resume` share: which workers, and who asks.
 import * as v from "valibot";
 import type { QuietTarget } from "../../core/ledger/quiet-records.ts";
-import { queueNameOf } from "../../core/quiet/requests.ts";
-import type { Findings } from "../command.ts";
-import {
-  isLedgerGiven,
-  type LedgerChoice,
-  ledgerChoice,
-  ledgerOptions,
-  ledgerRules,
-} from "../options/ledger-options.ts";
-import { onOff, optional, type Values } from "../options/option.ts";
+import { queueNameOf } from "../../core/queue/queue-place.ts";
+import { onOff, optional } from "../options/option.ts";
 import { isGiven, type Settings } from "../options/resolve.ts";
 import { httpUrl, type Kind, queueName, text } from "../options/values.ts";
 
@@ -53,30 +45,19 @@ export const whoOption = optional({
   kind: text("<name>", "1 to 200 printable characters", /^.{1,200}$/u),
 });
 
-export const requestLedgerOptions = {
-  ...ledgerOptions,
-  dagsterHome: optional({
-    flag: "--dagster-home",
-    env: ["DAGSTER_HOME"],
-    group: "Ledger",
-    help: "Where the default ledger's file is.",
-    kind: text("<path>", "an absolute path", /^\//),
-  }),
-};
+type Everything = ReturnType<typeof everythingOption>;
 
 export const everythingOption = (help: string) => onOff({ flag: "--everything", env: [], group, help });
 
-type WhichSettings = Settings<typeof whichOptions & typeof requestLedgerOptions>;
-
-export function requestRules(settings: WhichSettings): Findings {
-  const { problems } = ledgerRules(settings);
-  const nowhere = !isLedgerGiven(settings) && !isGiven(settings.dagsterHome);
-  const missing = "--ledger-url, --postgres-host or --dagster-home is required: nothing says where the ledger is";
-  return { problems: [...problems, ...(nowhere ? [missing] : [])], warnings: [] };
-}
-
-export function requestLedger(values: Values<typeof requestLedgerOptions>): LedgerChoice {
-  return ledgerChoice(values, values.dagsterHome);
+/** Some workers or a queue is given, or everything. `none: null` allows neither. */
+export function whichProblems(
+  { worker, queue, everything }: Settings<typeof whichOptions & { readonly everything: Everything }>,
+  words: { readonly none: string | null; readonly both: string },
+): readonly string[] {
+  const isNamed = isGiven(worker) || isGiven(queue);
+  const isAll = everything.value === true;
+  if (isNamed && isAll) return [words.both];
+  return isNamed || isAll || words.none === null ? [] : [words.none];
 }
 
 /** `worker w-1`, `the queue steps.fifo`, `worker w-1 for the queue steps.fifo`, `every worker`. */

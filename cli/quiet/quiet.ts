@@ -2,6 +2,7 @@
 import { systemClock as clock } from "../../core/clock.ts";
 import type { QuietRecords } from "../../core/ledger/quiet-records.ts";
 import { printableJson } from "../../core/printable.ts";
+import { inForce } from "../../core/quiet/requests.ts";
 import { defineCommand, type Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { operatorName } from "../operator/operator-name.ts";
@@ -50,8 +51,8 @@ async function askWorkers(config: AskConfig, records: QuietRecords, io: Io, say:
 
 async function list(json: boolean, records: QuietRecords, { stdout, env }: Io, say: Say): Promise<void> {
   const [requests, reports] = await Promise.all([records.requests(), records.reports()]);
-  const inForce = requests.filter(({ lifted }) => lifted === null);
-  if (json) stdout.write(`${printableJson(listRecord(inForce, reports))}\n`);
-  else stdout.write(listText(inForce, reports, clock.wallMs(), widthOf(stdout, env)));
-  if (inForce.length === 0) say("no request is in force");
+  const asked = inForce(requests);
+  if (json) stdout.write(`${printableJson(listRecord(asked, reports))}\n`);
+  else stdout.write(listText(asked, reports, clock.wallMs(), widthOf(stdout, env)));
+  if (asked.length === 0) say("no request is in force");
 }

@@ -1,22 +1,15 @@
 // The configuration of `taskiq resume`.
 import type { QuietTarget } from "../../core/ledger/quiet-records.ts";
 import type { Findings, Setup } from "../command.ts";
-import type { LedgerChoice } from "../options/ledger-options.ts";
-import { isGiven, type Settings } from "../options/resolve.ts";
-import {
-  everythingOption,
-  requestLedger,
-  requestLedgerOptions,
-  requestRules,
-  whichOptions,
-  whoOption,
-} from "../quiet/quiet-options.ts";
+import { type LedgerChoice, ledgerAloneOptions, ledgerAloneRules, ledgerChoice } from "../options/ledger-options.ts";
+import type { Settings } from "../options/resolve.ts";
+import { everythingOption, whichOptions, whichProblems, whoOption } from "../quiet/quiet-options.ts";
 
 const options = {
   ...whichOptions,
   everything: everythingOption("Lift every request in force, whatever it names."),
   who: whoOption,
-  ...requestLedgerOptions,
+  ...ledgerAloneOptions,
 };
 
 export interface ResumeConfig {
@@ -31,25 +24,17 @@ export const resumeSetup: Setup<typeof options, ResumeConfig> = {
   options,
   rules,
   config: ({ worker, queue, everything, who, ...rest }) => ({
-    ledger: requestLedger(rest),
+    ledger: ledgerChoice(rest, rest.dagsterHome),
     target: everything ? null : { worker, queue },
     who,
   }),
 };
 
 function rules(settings: Settings<typeof options>): Findings {
-  const { worker, queue, everything } = settings;
-  const found = requestRules(settings);
-  const targets = [worker, queue].filter(isGiven);
-  const problems = [
-    ...(targets.length === 0 && everything.value !== true
-      ? [
-          "--worker, --queue or --everything is required: which request is to be lifted (taskiq quiet --list shows them)",
-        ]
-      : []),
-    ...(targets.length > 0 && everything.value === true
-      ? ["--everything lifts every request: leave out --worker and --queue"]
-      : []),
-  ];
-  return { problems: [...found.problems, ...problems], warnings: found.warnings };
+  const { problems, warnings } = ledgerAloneRules(settings);
+  const which = whichProblems(settings, {
+    none: "--worker, --queue or --everything is required: which request is to be lifted (taskiq quiet --list shows them)",
+    both: "--everything lifts every request: leave out --worker and --queue",
+  });
+  return { problems: [...problems, ...which], warnings };
 }

@@ -1,5 +1,6 @@
 // `taskiq resume`: lifts requests of `taskiq quiet`.
 import type { QuietRecords, QuietTarget } from "../../core/ledger/quiet-records.ts";
+import { inForce } from "../../core/quiet/requests.ts";
 import { defineCommand } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { operatorName } from "../operator/operator-name.ts";
@@ -27,9 +28,9 @@ export const command = defineCommand({
 });
 
 async function resume(target: QuietTarget | null, who: string, records: QuietRecords, say: Say): Promise<ExitCode> {
-  const inForce = await requestsInForce(records);
+  const before = await requestsInForce(records);
   const lifted: QuietTarget[] = [];
-  for (const one of target === null ? inForce : [target]) if (await records.lift(one, who)) lifted.push(one);
+  for (const one of target === null ? before : [target]) if (await records.lift(one, who)) lifted.push(one);
   for (const one of lifted) say(`${targetText(one)} may take steps again; workers look every few seconds`);
   const left = await requestsInForce(records);
   const others = left.map((one) => `\n${targetText(one)}, asked by ${one.who}`).join("");
@@ -41,5 +42,5 @@ async function resume(target: QuietTarget | null, who: string, records: QuietRec
 }
 
 async function requestsInForce(records: QuietRecords) {
-  return (await records.requests()).filter(({ lifted }) => lifted === null);
+  return inForce(await records.requests());
 }

@@ -2,6 +2,7 @@
 import { reasonNamed } from "../delivery/reasons.ts";
 import { decode } from "../envelope.ts";
 import type { LedgerRow, Replay } from "../ledger/port.ts";
+import { queueNameOf } from "../queue/queue-place.ts";
 import { idempotencyKey, type StepId } from "../step.ts";
 import type { JoinedLetter } from "./join.ts";
 import type { DeadLetter } from "./letter.ts";
@@ -84,11 +85,7 @@ function finished({ act, sentId, who }: Replay): Decision {
 function foreignQueue({ reason, burial, message }: JoinedLetter["letter"], sourceUrl: string): string | null {
   if (reason === "moved_from_elsewhere") return message.movedFrom ?? "which is not known";
   if (burial === null) return null;
-  return nameOf(burial.sourceUrl) === nameOf(sourceUrl) ? null : burial.sourceUrl;
-}
-
-function nameOf(url: string): string {
-  return url.slice(url.lastIndexOf("/") + 1);
+  return queueNameOf(burial.sourceUrl) === queueNameOf(sourceUrl) ? null : burial.sourceUrl;
 }
 
 /** A body that names no step may be mended into one of any. */

@@ -9,8 +9,8 @@ import type { Ledger } from "../ledger/port.ts";
 import type { QuietQueue } from "../ledger/quiet-records.ts";
 import { Outages } from "../outages.ts";
 import type { Queue } from "../queue/port.ts";
+import { queueNameOf } from "../queue/queue-place.ts";
 import { Quiet } from "../quiet/quiet.ts";
-import { queueNameOf } from "../quiet/requests.ts";
 import { Share, type Slots } from "./slots.ts";
 import { Source } from "./source.ts";
 

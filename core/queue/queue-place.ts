@@ -25,6 +25,11 @@ const PARTICULAR = /^(?:vpce-[a-z0-9-]+\.)?sqs(?:-fips)?\.([a-z0-9-]+)(?:\.vpce)
 /** From before queue URLs had today's form; without a region it is the first one. */
 const LEGACY = /^(?:([a-z0-9-]+)\.)?queue$/;
 
+/** Returns the last part of a queue's URL. A name is returned as it is. */
+export function queueNameOf(urlOrName: string): string {
+  return urlOrName.slice(urlOrName.lastIndexOf("/") + 1);
+}
+
 /** Throws for a text that is not a URL. */
 export function placeOf(queueUrl: string): QueuePlace {
   const { origin, hostname, protocol, port } = new URL(queueUrl);

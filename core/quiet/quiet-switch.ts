@@ -3,7 +3,7 @@ import type { Clock } from "../clock.ts";
 import type { QuietRequest } from "../ledger/quiet-records.ts";
 import type { Observe } from "../observe.ts";
 import type { AskedQuiet, Quiet } from "./quiet.ts";
-import { askedBy, endReason, isQueueMeant, isWorkerMeant, quietReason } from "./requests.ts";
+import { askedBy, endReason, inForce, isQueueMeant, isWorkerMeant, quietReason } from "./requests.ts";
 
 export interface QuietQueueState {
   /** The queue's name, without the rest of its URL. */
@@ -50,7 +50,7 @@ export class QuietSwitch {
 
   /** What the ledger holds now: requests in force, and those that were lifted lately. */
   hear(requests: readonly QuietRequest[]): void {
-    this.#requests = requests.filter(({ lifted }) => lifted === null).filter((one) => isWorkerMeant(one, this.#worker));
+    this.#requests = inForce(requests).filter((one) => isWorkerMeant(one, this.#worker));
     this.#apply((ended) => endReason(ended, requests));
   }
 

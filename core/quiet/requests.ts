@@ -2,11 +2,6 @@
 import type { QuietRequest, QuietTarget } from "../ledger/quiet-records.ts";
 import type { AskedQuiet } from "./quiet.ts";
 
-/** Returns the last part of a queue's URL. A name is returned as it is. */
-export function queueNameOf(urlOrName: string): string {
-  return urlOrName.slice(urlOrName.lastIndexOf("/") + 1);
-}
-
 /**
  * A worker that nobody named is called `<machine>:<process id>`. A request for the machine's part alone concerns it too, so that it survives a
  * restart of the process.
@@ -17,6 +12,11 @@ export function isWorkerMeant({ worker: asked }: Pick<QuietTarget, "worker">, wo
 
 export function isQueueMeant({ queue: asked }: Pick<QuietTarget, "queue">, queue: string): boolean {
   return asked === null || asked === queue;
+}
+
+/** Returns those that were not lifted. */
+export function inForce(requests: readonly QuietRequest[]): readonly QuietRequest[] {
+  return requests.filter(({ lifted }) => lifted === null);
 }
 
 export function askedBy({ who: by, why, askedAtMs: atMs, untilMs, queue }: QuietRequest): AskedQuiet {

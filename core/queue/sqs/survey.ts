@@ -1,6 +1,7 @@
 // Reads what a queue and its dead letter queue say of themselves, whatever is wrong with them: `core/preflight/preflight.ts` judges it.
 import { Fault } from "../../faults.ts";
 import type { QueueAttributes, QueueSurvey, SurveyedDeadLetterQueue, SurveyedQueue } from "../port.ts";
+import { queueNameOf } from "../queue-place.ts";
 import type { QueueAddress, SqsContext } from "./context.ts";
 import {
   findQueue,
@@ -33,7 +34,7 @@ async function surveyDeadLetters(
   ref: QueueRef,
   from: SurveyedDeadLetterQueue["from"],
 ): Promise<SurveyedDeadLetterQueue> {
-  const name = "name" in ref ? ref.name : (ref.url.split("/").at(-1) ?? ref.url);
+  const name = "name" in ref ? ref.name : queueNameOf(ref.url);
   try {
     const address = await findQueue(context, ref, source.site);
     return { name, from, queue: surveyOf(address, await readAttributesIfAllowed(address)) };
