@@ -13,19 +13,19 @@ import { parseArgs } from "node:util";
 import { systemClock } from "../core/clock.ts";
 import { openSqliteLedger } from "../core/ledger/sqlite/sqlite.ts";
 import { deadLetterAttributes } from "../core/queue/dead-letter-note.ts";
-import { type ExecutionState, idempotencyKey } from "../core/step.ts";
-import { DagsterSidecar, PYTHON } from "../test/support/dagster-sidecar.ts";
+import { type ExecutionState, idempotencyKey } from "../core/step/step.ts";
+import { DagsterSidecar, PYTHON } from "../test/support/dagster/dagster-sidecar.ts";
+import { result } from "../test/support/ports/scripted-steps.ts";
 import {
   createQueues,
   LOCAL_CREDENTIALS,
   LOCAL_REGION,
   type QueuePair,
   sendMessage,
-} from "../test/support/local-sqs.ts";
-import { bodyFor, message } from "../test/support/messages.ts";
-import { result } from "../test/support/scripted-steps.ts";
-import { startSqsServer } from "../test/support/sqs-server/http.ts";
-import { asLocalSqs } from "../test/support/sqs-server/local.ts";
+} from "../test/support/sqs/local-sqs.ts";
+import { bodyFor, message } from "../test/support/sqs/messages.ts";
+import { startSqsServer } from "../test/support/sqs/server/http.ts";
+import { asLocalSqs } from "../test/support/sqs/server/local.ts";
 
 const { values } = parseArgs({ options: { letters: { type: "string", default: "1000" } } });
 const count = Number(values.letters);

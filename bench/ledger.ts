@@ -10,8 +10,8 @@ import { systemClock } from "../core/clock.ts";
 import type { Ledger } from "../core/ledger/port.ts";
 import { openPostgresLedger } from "../core/ledger/postgres/postgres.ts";
 import { openSqliteLedger } from "../core/ledger/sqlite/sqlite.ts";
-import type { ExecutionResult } from "../core/step.ts";
-import { startPostgres } from "../test/support/postgres-server.ts";
+import type { ExecutionResult } from "../core/step/step.ts";
+import { startPostgres } from "../test/support/postgres/postgres-server.ts";
 
 const number = (fallback: string) => ({ type: "string", default: fallback }) as const;
 const { values } = parseArgs({

@@ -10,9 +10,9 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { SendMessageBatchCommand, SQSClient } from "@aws-sdk/client-sqs";
-import { createQueues, LOCAL_CREDENTIALS, LOCAL_REGION, type LocalSqs } from "../test/support/local-sqs.ts";
-import { bodyFor } from "../test/support/messages.ts";
-import { startPostgres } from "../test/support/postgres-server.ts";
+import { startPostgres } from "../test/support/postgres/postgres-server.ts";
+import { createQueues, LOCAL_CREDENTIALS, LOCAL_REGION, type LocalSqs } from "../test/support/sqs/local-sqs.ts";
+import { bodyFor } from "../test/support/sqs/messages.ts";
 import type { Job, Measured } from "./plumbing/job.ts";
 
 const options = {
@@ -25,7 +25,7 @@ const { values } = parseArgs({ options });
 const count = Number(values.messages);
 const warmUp = Math.ceil(count / 4);
 
-const server = spawn(process.execPath, [path("../test/support/sqs-server/main.ts")], {
+const server = spawn(process.execPath, [path("../test/support/sqs/server/main.ts")], {
   stdio: ["pipe", "pipe", "inherit"],
 });
 const [line] = await once(createInterface(server.stdout), "line");

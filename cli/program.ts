@@ -1,7 +1,7 @@
 // From arguments to exit code: finds the command, settles its configuration, runs it, and says what was wrong.
 import { cac } from "cac";
 import { describeError, Fault } from "../core/faults.ts";
-import { printableJson } from "../core/printable.ts";
+import { printableJson } from "../core/formats/printable.ts";
 import type { Command, Io } from "./command.ts";
 import type { Listed } from "./commands.ts";
 import { type ExitCode, exitCodes, faultExitCodes } from "./exit-codes.ts";

@@ -1,4 +1,4 @@
-// Acting on an abort that may have happened already. Pure.
+// Acting on an abort that may have happened already.
 
 /** Calls `act` at once if `signal` is aborted, else when it is, unless the function that it returns is called before. */
 export function onAbort(signal: AbortSignal, act: () => void): () => void {

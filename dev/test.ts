@@ -3,7 +3,7 @@
 //   npm test                          everything
 //   npm test -- quick                 types, lint, unit, contract: about a minute
 //   npm test -- unit python           some stages
-//   npm test -- test/unit/step.test.ts python/tests/test_envelope.py
+//   npm test -- test/unit/step/step.test.ts python/tests/test_envelope.py
 import type { Print } from "./test/command.ts";
 import { select } from "./test/selection.ts";
 import { runSideBySide } from "./test/side-by-side.ts";

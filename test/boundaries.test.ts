@@ -12,46 +12,20 @@ const sources = globSync("{core,cli}/**/*.ts", { cwd: root }).sort();
 /** For each file of ours, what it imports: what the bundler sees, and types, which are erased before it looks. */
 const imports: ReadonlyMap<string, readonly string[]> = await readImports();
 
-/** They decide, and so can be tested without a clock, chance, or a machine. */
-const pure = [
-  "step",
-  "envelope",
-  "execution-result",
-  "shell-word",
-  "shortened",
-  "printable",
-  "runner/claims",
-  "json",
-  "durations",
-  "sizes",
-  "delivery/parked",
-  "delivery/reasons",
-  "delivery/states",
-  "delivery/moves",
-  "delivery/lifecycle",
-  "delivery/policy",
-  "delivery/limits",
-  "circuit/circuit",
-  "intake/rota",
-  "protection/protection",
-  "endpoints/health",
-  "preflight/findings",
-  "preflight/preflight",
-  "preflight/dead-letters",
-  "queue/queue-place",
-  "queue/sqs/proxies",
-  "dead-letters/letter",
-  "dead-letters/choice",
-  "dead-letters/folded",
-  "dead-letters/filter",
-  "dead-letters/verdict",
-  "drain/emptiness",
-  "dagster/refusals",
-  "ledger/claimable",
-  "runner/frames",
-  "runner/order-frames",
-  "runner/lines",
-].map((name) => `core/${name}.ts`);
+/** Modules that decide. Their heading says "Pure", and tests need no clock, no chance and no machine for them. */
+const pure = sources.filter((file) => file.startsWith("core/") && /\bPure[.:;]/.test(headingOf(file)));
+
+/** The rooms of core/, lowest first. A room imports from the lines above its own, never from its own line or below. */
+const order = [
+  ["", "formats"],
+  ["step", "queue", "agent", "dagster"],
+  ["runner", "ledger", "preflight"],
+  ["admission", "lease"],
+  ["delivery", "circuit"],
+  ["intake", "dead-letters"],
+  ["worker"],
+  ["endpoints", "drain"],
+];
 
 /** Nothing but types, promises among them; whoever is pure may name them. */
 const ports = [
@@ -83,8 +57,14 @@ const rules: readonly Rule[] = [
     says: "a port knows steps and envelopes at most",
     of: (file) => ports.includes(file),
     forbids: (imported, file) =>
-      !["core/step.ts", "core/envelope.ts"].includes(imported) &&
+      !["core/step/step.ts", "core/step/envelope.ts"].includes(imported) &&
       !(ports.includes(imported) && dirname(imported) === dirname(file)),
+  },
+  {
+    says: "a room of core/ imports lower rooms only",
+    of: (file) => file.startsWith("core/"),
+    forbids: (imported, file) =>
+      imported.startsWith("core/") && roomOf(imported) !== roomOf(file) && levelOf(imported) >= levelOf(file),
   },
   {
     says: "queue, ledger, runner, Dagster's API and the agent do not know each other's ports",
@@ -134,7 +114,7 @@ const rules: readonly Rule[] = [
   {
     says: "the queue does not know steps, envelopes or the lifecycle",
     of: (file) => adapterOf(file) === "queue",
-    forbids: (imported) => /^core\/(?:(?:step|envelope)\.ts$|delivery\/)/.test(imported),
+    forbids: (imported) => /^core\/(?:step|delivery)\//.test(imported),
   },
   {
     says: "in cli/, only wiring.ts, aws-wiring.ts and ledger-wiring.ts name adapters",
@@ -210,6 +190,23 @@ async function readImports(): Promise<ReadonlyMap<string, readonly string[]>> {
 function typesImportedBy(file: string): readonly string[] {
   const source = readFileSync(`${root}${file}`, "utf8");
   return [...source.matchAll(/^import [^;]*? from "(\.[^"]+)";/gm)].map(([, path = ""]) => join(dirname(file), path));
+}
+
+/** The comment at the top of a file. */
+function headingOf(file: string): string {
+  return /^(?:\/\/.*\n)*/.exec(readFileSync(`${root}${file}`, "utf8"))?.[0] ?? "";
+}
+
+/** The folder directly below core/, or "" for a file that lies in core/ itself. */
+function roomOf(file: string): string {
+  return /^core\/([^/]+)\//.exec(file)?.[1] ?? "";
+}
+
+/** The line of `order` that names the file's room. Throws for a room that it does not name. */
+function levelOf(file: string): number {
+  const level = order.findIndex((rooms) => rooms.includes(roomOf(file)));
+  assert.notEqual(level, -1, `test/boundaries.test.ts does not know the room of ${file}`);
+  return level;
 }
 
 function adapterOf(file: string): string | null {

@@ -8,11 +8,11 @@ import { describe, type TestContext, test } from "node:test";
 import { commands } from "../cli/commands.ts";
 import { describing } from "../cli/help/described.ts";
 import { switches } from "../cli/options/argv.ts";
-import { decode } from "../core/envelope.ts";
 import { openDatabase } from "../core/ledger/sqlite/open.ts";
+import { decode } from "../core/step/envelope.ts";
 import { type Block, pages, readPage, root } from "./support/pages.ts";
-import { shellCommands } from "./support/shell-lines.ts";
-import { faultOf } from "./support/shown-commands.ts";
+import { shellCommands } from "./support/taskiq/shell-lines.ts";
+import { faultOf } from "./support/taskiq/shown-commands.ts";
 
 const blocks = pages.flatMap((page) => page.blocks);
 

@@ -8,7 +8,7 @@ import type { QueueText } from "../core/queue/sqs/facts.ts";
 import { attributesOf } from "../core/queue/sqs/survey.ts";
 import { operatorPolicy, producerPolicy, workerPolicy } from "../deploy/src/policies.ts";
 import { pages, root } from "./support/pages.ts";
-import { shellCommands } from "./support/shell-lines.ts";
+import { shellCommands } from "./support/taskiq/shell-lines.ts";
 
 const text = (path: string) => readFileSync(join(root, path), "utf8");
 const { blocks = [] } = pages.find(({ path }) => path === "docs/deployment.md") ?? {};

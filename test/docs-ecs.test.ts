@@ -8,7 +8,7 @@ import { describe, test } from "node:test";
 import { passwordIn } from "../core/ledger/postgres/passfile.ts";
 import { executionPolicy } from "../deploy/src/policies.ts";
 import { pages, root } from "./support/pages.ts";
-import { faultOf } from "./support/shown-commands.ts";
+import { faultOf } from "./support/taskiq/shown-commands.ts";
 
 interface Overrides {
   readonly containerOverrides?: readonly { readonly name: string; readonly command: readonly string[] }[];

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { decode } from "../core/envelope.ts";
 import { schemaVersion, servesFrom } from "../core/ledger/postgres/schema.ts";
 import { migrations } from "../core/ledger/sqlite/schema.ts";
 import { PROTOCOL } from "../core/runner/frames.ts";
+import { decode } from "../core/step/envelope.ts";
 import { root } from "./support/pages.ts";
 
 const page = readFileSync(join(root, "docs/upgrading.md"), "utf8");

@@ -6,8 +6,8 @@ import { commands } from "../cli/commands.ts";
 import { reasons } from "../core/delivery/reasons.ts";
 import { writtenPages } from "../dev/docs/written-pages.ts";
 import { pages, readPage } from "./support/pages.ts";
-import { shellCommands } from "./support/shell-lines.ts";
-import { DENO_PERMISSIONS } from "./support/taskiq-command.ts";
+import { shellCommands } from "./support/taskiq/shell-lines.ts";
+import { DENO_PERMISSIONS } from "./support/taskiq/taskiq-command.ts";
 
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
 

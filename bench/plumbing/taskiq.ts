@@ -6,8 +6,8 @@ import type { Ledger } from "../../core/ledger/port.ts";
 import { openPostgresLedger } from "../../core/ledger/postgres/postgres.ts";
 import { openSqliteLedger } from "../../core/ledger/sqlite/sqlite.ts";
 import { openSqsQueue } from "../../core/queue/sqs/sqs.ts";
-import { Worker } from "../../core/worker.ts";
-import { LOCAL_CREDENTIALS, LOCAL_REGION } from "../../test/support/local-sqs.ts";
+import { Worker } from "../../core/worker/worker.ts";
+import { LOCAL_CREDENTIALS, LOCAL_REGION } from "../../test/support/sqs/local-sqs.ts";
 import type { Job } from "./job.ts";
 import { NoopRunner } from "./noop-runner.ts";
 

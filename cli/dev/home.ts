@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Fault } from "../../core/faults.ts";
-import { shellWord } from "../../core/shell-word.ts";
+import { shellWord } from "../../core/formats/shell-word.ts";
 import type { Env } from "../options/resolve.ts";
 
 const dagsterYaml = `# Made by taskiq dev; it is yours to change.

@@ -1,7 +1,7 @@
 // What `taskiq dev` and its parts print: each line begins with the name of the part it is from.
 import { Writable } from "node:stream";
 import { styleText } from "node:util";
-import { printable } from "../../core/printable.ts";
+import { printable } from "../../core/formats/printable.ts";
 import type { Env } from "../options/resolve.ts";
 import { wantsColour } from "../terminal/terminal.ts";
 

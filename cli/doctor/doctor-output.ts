@@ -1,6 +1,6 @@
 // How `taskiq doctor` shows what it found: for people in 80 columns, for scripts as one JSON object.
 import { styleText } from "node:util";
-import { printableJson } from "../../core/printable.ts";
+import { printableJson } from "../../core/formats/printable.ts";
 import { redact } from "../options/redact.ts";
 import { originText, type Setting } from "../options/resolve.ts";
 import { type Column, type Paint, renderTable } from "../terminal/table.ts";

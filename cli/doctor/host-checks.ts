@@ -1,6 +1,7 @@
 // What `taskiq doctor` learns from the step host of `taskiq run`: Python, versions, instance, code locations.
-import { minorOf } from "../../core/dagster-version.ts";
+
 import type { Observation } from "../../core/observe.ts";
+import { minorOf } from "../../core/step/dagster-version.ts";
 import { version } from "../version.ts";
 import type { Patient } from "../wiring.ts";
 import { type Finding, fail, failed, ok, perform, warn } from "./check.ts";

@@ -1,8 +1,8 @@
 // What `taskiq doctor` finds on the machine itself: directories, and the task that it runs in.
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { formatDuration } from "../../core/durations.ts";
 import { describeError } from "../../core/faults.ts";
+import { formatDuration } from "../../core/formats/durations.ts";
 import type { LedgerSchema } from "../../core/ledger/schema.ts";
 import { type Finding, fail, ok, perform, warn } from "./check.ts";
 

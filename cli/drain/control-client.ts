@@ -1,9 +1,9 @@
 // Asks a worker on this machine through its control endpoint.
 import * as v from "valibot";
 import { CONTROL_HOST } from "../../core/endpoints/control-server.ts";
-import { parseJson } from "../../core/json.ts";
+import { parseJson } from "../../core/formats/json.ts";
 import { exchange } from "../healthcheck/ask-health.ts";
-import type { ControlFile } from "../run/control-files.ts";
+import type { ControlFile } from "../worker/control-files.ts";
 
 const schema = v.object({
   worker: v.string(),

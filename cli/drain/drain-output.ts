@@ -1,7 +1,7 @@
 // What a drain says of itself: how far it has come, and how it ended. Pure.
 import type { DrainEnd } from "../../core/drain/drain.ts";
 import type { QueueDepth } from "../../core/queue/port.ts";
-import type { WorkerSnapshot } from "../../core/worker-snapshot.ts";
+import type { WorkerSnapshot } from "../../core/worker/snapshot.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import type { Progress } from "../terminal/progress.ts";
 

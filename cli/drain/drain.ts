@@ -1,10 +1,10 @@
 // `taskiq drain`: works the queue until it is proven empty; or asks the local worker to be quiet.
 import { systemClock as clock } from "../../core/clock.ts";
 import { Drain, type DrainEnd } from "../../core/drain/drain.ts";
-import { printableJson } from "../../core/printable.ts";
+import { printableJson } from "../../core/formats/printable.ts";
 import type { QueueDepth } from "../../core/queue/port.ts";
-import type { Worker } from "../../core/worker.ts";
-import type { WorkerSnapshot } from "../../core/worker-snapshot.ts";
+import type { WorkerSnapshot } from "../../core/worker/snapshot.ts";
+import type { Worker } from "../../core/worker/worker.ts";
 import { defineCommand, type Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { named, runWorker } from "../run/run.ts";

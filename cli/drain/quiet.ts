@@ -1,14 +1,14 @@
 // `taskiq drain --quiet-only` and `--resume`: finds the worker on this machine, asks it, and may wait until it does nothing any more.
 import { systemClock as clock } from "../../core/clock.ts";
-import { formatDuration } from "../../core/durations.ts";
-import { printableJson } from "../../core/printable.ts";
+import { formatDuration } from "../../core/formats/durations.ts";
+import { printableJson } from "../../core/formats/printable.ts";
 import type { Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { operatorName } from "../operator/operator-name.ts";
-import { type ControlFile, readControlFiles } from "../run/control-files.ts";
 import { aborted, listenForStop } from "../signals.ts";
 import { ProgressView } from "../terminal/progress.ts";
 import { type Say, sayOn } from "../terminal/say.ts";
+import { type ControlFile, readControlFiles } from "../worker/control-files.ts";
 import { askWorker, type ControlState } from "./control-client.ts";
 import type { QuietRequest } from "./drain-config.ts";
 

@@ -1,8 +1,8 @@
 // `taskiq healthcheck`: asks the worker in this container. Exit code 0 or 1, wrong usage included, since a container health check
 // knows nothing else; silent when all is well.
-import { formatDuration } from "../../core/durations.ts";
-import { printableJson, printableLine } from "../../core/printable.ts";
-import { shortened } from "../../core/shortened.ts";
+import { formatDuration } from "../../core/formats/durations.ts";
+import { printableJson, printableLine } from "../../core/formats/printable.ts";
+import { shortened } from "../../core/formats/shortened.ts";
 import { defineCommand, type Setup } from "../command.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { healthHost, healthPort } from "../options/health-options.ts";

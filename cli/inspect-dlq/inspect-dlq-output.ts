@@ -4,7 +4,7 @@ import { groupLetters } from "../../core/dead-letters/groups.ts";
 import type { JoinedLetter } from "../../core/dead-letters/join.ts";
 import { exportText, groupRecord, letterRecord } from "../../core/dead-letters/records.ts";
 import { Fault } from "../../core/faults.ts";
-import { printableJson } from "../../core/printable.ts";
+import { printableJson } from "../../core/formats/printable.ts";
 import type { Io } from "../command.ts";
 import { groupTable, letterDetails, letterTable, type Page } from "../operator/letter-texts.ts";
 import type { Say } from "../terminal/say.ts";

@@ -1,6 +1,7 @@
 // `taskiq migrate`: brings the ledger's tables up to date, or tells whether they are.
+
+import { printableJson } from "../../core/formats/printable.ts";
 import type { LedgerSchema, Migration } from "../../core/ledger/schema.ts";
-import { printableJson } from "../../core/printable.ts";
 import { defineCommand, type Findings, type Io, type Setup } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { openLedgerSchema } from "../ledger-wiring.ts";

@@ -1,7 +1,7 @@
 // Which dead letters an operator means: the same options for every command that chooses some.
 import * as v from "valibot";
 import { anyLetter, type LetterFilter } from "../../core/dead-letters/filter.ts";
-import { parseDuration } from "../../core/durations.ts";
+import { parseDuration } from "../../core/formats/durations.ts";
 import { optional, type Values } from "../options/option.ts";
 import { type Kind, text, wholeNumber } from "../options/values.ts";
 

@@ -5,9 +5,9 @@ import type { JoinedLetter } from "../../core/dead-letters/join.ts";
 import type { DeadLetter } from "../../core/dead-letters/letter.ts";
 import { attributeNames } from "../../core/dead-letters/records.ts";
 import type { Act } from "../../core/dead-letters/verdict.ts";
-import { printable, printableLine } from "../../core/printable.ts";
-import { shortened } from "../../core/shortened.ts";
-import type { StepId } from "../../core/step.ts";
+import { printable, printableLine } from "../../core/formats/printable.ts";
+import { shortened } from "../../core/formats/shortened.ts";
+import type { StepId } from "../../core/step/step.ts";
 import { type Column, type Paint, renderTable } from "../terminal/table.ts";
 
 /** What a text is painted for: whether to act, and how. */

@@ -1,10 +1,10 @@
 // An operator's work and its stop: the first signal lets it finish what it began, the second ends it within a second.
 import type { Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
-import { closeAll } from "../run/close-all.ts";
 import { listenForStop, withinStop } from "../signals.ts";
 import type { Logger } from "../terminal/logger.ts";
 import type { OperatorPorts } from "../wiring.ts";
+import { closeAll } from "../worker/close-all.ts";
 
 interface Surroundings {
   readonly ports: OperatorPorts;

@@ -1,5 +1,5 @@
 // `--print-config`: every option with its value and origin, secrets left out.
-import { printableJson, printableLine } from "../../core/printable.ts";
+import { printableJson, printableLine } from "../../core/formats/printable.ts";
 import { redact } from "./redact.ts";
 import { originText, type Setting } from "./resolve.ts";
 

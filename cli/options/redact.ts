@@ -1,5 +1,5 @@
 // Takes secrets out of text that is about to be shown. Errs on the side of hiding too much.
-import { printableJson } from "../../core/printable.ts";
+import { printableJson } from "../../core/formats/printable.ts";
 
 /** Hides the user part of URLs and everything that is named like a password. */
 export function redact(text: string): string {

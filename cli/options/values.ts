@@ -1,8 +1,8 @@
 // What an option's text may be: the check, the words that say what is expected, and the value it becomes.
 import * as v from "valibot";
-import { formatDuration, parseDuration } from "../../core/durations.ts";
+import { formatDuration, parseDuration } from "../../core/formats/durations.ts";
+import { formatSize, parseSize } from "../../core/formats/sizes.ts";
 import type { Level } from "../../core/observe.ts";
-import { formatSize, parseSize } from "../../core/sizes.ts";
 import { portOfLink } from "./service-links.ts";
 
 export interface Kind<T> {

@@ -1,8 +1,9 @@
 // `taskiq quiet`: asks workers anywhere, through the ledger, to take no new steps; may wait until they do nothing any more; lists who is asked.
+
+import { inForce } from "../../core/admission/quiet-requests.ts";
 import { systemClock as clock } from "../../core/clock.ts";
+import { printableJson } from "../../core/formats/printable.ts";
 import type { QuietRecords } from "../../core/ledger/quiet-records.ts";
-import { printableJson } from "../../core/printable.ts";
-import { inForce } from "../../core/quiet/requests.ts";
 import { defineCommand, type Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { operatorName } from "../operator/operator-name.ts";

@@ -1,8 +1,9 @@
 // Waits until the workers that a request concerns have reported, through the ledger, that they do nothing any more.
+
+import { isQueueMeant, isWorkerMeant } from "../../core/admission/quiet-requests.ts";
 import type { Clock } from "../../core/clock.ts";
-import { formatDuration } from "../../core/durations.ts";
+import { formatDuration } from "../../core/formats/durations.ts";
 import type { QuietRecords, QuietReport, QuietRequest } from "../../core/ledger/quiet-records.ts";
-import { isQueueMeant, isWorkerMeant } from "../../core/quiet/requests.ts";
 import type { Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { listenForStop } from "../signals.ts";

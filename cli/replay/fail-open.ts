@@ -1,8 +1,15 @@
 // `--fail`: the failure of open attempts is recorded in Dagster, as an operator sees it.
-import { type FailEnd, type FailOrder, type FailPorts, failLetters, mayFail } from "../../core/dead-letters/fail.ts";
+
 import type { JoinedLetter } from "../../core/dead-letters/join.ts";
+import {
+  type FailEnd,
+  type FailOrder,
+  type FailPorts,
+  failLetters,
+  mayFail,
+} from "../../core/dead-letters/replay/fail.ts";
 import type { Stopping } from "../../core/delivery/effects/ports.ts";
-import { printableJson } from "../../core/printable.ts";
+import { printableJson } from "../../core/formats/printable.ts";
 import type { Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { namesOf } from "../operator/letter-texts.ts";

@@ -8,8 +8,8 @@ import {
   reexecute,
   reexecutionWords,
   runsOf,
-} from "../../core/dead-letters/reexecution.ts";
-import { printableJson } from "../../core/printable.ts";
+} from "../../core/dead-letters/replay/reexecution.ts";
+import { printableJson } from "../../core/formats/printable.ts";
 import type { Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { type Column, renderTable } from "../terminal/table.ts";

@@ -1,7 +1,7 @@
 // Acts on what was planned, a few first if told so, and waits for what becomes of it.
-import { type ReplayOutcome, waitForOutcomes } from "../../core/dead-letters/outcomes.ts";
-import { type ReplayEnd, type ReplayedLetter, replayLetters } from "../../core/dead-letters/replay.ts";
-import type { PlannedLetter } from "../../core/dead-letters/replay-plan.ts";
+import { type ReplayOutcome, waitForOutcomes } from "../../core/dead-letters/replay/await-outcomes.ts";
+import { type ReplayEnd, type ReplayedLetter, replayLetters } from "../../core/dead-letters/replay/replay.ts";
+import type { PlannedLetter } from "../../core/dead-letters/replay/replay-plan.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { type Progress, ProgressView } from "../terminal/progress.ts";
 import { isDone, replaySummary, type ShownLetter, showReplay } from "./replay-output.ts";

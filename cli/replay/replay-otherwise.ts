@@ -1,11 +1,11 @@
 // What `taskiq replay` does with dead letters instead of putting them back: their runs are re-executed by Dagster, or their attempts are failed.
 import type { JoinedLetter } from "../../core/dead-letters/join.ts";
-import { replayLetters } from "../../core/dead-letters/replay.ts";
-import type { PlannedLetter } from "../../core/dead-letters/replay-plan.ts";
+import { replayLetters } from "../../core/dead-letters/replay/replay.ts";
+import type { PlannedLetter } from "../../core/dead-letters/replay/replay-plan.ts";
 import { defaultPolicy } from "../../core/delivery/policy.ts";
 import { Fault } from "../../core/faults.ts";
-import { Notices } from "../../core/notices.ts";
 import { Outages } from "../../core/outages.ts";
+import { Notices } from "../../core/worker/notices.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import type { DagsterApiChoice } from "../options/dagster-api-options.ts";
 import { queueText } from "../options/queue-choice.ts";

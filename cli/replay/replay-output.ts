@@ -1,9 +1,10 @@
 // What `taskiq replay` prints: each dead letter with what would be done, or was. Data on stdout.
-import type { ReplayOutcome } from "../../core/dead-letters/outcomes.ts";
+
 import { letterRecord } from "../../core/dead-letters/records.ts";
-import type { ReplayEnd } from "../../core/dead-letters/replay.ts";
-import type { PlannedLetter, ReplayAct } from "../../core/dead-letters/replay-plan.ts";
-import { printableJson } from "../../core/printable.ts";
+import type { ReplayOutcome } from "../../core/dead-letters/replay/await-outcomes.ts";
+import type { ReplayEnd } from "../../core/dead-letters/replay/replay.ts";
+import type { PlannedLetter, ReplayAct } from "../../core/dead-letters/replay/replay-plan.ts";
+import { printableJson } from "../../core/formats/printable.ts";
 import type { Io } from "../command.ts";
 import { namesOf } from "../operator/letter-texts.ts";
 import { type Column, renderTable } from "../terminal/table.ts";

@@ -1,5 +1,5 @@
 // What one start of `taskiq replay` works with, whatever it does.
-import type { HeldLetters } from "../../core/dead-letters/held.ts";
+import type { HeldLetters } from "../../core/dead-letters/replay/held.ts";
 import type { Ledger } from "../../core/ledger/port.ts";
 import type { Observe } from "../../core/observe.ts";
 import type { DeadLetterQueue } from "../../core/queue/port.ts";

@@ -1,10 +1,10 @@
 // `taskiq replay`: puts dead letters back into their queue, or deletes those that are safe to purge. Shows only, unless --yes.
 import { readFile } from "node:fs/promises";
-import { HeldLetters } from "../../core/dead-letters/held.ts";
 import { type Inspection, inspectDeadLetters, type Keeping } from "../../core/dead-letters/inspect.ts";
-import { mendLetter } from "../../core/dead-letters/mend.ts";
-import { readExport } from "../../core/dead-letters/read-export.ts";
-import { type PlannedLetter, planLetter } from "../../core/dead-letters/replay-plan.ts";
+import { HeldLetters } from "../../core/dead-letters/replay/held.ts";
+import { mendLetter } from "../../core/dead-letters/replay/mend.ts";
+import { readExport } from "../../core/dead-letters/replay/read-export.ts";
+import { type PlannedLetter, planLetter } from "../../core/dead-letters/replay/replay-plan.ts";
 import { Fault } from "../../core/faults.ts";
 import { defineCommand } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";

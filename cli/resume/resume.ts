@@ -1,6 +1,7 @@
 // `taskiq resume`: lifts requests of `taskiq quiet`.
+
+import { inForce } from "../../core/admission/quiet-requests.ts";
 import type { QuietRecords, QuietTarget } from "../../core/ledger/quiet-records.ts";
-import { inForce } from "../../core/quiet/requests.ts";
 import { defineCommand } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { operatorName } from "../operator/operator-name.ts";

@@ -1,5 +1,5 @@
 // The configuration of `taskiq run`: the rules between its options, and the plain data that comes out.
-import { formatDuration } from "../../core/durations.ts";
+import { formatDuration } from "../../core/formats/durations.ts";
 import type { Level } from "../../core/observe.ts";
 import { placeOf } from "../../core/queue/queue-place.ts";
 import type { Limits, StepOutput } from "../../core/runner/port.ts";

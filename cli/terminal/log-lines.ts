@@ -1,7 +1,8 @@
 // One observation as one line of log, for people or for machines. Pure. Field names are the wire's: `messageId` is `message_id`.
+
+import { printable, printableJson, printableLine } from "../../core/formats/printable.ts";
+import { shortened } from "../../core/formats/shortened.ts";
 import type { Level, Observation } from "../../core/observe.ts";
-import { printable, printableJson, printableLine } from "../../core/printable.ts";
-import { shortened } from "../../core/shortened.ts";
 
 export type Format = (observation: Observation, at: Date) => string;
 

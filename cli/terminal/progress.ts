@@ -2,7 +2,7 @@
 import { Writable } from "node:stream";
 import stringWidth from "string-width";
 import type { Clock } from "../../core/clock.ts";
-import { printableLine } from "../../core/printable.ts";
+import { printableLine } from "../../core/formats/printable.ts";
 import { span } from "../operator/letter-texts.ts";
 import type { Env } from "../options/resolve.ts";
 import { wantsColour, widthOf } from "./terminal.ts";

@@ -1,7 +1,7 @@
 // What a command says to a person, on stderr.
 import type { Writable } from "node:stream";
-import { printable } from "../../core/printable.ts";
-import { shortened } from "../../core/shortened.ts";
+import { printable } from "../../core/formats/printable.ts";
+import { shortened } from "../../core/formats/shortened.ts";
 
 /** Says one thing to a person. The text may quote anything. */
 export type Say = (text: string) => void;

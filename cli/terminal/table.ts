@@ -1,7 +1,7 @@
 // A table that fits the terminal: cells wrap, and where there is no room at all the least important columns are left out. Pure.
 import stringWidth from "string-width";
-import { printableLine } from "../../core/printable.ts";
-import { shortened } from "../../core/shortened.ts";
+import { printableLine } from "../../core/formats/printable.ts";
+import { shortened } from "../../core/formats/shortened.ts";
 
 export interface Column {
   readonly title: string;

@@ -1,10 +1,10 @@
 // The ECS container agent's endpoint for task protection.
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-scale-in-protection-endpoint.html
 import * as v from "valibot";
-import { answerText } from "../answer-text.ts";
 import { describeError } from "../faults.ts";
-import { parseJson } from "../json.ts";
-import { shortened } from "../shortened.ts";
+import { answerText } from "../formats/answer-text.ts";
+import { parseJson } from "../formats/json.ts";
+import { shortened } from "../formats/shortened.ts";
 import type { Agent, AgentAnswer } from "./port.ts";
 
 /** The agent gives its own call to ECS four seconds. */

@@ -1,8 +1,9 @@
 // Claims that closing the intake would rest on. A step's process runs user code, so the host, which has none, looks for itself before such a claim
 // closes the intake for every other step.
+
+import { shortened } from "../formats/shortened.ts";
 import { unlessAborted } from "../on-abort.ts";
 import type { Ending, Runner, StepOrder } from "../runner/port.ts";
-import { shortened } from "../shortened.ts";
 
 type Fault = Extract<Ending, { kind: "fault" }>;
 

@@ -1,10 +1,11 @@
 // The gate of one queue: whether it may be received from. Shut while its receives fail, which is no other queue's business, or while the
 // breaker is, which is everybody's. `core/circuit/circuit.ts` has the rules.
+
+import type { Quiet } from "../admission/quiet.ts";
+import { quietReason } from "../admission/quiet-requests.ts";
 import type { Clock } from "../clock.ts";
 import { describeError, Fault, type FaultCode } from "../faults.ts";
 import type { Observe } from "../observe.ts";
-import type { Quiet } from "../quiet/quiet.ts";
-import { quietReason } from "../quiet/requests.ts";
 import type { Breaker } from "./breaker.ts";
 import { beginProbe, type Circuit, closed, due, endProbe, type Leave, mayReport, told, trip } from "./circuit.ts";
 import { Closing } from "./closing.ts";

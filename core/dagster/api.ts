@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import type { Clock } from "../clock.ts";
 import { describeError, Fault } from "../faults.ts";
-import { shortened } from "../shortened.ts";
+import { shortened } from "../formats/shortened.ts";
 import { type DagsterTarget, type Graphql, openGraphql } from "./graphql.ts";
 import type { DagsterApi, FoundRun, Launched, Reexecution } from "./port.ts";
 import { launchAnswer, readLaunch } from "./refusals.ts";

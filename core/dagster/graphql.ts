@@ -3,8 +3,8 @@ import { Buffer } from "node:buffer";
 import type { Dispatcher } from "undici";
 import * as v from "valibot";
 import { describeError, Fault } from "../faults.ts";
-import { parseJson } from "../json.ts";
-import { shortened } from "../shortened.ts";
+import { parseJson } from "../formats/json.ts";
+import { shortened } from "../formats/shortened.ts";
 import { EnvHttpProxyAgent, errors } from "./undici.ts";
 
 export interface DagsterTarget {

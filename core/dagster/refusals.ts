@@ -1,6 +1,6 @@
 // What Dagster answers to a launch, in words. Pure.
 import * as v from "valibot";
-import { shortened } from "../shortened.ts";
+import { shortened } from "../formats/shortened.ts";
 import type { Launched } from "./port.ts";
 
 /** The fields of every member of `LaunchRunReexecutionResult`; which of them a member has, its `__typename` decides. */

@@ -1,6 +1,6 @@
 // Which dead letters are meant. Every value can be pasted from what the tables show. Pure.
 import { reasonNamed } from "../delivery/reasons.ts";
-import { foldMessage } from "./folded.ts";
+import { foldMessage } from "../formats/folded.ts";
 import type { DeadLetter } from "./letter.ts";
 
 /** Null: any. Every condition must hold. */

@@ -1,5 +1,5 @@
-// Dead letters that are alike, so that a thousand of them are a handful of causes. Pure.
-import { foldMessage } from "./folded.ts";
+// Dead letters that are alike, so that a thousand of them are a handful of causes.
+import { foldMessage } from "../formats/folded.ts";
 import type { JoinedLetter } from "./join.ts";
 import type { VerdictKind } from "./verdict.ts";
 

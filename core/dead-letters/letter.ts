@@ -1,6 +1,6 @@
 // A dead letter as it lies in its queue: what it names, why it is there, since when, and until when. Pure.
 import type { Message } from "../queue/port.ts";
-import type { StepId } from "../step.ts";
+import type { StepId } from "../step/step.ts";
 
 export interface DeadLetter {
   readonly message: Message;

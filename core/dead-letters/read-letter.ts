@@ -1,11 +1,12 @@
 // Reads a message of the dead letter queue.
+
+import { errorFingerprint } from "../delivery/fingerprint.ts";
 import { reasonNamed } from "../delivery/reasons.ts";
-import { decode } from "../envelope.ts";
+import { whyUnsigned } from "../delivery/signature.ts";
 import { type DeadLetterNote, readNote } from "../queue/dead-letter-note.ts";
 import type { DeadLetterQueue, Message } from "../queue/port.ts";
-import { whyUnsigned } from "../signature.ts";
-import { idempotencyKey, type StepId } from "../step.ts";
-import { errorFingerprint } from "./fingerprint.ts";
+import { decode } from "../step/envelope.ts";
+import { idempotencyKey, type StepId } from "../step/step.ts";
 import type { Burial, DeadLetter } from "./letter.ts";
 
 type Where = Pick<DeadLetterQueue, "isMoved" | "retentionMs">;

@@ -1,7 +1,7 @@
 // Dead letters as programs read them: one JSON object each, and the file they are exported to.
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import { printableJson } from "../printable.ts";
+import { printableJson } from "../formats/printable.ts";
 import { producerAttributes } from "../queue/dead-letter-note.ts";
 import type { MessageAttribute } from "../queue/port.ts";
 import type { LetterGroup } from "./groups.ts";

@@ -1,12 +1,13 @@
 // One delivery under way: the message, what it asks for, and what was learnt of it since.
-import { type Decoded, decode, type Envelope } from "../envelope.ts";
-import type { Seat } from "../intake/slots.ts";
+
+import type { Seat } from "../admission/slots.ts";
 import type { Lease } from "../lease/lease.ts";
 import type { Claim, Hold } from "../ledger/port.ts";
 import type { Level, Observation, Observe } from "../observe.ts";
 import type { Message } from "../queue/port.ts";
 import type { DeliveryNote } from "../runner/port.ts";
-import { idempotencyKey, type StepId } from "../step.ts";
+import { type Decoded, decode, type Envelope } from "../step/envelope.ts";
+import { idempotencyKey, type StepId } from "../step/step.ts";
 import type { Cause } from "./states.ts";
 
 /** What the intake hands over. */

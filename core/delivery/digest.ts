@@ -1,6 +1,6 @@
 // Digest of what a message asks for: tells two deliveries of the same attempt from two different bodies under one key.
 import { createHash } from "node:crypto";
-import type { Envelope } from "../envelope.ts";
+import type { Envelope } from "../step/envelope.ts";
 
 /**
  * SHA-256 (hex) over the wire fields that decide what runs, keys sorted. A run worker that was resumed sends the same attempt

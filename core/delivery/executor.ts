@@ -1,5 +1,5 @@
 // The executor: takes one delivery through its life, one effect at a time. Every command that runs steps goes through `processDelivery`.
-import { whyUnsigned } from "../signature.ts";
+
 import { Delivery, type Received } from "./delivery.ts";
 import { claim, wait } from "./effects/claim.ts";
 import { ack, bury, release } from "./effects/dispose.ts";
@@ -9,6 +9,7 @@ import { abandon, settle } from "./effects/settle.ts";
 import { otherInstance } from "./effects/strangers.ts";
 import { advance, received as start } from "./lifecycle.ts";
 import { policyFor } from "./policy.ts";
+import { whyUnsigned } from "./signature.ts";
 import type { Disposition, Effect, Event, EventIn, State, Swept } from "./states.ts";
 
 /** Resolves when the delivery has met its end; rejects for nothing that a message, a step or a dependency does. */

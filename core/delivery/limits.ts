@@ -1,7 +1,7 @@
 // What a step may use: the worker's settings, and the tags that change them for one step. Pure; the step host enforces.
-import { formatDuration, parseDuration } from "../durations.ts";
+import { formatDuration, parseDuration } from "../formats/durations.ts";
+import { formatSize, parseSize } from "../formats/sizes.ts";
 import type { Limits } from "../runner/port.ts";
-import { formatSize, parseSize } from "../sizes.ts";
 
 const second = 1_000;
 const hour = 3_600_000;

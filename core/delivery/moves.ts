@@ -1,5 +1,5 @@
 // The moves a delivery can make: each pairs the next state with the one effect that leads out of it. Pure.
-import type { ErrorInfo, ExecutionResult } from "../step.ts";
+import type { ErrorInfo, ExecutionResult } from "../step/step.ts";
 import type { Cause, Disposition, Effect, Release, State, Why } from "./states.ts";
 
 export type Move = readonly [State, Effect];

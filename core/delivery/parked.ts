@@ -1,6 +1,6 @@
 // What an operator types about a parked step, whose run waits until they decide. Pure.
-import { shellWord } from "../shell-word.ts";
-import type { StepId } from "../step.ts";
+import { shellWord } from "../formats/shell-word.ts";
+import type { StepId } from "../step/step.ts";
 
 /** `queue` is the name or the URL of the queue that the step came from. */
 export function parkedAdvice({ runId, stepKey, attempt }: StepId, queue: string): string {

@@ -1,5 +1,5 @@
-// The words of a delivery's life: its states, what can happen in them, and what is to be done next. `core/delivery/lifecycle.ts` has the rules.
-import type { ErrorInfo, ExecutionResult } from "../step.ts";
+// The words of a delivery's life: its states, what can happen in them, and what is to be done next. `core/delivery/lifecycle.ts` has the rules. Pure.
+import type { ErrorInfo, ExecutionResult } from "../step/step.ts";
 import type { Reason } from "./reasons.ts";
 
 /** What went wrong, for people. */

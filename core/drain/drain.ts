@@ -3,7 +3,7 @@ import type { Clock } from "../clock.ts";
 import { describeError } from "../faults.ts";
 import type { Observe } from "../observe.ts";
 import type { Queue, QueueDepth } from "../queue/port.ts";
-import type { WorkerSnapshot } from "../worker-snapshot.ts";
+import type { WorkerSnapshot } from "../worker/snapshot.ts";
 import { isProven, type Seen, type Spell, see } from "./emptiness.ts";
 
 export interface DrainPorts {

@@ -5,7 +5,7 @@
 //
 // Live means that our own loops turn; only a restart mends the opposite. It never depends on SQS, a database or the step host, or an
 // outage of theirs would have every container of the fleet replaced. Ready means that steps are being taken.
-import { formatDuration } from "../durations.ts";
+import { formatDuration } from "../formats/durations.ts";
 
 export interface HealthFacts {
   /** Monotonic milliseconds, like every time here. */

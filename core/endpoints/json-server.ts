@@ -1,8 +1,8 @@
 // A small HTTP server that answers one JSON text per connection: what health and control have in common.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { printableJson } from "../formats/printable.ts";
 import type { Observe } from "../observe.ts";
-import { printableJson } from "../printable.ts";
 
 export interface JsonServer {
   readonly port: number;

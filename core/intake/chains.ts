@@ -1,4 +1,6 @@
 // Chains: the messages of one FIFO group, in order, or a message alone. A chain runs in one slot, one message after the other.
+
+import type { Seat } from "../admission/slots.ts";
 import type { Clock } from "../clock.ts";
 import type { Received } from "../delivery/delivery.ts";
 import { askForOne } from "../delivery/one-entry.ts";
@@ -7,7 +9,6 @@ import type { Lease } from "../lease/lease.ts";
 import type { Observation, Observe } from "../observe.ts";
 import type { Outages } from "../outages.ts";
 import type { Message, Queue } from "../queue/port.ts";
-import type { Seat } from "./slots.ts";
 
 /** A message that waits for its turn. */
 export type Unseated = Omit<Received, "seat">;

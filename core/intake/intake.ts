@@ -1,5 +1,7 @@
 // The intake: fetches what can start at once, or as good as at once, and starts it. A message that was received is always either run or
 // given back. Of one queue, `core/intake/appetite.ts` decides how much is fetched; of several, `core/intake/rota.ts` decides which, too.
+
+import { Seat, type Slots } from "../admission/slots.ts";
 import type { Bugs } from "../bugs.ts";
 import type { Breaker } from "../circuit/breaker.ts";
 import type { Leave } from "../circuit/circuit.ts";
@@ -8,7 +10,6 @@ import type { Message } from "../queue/port.ts";
 import { appetite, PaceMeter, RECEIVE_MAX } from "./appetite.ts";
 import { type Chain, chainsOf, runChain } from "./chains.ts";
 import { type Ask, Rota } from "./rota.ts";
-import { Seat, type Slots } from "./slots.ts";
 import type { Source } from "./source.ts";
 
 export interface IntakePorts {

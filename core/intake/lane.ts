@@ -1,4 +1,7 @@
 // A lane: all that a worker has for one of its queues alone. Receipts, and whatever is done with them, mean something to their queue only.
+
+import { Quiet } from "../admission/quiet.ts";
+import { Share, type Slots } from "../admission/slots.ts";
 import type { Breaker } from "../circuit/breaker.ts";
 import { QueueGate } from "../circuit/queue-gate.ts";
 import type { Received } from "../delivery/delivery.ts";
@@ -10,8 +13,6 @@ import type { QuietQueue } from "../ledger/quiet-records.ts";
 import { Outages } from "../outages.ts";
 import type { Queue } from "../queue/port.ts";
 import { queueNameOf } from "../queue/queue-place.ts";
-import { Quiet } from "../quiet/quiet.ts";
-import { Share, type Slots } from "./slots.ts";
 import { Source } from "./source.ts";
 
 /** One of the queues that a worker takes steps from. */

@@ -1,12 +1,13 @@
 // A source: one queue that the intake receives from, with what is its own: leases, gate, and its share of the slots.
+
+import type { Quiet } from "../admission/quiet.ts";
+import type { Share } from "../admission/slots.ts";
 import type { QueueGate } from "../circuit/queue-gate.ts";
 import type { Clock } from "../clock.ts";
 import type { Disposition } from "../delivery/states.ts";
 import type { LeaseKeeper } from "../lease/lease.ts";
 import type { Message, Queue, ReceiveOptions } from "../queue/port.ts";
-import type { Quiet } from "../quiet/quiet.ts";
 import type { Chain, ChainPorts } from "./chains.ts";
-import type { Share } from "./slots.ts";
 
 export interface SourcePorts extends ChainPorts {
   readonly queue: Pick<Queue, "receive" | "extend">;

@@ -1,8 +1,8 @@
 // An outcome as the ledger's text column holds it: the fields in one fixed order, so that equal outcomes are equal texts.
 import * as v from "valibot";
-import { executionResult } from "../execution-result.ts";
-import { parseJson } from "../json.ts";
-import type { ExecutionResult } from "../step.ts";
+import { parseJson } from "../formats/json.ts";
+import { executionResult } from "../step/result.ts";
+import type { ExecutionResult } from "../step/step.ts";
 
 /** Lone surrogates and NULs come out as JSON escapes, so any text a traceback may hold survives any database's text column. */
 export function encodeOutcome(outcome: ExecutionResult): string {

@@ -1,5 +1,5 @@
 // The idempotency ledger: who may run an attempt, and how it ended. Every write is conditional on the fence a claim got.
-import type { ExecutionResult, StepId } from "../step.ts";
+import type { ExecutionResult, StepId } from "../step/step.ts";
 import type { QuietRecords } from "./quiet-records.ts";
 
 export interface ClaimRequest {

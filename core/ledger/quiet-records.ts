@@ -1,6 +1,6 @@
 // Quiet through the ledger: operators ask workers to take no new steps, and quiet workers say how far they are.
 
-/** Which workers, and for which of their queues. `null` means all of them. `core/quiet/requests.ts` says which names match. */
+/** Which workers, and for which of their queues. `null` means all of them. `core/admission/quiet-requests.ts` says which names match. */
 export interface QuietTarget {
   readonly worker: string | null;
   /** The queue's name, without the rest of its URL. */

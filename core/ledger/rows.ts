@@ -2,8 +2,8 @@
 // hand, or written by a later version: what it holds is read as anything else that comes from outside.
 import * as v from "valibot";
 import { Fault } from "../faults.ts";
-import { shortened } from "../shortened.ts";
-import type { ExecutionResult } from "../step.ts";
+import { shortened } from "../formats/shortened.ts";
+import type { ExecutionResult } from "../step/step.ts";
 import { decodeOutcome } from "./outcome-text.ts";
 import type { BegunReplay, Claim, LedgerRow, Reopening, Replay } from "./port.ts";
 import type { QuietReport, QuietRequest } from "./quiet-records.ts";

@@ -1,7 +1,7 @@
-// What is written beside a dead letter's body: one JSON message attribute, since a message may have only ten. Pure.
+// What is written beside a dead letter's body: one JSON message attribute, since a message may have only ten.
 import { Buffer } from "node:buffer";
 import * as v from "valibot";
-import { parseJson } from "../json.ts";
+import { parseJson } from "../formats/json.ts";
 import type { DeadLetterReason, Message, MessageAttribute } from "./port.ts";
 
 /** The attribute's name is ours: one of this name that is already there, from an earlier burial, is replaced. */

@@ -52,7 +52,7 @@ export interface DeadLetterReason {
   readonly reason: string;
   readonly detail: string;
   readonly errorClass: string | null;
-  /** Groups like errors; see `core/dead-letters/fingerprint.ts`. */
+  /** Groups like errors; see `core/delivery/fingerprint.ts`. */
   readonly fingerprint: string | null;
   readonly starts: number;
   readonly worker: string;

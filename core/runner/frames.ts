@@ -1,7 +1,7 @@
 // The frames between worker and step host: JSON lines, decoded into values. Pure. ARCHITECTURE.md lists them; fixtures/frames has golden ones.
 import * as v from "valibot";
-import { errorInfo, hostResult } from "../execution-result.ts";
-import { shortened } from "../shortened.ts";
+import { shortened } from "../formats/shortened.ts";
+import { errorInfo, hostResult } from "../step/result.ts";
 
 /** Raised when either side would misread the other. */
 export const PROTOCOL = 1;

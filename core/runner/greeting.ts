@@ -1,7 +1,7 @@
 // Starts a step host only to hear what it says of itself, of its code locations and of Dagster's storages, and ends it.
 import type { Clock } from "../clock.ts";
 import type { Observe } from "../observe.ts";
-import type { ErrorInfo } from "../step.ts";
+import type { ErrorInfo } from "../step/step.ts";
 import type { HostFrame, Ready } from "./frames.ts";
 import { HostProcess, type HostSettings } from "./host-process.ts";
 

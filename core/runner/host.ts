@@ -4,7 +4,7 @@ import { describeError } from "../faults.ts";
 import type { Observe } from "../observe.ts";
 import { onAbort } from "../on-abort.ts";
 import { killGroup, killMarked, requireSignals, signalGroup } from "../process-group.ts";
-import type { StepId } from "../step.ts";
+import type { StepId } from "../step/step.ts";
 import { HostProcess, type HostSettings } from "./host-process.ts";
 import { endsWithin, killWork } from "./kill-work.ts";
 import { CodeLocations } from "./locations.ts";

@@ -1,6 +1,6 @@
 // What a step host says of its code locations: which can run steps, and what the log is told of them.
 import type { Observe } from "../observe.ts";
-import type { ErrorInfo } from "../step.ts";
+import type { ErrorInfo } from "../step/step.ts";
 import type { HostFrame, Ready } from "./frames.ts";
 import { LocationAdvice } from "./location-advice.ts";
 

@@ -1,5 +1,5 @@
 // Asks a step host where attempts stand: so many at a time, and what its answers add up to.
-import type { StepId } from "../step.ts";
+import type { StepId } from "../step/step.ts";
 import type { AttemptStanding, Looked } from "./port.ts";
 import { failureOf, type Work, type WorkEnd } from "./work.ts";
 

@@ -1,6 +1,6 @@
 // The frames that carry an order to the step host. Pure.
-import { toWire } from "../envelope.ts";
-import type { StepId } from "../step.ts";
+import { toWire } from "../step/envelope.ts";
+import type { StepId } from "../step/step.ts";
 import type { WireLimits, WireNote, WorkerFrame } from "./frames.ts";
 import type { DeliveryNote, Limits, Notice, Permit, ReportOrder, StepOrder, Term } from "./port.ts";
 

@@ -1,6 +1,6 @@
 // Which lines of a step's output become observations, and at which level.
 import type { Observe } from "../observe.ts";
-import { idempotencyKey, type StepId } from "../step.ts";
+import { idempotencyKey, type StepId } from "../step/step.ts";
 import type { OnLine } from "./output.ts";
 import type { StepOutput } from "./port.ts";
 import { Severity } from "./severity.ts";

@@ -1,6 +1,6 @@
 // The runner: runs one step in a process of its own and says how that ended. Knows no queue, no ledger and no attempts left.
-import type { Envelope } from "../envelope.ts";
-import type { ErrorInfo, ExecutionResult, StepId } from "../step.ts";
+import type { Envelope } from "../step/envelope.ts";
+import type { ErrorInfo, ExecutionResult, StepId } from "../step/step.ts";
 
 /** What the step process tells Dagster's event log about the delivery that started it. */
 export interface DeliveryNote {

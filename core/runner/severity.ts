@@ -1,4 +1,4 @@
-// How important a line of a step's output is, from the record of a logger that it begins or goes on with. Pure.
+// How important a line of a step's output is, from the record of a logger that it begins or goes on with.
 import type { Level } from "../observe.ts";
 
 const levels: Readonly<Record<string, Level>> = {

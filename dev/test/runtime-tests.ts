@@ -1,7 +1,7 @@
 // The stages that run a part of the tests on everything else that taskiq runs on. The whole end-to-end suite on one of them:
 // `TASKIQ_TEST_RUNTIME=deno npm run test:e2e`.
 import { globSync } from "node:fs";
-import { deno, oldestNode, type Runtime, runtimes } from "../../test/support/taskiq-command.ts";
+import { deno, oldestNode, type Runtime, runtimes } from "../../test/support/taskiq/taskiq-command.ts";
 import { ensurePackagesOf } from "../bootstrap/node-packages.mjs";
 import { type Check, type CommandLine, command, type Print } from "./command.ts";
 import { nodeTests } from "./node-tests.ts";

@@ -15,7 +15,7 @@ _ROOT = Path(__file__).parents[2]
 def postgres_server() -> Iterator[str]:
     """Start it and give its URL; it ends with the block, or with this process."""
     with subprocess.Popen(
-        [_ROOT / "node_modules/.bin/node", _ROOT / "test/support/postgres-server.ts"],
+        [_ROOT / "node_modules/.bin/node", _ROOT / "test/support/postgres/postgres-server.ts"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as program:

@@ -2,8 +2,8 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as pause } from "node:timers/promises";
-import type { Deployment } from "../support/deployment.ts";
 import { eventually } from "../support/eventually.ts";
+import type { Deployment } from "../support/taskiq/deployment.ts";
 import { type Anatomy, haveStopped, pidsOf, signalAll, writesNow } from "./anatomy.ts";
 import type { Fleet, Member } from "./fleet.ts";
 import type { QueueTrouble } from "./queue-trouble.ts";

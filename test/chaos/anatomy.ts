@@ -1,6 +1,6 @@
 // What a worker is made of while it lives, and signals to its parts.
 import { readFileSync } from "node:fs";
-import type { WorkerProcess } from "../support/worker-process.ts";
+import type { WorkerProcess } from "../support/taskiq/worker-process.ts";
 
 export interface Anatomy {
   readonly worker: number;

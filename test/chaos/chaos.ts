@@ -2,11 +2,11 @@
 // end every run must have finished, and the ledger and Dagster's log must agree.
 import { setTimeout as pause } from "node:timers/promises";
 import { Dice } from "../simulation/dice.ts";
-import { Deployment } from "../support/deployment.ts";
 import { eventually } from "../support/eventually.ts";
-import { createQueues } from "../support/local-sqs.ts";
-import { startSqsServer } from "../support/sqs-server/http.ts";
-import { asLocalSqs } from "../support/sqs-server/local.ts";
+import { createQueues } from "../support/sqs/local-sqs.ts";
+import { startSqsServer } from "../support/sqs/server/http.ts";
+import { asLocalSqs } from "../support/sqs/server/local.ts";
+import { Deployment } from "../support/taskiq/deployment.ts";
 import { type ActName, acts, type Scene } from "./acts.ts";
 import { pidsOf, signalAll } from "./anatomy.ts";
 import { figuresOf } from "./figures.ts";

@@ -1,5 +1,5 @@
 // One line of figures: what was done to the deployment, and what became of it.
-import type { Deployment } from "../support/deployment.ts";
+import type { Deployment } from "../support/taskiq/deployment.ts";
 import type { Fleet } from "./fleet.ts";
 import type { QueueTrouble } from "./queue-trouble.ts";
 import { executionsOf, type Runs } from "./runs.ts";

@@ -1,7 +1,8 @@
 // The workers: one that died is started again, as a container is, under another name.
-import type { Deployment } from "../support/deployment.ts";
+
 import { eventually } from "../support/eventually.ts";
-import type { WorkerProcess } from "../support/worker-process.ts";
+import type { Deployment } from "../support/taskiq/deployment.ts";
+import type { WorkerProcess } from "../support/taskiq/worker-process.ts";
 import { type Anatomy, anatomyOf } from "./anatomy.ts";
 
 export interface Member {

@@ -1,6 +1,6 @@
 // An SQS that has its days: faults of every kind by a seeded die, outages, and messages that are delivered again.
-import { type FaultSource, type SeededFault, type ServerFault, seededFaults } from "../support/sqs-server/faults.ts";
-import type { SqsServer } from "../support/sqs-server/http.ts";
+import { type FaultSource, type SeededFault, type ServerFault, seededFaults } from "../support/sqs/server/faults.ts";
+import type { SqsServer } from "../support/sqs/server/http.ts";
 
 const batches = ["DeleteMessageBatch", "ChangeMessageVisibilityBatch"];
 const some = [0, 2];

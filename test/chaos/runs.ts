@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import type { Deployment } from "../support/deployment.ts";
+import type { Deployment } from "../support/taskiq/deployment.ts";
 
 export interface ChaosRun {
   readonly id: string;

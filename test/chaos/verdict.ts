@@ -1,8 +1,8 @@
 // What must be true at the end, each thing that is not as a line of text.
 import type { LedgerRow } from "../../core/ledger/port.ts";
-import { idempotencyKey } from "../../core/step.ts";
-import type { Deployment } from "../support/deployment.ts";
-import { recordedOnce } from "../support/recorded-once.ts";
+import { idempotencyKey } from "../../core/step/step.ts";
+import { recordedOnce } from "../support/ledger/recorded-once.ts";
+import type { Deployment } from "../support/taskiq/deployment.ts";
 import type { Fleet } from "./fleet.ts";
 import { type ChaosRun, executionsOf, type Runs } from "./runs.ts";
 

@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
 import { ecsAgent } from "../../core/agent/ecs-agent.ts";
-import { type AgentTrouble, EcsAgentServer } from "../support/ecs-agent.ts";
+import { type AgentTrouble, EcsAgentServer } from "../support/aws/ecs-agent.ts";
 import { agentContract } from "./agent.ts";
 
 async function serve(t: TestContext): Promise<EcsAgentServer> {

@@ -1,6 +1,7 @@
 // The agent contract on the fake that unit tests use.
-import { FakeAgent } from "../support/fake-agent.ts";
-import { ManualClock } from "../support/manual-clock.ts";
+
+import { ManualClock } from "../support/clocks/manual-clock.ts";
+import { FakeAgent } from "../support/ports/fake-agent.ts";
 import { agentContract } from "./agent.ts";
 
 agentContract("fake", async () => {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SettledState } from "../../core/ledger/port.ts";
-import type { ExecutionResult, ExecutionState } from "../../core/step.ts";
+import type { ExecutionResult, ExecutionState } from "../../core/step/step.ts";
 import { claimed, leaseMs, type MakeLedger, outcome, request, writeBoundMs } from "./ledger-setup.ts";
 
 const settledAs: readonly (readonly [ExecutionState, SettledState])[] = [

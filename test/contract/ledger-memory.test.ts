@@ -1,6 +1,6 @@
 // The ledger contract on the ledger in memory.
-import { ManualClock } from "../support/manual-clock.ts";
-import { MemoryLedger } from "../support/memory-ledger.ts";
+import { ManualClock } from "../support/clocks/manual-clock.ts";
+import { MemoryLedger } from "../support/ports/memory-ledger.ts";
 import { ledgerContract } from "./ledger.ts";
 import { writeBoundMs } from "./ledger-setup.ts";
 

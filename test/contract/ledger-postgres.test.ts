@@ -1,5 +1,5 @@
 // The ledger contract on PostgreSQL, in a database of its own per test.
-import { ledgerDatabases, standStill } from "../support/ledger-database.ts";
+import { ledgerDatabases, standStill } from "../support/ledger/ledger-database.ts";
 import { ledgerContract } from "./ledger.ts";
 import { writeBoundMs } from "./ledger-setup.ts";
 

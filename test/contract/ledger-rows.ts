@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { Fault } from "../../core/faults.ts";
 import type { Ledger, RowFilter } from "../../core/ledger/port.ts";
-import { RUN_ID_BYTES, STEP_KEY_BYTES } from "../../core/step.ts";
+import { RUN_ID_BYTES, STEP_KEY_BYTES } from "../../core/step/step.ts";
 import { claimed, leaseMs, type MakeLedger, outcome, request, requestFor } from "./ledger-setup.ts";
 
 /** Four rows in key order: a pending, b completed, c failed (all of run-1), d running (of run-2). */

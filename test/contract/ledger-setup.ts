@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import type { Claim, ClaimRequest, Ledger } from "../../core/ledger/port.ts";
-import { type ExecutionResult, idempotencyKey } from "../../core/step.ts";
+import { type ExecutionResult, idempotencyKey } from "../../core/step/step.ts";
 
 export const leaseMs = 60_000;
 export const writeBoundMs = 5_000;

@@ -1,5 +1,5 @@
 // The ledger contract on SQLite, in a file of its own per test.
-import { ledgerFile } from "../support/ledger-file.ts";
+import { ledgerFile } from "../support/ledger/ledger-file.ts";
 import { ledgerContract } from "./ledger.ts";
 import { writeBoundMs } from "./ledger-setup.ts";
 

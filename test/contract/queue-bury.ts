@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { producerAttributes, readNote } from "../../core/queue/dead-letter-note.ts";
 import type { Message, MessageAttribute } from "../../core/queue/port.ts";
-import type { InspectedMessage } from "../support/local-sqs.ts";
+import type { InspectedMessage } from "../support/sqs/local-sqs.ts";
 import { aMessage, aReason, type MakeQueue, receiveOne } from "./queue-setup.ts";
 
 export function buryContract(make: MakeQueue, fifo: boolean): void {

@@ -2,7 +2,7 @@
 
 import { SqsModel } from "../../cli/dev/sqs-server/model.ts";
 import { systemClock } from "../../core/clock.ts";
-import { ModelQueue } from "../support/model-queue.ts";
+import { ModelQueue } from "../support/ports/model-queue.ts";
 import { queueContract } from "./queue.ts";
 
 queueContract("model", async (_t, { fifo, maxReceiveCount = 5 }) => {

@@ -1,7 +1,7 @@
 // What the queue contract needs of whatever it is run against.
 import type { TestContext } from "node:test";
 import type { DeadLetterReason, Message, Queue } from "../../core/queue/port.ts";
-import type { InspectedMessage, TestMessage } from "../support/local-sqs.ts";
+import type { InspectedMessage, TestMessage } from "../support/sqs/local-sqs.ts";
 
 export interface QueueSetup {
   readonly queue: Queue;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Ending } from "../../core/runner/port.ts";
-import { granting, never, refusing } from "../support/step-orders.ts";
+import { granting, never, refusing } from "../support/dagster/step-orders.ts";
 import type { Deed, MakeRunner } from "./runner-setup.ts";
 
 export function endContract(make: MakeRunner): void {

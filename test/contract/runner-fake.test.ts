@@ -1,6 +1,7 @@
 // The runner contract on the fake that unit tests use: it must not be kinder than the real one.
-import { idempotencyKey, type StepId } from "../../core/step.ts";
-import { FakeRunner } from "../support/fake-runner.ts";
+import { idempotencyKey, type StepId } from "../../core/step/step.ts";
+import { stepOrder } from "../support/dagster/step-orders.ts";
+import { FakeRunner } from "../support/ports/fake-runner.ts";
 import {
   blocks,
   crashes,
@@ -11,8 +12,7 @@ import {
   type Script,
   succeeds,
   wantsRetry,
-} from "../support/scripted-steps.ts";
-import { stepOrder } from "../support/step-orders.ts";
+} from "../support/ports/scripted-steps.ts";
 import { runnerContract } from "./runner.ts";
 import type { Deed } from "./runner-setup.ts";
 

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { defaultLimits } from "../../core/delivery/limits.ts";
-import { decode } from "../../core/envelope.ts";
 import type { Ending, Term } from "../../core/runner/port.ts";
-import { stepHost } from "../support/step-hosts.ts";
-import { endless, granting, never, reportOrder, stepOrder } from "../support/step-orders.ts";
+import { decode } from "../../core/step/envelope.ts";
+import { stepHost } from "../support/dagster/step-hosts.ts";
+import { endless, granting, never, reportOrder, stepOrder } from "../support/dagster/step-orders.ts";
 
 const golden = (name: string) =>
   JSON.parse(readFileSync(new URL(`../../fixtures/frames/${name}.json`, import.meta.url), "utf8")).frame;

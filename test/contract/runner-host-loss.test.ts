@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import type { Ending } from "../../core/runner/port.ts";
+import { type StepHost, stepHost } from "../support/dagster/step-hosts.ts";
+import { granting, never, stepOrder } from "../support/dagster/step-orders.ts";
 import { eventually } from "../support/eventually.ts";
-import { type StepHost, stepHost } from "../support/step-hosts.ts";
-import { granting, never, stepOrder } from "../support/step-orders.ts";
 
 const lost = (scope: "host" | "step", how = "signal SIGKILL"): Ending => ({
   kind: "fault",

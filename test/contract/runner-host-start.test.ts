@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { Fault, type FaultCode } from "../../core/faults.ts";
+import { python, stepHost } from "../support/dagster/step-hosts.ts";
+import { granting, never, stepOrder } from "../support/dagster/step-orders.ts";
 import { eventually } from "../support/eventually.ts";
-import { python, stepHost } from "../support/step-hosts.ts";
-import { granting, never, stepOrder } from "../support/step-orders.ts";
 
 const release = "install the dagster-taskiq release that belongs to this worker";
 const wrongPython = "is that the Python that has dagster and dagster-taskiq installed? See the host's lines above";

@@ -2,9 +2,9 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock } from "../../core/clock.ts";
-import type { StepId } from "../../core/step.ts";
-import { stepHost } from "../support/step-hosts.ts";
-import { stepOrder } from "../support/step-orders.ts";
+import type { StepId } from "../../core/step/step.ts";
+import { stepHost } from "../support/dagster/step-hosts.ts";
+import { stepOrder } from "../support/dagster/step-orders.ts";
 import { runnerContract } from "./runner.ts";
 
 runnerContract("step host", async (t) => {

@@ -1,8 +1,8 @@
 // Killing: whoever's signal aborts is dead when its ending is known, and nobody else is.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { granting, never } from "../support/dagster/step-orders.ts";
 import { eventually } from "../support/eventually.ts";
-import { granting, never } from "../support/step-orders.ts";
 import type { MakeRunner, RunnerUnderTest } from "./runner-setup.ts";
 
 export function killContract(make: MakeRunner): void {

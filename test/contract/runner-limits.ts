@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { defaultLimits } from "../../core/delivery/limits.ts";
 import type { Term } from "../../core/runner/port.ts";
+import { granting, never } from "../support/dagster/step-orders.ts";
 import { eventually } from "../support/eventually.ts";
-import { granting, never } from "../support/step-orders.ts";
 import type { MakeRunner, RunnerUnderTest } from "./runner-setup.ts";
 
 /** Long enough for nothing, so that it is over whatever the step has got to by then. */

@@ -1,7 +1,7 @@
 // Looks: where attempts stand, found out without running anything.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { granting, never, refusing } from "../support/step-orders.ts";
+import { granting, never, refusing } from "../support/dagster/step-orders.ts";
 import type { MakeRunner } from "./runner-setup.ts";
 
 export function lookContract(make: MakeRunner): void {

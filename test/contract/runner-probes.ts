@@ -1,7 +1,7 @@
 // Probes: whether steps could run, found out without running one.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { granting, never } from "../support/step-orders.ts";
+import { granting, never } from "../support/dagster/step-orders.ts";
 import type { MakeRunner } from "./runner-setup.ts";
 
 export function probeContract(make: MakeRunner): void {

@@ -1,7 +1,7 @@
 // Reports: a step's end without its code, under a permit, and only where the log has none.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { granting, never, refusing, reportOrder } from "../support/step-orders.ts";
+import { granting, never, refusing, reportOrder } from "../support/dagster/step-orders.ts";
 import type { MakeRunner } from "./runner-setup.ts";
 
 export function reportContract(make: MakeRunner): void {

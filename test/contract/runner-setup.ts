@@ -1,7 +1,7 @@
 // What the runner contract needs of a runner under test.
 import type { TestContext } from "node:test";
 import type { Runner, StepOrder } from "../../core/runner/port.ts";
-import type { StepId } from "../../core/step.ts";
+import type { StepId } from "../../core/step/step.ts";
 
 /** What a step is to do. `blocks` goes on until it is killed, with a process of its own below it where there are processes. */
 export type Deed =

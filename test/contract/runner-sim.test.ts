@@ -1,7 +1,7 @@
 // The runner contract on the runner of simulated fleets: a simulation is only as true as its step processes.
 import type { TestContext } from "node:test";
 import { SqsModel } from "../../cli/dev/sqs-server/model.ts";
-import type { StepId } from "../../core/step.ts";
+import type { StepId } from "../../core/step/step.ts";
 import { Dagster } from "../simulation/dagster.ts";
 import { Dice } from "../simulation/dice.ts";
 import { FaultPlan } from "../simulation/faults.ts";
@@ -12,8 +12,8 @@ import { SimRunner } from "../simulation/sim-runner.ts";
 import { hostRules } from "../simulation/step-process.ts";
 import { Trace } from "../simulation/trace.ts";
 import type { StepPlan } from "../simulation/workload.ts";
-import { ManualClock } from "../support/manual-clock.ts";
-import { note, stepOrder } from "../support/step-orders.ts";
+import { ManualClock } from "../support/clocks/manual-clock.ts";
+import { note, stepOrder } from "../support/dagster/step-orders.ts";
 import { runnerContract } from "./runner.ts";
 import type { Deed } from "./runner-setup.ts";
 

@@ -8,17 +8,17 @@ import { text } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
 import postgres from "postgres";
 import { freePort } from "../../cli/dev/ports.ts";
-import { ContainerTree } from "../support/container-tree.ts";
-import { PYTHON } from "../support/dagster-sidecar.ts";
-import { EcsAgentServer } from "../support/ecs-agent.ts";
+import { EcsAgentServer } from "../support/aws/ecs-agent.ts";
+import { PYTHON } from "../support/dagster/dagster-sidecar.ts";
 import { eventually } from "../support/eventually.ts";
-import { createQueues, LOCAL_CREDENTIALS, type LocalSqs } from "../support/local-sqs.ts";
 import { pages, root } from "../support/pages.ts";
-import { type PostgresServer, startPostgres } from "../support/postgres-server.ts";
-import { startSqsServer } from "../support/sqs-server/http.ts";
-import { asLocalSqs } from "../support/sqs-server/local.ts";
-import { taskiqCommand } from "../support/taskiq-command.ts";
-import { WorkerProcess } from "../support/worker-process.ts";
+import { type PostgresServer, startPostgres } from "../support/postgres/postgres-server.ts";
+import { createQueues, LOCAL_CREDENTIALS, type LocalSqs } from "../support/sqs/local-sqs.ts";
+import { startSqsServer } from "../support/sqs/server/http.ts";
+import { asLocalSqs } from "../support/sqs/server/local.ts";
+import { ContainerTree } from "../support/taskiq/container-tree.ts";
+import { taskiqCommand } from "../support/taskiq/taskiq-command.ts";
+import { WorkerProcess } from "../support/taskiq/worker-process.ts";
 
 interface Container {
   readonly entryPoint: readonly string[];

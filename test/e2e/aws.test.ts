@@ -6,16 +6,16 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { freePort } from "../../cli/dev/ports.ts";
 import { LAST_MS } from "../../cli/signals.ts";
-import { AWS_AUTHORITY, startAwsProxy } from "../support/aws-proxy.ts";
-import { startCredentialsServer } from "../support/credentials-server.ts";
+import { AWS_AUTHORITY, startAwsProxy } from "../support/aws/aws-proxy.ts";
+import { startCredentialsServer } from "../support/aws/credentials-server.ts";
+import { homeWithHost } from "../support/dagster/step-hosts.ts";
 import { eventually } from "../support/eventually.ts";
-import { createQueues, sendMessage } from "../support/local-sqs.ts";
-import { endProcesses } from "../support/marked-processes.ts";
-import { bodyFor } from "../support/messages.ts";
-import { startSqsServer } from "../support/sqs-server/http.ts";
-import { asLocalSqs } from "../support/sqs-server/local.ts";
-import { homeWithHost } from "../support/step-hosts.ts";
-import { WorkerProcess } from "../support/worker-process.ts";
+import { createQueues, sendMessage } from "../support/sqs/local-sqs.ts";
+import { bodyFor } from "../support/sqs/messages.ts";
+import { startSqsServer } from "../support/sqs/server/http.ts";
+import { asLocalSqs } from "../support/sqs/server/local.ts";
+import { endProcesses } from "../support/taskiq/marked-processes.ts";
+import { WorkerProcess } from "../support/taskiq/worker-process.ts";
 
 const HOST = "sqs.eu-west-1.amazonaws.com";
 

@@ -2,8 +2,8 @@
 // nothing stays taken.
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
-import { announced, Deployment } from "../support/deployment.ts";
 import { eventually } from "../support/eventually.ts";
+import { announced, Deployment } from "../support/taskiq/deployment.ts";
 
 const STEPS = [0, 1, 2, 3, 4, 5].map((n) => `wait_${n}`);
 /** Of two workers with two slots each. */

@@ -10,7 +10,7 @@ import { text } from "node:stream/consumers";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { systemClock } from "../../core/clock.ts";
 import { startHealthServer } from "../../core/endpoints/health-server.ts";
-import { taskiqCommand } from "../support/taskiq-command.ts";
+import { taskiqCommand } from "../support/taskiq/taskiq-command.ts";
 
 interface Ran {
   readonly code: number | null;
@@ -229,7 +229,7 @@ describe("healthcheck", () => {
       /@aws-sdk|@smithy|undici|consola|cli\/run\.ts|core\/worker\.ts/.test(path),
     );
     assert.deepEqual(heavy, []);
-    assert.ok(reach(inputs, ["cli/run/run.ts"]).has("core/worker.ts"));
+    assert.ok(reach(inputs, ["cli/run/run.ts"]).has("core/worker/worker.ts"));
   });
 });
 

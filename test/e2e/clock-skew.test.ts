@@ -1,8 +1,8 @@
 // Operators' commands on a machine whose clock is an hour off: AWS refuses their first requests, and says what time it is.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { openDesk } from "../support/operators-desk.ts";
-import { buryThree, replayedOnce } from "../support/replayed-once.ts";
+import { buryThree, replayedOnce } from "../support/ledger/replayed-once.ts";
+import { openDesk } from "../support/taskiq/operators-desk.ts";
 
 const HOUR_MS = 3_600_000;
 

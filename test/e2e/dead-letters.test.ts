@@ -6,11 +6,11 @@ import { text } from "node:stream/consumers";
 import { after, afterEach, before, describe, test } from "node:test";
 import { readNote } from "../../core/queue/dead-letter-note.ts";
 import { openSqsQueue } from "../../core/queue/sqs/sqs.ts";
-import { PYTHON } from "../support/dagster-sidecar.ts";
-import { Deployment } from "../support/deployment.ts";
+import { PYTHON } from "../support/dagster/dagster-sidecar.ts";
 import { eventually } from "../support/eventually.ts";
-import { recordedOnce } from "../support/recorded-once.ts";
-import { taskiqCommand } from "../support/taskiq-command.ts";
+import { recordedOnce } from "../support/ledger/recorded-once.ts";
+import { Deployment } from "../support/taskiq/deployment.ts";
+import { taskiqCommand } from "../support/taskiq/taskiq-command.ts";
 
 /** No more starts than the queue allows receives, or the worker would refuse the queue. */
 const once = ["--max-starts", "1"];

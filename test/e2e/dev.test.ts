@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { afterEach, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { freePort } from "../../cli/dev/ports.ts";
+import { WebServer } from "../support/dagster/web-server.ts";
 import { eventually } from "../support/eventually.ts";
-import { taskiqCommand } from "../support/taskiq-command.ts";
-import { PYTHON, TaskiqDev } from "../support/taskiq-dev.ts";
-import { WebServer } from "../support/web-server.ts";
+import { taskiqCommand } from "../support/taskiq/taskiq-command.ts";
+import { PYTHON, TaskiqDev } from "../support/taskiq/taskiq-dev.ts";
 
 const repository = fileURLToPath(new URL("../../", import.meta.url));
 const projects: string[] = [];

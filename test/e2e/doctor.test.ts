@@ -6,12 +6,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { DEFINITIONS_PARENT, PYTHON } from "../support/dagster-sidecar.ts";
-import { Deployment } from "../support/deployment.ts";
-import { doctor, metadata, runTaskiq, troubles, type Variables } from "../support/doctor.ts";
-import { createQueues, type LocalSqs, urlOf } from "../support/local-sqs.ts";
-import { type SqsServer, startSqsServer } from "../support/sqs-server/http.ts";
-import { asLocalSqs } from "../support/sqs-server/local.ts";
+import { DEFINITIONS_PARENT, PYTHON } from "../support/dagster/dagster-sidecar.ts";
+import { createQueues, type LocalSqs, urlOf } from "../support/sqs/local-sqs.ts";
+import { type SqsServer, startSqsServer } from "../support/sqs/server/http.ts";
+import { asLocalSqs } from "../support/sqs/server/local.ts";
+import { Deployment } from "../support/taskiq/deployment.ts";
+import { doctor, metadata, runTaskiq, troubles, type Variables } from "../support/taskiq/doctor.ts";
 
 interface Broken {
   readonly flags?: readonly string[];

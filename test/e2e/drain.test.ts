@@ -5,6 +5,7 @@ import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, type TestContext, test } from "node:test";
 import { freePort } from "../../cli/dev/ports.ts";
+import { homeWithHost } from "../support/dagster/step-hosts.ts";
 import { eventually } from "../support/eventually.ts";
 import {
   createQueues,
@@ -13,12 +14,11 @@ import {
   type LocalSqs,
   type QueuePair,
   sendMessage,
-} from "../support/local-sqs.ts";
-import { bodyFor } from "../support/messages.ts";
-import { type SqsServer, startSqsServer } from "../support/sqs-server/http.ts";
-import { asLocalSqs } from "../support/sqs-server/local.ts";
-import { homeWithHost } from "../support/step-hosts.ts";
-import { WorkerProcess } from "../support/worker-process.ts";
+} from "../support/sqs/local-sqs.ts";
+import { bodyFor } from "../support/sqs/messages.ts";
+import { type SqsServer, startSqsServer } from "../support/sqs/server/http.ts";
+import { asLocalSqs } from "../support/sqs/server/local.ts";
+import { WorkerProcess } from "../support/taskiq/worker-process.ts";
 
 let server: SqsServer;
 let sqs: LocalSqs;

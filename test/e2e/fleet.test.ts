@@ -1,8 +1,8 @@
 // Two workers, one queue, one ledger: they share the work, and no step is done by both.
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
-import { Deployment } from "../support/deployment.ts";
-import { recordedOnce } from "../support/recorded-once.ts";
+import { recordedOnce } from "../support/ledger/recorded-once.ts";
+import { Deployment } from "../support/taskiq/deployment.ts";
 
 /** The partitions of the fixture `by_city`. */
 const CITIES = ["arendal", "bergen", "bodo", "drammen", "hamar", "molde", "moss", "oslo", "tromso", "voss"];

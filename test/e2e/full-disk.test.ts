@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { appendFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, type TestContext, test } from "node:test";
-import { announced, Deployment, OPEN_AGAIN_MS } from "../support/deployment.ts";
-import { recordedOnce } from "../support/recorded-once.ts";
-import { mountSmallDisk, type SmallDisk } from "../support/small-disk.ts";
+import { recordedOnce } from "../support/ledger/recorded-once.ts";
+import { announced, Deployment, OPEN_AGAIN_MS } from "../support/taskiq/deployment.ts";
+import { mountSmallDisk, type SmallDisk } from "../support/taskiq/small-disk.ts";
 
 const MEGABYTES = 8;
 const RUNS = 4;

@@ -4,10 +4,10 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import { freePort } from "../../cli/dev/ports.ts";
-import { PYTHON } from "../support/dagster-sidecar.ts";
-import { announced, Deployment } from "../support/deployment.ts";
+import { PYTHON } from "../support/dagster/dagster-sidecar.ts";
 import { eventually } from "../support/eventually.ts";
-import { WorkerProcess } from "../support/worker-process.ts";
+import { announced, Deployment } from "../support/taskiq/deployment.ts";
+import { WorkerProcess } from "../support/taskiq/worker-process.ts";
 
 describe("a worker's health", () => {
   let deployment: Deployment;

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { after, afterEach, before, describe, test } from "node:test";
-import { announced, Deployment } from "../support/deployment.ts";
 import { eventually } from "../support/eventually.ts";
-import { recordedOnce } from "../support/recorded-once.ts";
+import { recordedOnce } from "../support/ledger/recorded-once.ts";
+import { announced, Deployment } from "../support/taskiq/deployment.ts";
 
 describe("a step host that is killed", () => {
   let deployment: Deployment;

@@ -1,5 +1,5 @@
 // A queue writer and a writer of the dead letter queue against a worker, on each ledger, through the real queue, step host and Dagster: every message of
-// `test/support/attacks.ts` at once while a genuine step runs, forged letters, and the same again once the workers have a key.
+// `test/support/sqs/attacks.ts` at once while a genuine step runs, forged letters, and the same again once the workers have a key.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
@@ -8,15 +8,15 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
+import { SIGNATURE_ATTRIBUTE, signatureOf } from "../../core/delivery/signature.ts";
 import { NOTE_ATTRIBUTE, readNote } from "../../core/queue/dead-letter-note.ts";
-import { SIGNATURE_ATTRIBUTE, signatureOf } from "../../core/signature.ts";
-import { type Attack, attacks, type Victims } from "../support/attacks.ts";
-import { PYTHON } from "../support/dagster-sidecar.ts";
-import { announced, Deployment } from "../support/deployment.ts";
+import { PYTHON } from "../support/dagster/dagster-sidecar.ts";
 import { eventually } from "../support/eventually.ts";
-import { ledgerDatabases } from "../support/ledger-database.ts";
-import { taskiqCommand } from "../support/taskiq-command.ts";
-import type { WorkerProcess } from "../support/worker-process.ts";
+import { ledgerDatabases } from "../support/ledger/ledger-database.ts";
+import { type Attack, attacks, type Victims } from "../support/sqs/attacks.ts";
+import { announced, Deployment } from "../support/taskiq/deployment.ts";
+import { taskiqCommand } from "../support/taskiq/taskiq-command.ts";
+import type { WorkerProcess } from "../support/taskiq/worker-process.ts";
 
 const key = "0123456789abcdef".repeat(2);
 const databases = await ledgerDatabases();

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { test } from "node:test";
 import { eventually } from "../support/eventually.ts";
-import { type Ended, openDesk } from "../support/operators-desk.ts";
+import { type Ended, openDesk } from "../support/taskiq/operators-desk.ts";
 
 const steering = "\u001b[2J\r\u0085\u009b1A\u202e\u2066\u2028\u200b\u007f";
 const long = "n".repeat(1_000_000);

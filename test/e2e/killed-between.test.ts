@@ -4,12 +4,12 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { afterEach, describe, test } from "node:test";
 import { anatomyOf, signalAll } from "../chaos/anatomy.ts";
-import { Deployment } from "../support/deployment.ts";
 import { eventually } from "../support/eventually.ts";
-import { createQueues } from "../support/local-sqs.ts";
-import { recordedOnce } from "../support/recorded-once.ts";
-import { type SqsServer, startSqsServer } from "../support/sqs-server/http.ts";
-import { asLocalSqs } from "../support/sqs-server/local.ts";
+import { recordedOnce } from "../support/ledger/recorded-once.ts";
+import { createQueues } from "../support/sqs/local-sqs.ts";
+import { type SqsServer, startSqsServer } from "../support/sqs/server/http.ts";
+import { asLocalSqs } from "../support/sqs/server/local.ts";
+import { Deployment } from "../support/taskiq/deployment.ts";
 
 describe("a worker killed between two effects", () => {
   let deployment: Deployment;

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { afterEach, describe, test } from "node:test";
-import { announced, Deployment } from "../support/deployment.ts";
 import { eventually } from "../support/eventually.ts";
-import { recordedOnce } from "../support/recorded-once.ts";
-import type { WorkerProcess } from "../support/worker-process.ts";
+import { recordedOnce } from "../support/ledger/recorded-once.ts";
+import { announced, Deployment } from "../support/taskiq/deployment.ts";
+import type { WorkerProcess } from "../support/taskiq/worker-process.ts";
 
 type Kill = (worker: WorkerProcess) => Promise<void>;
 

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { after, afterEach, before, describe, test } from "node:test";
 import { readNote } from "../../core/queue/dead-letter-note.ts";
-import { announced, Deployment } from "../support/deployment.ts";
 import { eventually } from "../support/eventually.ts";
-import { recordedOnce } from "../support/recorded-once.ts";
-import type { WorkerProcess } from "../support/worker-process.ts";
+import { recordedOnce } from "../support/ledger/recorded-once.ts";
+import { announced, Deployment } from "../support/taskiq/deployment.ts";
+import type { WorkerProcess } from "../support/taskiq/worker-process.ts";
 
 const said = "the step was ended: it wrote no event and no output for 1 s";
 

@@ -4,11 +4,11 @@ import { randomUUID } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { after, afterEach, before, describe, test } from "node:test";
 import { readNote } from "../../core/queue/dead-letter-note.ts";
-import { announced, Deployment } from "../support/deployment.ts";
 import { eventually } from "../support/eventually.ts";
-import type { InspectedMessage } from "../support/local-sqs.ts";
-import { recordedOnce } from "../support/recorded-once.ts";
-import type { WorkerProcess } from "../support/worker-process.ts";
+import { recordedOnce } from "../support/ledger/recorded-once.ts";
+import type { InspectedMessage } from "../support/sqs/local-sqs.ts";
+import { announced, Deployment } from "../support/taskiq/deployment.ts";
+import type { WorkerProcess } from "../support/taskiq/worker-process.ts";
 
 describe("a message", () => {
   let deployment: Deployment;

@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
 import { freePort } from "../../cli/dev/ports.ts";
-import { ledgerDatabases } from "../support/ledger-database.ts";
-import { taskiqCommand } from "../support/taskiq-command.ts";
+import { ledgerDatabases } from "../support/ledger/ledger-database.ts";
+import { taskiqCommand } from "../support/taskiq/taskiq-command.ts";
 
 const databases = await ledgerDatabases();
 

@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
-import { Deployment } from "../support/deployment.ts";
 import { eventually } from "../support/eventually.ts";
+import { Deployment } from "../support/taskiq/deployment.ts";
 
 describe("a worker of another Dagster instance", () => {
   const otherHome = mkdtempSync(join(tmpdir(), "taskiq-e2e-other-"));

@@ -5,13 +5,13 @@ import { renameSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import { freePort } from "../../cli/dev/ports.ts";
-import { Deployment, OPEN_AGAIN_MS } from "../support/deployment.ts";
 import { eventually } from "../support/eventually.ts";
-import { createQueues } from "../support/local-sqs.ts";
-import { recordedOnce } from "../support/recorded-once.ts";
-import { type SqsServer, startSqsServer } from "../support/sqs-server/http.ts";
-import { asLocalSqs } from "../support/sqs-server/local.ts";
-import type { WorkerProcess } from "../support/worker-process.ts";
+import { recordedOnce } from "../support/ledger/recorded-once.ts";
+import { createQueues } from "../support/sqs/local-sqs.ts";
+import { type SqsServer, startSqsServer } from "../support/sqs/server/http.ts";
+import { asLocalSqs } from "../support/sqs/server/local.ts";
+import { Deployment, OPEN_AGAIN_MS } from "../support/taskiq/deployment.ts";
+import type { WorkerProcess } from "../support/taskiq/worker-process.ts";
 
 describe("a worker outlives an outage", () => {
   let server: SqsServer;

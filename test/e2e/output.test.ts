@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
-import { Deployment } from "../support/deployment.ts";
-import { recordedOnce } from "../support/recorded-once.ts";
-import type { WorkerProcess } from "../support/worker-process.ts";
+import { recordedOnce } from "../support/ledger/recorded-once.ts";
+import { Deployment } from "../support/taskiq/deployment.ts";
+import type { WorkerProcess } from "../support/taskiq/worker-process.ts";
 
 const onStdout = [
   "print to stdout",

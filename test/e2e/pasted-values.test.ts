@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { deadLetterAttributes } from "../../core/queue/dead-letter-note.ts";
-import { bodyFor, message } from "../support/messages.ts";
-import { type Desk, openDesk } from "../support/operators-desk.ts";
+import { bodyFor, message } from "../support/sqs/messages.ts";
+import { type Desk, openDesk } from "../support/taskiq/operators-desk.ts";
 
 const runs = [
   "7f3c1f0e-5a86-4d0b-9a57-0c5a3f1f7b11",

@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { after, afterEach, before, describe, test } from "node:test";
-import { announced, Deployment } from "../support/deployment.ts";
 import { eventually } from "../support/eventually.ts";
-import { zombiesOf } from "../support/marked-processes.ts";
-import { commandOfPidOne, hostAndBelow, pidOneOf } from "../support/pid-one.ts";
-import { recordedOnce } from "../support/recorded-once.ts";
-import type { WorkerProcess } from "../support/worker-process.ts";
+import { recordedOnce } from "../support/ledger/recorded-once.ts";
+import { announced, Deployment } from "../support/taskiq/deployment.ts";
+import { zombiesOf } from "../support/taskiq/marked-processes.ts";
+import { commandOfPidOne, hostAndBelow, pidOneOf } from "../support/taskiq/pid-one.ts";
+import type { WorkerProcess } from "../support/taskiq/worker-process.ts";
 
 describe("a worker that is PID 1", () => {
   let deployment: Deployment;

@@ -3,13 +3,13 @@ import assert from "node:assert/strict";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { startCredentialsServer } from "../support/credentials-server.ts";
+import { startCredentialsServer } from "../support/aws/credentials-server.ts";
+import { homeWithHost } from "../support/dagster/step-hosts.ts";
 import { eventually } from "../support/eventually.ts";
-import { createQueues, LOCAL_REGION } from "../support/local-sqs.ts";
-import { startSqsServer } from "../support/sqs-server/http.ts";
-import { asLocalSqs } from "../support/sqs-server/local.ts";
-import { homeWithHost } from "../support/step-hosts.ts";
-import { WorkerProcess } from "../support/worker-process.ts";
+import { createQueues, LOCAL_REGION } from "../support/sqs/local-sqs.ts";
+import { startSqsServer } from "../support/sqs/server/http.ts";
+import { asLocalSqs } from "../support/sqs/server/local.ts";
+import { WorkerProcess } from "../support/taskiq/worker-process.ts";
 
 async function pod(t: TestContext) {
   const server = await startSqsServer();

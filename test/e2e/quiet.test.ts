@@ -5,8 +5,9 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, type TestContext, test } from "node:test";
 import { freePort } from "../../cli/dev/ports.ts";
+import { homeWithHost } from "../support/dagster/step-hosts.ts";
 import { eventually } from "../support/eventually.ts";
-import { ledgerDatabases } from "../support/ledger-database.ts";
+import { ledgerDatabases } from "../support/ledger/ledger-database.ts";
 import {
   createQueues,
   LOCAL_CREDENTIALS,
@@ -14,12 +15,11 @@ import {
   type LocalSqs,
   type QueuePair,
   sendMessage,
-} from "../support/local-sqs.ts";
-import { bodyFor } from "../support/messages.ts";
-import { startSqsServer } from "../support/sqs-server/http.ts";
-import { asLocalSqs } from "../support/sqs-server/local.ts";
-import { homeWithHost } from "../support/step-hosts.ts";
-import { WorkerProcess } from "../support/worker-process.ts";
+} from "../support/sqs/local-sqs.ts";
+import { bodyFor } from "../support/sqs/messages.ts";
+import { startSqsServer } from "../support/sqs/server/http.ts";
+import { asLocalSqs } from "../support/sqs/server/local.ts";
+import { WorkerProcess } from "../support/taskiq/worker-process.ts";
 
 const databases = await ledgerDatabases();
 

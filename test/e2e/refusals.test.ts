@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { freePort } from "../../cli/dev/ports.ts";
-import { Deployment, type WorkerOptions } from "../support/deployment.ts";
+import { Deployment, type WorkerOptions } from "../support/taskiq/deployment.ts";
 
 interface Refusal {
   readonly what: string;

@@ -1,9 +1,9 @@
 // `taskiq replay` over an SQS that takes, or deletes, only a part of a batch, or does not say: what was not done is told, and the next start does it.
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
-import { type Desk, openDesk, type ToldLetter, toldBy, YES } from "../support/operators-desk.ts";
-import { type Buried, buryThree, replayedOnce } from "../support/replayed-once.ts";
-import type { ServerFault } from "../support/sqs-server/faults.ts";
+import { type Buried, buryThree, replayedOnce } from "../support/ledger/replayed-once.ts";
+import type { ServerFault } from "../support/sqs/server/faults.ts";
+import { type Desk, openDesk, type ToldLetter, toldBy, YES } from "../support/taskiq/operators-desk.ts";
 
 const MINUTE_MS = 60_000;
 /** More often than an entry or a call is tried. */

@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { eventually } from "../support/eventually.ts";
-import { ledgerDatabases } from "../support/ledger-database.ts";
-import { ALL_SHOWN_MS, type Desk, openDesk, YES } from "../support/operators-desk.ts";
-import { type Buried, buryThree, replayedOnce } from "../support/replayed-once.ts";
+import { ledgerDatabases } from "../support/ledger/ledger-database.ts";
+import { type Buried, buryThree, replayedOnce } from "../support/ledger/replayed-once.ts";
+import { ALL_SHOWN_MS, type Desk, openDesk, YES } from "../support/taskiq/operators-desk.ts";
 
 /** Of three letters, two of them of one group, so that they go in two rounds: every write, in order. */
 const WRITES = [

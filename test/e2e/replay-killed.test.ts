@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { eventually } from "../support/eventually.ts";
-import { ALL_SHOWN_MS, openDesk, YES } from "../support/operators-desk.ts";
-import { buryThree, replayedOnce } from "../support/replayed-once.ts";
+import { buryThree, replayedOnce } from "../support/ledger/replayed-once.ts";
+import { ALL_SHOWN_MS, openDesk, YES } from "../support/taskiq/operators-desk.ts";
 
 /** Of three letters, two of them of one group, so that they go in two rounds: every request that changes anything, in order. */
 const REQUESTS = [

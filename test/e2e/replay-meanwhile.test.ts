@@ -2,8 +2,8 @@
 // copies decides about their letters.
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
-import { ALL_SHOWN_MS, type Desk, openDesk, YES } from "../support/operators-desk.ts";
-import { buryThree } from "../support/replayed-once.ts";
+import { buryThree } from "../support/ledger/replayed-once.ts";
+import { ALL_SHOWN_MS, type Desk, openDesk, YES } from "../support/taskiq/operators-desk.ts";
 
 /** The copies of a and c are in the queue, and all three letters, too. */
 async function killedAfterSending(t: TestContext): Promise<Desk> {

@@ -1,7 +1,7 @@
 // `taskiq replay` of the same steps again and again within the five minutes for which a FIFO queue drops duplicates, and of a thousand letters at once.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type Desk, openDesk } from "../support/operators-desk.ts";
+import { type Desk, openDesk } from "../support/taskiq/operators-desk.ts";
 
 const stepsIn = (queue: Desk["source"]) =>
   queue.inspect().map(({ groupId, body }) => `${groupId} ${JSON.parse(body).step_key}`);

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { eventually } from "../support/eventually.ts";
-import { ALL_SHOWN_MS, openDesk, type ToldLetter, toldBy, YES } from "../support/operators-desk.ts";
-import { buryThree, replayedOnce } from "../support/replayed-once.ts";
+import { buryThree, replayedOnce } from "../support/ledger/replayed-once.ts";
+import { ALL_SHOWN_MS, openDesk, type ToldLetter, toldBy, YES } from "../support/taskiq/operators-desk.ts";
 
 const LETTERS = 40;
 

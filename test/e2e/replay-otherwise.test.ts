@@ -5,13 +5,13 @@ import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { after, afterEach, before, describe, test } from "node:test";
 import { readNote } from "../../core/queue/dead-letter-note.ts";
-import { PYTHON } from "../support/dagster-sidecar.ts";
-import { Deployment } from "../support/deployment.ts";
+import { PYTHON } from "../support/dagster/dagster-sidecar.ts";
+import { fakeDagster, startGraphqlServer } from "../support/dagster/graphql-server.ts";
 import { eventually } from "../support/eventually.ts";
-import { fakeDagster, startGraphqlServer } from "../support/graphql-server.ts";
-import { recordedOnce } from "../support/recorded-once.ts";
-import { shellCommands } from "../support/shell-lines.ts";
-import { taskiqCommand } from "../support/taskiq-command.ts";
+import { recordedOnce } from "../support/ledger/recorded-once.ts";
+import { Deployment } from "../support/taskiq/deployment.ts";
+import { shellCommands } from "../support/taskiq/shell-lines.ts";
+import { taskiqCommand } from "../support/taskiq/taskiq-command.ts";
 
 let deployment: Deployment;
 

@@ -7,10 +7,10 @@ import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import { freePort } from "../../cli/dev/ports.ts";
 import { readNote } from "../../core/queue/dead-letter-note.ts";
-import { Deployment } from "../support/deployment.ts";
 import { eventually } from "../support/eventually.ts";
-import { recordedOnce } from "../support/recorded-once.ts";
-import type { WorkerProcess } from "../support/worker-process.ts";
+import { recordedOnce } from "../support/ledger/recorded-once.ts";
+import { Deployment } from "../support/taskiq/deployment.ts";
+import type { WorkerProcess } from "../support/taskiq/worker-process.ts";
 
 /** Long enough not to be there by chance, and longer than what an error may quote of a wrong value. */
 const secret = (where: string) => `${where}-${"s3cr3t".repeat(50)}-end`;

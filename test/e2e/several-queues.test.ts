@@ -1,9 +1,9 @@
 // One worker, two real queues: steps of both are run, and each queue has its own dead letters.
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
-import { Deployment, type OtherQueue } from "../support/deployment.ts";
 import { eventually } from "../support/eventually.ts";
-import { recordedOnce } from "../support/recorded-once.ts";
+import { recordedOnce } from "../support/ledger/recorded-once.ts";
+import { Deployment, type OtherQueue } from "../support/taskiq/deployment.ts";
 
 describe("a worker of two queues", () => {
   let deployment: Deployment;

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { afterEach, test } from "node:test";
+import { WebServer } from "../support/dagster/web-server.ts";
 import { eventually } from "../support/eventually.ts";
-import { endProcesses, type Mark, markedProcesses, noneMarked } from "../support/marked-processes.ts";
-import { WebServer } from "../support/web-server.ts";
+import { endProcesses, type Mark, markedProcesses, noneMarked } from "../support/taskiq/marked-processes.ts";
 
 interface Demo {
   readonly mark: Mark;

@@ -4,11 +4,11 @@ import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { DEFINITIONS_PARENT, PYTHON } from "../support/dagster-sidecar.ts";
-import { Deployment, OPEN_AGAIN_MS } from "../support/deployment.ts";
+import { DEFINITIONS_PARENT, PYTHON } from "../support/dagster/dagster-sidecar.ts";
 import { eventually } from "../support/eventually.ts";
-import { recordedOnce } from "../support/recorded-once.ts";
-import { BUNDLE, taskiqCommand } from "../support/taskiq-command.ts";
+import { recordedOnce } from "../support/ledger/recorded-once.ts";
+import { Deployment, OPEN_AGAIN_MS } from "../support/taskiq/deployment.ts";
+import { BUNDLE, taskiqCommand } from "../support/taskiq/taskiq-command.ts";
 
 const OLD_DAGSTER = fileURLToPath(new URL("../../fixtures/old_dagster", import.meta.url));
 

@@ -7,14 +7,20 @@ import { type AddressInfo, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, type TestContext, test } from "node:test";
 import { LAST_MS } from "../../cli/signals.ts";
+import { homeWithHost, python } from "../support/dagster/step-hosts.ts";
 import { eventually } from "../support/eventually.ts";
-import { createQueues, LOCAL_CREDENTIALS, LOCAL_REGION, type QueuePair, sendMessage } from "../support/local-sqs.ts";
-import { endProcesses } from "../support/marked-processes.ts";
-import { bodyFor } from "../support/messages.ts";
-import { type SqsServer, startSqsServer } from "../support/sqs-server/http.ts";
-import { asLocalSqs } from "../support/sqs-server/local.ts";
-import { homeWithHost, python } from "../support/step-hosts.ts";
-import { WorkerProcess } from "../support/worker-process.ts";
+import {
+  createQueues,
+  LOCAL_CREDENTIALS,
+  LOCAL_REGION,
+  type QueuePair,
+  sendMessage,
+} from "../support/sqs/local-sqs.ts";
+import { bodyFor } from "../support/sqs/messages.ts";
+import { type SqsServer, startSqsServer } from "../support/sqs/server/http.ts";
+import { asLocalSqs } from "../support/sqs/server/local.ts";
+import { endProcesses } from "../support/taskiq/marked-processes.ts";
+import { WorkerProcess } from "../support/taskiq/worker-process.ts";
 
 const hosts = new URL("../../fixtures/hosts/", import.meta.url).pathname;
 /** What a loaded machine may add until the process is seen to be gone. */

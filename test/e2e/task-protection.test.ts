@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { after, afterEach, before, describe, test } from "node:test";
-import { announced, Deployment } from "../support/deployment.ts";
-import { EcsAgentServer } from "../support/ecs-agent.ts";
+import { EcsAgentServer } from "../support/aws/ecs-agent.ts";
 import { eventually } from "../support/eventually.ts";
-import type { WorkerProcess } from "../support/worker-process.ts";
+import { announced, Deployment } from "../support/taskiq/deployment.ts";
+import type { WorkerProcess } from "../support/taskiq/worker-process.ts";
 
 describe("a worker with task protection", () => {
   let agent: EcsAgentServer;

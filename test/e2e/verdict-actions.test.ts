@@ -6,10 +6,10 @@ import { type TestContext, test } from "node:test";
 import { systemClock } from "../../core/clock.ts";
 import { type VerdictKind, verdictKinds } from "../../core/dead-letters/verdict.ts";
 import { deadLetterAttributes } from "../../core/queue/dead-letter-note.ts";
-import type { ExecutionState } from "../../core/step.ts";
-import { fakeDagster, startGraphqlServer } from "../support/graphql-server.ts";
-import { bodyFor, message } from "../support/messages.ts";
-import { type Desk, openDesk, settle } from "../support/operators-desk.ts";
+import type { ExecutionState } from "../../core/step/step.ts";
+import { fakeDagster, startGraphqlServer } from "../support/dagster/graphql-server.ts";
+import { bodyFor, message } from "../support/sqs/messages.ts";
+import { type Desk, openDesk, settle } from "../support/taskiq/operators-desk.ts";
 
 /** What brings about a verdict about a letter, which by default is buried, of a run that goes on, and not in the ledger. */
 interface Case {

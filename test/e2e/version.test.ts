@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { taskiqCommand } from "../support/taskiq-command.ts";
+import { taskiqCommand } from "../support/taskiq/taskiq-command.ts";
 
 test("--version --json names the commit that was built, and its date", () => {
   const [program, ...first] = taskiqCommand();

@@ -5,14 +5,14 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
-import { decode, toWire } from "../../core/envelope.ts";
 import { decodeFrame } from "../../core/runner/frames.ts";
-import { attacks } from "../support/attacks.ts";
-import { PYTHON } from "../support/dagster-sidecar.ts";
-import { good, hostileBody } from "../unit/envelope/bodies.ts";
+import { decode, toWire } from "../../core/step/envelope.ts";
+import { PYTHON } from "../support/dagster/dagster-sidecar.ts";
+import { attacks } from "../support/sqs/attacks.ts";
+import { good, hostileBody } from "../unit/step/envelope/bodies.ts";
 
 const SEED = 20_261_127;
-const reader = fileURLToPath(new URL("../support/read_wire.py", import.meta.url));
+const reader = fileURLToPath(new URL("../support/dagster/read_wire.py", import.meta.url));
 const fixtures = (name: string) => new URL(`../../fixtures/${name}/`, import.meta.url);
 
 /** JSON texts that a field may hold; what only a text can say (1.0, 1e400, NaN) stands as it is. */

@@ -22,9 +22,9 @@ import {
   readControlFiles,
   removeControlFile,
   writeControlFile,
-} from "../../cli/run/control-files.ts";
+} from "../../cli/worker/control-files.ts";
 import { Fault } from "../../core/faults.ts";
-import { PYTHON } from "../support/dagster-sidecar.ts";
+import { PYTHON } from "../support/dagster/dagster-sidecar.ts";
 import { eventually } from "../support/eventually.ts";
 
 /** Says how often it swapped, and every token that it could read, when its stdin ends. */

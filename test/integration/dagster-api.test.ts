@@ -7,7 +7,7 @@ import { after, before, describe, test } from "node:test";
 import { systemClock } from "../../core/clock.ts";
 import { openDagsterApi } from "../../core/dagster/api.ts";
 import type { DagsterApi } from "../../core/dagster/port.ts";
-import { DagsterWebserver } from "../support/dagster-webserver.ts";
+import { DagsterWebserver } from "../support/dagster/dagster-webserver.ts";
 
 describe("Dagster's web server", () => {
   const home = mkdtempSync(join(tmpdir(), "taskiq-webserver-"));

@@ -2,12 +2,12 @@
 // be a fork or, by its tag, an interpreter of its own.
 import { after, afterEach, before } from "node:test";
 import type { StepOrder } from "../../core/runner/port.ts";
-import type { StepId } from "../../core/step.ts";
+import type { StepId } from "../../core/step/step.ts";
 import { runnerContract, stepContract } from "../contract/runner.ts";
 import type { Deed, RunnerUnderTest } from "../contract/runner-setup.ts";
-import { type DagsterHost, orderOf, startDagsterHost } from "../support/dagster-host.ts";
-import { Deployment } from "../support/deployment.ts";
-import { granting, never, stepOrder } from "../support/step-orders.ts";
+import { type DagsterHost, orderOf, startDagsterHost } from "../support/dagster/dagster-host.ts";
+import { granting, never, stepOrder } from "../support/dagster/step-orders.ts";
+import { Deployment } from "../support/taskiq/deployment.ts";
 
 let deployment: Deployment;
 /** One for all tests, for it takes seconds to import Dagster; those that stop it make the next one start another. */

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import type { Ending, StepOrder } from "../../core/runner/port.ts";
-import { type DagsterHost, orderOf, startDagsterHost } from "../support/dagster-host.ts";
-import { Deployment } from "../support/deployment.ts";
-import { granting, never, reportOrder } from "../support/step-orders.ts";
+import { type DagsterHost, orderOf, startDagsterHost } from "../support/dagster/dagster-host.ts";
+import { granting, never, reportOrder } from "../support/dagster/step-orders.ts";
+import { Deployment } from "../support/taskiq/deployment.ts";
 
 describe("a step process reads the log first", () => {
   let deployment: Deployment;

@@ -6,8 +6,8 @@ import { describe, type TestContext, test } from "node:test";
 import { Fault } from "../../core/faults.ts";
 import type { Ledger } from "../../core/ledger/port.ts";
 import { claimed, leaseMs, outcome, request, requestFor } from "../contract/ledger-setup.ts";
-import { ledgerDatabases } from "../support/ledger-database.ts";
-import { ledgerFile } from "../support/ledger-file.ts";
+import { ledgerDatabases } from "../support/ledger/ledger-database.ts";
+import { ledgerFile } from "../support/ledger/ledger-file.ts";
 
 interface Damageable {
   readonly ledger: Ledger;

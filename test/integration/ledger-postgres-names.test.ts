@@ -5,13 +5,13 @@ import { test } from "node:test";
 import { Bugs } from "../../core/bugs.ts";
 import { systemClock } from "../../core/clock.ts";
 import { defaultPolicy } from "../../core/delivery/policy.ts";
-import { Worker } from "../../core/worker.ts";
+import { Worker } from "../../core/worker/worker.ts";
 import { eventually } from "../support/eventually.ts";
-import { FakeQueue } from "../support/fake-queue.ts";
-import { FakeRunner } from "../support/fake-runner.ts";
-import { ledgerDatabases } from "../support/ledger-database.ts";
-import { bodyFor, message } from "../support/messages.ts";
+import { ledgerDatabases } from "../support/ledger/ledger-database.ts";
 import { Observations } from "../support/observations.ts";
+import { FakeQueue } from "../support/ports/fake-queue.ts";
+import { FakeRunner } from "../support/ports/fake-runner.ts";
+import { bodyFor, message } from "../support/sqs/messages.ts";
 
 const databases = await ledgerDatabases();
 const noise = (bytes: number) => randomBytes(bytes).toString("hex").slice(0, bytes);

@@ -5,9 +5,9 @@ import { Fault } from "../../core/faults.ts";
 import type { Hold, Ledger } from "../../core/ledger/port.ts";
 import { claimed, leaseMs, outcome, request, requestFor } from "../contract/ledger-setup.ts";
 import { eventually } from "../support/eventually.ts";
-import { type LedgerDatabase, ledgerDatabases } from "../support/ledger-database.ts";
-import { PostgresProxy } from "../support/postgres-proxy.ts";
-import { startTransactionPooler } from "../support/transaction-pooler.ts";
+import { type LedgerDatabase, ledgerDatabases } from "../support/ledger/ledger-database.ts";
+import { PostgresProxy } from "../support/postgres/postgres-proxy.ts";
+import { startTransactionPooler } from "../support/postgres/transaction-pooler.ts";
 
 const databases = await ledgerDatabases();
 

@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { after, type TestContext, test } from "node:test";
 import { readLedgerUrl } from "../../cli/options/ledger-url.ts";
 import { claimed, requestFor } from "../contract/ledger-setup.ts";
-import { PYTHON } from "../support/dagster-sidecar.ts";
-import { ledgerDatabases } from "../support/ledger-database.ts";
+import { PYTHON } from "../support/dagster/dagster-sidecar.ts";
+import { ledgerDatabases } from "../support/ledger/ledger-database.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "taskiq-passfile-"));
 chmodSync(folder, 0o755);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { statements } from "../../core/ledger/postgres/sql.ts";
 import { claimed, outcome, requestFor } from "../contract/ledger-setup.ts";
-import { type LedgerDatabase, ledgerDatabases } from "../support/ledger-database.ts";
+import { type LedgerDatabase, ledgerDatabases } from "../support/ledger/ledger-database.ts";
 
 const databases = await ledgerDatabases({
   maintenance_work_mem: "256MB",

@@ -4,8 +4,8 @@ import { test } from "node:test";
 import { schemaVersion } from "../../core/ledger/postgres/schema.ts";
 import { claimed, requestFor } from "../contract/ledger-setup.ts";
 import { eventually } from "../support/eventually.ts";
-import { type Claimer, startClaimers, tellAll } from "../support/ledger-claimers.ts";
-import { ledgerDatabases } from "../support/ledger-database.ts";
+import { type Claimer, startClaimers, tellAll } from "../support/ledger/ledger-claimers.ts";
+import { ledgerDatabases } from "../support/ledger/ledger-database.ts";
 
 const databases = await ledgerDatabases();
 const keys = Array.from({ length: 100 }, (_, i) => `run-1:step_${i}`);

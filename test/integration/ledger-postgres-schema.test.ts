@@ -6,7 +6,7 @@ import { systemClock } from "../../core/clock.ts";
 import type { PostgresTarget } from "../../core/ledger/postgres/open.ts";
 import { openPostgresSchema } from "../../core/ledger/postgres/postgres.ts";
 import { claimed, leaseMs, outcome, request, requestFor } from "../contract/ledger-setup.ts";
-import { type LedgerDatabase, ledgerDatabases } from "../support/ledger-database.ts";
+import { type LedgerDatabase, ledgerDatabases } from "../support/ledger/ledger-database.ts";
 
 const databases = await ledgerDatabases();
 

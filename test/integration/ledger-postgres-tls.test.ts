@@ -4,8 +4,8 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { PostgresTarget } from "../../core/ledger/postgres/open.ts";
 import { claimed } from "../contract/ledger-setup.ts";
-import { ledgerDatabases } from "../support/ledger-database.ts";
-import { startTlsFront } from "../support/tls-front.ts";
+import { ledgerDatabases } from "../support/ledger/ledger-database.ts";
+import { startTlsFront } from "../support/sqs/tls-front.ts";
 
 const databases = await ledgerDatabases();
 const caFile = fileURLToPath(new URL("../../fixtures/tls/authority.pem", import.meta.url));

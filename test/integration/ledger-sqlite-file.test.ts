@@ -6,7 +6,7 @@ import { type TestContext, test } from "node:test";
 import { Fault } from "../../core/faults.ts";
 import { sqliteFault } from "../../core/ledger/sqlite/faults.ts";
 import { claimed, outcome, request, requestFor } from "../contract/ledger-setup.ts";
-import { ledgerFile } from "../support/ledger-file.ts";
+import { ledgerFile } from "../support/ledger/ledger-file.ts";
 
 function database(t: TestContext, path: string): DatabaseSync {
   const db = new DatabaseSync(path);

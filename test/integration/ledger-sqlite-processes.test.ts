@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { claimed, requestFor } from "../contract/ledger-setup.ts";
+import { ManualClock } from "../support/clocks/manual-clock.ts";
 import { eventually } from "../support/eventually.ts";
-import { type Claimer, startClaimers, tellAll } from "../support/ledger-claimers.ts";
-import { ledgerFile } from "../support/ledger-file.ts";
-import { ManualClock } from "../support/manual-clock.ts";
+import { type Claimer, startClaimers, tellAll } from "../support/ledger/ledger-claimers.ts";
+import { ledgerFile } from "../support/ledger/ledger-file.ts";
 
 const keys = Array.from({ length: 200 }, (_, i) => `run-1:step_${i}`);
 

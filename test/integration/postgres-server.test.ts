@@ -11,9 +11,9 @@ import postgres from "postgres";
 import { eventually } from "../support/eventually.ts";
 import { npmBinaries } from "../support/postgres/binaries.ts";
 import { startCluster } from "../support/postgres/cluster.ts";
-import { startPostgres } from "../support/postgres-server.ts";
+import { startPostgres } from "../support/postgres/postgres-server.ts";
 
-const programPath = fileURLToPath(new URL("../support/postgres-server.ts", import.meta.url));
+const programPath = fileURLToPath(new URL("../support/postgres/postgres-server.ts", import.meta.url));
 
 async function ask(url: string, question: string): Promise<string> {
   const sql = postgres(url, { max: 1 });

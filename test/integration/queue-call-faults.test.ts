@@ -4,8 +4,8 @@ import { test } from "node:test";
 import { type Input, listOf } from "../../cli/dev/sqs-server/wire.ts";
 import type { Message } from "../../core/queue/port.ts";
 import { aReason } from "../contract/queue-setup.ts";
-import { type Wired, wire } from "../support/sqs-adapter.ts";
-import type { ServerFault } from "../support/sqs-server/faults.ts";
+import type { ServerFault } from "../support/sqs/server/faults.ts";
+import { type Wired, wire } from "../support/sqs/sqs-adapter.ts";
 
 const serverEntryFault = (...positions: number[]): ServerFault => ({
   kind: "entries",

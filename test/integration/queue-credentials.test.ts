@@ -8,9 +8,9 @@ import { after, afterEach, before, describe, test } from "node:test";
 import { describeError } from "../../core/faults.ts";
 import type { CredentialSources } from "../../core/queue/sqs/credentials-chain.ts";
 import type { SqsQueueOptions } from "../../core/queue/sqs/sqs.ts";
-import { type CredentialsServer, startCredentialsServer } from "../support/credentials-server.ts";
+import { type CredentialsServer, startCredentialsServer } from "../support/aws/credentials-server.ts";
 import { eventually } from "../support/eventually.ts";
-import { type Wired, wire } from "../support/sqs-adapter.ts";
+import { type Wired, wire } from "../support/sqs/sqs-adapter.ts";
 
 const receive = { max: 1, waitMs: 0, visibilityMs: 1_000 };
 const nowhere: CredentialSources = { profile: false, container: null, instanceMetadata: false };

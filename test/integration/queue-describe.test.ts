@@ -1,9 +1,9 @@
 // Finding the queue and its dead letter queue.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { urlOf } from "../support/local-sqs.ts";
-import { wire } from "../support/sqs-adapter.ts";
-import { asLocalSqs } from "../support/sqs-server/local.ts";
+import { urlOf } from "../support/sqs/local-sqs.ts";
+import { asLocalSqs } from "../support/sqs/server/local.ts";
+import { wire } from "../support/sqs/sqs-adapter.ts";
 
 test("a FIFO queue by URL, its dead letter queue from the redrive policy", async (t) => {
   const { queue, pair } = await wire(t, { maxReceiveCount: 7, attributes: { MessageRetentionPeriod: "86400" } });

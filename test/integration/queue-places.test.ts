@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import type { SqsConnection } from "../../core/queue/sqs/sites.ts";
 import { openSqsQueue, type SqsQueueOptions } from "../../core/queue/sqs/sqs.ts";
-import { AWS_AUTHORITY, type AwsProxy, startAwsProxy } from "../support/aws-proxy.ts";
-import { LOCAL_CREDENTIALS } from "../support/local-sqs.ts";
-import { type SqsServer, startSqsServer } from "../support/sqs-server/http.ts";
+import { AWS_AUTHORITY, type AwsProxy, startAwsProxy } from "../support/aws/aws-proxy.ts";
+import { LOCAL_CREDENTIALS } from "../support/sqs/local-sqs.ts";
+import { type SqsServer, startSqsServer } from "../support/sqs/server/http.ts";
 
 const authorities = AWS_AUTHORITY;
 const receive = { max: 1, waitMs: 0, visibilityMs: 1_000 };

@@ -4,8 +4,8 @@ import { test } from "node:test";
 import { systemClock } from "../../core/clock.ts";
 import { describeError } from "../../core/faults.ts";
 import { eventually } from "../support/eventually.ts";
-import { wire } from "../support/sqs-adapter.ts";
-import type { ServerFault } from "../support/sqs-server/faults.ts";
+import type { ServerFault } from "../support/sqs/server/faults.ts";
+import { wire } from "../support/sqs/sqs-adapter.ts";
 
 const options = { max: 10, waitMs: 1_000, visibilityMs: 30_000 };
 const throttle: ServerFault = { kind: "refuse", code: "RequestThrottled" };

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { listOf } from "../../cli/dev/sqs-server/wire.ts";
 import type { MessageAttribute, Resend } from "../../core/queue/port.ts";
-import { message } from "../support/messages.ts";
-import { type Wired, wire } from "../support/sqs-adapter.ts";
+import { message } from "../support/sqs/messages.ts";
+import { type Wired, wire } from "../support/sqs/sqs-adapter.ts";
 
 /** Of one group, in order. */
 const copyOf = (body: string, attributes: Readonly<Record<string, MessageAttribute>> = {}): Resend => {

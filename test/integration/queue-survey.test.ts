@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { preflight } from "../../core/preflight/preflight.ts";
-import { urlOf } from "../support/local-sqs.ts";
-import { wire } from "../support/sqs-adapter.ts";
-import { asLocalSqs } from "../support/sqs-server/local.ts";
+import { urlOf } from "../support/sqs/local-sqs.ts";
+import { asLocalSqs } from "../support/sqs/server/local.ts";
+import { wire } from "../support/sqs/sqs-adapter.ts";
 
 const settings = { maxStarts: 3, leaseMs: 60_000 };
 const plain = { retentionMs: 345_600_000, delayMs: 0, largestBytes: 1_048_576, redrive: null };

@@ -5,19 +5,19 @@ import { after, afterEach, before, beforeEach, describe, test } from "node:test"
 import { Bugs } from "../../core/bugs.ts";
 import { systemClock } from "../../core/clock.ts";
 import { defaultPolicy } from "../../core/delivery/policy.ts";
-import { toWire } from "../../core/envelope.ts";
 import type { Message } from "../../core/queue/port.ts";
 import type { StepOrder } from "../../core/runner/port.ts";
-import { idempotencyKey } from "../../core/step.ts";
-import { Worker } from "../../core/worker.ts";
-import { type DagsterHost, orderOf, startDagsterHost } from "../support/dagster-host.ts";
-import { announced, Deployment } from "../support/deployment.ts";
+import { toWire } from "../../core/step/envelope.ts";
+import { idempotencyKey } from "../../core/step/step.ts";
+import { Worker } from "../../core/worker/worker.ts";
+import { type DagsterHost, orderOf, startDagsterHost } from "../support/dagster/dagster-host.ts";
 import { eventually } from "../support/eventually.ts";
-import { FakeQueue } from "../support/fake-queue.ts";
-import { MemoryLedger } from "../support/memory-ledger.ts";
-import { fifoMessage } from "../support/messages.ts";
+import { WatchedLedger } from "../support/ledger/watched-ledger.ts";
 import { Observations } from "../support/observations.ts";
-import { WatchedLedger } from "../support/watched-ledger.ts";
+import { FakeQueue } from "../support/ports/fake-queue.ts";
+import { MemoryLedger } from "../support/ports/memory-ledger.ts";
+import { fifoMessage } from "../support/sqs/messages.ts";
+import { announced, Deployment } from "../support/taskiq/deployment.ts";
 
 const leaseMs = 6_000;
 const writeBoundMs = 1_000;

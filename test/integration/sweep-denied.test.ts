@@ -2,19 +2,19 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { systemClock } from "../../core/clock.ts";
+import { runSweep } from "../../core/dead-letters/sweep/sweep.ts";
+import type { ProcessLetter } from "../../core/dead-letters/sweep/sweep-pass.ts";
 import { SenderVersions } from "../../core/delivery/effects/sender-versions.ts";
 import { processDeadLetter } from "../../core/delivery/executor.ts";
 import { defaultPolicy } from "../../core/delivery/policy.ts";
 import { Outages } from "../../core/outages.ts";
 import { readNote } from "../../core/queue/dead-letter-note.ts";
-import { runSweep } from "../../core/sweep/sweep.ts";
-import type { ProcessLetter } from "../../core/sweep/sweep-pass.ts";
 import { eventually } from "../support/eventually.ts";
-import { FakeRunner } from "../support/fake-runner.ts";
-import { MemoryLedger } from "../support/memory-ledger.ts";
-import { bodyFor } from "../support/messages.ts";
 import { Observations } from "../support/observations.ts";
-import { type Wired, wire } from "../support/sqs-adapter.ts";
+import { FakeRunner } from "../support/ports/fake-runner.ts";
+import { MemoryLedger } from "../support/ports/memory-ledger.ts";
+import { bodyFor } from "../support/sqs/messages.ts";
+import { type Wired, wire } from "../support/sqs/sqs-adapter.ts";
 
 const intervalMs = 20;
 const leaseMs = 60_000;

@@ -1,8 +1,8 @@
 // What is missing among the permissions that Deno was given is told by name, before any step is taken.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { Deployment } from "../support/deployment.ts";
-import { taskiqCommand } from "../support/taskiq-command.ts";
+import { Deployment } from "../support/taskiq/deployment.ts";
+import { taskiqCommand } from "../support/taskiq/taskiq-command.ts";
 
 interface Missing {
   readonly permission: string;

@@ -5,15 +5,15 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { freePort } from "../../cli/dev/ports.ts";
+import { homeWithHost } from "../support/dagster/step-hosts.ts";
 import { eventually } from "../support/eventually.ts";
-import { ledgerDatabases } from "../support/ledger-database.ts";
-import { createQueues, LOCAL_CREDENTIALS, LOCAL_REGION } from "../support/local-sqs.ts";
-import { bodyFor } from "../support/messages.ts";
-import { startSqsServer } from "../support/sqs-server/http.ts";
-import { asLocalSqs } from "../support/sqs-server/local.ts";
-import { homeWithHost } from "../support/step-hosts.ts";
-import { AUTHORITY, startHttpsFront, startTlsFront } from "../support/tls-front.ts";
-import { WorkerProcess } from "../support/worker-process.ts";
+import { ledgerDatabases } from "../support/ledger/ledger-database.ts";
+import { createQueues, LOCAL_CREDENTIALS, LOCAL_REGION } from "../support/sqs/local-sqs.ts";
+import { bodyFor } from "../support/sqs/messages.ts";
+import { startSqsServer } from "../support/sqs/server/http.ts";
+import { asLocalSqs } from "../support/sqs/server/local.ts";
+import { AUTHORITY, startHttpsFront, startTlsFront } from "../support/sqs/tls-front.ts";
+import { WorkerProcess } from "../support/taskiq/worker-process.ts";
 
 const databases = await ledgerDatabases();
 /** Many tests may share the machine, and one that waits for a fact costs nothing. */

@@ -1,7 +1,7 @@
 // The border itself: a dead worker does nothing and hears nothing, a stalled one hears everything late, and each fault is what its name says.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ManualClock } from "../support/manual-clock.ts";
+import { ManualClock } from "../support/clocks/manual-clock.ts";
 import { Border } from "./border.ts";
 import { Dice } from "./dice.ts";
 import { type CallFault, FaultPlan } from "./faults.ts";

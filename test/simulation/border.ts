@@ -1,5 +1,5 @@
 // The border between a worker and a service: one effect crosses it at a time, and everything that can go wrong with a call goes wrong here.
-import type { ManualClock } from "../support/manual-clock.ts";
+import type { ManualClock } from "../support/clocks/manual-clock.ts";
 import type { Dice } from "./dice.ts";
 import { type CallFault, callFaults, type FaultPlan, type Strike } from "./faults.ts";
 import type { Life } from "./life.ts";

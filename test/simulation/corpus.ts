@@ -13,17 +13,19 @@ export const corpus: readonly Known[] = [
     seed: 924_911,
     rule: "started_settled",
     cause:
-      "a worker heard of its claim when the lease was over, and started the step (test/unit/executor/lost.test.ts)",
+      "a worker heard of its claim when the lease was over, and started the step (test/unit/delivery/lost.test.ts)",
   },
   {
     seed: 919_938,
     rule: "hang",
-    cause: "a page of the sweep ended with a letter that hid the next of its group (test/unit/sweep/ending.test.ts)",
+    cause:
+      "a page of the sweep ended with a letter that hid the next of its group (test/unit/dead-letters/sweep/ending.test.ts)",
   },
   {
     seed: 31_001_033,
     rule: "hang",
-    cause: "a page of the sweep ended with a letter that hid the next of its group (test/unit/sweep/ending.test.ts)",
+    cause:
+      "a page of the sweep ended with a letter that hid the next of its group (test/unit/dead-letters/sweep/ending.test.ts)",
   },
   {
     seed: 300_000_003,
@@ -49,6 +51,6 @@ export const corpus: readonly Known[] = [
     seed: 1_000_021_610,
     rule: "hang",
     cause:
-      "a row was rebound to a second body when a lease ended, and then both were buried (test/unit/executor/another-body.test.ts)",
+      "a row was rebound to a second body when a lease ended, and then both were buried (test/unit/delivery/another-body.test.ts)",
   },
 ];

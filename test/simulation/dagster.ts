@@ -1,7 +1,7 @@
 // Dagster's storage: runs, and per step the events that decide. `readAttempt` is `find_attempt` of the step host
 // (python/src/dagster_taskiq/host/attempt_log.py), event by event.
-import type { ExecutionResult, ExecutionState, StepId } from "../../core/step.ts";
-import { errorInfo, terminalEvents } from "../support/scripted-steps.ts";
+import type { ExecutionResult, ExecutionState, StepId } from "../../core/step/step.ts";
+import { errorInfo, terminalEvents } from "../support/ports/scripted-steps.ts";
 
 export type TerminalKind = (typeof terminalEvents)[keyof typeof terminalEvents];
 export type EventKind = TerminalKind | "STEP_START" | "DYNAMIC_OUTPUT";

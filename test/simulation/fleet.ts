@@ -1,10 +1,10 @@
 // The fleet: a few places, each with one worker after the other. Crashes, stalls, and rolling deploys happen to a place.
 import { Bugs } from "../../core/bugs.ts";
 import type { Observe } from "../../core/observe.ts";
-import { idempotencyKey } from "../../core/step.ts";
-import { Worker } from "../../core/worker.ts";
-import type { MemoryLedger } from "../support/memory-ledger.ts";
-import type { ModelQueue } from "../support/model-queue.ts";
+import { idempotencyKey } from "../../core/step/step.ts";
+import { Worker } from "../../core/worker/worker.ts";
+import type { MemoryLedger } from "../support/ports/memory-ledger.ts";
+import type { ModelQueue } from "../support/ports/model-queue.ts";
 import { Border, type Surroundings } from "./border.ts";
 import type { Dagster } from "./dagster.ts";
 import { Life } from "./life.ts";

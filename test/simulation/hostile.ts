@@ -1,6 +1,6 @@
 // A hostile producer: it may send to the queue whatever it likes, and knows the runs, their steps and how ours are written. The referee says
 // what its messages may do (run an open attempt once more, make it wait, be buried) and what they never do.
-import { idempotencyKey, type StepId } from "../../core/step.ts";
+import { idempotencyKey, type StepId } from "../../core/step/step.ts";
 import type { Dagster } from "./dagster.ts";
 import type { Dice } from "./dice.ts";
 import type { Producer, Sent } from "./producer.ts";

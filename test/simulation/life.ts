@@ -1,6 +1,6 @@
 // One worker's life as its machine sees it: awake, stalled, or dead. Everything that would run its code comes through here.
 import type { Clock } from "../../core/clock.ts";
-import type { ManualClock } from "../support/manual-clock.ts";
+import type { ManualClock } from "../support/clocks/manual-clock.ts";
 
 export class Life {
   readonly name: string;

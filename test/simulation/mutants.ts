@@ -22,7 +22,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "no fence",
     edit: {
-      file: "test/support/memory-ledger.ts",
+      file: "test/support/ports/memory-ledger.ts",
       from: "row !== undefined && row.fence === fence && isHeld(row)",
       to: "row !== undefined && fence > 0 && isHeld(row)",
     },
@@ -72,7 +72,7 @@ export const mutants: readonly Mutant[] = [
     name: "a row forgets its body when a lease ends",
     seed: 1_000_021_610,
     edit: {
-      file: "test/support/memory-ledger.ts",
+      file: "test/support/ports/memory-ledger.ts",
       from: "claimedDigest(row, request.payloadDigest)",
       to: 'claimedDigest({ ...row, bodyBound: row.bodyBound && row.state === "pending" }, request.payloadDigest)',
     },
@@ -154,7 +154,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a message without a signature is believed",
     edit: {
-      file: "core/signature.ts",
+      file: "core/delivery/signature.ts",
       from: "if (given === undefined) return",
       to: "if (given === undefined) return null;\n  if (isSigned(message) && given === undefined) return",
     },
@@ -202,7 +202,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "what SQS itself moved is left there",
     edit: {
-      file: "core/sweep/sweep-pass.ts",
+      file: "core/dead-letters/sweep/sweep-pass.ts",
       from: "if (!letters.isMoved(message)) return false;",
       to: "if (letters.isMoved(message)) return false;",
     },
@@ -218,7 +218,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a malformed message that SQS itself moved is left there",
     edit: {
-      file: "core/sweep/sweep-pass.ts",
+      file: "core/dead-letters/sweep/sweep-pass.ts",
       from: "return decoded.step !== null || (",
       to: "return decoded.step === null && (",
     },

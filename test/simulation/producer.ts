@@ -2,9 +2,9 @@
 
 import type { QueueModel } from "../../cli/dev/sqs-server/queue-model.ts";
 import { messageIdOf } from "../../cli/dev/sqs-server/stored-message.ts";
+import { SIGNATURE_ATTRIBUTE, signatureOf, signedMessage, whyUnsigned } from "../../core/delivery/signature.ts";
 import type { Message } from "../../core/queue/port.ts";
-import { SIGNATURE_ATTRIBUTE, signatureOf, signedMessage, whyUnsigned } from "../../core/signature.ts";
-import { idempotencyKey, type StepId } from "../../core/step.ts";
+import { idempotencyKey, type StepId } from "../../core/step/step.ts";
 import type { Scenario } from "./scenario.ts";
 import type { GarbagePlan, RunPlan, StepPlan } from "./workload.ts";
 

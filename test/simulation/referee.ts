@@ -2,8 +2,8 @@
 
 import { messageIdOf } from "../../cli/dev/sqs-server/stored-message.ts";
 import type { Hold } from "../../core/ledger/port.ts";
-import { type ExecutionResult, idempotencyKey, type StepId } from "../../core/step.ts";
-import { terminalEvents } from "../support/scripted-steps.ts";
+import { type ExecutionResult, idempotencyKey, type StepId } from "../../core/step/step.ts";
+import { terminalEvents } from "../support/ports/scripted-steps.ts";
 import { type Dagster, type EventKind, readAttempt, type TerminalKind } from "./dagster.ts";
 import type { Producer, Sent } from "./producer.ts";
 

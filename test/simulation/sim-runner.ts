@@ -13,8 +13,8 @@ import type {
   Term,
 } from "../../core/runner/port.ts";
 import { endingOf } from "../../core/runner/work.ts";
-import { idempotencyKey, type StepId } from "../../core/step.ts";
-import { errorInfo } from "../support/scripted-steps.ts";
+import { idempotencyKey, type StepId } from "../../core/step/step.ts";
+import { errorInfo } from "../support/ports/scripted-steps.ts";
 import { type RunStatus, readAttempt, stateOf } from "./dagster.ts";
 import { WORKERS_DAGSTER } from "./producer.ts";
 import type { Running } from "./referee.ts";

@@ -3,8 +3,8 @@
 import type { Outcome } from "../../core/runner/frames.ts";
 import type { AskPermit, Permit } from "../../core/runner/port.ts";
 import type { WorkEnd } from "../../core/runner/work.ts";
-import type { StepId } from "../../core/step.ts";
-import { errorInfo } from "../support/scripted-steps.ts";
+import type { StepId } from "../../core/step/step.ts";
+import { errorInfo } from "../support/ports/scripted-steps.ts";
 import type { Surroundings } from "./border.ts";
 import {
   type Dagster,

@@ -2,8 +2,8 @@
 
 import type { Outcome } from "../../core/runner/frames.ts";
 import type { ReportOrder, StepOrder } from "../../core/runner/port.ts";
-import type { StepId } from "../../core/step.ts";
-import { errorInfo, terminalEvents } from "../support/scripted-steps.ts";
+import type { StepId } from "../../core/step/step.ts";
+import { errorInfo, terminalEvents } from "../support/ports/scripted-steps.ts";
 import { firstLook, loosely, type ProcessPorts, type StepProcess } from "./step-process.ts";
 import type { Deed, StepPlan } from "./workload.ts";
 

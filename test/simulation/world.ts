@@ -2,9 +2,9 @@
 
 import { SqsModel } from "../../cli/dev/sqs-server/model.ts";
 import type { QueueModel } from "../../cli/dev/sqs-server/queue-model.ts";
-import { ManualClock, quietMicrotasks } from "../support/manual-clock.ts";
-import { MemoryLedger } from "../support/memory-ledger.ts";
-import { ModelQueue } from "../support/model-queue.ts";
+import { ManualClock, quietMicrotasks } from "../support/clocks/manual-clock.ts";
+import { MemoryLedger } from "../support/ports/memory-ledger.ts";
+import { ModelQueue } from "../support/ports/model-queue.ts";
 import { Dagster } from "./dagster.ts";
 import { Dice } from "./dice.ts";
 import { FaultPlan } from "./faults.ts";

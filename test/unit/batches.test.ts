@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { Batches, type Company } from "../../core/batches.ts";
 import { Fault } from "../../core/faults.ts";
-import { ManualClock } from "../support/manual-clock.ts";
+import { ManualClock } from "../support/clocks/manual-clock.ts";
 
 interface Question {
   readonly key: string;

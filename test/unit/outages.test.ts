@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { Fault } from "../../core/faults.ts";
 import type { Observation } from "../../core/observe.ts";
 import { Outages } from "../../core/outages.ts";
-import { ManualClock } from "../support/manual-clock.ts";
+import { ManualClock } from "../support/clocks/manual-clock.ts";
 import { Observations } from "../support/observations.ts";
 
 const failed = (message: string): Observation => ({ event: "queue.failed", level: "warn", message });

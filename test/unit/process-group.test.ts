@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { systemClock } from "../../core/clock.ts";
 import { killGroup, killMarked } from "../../core/process-group.ts";
 import { eventually } from "../support/eventually.ts";
-import { markedProcesses, noneMarked } from "../support/marked-processes.ts";
+import { markedProcesses, noneMarked } from "../support/taskiq/marked-processes.ts";
 
 test("a group is killed with everything in it", async (t) => {
   const id = randomUUID();

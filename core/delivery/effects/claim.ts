@@ -1,7 +1,7 @@
 // Claiming an attempt in the ledger, and waiting while another worker holds it.
 import { describeError, type Fault, isOneRowsFault, isRefusedRow } from "../../faults.ts";
 import type { Claim, ClaimRequest } from "../../ledger/port.ts";
-import { idempotencyKey } from "../../step.ts";
+import { idempotencyKey } from "../../step/step.ts";
 import type { Delivery, Granted } from "../delivery.ts";
 import { payloadDigest } from "../digest.ts";
 import type { EventIn } from "../states.ts";

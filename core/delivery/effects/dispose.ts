@@ -1,7 +1,8 @@
 // What happens to the message: deleted, copied to the dead letter queue, or given back.
-import { errorFingerprint } from "../../dead-letters/fingerprint.ts";
+
 import { describeError } from "../../faults.ts";
 import type { DeadLetterReason } from "../../queue/port.ts";
+import { errorFingerprint } from "../fingerprint.ts";
 import { askForOne } from "../one-entry.ts";
 import { parkedAdvice } from "../parked.ts";
 import { releaseMs } from "../policy.ts";

@@ -1,7 +1,8 @@
 // Running a step or reporting its end, in a process of its own, under a permit.
+
+import { shortened } from "../../formats/shortened.ts";
 import type { AskPermit, Ending } from "../../runner/port.ts";
-import { shortened } from "../../shortened.ts";
-import type { ExecutionResult } from "../../step.ts";
+import type { ExecutionResult } from "../../step/step.ts";
 import type { Delivery } from "../delivery.ts";
 import type { Reason } from "../reasons.ts";
 import type { EventIn, Why } from "../states.ts";

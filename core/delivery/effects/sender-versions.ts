@@ -1,7 +1,8 @@
 // Messages of run workers with another Dagster than this worker. A worker runs those of another minor version, and warns once for each pair of
 // versions. It leaves those of a Dagster that is too new for it to a newer worker, as it does with a newer version of the envelope.
-import { isAtLeast, minorOf } from "../../dagster-version.ts";
+
 import type { HostVersions } from "../../runner/port.ts";
+import { isAtLeast, minorOf } from "../../step/dagster-version.ts";
 import type { Delivery } from "../delivery.ts";
 import type { EventIn } from "../states.ts";
 

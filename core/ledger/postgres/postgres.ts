@@ -1,7 +1,7 @@
 // The ledger in a Postgres database, for a fleet of workers on any number of machines.
 import { Batches } from "../../batches.ts";
 import { Fault } from "../../faults.ts";
-import { type ExecutionResult, settledState } from "../../step.ts";
+import { type ExecutionResult, settledState } from "../../step/step.ts";
 import { InDoubt } from "../in-doubt.ts";
 import { encodeOutcome } from "../outcome-text.ts";
 import type {

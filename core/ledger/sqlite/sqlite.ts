@@ -4,7 +4,7 @@ import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import { Batches } from "../../batches.ts";
 import type { Clock } from "../../clock.ts";
 import { Fault, isOneRowsFault } from "../../faults.ts";
-import { type ExecutionResult, settledState } from "../../step.ts";
+import { type ExecutionResult, settledState } from "../../step/step.ts";
 import { abandonedUntilMs, claimable, claimedDigest } from "../claimable.ts";
 import { encodeOutcome } from "../outcome-text.ts";
 import type {

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
 import * as v from "valibot";
-import { parseJson } from "../../json.ts";
+import { parseJson } from "../../formats/json.ts";
 
 /** "Container credential provider" in the AWS SDKs and Tools reference guide. */
 export interface ContainerEndpoint {

@@ -2,8 +2,8 @@
 import { GetQueueAttributesCommand, GetQueueUrlCommand } from "@aws-sdk/client-sqs";
 import * as v from "valibot";
 import { Fault } from "../../faults.ts";
-import { parseJson } from "../../json.ts";
-import { shortened } from "../../shortened.ts";
+import { parseJson } from "../../formats/json.ts";
+import { shortened } from "../../formats/shortened.ts";
 import type { QueueDepth, QueueFacts } from "../port.ts";
 import { addressOf, type QueueAddress, type SqsContext } from "./context.ts";
 import { queueFault } from "./errors.ts";

@@ -9,7 +9,7 @@ from typing import Any, NoReturn, TypeGuard
 
 Fields = Mapping[str, Any]
 
-# In UTF-8 bytes; core/step.ts says why. Workers refuse what is longer.
+# In UTF-8 bytes; core/step/step.ts says why. Workers refuse what is longer.
 RUN_ID_BYTES = 255
 STEP_KEY_BYTES = 2_000
 

@@ -2,7 +2,7 @@
 // on" and "the lease has ended", the write bound included.
 import type { Reason } from "../../../core/delivery/reasons.ts";
 import type { Effect, Event, State } from "../../../core/delivery/states.ts";
-import type { ExecutionResult, ExecutionState } from "../../../core/step.ts";
+import type { ExecutionResult, ExecutionState } from "../../../core/step/step.ts";
 
 export type Advance = (state: State, event: Event) => readonly [State, Effect];
 

@@ -4,7 +4,8 @@ import { describe, test } from "node:test";
 import { type Watcher, watchLedger, watchRunner } from "../../../core/circuit/dependencies.ts";
 import { Fault } from "../../../core/faults.ts";
 import type { Ending } from "../../../core/runner/port.ts";
-import { FakeRunner } from "../../support/fake-runner.ts";
+import { granting, never, reportOrder, stepOrder } from "../../support/dagster/step-orders.ts";
+import { FakeRunner } from "../../support/ports/fake-runner.ts";
 import {
   crashes,
   errorInfo,
@@ -14,8 +15,7 @@ import {
   refusesRerun,
   type Script,
   succeeds,
-} from "../../support/scripted-steps.ts";
-import { granting, never, reportOrder, stepOrder } from "../../support/step-orders.ts";
+} from "../../support/ports/scripted-steps.ts";
 
 function recorder() {
   const heard: string[] = [];

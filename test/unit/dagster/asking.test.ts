@@ -4,8 +4,8 @@ import { Buffer } from "node:buffer";
 import { describe, test } from "node:test";
 import { freePort } from "../../../cli/dev/ports.ts";
 import { openDagsterApi } from "../../../core/dagster/api.ts";
-import { authority, fakeDagster, type Reply, startGraphqlServer } from "../../support/graphql-server.ts";
-import { api, faultOf, hasty, target } from "./bench.ts";
+import { authority, fakeDagster, type Reply, startGraphqlServer } from "../../support/dagster/graphql-server.ts";
+import { api, faultOf, hasty, target } from "./setup.ts";
 
 describe("asking", () => {
   test("posts JSON to /graphql below the URL's path, with credentials and headers", async (t) => {

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { REEXECUTION_TAG } from "../../../core/dagster/api.ts";
-import { fakeDagster, launchAnswer } from "../../support/graphql-server.ts";
-import { api, faultOf } from "./bench.ts";
+import { fakeDagster, launchAnswer } from "../../support/dagster/graphql-server.ts";
+import { api, faultOf } from "./setup.ts";
 
 describe("a launch", () => {
   test("is of the parent run, from failure, with a tag that names it", async (t) => {

@@ -6,8 +6,8 @@ import { type AddressInfo, connect } from "node:net";
 import type { Duplex } from "node:stream";
 import { describe, type TestContext, test } from "node:test";
 import { openDagsterApi } from "../../../core/dagster/api.ts";
-import { authority, fakeDagster, startGraphqlServer } from "../../support/graphql-server.ts";
-import { hasty, target } from "./bench.ts";
+import { authority, fakeDagster, startGraphqlServer } from "../../support/dagster/graphql-server.ts";
+import { hasty, target } from "./setup.ts";
 
 /** A proxy that passes on and reached, and tells where to. */
 async function startProxy(t: TestContext) {

@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { Choice } from "../../../core/dead-letters/choice.ts";
 import { anyLetter, type LetterFilter } from "../../../core/dead-letters/filter.ts";
 import type { DeadLetter } from "../../../core/dead-letters/letter.ts";
-import { bodyFor } from "../../support/messages.ts";
+import { bodyFor } from "../../support/sqs/messages.ts";
 import { aLetter, moved } from "./letters.ts";
 
 const letters: readonly DeadLetter[] = [

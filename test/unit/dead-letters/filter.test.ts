@@ -9,7 +9,7 @@ import {
   matchesJob,
   matchesLetter,
 } from "../../../core/dead-letters/filter.ts";
-import { bodyFor, sentAtMs } from "../../support/messages.ts";
+import { bodyFor, sentAtMs } from "../../support/sqs/messages.ts";
 import { aLetter, moved } from "./letters.ts";
 
 const load = aLetter("m1", { body: bodyFor("load[eu]"), detail: "ValueError: no rain on 31 February" });

@@ -6,7 +6,7 @@ import { readLetter } from "../../../core/dead-letters/read-letter.ts";
 import { NOTE_ATTRIBUTE, producerAttributes, readNote } from "../../../core/queue/dead-letter-note.ts";
 import type { Message } from "../../../core/queue/port.ts";
 import { readMessage } from "../../../core/queue/sqs/message.ts";
-import { hostileBody } from "../envelope/bodies.ts";
+import { hostileBody } from "../step/envelope/bodies.ts";
 
 const good: Readonly<Record<string, unknown>> = {
   reason: "crash_loop",

@@ -4,8 +4,8 @@ import { describe, test } from "node:test";
 import { requireHarmless } from "../../../core/dead-letters/inspect.ts";
 import { Fault } from "../../../core/faults.ts";
 import type { DeadLetterQueue } from "../../../core/queue/port.ts";
-import { bodyFor } from "../../support/messages.ts";
-import { bench } from "./bench.ts";
+import { bodyFor } from "../../support/sqs/messages.ts";
+import { bench } from "./setup.ts";
 
 describe("looking", () => {
   for (const fifo of [true, false]) {

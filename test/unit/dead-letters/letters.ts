@@ -3,7 +3,7 @@ import type { DeadLetter } from "../../../core/dead-letters/letter.ts";
 import { readLetter } from "../../../core/dead-letters/read-letter.ts";
 import { deadLetterAttributes } from "../../../core/queue/dead-letter-note.ts";
 import type { DeadLetterReason, Message } from "../../../core/queue/port.ts";
-import { bodyFor, message, sentAtMs } from "../../support/messages.ts";
+import { bodyFor, message, sentAtMs } from "../../support/sqs/messages.ts";
 
 export const DAY_MS = 86_400_000;
 export const buriedAtMs = sentAtMs + 60_000;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readLetter } from "../../../core/dead-letters/read-letter.ts";
-import { bodyFor, message, sentAtMs } from "../../support/messages.ts";
+import { bodyFor, message, sentAtMs } from "../../support/sqs/messages.ts";
 import { aLetter, buriedAtMs, DAY_MS, moved } from "./letters.ts";
 
 test("one that a worker buried says who, why, and of which group it was", () => {

@@ -10,8 +10,8 @@ import {
 } from "../../../core/dead-letters/verdict.ts";
 import type { LedgerRow } from "../../../core/ledger/port.ts";
 import type { AttemptStanding } from "../../../core/runner/port.ts";
-import type { ExecutionState } from "../../../core/step.ts";
-import { result } from "../../support/scripted-steps.ts";
+import type { ExecutionState } from "../../../core/step/step.ts";
+import { result } from "../../support/ports/scripted-steps.ts";
 
 const nowMs = 1_790_000_000_000;
 

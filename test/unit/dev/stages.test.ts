@@ -19,7 +19,7 @@ const selections = [
   { args: ["quick"], chosen: ["types", "python-lint", "unit"] },
   { args: ["unit", "types"], chosen: ["types", "unit"] },
   { args: ["python"], chosen: ["python-lint", "python-tests"] },
-  { args: ["test/unit/step.test.ts"], chosen: ["node files"] },
+  { args: ["test/unit/step/step.test.ts"], chosen: ["node files"] },
   { args: ["types", "python/tests/test_x.py", "python/tests/test_y.py::test_z"], chosen: ["types", "python files"] },
 ];
 

@@ -5,11 +5,11 @@ import { Drain, type DrainEnd } from "../../../core/drain/drain.ts";
 import { Fault } from "../../../core/faults.ts";
 import type { WorkerQueue } from "../../../core/intake/lane.ts";
 import type { Queue, QueueDepth } from "../../../core/queue/port.ts";
-import { FakeQueue } from "../../support/fake-queue.ts";
-import { ManualClock } from "../../support/manual-clock.ts";
-import { bodyFor, message } from "../../support/messages.ts";
-import { fails, succeeds } from "../../support/scripted-steps.ts";
-import { bench, waitMs } from "../worker/bench.ts";
+import { ManualClock } from "../../support/clocks/manual-clock.ts";
+import { FakeQueue } from "../../support/ports/fake-queue.ts";
+import { fails, succeeds } from "../../support/ports/scripted-steps.ts";
+import { bodyFor, message } from "../../support/sqs/messages.ts";
+import { bench, waitMs } from "../worker/setup.ts";
 
 const about = (step: string) => message(step, { body: bodyFor(step) });
 const settleMs = 60_000;

@@ -4,8 +4,8 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import fc from "fast-check";
+import type { AskedQuiet } from "../../../core/admission/quiet.ts";
 import { startControlServer } from "../../../core/endpoints/control-server.ts";
-import type { AskedQuiet } from "../../../core/quiet/quiet.ts";
 import { Observations } from "../../support/observations.ts";
 
 const token = "0123456789abcdef".repeat(4);

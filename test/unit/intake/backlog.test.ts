@@ -1,8 +1,8 @@
 // Under a backlog: slots are kept busy with few requests, and what was fetched too early goes back.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { message } from "../../support/messages.ts";
-import { bench } from "./bench.ts";
+import { message } from "../../support/sqs/messages.ts";
+import { bench } from "./setup.ts";
 
 const some = (count: number) => Array.from({ length: count }, (_, i) => message(`m${i + 1}`));
 

@@ -1,8 +1,8 @@
 // Messages of one FIFO group: in order, one at a time, and given back together.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { fifoMessage, message } from "../../support/messages.ts";
-import { bench } from "./bench.ts";
+import { fifoMessage, message } from "../../support/sqs/messages.ts";
+import { bench } from "./setup.ts";
 
 const group = (name: string, ...ids: readonly string[]) => ids.map((id) => fifoMessage(id, name));
 

@@ -1,8 +1,8 @@
 // What the intake fetches: only what can start, and nothing while nothing can.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { message } from "../../support/messages.ts";
-import { bench, visibilityMs, waitMs } from "./bench.ts";
+import { message } from "../../support/sqs/messages.ts";
+import { bench, visibilityMs, waitMs } from "./setup.ts";
 
 const some = (count: number) => Array.from({ length: count }, (_, i) => message(`m${i + 1}`));
 const never = new AbortController().signal;

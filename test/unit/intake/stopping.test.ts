@@ -1,8 +1,8 @@
 // A quiet intake: the poll under way is finished and what it fetched given back; what runs is waited for.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { message } from "../../support/messages.ts";
-import { bench, waitMs } from "./bench.ts";
+import { message } from "../../support/sqs/messages.ts";
+import { bench, waitMs } from "./setup.ts";
 
 describe("stopping", () => {
   test("finishes the poll under way, and gives back what it fetched", async (t) => {

@@ -1,7 +1,7 @@
 // The ledger's lease: renewed together with visibility, and given up by our own clock before anyone else can claim.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { bench, hour, killMarginMs, leaseMs } from "./bench.ts";
+import { bench, hour, killMarginMs, leaseMs } from "./setup.ts";
 
 describe("a claim's lease", () => {
   test("is renewed as long as the delivery lasts", async (t) => {

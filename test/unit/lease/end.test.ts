@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { EntryResult } from "../../../core/queue/port.ts";
-import { bench, hour, minute } from "./bench.ts";
+import { bench, hour, minute } from "./setup.ts";
 
 describe("after its end", () => {
   test("neither visibility nor claim is prolonged", async (t) => {

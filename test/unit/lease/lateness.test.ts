@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { EntryResult } from "../../../core/queue/port.ts";
-import { bench, hour, killMarginMs, leaseMs, minute } from "./bench.ts";
+import { bench, hour, killMarginMs, leaseMs, minute } from "./setup.ts";
 
 describe("a service that does not answer", () => {
   test("keeps nobody else waiting: the ledger's lease is renewed while the queue hangs", async (t) => {

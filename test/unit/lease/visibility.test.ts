@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { EntryResult } from "../../../core/queue/port.ts";
-import { bench, hour, leaseMs, minute } from "./bench.ts";
+import { bench, hour, leaseMs, minute } from "./setup.ts";
 
 describe("visibility", () => {
   for (const chance of [0, 0.5, 0.999_999]) {

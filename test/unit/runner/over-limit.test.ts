@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import type { Outcome } from "../../../core/runner/frames.ts";
 import type { Ending } from "../../../core/runner/port.ts";
 import { endingOf, type WorkEnd } from "../../../core/runner/work.ts";
-import { errorInfo } from "../../support/scripted-steps.ts";
+import { errorInfo } from "../../support/ports/scripted-steps.ts";
 
 const times = { started_at: 1, completed_at: 2, execution_time_seconds: 1 };
 const success = { state: "success", output: null, error: null, ...times } as const;

@@ -5,7 +5,7 @@ import { setImmediate } from "node:timers/promises";
 import type { Outcome } from "../../../core/runner/frames.ts";
 import type { Ending, Permit, ProbeFailure } from "../../../core/runner/port.ts";
 import { endingOf, probeFailureOf, Work, type WorkEnd } from "../../../core/runner/work.ts";
-import type { ErrorInfo } from "../../../core/step.ts";
+import type { ErrorInfo } from "../../../core/step/step.ts";
 
 const error: ErrorInfo = { class: "CheckError", message: "no such step", traceback: "…" };
 const result = {

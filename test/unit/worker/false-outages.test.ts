@@ -1,9 +1,9 @@
 // Steps that claim an outage which is none: user code shares their process, and may say so at each start.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { bodyFor, message } from "../../support/messages.ts";
-import { faults } from "../../support/scripted-steps.ts";
-import { bench } from "./bench.ts";
+import { faults } from "../../support/ports/scripted-steps.ts";
+import { bodyFor, message } from "../../support/sqs/messages.ts";
+import { bench } from "./setup.ts";
 
 const about = (step: string) => message(step, { body: bodyFor(step) });
 const minute = 60_000;

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Fault } from "../../../core/faults.ts";
 import type { FaultScope } from "../../../core/runner/port.ts";
-import { bodyFor, message } from "../../support/messages.ts";
-import { blocks, errorInfo, faults, inTurn, succeeds } from "../../support/scripted-steps.ts";
-import { bench, waitMs } from "./bench.ts";
+import { blocks, errorInfo, faults, inTurn, succeeds } from "../../support/ports/scripted-steps.ts";
+import { bodyFor, message } from "../../support/sqs/messages.ts";
+import { bench, waitMs } from "./setup.ts";
 
 const about = (step: string) => message(step, { body: bodyFor(step) });
 const minute = 60_000;

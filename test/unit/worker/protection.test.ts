@@ -1,9 +1,9 @@
 // What a worker's own stages mean for its task's protection.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bodyFor, message } from "../../support/messages.ts";
-import { succeeds } from "../../support/scripted-steps.ts";
-import { bench } from "./bench.ts";
+import { succeeds } from "../../support/ports/scripted-steps.ts";
+import { bodyFor, message } from "../../support/sqs/messages.ts";
+import { bench } from "./setup.ts";
 
 test("a worker is protected from the start of a step to its end, except while it is quiet", async (t) => {
   const { clock, queue, runner, worker, agent } = bench(t, {}, { protectMs: 3_600_000 });

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Fault } from "../../../core/faults.ts";
-import { bodyFor, message } from "../../support/messages.ts";
-import { bench } from "./bench.ts";
+import { bodyFor, message } from "../../support/sqs/messages.ts";
+import { bench } from "./setup.ts";
 
 const about = (step: string) => message(step, { body: bodyFor(step) });
 const minute = 60_000;

@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { payloadDigest } from "../../../core/delivery/digest.ts";
 import { Fault } from "../../../core/faults.ts";
-import type { WorkerSettings } from "../../../core/worker.ts";
+import type { WorkerSettings } from "../../../core/worker/worker.ts";
 import { claimed, request } from "../../contract/ledger-setup.ts";
-import type { FakeQueue } from "../../support/fake-queue.ts";
-import { bodyFor, envelope, fifoMessage, message } from "../../support/messages.ts";
-import { blocks, type Script, succeeds } from "../../support/scripted-steps.ts";
-import { bench } from "./bench.ts";
+import type { FakeQueue } from "../../support/ports/fake-queue.ts";
+import { blocks, type Script, succeeds } from "../../support/ports/scripted-steps.ts";
+import { bodyFor, envelope, fifoMessage, message } from "../../support/sqs/messages.ts";
+import { bench } from "./setup.ts";
 
 const about = (step: string) => message(step, { body: bodyFor(step) });
 const names = (prefix: string, count: number) => Array.from({ length: count }, (_, i) => `${prefix}${i + 1}`);

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import type { QuietAsk } from "../../../core/ledger/quiet-records.ts";
-import { bodyFor, message } from "../../support/messages.ts";
-import { succeeds } from "../../support/scripted-steps.ts";
-import { bench, waitMs } from "./bench.ts";
+import { succeeds } from "../../support/ports/scripted-steps.ts";
+import { bodyFor, message } from "../../support/sqs/messages.ts";
+import { bench, waitMs } from "./setup.ts";
 
 const second = 1_000;
 const about = (step: string) => message(step, { body: bodyFor(step) });

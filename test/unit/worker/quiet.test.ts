@@ -1,9 +1,9 @@
 // A worker that an operator made quiet: it starts nothing new, keeps what it has, and takes steps again when it is told to.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { bodyFor, message } from "../../support/messages.ts";
-import { succeeds } from "../../support/scripted-steps.ts";
-import { bench, waitMs } from "./bench.ts";
+import { succeeds } from "../../support/ports/scripted-steps.ts";
+import { bodyFor, message } from "../../support/sqs/messages.ts";
+import { bench, waitMs } from "./setup.ts";
 
 const about = (step: string) => message(step, { body: bodyFor(step) });
 const by = "ada@laptop";

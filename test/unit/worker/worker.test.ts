@@ -1,10 +1,10 @@
 // The worker as a whole: many steps through few slots, what it says of itself, and how it stops.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { noOutcomes } from "../../../core/outcomes.ts";
-import { bodyFor, message } from "../../support/messages.ts";
-import { blocks, succeeds } from "../../support/scripted-steps.ts";
-import { bench, waitMs } from "./bench.ts";
+import { noOutcomes } from "../../../core/worker/outcome-counts.ts";
+import { blocks, succeeds } from "../../support/ports/scripted-steps.ts";
+import { bodyFor, message } from "../../support/sqs/messages.ts";
+import { bench, waitMs } from "./setup.ts";
 
 const about = (step: string) => message(step, { body: bodyFor(step) });
 

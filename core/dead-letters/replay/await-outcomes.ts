@@ -1,0 +1,53 @@
+// Waits for what becomes of replayed steps, as their rows in the ledger tell.
+import type { Clock } from "../../clock.ts";
+import type { Ledger, LedgerRow } from "../../ledger/port.ts";
+
+/** `buried`: it is a dead letter again. `failed`: any other end but success, an attempt that Dagster retries included. */
+export type ReplayOutcome = "succeeded" | "failed" | "buried";
+
+export interface OutcomePorts {
+  readonly ledger: Pick<Ledger, "find">;
+  readonly clock: Clock;
+  /** Done between two looks, to hold what must not be let go of meanwhile. */
+  readonly keep: () => Promise<void>;
+}
+
+/** Short steps are seen to end at once, and the ledger is not asked all the time for long ones. */
+const FIRST_LOOK_MS = 250;
+const LONGEST_MS = 5_000;
+/** Rows that are asked for side by side. */
+const TOGETHER = 20;
+
+/** Until all are known, `timeoutMs` have passed or `quiet` aborts; what is not known then is not in the answer. `tell` is told how many are known. */
+export async function waitForOutcomes(
+  keys: readonly string[],
+  { ledger, clock, keep }: OutcomePorts,
+  timeoutMs: number,
+  quiet: AbortSignal,
+  tell: (known: ReadonlyMap<string, ReplayOutcome>) => void,
+): Promise<ReadonlyMap<string, ReplayOutcome>> {
+  const known = new Map<string, ReplayOutcome>();
+  const untilMs = clock.monoMs() + timeoutMs;
+  for (let pauseMs = FIRST_LOOK_MS; ; pauseMs = Math.min(LONGEST_MS, pauseMs * 2)) {
+    const open = keys.filter((key) => !known.has(key));
+    for (let i = 0; i < open.length; i += TOGETHER) {
+      const rows = await Promise.all(open.slice(i, i + TOGETHER).map((key) => ledger.find(key)));
+      for (const row of rows) {
+        const outcome = outcomeOf(row);
+        if (row !== null && outcome !== null) known.set(row.key, outcome);
+      }
+    }
+    tell(known);
+    const leftMs = untilMs - clock.monoMs();
+    if (known.size === keys.length || leftMs <= 0 || quiet.aborted) return known;
+    await keep();
+    await clock.sleep(Math.min(pauseMs, leftMs), quiet);
+  }
+}
+
+/** Null while it is open, or nobody has claimed it yet. */
+function outcomeOf(row: LedgerRow | null): ReplayOutcome | null {
+  if (row === null || row.outcome === null) return null;
+  if (row.state === "dead") return "buried";
+  return row.outcome.state === "success" ? "succeeded" : "failed";
+}

@@ -1,0 +1,101 @@
+// Failing dead letters whose attempts are open: the failure is recorded in Dagster, through the same life as the sweep's, so that their runs can end.
+import type { Received } from "../../delivery/delivery.ts";
+import type { ExecutorPorts, Stopping } from "../../delivery/effects/ports.ts";
+import { SenderVersions } from "../../delivery/effects/sender-versions.ts";
+import { failDeadLetter } from "../../delivery/executor.ts";
+import { LeaseKeeper } from "../../lease/lease.ts";
+import type { Ledger, LedgerRow } from "../../ledger/port.ts";
+import type { DeadLetterQueue, Message } from "../../queue/port.ts";
+import type { JoinedLetter } from "../join.ts";
+import { lookThrough, type ReceivedAt } from "../look.ts";
+import { end } from "../sweep/sweep-pass.ts";
+
+export interface FailPorts extends Omit<ExecutorPorts, "queue" | "ledger" | "senders" | "copied"> {
+  readonly letters: DeadLetterQueue;
+  readonly ledger: Pick<Ledger, "claim" | "permit" | "settle" | "abandon" | "renew" | "find" | "reopen">;
+}
+
+export interface FailOrder {
+  /** Of the operator, for the ledger and Dagster. */
+  readonly who: string;
+  readonly why: string;
+}
+
+/**
+ * `failed`: its failure stands in Dagster. `ended`: its attempt ended otherwise meanwhile. `in_hand`: a worker holds it. `changed`: it was reopened, or settled, since it was
+ * looked at. `not_done`: it could not be recorded; it is as it was, or open to be failed again. `not_found`: it is not in the queue any more, or hidden.
+ */
+export type FailEnd = "failed" | "ended" | "in_hand" | "changed" | "not_done" | "not_found";
+
+/** Its attempt is open, by Dagster's own word, its run waits for it, and no worker holds it. */
+export function mayFail({ letter, standing, verdict }: JoinedLetter): boolean {
+  if (letter.step === null || standing === null) return false;
+  return ["parked", "moved", "waiting", "malformed_open"].includes(verdict.kind);
+}
+
+/** Longer than one page of them takes; what is at work is prolonged. */
+const HIDE_MS = 120_000;
+const KILL_MARGIN_MS = 5_000;
+
+/** By the ids of their messages. Rejects with a `Fault` when the queue or the ledger cannot be reached; what was done is done, and can be asked for again. */
+export async function failLetters(
+  targets: readonly JoinedLetter[],
+  order: FailOrder,
+  ports: FailPorts,
+  stopping: Stopping,
+): Promise<ReadonlyMap<string, FailEnd>> {
+  const left = new Map(targets.filter(mayFail).map((target) => [target.letter.message.id, target]));
+  const ends = new Map<string, FailEnd>(targets.map(({ letter }) => [letter.message.id, "not_found"]));
+  const leases = new LeaseKeeper(
+    { ...ports, queue: ports.letters },
+    { leaseMs: ports.leaseMs, killMarginMs: KILL_MARGIN_MS },
+  );
+  void leases.start();
+  const own = { ...ports, leases, senders: new SenderVersions(), copied: new Set<string>() };
+  const look = {
+    hideMs: HIDE_MS,
+    restMs: 0,
+    goOn: async () => left.size > 0,
+    see: async (message: Message, at: ReceivedAt) => {
+      const target = left.get(message.id);
+      if (target === undefined || stopping.quiet.aborted) return "give_back";
+      left.delete(message.id);
+      const found = await fail(target, message, at, order, own, stopping);
+      ends.set(message.id, found.end);
+      return found.gone ? "keep" : "give_back";
+    },
+  } as const;
+  try {
+    await lookThrough(ports, look, stopping.quiet);
+  } finally {
+    await leases.stop();
+  }
+  return ends;
+}
+
+async function fail(
+  { letter, row }: JoinedLetter,
+  message: Message,
+  at: ReceivedAt,
+  { who, why }: FailOrder,
+  ports: FailPorts & Pick<ExecutorPorts, "senders" | "copied"> & { readonly leases: LeaseKeeper },
+  stopping: Stopping,
+): Promise<{ readonly end: FailEnd; readonly gone: boolean }> {
+  const key = letter.key ?? "";
+  // A settled row answers every claim. It is dead alone here, since nothing that ended is failed; the claim's fence sees to the rest.
+  if (row !== null && row.state === "dead") {
+    const reopened = await ports.ledger.reopen({ key, fence: row.fence, payloadDigest: null, who, why });
+    if (reopened === "changed") return { end: "changed", gone: false };
+  }
+  const detail = `${who} gave it up (${why}); before that: ${letter.reason}: ${letter.detail}`;
+  const process = (received: Received, queue: DeadLetterQueue) =>
+    failDeadLetter(received, detail, { ...ports, queue }, stopping);
+  const disposition = await end(message, at, "aside", { ...ports, process });
+  return { end: endOf(await ports.ledger.find(key)), gone: disposition !== "released" };
+}
+
+/** What the ledger says afterwards is what happened, whoever did it. */
+function endOf(row: LedgerRow | null): FailEnd {
+  if (row?.outcome != null) return row.outcome.state === "reported" ? "failed" : "ended";
+  return row?.state === "running" || row?.state === "permitted" ? "in_hand" : "not_done";
+}

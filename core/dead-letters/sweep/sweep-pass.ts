@@ -1,0 +1,131 @@
+// One pass of the sweep through the dead letter queue: ends what SQS itself moved there, and gives back the rest as it was found. A pass is
+// followed by a rest as long as it was large (`core/dead-letters/sweep/sweep.ts`), since each look raises receive counts.
+
+import { Seat, Slots } from "../../admission/slots.ts";
+import type { Clock } from "../../clock.ts";
+import type { Received } from "../../delivery/delivery.ts";
+import { askForOne } from "../../delivery/one-entry.ts";
+import type { Disposition, Swept } from "../../delivery/states.ts";
+import type { LeaseKeeper } from "../../lease/lease.ts";
+import type { Observation } from "../../observe.ts";
+import type { Outages } from "../../outages.ts";
+import type { DeadLetterQueue, Message } from "../../queue/port.ts";
+import { decode } from "../../step/envelope.ts";
+import { lookThrough, type ReceivedAt } from "../look.ts";
+
+export type ProcessLetter = (received: Received, letters: DeadLetterQueue, lies: Swept) => Promise<Disposition>;
+
+export interface PassPorts {
+  readonly letters: DeadLetterQueue;
+  readonly leases: Pick<LeaseKeeper, "hold">;
+  readonly clock: Clock;
+  /** Takes one dead letter to its end. */
+  readonly process: ProcessLetter;
+  /** Letters that could not be deleted once their copy was made. A later pass tries that again. */
+  readonly copied: Set<string>;
+  readonly outages: Outages;
+  /** False when the sweep is another worker's by now. */
+  readonly goOn: () => Promise<boolean>;
+}
+
+export interface Pass {
+  readonly looked: number;
+  readonly ended: number;
+  /** FIFO groups of which SQS shows no more: their first ten letters are not the sweep's to take away. */
+  readonly hiding: readonly string[];
+}
+
+/** Longer than a pass, or it would meet the first ones again. */
+const LOOK_MS = 120_000;
+const PASS_MS = 60_000;
+/** What SQS shows of one group at once. */
+const GROUP_SHOWN = 10;
+/** At most some 200 dead letters a second, of a queue whose other readers are people. */
+const PAGE_REST_MS = 50;
+
+export async function sweepOnce(ports: PassPorts, quiet: AbortSignal): Promise<Pass> {
+  const { clock } = ports;
+  const untilMs = clock.monoMs() + PASS_MS;
+  let ended = 0;
+  const staying = new Map<string, number>();
+  const looked = await lookThrough(
+    ports,
+    {
+      hideMs: LOOK_MS,
+      restMs: PAGE_REST_MS,
+      goOn: async () => clock.monoMs() < untilMs && (await ports.goOn()),
+      see: async (message, at, hides) => {
+        const lies = hides ? "in_the_way" : "aside";
+        const fate = await sweepOne(message, at, lies, ports);
+        if (fate === "ended" || fate === "copied") ended += 1;
+        const stays = fate === "stays" || fate === "copied";
+        if (stays && hides) count(staying, message.groupId ?? "");
+        return stays ? "give_back" : "keep";
+      },
+    },
+    quiet,
+  );
+  return { looked, ended, hiding: [...staying].flatMap(([group, letters]) => (letters < GROUP_SHOWN ? [] : [group])) };
+}
+
+/** `copied` is for a letter that could not be deleted beside its copy. `left` is for one that is held, or dead already, and was given back. */
+async function sweepOne(
+  message: Message,
+  at: ReceivedAt,
+  lies: Swept,
+  ports: PassPorts,
+): Promise<"ended" | "copied" | "left" | "stays"> {
+  const { letters, copied } = ports;
+  if (copied.has(message.id)) return (await deleteCopied(message, ports)) ? "ended" : "stays";
+  if (!isToBeEnded(message, letters, lies)) return "stays";
+  const disposition = await end(message, at, lies, ports);
+  if (copied.has(message.id)) return "copied";
+  return disposition === "released" ? "left" : "ended";
+}
+
+async function deleteCopied(
+  { id: messageId, receipt }: Message,
+  { letters, copied, outages }: PassPorts,
+): Promise<boolean> {
+  const failure = (why: string): Observation => ({
+    event: "delivery.ack_failed",
+    level: "warn",
+    message: `a dead letter that has its copy could not be deleted (${why}); the sweep tries again at its next look`,
+    messageId,
+  });
+  const deleted = await askForOne("DeleteMessage", () => letters.ack([receipt]), outages, failure);
+  if (deleted) copied.delete(messageId);
+  return deleted;
+}
+
+function count(counts: Map<string, number>, of: string): void {
+  counts.set(of, (counts.get(of) ?? 0) + 1);
+}
+
+/**
+ * Only what names a step, if nothing else in it can be read: any other version or body is left to others, and to people. A body that nobody
+ * can read is put aside, if it surely came from our queue, where it keeps others from being seen.
+ */
+function isToBeEnded(message: Message, letters: DeadLetterQueue, lies: Swept): boolean {
+  if (!letters.isMoved(message)) return false;
+  const decoded = decode(message.body);
+  if (decoded.kind !== "malformed") return decoded.kind === "step";
+  return decoded.step !== null || (lies === "in_the_way" && message.movedFrom !== undefined);
+}
+
+/** Takes one dead letter that was received to its end, in a seat of its own. */
+export async function end(
+  message: Message,
+  at: ReceivedAt,
+  lies: Swept,
+  { leases, letters, process }: Pick<PassPorts, "leases" | "letters" | "process">,
+): Promise<Disposition> {
+  const lease = leases.hold(message, at.monoMs);
+  const slots = new Slots(1);
+  slots.takeFree(1); // beside the worker's own: a report is short, and one at a time
+  try {
+    return await process({ lease, receivedAtMs: at.wallMs, seat: new Seat(slots) }, letters, lies);
+  } finally {
+    await lease.end();
+  }
+}

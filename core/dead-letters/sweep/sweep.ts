@@ -1,0 +1,183 @@
+// The sweep: what SQS itself moved to the dead letter queue, received too often without an end, would leave its Dagster run waiting for ever.
+// One worker at a time, by a lock of the ledger, looks through that queue and ends what is still open. Every write is fenced as ever: the
+// lock only spares the others the work.
+import type { Breaker } from "../../circuit/breaker.ts";
+import type { Clock } from "../../clock.ts";
+import { describeError, Fault } from "../../faults.ts";
+import { formatDuration } from "../../formats/durations.ts";
+import { LeaseKeeper, type LeaseSettings } from "../../lease/lease.ts";
+import type { Ledger } from "../../ledger/port.ts";
+import type { Level, Observe } from "../../observe.ts";
+import type { Outages } from "../../outages.ts";
+import type { DeadLetterQueue } from "../../queue/port.ts";
+import { type ProcessLetter, sweepOnce } from "./sweep-pass.ts";
+
+export interface SweepPorts {
+  readonly ledger: Pick<Ledger, "lock" | "renew">;
+  readonly clock: Clock;
+  readonly observe: Observe;
+  /** Of the dead letter queue. */
+  readonly outages: Outages;
+  /** Uniform in [0, 1). */
+  readonly chance: () => number;
+  readonly process: ProcessLetter;
+  /** As the deliveries' own; see `ExecutorPorts`. */
+  readonly copied: Set<string>;
+  readonly breaker: Pick<Breaker, "mayReport">;
+  /** Told when a pass begins, and when it is over. */
+  readonly passing?: (underWay: boolean) => void;
+}
+
+export interface SweepSettings extends LeaseSettings {
+  /** How often the dead letter queue is asked for how much it holds. */
+  readonly intervalMs: number;
+  readonly worker: string;
+}
+
+/** How the log names a turn. */
+const CALL = "the sweep";
+
+/** SQS's count lags and is approximate, and one that comes while another leaves does not change it: look anyway, every so many intervals. */
+const QUIET_INTERVALS = 15;
+/** How long a pass rests for each dead letter that it looked at: ten a second, on average, however many there are. */
+const REST_MS = 100;
+/** How long it rests after access was denied: credentials that expired come back, and permissions are mended, at people's pace. */
+const DENIED_REST_MS = 600_000;
+/** Longer than a pass may take to renew the lock: the lock reaches from one turn to the next, or each worker would look in turn. */
+const LOCK_MARGIN_MS = 120_000;
+
+/** Looks until `quiet` aborts, or until it is known that it never may or need not. */
+export async function runSweep(
+  open: () => Promise<DeadLetterQueue | null>,
+  ports: SweepPorts,
+  settings: SweepSettings,
+  quiet: AbortSignal,
+): Promise<void> {
+  const { clock, chance } = ports;
+  const { intervalMs } = settings;
+  const sweep = new Sweep(open, ports, settings);
+  // Workers that were started together should not all ask for the lock together.
+  await clock.sleep(intervalMs * chance(), quiet);
+  while (!quiet.aborted && (await sweep.turn(quiet))) await clock.sleep(intervalMs, quiet);
+  await sweep.stop();
+}
+
+interface Opened {
+  readonly letters: DeadLetterQueue;
+  readonly leases: LeaseKeeper;
+}
+
+class Sweep {
+  readonly #open: () => Promise<DeadLetterQueue | null>;
+  readonly #ports: SweepPorts;
+  readonly #settings: SweepSettings;
+  /** FIFO groups that hide letters, as the last pass found them. */
+  #hiding: readonly string[] = [];
+  #opened: Opened | null = null;
+  /** Access was denied, and has not worked since; not tried again before this instant. */
+  #deniedUntilMs: number | null = null;
+  #last: { readonly visible: number; readonly atMs: number; readonly restMs: number } | null = null;
+
+  constructor(open: () => Promise<DeadLetterQueue | null>, ports: SweepPorts, settings: SweepSettings) {
+    this.#open = open;
+    this.#ports = ports;
+    this.#settings = settings;
+  }
+
+  /** False when there is no point in another one. */
+  async turn(quiet: AbortSignal): Promise<boolean> {
+    if (!this.#ports.breaker.mayReport()) return true; // nothing could be ended now
+    if (this.#deniedUntilMs !== null && this.#ports.clock.monoMs() < this.#deniedUntilMs) return true;
+    try {
+      this.#opened ??= await this.#openLetters();
+      if (this.#opened === null) return false;
+      if (await this.#lock(this.#opened.letters)) await this.#lookIfDue(this.#opened, quiet);
+      this.#deniedUntilMs = null;
+      this.#ports.outages.worked(CALL);
+    } catch (error) {
+      this.#failed(error);
+    }
+    return true;
+  }
+
+  #failed(error: unknown): void {
+    const denied = error instanceof Fault && error.code === "TQ_QUEUE_DENIED";
+    if (denied) this.#deniedUntilMs = this.#ports.clock.monoMs() + DENIED_REST_MS;
+    const what = error instanceof Fault ? describeError(error) : `bug in the worker: ${(error as Error).stack}`;
+    const after = denied ? `; tried again every ${formatDuration(DENIED_REST_MS)}` : "";
+    const message = `could not look through the dead letter queue: ${what}${after}`;
+    this.#ports.outages.failed(CALL, error, { event: "sweep.failed", level: "warn", message });
+  }
+
+  async stop(): Promise<void> {
+    if (this.#opened === null) return;
+    const { letters, leases } = this.#opened;
+    await leases.stop();
+    try {
+      await this.#ports.ledger.lock(lockName(letters), this.#settings.worker, 0);
+    } catch (error) {
+      this.#tell("debug", "sweep.failed", `the sweep's lock ends by itself: ${describeError(error)}`);
+    }
+  }
+
+  /** Null when there is nothing to look through, or nothing that may be. */
+  async #openLetters(): Promise<Opened | null> {
+    const letters = await this.#open();
+    if (letters === null) return null;
+    if (letters.redrives) {
+      const why = "it has a redrive policy itself, which moves on what is looked at";
+      this.#tell("warn", "sweep.off", `${letters.url} is not looked through for what SQS moves there: ${why}`);
+      return null;
+    }
+    const leases = new LeaseKeeper({ ...this.#ports, queue: letters }, this.#settings);
+    void leases.start();
+    return { letters, leases };
+  }
+
+  async #lookIfDue({ letters, leases }: Opened, quiet: AbortSignal): Promise<void> {
+    const { visible } = await letters.depth();
+    if (!this.#isDue(visible)) return;
+    const { clock, process, breaker, outages, copied } = this.#ports;
+    const goOn = async () => breaker.mayReport() && (await this.#lock(letters));
+    this.#ports.passing?.(true);
+    const pass = sweepOnce({ letters, leases, clock, process, copied, outages, goOn }, quiet);
+    const { looked, ended, hiding } = await pass.finally(() => this.#ports.passing?.(false));
+    this.#last = { visible, atMs: clock.monoMs(), restMs: looked * REST_MS };
+    const message = `looked at ${looked} dead letter(s), ended ${ended} that SQS itself had moved`;
+    this.#tell(ended > 0 ? "info" : "debug", "sweep.done", message, { looked, ended });
+    this.#tellHiding(hiding);
+  }
+
+  /** Once for each group, for as long as it hides any. */
+  #tellHiding(hiding: readonly string[]): void {
+    for (const group of hiding) {
+      if (this.#hiding.includes(group)) continue;
+      const why = "its first ten are of other queues, of a later version, or cannot be deleted";
+      const message = `the sweep cannot see all dead letters of group ${group}: ${why}. Move them out of the dead letter queue`;
+      this.#ports.observe({ event: "sweep.hidden", level: "warn", message, group });
+    }
+    this.#hiding = hiding;
+  }
+
+  #isDue(visible: number): boolean {
+    if (visible === 0) return false;
+    if (this.#last === null) return true;
+    const passedMs = this.#ports.clock.monoMs() - this.#last.atMs;
+    if (passedMs < this.#last.restMs) return false;
+    return visible !== this.#last.visible || passedMs >= QUIET_INTERVALS * this.#settings.intervalMs;
+  }
+
+  #lock(letters: DeadLetterQueue): Promise<boolean> {
+    const { worker, intervalMs } = this.#settings;
+    return this.#ports.ledger.lock(lockName(letters), worker, intervalMs + LOCK_MARGIN_MS);
+  }
+
+  #tell(level: Level, event: string, message: string, fields: Readonly<Record<string, number>> = {}): void {
+    this.#ports.observe({ event, level, message, ...fields });
+  }
+}
+
+/** One ledger may serve several queues, and one dead letter queue, too: what came from each is looked for by itself. */
+function lockName({ url, sourceUrl }: DeadLetterQueue): string {
+  return `sweep ${url} of ${sourceUrl}`;
+}

@@ -1,0 +1,18 @@
+// Groups errors that are alike: the same fault of another run, host or moment has the same fingerprint.
+import { createHash } from "node:crypto";
+import { foldMessage } from "../formats/folded.ts";
+import type { ErrorInfo } from "../step/step.ts";
+
+/** Python prints the innermost frames last; three name the place without naming the whole way there. */
+const frames = 3;
+
+/** Twelve hex digits over the class, the folded message and the functions that the innermost frames were in. */
+export function errorFingerprint(error: ErrorInfo): string {
+  const parts = [error.class, foldMessage(error.message), ...innermostFunctions(error.traceback)];
+  return createHash("sha256").update(parts.join("\n")).digest("hex").slice(0, 12);
+}
+
+function innermostFunctions(traceback: string): readonly string[] {
+  const named = traceback.matchAll(/^ *File "[^"\n]*", line \d+, in (.+)$/gm);
+  return [...named].slice(-frames).map(([, name]) => name ?? "");
+}

@@ -1,0 +1,58 @@
+// Engine events about deliveries, for whoever looks at a run in Dagster. Best effort, and beside the deliveries: none of them waits for one.
+import type { Clock } from "../clock.ts";
+import type { Observe } from "../observe.ts";
+import { Outages } from "../outages.ts";
+import type { Notice, Runner } from "../runner/port.ts";
+
+export interface NoticePorts {
+  readonly runner: Pick<Runner, "notice">;
+  readonly clock: Clock;
+  readonly observe: Observe;
+}
+
+/** While Dagster's database is down each one takes its time to fail; more than this are not worth keeping. */
+const PENDING_MAX = 200;
+
+/** How the log names it. */
+const CALL = "writing engine events";
+
+export class Notices {
+  readonly #ports: NoticePorts;
+  readonly #outages: Outages;
+  readonly #pending: Notice[] = [];
+  #writing: Promise<void> | null = null;
+
+  constructor(ports: NoticePorts) {
+    this.#ports = ports;
+    this.#outages = new Outages(ports);
+  }
+
+  /** One is written at a time, in the order told: each costs a process, and no slot stands for it. */
+  readonly tell = (notice: Notice): void => {
+    if (this.#pending.length >= PENDING_MAX) this.#lose(notice, "too many are waiting");
+    else this.#pending.push(notice);
+    this.#writing ??= this.#writeAll();
+  };
+
+  /** Resolves when all are written, or when `withinMs` is over. */
+  async flush(withinMs: number): Promise<void> {
+    if (this.#writing === null) return;
+    const written = new AbortController();
+    void this.#writing.then(() => written.abort());
+    await this.#ports.clock.sleep(withinMs, written.signal);
+    for (const notice of this.#pending.splice(0)) this.#lose(notice, "the worker stops");
+  }
+
+  async #writeAll(): Promise<void> {
+    for (let notice = this.#pending.shift(); notice !== undefined; notice = this.#pending.shift()) {
+      if (await this.#ports.runner.notice(notice)) this.#outages.worked(CALL);
+      else this.#lose(notice, "it could not be written");
+    }
+    this.#writing = null;
+  }
+
+  #lose({ runId, stepKey, message }: Notice, why: string): void {
+    const text = `engine event not written for step ${stepKey} of run ${runId} (${why}): ${message}`;
+    this.#outages.failed(CALL, why, { event: "notice.lost", level: "warn", message: text, runId, stepKey, why });
+  }
+}

@@ -1,0 +1,108 @@
+// When the task is protected from a scale-in or a deploy: while steps run, but not for ever. Pure; times are monotonic milliseconds.
+//
+// A *stretch* of work begins with a step and ends when none has run for half a second, so that steps in a row are one stretch. The API behind
+// the agent is rate limited for the whole account: there is at most one stretch's protection in ten seconds. A step that comes sooner is
+// protected when they are over, if it still runs; what ends sooner fits into any grace.
+import type { AgentAnswer } from "../../agent/port.ts";
+
+export interface Protection {
+  /** When the stretch began; null before the first. */
+  readonly sinceMs: number | null;
+  /** Since when no step runs; null while one does. */
+  readonly pausedMs: number | null;
+  /** Nothing new is taken: whoever wants the task gone may have it. */
+  readonly released: boolean;
+  /** The task is protected until then at the latest; in the past: it is not. */
+  readonly untilMs: number;
+  readonly renewAtMs: number;
+  readonly protectFromMs: number;
+  readonly dropFromMs: number;
+  /** In a row. */
+  readonly failures: number;
+}
+
+/** What is to be asked now, or how long there is nothing to ask. */
+export type Move =
+  | { readonly ask: "protect"; readonly minutes: number }
+  | { readonly ask: "drop" }
+  | { readonly waitMs: number };
+
+/** What was asked when, and what came of it when. */
+export interface Asked {
+  readonly move: Exclude<Move, { readonly waitMs: number }>;
+  readonly askedAtMs: number;
+  readonly answer: AgentAnswer;
+  readonly nowMs: number;
+  /** Uniform in [0, 1). */
+  readonly chance: number;
+}
+
+const MINUTE_MS = 60_000;
+/** Half of the second within which an idle task is to be free. */
+const PAUSE_MS = 500;
+const BETWEEN_STRETCHES_MS = 10_000;
+/** Short, for a worker that hangs; renewed at half of it, which leaves five minutes for an agent that does not answer. */
+const MINUTES = 10;
+/** What ECS counts is counted by its clock, from a moment of its own. */
+const EXPIRY_MARGIN_MS = 60_000;
+const BACKOFF_BASE_MS = 1_000;
+const BACKOFF_CAP_MS = 60_000;
+const never = Number.NEGATIVE_INFINITY;
+
+export const unprotected: Protection = {
+  sinceMs: null,
+  pausedMs: null,
+  released: false,
+  untilMs: never,
+  renewAtMs: never,
+  protectFromMs: never,
+  dropFromMs: never,
+  failures: 0,
+};
+
+/** A step runs, where none ran. */
+export function busy(state: Protection, nowMs: number): Protection {
+  const over = state.sinceMs === null || (state.pausedMs !== null && nowMs >= state.pausedMs + PAUSE_MS);
+  return { ...state, pausedMs: null, ...(over ? { sinceMs: nowMs, renewAtMs: never, failures: 0 } : {}) };
+}
+
+/** No step runs any more. */
+export function paused(state: Protection, nowMs: number): Protection {
+  return { ...state, pausedMs: nowMs };
+}
+
+/** `maxMs`: how long a stretch is protected; after that it goes on without. */
+export function nextMove(state: Protection, maxMs: number, nowMs: number): Move {
+  const { sinceMs, pausedMs } = state;
+  const limitMs = sinceMs === null || state.released ? never : sinceMs + maxMs;
+  const endMs = Math.min(limitMs, pausedMs === null ? limitMs : pausedMs + PAUSE_MS);
+  if (nowMs >= endMs) {
+    if (nowMs >= state.untilMs) return { waitMs: Number.POSITIVE_INFINITY };
+    return nowMs >= state.dropFromMs ? { ask: "drop" } : { waitMs: Math.min(state.dropFromMs, state.untilMs) - nowMs };
+  }
+  const askMs = pausedMs === null ? Math.max(state.renewAtMs, state.protectFromMs) : endMs;
+  if (nowMs < askMs) return { waitMs: Math.min(askMs, endMs) - nowMs };
+  return { ask: "protect", minutes: Math.min(MINUTES, Math.ceil((limitMs - nowMs) / MINUTE_MS)) };
+}
+
+export function answered(state: Protection, asked: Asked, maxMs: number): Protection {
+  const { move, askedAtMs, answer, nowMs } = asked;
+  const failures = answer.kind === "done" ? 0 : state.failures + 1;
+  const againMs = nowMs + backoffMs(failures, asked.chance);
+  if (move.ask === "drop") {
+    const freed = { untilMs: never, renewAtMs: never, dropFromMs: never };
+    return { ...state, failures, ...(answer.kind === "done" ? freed : { dropFromMs: againMs }) };
+  }
+  const lastsMs = move.minutes * MINUTE_MS;
+  const untilMs =
+    answer.kind === "refused" ? state.untilMs : Math.max(state.untilMs, nowMs + lastsMs + EXPIRY_MARGIN_MS);
+  if (answer.kind !== "done") return { ...state, failures, untilMs, protectFromMs: againMs };
+  const lastsAsLong = askedAtMs + lastsMs >= (state.sinceMs ?? nowMs) + maxMs;
+  const renewAtMs = lastsAsLong ? Number.POSITIVE_INFINITY : askedAtMs + lastsMs / 2;
+  return { ...state, failures, untilMs, renewAtMs, protectFromMs: askedAtMs + BETWEEN_STRETCHES_MS };
+}
+
+function backoffMs(failures: number, chance: number): number {
+  const ceilingMs = Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** (failures - 1));
+  return ceilingMs / 2 + (ceilingMs / 2) * chance;
+}

@@ -1,0 +1,140 @@
+// Asks for the task's protection while steps run, and drops it after; `protection.ts` decides. Nothing waits for the agent, and nothing stops for its noes.
+import type { Agent, AgentAnswer } from "../../agent/port.ts";
+import type { Clock } from "../../clock.ts";
+import type { Observe } from "../../observe.ts";
+import type { Runner } from "../../runner/port.ts";
+import { type Asked, answered, busy, nextMove, type Protection, paused, unprotected } from "./protection.ts";
+
+export interface ProtectionPorts {
+  readonly agent: Agent;
+  readonly clock: Clock;
+  readonly observe: Observe;
+  /** Uniform in [0, 1). */
+  readonly chance: () => number;
+}
+
+/** Timers stand still while a machine is suspended; ECS's minutes do not. */
+const LONGEST_WAIT_MS = 30_000;
+/** What a stop that has to be done in time can spare: ECS is ending the task anyway. */
+const LAST_DROP_MS = 1_000;
+
+type Steps = Pick<Runner, "execute" | "report" | "instance" | "versions">;
+
+export class TaskProtection {
+  readonly #ports: ProtectionPorts;
+  readonly #maxMs: number;
+  #state: Protection = unprotected;
+  /** Deliveries whose step has begun. */
+  #steps = 0;
+  #changed = new AbortController();
+  readonly #givenUp = new AbortController();
+  #ending = false;
+  #loop: Promise<void> = Promise.resolve();
+
+  /** `maxMs`: how long the task is protected without a pause in its work. */
+  constructor(ports: ProtectionPorts, maxMs: number) {
+    this.#ports = ports;
+    this.#maxMs = maxMs;
+  }
+
+  /** Asks until `stop`. Rejects only for a bug. */
+  async start(): Promise<void> {
+    this.#loop = this.#keep();
+    await this.#loop;
+  }
+
+  /** Lives through one delivery: from the start of its step to the delivery's end, the task is busy. */
+  async during<T>(runner: Steps, live: (runner: Steps) => Promise<T>): Promise<T> {
+    let began = false;
+    const execute: Steps["execute"] = (...order) => {
+      if (!began) this.#count(1);
+      began = true;
+      return runner.execute(...order);
+    };
+    try {
+      return await live({
+        execute,
+        report: (...order) => runner.report(...order),
+        instance: () => runner.instance(),
+        versions: () => runner.versions(),
+      });
+    } finally {
+      if (began) this.#count(-1);
+    }
+  }
+
+  /** Running steps are protected no longer; for as long as nothing new is taken. */
+  release(): void {
+    this.#become({ ...this.#state, released: true });
+  }
+
+  resume(): void {
+    this.#become({ ...this.#state, released: false });
+  }
+
+  /** For good: drops what is left to drop, if that does not take long. */
+  async stop(): Promise<void> {
+    this.#ending = true;
+    this.release();
+    const over = new AbortController();
+    void this.#ports.clock.sleep(LAST_DROP_MS, over.signal).then(() => this.#givenUp.abort());
+    await Promise.allSettled([this.#loop]);
+    over.abort();
+  }
+
+  #count(change: 1 | -1): void {
+    const before = this.#steps;
+    this.#steps += change;
+    const nowMs = this.#ports.clock.monoMs();
+    if (before === 0) this.#become(busy(this.#state, nowMs));
+    if (this.#steps === 0) this.#become(paused(this.#state, nowMs));
+  }
+
+  #become(state: Protection): void {
+    this.#state = state;
+    this.#changed.abort();
+  }
+
+  async #keep(): Promise<void> {
+    const { clock } = this.#ports;
+    while (!this.#givenUp.signal.aborted) {
+      this.#changed = new AbortController();
+      const move = nextMove(this.#state, this.#maxMs, clock.monoMs());
+      if ("ask" in move) await this.#ask(move);
+      else if (this.#ending) return;
+      else await clock.sleep(Math.min(move.waitMs, LONGEST_WAIT_MS), this.#changed.signal);
+    }
+  }
+
+  async #ask(move: Asked["move"]): Promise<void> {
+    const { agent, clock, chance } = this.#ports;
+    const askedAtMs = clock.monoMs();
+    const { signal } = this.#givenUp;
+    const answer = await (move.ask === "protect" ? agent.protect(move.minutes, signal) : agent.drop(signal));
+    this.#tell(move, answer);
+    const asked = { move, askedAtMs, answer, nowMs: clock.monoMs(), chance: chance() };
+    this.#state = answered(this.#state, asked, this.#maxMs);
+  }
+
+  /** Once for each change, and for each row of failures. */
+  #tell(move: Asked["move"], answer: AgentAnswer): void {
+    const { observe, clock } = this.#ports;
+    if (answer.kind !== "done") {
+      const what = move.ask === "protect" ? "protect this task from being stopped" : "end this task's protection";
+      const level = this.#state.failures === 0 ? "warn" : "debug";
+      observe({ event: "protection.failed", level, message: `could not ${what}: ${answer.why}`, ask: move.ask });
+    } else if (move.ask === "protect") {
+      const level = this.#state.untilMs > clock.monoMs() ? "debug" : "info";
+      const message = "while steps run, no scale-in and no deploy stops this task";
+      observe({ event: "protection.on", level, message, minutes: move.minutes });
+    } else {
+      const message = `a scale-in or a deploy may stop this task: ${this.#why()}`;
+      observe({ event: "protection.off", level: this.#steps > 0 ? "warn" : "info", message, steps: this.#steps });
+    }
+  }
+
+  #why(): string {
+    if (this.#state.released) return "it takes nothing new";
+    return this.#steps === 0 ? "no step runs" : `it has been busy for ${this.#maxMs / 1_000} s without a pause`;
+  }
+}

@@ -1,0 +1,75 @@
+// Arguments are read exactly as they were typed.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { readArguments } from "../../../../cli/options/argv.ts";
+import { runOptions } from "../../../../cli/run/run-options.ts";
+
+function read(...argv: string[]) {
+  const { given, switched, problems } = readArguments(argv, runOptions);
+  return { given: Object.fromEntries(given), switched: [...switched], problems };
+}
+
+describe("values", () => {
+  const rows: readonly [readonly string[], Record<string, readonly string[]>][] = [
+    [["--worker-id", "007"], { workerId: ["007"] }],
+    [["--worker-id=1e5"], { workerId: ["1e5"] }],
+    [["--worker-id="], { workerId: [""] }],
+    [["--worker-id", ""], { workerId: [""] }],
+    [["--worker-id=a=b"], { workerId: ["a=b"] }],
+    [["--worker-id", "a\nb"], { workerId: ["a\nb"] }],
+    [["--worker-id=--grace"], { workerId: ["--grace"] }],
+    [["--worker-id", "-"], { workerId: ["-"] }],
+    [["--grace", "-5"], { graceMs: ["-5"] }],
+    [["--concurrency", "4", "--concurrency=8"], { concurrency: ["4", "8"] }],
+    [["-m", "a", "--module-name", "b", "-mc", "-m=d"], { moduleNames: ["a", "b", "c", "d"] }],
+    [
+      ["-f", "a.py", "-d", "src", "-a", "defs"],
+      { pythonFiles: ["a.py"], workingDirectory: ["src"], attribute: ["defs"] },
+    ],
+    [["--allow-local-ledger", "--grace", "1"], { allowLocalLedger: ["true"], graceMs: ["1"] }],
+    [["--no-allow-local-ledger"], { allowLocalLedger: ["false"] }],
+    [["--allow-local-ledger=false"], { allowLocalLedger: ["false"] }],
+    [["--constructor", "--__proto__=x"], {}],
+  ];
+  for (const [argv, given] of rows) test(argv.join(" "), () => assert.deepEqual(read(...argv).given, given));
+
+  test("any text at all arrives unchanged", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (text) => {
+        const { given, problems } = read(`--worker-id=${text}`);
+        assert.deepEqual([given, problems], [{ workerId: [text] }, []]);
+      }),
+    );
+  });
+});
+
+describe("what cannot be understood", () => {
+  const rows: readonly [readonly string[], readonly string[]][] = [
+    [["--concurency", "8"], ["unknown option --concurency, did you mean --concurrency?"]],
+    [
+      ["--concurency=8", "--frobnicate"],
+      ["unknown option --concurency, did you mean --concurrency?", "unknown option --frobnicate"],
+    ],
+    [["-x"], ["unknown option -x"]],
+    [["--ledger-urll=postgres://u:secret@h"], ["unknown option --ledger-urll, did you mean --ledger-url?"]],
+    [["--grace"], ["--grace needs a value: --grace <duration>"]],
+    [["--grace", "--wait-time", "5"], ["--grace needs a value: --grace <duration>"]],
+    [["-m"], ["-m needs a value: -m <name>"]],
+    [["--no-grace"], ["--no-grace makes no sense: --grace takes a value"]],
+    [["--no-allow-local-ledger=x"], ["--no-allow-local-ledger takes no value"]],
+    [["--no-frobnicate"], ["unknown option --no-frobnicate"]],
+    [["extra"], ['unexpected argument "extra"']],
+    [
+      ["--", "--grace", "x://u:pw@h"],
+      ['unexpected argument "--grace"', 'unexpected argument "x://***@h"'],
+    ],
+    [["--grace", "--"], ["--grace needs a value: --grace <duration>"]],
+  ];
+  for (const [argv, problems] of rows) test(argv.join(" "), () => assert.deepEqual(read(...argv).problems, problems));
+});
+
+test("switches of every command", () => {
+  assert.deepEqual(read("--print-config", "-h").switched, ["--print-config", "--help"]);
+  assert.deepEqual(read("--print-config", "word").problems, ['unexpected argument "word"']);
+});

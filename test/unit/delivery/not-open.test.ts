@@ -1,0 +1,57 @@
+// A message for what its run has not sent: it is buried, and its row is left to the message that is to come.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { crashes, isNotOpen, succeeds } from "../../support/ports/scripted-steps.ts";
+import { bodyFor, message } from "../../support/sqs/messages.ts";
+import { bench } from "./setup.ts";
+
+const early = message("m1", { body: bodyFor("load", { retry_count: 1, tags: { forged: "yes" } }) });
+const genuine = message("m2", { body: bodyFor("load", { retry_count: 1 }) });
+
+describe("a message whose attempt is not open", () => {
+  test("is buried with its reason, costs no start, and takes nothing from the message that is to come", async (t) => {
+    const { runner, deliver, deeds, ledger, queue } = bench(t);
+    runner.scripts.set("load", isNotOpen);
+    assert.equal(await deliver(early), "buried");
+    assert.deepEqual(deeds().slice(-4), [
+      "abandon run-1:load:1 start given back",
+      "bury m1 not_open",
+      "notice run-1:load error",
+      "ack m1#1",
+    ]);
+    const row = await ledger.find("run-1:load:1");
+    assert.deepEqual([row?.state, row?.starts, row?.payloadDigest], ["pending", 0, ""]);
+    runner.scripts.set("load", succeeds);
+    assert.equal(await deliver(genuine), "acked");
+    assert.deepEqual([queue.buried.length, (await ledger.find("run-1:load:1"))?.state], [1, "completed"]);
+  });
+
+  test("leaves its row to the next body though its worker died before it knew", async (t) => {
+    const { clock, runner, deliver, ledger } = bench(t);
+    const { id: messageId } = early;
+    const claim = {
+      key: "run-1:load:1",
+      step: { runId: "run-1", stepKey: "load", attempt: 1 },
+      payloadDigest: "early",
+    };
+    await ledger.claim({ ...claim, owner: "dead", leaseMs: 1_000, messageId, receivedAtMs: 0 });
+    await clock.advance(1_000);
+    assert.equal(await deliver(genuine), "acked");
+    assert.equal(runner.orders.length, 1);
+  });
+
+  test("is reported as nothing, though its start budget is used up", async (t) => {
+    const { clock, runner, deliver, queue } = bench(t);
+    runner.scripts.set("load", crashes);
+    for (const receiveCount of [1, 2]) {
+      await deliver({ ...early, receiveCount, receipt: `m1#${receiveCount}` });
+      await clock.advance(300_000);
+    }
+    runner.onReport = isNotOpen;
+    assert.equal(await deliver({ ...early, receiveCount: 3, receipt: "m1#3" }), "buried");
+    assert.deepEqual(
+      queue.buried.map(({ reason }) => reason.reason),
+      ["not_open"],
+    );
+  });
+});

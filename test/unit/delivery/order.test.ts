@@ -1,0 +1,138 @@
+// The order of things: permit, event, ledger, delete; and nothing run twice.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { Permit } from "../../../core/runner/port.ts";
+import {
+  cannotInitialize,
+  fails,
+  runIsOver,
+  type Script,
+  type ScriptedStep,
+  succeeds,
+  wantsRetry,
+} from "../../support/ports/scripted-steps.ts";
+import { bodyFor, message } from "../../support/sqs/messages.ts";
+import { bench } from "./setup.ts";
+
+const ends: readonly (readonly [string, Script, string, string, string])[] = [
+  ["a success", succeeds, "STEP_SUCCESS", "success", "completed"],
+  ["an op's failure", fails, "STEP_FAILURE", "failure", "failed"],
+  ["a retry that the op asks for", wantsRetry, "STEP_UP_FOR_RETRY", "up_for_retry", "failed"],
+  ["a resource that cannot be built", cannotInitialize, "RESOURCE_INIT_FAILURE", "resource_init_failure", "failed"],
+];
+
+describe("a step that ended", () => {
+  const saying: readonly (readonly [Script, level: string, message: string, errorClass: string | undefined])[] = [
+    [succeeds, "info", "ended: success", undefined],
+    [fails, "warn", "ended: failure: ValueError: no rain on 31 February", "ValueError"],
+    [wantsRetry, "warn", "ended: up_for_retry: TimeoutError: no answer", "TimeoutError"],
+    [cannotInitialize, "warn", "ended: resource_init_failure: OSError: no such bucket", "OSError"],
+  ];
+  for (const [script, level, said, errorClass] of saying) {
+    test(`is logged at level ${level}: ${said}`, async (t) => {
+      const { runner, deliver, told } = bench(t);
+      runner.scripts.set("load", async (step) => ({ ...(await script(step)), job: "nightly" }));
+      await deliver();
+      const [ended] = told.of("step.ended");
+      assert.deepEqual([ended?.level, ended?.message, ended?.["errorClass"]], [level, said, errorClass]);
+      const names = [ended?.["runId"], ended?.["stepKey"], ended?.["attempt"], ended?.["job"]];
+      assert.deepEqual(names, ["run-1", "load", 0, "nightly"]);
+      assert.ok([ended?.["queuedMs"], ended?.["ranMs"]].every(Number.isFinite));
+    });
+  }
+
+  for (const [what, script, event, state, rowState] of ends) {
+    test(`${what}: permit, event, ledger, delete`, async (t) => {
+      const { runner, deliver, deeds, ledger } = bench(t);
+      runner.scripts.set("load", script);
+      assert.equal(await deliver(), "acked");
+      assert.deepEqual(deeds(), [
+        "claim run-1:load",
+        "execute run-1:load",
+        "event run-1:load STEP_START",
+        "permit run-1:load",
+        `event run-1:load ${event}`,
+        `settle run-1:load ${state}`,
+        "ack m1#1",
+      ]);
+      const row = await ledger.find("run-1:load");
+      assert.deepEqual([row?.state, row?.outcome?.state, row?.fence, row?.starts], [rowState, state, 1, 1]);
+    });
+  }
+
+  test("the run is over: nothing is asked or written, and it is settled", async (t) => {
+    const { runner, deliver, deeds } = bench(t);
+    runner.scripts.set("load", runIsOver);
+    assert.equal(await deliver(), "acked");
+    assert.deepEqual(deeds().slice(3), ["settle run-1:load run_over", "ack m1#1"]);
+  });
+
+  test("the process is told of the delivery, and gets the envelope as it came", async (t) => {
+    const { runner, deliver } = bench(t);
+    await deliver(message("m1", { receiveCount: 3, body: bodyFor("load", { tags: { "taskiq/group": "oslo" } }) }));
+    const [order] = runner.orders;
+    assert.deepEqual(order?.delivery, {
+      worker: "worker-a",
+      messageId: "m1",
+      receiveCount: 3,
+      starts: 1,
+      takenOverFrom: null,
+    });
+    assert.deepEqual(order?.envelope.tags, { "taskiq/group": "oslo" });
+  });
+
+  test("the permit ends halfway through the lease that it renewed", async (t) => {
+    const { clock, runner, finish, begin } = bench(t);
+    const permits: Permit[] = [];
+    const ask = async (step: ScriptedStep) => {
+      const permit = await step.ask();
+      permits.push(permit);
+      return permit;
+    };
+    runner.scripts.set("load", async (step) => {
+      await clock.sleep(7_000);
+      return await succeeds({ ...step, ask: () => ask(step) });
+    });
+    await finish(begin());
+    assert.deepEqual(permits, [{ granted: true, withinMs: 30_000 }]);
+  });
+});
+
+describe("a redelivery", () => {
+  test("of a settled step is deleted without running it", async (t) => {
+    const { deliver, deeds, journal } = bench(t);
+    await deliver();
+    journal.length = 0;
+    assert.equal(await deliver(message("m1", { receiveCount: 2 })), "acked");
+    assert.deepEqual(deeds(), ["claim run-1:load", "ack m1#2"]);
+  });
+
+  test("under another message id is the same step", async (t) => {
+    const { deliver, runner } = bench(t);
+    await deliver(message("m1"));
+    assert.equal(await deliver(message("m2")), "acked");
+    assert.equal(runner.orders.length, 1);
+  });
+
+  test("of another attempt is another step", async (t) => {
+    const { deliver, runner } = bench(t);
+    await deliver(message("m1"));
+    await deliver(message("m2", { body: bodyFor("load", { retry_count: 1 }) }));
+    assert.deepEqual(
+      runner.orders.map(({ envelope }) => envelope.attempt),
+      [0, 1],
+    );
+  });
+
+  test("after a delete that failed ends in one delete more and no second run", async (t) => {
+    const { deliver, queue, runner, told } = bench(t);
+    queue.onAck = async () => ["failed"];
+    assert.equal(await deliver(), "acked");
+    assert.deepEqual(told.messages("delivery.ack_failed"), [
+      "could not be deleted (failed); the redelivery will find its outcome recorded",
+    ]);
+    queue.onAck = async () => ["done"];
+    assert.equal(await deliver(message("m1", { receiveCount: 2 })), "acked");
+    assert.deepEqual([queue.acked, runner.orders.length], [["m1#2"], 1]);
+  });
+});

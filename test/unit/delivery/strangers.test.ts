@@ -1,0 +1,106 @@
+// Messages whose run this worker's Dagster does not know: never acked, unless it is proven that the run was deleted.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { result } from "../../support/ports/scripted-steps.ts";
+import { bodyFor, message } from "../../support/sqs/messages.ts";
+import { bench } from "./setup.ts";
+
+const [theirs, ours] = ["instance-b", "instance-a"];
+const mend =
+  "Give each instance a queue of its own, or point this worker's DAGSTER_HOME at the instance of the run workers";
+const of = (instance: string | null, receiveCount = 1) =>
+  message("m1", { body: bodyFor("load", { instance }), receiveCount });
+
+describe("a message of another Dagster instance", () => {
+  const detail = `it is of Dagster instance ${theirs}, and this worker runs steps of instance ${ours}. ${mend}`;
+
+  test("goes back before anything is claimed, and an error names both instances", async (t) => {
+    const { deliver, deeds, runner, told } = bench(t);
+    runner.identity = ours;
+    assert.equal(await deliver(of(theirs)), "released");
+    assert.deepEqual(deeds(), ["extend m1#1 5000"]);
+    assert.deepEqual(told.messages("delivery.other_instance"), [`not run: ${detail}`]);
+  });
+
+  test("is buried once it was received more than ten times, and no step is ended", async (t) => {
+    const { deliver, deeds, runner, queue } = bench(t);
+    runner.identity = ours;
+    assert.equal(await deliver(of(theirs, 10)), "released");
+    assert.equal(await deliver(of(theirs, 11)), "buried");
+    assert.deepEqual(
+      queue.buried.map(({ reason }) => [reason.reason, reason.detail]),
+      [["other_instance", detail]],
+    );
+    assert.deepEqual(
+      deeds().filter((deed) => !deed.startsWith("extend")),
+      ["bury m1 other_instance", "ack m1#11"],
+    );
+  });
+
+  for (const [title, named, known] of [
+    ["runs where the identities are the same", ours, ours],
+    ["runs where the message names no instance", null, ours],
+    ["runs where the worker's instance has no identity", theirs, null],
+  ] as const) {
+    test(title, async (t) => {
+      const { deliver, runner } = bench(t);
+      runner.identity = known;
+      assert.equal(await deliver(of(named)), "acked");
+    });
+  }
+});
+
+describe("a run that Dagster does not know", () => {
+  const unknown = (asked: string | null) => async () =>
+    ({ kind: "unknown_run", instance: asked, result: result("run_over") }) as const;
+
+  test("was deleted, and is settled, when the message names the instance that was asked", async (t) => {
+    const { deliver, runner, ledger, told } = bench(t);
+    runner.scripts.set("load", unknown(ours));
+    assert.equal(await deliver(of(ours)), "acked");
+    assert.equal((await ledger.find("run-1:load"))?.outcome?.state, "run_over");
+    assert.deepEqual(told.messages("step.run_deleted"), ["its run was deleted: nothing is run"]);
+  });
+
+  for (const [named, asked, whose] of [
+    [null, ours, "the message does not say of which instance it is"],
+    [null, null, "the message does not say of which instance it is"],
+    [theirs, null, `the message is of instance ${theirs}`],
+  ] as const) {
+    test(`of a message of ${named}, asked of ${asked}: goes back with its start`, async (t) => {
+      const { deliver, runner, queue, store, told } = bench(t);
+      runner.scripts.set("load", unknown(asked));
+      assert.equal(await deliver(of(named)), "released");
+      const { state, starts } = (await store.find("run-1:load")) ?? {};
+      assert.deepEqual([state, starts, queue.acked, queue.buried], ["pending", 0, [], []]);
+      const asker = asked ?? "(without an identity)";
+      assert.deepEqual(told.messages("step.unknown_run"), [
+        `not run: run run-1 is not known to Dagster instance ${asker}, and ${whose}. ${mend}`,
+      ]);
+    });
+  }
+
+  test("is buried once its message was received more than ten times, with its attempt as it was", async (t) => {
+    const { deliver, runner, queue, store } = bench(t);
+    runner.scripts.set("load", unknown(ours));
+    assert.equal(await deliver(of(null, 11)), "buried");
+    assert.deepEqual(
+      queue.buried.map(({ reason }) => reason.reason),
+      ["unknown_run"],
+    );
+    assert.equal((await store.find("run-1:load"))?.state, "pending");
+  });
+
+  test("keeps a malformed message from being reported, until it is buried for what it is", async (t) => {
+    const { deliver, runner, queue } = bench(t);
+    runner.onReport = unknown(ours);
+    const malformed = (receiveCount: number) =>
+      message("m1", { body: bodyFor("load", { tags: "none" }), receiveCount });
+    assert.equal(await deliver(malformed(1)), "released");
+    assert.equal(await deliver(malformed(11)), "buried");
+    assert.deepEqual(
+      queue.buried.map(({ reason }) => reason.reason),
+      ["malformed"],
+    );
+  });
+});

@@ -1,0 +1,34 @@
+// A row of the ledger that makes no sense: it is one delivery's trouble, whose step does not run; the ledger is well, and others go on.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Fault } from "../../../core/faults.ts";
+import { message } from "../../support/sqs/messages.ts";
+import { bench } from "./setup.ts";
+
+const fault = new Fault("TQ_LEDGER_ROW", 'ledger, table t, row "run-1:load", column state: expected one of them', {
+  hint: "mend it",
+});
+
+test("nothing runs, the message comes back in five minutes, and the run's log says why", async (t) => {
+  const { deliver, deeds, ledger, runner, queue, told } = bench(t);
+  ledger.before = async (method) => {
+    if (method === "claim") throw fault;
+  };
+  assert.equal(await deliver(), "released");
+  const said = `the ledger's row cannot be read, so nothing is run: ${fault.message}`;
+  assert.deepEqual(told.messages("ledger.row_unreadable"), [said]);
+  assert.deepEqual(told.messages("ledger.unreachable"), []);
+  assert.deepEqual(deeds(), ["notice run-1:load error", "extend m1#1 300000"]);
+  assert.deepEqual([runner.log("run-1:load"), queue.acked, queue.buried], [[], [], []]);
+});
+
+test("once the row is mended, the redelivery runs the step", async (t) => {
+  const { deliver, ledger, runner } = bench(t);
+  ledger.before = async () => {
+    throw fault;
+  };
+  await deliver();
+  ledger.before = async () => undefined;
+  assert.equal(await deliver(message("m1", { receiveCount: 2 })), "acked");
+  assert.deepEqual(runner.log("run-1:load"), ["STEP_START", "STEP_SUCCESS"]);
+});

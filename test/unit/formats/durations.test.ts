@@ -1,0 +1,39 @@
+// Durations as people write them.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { formatDuration, parseDuration } from "../../../core/formats/durations.ts";
+
+describe("reading a duration", () => {
+  const rows: readonly [string, number | null][] = [
+    ["0", 0],
+    ["90", 90_000],
+    ["1.5", 1_500],
+    ["007", 7_000],
+    ["500ms", 500],
+    ["60s", 60_000],
+    ["5m", 300_000],
+    ["1m30s", 90_000],
+    ["12h", 43_200_000],
+    ["1.5h", 5_400_000],
+    ["", null],
+    [" 5s", null],
+    ["5 s", null],
+    ["-5", null],
+    ["5d", null],
+    ["1e3", null],
+    ["0x10", null],
+    ["s", null],
+    ["1.", null],
+    ["1.2.3s", null],
+    ["Infinity", null],
+    ["9".repeat(20), null],
+  ];
+  for (const [text, ms] of rows) test(`${JSON.stringify(text)} is ${ms}`, () => assert.equal(parseDuration(text), ms));
+});
+
+test("what is shown reads back as the same duration, in the largest unit that fits", () => {
+  const shown = [0, 1, 999, 1_000, 90_000, 60_000, 3_600_000, 43_200_000].map(formatDuration);
+  assert.deepEqual(shown, ["0s", "1ms", "999ms", "1s", "90s", "1m", "1h", "12h"]);
+  fc.assert(fc.property(fc.nat(10 ** 12), (ms) => assert.equal(parseDuration(formatDuration(ms)), ms)));
+});

@@ -1,0 +1,129 @@
+// An intake on a manual clock over a queue that a test fills; each delivery ends when and how the test says.
+import type { TestContext } from "node:test";
+import { Quiet } from "../../../core/admission/quiet.ts";
+import { Share, Slots } from "../../../core/admission/slots.ts";
+import { Bugs } from "../../../core/bugs.ts";
+import { Breaker } from "../../../core/circuit/breaker.ts";
+import { QueueGate } from "../../../core/circuit/queue-gate.ts";
+import type { Received } from "../../../core/delivery/delivery.ts";
+import type { Disposition } from "../../../core/delivery/states.ts";
+import { runIntake } from "../../../core/intake/intake.ts";
+import { Source } from "../../../core/intake/source.ts";
+import { LeaseKeeper } from "../../../core/lease/lease.ts";
+import { Outages } from "../../../core/outages.ts";
+import { ManualClock } from "../../support/clocks/manual-clock.ts";
+import { Observations } from "../../support/observations.ts";
+import { FakeQueue } from "../../support/ports/fake-queue.ts";
+
+export const waitMs = 20_000;
+export const visibilityMs = 60_000;
+
+interface UnderWay {
+  readonly received: Received;
+  readonly end: PromiseWithResolvers<Disposition>;
+}
+
+export function bench(t: TestContext, { slots: total = 4, closed = null as string | null } = {}) {
+  const clock = new ManualClock();
+  const journal: string[] = [];
+  const queue = new FakeQueue(clock, (line) => void journal.push(line));
+  const told = new Observations();
+  const slots = new Slots(total);
+  const chance = () => 0.5;
+  const ledger = { renew: async () => [] };
+  const outages = new Outages({ clock, observe: told.observe });
+  const leases = new LeaseKeeper(
+    { queue, ledger, clock, observe: told.observe, outages, chance },
+    { leaseMs: visibilityMs, killMarginMs: 5_000 },
+  );
+  const stopped = new AbortController();
+  const quiet = new Quiet(stopped.signal);
+  const turns = { lastTurnAtMs: clock.monoMs() };
+  const gate = { closed };
+  const breaker = new Breaker(
+    {
+      ledger: { ping: async () => undefined },
+      runner: { broken: () => null, unavailable: () => gate.closed, probe: async () => null },
+      clock,
+      observe: told.observe,
+      chance,
+    },
+    stopped.signal,
+  );
+  const underWay = new Map<string, UnderWay>();
+  const begun: string[] = [];
+
+  /** How long deliveries take that end by themselves; null: a test ends them. */
+  let takenMs: number | null = null;
+  const takesMs = (ms: number) => {
+    takenMs = ms;
+  };
+
+  const process = async (received: Received): Promise<Disposition> => {
+    const { id } = received.lease.message;
+    const end = Promise.withResolvers<Disposition>();
+    begun.push(id);
+    if (takenMs !== null) {
+      await clock.sleep(takenMs);
+      return "acked";
+    }
+    underWay.set(id, { received, end });
+    return await end.promise;
+  };
+  const queueGate = new QueueGate({ breaker, quiet, clock, observe: told.observe, chance }, null, stopped.signal);
+  const share = new Share(slots, total);
+  const source = new Source("steps", null, {
+    ...{ queue, leases, slots: share, quiet, gate: queueGate, clock, observe: told.observe, outages, process },
+  });
+  const bugs = new Bugs(told.observe);
+  const kill = new AbortController();
+  const ports = { sources: [source], slots, breaker, clock, bugs, kill: kill.signal };
+  // In a moment: a test first says what the queue is like.
+  const running = Promise.resolve().then(() => runIntake(ports, { waitMs, visibilityMs }, stopped.signal, turns));
+  let over = false;
+  void running.then(() => {
+    over = true;
+  });
+
+  /** Ends one delivery; what follows from it has happened when this resolves. */
+  const end = async (id: string, disposition: Disposition | Error = "acked") => {
+    const found = underWay.get(id);
+    if (found === undefined) throw new Error(`expected ${id} to be under way, got ${[...underWay.keys()].join(", ")}`);
+    underWay.delete(id);
+    if (disposition instanceof Error) found.end.reject(disposition);
+    else found.end.resolve(disposition);
+    await clock.advance(0);
+  };
+
+  /** What a poll was allowed to fetch, poll by poll. */
+  const asked = () => queue.received.map(({ options }) => options.max);
+
+  t.after(async () => {
+    stopped.abort();
+    for (const id of underWay.keys()) await end(id);
+    await clock.advance(60_000 + (takenMs ?? 0));
+    await running;
+  });
+
+  const isOver = () => over;
+  return {
+    clock,
+    queue,
+    journal,
+    told,
+    slots,
+    quiet: { stop: () => stopped.abort() },
+    kill,
+    source,
+    turns,
+    gate,
+    breaker,
+    begun,
+    underWay,
+    end,
+    takesMs,
+    asked,
+    running,
+    isOver,
+  };
+}

@@ -1,0 +1,74 @@
+// Engine events: one at a time, in order, never more than can be kept, and done with when the worker stops.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { Notice } from "../../../core/runner/port.ts";
+import { Notices } from "../../../core/worker/notices.ts";
+import { ManualClock } from "../../support/clocks/manual-clock.ts";
+import { Observations } from "../../support/observations.ts";
+import { FakeRunner } from "../../support/ports/fake-runner.ts";
+
+const notice = (message: string): Notice => ({ runId: "run-1", stepKey: "load", level: "info", message, metadata: {} });
+
+function bench() {
+  const clock = new ManualClock();
+  const runner = new FakeRunner();
+  runner.down = null;
+  const told = new Observations();
+  const notices = new Notices({ runner, clock, observe: told.observe });
+  const written = () => runner.notices.map(({ message }) => message);
+  return { clock, runner, told, notices, written };
+}
+
+describe("notices", () => {
+  test("are written one after the other, in the order told", async () => {
+    const { clock, runner, notices, written } = bench();
+    runner.onNotice = async () => {
+      await clock.sleep(1_000);
+      return true;
+    };
+    for (const message of ["a", "b", "c"]) notices.tell(notice(message));
+    assert.deepEqual(written(), ["a"]);
+    await clock.advance(1_000);
+    assert.deepEqual(written(), ["a", "b"]);
+    await clock.advance(2_000);
+    notices.tell(notice("d"));
+    assert.deepEqual(written(), ["a", "b", "c", "d"]);
+  });
+
+  test("beyond what can be kept are told to the log instead", async () => {
+    const { runner, told, notices } = bench();
+    runner.onNotice = async () => await new Promise<boolean>(() => undefined);
+    for (let i = 0; i <= 201; i += 1) notices.tell(notice(`${i}`));
+    assert.deepEqual(told.messages("notice.lost"), [
+      "engine event not written for step load of run run-1 (too many are waiting): 201",
+    ]);
+  });
+
+  test("under way at a stop are waited for, but not for ever", async () => {
+    const { clock, runner, told, notices } = bench();
+    runner.onNotice = async () => {
+      await clock.sleep(2_000);
+      return true;
+    };
+    for (const message of ["a", "b", "c"]) notices.tell(notice(message));
+    let flushed = false;
+    void notices.flush(3_000).then(() => {
+      flushed = true;
+    });
+    await clock.advance(2_999);
+    assert.equal(flushed, false);
+    await clock.advance(1);
+    assert.equal(flushed, true);
+    assert.deepEqual(told.messages("notice.lost"), [
+      "engine event not written for step load of run run-1 (the worker stops): c",
+    ]);
+  });
+
+  test("that are all written keep no stop waiting", async () => {
+    const { clock, notices, written } = bench();
+    notices.tell(notice("a"));
+    await notices.flush(3_000);
+    await notices.flush(3_000);
+    assert.deepEqual([written(), clock.monoMs(), clock.sleeping], [["a"], 0, 0]);
+  });
+});
