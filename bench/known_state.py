@@ -21,10 +21,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "python/tests"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "python/tests/host"))
 
 from dagster import DagsterEvent, DagsterEventType, DagsterInstance, DagsterRun
-from dagster_taskiq.host.attempt_log import StepId, read_attempt
-from dagster_taskiq.host.code.plans import Plans
-from dagster_taskiq.host.planned import Plan, stored_plans
-from dagster_taskiq.host.standing import look_up, require_open
+from dagster_taskiq.host.location.unpacked_plans import UnpackedPlans
+from dagster_taskiq.host.record.attempt_log import StepId, read_attempt
+from dagster_taskiq.host.record.planned import Plan, stored_plans
+from dagster_taskiq.host.record.standing import look_up, require_open
 from orders import announce
 from runs import create_run, tell_success
 
@@ -36,7 +36,7 @@ def measure(instance: DagsterInstance, run: DagsterRun) -> None:
     """Print one line per step and way."""
     begun = time.process_time()
     stored = stored_plans(instance, {str(run.execution_plan_snapshot_id)})
-    plans = Plans().of(*stored.values())
+    plans = UnpackedPlans().of(*stored.values())
     took = (time.process_time() - begun) * 1000
     size = sum(len(each.text) for each in stored.values()) // 1024
     print(f"once per plan and location host: {took:.0f} ms CPU; {size} KB in each order")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from dagster import DagsterInstance
 
-from dagster_taskiq.host.preload import preload
+from dagster_taskiq.host.code.preload import preload
 from postgres import postgres_server
 from sqs_double import SqsDouble
 from step_worker import StepProcess, StepWorker

@@ -13,9 +13,9 @@ from dagster._core.execution.retries import RetryMode
 from dagster._grpc.types import ExecuteStepArgs
 
 from dagster_taskiq.envelope import Envelope
-from dagster_taskiq.host.attempt_log import StepId
-from dagster_taskiq.host.preload import preload
-from dagster_taskiq.host.standing import look_up, require_open
+from dagster_taskiq.host.code.preload import preload
+from dagster_taskiq.host.record.attempt_log import StepId
+from dagster_taskiq.host.record.standing import look_up, require_open
 
 
 def run_step(home: str, envelope: Envelope) -> None:

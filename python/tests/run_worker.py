@@ -13,7 +13,7 @@ from dagster import DagsterInstance
 from dagster._cli.api import recon_job_from_origin
 from dagster._core.execution.api import execute_run_iterator
 
-from dagster_taskiq.host.preload import preload
+from dagster_taskiq.host.code.preload import preload
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from dagster._core.executor.step_delegating import (
 )
 
 from dagster_taskiq.enqueue import new_deduplication_id
-from dagster_taskiq.host.errors import record_of
+from dagster_taskiq.host.wire.errors import record_of
 from dagster_taskiq.instance_id import instance_id
 from dagster_taskiq.launch import attempt_of, build_envelope, only_step_key
 from dagster_taskiq.resume import DEDUPLICATION_ID

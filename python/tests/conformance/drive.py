@@ -16,7 +16,7 @@ from cases import CASES, Case
 from dagster import AssetKey, DagsterInstance, ReexecutionOptions, execute_job
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 
-from dagster_taskiq.host.preload import preload
+from dagster_taskiq.host.code.preload import preload
 
 CODE = Path(__file__).parent / "code"
 

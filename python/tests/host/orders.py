@@ -25,6 +25,18 @@ DELIVERY: Mapping[str, Any] = {
     "taken_over_from": None,
 }
 TERMINAL = {"STEP_SUCCESS", "STEP_FAILURE", "STEP_UP_FOR_RETRY", "RESOURCE_INIT_FAILURE"}
+SUCCESS = [
+    "ENGINE_EVENT",
+    "STEP_WORKER_STARTED",
+    "RESOURCE_INIT_STARTED",
+    "RESOURCE_INIT_SUCCESS",
+    "LOGS_CAPTURED",
+    "STEP_START",
+    "STEP_OUTPUT",
+    "HANDLED_OUTPUT",
+    "STEP_SUCCESS",
+]
+"""The events of a step that succeeds."""
 
 
 def job_at(module: str, job: str, directory: Path = CODE) -> ReconstructableJob:

@@ -13,9 +13,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from dagster_taskiq.host.frames import Broken, Frame, FrameReader, encode
+from dagster_taskiq.host.wire.frames import Broken, Frame, FrameReader, encode
 
-CODE = Path(__file__).parent / "code"
+CODE = Path(__file__).parent / "fixtures"
 LOCATION = ("-m", "host_jobs", "-d", str(CODE))
 
 # Generous, because it is only ever reached by a failure.
@@ -30,11 +30,6 @@ def eventually(condition: Callable[[], Any]) -> Any:
             raise TimeoutError(f"never came true: {condition}")
         time.sleep(0.01)
     return fact
-
-
-def parent_of(pid: int) -> int:
-    """Return the parent, which is the location host of a step."""
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 Granting = Callable[[], Mapping[str, Any]]

@@ -8,7 +8,7 @@ import json
 import sys
 
 from dagster_taskiq.envelope import Envelope
-from dagster_taskiq.host.frames import Broken, decode
+from dagster_taskiq.host.wire.frames import Broken, decode
 from dagster_taskiq.wire_fields import WireError, read_json
 
 

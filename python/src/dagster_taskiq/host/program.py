@@ -16,11 +16,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from dagster_taskiq import __version__
-from dagster_taskiq.host import linux
-from dagster_taskiq.host.channel import Channel
-from dagster_taskiq.host.errors import error_from
-from dagster_taskiq.host.frames import PROTOCOL
 from dagster_taskiq.host.options import Options, UsageError, parse_options
+from dagster_taskiq.host.system import linux
+from dagster_taskiq.host.wire.channel import Channel
+from dagster_taskiq.host.wire.errors import error_from
+from dagster_taskiq.host.wire.frames import PROTOCOL
 from dagster_taskiq.supported_dagster import (
     SUPPORTED,
     UnsupportedDagsterError,
@@ -71,10 +71,11 @@ def _serve(options: Options, worker: Channel) -> int:
 
 
 def _run(options: Options, worker: Channel) -> None:
-    from dagster_taskiq.host.base import Base
+    from dagster_taskiq.host.base.base import Base
     from dagster_taskiq.host.code.importing import location_of_flags
-    from dagster_taskiq.host.identity import identity_of
     from dagster_taskiq.host.options import location_origins
+    from dagster_taskiq.host.record.identity import identity_of
+    from dagster_taskiq.host.step_process import live
 
     try:
         origins = location_origins(options.location_flags)
@@ -83,7 +84,7 @@ def _run(options: Options, worker: Channel) -> None:
     instance = build_instance()
     found = [location_of_flags(each, count=options.count) for each in origins]
     locations = [each for each in found if each is not None]
-    base = Base(worker, instance, locations, partial(_ready, identity_of(instance)))
+    base = Base(worker, instance, live, locations, partial(_ready, identity_of(instance)))
     # What is imported stays: a look for garbage among it finds none, and copies it all.
     gc.freeze()
     # From here on the loop hears of the worker's end itself, and kills every group before its own.
@@ -92,13 +93,14 @@ def _run(options: Options, worker: Channel) -> None:
 
 
 def _import_dagster() -> None:
-    from dagster_taskiq.host.preload import preload
+    from dagster_taskiq.host.code.preload import preload
 
     # An import makes many objects and hardly any garbage; to look for it is a fifth of the time.
     gc.disable()
     try:
         require_supported_dagster()
-        import dagster_taskiq.host.base  # noqa: F401 - and with it all of Dagster
+        import dagster_taskiq.host.base.base
+        import dagster_taskiq.host.step_process  # noqa: F401 - and with both all of Dagster
 
         preload()
     except UnsupportedDagsterError as error:

@@ -1,5 +1,6 @@
-"""`python -m dagster_taskiq.host.spawned`: the step process that is no fork; spawn.py starts it.
+"""`python -m dagster_taskiq.host.spawned`: the step process that runs in a fresh interpreter.
 
+`child/fresh_interpreter.py` starts it.
 Arguments: the descriptors of the channel, of the order and of the host's lifeline, the host's pid.
 """
 
@@ -11,12 +12,12 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from dagster_taskiq.host import linux
-from dagster_taskiq.host.channel import Channel
-from dagster_taskiq.host.death import leave_now
-from dagster_taskiq.host.errors import error_from
-from dagster_taskiq.host.frames import Broken, Frame, decode
-from dagster_taskiq.host.lifeline import Lifeline
+from dagster_taskiq.host.child.exit import leave_now
+from dagster_taskiq.host.child.lifeline import Lifeline
+from dagster_taskiq.host.system import linux
+from dagster_taskiq.host.wire.channel import Channel
+from dagster_taskiq.host.wire.errors import error_from
+from dagster_taskiq.host.wire.frames import Broken, Frame, decode
 
 
 def main(arguments: Sequence[str]) -> NoReturn:

@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING
 
 from dagster._utils.interrupts import capture_interrupts
 
-from dagster_taskiq.host.birth import become_step_process
-from dagster_taskiq.host.errors import error_from
-from dagster_taskiq.host.interrupts import HELD_SIGNALS
-from dagster_taskiq.host.limits import Limits
-from dagster_taskiq.host.look import look
-from dagster_taskiq.host.outcomes import MachineryFault, Outcome, fault
-from dagster_taskiq.host.probe import probe
-from dagster_taskiq.host.report import report_step, write_notice
-from dagster_taskiq.host.run_step import run_step
+from dagster_taskiq.host.child.birth import become_step_process
+from dagster_taskiq.host.child.interrupts import HELD_SIGNALS
+from dagster_taskiq.host.wire.errors import error_from
+from dagster_taskiq.host.wire.limits import Limits
+from dagster_taskiq.host.wire.outcomes import MachineryFault, Outcome, fault
+from dagster_taskiq.host.work.look import look
+from dagster_taskiq.host.work.probe import probe
+from dagster_taskiq.host.work.report import report_step, write_notice
+from dagster_taskiq.host.work.run_step import run_step
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
-    from dagster_taskiq.host.channel import Channel
-    from dagster_taskiq.host.frames import Frame
-    from dagster_taskiq.host.lifeline import Lifeline
+    from dagster_taskiq.host.child.lifeline import Lifeline
+    from dagster_taskiq.host.wire.channel import Channel
+    from dagster_taskiq.host.wire.frames import Frame
 
 Work = Callable[["Frame", "DagsterInstance", "Channel"], Outcome]
 

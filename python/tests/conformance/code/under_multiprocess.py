@@ -6,7 +6,7 @@ Its forkserver imports this module, so what is done here is done once and not pe
 from dagster import DagsterInstance, multiprocess_executor
 from step_kinds import definitions
 
-from dagster_taskiq.host.preload import preload
+from dagster_taskiq.host.code.preload import preload
 
 preload()
 # Dagster imports its storages with the first instance only.

@@ -1,1 +1,1 @@
-"""What a forked process does to itself: its birth, its signals, its end."""
+"""What a forked process does to itself, from its birth to its exit."""

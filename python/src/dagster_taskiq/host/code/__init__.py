@@ -1,1 +1,1 @@
-"""What is imported, by which process, and for which runs."""
+"""Imports code locations, and sees what an import leaves behind."""

@@ -25,7 +25,7 @@ from dagster._grpc.utils import get_loadable_targets
 from dagster._utils.test.definitions import LazyDefinitions
 
 from dagster_taskiq.host.code.other_executors import warn_of_other_executors
-from dagster_taskiq.host.errors import warn
+from dagster_taskiq.host.wire.errors import warn
 
 _ACCEPTED = inspect.signature(get_loadable_targets).parameters
 _LOADING = (

@@ -18,13 +18,13 @@ from dagster._utils.hosted_user_process import recon_job_from_origin
 from dagster_taskiq.host.code.counts import counts_of
 from dagster_taskiq.host.code.definitions import load_pointer, load_target
 from dagster_taskiq.host.code.sources import RunCode, Source, source_of_target
-from dagster_taskiq.host.errors import error_from, error_info, warn
+from dagster_taskiq.host.wire.errors import error_from, error_info, warn
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
     from dagster._core.remote_origin import CodeLocationOrigin
 
-    from dagster_taskiq.host.frames import ErrorInfo
+    from dagster_taskiq.host.wire.frames import ErrorInfo
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import Any
 
 from dagster._core.definitions.reconstruct import repository_def_from_target_def
 
-from dagster_taskiq.host.errors import warn
-from dagster_taskiq.host.planned import OUR_EXECUTOR
+from dagster_taskiq.host.record.planned import OUR_EXECUTOR
+from dagster_taskiq.host.wire.errors import warn
 from dagster_taskiq.local_run import LOCAL_VARIABLE
 
 _ASSETS_JOB = "__ASSET_JOB"

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dagster_taskiq.host.frames import Frame
-from dagster_taskiq.host.planned import StoredPlan
+from dagster_taskiq.host.record.planned import StoredPlan
+from dagster_taskiq.host.wire.frames import Frame
 
 if TYPE_CHECKING:
     from dagster import DagsterRun

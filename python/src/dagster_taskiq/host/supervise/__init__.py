@@ -1,1 +1,1 @@
-"""The processes of a host: started, heard, limited, ended."""
+"""Forks processes, limits them, hears them, and reaps them."""

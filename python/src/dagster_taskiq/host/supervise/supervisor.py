@@ -13,30 +13,27 @@ import signal
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
-from dagster_taskiq.host.boot_time import boot_time
-from dagster_taskiq.host.captured_files import compute_log_folder
-from dagster_taskiq.host.death import end_process
-from dagster_taskiq.host.deaths import Deaths, how_it_ended
-from dagster_taskiq.host.errors import error_from, warn
-from dagster_taskiq.host.fork import Forked, fork_process
-from dagster_taskiq.host.frames import Broken, Frame
-from dagster_taskiq.host.guard import Guard
-from dagster_taskiq.host.guards import Guards
-from dagster_taskiq.host.hearing import Hearing
-from dagster_taskiq.host.lifeline import Lifeline
-from dagster_taskiq.host.limits import Limits
-from dagster_taskiq.host.outcomes import Outcome, fault
-from dagster_taskiq.host.reaper import Reaper
-from dagster_taskiq.host.run_watch import step_of
-from dagster_taskiq.host.spawn import become_interpreter, wants_spawn
-from dagster_taskiq.host.step_process import live
+from dagster_taskiq.host.child.exit import end_process
+from dagster_taskiq.host.child.fresh_interpreter import become_interpreter, wants_spawn
+from dagster_taskiq.host.child.lifeline import Lifeline
+from dagster_taskiq.host.supervise.captured_files import compute_log_folder
+from dagster_taskiq.host.supervise.child_exits import ChildExits, how_it_ended
+from dagster_taskiq.host.supervise.fork import Forked, fork_process
+from dagster_taskiq.host.supervise.guard import Guard, Guards
+from dagster_taskiq.host.supervise.inbox import Inbox
+from dagster_taskiq.host.supervise.reaper import Reaper
+from dagster_taskiq.host.system.boot_time import boot_time
+from dagster_taskiq.host.wire.errors import error_from, warn
+from dagster_taskiq.host.wire.frames import Broken, Frame, step_of
+from dagster_taskiq.host.wire.limits import Limits
+from dagster_taskiq.host.wire.outcomes import Outcome, fault
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
-    from dagster_taskiq.host.channel import Channel
+    from dagster_taskiq.host.wire.channel import Channel
 
 # The selector's clock stands still while the machine sleeps, the terms' does not; and what a frame
 # says of a term counts from the last look, for the host may have been frozen since.
@@ -45,13 +42,29 @@ _LONGEST_WAIT = 1.0
 _SIGNALS = {name: getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGKILL")}
 
 
+class Live(Protocol):
+    """Does the work of a frame in the fork; `step_process.live` does."""
+
+    def __call__(
+        self,
+        frame: Frame,
+        instance: DagsterInstance,
+        channel: Channel,
+        host_pid: int,
+        lifeline: Lifeline,
+        arrange: Callable[[], None],
+    ) -> int:
+        """Return the exit code."""
+
+
 class Supervisor(ABC):
     """Owns every live process below it; ends when it has no more to do, or `upstream` is gone."""
 
-    def __init__(self, upstream: Channel, instance: DagsterInstance) -> None:
+    def __init__(self, upstream: Channel, instance: DagsterInstance, live: Live) -> None:
         self._upstream = upstream
         self._instance = instance
-        self._hearing = Hearing(upstream, compute_log_folder(instance))
+        self._live = live
+        self._inbox = Inbox(upstream, compute_log_folder(instance))
         self._guards = Guards()
         self._selector = selectors.DefaultSelector()
         self._reaper = Reaper()
@@ -59,7 +72,7 @@ class Supervisor(ABC):
         self._silent_at = boot_time()
         """When nothing from upstream was waiting: what is read next was sent after that."""
         self._watch(upstream, self._read_upstream)
-        self._watch(self._reaper.deaths, self._reap)
+        self._watch(self._reaper.exits, self._reap)
 
     def serve(self) -> None:
         """Work until there is no more to do, or until upstream is gone."""
@@ -92,7 +105,7 @@ class Supervisor(ABC):
 
     def _catch_up(self, guard: Guard) -> None:
         """Take in what a child has said by now."""
-        self._hearing.catch_up(guard)
+        self._inbox.catch_up(guard)
 
     def _wakes_at(self) -> float:
         """Return when `_do_due` has something to do."""
@@ -192,7 +205,7 @@ class Supervisor(ABC):
         if wants_spawn(frame):
             become_interpreter(frame, channel, host_pid, self._lifeline)
         arrange = self._arrange_fork
-        end_process(live(frame, self._instance, channel, host_pid, self._lifeline, arrange))
+        end_process(self._live(frame, self._instance, channel, host_pid, self._lifeline, arrange))
 
     def _let_go(self) -> None:
         """In a child: close everything that is the host's, or its end would go unnoticed."""
@@ -210,7 +223,7 @@ class Supervisor(ABC):
             self._selector.unregister(guard.process.channel)
             return
         for frame in frames:
-            self._hearing.take_in(guard, frame)
+            self._inbox.take_in(guard, frame)
 
     def _reap(self) -> None:
         for guard in self._reaper.reap(self._watched(), others=self._end_of_other):
@@ -221,7 +234,7 @@ class Supervisor(ABC):
         self._catch_up(guard)
         self._close_channel(process)
         self._guards.remove(guard)
-        self._hearing.tell_outcome(guard)
+        self._inbox.tell_outcome(guard)
         self._upstream.post(self._end_of(guard))
 
     def _end_of(self, guard: Guard) -> Frame:
@@ -235,5 +248,5 @@ class Supervisor(ABC):
             self._selector.unregister(process.channel)
         process.channel.close()
 
-    def _watch(self, source: Channel | Deaths, react: Callable[[], None]) -> None:
+    def _watch(self, source: Channel | ChildExits, react: Callable[[], None]) -> None:
         self._selector.register(source, selectors.EVENT_READ, react)

@@ -1,0 +1,68 @@
+"""Runs a step in a fresh interpreter instead of a fork, for code that cannot be forked.
+
+The tag `taskiq/isolation: spawn` asks for it: threads, clients or drivers that the code starts when
+it is imported are gone or broken in a fork. Everything else is the same: the process is the host's
+child, leads a group of its own, speaks the same frames and writes through the same gate. It costs
+what importing Dagster and the code costs, seconds instead of milliseconds.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from subprocess import _args_from_interpreter_flags  # type: ignore[attr-defined]
+from typing import TYPE_CHECKING, NoReturn
+
+from dagster_taskiq.host.wire.frames import Frame, encode
+
+if TYPE_CHECKING:
+    from dagster_taskiq.host.child.lifeline import Lifeline
+    from dagster_taskiq.host.wire.channel import Channel
+
+_ISOLATION = "taskiq/isolation"
+
+
+def is_spawned(tags: Mapping[str, str]) -> bool:
+    """Tell whether the step's tags ask for an interpreter of its own."""
+    return tags.get(_ISOLATION) == "spawn"
+
+
+def wants_fork(tags: Mapping[str, str]) -> bool:
+    """Tell whether they ask for a fork, whatever the import left behind."""
+    return tags.get(_ISOLATION) == "fork"
+
+
+def wants_spawn(frame: Frame) -> bool:
+    """Tell the same of a frame, whatever is in it. The base adds `spawn` for code that asks."""
+    if frame.get("spawn") is True:
+        return True
+    envelope = frame.get("envelope")
+    tags = envelope.get("tags") if isinstance(envelope, Mapping) else None
+    return isinstance(tags, Mapping) and is_spawned(tags)
+
+
+def become_interpreter(
+    frame: Frame, channel: Channel, host_pid: int, lifeline: Lifeline
+) -> NoReturn:
+    """In the fork: replace this process by an interpreter that does `frame` (spawned.py)."""
+    order = _readable(encode(frame))
+    kept = (channel.fileno(), order, lifeline.read_end)
+    for descriptor in kept:
+        os.set_inheritable(descriptor, True)
+    program = [sys.executable, *_args_from_interpreter_flags(), "-m", "dagster_taskiq.host.spawned"]
+    os.execv(sys.executable, [*program, *map(str, (*kept, host_pid))])  # noqa: S606 - this one
+
+
+def _readable(data: bytes) -> int:
+    """Return a descriptor that `data` can be read from; a pipe or the channel might not take it."""
+    if hasattr(os, "memfd_create"):
+        descriptor: int = os.memfd_create("taskiq-order")
+    else:  # macOS
+        with tempfile.TemporaryFile() as file:
+            descriptor = os.dup(file.fileno())
+    with open(descriptor, "wb", closefd=False) as file:
+        file.write(data)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor

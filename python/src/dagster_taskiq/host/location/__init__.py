@@ -1,0 +1,1 @@
+"""The location host: imports one code location and forks its steps."""

@@ -1,0 +1,168 @@
+"""A location host: the process that imports one code location and forks its steps."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import traceback
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NoReturn
+
+from dagster_taskiq.host.child.exit import end_process
+from dagster_taskiq.host.child.exit_hooks import forget_hooks
+from dagster_taskiq.host.child.fresh_interpreter import wants_fork
+from dagster_taskiq.host.child.interrupts import HELD_SIGNALS
+from dagster_taskiq.host.child.stacks import dump_on_signal
+from dagster_taskiq.host.code.changes import CodeFiles
+from dagster_taskiq.host.code.importing import build_job, import_code
+from dagster_taskiq.host.code.left_behind import LeftBehind
+from dagster_taskiq.host.code.sources import RunCode
+from dagster_taskiq.host.location.unpacked_plans import UnpackedPlans
+from dagster_taskiq.host.supervise.guard import Guard
+from dagster_taskiq.host.supervise.supervisor import Live, Supervisor
+from dagster_taskiq.host.system import linux
+from dagster_taskiq.host.wire.frames import WORK_KINDS
+from dagster_taskiq.host.wire.terms import passed_term
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+    from dagster_taskiq.host.child.lifeline import Lifeline
+    from dagster_taskiq.host.code.importing import CodeLocation
+    from dagster_taskiq.host.wire.channel import Channel
+    from dagster_taskiq.host.wire.frames import Frame
+
+
+# Exit hooks may take as long; then the process is killed.
+_END_SECONDS = 60
+# A database driver's pool may have a hundred connections.
+_MOST_TOLD = 8
+
+
+def be_location_host(
+    location: CodeLocation,
+    instance: DagsterInstance,
+    base: Channel,
+    base_pid: int,
+    lifeline: Lifeline,
+    live: Live,
+) -> NoReturn:
+    """Be that process: import the code, say how it went, fork steps until told to stop."""
+    code = 1
+    try:
+        _be_born(base_pid, lifeline)
+        files, left = CodeFiles(), LeftBehind()
+        with left.importing():
+            imported = import_code(instance, location)
+        files.note_imported(left.watch)
+        unforkable = left.unforkable[:_MOST_TOLD]
+        told = {"error": imported.error, "unforkable": unforkable, "counts": imported.counts}
+        base.send({"type": "imported", **told})
+        if imported.error is None:
+            # What is imported stays: a look for garbage among it finds none, and copies it all.
+            gc.freeze()
+            LocationHost(base, instance, live, files, left).serve()
+            code = 0
+    except BaseException:  # noqa: BLE001 - nothing may unwind into the base's stack
+        traceback.print_exc()
+    # What the code made at import goes now, at the latest when the kernel's patience ends.
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(_END_SECONDS)
+    end_process(code)
+
+
+class LocationHost(Supervisor):
+    """Forks the steps of its code location as long as that is what lies on the disk."""
+
+    def __init__(
+        self,
+        base: Channel,
+        instance: DagsterInstance,
+        live: Live,
+        files: CodeFiles,
+        left: LeftBehind,
+    ) -> None:
+        super().__init__(base, instance, live)
+        self._files = files
+        self._left = left
+        self._plans = UnpackedPlans()
+        self._jobs: dict[str, RunCode] = {}
+        self._built: set[str] = set()
+        self._stopping = False
+
+    def _is_done(self) -> bool:
+        return self._stopping and not self._guards
+
+    def _obey(self, frame: Frame, sent_after: float) -> None:  # noqa: ARG002 - terms are moments here
+        if frame["type"] == "stop":
+            self._stopping = True
+        elif frame["type"] == "cancel":
+            self._guards.cancel(frame["runs"], self._catch_up)
+        elif (guard := self._guards.get(frame["id"])) is not None:
+            self._tell(guard, frame, passed_term(frame))
+        elif frame["type"] in WORK_KINDS:
+            self._start(frame)
+
+    def _do_due(self, now: float, *, expire: bool) -> None:
+        pass
+
+    def _arrange_fork(self) -> None:
+        self._left.arrange()
+
+    def _end_of_other(self, pid: int) -> None:
+        pass
+
+    def _start(self, frame: Frame) -> None:
+        if (path := self._files.changed()) is not None:
+            # A fork would run old and new code side by side.
+            self._upstream.post({"type": "stale", "id": frame["id"], "path": path})
+            return
+        if self._left.unforkable and frame["type"] == "run" and not _is_to_be_forked(frame):
+            self._upstream.post({"type": "unforkable", "id": frame["id"]})
+            return
+        self._build_jobs()
+        code = RunCode.from_frame(frame["code"])
+        if code.plain and code.origin not in self._built:
+            self._jobs[frame["id"]] = code
+        plans = {} if code.plan is None else self._plans.of(code.plan)
+        self._fork({**frame, "plans": plans}, passed_term(frame))
+
+    def _build_jobs(self) -> None:
+        """Build, in this process, jobs that a step has built in its own: it did no harm there.
+
+        Steps in flight that ask for a permit meanwhile wait as long; it happens once per job.
+        """
+        for identifier, code in list(self._jobs.items()):
+            guard = self._guards.get(identifier)
+            if guard is not None and not guard.process.asking:
+                continue
+            del self._jobs[identifier]
+            if code.origin not in self._built:
+                self._built.add(code.origin)
+                with self._left.watch.watching():
+                    build_job(self._instance, code)
+                self._files.note_imported(self._left.watch)
+                self._reaper.exits.watch()
+
+    def _end_of(self, guard: Guard) -> Frame:
+        return {**super()._end_of(guard), "canceled": guard.canceled}
+
+
+def _is_to_be_forked(frame: Frame) -> bool:
+    tags = frame["envelope"].get("tags")
+    return isinstance(tags, Mapping) and wants_fork(tags)
+
+
+def _be_born(base_pid: int, lifeline: Lifeline) -> None:
+    os.setpgid(0, 0)
+    # Not undone in the loop: the base takes its steps along, and the worker their groups.
+    linux.die_with_parent(signal.SIGKILL)
+    lifeline.drop()
+    if os.getppid() != base_pid:
+        os._exit(1)
+    linux.adopt_orphans()
+    linux.name_process("taskiq-code")
+    forget_hooks()
+    dump_on_signal()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_SIGNALS)

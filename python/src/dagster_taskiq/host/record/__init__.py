@@ -1,0 +1,1 @@
+"""Reads and writes Dagster's records: runs, plans, and the event log."""

@@ -1,0 +1,180 @@
+"""One step process under the host's eyes: its limits, its ladder, and the time it may live."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypedDict
+
+from dagster_taskiq.host.supervise.fork import Forked
+from dagster_taskiq.host.supervise.kill_ladder import Cause, KillLadder
+from dagster_taskiq.host.supervise.usage import Usage
+from dagster_taskiq.host.wire.limits import Limits
+from dagster_taskiq.host.wire.outcomes import Outcome, ended_now, outcome
+
+
+class Killed(TypedDict):
+    """Why a process was killed, where that is known; `killed` of the frame `exited`."""
+
+    cause: str
+    message: str
+
+
+EXPIRED: Killed = {
+    "cause": "expired",
+    "message": "the worker did not say in time that it may live on",
+}
+_OUT_OF_MEMORY: Killed = {
+    "cause": "out_of_memory",
+    "message": "the kernel counted an out-of-memory kill in this cgroup",
+}
+
+
+class Guard:
+    """Decides what becomes of a process; time is an argument."""
+
+    def __init__(self, process: Forked, limits: Limits, now: float) -> None:
+        self.process = process
+        self.usage = Usage(process.pid, limits, now)
+        self._limits = limits
+        self._ladder: KillLadder | None = None
+        self._spared_until = -math.inf
+        self._lives_until = math.inf
+        self._expired = False
+        self._refused = False
+        self.canceled = False
+        """Interrupted because its run was canceled or is over."""
+        self.out_of_memory = False
+        """The kernel killed it for want of memory."""
+
+    @property
+    def killed(self) -> Killed | None:
+        """Why host or kernel ended it, if they did."""
+        if self._expired:
+            return EXPIRED
+        if self._ladder is not None:
+            return {"cause": self._ladder.cause.value, "message": self._ladder.message}
+        return _OUT_OF_MEMORY if self.out_of_memory else None
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """What became of its work, if it got so far; `killed` says the rest."""
+        told = self.process.outcome
+        if self._refused and told is not None and told.get("kind") == "permit_refused":
+            told = None  # refused here, for what `killed` says
+        if self.canceled and (told is None or told.get("kind") == "fault"):
+            # A step that its run's end interrupted is no fault.
+            return outcome("run_over", ended_now("run_over", since=self.process.born_at))
+        return told
+
+    def prolong(self, until: float) -> None:
+        """Let it live until then; a term only grows."""
+        known = self._lives_until
+        self._lives_until = until if math.isinf(known) else max(known, until)
+
+    def end(self, cause: Cause, message: str) -> None:
+        """Begin the ladder, unless it has begun."""
+        if self._ladder is None:
+            self._ladder = KillLadder(cause, message, self._limits.grace)
+
+    def cancel(self, *, canceled: bool) -> None:
+        """Interrupt it because its run was canceled, or is over; Dagster records what comes of it.
+
+        A step that recorded its end before its run was over keeps its time for hooks and teardown.
+        """
+        if canceled:
+            self.canceled = True
+            self.end(Cause.CANCELED, "its run was canceled")
+        elif self.process.outcome is None:
+            self.canceled = True
+            self.end(Cause.RUN_OVER, "its run is over")
+
+    def told(self, outcome: Outcome, now: float) -> None:
+        """Keep what it says became of its work; the first time its end begins."""
+        if self.process.outcome is None:
+            self.usage.ended(now)
+            if self._ladder is not None and self._ladder.is_pointless_after_end:
+                self._ladder, self.canceled = None, False
+        self.process.outcome = outcome
+
+    def asks(self, event: object) -> bool:
+        """Take in that it asks for its permit; False when it is not worth asking for."""
+        if self._ladder is not None and self._ladder.refuses(event):
+            self._refused = True
+            return False
+        self.process.asking = True
+        return True
+
+    def answered(self, now: float) -> None:
+        """It may be writing its terminal event now: that takes a moment."""
+        self.process.asking = False
+        self._spared_until = now + self._limits.grace
+
+    def expire(self, now: float) -> None:
+        """Kill it at once when its time is over, whatever it is about."""
+        if now >= self._lives_until:
+            self._expired = True
+            self._lives_until = math.inf
+            self.process.kill()
+
+    def enforce(self, now: float, hear: Callable[[Guard], None]) -> None:
+        """Do what is due; `hear` takes in what the process has said by now."""
+        if now < self.wakes_at():
+            return
+        hear(self)
+        if self._idle(now):
+            return
+        if self._ladder is None and (over := self.usage.overstepped(now)) is not None:
+            self.end(*over)
+        if self._ladder is not None:
+            self._ladder.climb(now, self.process)
+
+    def wakes_at(self) -> float:
+        """Return when to look next."""
+        limits = self.usage.wakes_at() if self._ladder is None else self._ladder.due_at
+        if self.process.asking:
+            limits = math.inf
+        return min(max(limits, self._spared_until), self._lives_until)
+
+    def _idle(self, now: float) -> bool:
+        """One that waits for its permit, or writes under it, has finished: its outcome counts."""
+        return self.process.asking or now < self._spared_until
+
+
+class Guards:
+    """One guard for each process, by the id that the worker gave its work."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, Guard] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __iter__(self) -> Iterator[Guard]:
+        return iter(self._by_id.values())
+
+    def get(self, identifier: str) -> Guard | None:
+        """Return the one with this id."""
+        return self._by_id.get(identifier)
+
+    def add(self, guard: Guard) -> None:
+        """Usage over it from now on."""
+        self._by_id[guard.process.id] = guard
+
+    def remove(self, guard: Guard) -> None:
+        """Its process is gone."""
+        del self._by_id[guard.process.id]
+
+    def runs(self) -> Iterator[str]:
+        """Yield the runs that have steps here."""
+        return (guard.process.step[0] for guard in self if guard.process.step is not None)
+
+    def cancel(self, over: Mapping[str, bool], hear: Callable[[Guard], None]) -> None:
+        """Interrupt the steps of these runs, which are over; true for those that were canceled."""
+        for guard in self._living():
+            if guard.process.step is not None and guard.process.step[0] in over:
+                hear(guard)
+                guard.cancel(canceled=over[guard.process.step[0]])
+
+    def _living(self) -> list[Guard]:
+        return [guard for guard in self if guard.process.status is None]

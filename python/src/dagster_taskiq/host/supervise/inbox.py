@@ -1,0 +1,105 @@
+"""What processes say to the host: kept, answered, or passed on.
+
+User code may have said it: nothing in it is relied on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from dagster_taskiq.host.supervise.captured_files import path_below
+from dagster_taskiq.host.system.boot_time import boot_time
+from dagster_taskiq.host.wire.errors import warn
+from dagster_taskiq.host.wire.frames import Broken, Frame
+
+if TYPE_CHECKING:
+    from dagster_taskiq.host.supervise.guard import Guard
+    from dagster_taskiq.host.wire.channel import Channel
+
+
+_STREAMS = ("stdout", "stderr")
+
+
+class Inbox:
+    """Takes in the frames of step processes."""
+
+    def __init__(self, upstream: Channel, folder: str | None) -> None:
+        self._upstream = upstream
+        self._folder = folder
+        """Where the output of steps is captured."""
+
+    def catch_up(self, guard: Guard) -> None:
+        """Take in what has arrived."""
+        for frame in guard.process.channel.drain():
+            self.take_in(guard, frame)
+
+    def take_in(self, guard: Guard, frame: Frame | Broken) -> None:
+        """Take in one frame. Raises OSError when the worker is gone."""
+        if isinstance(frame, Broken):
+            self._warn_once(guard, f"not a frame: {frame.line}")
+        elif frame["type"] == "outcome" and isinstance(frame.get("outcome"), dict):
+            guard.told(frame["outcome"], boot_time())
+        elif frame["type"] == "event":
+            guard.usage.heard(boot_time())
+        elif frame["type"] == "ask":
+            self._ask(guard, frame.get("event"))
+        elif frame["type"] == "capture":
+            self._capture(guard, frame)
+
+    def tell_outcome(self, guard: Guard) -> None:
+        """Pass on the last outcome, once the process has ended. Raises OSError as above."""
+        told = guard.outcome
+        if told is None:
+            return
+        process = guard.process
+        try:
+            self._upstream.post({"type": "outcome", "id": process.id, "outcome": told})
+        except (ValueError, RecursionError) as error:  # JSON reads more than it can write
+            warn(f"the outcome of process {process.pid} cannot be passed on: {error!r}")
+
+    def _capture(self, guard: Guard, frame: Frame) -> None:
+        """Follow the files that the first such frame names; a step captures its output once."""
+        process = guard.process
+        if process.captured:
+            return
+        paths = self._files_in(frame)
+        if paths is None:
+            where = self._folder or "a folder that the host knows"
+            self._warn_once(guard, f"its output is not followed: it does not go below {where}")
+            return
+        process.captured = paths
+        guard.usage.captured(paths.values(), boot_time())
+        job = frame.get("job")
+        told = {**paths, "folder": self._folder, "job": job if isinstance(job, str) else None}
+        self._upstream.post({"type": "capture", "id": process.id, **told})
+
+    def checked(self, frame: Frame) -> Frame | None:
+        """Return what may be passed on of a frame that a location host wants to have passed on."""
+        if frame["type"] != "capture":
+            return frame
+        paths = self._files_in(frame)
+        return None if paths is None else {**frame, **paths, "folder": self._folder}
+
+    def _files_in(self, frame: Frame) -> dict[str, str] | None:
+        """Return the files that a `capture` names, if both may be followed."""
+        captured = {name: path_below(self._folder, frame.get(name)) for name in _STREAMS}
+        paths = {name: path for name, path in captured.items() if path is not None}
+        return paths if len(paths) == len(_STREAMS) else None
+
+    def _ask(self, guard: Guard, event: object) -> None:
+        """Pass on the first question. A process that asks again is refused once, then ignored."""
+        process = guard.process
+        process.asked += 1
+        if process.asked == 1 and guard.asks(event):
+            self._upstream.post({"type": "ask", "id": process.id})
+        elif process.asked <= 2 and not process.asking:
+            with contextlib.suppress(OSError):
+                process.channel.send({"type": "permit", "granted": False, "within_ms": None})
+
+    def _warn_once(self, guard: Guard, text: str) -> None:
+        """Say what is wrong with the first frame of a process that is not as it should be."""
+        process = guard.process
+        if not process.doubted:
+            process.doubted = True
+            warn(f"process {process.pid} of {process.name}: {text} (said once per process)")

@@ -1,0 +1,1 @@
+"""What the kernel offers: processes, signals of their end, a clock."""

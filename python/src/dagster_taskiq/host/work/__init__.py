@@ -1,0 +1,1 @@
+"""The kinds of work that a process is forked for."""

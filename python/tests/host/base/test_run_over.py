@@ -1,0 +1,168 @@
+"""A run that is over interrupts its steps, here too, and leaves the steps of other runs alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from orders import job_at, run_order, terminal_events
+from processes import alive, connections
+from worker_double import CODE, LOCATION, eventually
+
+WAYS_TO_BE_OVER = {
+    "canceling": lambda instance, run: instance.report_run_canceling(run),
+    "force-terminated": lambda instance, run: instance.report_run_canceled(run),
+    "failed": lambda instance, run: instance.report_run_failed(run),
+    "deleted": lambda instance, run: instance.delete_run(run.run_id),
+}
+
+
+@pytest.fixture
+def hold(create_run, tmp_path):
+    """Start a step that waits for a file; return its run, its order and the file."""
+
+    def hold(worker, job="waits_for_file"):
+        file = tmp_path / f"go-{len(list(tmp_path.iterdir()))}"
+        run = create_run(job, config={"file": str(file)})
+        order = worker.start("run", **run_order(run, job))
+        eventually(file.with_suffix(".started").exists)
+        return run, order, file
+
+    return hold
+
+
+def watchers(host: int) -> list[int]:
+    children = Path(f"/proc/{host}/task/{host}/children").read_text().split()
+    return [int(p) for p in children if Path(f"/proc/{p}/comm").read_text() == "taskiq-watcher\n"]
+
+
+def test_every_run_that_is_over_and_no_other_is_interrupted(worker, instance, hold):
+    other_run, other, file = hold(worker)
+    held = {way: hold(worker) for way in WAYS_TO_BE_OVER}
+    for way, (run, _, _) in held.items():
+        WAYS_TO_BE_OVER[way](instance, run)
+    for way, (run, order, _) in held.items():
+        told = worker.outcome(order)
+        assert told["kind"] == "failure", (way, told)
+        assert told["error"]["class"] == "DagsterExecutionInterruptedError", told
+        assert terminal_events(instance, run) == ["STEP_FAILURE"]
+    file.touch()
+    assert worker.outcome(other)["kind"] == "success"
+    assert terminal_events(instance, other_run) == ["STEP_SUCCESS"]
+
+
+def test_all_steps_of_a_run_are_interrupted(worker, instance, create_run, tmp_path):
+    files = [tmp_path / name for name in ("a", "b")]
+    config = {name: {"config": {"file": str(tmp_path / name)}} for name in ("a", "b")}
+    run = create_run("two_wait", ops=config)
+    orders = [worker.start("run", **run_order(run, name)) for name in ("a", "b")]
+    for file in files:
+        eventually(file.with_suffix(".started").exists)
+    instance.report_run_canceling(run)
+    assert [worker.outcome(order)["kind"] for order in orders] == ["failure", "failure"]
+
+
+def test_a_retry_policy_makes_of_it_what_dagster_makes_of_it(worker, instance, hold):
+    run, order, _ = hold(worker, "waits_and_retries")
+    instance.report_run_canceling(run)
+    assert worker.outcome(order)["kind"] == "up_for_retry"
+    assert terminal_events(instance, run) == ["STEP_UP_FOR_RETRY"]
+
+
+def test_a_step_that_ends_without_an_event_is_no_crash(worker, instance, hold):
+    run, order, _ = hold(worker, "exits_hard_at_interrupt")
+    instance.report_run_canceling(run)
+    frames = worker.finish(order)
+    told = frames[-2]["outcome"]
+    assert (told["kind"], told["error"]) == ("run_over", None)
+    assert told["result"]["state"] == "run_over"
+    assert told["result"]["execution_time_seconds"] > 0
+    assert (frames[-1]["code"], frames[-1]["killed"]["cause"]) == (5, "canceled")
+    assert terminal_events(instance, run) == []
+
+
+def test_a_step_that_ignores_the_interrupt_is_killed(worker, instance, create_run, tmp_path):
+    pids = tmp_path / "pids"
+    run = create_run("hangs_in_c", config={"file": str(pids)})
+    limits = {"grace_ms": 100}
+    order = worker.start("run", **run_order(run, "hangs_in_c", limits=limits))
+    eventually(pids.exists)
+    instance.report_run_canceling(run)
+    assert worker.outcome(order)["kind"] == "run_over"
+    assert worker.await_frame("exited", order)["signal"] == "SIGKILL"
+    assert [alive(int(pid)) for pid in pids.read_text().split()] == [False] * 3
+
+
+def test_an_interrupt_that_comes_before_the_step_has_begun(
+    start_worker, instance, create_run, tmp_path
+):
+    started = tmp_path / "started"
+    worker = start_worker(env={"IMPORT_STARTED": str(started)})
+    run = create_run("never_runs", recon=job_at("interrupted_at_import", "never_runs"))
+    # Its own interpreter imports the code; a fork finds it imported.
+    spawned = {"tags": {"taskiq/isolation": "spawn"}}
+    order = worker.start("run", **run_order(run, "never_runs", **spawned))
+    eventually(started.exists)
+    instance.report_run_canceling(run)
+    assert worker.outcome(order)["kind"] == "run_over"
+    assert terminal_events(instance, run) == []
+
+
+def test_the_life_of_the_watcher(start_worker, instance, hold):
+    worker = start_worker(*LOCATION)
+    host = worker.await_frame("ready")["pid"]
+    assert watchers(host) == [], "before any run is live"
+    _, order, file = hold(worker)
+    [watcher] = eventually(lambda: watchers(host))
+    file.touch()
+    worker.finish(order)
+    # With no run to look at, its end of the pair to the host is all that it holds.
+    assert len(connections(watcher) - connections(host)) == 1
+    assert not {link for link in connections(watcher) if link.endswith(".db")}
+    assert len(list(Path(f"/proc/{host}/task").iterdir())) == 1
+
+    run, order, _ = hold(worker)
+    os.kill(watcher, signal.SIGKILL)
+    instance.report_run_canceling(run)
+    assert worker.outcome(order)["kind"] == "failure"
+    [successor] = watchers(host)
+    worker.process.kill()
+    eventually(lambda: not alive(successor))
+
+
+def test_an_outage_is_told_once_and_survived(start_worker, instance, hold, tmp_path):
+    outage = tmp_path / "outage"
+    outage.touch()
+    env = {"OUTAGE": str(outage), "PYTHONPATH": str(CODE)}
+    worker = start_worker(*LOCATION, program="unreadable_runs", env=env)
+    worker.await_frame("ready")
+    run, order, _ = hold(worker)
+    instance.report_run_canceling(run)
+    told = "cannot see whether runs are over: ConnectionError('the database is away')"
+    eventually(lambda: told in worker.log())
+    eventually(lambda: len(outage.read_text()) > 1)
+    outage.unlink()
+    assert worker.outcome(order)["kind"] == "failure"
+    assert worker.log().count("whether runs are over") == 2
+    assert "whether runs are over can be seen again" in worker.log()
+
+
+def test_a_look_that_hangs_ends_the_watcher():
+    script = """
+import socket, time
+from types import SimpleNamespace
+from dagster_taskiq.host.base import watcher
+from dagster_taskiq.host.wire.channel import Channel
+
+watcher._HUNG_SECONDS = 1
+ours, theirs = socket.socketpair()
+hangs = SimpleNamespace(get_run_ids=lambda _: time.sleep(1000))
+ours.sendall(b'{"type":"look","locate":[],"runs":["r"],"ended":[]}\\n')
+watcher.Watcher(Channel(theirs), hangs).watch()
+"""
+    ended = subprocess.run([sys.executable, "-c", script], timeout=60, check=False)
+    assert ended.returncode == -signal.SIGALRM

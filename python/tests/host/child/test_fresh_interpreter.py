@@ -1,0 +1,92 @@
+"""The tag `taskiq/isolation: spawn`: a fresh interpreter, and otherwise the same life and end."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from orders import SUCCESS, events, job_at, run_order, terminal_events
+from processes import alive
+from worker_double import eventually, refuse
+
+from dagster_taskiq.host.wire.frames import encode
+
+SPAWN = {"tags": {"taskiq/isolation": "spawn"}}
+
+
+def test_the_same_frames_and_events_as_in_a_fork(worker, instance, create_run):
+    run = create_run("greet")
+    order = worker.start("run", **run_order(run, "greet", **SPAWN))
+    frames = worker.finish(order)
+    assert [f["type"] for f in frames] == ["started", "capture", "ask", "outcome", "exited"]
+    assert frames[-2]["outcome"]["kind"] == "success"
+    assert (frames[-1]["code"], frames[-1]["signal"]) == (0, None)
+    assert events(instance, run) == SUCCESS
+
+
+def test_an_envelope_larger_than_any_pipe(worker, create_run):
+    tags = {**SPAWN["tags"], "taskiq/note": "x" * 900_000}
+    told = worker.outcome(worker.start("run", **run_order(create_run("greet"), "greet", tags=tags)))
+    assert told["kind"] == "success"
+
+
+def test_nothing_is_written_without_a_permit(worker, instance, create_run):
+    run = create_run("greet")
+    told = worker.outcome(worker.start("run", **run_order(run, "greet", **SPAWN)), refuse)
+    assert told["kind"] == "permit_refused"
+    assert terminal_events(instance, run) == []
+
+
+@pytest.fixture(scope="module")
+def own_host(start_worker):
+    """A host that imports only what run records name."""
+    return start_worker()
+
+
+def test_code_that_cannot_be_forked_runs_and_is_not_imported_by_the_host(own_host, create_run):
+    host = own_host.await_frame("ready")["pid"]
+    recon = job_at("unforkable", "asks_its_thread")
+    for _ in range(2):
+        order = run_order(create_run("asks_its_thread", recon=recon), "asks_its_thread", **SPAWN)
+        assert own_host.outcome(own_host.start("run", **order))["kind"] == "success"
+    assert len(list(Path(f"/proc/{host}/task").iterdir())) == 1
+    assert "threads at import" not in own_host.log()
+
+
+def test_it_is_interrupted_with_its_run_and_ends_with_its_host(
+    own_host, instance, create_run, tmp_path
+):
+    orders, runs = [], []
+    for name in ("canceled", "going_on"):
+        file = tmp_path / name
+        runs.append(create_run("waits_for_file", config={"file": str(file)}))
+        orders.append(own_host.start("run", **run_order(runs[-1], "waits_for_file", **SPAWN)))
+        eventually(file.with_suffix(".started").exists)
+    canceled, going_on = (own_host.await_frame("started", order)["pid"] for order in orders)
+    assert b"dagster_taskiq.host.spawned" in Path(f"/proc/{canceled}/cmdline").read_bytes()
+    assert os.getpgid(canceled) == canceled
+    instance.report_run_canceling(runs[0])
+    assert own_host.outcome(orders[0])["kind"] == "failure"
+    assert terminal_events(instance, runs[0]) == ["STEP_FAILURE"]
+    assert alive(going_on)
+    own_host.process.kill()
+    eventually(lambda: not alive(going_on))
+
+
+def test_what_stands_before_any_work_is_told(tmp_path):
+    ours, theirs = socket.socketpair()
+    order, lifeline = os.memfd_create("order"), os.memfd_create("lifeline")
+    os.write(order, encode({"type": "run", "id": "w1"}))
+    os.lseek(order, 0, os.SEEK_SET)
+    fds = (theirs.fileno(), order, lifeline)
+    command = [sys.executable, "-m", "dagster_taskiq.host.spawned", *map(str, (*fds, os.getpid()))]
+    env = {**os.environ, "DAGSTER_HOME": str(tmp_path / "missing")}
+    ended = subprocess.run(command, pass_fds=fds, env=env, check=False)
+    told = json.loads(ours.recv(1 << 20))["outcome"]
+    assert (ended.returncode, told["kind"], told["scope"]) == (1, "fault", "instance")
+    assert told["error"]["class"] == "DagsterInvariantViolationError"
