@@ -1,7 +1,7 @@
 // Outages of calls that are made again and again: one line when calls begin to fail, and one when they work again.
 import type { Clock } from "./clock.ts";
 import { Fault } from "./faults.ts";
-import type { Observation, Observe } from "./observe.ts";
+import type { Observe, RepeatedObservation } from "./observe.ts";
 
 interface Outage {
   readonly sinceMs: number;
@@ -31,7 +31,7 @@ export class Outages {
    * Logs the first failure of each cause as it is given, and those after it at debug level until `what` works. `what` names the call for an
    * operator, such as `DeleteMessage`. The cause is a Fault's code or a word.
    */
-  failed(what: string, cause: unknown, observation: Observation): void {
+  failed(what: string, cause: unknown, observation: RepeatedObservation): void {
     const { clock, observe } = this.#ports;
     const outage = this.#open.get(what) ?? { sinceMs: clock.monoMs(), causes: new Set(), failures: 0 };
     this.#open.set(what, outage);

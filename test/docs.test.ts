@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { commands } from "../cli/commands.ts";
 import { reasons } from "../core/delivery/reasons.ts";
+import { events } from "../core/events/events.ts";
 import { writtenPages } from "../dev/docs/written-pages.ts";
 import { pages, readPage } from "./support/pages.ts";
 import { shellCommands } from "./support/taskiq/shell-lines.ts";
@@ -17,13 +18,24 @@ test("ARCHITECTURE.md has the life of a delivery as core/delivery/lifecycle.ts h
   assert.ok(read("ARCHITECTURE.md").includes(rows.map((row) => row.slice(3)).join("\n")));
 });
 
-test("the pages have every option as it is (mend: npm run docs)", async () => {
+test("the pages have every option and log event as the code has it (if not: npm run docs)", async () => {
   const pages = await writtenPages();
   assert.deepEqual(
     pages.map(({ path }) => path),
-    ["README.md", "docs/configuration.md", "docs/operations.md"],
+    ["README.md", "docs/configuration.md", "docs/events.md", "docs/operations.md"],
   );
   for (const { path, now, wanted } of pages) assert.ok(now === wanted, `${path} is stale: npm run docs`);
+});
+
+test("every log event that a page names exists", () => {
+  const kinds = [...new Set([...events.keys()].map((name) => name.split(".")[0]))].join("|");
+  const named = pages.flatMap(({ spans }) => spans).filter((span) => new RegExp(`^(?:${kinds})\\.[a-z_]+$`).test(span));
+  const isCode = (span: string) => /\.(?:py|ts|fifo|sqlite|jsonl?)$/.test(span);
+  assert.ok(named.length > events.size);
+  assert.deepEqual(
+    named.filter((span) => !events.has(span) && !isCode(span)),
+    [],
+  );
 });
 
 test("every --reason that a page or a help text shows is a reason", async () => {

@@ -44,12 +44,12 @@ export function startWorker(
   const config = settle();
   const started = Promise.withResolvers<void>();
   const logger = createLogger({ ...config.log, stream: screen.streamOf("worker"), worker: config.workerId });
-  const observe: typeof logger.observe = (observation) => {
-    const { event, message } = observation;
+  const observe: typeof logger.observe = (record) => {
+    const { event, message } = record;
     if (event === "worker.started") started.resolve();
     // The signal is ours, and said already.
     if (event === "worker.signal") return;
-    logger.observe(isDagsterDebug(message) ? { ...observation, level: "debug" } : observation);
+    logger.observe(isDagsterDebug(message) ? { ...record, level: "debug" } : record);
   };
   const { forgetVariables: _, ...rest } = io;
   const ended = runWorker(config, { ...rest, env: place.env, signals: signalsOf(io, stop) }, warnings, {

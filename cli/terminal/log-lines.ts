@@ -1,10 +1,10 @@
-// One observation as one line of log, for people or for machines. Pure. Field names are the wire's: `messageId` is `message_id`.
+// One log record as one line of log, for people or for machines. Pure. Field names are the wire's: `messageId` is `message_id`.
 
 import { printable, printableJson, printableLine } from "../../core/formats/printable.ts";
 import { shortened } from "../../core/formats/shortened.ts";
-import type { Level, Observation } from "../../core/observe.ts";
+import type { Level, LogRecord } from "../../core/observe.ts";
 
-export type Format = (observation: Observation, at: Date) => string;
+export type Format = (record: LogRecord, at: Date) => string;
 
 /** Colours a part of a line for a terminal. */
 export type PaintPart = (part: Level | "aside", text: string) => string;
@@ -14,15 +14,15 @@ const labels: Readonly<Record<Level, string>> = { debug: "DEBUG", info: "INFO ",
 const IN_KEY = ["runId", "stepKey", "attempt"];
 
 /** `2026-01-02T03:04:05.678Z INFO  step.claimed  claimed by …  key=… fence=3`. */
-export function textLine(observation: Observation, at: Date, paint: PaintPart = (_, text) => text): string {
-  const { event, level, message, ...fields } = observation;
+export function textLine(record: LogRecord, at: Date, paint: PaintPart = (_, text) => text): string {
+  const { event, level, message, ...fields } = record;
   const head = `${paint("aside", at.toISOString())} ${paint(level, labels[level])}`;
   if (event === "step.output") {
-    const key = paint("aside", `[${shownField(fields.key ?? "step")}]`);
+    const key = paint("aside", `[${shownField(fields["key"] ?? "step")}]`);
     return `${head} ${key} ${indented(message)}`;
   }
   const tail = Object.entries(fields).flatMap(([name, value]) => {
-    if (value === undefined || (fields.key !== undefined && IN_KEY.includes(name))) return [];
+    if (value === undefined || (fields["key"] !== undefined && IN_KEY.includes(name))) return [];
     return [` ${snake(name)}=${shownField(whole(name, value))}`];
   });
   const rest = tail.length === 0 ? "" : ` ${paint("aside", tail.join(""))}`;
@@ -33,12 +33,12 @@ export function textLine(observation: Observation, at: Date, paint: PaintPart = 
 export function jsonLine(also: Readonly<Record<string, string>>): Format {
   return ({ event, level, message, ...fields }, at) => {
     const named = Object.entries(fields).map(([name, value]) => [snake(name), cut(whole(name, value))] as const);
-    const record = { time: at.toISOString(), level, event, message: shortened(message, LONGEST_MESSAGE) };
-    return printableJson({ ...record, ...Object.fromEntries(named), ...also });
+    const line = { time: at.toISOString(), level, event, message: shortened(message, LONGEST_MESSAGE) };
+    return printableJson({ ...line, ...Object.fromEntries(named), ...also });
   };
 }
 
-type Field = Observation[string];
+type Field = LogRecord[string];
 
 /** A stack, at its longest. */
 const LONGEST_MESSAGE = 80_000;

@@ -3,7 +3,7 @@ import type { Writable } from "node:stream";
 import { styleText } from "node:util";
 // Not "consola": that one writes to stdout, colours, guesses at tests and CI, and lets CONSOLA_LEVEL override us.
 import { type ConsolaInstance, createConsola } from "consola/core";
-import type { Level, Observation, Observe } from "../../core/observe.ts";
+import type { Level, LogRecord } from "../../core/observe.ts";
 import { flush } from "./flush.ts";
 import { type Format, jsonLine, type PaintPart, textLine } from "./log-lines.ts";
 
@@ -19,7 +19,7 @@ export interface LoggerOptions {
 }
 
 export interface Logger {
-  readonly observe: Observe;
+  readonly observe: (record: LogRecord) => void;
   /** Resolves when every line has left the process, or cannot leave it any more. */
   flush(): Promise<void>;
 }
@@ -30,15 +30,13 @@ const levels: Readonly<Record<Level, number>> = { debug: 4, info: 3, warn: 1, er
 export function createLogger({ stream, level, format, worker, colour = false }: LoggerOptions): Logger {
   const text = format === "text" || (format === "auto" && stream.isTTY === true);
   const paint: PaintPart = colour ? painted : (_, plain) => plain;
-  const line: Format = text ? (observation, at) => textLine(observation, at, paint) : jsonLine({ worker });
+  const line: Format = text ? (record, at) => textLine(record, at, paint) : jsonLine({ worker });
   const consola = createConsola({
     level: levels[level],
     // Otherwise the sixth of equal lines within a second is held back, and its fields with it.
     throttle: 0,
     throttleMin: Number.POSITIVE_INFINITY,
-    reporters: [
-      { log: ({ args: [observation], date }) => void stream.write(`${line(observation as Observation, date)}\n`) },
-    ],
+    reporters: [{ log: ({ args: [record], date }) => void stream.write(`${line(record as LogRecord, date)}\n`) }],
   });
   return { observe: observeWith(consola), flush: () => flush(stream) };
 }
@@ -50,7 +48,7 @@ function painted(part: keyof typeof styles, text: string): string {
   return styleText(styles[part], text, { validateStream: false });
 }
 
-function observeWith(consola: ConsolaInstance): Observe {
+function observeWith(consola: ConsolaInstance): Logger["observe"] {
   // `raw`, because anything with a `message` would be taken apart as a log object of consola's own.
-  return (observation) => consola[observation.level].raw(observation);
+  return (record) => consola[record.level].raw(record);
 }

@@ -1,9 +1,10 @@
 // One delivery under way: the message, what it asks for, and what was learnt of it since.
 
 import type { Seat } from "../admission/slots.ts";
+import type { EventName, FieldsOf, LevelOf } from "../events/events.ts";
 import type { Lease } from "../lease/lease.ts";
 import type { Claim, Hold } from "../ledger/port.ts";
-import type { Level, Observation, Observe } from "../observe.ts";
+import type { Observation, Observe } from "../observe.ts";
 import type { Message } from "../queue/port.ts";
 import type { DeliveryNote } from "../runner/port.ts";
 import { type Decoded, decode, type Envelope } from "../step/envelope.ts";
@@ -19,6 +20,14 @@ export interface Received {
 }
 
 export type Granted = Extract<Claim, { kind: "granted" }>;
+
+/** The events that carry what `about` adds. */
+type DeliveryEvent = { [E in EventName]: "receiveCount" extends keyof FieldsOf<E> ? E : never }[EventName];
+
+/** What an event carries beside that: one argument, which may be left out if none of it is required. */
+type OwnFields<E extends DeliveryEvent> =
+  Own<E> extends infer F ? (Record<never, never> extends F ? [fields?: F] : [fields: F]) : never;
+type Own<E extends DeliveryEvent> = Omit<FieldsOf<E>, keyof FieldsOf<"delivery.bug">>;
 
 export class Delivery implements Received {
   readonly lease: Lease;
@@ -97,18 +106,26 @@ export class Delivery implements Received {
     };
   }
 
-  tell(level: Level, event: string, message: string, fields: Partial<Observation> = {}): void {
-    this.#observe(this.about(level, event, message, fields));
+  tell<E extends DeliveryEvent>(level: LevelOf<E>, event: E, message: string, ...fields: OwnFields<E>): void {
+    this.#observe(this.about(level, event, message, ...fields) as Observation);
   }
 
-  /** An observation about this delivery. */
-  about(level: Level, event: string, message: string, fields: Partial<Observation> = {}): Observation {
+  /** Returns an observation about this delivery. */
+  about<E extends DeliveryEvent>(
+    level: LevelOf<E>,
+    event: E,
+    message: string,
+    ...fields: OwnFields<E>
+  ): Observation<E> {
     const key = this.stepId === null ? {} : { key: idempotencyKey(this.stepId), ...this.stepId };
     const { id: messageId, receiveCount, groupId, deduplicationId } = this.message;
-    // A standard queue's group is its tenant; a FIFO queue's says no more than the key, or stands in the step's tags.
+    // A standard queue's group is its tenant. A FIFO queue's group says no more than the key, or stands in the step's tags.
     const group = groupId === null || deduplicationId !== null ? {} : { group: groupId };
     const job = this.job === null ? {} : { job: this.job };
-    return { event, level, message, ...key, ...job, messageId, receiveCount, ...group, ...fields };
+    const [own = {}] = fields as readonly [object?];
+    const observation = { event, level, message, ...key, ...job, messageId, receiveCount, ...group, ...own };
+    // The compiler has checked level and fields against the event. It cannot put them together again.
+    return observation as unknown as Observation<E>;
   }
 }
 

@@ -1,6 +1,6 @@
 // A batch call about one message, and what the log says when it fails.
 import { describeError } from "../faults.ts";
-import type { Observation } from "../observe.ts";
+import type { RepeatedObservation } from "../observe.ts";
 import type { Outages } from "../outages.ts";
 import type { EntryResult } from "../queue/port.ts";
 
@@ -11,7 +11,7 @@ export async function askForOne(
   call: OneEntryCall,
   ask: () => Promise<readonly EntryResult[]>,
   outages: Outages,
-  failure: (why: string) => Observation,
+  failure: (why: string) => RepeatedObservation,
 ): Promise<boolean> {
   try {
     const [result = "failed"] = await ask();

@@ -6,7 +6,7 @@ import type { Received } from "../delivery/delivery.ts";
 import { askForOne } from "../delivery/one-entry.ts";
 import type { Disposition } from "../delivery/states.ts";
 import type { Lease } from "../lease/lease.ts";
-import type { Observation, Observe } from "../observe.ts";
+import type { Observe, RepeatedObservation } from "../observe.ts";
 import type { Outages } from "../outages.ts";
 import type { Message, Queue } from "../queue/port.ts";
 
@@ -77,7 +77,7 @@ async function run(received: Received, ports: ChainPorts): Promise<Disposition> 
 async function giveBack(lease: Lease, { queue, outages, observe }: ChainPorts): Promise<Disposition> {
   const { id: messageId, receipt } = lease.message;
   await lease.end();
-  const failure = (why: string): Observation => {
+  const failure = (why: string): RepeatedObservation => {
     const message = `could not give back; visible when its visibility ends: ${why}`;
     return { event: "delivery.give_back_failed", level: "warn", message, messageId };
   };

@@ -3,6 +3,9 @@ import { readFileSync } from "node:fs";
 import { commands } from "../../cli/commands.ts";
 import { firstFlags, runOptions } from "../../cli/run/run-options.ts";
 import { reasons } from "../../core/delivery/reasons.ts";
+import { eventGroups } from "../../core/events/events.ts";
+import { fieldWords } from "../../core/events/fields.ts";
+import { eventTables, fieldTable } from "./event-tables.ts";
 import { allOptions, fill, firstOptions } from "./option-tables.ts";
 
 const root = new URL("../../", import.meta.url);
@@ -18,9 +21,10 @@ export async function writtenPages(): Promise<readonly WrittenPage[]> {
     commands.map(async ({ name, summary, load }) => ({ name, summary, options: (await load()).options })),
   );
   return [
-    page("README.md", "first options", firstOptions(runOptions, firstFlags)),
-    page("docs/configuration.md", "all options", allOptions(described)),
-    page("docs/operations.md", "reasons", table(["reason", "means"], reasons)),
+    page("README.md", { "first options": firstOptions(runOptions, firstFlags) }),
+    page("docs/configuration.md", { "all options": allOptions(described) }),
+    page("docs/events.md", { "all events": eventTables(eventGroups), "all fields": fieldTable(fieldWords) }),
+    page("docs/operations.md", { reasons: table(["reason", "means"], reasons) }),
   ];
 }
 
@@ -29,7 +33,9 @@ function table(titles: readonly string[], rows: ReadonlyMap<string, string>): st
   return [`| ${titles.join(" | ")} |`, "|---|---|", ...lines].join("\n");
 }
 
-function page(path: string, part: string, content: string): WrittenPage {
+/** `parts`: the content of each part by the name that its markers have. */
+function page(path: string, parts: Readonly<Record<string, string>>): WrittenPage {
   const now = readFileSync(new URL(path, root), "utf8");
-  return { path, now, wanted: fill(now, part, content) };
+  const wanted = Object.entries(parts).reduce((text, [part, content]) => fill(text, part, content), now);
+  return { path, now, wanted };
 }

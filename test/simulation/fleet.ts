@@ -1,6 +1,6 @@
 // The fleet: a few places, each with one worker after the other. Crashes, stalls, and rolling deploys happen to a place.
 import { Bugs } from "../../core/bugs.ts";
-import type { Observe } from "../../core/observe.ts";
+import type { LogRecord } from "../../core/observe.ts";
 import { idempotencyKey } from "../../core/step/step.ts";
 import { Worker } from "../../core/worker/worker.ts";
 import type { MemoryLedger } from "../support/ports/memory-ledger.ts";
@@ -152,9 +152,10 @@ export class Fleet {
     return { life, runner, worker: new Worker(ports, settings) };
   }
 
-  #watch(life: Life): Observe {
+  #watch(life: Life): (record: LogRecord) => void {
     const { referee, trace } = this.#ports;
-    return ({ event, message, key = "" }) => {
+    return ({ event, message, ...fields }) => {
+      const key = String(fields["key"] ?? "");
       if (event === "delivery.bug" || event === "worker.bug") referee.fail("bug", key || life.name, message);
       if (told.has(event)) trace.tell(life.name, `${event}: ${message}`, key);
     };

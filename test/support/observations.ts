@@ -1,16 +1,17 @@
-// Collects what the core tells, and refuses what no log could show.
+// Collects what the core reports. Refuses what no log could show, and what the tables of core/events do not have.
 import assert from "node:assert/strict";
-import type { Observation } from "../../core/observe.ts";
+import { events } from "../../core/events/events.ts";
+import type { LogRecord } from "../../core/observe.ts";
 
 export class Observations {
-  readonly all: Observation[] = [];
+  readonly all: LogRecord[] = [];
 
-  readonly observe = (observation: Observation): void => {
+  readonly observe = (observation: LogRecord): void => {
     requireWellFormed(observation);
     this.all.push(observation);
   };
 
-  of(event: string): readonly Observation[] {
+  of(event: string): readonly LogRecord[] {
     return this.all.filter((observation) => observation.event === event);
   }
 
@@ -25,14 +26,19 @@ export class Observations {
   }
 }
 
-function requireWellFormed(observation: Observation): void {
-  const { event, level, message, ...fields } = observation;
-  assert.match(event, /^[a-z_]+\.[a-z_]+$/);
-  assert.ok(["debug", "info", "warn", "error"].includes(level), `${event}: unknown level ${level}`);
+function requireWellFormed({ event, level, message, ...fields }: LogRecord): void {
+  const entry = events.get(event);
+  assert.ok(entry !== undefined, `core/events has no ${event}`);
+  assert.ok(entry.levels.includes(level), `${event}: expected level ${entry.levels.join(" or ")}, got ${level}`);
   assert.equal(typeof message, "string");
+  const kinds: Readonly<Record<string, string>> = { "queue?": "string", ...entry.fields };
   for (const [name, value] of Object.entries(fields)) {
-    const flat = value === null || ["string", "number", "boolean", "undefined"].includes(typeof value);
-    assert.ok(flat && !Number.isNaN(value), `${event}.${name}: expected a plain value, got ${String(value)}`);
+    const kind = kinds[name] ?? kinds[`${name}?`];
+    assert.ok(kind !== undefined, `core/events has no ${event}.${name}`);
+    const fits = kind.split(" or ").includes(value === null ? "null" : typeof value) && !Number.isNaN(value);
+    assert.ok(fits, `${event}.${name}: expected ${kind}, got ${String(value)}`);
     assert.notEqual(value, "[object Object]");
   }
+  const missing = Object.keys(entry.fields).filter((name) => !name.endsWith("?") && !(name in fields));
+  assert.deepEqual(missing, [], `${event}: fields are missing`);
 }

@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Fault } from "../../core/faults.ts";
-import type { Observation } from "../../core/observe.ts";
+import type { RepeatedObservation } from "../../core/observe.ts";
 import { Outages } from "../../core/outages.ts";
 import { ManualClock } from "../support/clocks/manual-clock.ts";
 import { Observations } from "../support/observations.ts";
 
-const failed = (message: string): Observation => ({ event: "queue.failed", level: "warn", message });
+const failed = (message: string): RepeatedObservation => ({ event: "sweep.failed", level: "warn", message });
 const denied = new Fault("TQ_QUEUE_DENIED", "denied");
 const away = new Fault("TQ_QUEUE", "away");
 
@@ -22,10 +22,10 @@ test("an outage is one line for each cause, and one when the call works again", 
   }
   outages.worked("DeleteMessage");
   outages.worked("DeleteMessage");
-  assert.deepEqual(told.shown("queue.failed"), ["denied 1", "away 1", "other 1"]);
+  assert.deepEqual(told.shown("sweep.failed"), ["denied 1", "away 1", "other 1"]);
   assert.deepEqual(told.messages("outage.over"), [
     "DeleteMessage works again after 60 s, in which it failed 120 time(s)",
   ]);
   outages.failed("DeleteMessage", denied, failed("denied again"));
-  assert.equal(told.shown("queue.failed").at(-1), "denied again");
+  assert.equal(told.shown("sweep.failed").at(-1), "denied again");
 });

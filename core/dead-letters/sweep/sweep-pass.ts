@@ -7,7 +7,7 @@ import type { Received } from "../../delivery/delivery.ts";
 import { askForOne } from "../../delivery/one-entry.ts";
 import type { Disposition, Swept } from "../../delivery/states.ts";
 import type { LeaseKeeper } from "../../lease/lease.ts";
-import type { Observation } from "../../observe.ts";
+import type { RepeatedObservation } from "../../observe.ts";
 import type { Outages } from "../../outages.ts";
 import type { DeadLetterQueue, Message } from "../../queue/port.ts";
 import { decode } from "../../step/envelope.ts";
@@ -87,7 +87,7 @@ async function deleteCopied(
   { id: messageId, receipt }: Message,
   { letters, copied, outages }: PassPorts,
 ): Promise<boolean> {
-  const failure = (why: string): Observation => ({
+  const failure = (why: string): RepeatedObservation => ({
     event: "delivery.ack_failed",
     level: "warn",
     message: `a dead letter that has its copy could not be deleted (${why}); the sweep tries again at its next look`,

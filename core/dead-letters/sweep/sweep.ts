@@ -7,7 +7,7 @@ import { describeError, Fault } from "../../faults.ts";
 import { formatDuration } from "../../formats/durations.ts";
 import { LeaseKeeper, type LeaseSettings } from "../../lease/lease.ts";
 import type { Ledger } from "../../ledger/port.ts";
-import type { Level, Observe } from "../../observe.ts";
+import type { Observe } from "../../observe.ts";
 import type { Outages } from "../../outages.ts";
 import type { DeadLetterQueue } from "../../queue/port.ts";
 import { type ProcessLetter, sweepOnce } from "./sweep-pass.ts";
@@ -116,7 +116,8 @@ class Sweep {
     try {
       await this.#ports.ledger.lock(lockName(letters), this.#settings.worker, 0);
     } catch (error) {
-      this.#tell("debug", "sweep.failed", `the sweep's lock ends by itself: ${describeError(error)}`);
+      const message = `the sweep's lock ends by itself: ${describeError(error)}`;
+      this.#ports.observe({ event: "sweep.failed", level: "debug", message });
     }
   }
 
@@ -126,7 +127,8 @@ class Sweep {
     if (letters === null) return null;
     if (letters.redrives) {
       const why = "it has a redrive policy itself, which moves on what is looked at";
-      this.#tell("warn", "sweep.off", `${letters.url} is not looked through for what SQS moves there: ${why}`);
+      const message = `${letters.url} is not looked through for what SQS moves there: ${why}`;
+      this.#ports.observe({ event: "sweep.off", level: "warn", message });
       return null;
     }
     const leases = new LeaseKeeper({ ...this.#ports, queue: letters }, this.#settings);
@@ -137,14 +139,14 @@ class Sweep {
   async #lookIfDue({ letters, leases }: Opened, quiet: AbortSignal): Promise<void> {
     const { visible } = await letters.depth();
     if (!this.#isDue(visible)) return;
-    const { clock, process, breaker, outages, copied } = this.#ports;
+    const { clock, process, breaker, outages, copied, observe } = this.#ports;
     const goOn = async () => breaker.mayReport() && (await this.#lock(letters));
     this.#ports.passing?.(true);
     const pass = sweepOnce({ letters, leases, clock, process, copied, outages, goOn }, quiet);
     const { looked, ended, hiding } = await pass.finally(() => this.#ports.passing?.(false));
     this.#last = { visible, atMs: clock.monoMs(), restMs: looked * REST_MS };
     const message = `looked at ${looked} dead letter(s), ended ${ended} that SQS itself had moved`;
-    this.#tell(ended > 0 ? "info" : "debug", "sweep.done", message, { looked, ended });
+    observe({ event: "sweep.done", level: ended > 0 ? "info" : "debug", message, looked, ended });
     this.#tellHiding(hiding);
   }
 
@@ -170,10 +172,6 @@ class Sweep {
   #lock(letters: DeadLetterQueue): Promise<boolean> {
     const { worker, intervalMs } = this.#settings;
     return this.#ports.ledger.lock(lockName(letters), worker, intervalMs + LOCK_MARGIN_MS);
-  }
-
-  #tell(level: Level, event: string, message: string, fields: Readonly<Record<string, number>> = {}): void {
-    this.#ports.observe({ event, level, message, ...fields });
   }
 }
 

@@ -1,8 +1,9 @@
 // The SQS adapter on our own server, for tests that look at what goes over the wire.
 import type { TestContext } from "node:test";
 import type { QueueModel } from "../../../cli/dev/sqs-server/queue-model.ts";
-import type { Observation } from "../../../core/observe.ts";
+import type { LogRecord } from "../../../core/observe.ts";
 import { openSqsQueue, type SqsQueue, type SqsQueueOptions } from "../../../core/queue/sqs/sqs.ts";
+import { Observations } from "../observations.ts";
 import { createQueues, LOCAL_CREDENTIALS, LOCAL_REGION, type QueuePair, type QueuePairOptions } from "./local-sqs.ts";
 import { type RequestRecord, type SqsServer, type SqsServerOptions, startSqsServer } from "./server/http.ts";
 import { asLocalSqs } from "./server/local.ts";
@@ -14,7 +15,7 @@ export interface Wired {
   /** Both as the server sees them, without requests. */
   readonly source: QueueModel;
   readonly deadLetters: QueueModel;
-  readonly observed: readonly Observation[];
+  readonly observed: readonly LogRecord[];
   /** What was asked since the queues were made. */
   requestsOf(action: string): readonly RequestRecord[];
 }
@@ -28,14 +29,14 @@ export async function wire(
 ): Promise<Wired> {
   const server = await startSqsServer(serverOptions);
   const pair = await createQueues(asLocalSqs(server), "steps", pairOptions);
-  const observed: Observation[] = [];
+  const told = new Observations();
   const queue = openSqsQueue({
     queue: { url: pair.url },
     deadLetter: null,
     region: LOCAL_REGION,
     endpoint: server.endpoint,
     ...(options.sources === undefined ? { credentials: LOCAL_CREDENTIALS } : {}),
-    observe: (observation) => observed.push(observation),
+    observe: told.observe,
     random: () => 0,
     ...options,
   });
@@ -49,7 +50,7 @@ export async function wire(
     pair,
     source: server.model.queue(pair.name),
     deadLetters: server.model.queue(pair.deadLetterName),
-    observed,
+    observed: told.all,
     requestsOf: (action) => server.requests.filter((request) => request.action === action),
   };
 }

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { jsonLine, textLine } from "../../../../cli/terminal/log-lines.ts";
-import type { Observation } from "../../../../core/observe.ts";
+import type { LogRecord } from "../../../../core/observe.ts";
 
 const at = new Date("2026-01-02T03:04:05.678Z");
-const claimed: Observation = {
+const claimed: LogRecord = {
   event: "step.claimed",
   level: "info",
   message: "claimed",
@@ -17,7 +17,7 @@ const claimed: Observation = {
 };
 
 describe("text", () => {
-  const rows: readonly [string, Observation, string][] = [
+  const rows: readonly [string, LogRecord, string][] = [
     [
       "fields",
       claimed,
@@ -76,15 +76,15 @@ test("JSON: one line, snake_case, the worker in each", () => {
 });
 
 test("JSON: run, step and attempt each have a field, and times are whole milliseconds", () => {
-  const ended: Observation = { ...claimed, runId: "run", stepKey: "fetch", attempt: 0, ranMs: 0.6, queuedMs: 2.5 };
+  const ended: LogRecord = { ...claimed, runId: "run", stepKey: "fetch", attempt: 0, ranMs: 0.6, queuedMs: 2.5 };
   const { run_id, step_key, attempt, ran_ms, queued_ms } = JSON.parse(jsonLine({ worker: "w-1" })(ended, at));
   assert.deepEqual([run_id, step_key, attempt, ran_ms, queued_ms], ["run", "fetch", 0, 1, 3]);
 });
 
 test("a key that steers a terminal does not, and what is long is cut, in text and in JSON", () => {
   const long = "k".repeat(1_000_000);
-  const output: Observation = { event: "step.output", level: "info", message: long, key: "run:\u001b[2J\u202e\n" };
-  const other: Observation = { event: "a", level: "info", message: long, key: long };
+  const output: LogRecord = { event: "step.output", level: "info", message: long, key: "run:\u001b[2J\u202e\n" };
+  const other: LogRecord = { event: "a", level: "info", message: long, key: long };
   const lines = [textLine, jsonLine({ worker: "w" })].flatMap((format) => [format(output, at), format(other, at)]);
   for (const line of lines) {
     assert.ok(line.length < 90_000, `${line.length}`);
