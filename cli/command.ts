@@ -1,9 +1,10 @@
-// What a subcommand is, and how its arguments become its configuration.
+// What a command is, and what it may touch outside itself.
 import type { Writable } from "node:stream";
 import type { ExitCode } from "./exit-codes.ts";
-import { type Arguments, readArguments } from "./options/argv.ts";
-import type { Machine, OptionTable, Values } from "./options/option.ts";
-import { type Env, resolve, type Setting, type Settings, valuesOf } from "./options/resolve.ts";
+import type { Arguments } from "./options/argv.ts";
+import type { Machine, OptionTable } from "./options/option.ts";
+import type { Env, Setting } from "./options/resolve.ts";
+import { configure, type Findings, type Setup } from "./options/setup.ts";
 import type { SignalSource } from "./signals.ts";
 
 /** Everything a command may touch outside itself. */
@@ -21,21 +22,6 @@ export interface Io {
   readonly runUnderInit?: (python: string) => string | null;
   /** See `cli/forget-variables.ts`. Absent where `env` is not the process's own. */
   readonly forgetVariables?: (names: readonly string[]) => boolean;
-}
-
-/** What the rules between options found. */
-export interface Findings {
-  readonly problems: readonly string[];
-  /** Worth a line in the log, but no reason not to start. */
-  readonly warnings: readonly string[];
-}
-
-export interface Setup<T extends OptionTable, C> {
-  readonly options: T;
-  /** Rules between options. Some values may have been refused already: look at what was given. */
-  rules(settings: Settings<T>, machine: Machine): Findings;
-  /** Called only when nothing was refused. */
-  config(values: Values<T>, settings: Settings<T>): C;
 }
 
 interface CommandSpec<T extends OptionTable, C> {
@@ -92,27 +78,9 @@ export function defineCommand<T extends OptionTable, C>(spec: CommandSpec<T, C>)
   };
 }
 
-export interface Configured<T extends OptionTable, C> extends Findings {
-  readonly switched: Arguments["switched"];
-  readonly settings: Settings<T>;
-  /** Call it only when there are no problems. */
-  config(): C;
-}
-
-export function configure<T extends OptionTable, C>(
-  setup: Setup<T, C>,
-  argv: readonly string[],
-  env: Env,
-  machine: Machine,
-): Configured<T, C> {
-  const read = readArguments(argv, setup.options);
-  const { settings, problems, warnings } = resolve(setup.options, read.given, env, machine);
-  const found = setup.rules(settings, machine);
-  return {
-    switched: read.switched,
-    settings,
-    problems: [...read.problems, ...problems, ...found.problems],
-    warnings: [...warnings, ...found.warnings],
-    config: () => setup.config(valuesOf(settings), settings),
-  };
+/** A command as the list of commands names it. */
+export interface Listed {
+  readonly name: string;
+  readonly summary: string;
+  load(): Promise<Command>;
 }

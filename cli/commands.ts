@@ -1,11 +1,5 @@
 // The subcommands there are. Each is loaded when it is asked for: a health check must not pay for the AWS SDK.
-import type { Command } from "./command.ts";
-
-export interface Listed {
-  readonly name: string;
-  readonly summary: string;
-  load(): Promise<Command>;
-}
+import type { Listed } from "./command.ts";
 
 export const commands: readonly Listed[] = [
   {

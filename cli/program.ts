@@ -2,8 +2,7 @@
 import { cac } from "cac";
 import { describeError, Fault } from "../core/faults.ts";
 import { printableJson } from "../core/formats/printable.ts";
-import type { Command, Io } from "./command.ts";
-import type { Listed } from "./commands.ts";
+import type { Command, Io, Listed } from "./command.ts";
 import { type ExitCode, exitCodes, faultExitCodes } from "./exit-codes.ts";
 import { describing } from "./help/described.ts";
 import { commandHelp, programHelp } from "./help/texts.ts";

@@ -1,16 +1,16 @@
 // What each module must not know, read from the graph that the bundler sees. ARCHITECTURE.md, "Layout", has the rules in words.
 import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { readImports } from "./support/import-graph.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const sources = globSync("{core,cli}/**/*.ts", { cwd: root }).sort();
 
 /** For each file of ours, what it imports: what the bundler sees, and types, which are erased before it looks. */
-const imports: ReadonlyMap<string, readonly string[]> = await readImports();
+const imports: ReadonlyMap<string, readonly string[]> = await readImports(root, sources);
 
 /** Modules that decide. Their heading says "Pure", and tests need no clock, no chance and no machine for them. */
 const pure = sources.filter((file) => file.startsWith("core/") && /\bPure[.:;]/.test(headingOf(file)));
@@ -26,6 +26,35 @@ const order = [
   ["intake", "dead-letters"],
   ["worker"],
   ["endpoints", "drain"],
+];
+
+/** The folders of cli/ that are a command each. */
+const commands = [
+  "dev",
+  "doctor",
+  "drain",
+  "healthcheck",
+  "inspect-dlq",
+  "migrate",
+  "quiet",
+  "replay",
+  "resume",
+  "run",
+];
+
+/** The rooms of cli/ in the same way; a file that lies in cli/ itself is a room of its own. */
+const cliOrder = [
+  ["exit-codes", "version", "node-version", "init", "forget-variables", "signals", "local-http"],
+  ["options"],
+  ["terminal", "command"],
+  ["help", "wiring"],
+  ["worker"],
+  ["operator"],
+  commands,
+  ["commands"],
+  ["program"],
+  ["process"],
+  ["main"],
 ];
 
 /** Nothing but types, promises among them; whoever is pure may name them. */
@@ -66,6 +95,12 @@ const rules: readonly Rule[] = [
     of: (file) => file.startsWith("core/"),
     forbids: (imported, file) =>
       imported.startsWith("core/") && roomOf(imported) !== roomOf(file) && levelOf(imported) >= levelOf(file),
+  },
+  {
+    says: "a room of cli/ imports lower rooms only, so no command imports another",
+    of: (file) => file.startsWith("cli/"),
+    forbids: (imported, file) =>
+      imported.startsWith("cli/") && roomOf(imported) !== roomOf(file) && levelOf(imported) >= levelOf(file),
   },
   {
     says: "queue, ledger, runner, Dagster's API and the agent do not know each other's ports",
@@ -118,8 +153,8 @@ const rules: readonly Rule[] = [
     forbids: (imported) => /^core\/(?:step|delivery)\//.test(imported),
   },
   {
-    says: "in cli/, only wiring.ts, aws-wiring.ts and ledger-wiring.ts name adapters",
-    of: (file) => file.startsWith("cli/") && !/^cli\/(?:aws-|ledger-)?wiring\.ts$/.test(file),
+    says: "in cli/, only wiring/ names adapters",
+    of: (file) => file.startsWith("cli/") && roomOf(file) !== "wiring",
     forbids: (imported) => adapterOf(imported) !== null,
   },
   {
@@ -167,45 +202,20 @@ test("pure modules do not look at the clock, chance or the network", () => {
   );
 });
 
-async function readImports(): Promise<ReadonlyMap<string, readonly string[]>> {
-  const { metafile } = await build({
-    absWorkingDir: root,
-    entryPoints: sources,
-    outdir: "dist/boundaries",
-    bundle: true,
-    format: "esm",
-    platform: "node",
-    target: "esnext",
-    packages: "external",
-    metafile: true,
-    write: false,
-    logLevel: "error",
-  });
-  return new Map(
-    Object.entries(metafile.inputs).map(([file, input]) => {
-      return [file, [...input.imports.map(({ path }) => path), ...typesImportedBy(file)]];
-    }),
-  );
-}
-
-function typesImportedBy(file: string): readonly string[] {
-  const source = readFileSync(`${root}${file}`, "utf8");
-  return [...source.matchAll(/^import [^;]*? from "(\.[^"]+)";/gm)].map(([, path = ""]) => join(dirname(file), path));
-}
-
 /** The comment at the top of a file. */
 function headingOf(file: string): string {
   return /^(?:\/\/.*\n)*/.exec(readFileSync(`${root}${file}`, "utf8"))?.[0] ?? "";
 }
 
-/** The folder directly below core/, or "" for a file that lies in core/ itself. */
+/** The folder directly below core/ or cli/. A file that lies in core/ itself is in the room "", one in cli/ in a room of its own name. */
 function roomOf(file: string): string {
-  return /^core\/([^/]+)\//.exec(file)?.[1] ?? "";
+  const [, tree, folder, name] = /^(core|cli)\/(?:([^/]+)\/.*|([^/]+)\.ts)$/.exec(file) ?? [];
+  return folder ?? (tree === "cli" ? (name ?? "") : "");
 }
 
-/** The line of `order` that names the file's room. Throws for a room that it does not name. */
+/** The line of the order that names the file's room. Throws for a room that it does not name. */
 function levelOf(file: string): number {
-  const level = order.findIndex((rooms) => rooms.includes(roomOf(file)));
+  const level = (file.startsWith("cli/") ? cliOrder : order).findIndex((rooms) => rooms.includes(roomOf(file)));
   assert.notEqual(level, -1, `test/boundaries.test.ts does not know the room of ${file}`);
   return level;
 }

@@ -1,10 +1,11 @@
 // The configuration of `taskiq dev`.
-import type { Findings, Setup } from "../command.ts";
+
 import { checkAlternatives } from "../options/alternatives.ts";
 import { locationArgs, locationRules } from "../options/location-options.ts";
 import type { Values } from "../options/option.ts";
 import type { QueueTaken } from "../options/queue-choice.ts";
 import type { Setting, Settings } from "../options/resolve.ts";
+import type { Findings, Setup } from "../options/setup.ts";
 import { variablesOf } from "../options/unknown-variables.ts";
 import { devOptions, sharedOptions } from "./dev-options.ts";
 

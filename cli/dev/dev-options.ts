@@ -1,28 +1,29 @@
 // Every option of `taskiq dev`: its own, and those of `taskiq run` that make sense with a queue on this machine.
+import { dagsterHome } from "../options/dagster-options.ts";
 import { envelopeKey } from "../options/envelope-key.ts";
 import { locationOptions } from "../options/location-options.ts";
 import { onOff, optional, setting } from "../options/option.ts";
 import { queues } from "../options/queue-choice.ts";
 import { stepOptions } from "../options/step-options.ts";
 import { queueName, wholeNumber } from "../options/values.ts";
-import { dagsterHome, logOptions, runOptions } from "../run/run-options.ts";
+import { workerOptions } from "../options/worker-options.ts";
 
 const group = "Development";
 
 /** Options that the worker has in common with `taskiq run`. */
 export const sharedOptions = {
   ...locationOptions,
-  python: runOptions.python,
-  concurrency: runOptions.concurrency,
-  graceMs: runOptions.graceMs,
-  maxStarts: runOptions.maxStarts,
-  onExhausted: runOptions.onExhausted,
-  visibilityMs: runOptions.visibilityMs,
+  python: workerOptions.python,
+  concurrency: workerOptions.concurrency,
+  graceMs: workerOptions.graceMs,
+  maxStarts: workerOptions.maxStarts,
+  onExhausted: workerOptions.onExhausted,
+  leaseMs: workerOptions.leaseMs,
   // A look costs nothing here, and nobody waits a minute to see what SQS moved to the dead letter queue.
-  sweepMs: { ...runOptions.sweepMs, fallback: "5s" },
+  sweepMs: { ...workerOptions.sweepMs, fallback: "5s" },
   ...stepOptions,
   envelopeKey,
-  logLevel: logOptions.logLevel,
+  logLevel: workerOptions.logLevel,
 };
 
 export const devOptions = {

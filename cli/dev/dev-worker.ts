@@ -1,12 +1,13 @@
 // The worker of `taskiq dev`: that of `taskiq run`, in this process, on the local queue.
 import { EventEmitter } from "node:events";
 import { Fault } from "../../core/faults.ts";
-import { configure, type Io } from "../command.ts";
+import type { Io } from "../command.ts";
 import type { Env } from "../options/resolve.ts";
-import { runWorker, type WorkerEnd } from "../run/run.ts";
-import { runSetup } from "../run/run-config.ts";
+import { configure } from "../options/setup.ts";
 import { aborted, type StopRequests } from "../signals.ts";
 import { createLogger } from "../terminal/logger.ts";
+import { runWorker, type WorkerEnd } from "../worker/run-worker.ts";
+import { workerSetup } from "../worker/worker-config.ts";
 import { type DevConfig, sharedVariables } from "./dev-config.ts";
 import { isDagsterDebug, type Screen } from "./screen.ts";
 
@@ -39,7 +40,11 @@ export function startWorker(
     ...["--health-port", String(place.healthPort), "--wait-time", "1s", "--log-format", "text"],
     ...workerArgs,
   ];
-  const { problems, warnings, config: settle } = configure(runSetup, args, only(io.env, sharedVariables), io.machine);
+  const {
+    problems,
+    warnings,
+    config: settle,
+  } = configure(workerSetup, args, only(io.env, sharedVariables), io.machine);
   if (problems.length > 0) throw new Fault("TQ_CONFIG", ["the worker cannot start", ...problems].join("\n"));
   const config = settle();
   const started = Promise.withResolvers<void>();

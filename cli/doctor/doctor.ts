@@ -1,24 +1,25 @@
 // `taskiq doctor`: looks at everything that `taskiq run` needs, and says of each what was found and what to do. It changes nothing.
 import { systemClock as clock } from "../../core/clock.ts";
-import { type Command, type Configured, configure, type Io, type Setup } from "../command.ts";
+import type { Command, Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
-import { openLedgerSchema } from "../ledger-wiring.ts";
 import { onOff, setting } from "../options/option.ts";
 import type { Setting } from "../options/resolve.ts";
+import { type Configured, configure, type Setup } from "../options/setup.ts";
 import { duration } from "../options/values.ts";
-import { type RunConfig, runSetup } from "../run/run-config.ts";
-import { firstFlags, runOptions } from "../run/run-options.ts";
+import { firstWorkerFlags, workerOptions } from "../options/worker-options.ts";
 import { wantsColour, widthOf } from "../terminal/terminal.ts";
-import { type Patient, wireDoctor } from "../wiring.ts";
+import { openLedgerSchema } from "../wiring/ledger.ts";
 import { ecsLaunchType } from "../worker/ecs-task.ts";
+import { type WorkerConfig, workerSetup } from "../worker/worker-config.ts";
 import { checkNames, type Finding, fail, failed, ok, warn } from "./check.ts";
 import { jsonOf, textOf } from "./doctor-output.ts";
 import { checkHost } from "./host-checks.ts";
 import { checkHome, checkLedger, checkStopTimeout, checkTemporary } from "./machine-checks.ts";
 import { checkCredentials, checkPermissions, checkQueue, judgeClock } from "./queue-checks.ts";
+import { type Patient, wireDoctor } from "./wire-doctor.ts";
 
 const options = {
-  ...runOptions,
+  ...workerOptions,
   timeoutMs: setting({
     flag: "--timeout",
     env: [],
@@ -31,14 +32,14 @@ const options = {
 };
 
 interface DoctorConfig {
-  readonly run: RunConfig;
+  readonly run: WorkerConfig;
   readonly timeoutMs: number;
 }
 
 const doctorSetup: Setup<typeof options, DoctorConfig> = {
   options,
-  rules: runSetup.rules,
-  config: (values, settings) => ({ run: runSetup.config(values, settings), timeoutMs: values.timeoutMs }),
+  rules: workerSetup.rules,
+  config: (values, settings) => ({ run: workerSetup.config(values, settings), timeoutMs: values.timeoutMs }),
 };
 
 type Asked = Configured<typeof options, DoctorConfig>;
@@ -51,7 +52,7 @@ export const command: Command = {
     "taskiq doctor --queue-name steps.fifo -m my_project.definitions",
     "TASKIQ_QUEUE_NAME=steps.fifo taskiq doctor --json",
   ],
-  first: [...firstFlags, "--timeout", "--json"],
+  first: [...firstWorkerFlags, "--timeout", "--json"],
   no: "A check failed.",
   usageExit: exitCodes.usage,
   warnsOfVariables: true,
@@ -101,7 +102,7 @@ async function checksOf({ run, timeoutMs }: DoctorConfig, io: Io): Promise<reado
 }
 
 /** The queues, and the step host. */
-function outside(run: RunConfig, timeoutMs: number, io: Io): readonly Promise<readonly Finding[]>[] {
+function outside(run: WorkerConfig, timeoutMs: number, io: Io): readonly Promise<readonly Finding[]>[] {
   let skewMs: number | null = null;
   const hearTime = (serverMs: number) => {
     skewMs = clock.wallMs() - serverMs;
@@ -112,7 +113,7 @@ function outside(run: RunConfig, timeoutMs: number, io: Io): readonly Promise<re
   } catch (error) {
     return [Promise.resolve([failed("configuration", error)])];
   }
-  const limits = { maxStarts: run.maxStarts, leaseMs: run.visibilityMs };
+  const limits = { maxStarts: run.maxStarts, leaseMs: run.leaseMs };
   const ofQueues = async () => {
     const [first] = patient.queues;
     const found = await Promise.all([

@@ -3,8 +3,8 @@
 import type { Observation } from "../../core/observe.ts";
 import { minorOf } from "../../core/step/dagster-version.ts";
 import { version } from "../version.ts";
-import type { Patient } from "../wiring.ts";
 import { type Finding, fail, failed, ok, perform, warn } from "./check.ts";
+import type { Patient } from "./wire-doctor.ts";
 
 type Greeting = Awaited<ReturnType<Patient["greet"]>>;
 

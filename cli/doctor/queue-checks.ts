@@ -3,8 +3,8 @@
 import { duration, type Finding as QueueFinding } from "../../core/preflight/findings.ts";
 import { isRefusal, type PreflightSettings, preflight } from "../../core/preflight/preflight.ts";
 import type { QueueAttributes, QueueSurvey, SurveyedQueue } from "../../core/queue/port.ts";
-import type { Patient } from "../wiring.ts";
 import { type Finding, fail, failed, ok, perform, warn } from "./check.ts";
+import type { Patient } from "./wire-doctor.ts";
 
 type AskedQueue = Patient["queues"][number];
 

@@ -1,10 +1,13 @@
 // The configuration of `taskiq drain`: that of `run` and when to end, or which local worker is to be quiet.
-import type { Findings, Setup } from "../command.ts";
+
+import type { QuietRequest } from "../operator/quiet-here.ts";
+import { dagsterHome } from "../options/dagster-options.ts";
 import { type Machine, onOff, optional, setting, type Values } from "../options/option.ts";
 import { isGiven, type Settings } from "../options/resolve.ts";
+import type { Findings, Setup } from "../options/setup.ts";
 import { duration } from "../options/values.ts";
-import { type RunConfig, runSetup } from "../run/run-config.ts";
-import { dagsterHome, runOptions } from "../run/run-options.ts";
+import { workerOptions } from "../options/worker-options.ts";
+import { type WorkerConfig, workerSetup } from "../worker/worker-config.ts";
 
 const group = "Drain";
 const seconds = 1_000;
@@ -36,25 +39,15 @@ export const drainOptions = {
   }),
   wait: onOff({ flag: "--wait", env: [], group, help: "With --quiet-only: until that worker does nothing any more." }),
   resume: onOff({ flag: "--resume", env: [], group, help: "Undo --quiet-only." }),
-  ...runOptions,
+  ...workerOptions,
   dagsterHome: optional({ ...dagsterHome, absent: "required, unless with --quiet-only or --resume" }),
 };
 
 export interface DrainWork {
   readonly do: "drain";
-  readonly run: RunConfig;
+  readonly run: WorkerConfig;
   readonly settleMs: number;
   /** Null: as long as it takes. */
-  readonly maxMs: number | null;
-  readonly json: boolean;
-}
-
-export interface QuietRequest {
-  readonly do: "quiet" | "resume";
-  readonly stateDir: string;
-  /** Null: the only one there is. */
-  readonly worker: string | null;
-  readonly wait: boolean;
   readonly maxMs: number | null;
   readonly json: boolean;
 }
@@ -72,7 +65,7 @@ function rules(settings: DrainSettings, machine: Machine): Findings {
     const idle = isOn(wait) && !isOn(quietOnly) ? ["--wait goes with --quiet-only"] : [];
     return { problems: [...both, ...idle], warnings: [] };
   }
-  const found = runSetup.rules(settings, machine);
+  const found = workerSetup.rules(settings, machine);
   const missing = isGiven(settings.dagsterHome)
     ? []
     : ["--dagster-home is required (env: DAGSTER_HOME): directory of dagster.yaml"];
@@ -91,7 +84,7 @@ function config(values: Values<typeof drainOptions>, settings: DrainSettings): D
     return { do: quietOnly ? "quiet" : "resume", stateDir, worker, wait, maxMs, json };
   }
   if (home === null) throw new Error("no DAGSTER_HOME: the rules were not checked");
-  return { do: "drain", run: runSetup.config({ ...values, dagsterHome: home }, settings), settleMs, maxMs, json };
+  return { do: "drain", run: workerSetup.config({ ...values, dagsterHome: home }, settings), settleMs, maxMs, json };
 }
 
 function isOn({ value }: DrainSettings["wait"]): boolean {

@@ -7,15 +7,15 @@ import type { WorkerSnapshot } from "../../core/worker/snapshot.ts";
 import type { Worker } from "../../core/worker/worker.ts";
 import { defineCommand, type Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
-import { named, runWorker } from "../run/run.ts";
-import type { RunConfig } from "../run/run-config.ts";
-import { firstFlags } from "../run/run-options.ts";
+import { askForQuiet } from "../operator/quiet-here.ts";
+import { firstWorkerFlags } from "../options/worker-options.ts";
 import { createLogger, type Logger } from "../terminal/logger.ts";
 import { ProgressView } from "../terminal/progress.ts";
 import { wantsColour } from "../terminal/terminal.ts";
+import { named, runWorker } from "../worker/run-worker.ts";
+import type { WorkerConfig } from "../worker/worker-config.ts";
 import { type DrainWork, drainSetup } from "./drain-config.ts";
 import { type Drained, exitCodeOf, progressOf, summaryOf, summaryText } from "./drain-output.ts";
-import { askForQuiet } from "./quiet.ts";
 
 export const command = defineCommand({
   name: "drain",
@@ -27,7 +27,7 @@ export const command = defineCommand({
     "taskiq drain --quiet-only --worker-id worker-1",
     "taskiq drain --resume",
   ],
-  first: ["--max-time", "--settle", "--json", "--quiet-only", "--wait", "--resume", ...firstFlags],
+  first: ["--max-time", "--settle", "--json", "--quiet-only", "--wait", "--resume", ...firstWorkerFlags],
   no: "The queue is not empty, or a step did not succeed.",
   usageExit: exitCodes.usage,
   warnsOfVariables: true,
@@ -88,6 +88,6 @@ async function work(
 }
 
 /** What SQS itself moved to the dead letter queue is to be ended before the drain is over, so that no run is left hanging. */
-function sweepMsOf({ sweepMs }: RunConfig, settleMs: number): number | null {
+function sweepMsOf({ sweepMs }: WorkerConfig, settleMs: number): number | null {
   return sweepMs === null ? null : Math.min(sweepMs, settleMs / SWEEPS_PER_SETTLE);
 }

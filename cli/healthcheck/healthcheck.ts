@@ -3,13 +3,14 @@
 import { formatDuration } from "../../core/formats/durations.ts";
 import { printableJson, printableLine } from "../../core/formats/printable.ts";
 import { shortened } from "../../core/formats/shortened.ts";
-import { defineCommand, type Setup } from "../command.ts";
+import { defineCommand } from "../command.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { askLocal, type LocalAnswer } from "../local-http.ts";
 import { healthHost, healthPort } from "../options/health-options.ts";
 import { onOff, setting } from "../options/option.ts";
+import type { Setup } from "../options/setup.ts";
 import { duration } from "../options/values.ts";
 import { sayOn } from "../terminal/say.ts";
-import { type Answer, askHealth } from "./ask-health.ts";
 
 const options = {
   healthPort: healthPort(1),
@@ -60,7 +61,7 @@ export const command = defineCommand({
   usageExit: exitCodes.no,
   warnsOfVariables: false,
   run: async (config, io) => {
-    const trouble = troubleIn(await askHealth(config), config);
+    const trouble = troubleIn(await askLocal({ ...config, method: "GET" }), config);
     if (trouble === null) return exitCodes.done;
     sayOn(io.stderr, "taskiq healthcheck")(trouble);
     return exitCodes.no;
@@ -73,7 +74,7 @@ function reachable(host: string): string {
   return host === "::" ? "::1" : host;
 }
 
-function troubleIn(answer: Answer, { host, port, path, timeoutMs }: HealthcheckConfig): string | null {
+function troubleIn(answer: LocalAnswer, { host, port, path, timeoutMs }: HealthcheckConfig): string | null {
   const where = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
   switch (answer.kind) {
     case "timed_out":

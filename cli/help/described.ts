@@ -1,6 +1,5 @@
 // The commands as the help, the man page and the completions describe them. Pure but for loading the commands.
-import type { Command } from "../command.ts";
-import type { Listed } from "../commands.ts";
+import type { Command, Listed } from "../command.ts";
 import type { Option } from "../options/option.ts";
 
 export interface Described {

@@ -1,8 +1,10 @@
 // The configuration of `taskiq inspect-dlq`.
-import type { Setup } from "../command.ts";
-import { letterOptions } from "../operator/letter-options.ts";
-import { type OperatorConfig, operatorConfig, operatorOptions, operatorRules } from "../operator/operator-config.ts";
+
+import { type OperatorConfig, operatorConfig, operatorRules } from "../operator/operator-config.ts";
+import { letterOptions } from "../options/letter-options.ts";
+import { operatorOptions } from "../options/operator-options.ts";
 import { onOff, optional, type Values } from "../options/option.ts";
+import type { Setup } from "../options/setup.ts";
 import { text } from "../options/values.ts";
 
 const group = "Output";

@@ -6,9 +6,10 @@ import { exportText, groupRecord, letterRecord } from "../../core/dead-letters/r
 import { Fault } from "../../core/faults.ts";
 import { printableJson } from "../../core/formats/printable.ts";
 import type { Io } from "../command.ts";
+import { coloursOf } from "../operator/letter-colours.ts";
 import { groupTable, letterDetails, letterTable, type Page } from "../operator/letter-texts.ts";
 import type { Say } from "../terminal/say.ts";
-import { coloursOf, widthOf } from "../terminal/terminal.ts";
+import { widthOf } from "../terminal/terminal.ts";
 import type { InspectConfig } from "./inspect-dlq-config.ts";
 
 export async function showLetters(

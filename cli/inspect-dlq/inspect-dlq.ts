@@ -3,14 +3,14 @@ import { type Inspection, inspectDeadLetters } from "../../core/dead-letters/ins
 import type { DeadLetterQueue } from "../../core/queue/port.ts";
 import { defineCommand, type Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
-import { letterFilter, letterFlags } from "../operator/letter-options.ts";
 import { mismatchText, remarksOn } from "../operator/look-remarks.ts";
 import { askDagster, openDeadLetters } from "../operator/operator-ports.ts";
 import { stoppable } from "../operator/stoppable.ts";
+import { type OperatorPorts, wireOperator } from "../operator/wire-operator.ts";
+import { letterFilter, letterFlags } from "../options/letter-options.ts";
 import { createLogger } from "../terminal/logger.ts";
 import { type Say, sayOn } from "../terminal/say.ts";
 import { wantsColour } from "../terminal/terminal.ts";
-import { type OperatorPorts, wireOperator } from "../wiring.ts";
 import { type InspectConfig, inspectSetup } from "./inspect-dlq-config.ts";
 import { showLetters } from "./inspect-dlq-output.ts";
 

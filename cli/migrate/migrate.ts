@@ -2,13 +2,14 @@
 
 import { printableJson } from "../../core/formats/printable.ts";
 import type { LedgerSchema, Migration } from "../../core/ledger/schema.ts";
-import { defineCommand, type Findings, type Io, type Setup } from "../command.ts";
+import { defineCommand, type Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
-import { openLedgerSchema } from "../ledger-wiring.ts";
 import { type LedgerChoice, ledgerAloneOptions, ledgerAloneRules, ledgerChoice } from "../options/ledger-options.ts";
 import { onOff } from "../options/option.ts";
 import type { Settings } from "../options/resolve.ts";
+import type { Findings, Setup } from "../options/setup.ts";
 import { sayOn } from "../terminal/say.ts";
+import { openLedgerSchema } from "../wiring/ledger.ts";
 
 const options = {
   ...ledgerAloneOptions,

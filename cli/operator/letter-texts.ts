@@ -8,11 +8,12 @@ import type { Act } from "../../core/dead-letters/verdict.ts";
 import { printable, printableLine } from "../../core/formats/printable.ts";
 import { shortened } from "../../core/formats/shortened.ts";
 import type { StepId } from "../../core/step/step.ts";
+
+import { span } from "../terminal/span.ts";
 import { type Column, type Paint, renderTable } from "../terminal/table.ts";
+import type { Colours } from "./letter-colours.ts";
 
 /** What a text is painted for: whether to act, and how. */
-export type Colours = (act: Act, text: string) => string;
-
 const DEEPEST_INDENTED = 50;
 const LONGEST_FACT = 2_000;
 
@@ -111,22 +112,6 @@ export function letterDetails(joined: JoinedLetter, { nowMs, colours }: Page): s
   );
   const traceback = error === null ? "" : printable(`\n${error.class}: ${error.message}\n${error.traceback}\n`);
   return `${colours(verdict.act, printableLine(verdict.words))}\n${known.join("")}${traceback}\nbody\n${printable(bodyText(message.body))}\n`;
-}
-
-/** The largest two units: `3d 4h`, `12m`, `40s`. */
-export function span(ms: number): string {
-  const seconds = Math.max(0, Math.floor(ms / 1_000));
-  const parts: readonly (readonly [number, string])[] = [
-    [Math.floor(seconds / 86_400), "d"],
-    [Math.floor(seconds / 3_600) % 24, "h"],
-    [Math.floor(seconds / 60) % 60, "m"],
-    [seconds % 60, "s"],
-  ];
-  const first = parts.findIndex(([count]) => count > 0);
-  if (first === -1) return "0s";
-  const two = parts.slice(first, first + 2).filter(([count]) => count > 0);
-  // Of minutes and less, one is enough.
-  return (first >= 2 ? two.slice(0, 1) : two).map(([count, unit]) => `${count}${unit}`).join(" ");
 }
 
 function letterRow({ letter, standing, verdict }: JoinedLetter, nowMs: number): readonly string[] {

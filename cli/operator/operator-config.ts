@@ -1,50 +1,22 @@
-// What an operator's command needs to reach: the queue, the ledger, and Dagster; the last two only if they are to be asked.
-import type { Findings } from "../command.ts";
+// What an operator's command asks: the queue, and the ledger and Dagster if they are to be asked.
 import { checkAlternatives } from "../options/alternatives.ts";
-import { envelopeKey } from "../options/envelope-key.ts";
-import {
-  isLedgerGiven,
-  type LedgerChoice,
-  ledgerChoice,
-  ledgerOptions,
-  ledgerRules,
-} from "../options/ledger-options.ts";
-import { type Machine, onOff, optional, type Values } from "../options/option.ts";
-import { chooseQueue, type QueueChoice, queueRules } from "../options/queue-choice.ts";
-import { endpointOf, queueOptions } from "../options/queue-options.ts";
+import { homeRules } from "../options/dagster-options.ts";
+import { isLedgerGiven, type LedgerChoice, ledgerChoice, ledgerRules } from "../options/ledger-options.ts";
+import type { operatorOptions } from "../options/operator-options.ts";
+import type { Machine, Values } from "../options/option.ts";
+import { chooseQueue, queueRules } from "../options/queue-choice.ts";
+import { endpointOf } from "../options/queue-options.ts";
 import { isGiven, type Settings } from "../options/resolve.ts";
-import { homeRules } from "../run/run-config.ts";
-import { dagsterHome, dagsterOptions } from "../run/run-options.ts";
+import type { Findings } from "../options/setup.ts";
+import type { QueuePlace } from "../wiring/queue.ts";
 
-export const operatorOptions = {
-  ...queueOptions,
-  envelopeKey,
-  ...ledgerOptions,
-  noLedger: onOff({ flag: "--no-ledger", env: [], group: "Ledger", help: "Do not ask the ledger." }),
-  dagsterHome: optional({ ...dagsterHome, absent: "Dagster is not asked" }),
-  python: dagsterOptions.python,
-  noDagster: onOff({
-    flag: "--no-dagster",
-    env: [],
-    group: "Dagster",
-    help: "Do not ask Dagster, which takes seconds to start: what only it knows is unknown then.",
-  }),
-};
-
-export interface OperatorConfig {
-  readonly queue: QueueChoice;
-  /** Null: the queue's redrive policy names it. */
-  readonly deadLetter: QueueChoice | null;
+export interface OperatorConfig extends QueuePlace {
   /** Of which one must have signed a letter; empty: not known. */
   readonly envelopeKeys: readonly string[];
-  readonly region: string | null;
-  readonly endpointUrl: string | null;
-  /** The SQS server of `taskiq dev`. `null` means that there is none. */
-  readonly localSqs: string | null;
   /** Null: not asked. */
   readonly ledger: LedgerChoice | null;
   /** Null: not asked. */
-  readonly dagster: { readonly home: string; readonly python: string } | null;
+  readonly dagster: { readonly dagsterHome: string; readonly python: string } | null;
 }
 
 type OperatorSettings = Settings<typeof operatorOptions>;
@@ -69,7 +41,7 @@ function ledgerPlaceRules(settings: OperatorSettings): Findings {
 export function operatorConfig(values: Values<typeof operatorOptions>, settings: OperatorSettings): OperatorConfig {
   const queue = chooseQueue(settings.queueUrl, settings.queueName);
   if (queue === null) throw new Error("no queue: the rules were not checked");
-  const { dagsterHome: home, python } = values;
+  const { dagsterHome, python } = values;
   return {
     queue,
     deadLetter: chooseQueue(settings.dlqUrl, settings.dlqName),
@@ -77,7 +49,7 @@ export function operatorConfig(values: Values<typeof operatorOptions>, settings:
     region: values.region,
     endpointUrl: endpointOf(settings),
     localSqs: values.localSqs,
-    ledger: values.noLedger ? null : ledgerChoice(values, home),
-    dagster: values.noDagster || home === null ? null : { home, python },
+    ledger: values.noLedger ? null : ledgerChoice(values, dagsterHome),
+    dagster: values.noDagster || dagsterHome === null ? null : { dagsterHome, python },
   };
 }

@@ -3,8 +3,8 @@ import type { Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { listenForStop, withinStop } from "../signals.ts";
 import type { Logger } from "../terminal/logger.ts";
-import type { OperatorPorts } from "../wiring.ts";
 import { closeAll } from "../worker/close-all.ts";
+import type { OperatorPorts } from "./wire-operator.ts";
 
 interface Surroundings {
   readonly ports: OperatorPorts;

@@ -1,6 +1,7 @@
 // Options of which only one may be given: two ways to say the same thing.
-import type { Findings } from "../command.ts";
+
 import { isGiven, originText, type Setting } from "./resolve.ts";
+import type { Findings } from "./setup.ts";
 
 export interface Chosen extends Findings {
   /** Null when none was given, or when it cannot be told which one counts. */

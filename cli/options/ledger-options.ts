@@ -1,9 +1,9 @@
 // Which ledger: the options that every command which opens one shares, and what they come to.
 import { join } from "node:path";
-import type { Findings } from "../command.ts";
 import { type LedgerUrl, ledgerUrl, type PostgresUrl } from "./ledger-url.ts";
 import { optional, type Values } from "./option.ts";
 import { isGiven, type Setting, type Settings } from "./resolve.ts";
+import type { Findings } from "./setup.ts";
 import { servicePort, text } from "./values.ts";
 
 const group = "Ledger";

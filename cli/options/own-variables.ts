@@ -1,13 +1,13 @@
 // The variables that only taskiq may read: neither the step host nor the code that it runs has a use for them.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { runOptions } from "../run/run-options.ts";
 import { dagsterApiOptions } from "./dagster-api-options.ts";
 import { type LedgerChoice, ledgerOptions } from "./ledger-options.ts";
 import type { OptionTable } from "./option.ts";
 import type { Env } from "./resolve.ts";
+import { workerOptions } from "./worker-options.ts";
 
-const secret = Object.values<OptionTable[string]>({ ...runOptions, ...dagsterApiOptions })
+const secret = Object.values<OptionTable[string]>({ ...workerOptions, ...dagsterApiOptions })
   .filter((option) => option.secret)
   .flatMap((option) => option.env);
 const passwords = ledgerOptions.postgresPassword.env;

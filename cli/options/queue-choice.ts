@@ -1,9 +1,9 @@
 // Which queues: one, by URL or by name; or several for one worker, each with its share of the slots: `high`, `default:3`, `bulk:1:max=2`.
 import * as v from "valibot";
-import type { Findings } from "../command.ts";
 import { checkAlternatives } from "./alternatives.ts";
 import { repeated } from "./option.ts";
 import { isGiven, originText, type Setting } from "./resolve.ts";
+import type { Findings } from "./setup.ts";
 import { httpUrl, type Kind, queueName } from "./values.ts";
 
 /** A queue by URL or by name. */

@@ -1,11 +1,11 @@
 // The configuration of `taskiq quiet`: ask, and wait or not; or list who is asked.
 import type { QuietTarget } from "../../core/ledger/quiet-records.ts";
-import type { Findings, Setup } from "../command.ts";
 import { type LedgerChoice, ledgerAloneOptions, ledgerAloneRules, ledgerChoice } from "../options/ledger-options.ts";
 import { onOff, optional, type Values } from "../options/option.ts";
+import { everythingOption, whichOptions, whichProblems, whoOption } from "../options/quiet-options.ts";
 import { isGiven, type Settings } from "../options/resolve.ts";
+import type { Findings, Setup } from "../options/setup.ts";
 import { duration, text } from "../options/values.ts";
-import { everythingOption, whichOptions, whichProblems, whoOption } from "./quiet-options.ts";
 
 const seconds = 1_000;
 const days = 86_400_000;

@@ -7,12 +7,11 @@ import type { QuietRecords } from "../../core/ledger/quiet-records.ts";
 import { defineCommand, type Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { operatorName } from "../operator/operator-name.ts";
+import { targetText, withRequests } from "../operator/quiet-requests.ts";
 import { type Say, sayOn } from "../terminal/say.ts";
 import { widthOf } from "../terminal/terminal.ts";
 import { type AskConfig, type QuietConfig, quietSetup } from "./quiet-config.ts";
-import { targetText } from "./quiet-options.ts";
 import { listRecord, listText } from "./quiet-output.ts";
-import { withRequests } from "./requests-ledger.ts";
 import { waitUntilIdle } from "./wait-until-idle.ts";
 
 export const command = defineCommand({

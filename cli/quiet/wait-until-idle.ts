@@ -6,10 +6,10 @@ import { formatDuration } from "../../core/formats/durations.ts";
 import type { QuietRecords, QuietReport, QuietRequest } from "../../core/ledger/quiet-records.ts";
 import type { Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import { targetText } from "../operator/quiet-requests.ts";
 import { listenForStop } from "../signals.ts";
 import { ProgressView } from "../terminal/progress.ts";
 import type { Say } from "../terminal/say.ts";
-import { targetText } from "./quiet-options.ts";
 
 export interface Awaited {
   readonly request: QuietRequest;

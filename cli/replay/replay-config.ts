@@ -1,9 +1,11 @@
 // The configuration of `taskiq replay`.
-import type { Setup } from "../command.ts";
-import { letterOptions } from "../operator/letter-options.ts";
-import { type OperatorConfig, operatorConfig, operatorOptions, operatorRules } from "../operator/operator-config.ts";
+
+import { type OperatorConfig, operatorConfig, operatorRules } from "../operator/operator-config.ts";
 import { type DagsterApiChoice, dagsterApiChoice, dagsterApiOptions } from "../options/dagster-api-options.ts";
+import { letterOptions } from "../options/letter-options.ts";
+import { operatorOptions } from "../options/operator-options.ts";
 import { onOff, optional, repeated, setting, type Values } from "../options/option.ts";
+import type { Setup } from "../options/setup.ts";
 import { duration, text, wholeNumber } from "../options/values.ts";
 
 const group = "What is done";

@@ -4,7 +4,7 @@ import type { Ledger } from "../../core/ledger/port.ts";
 import type { Observe } from "../../core/observe.ts";
 import type { DeadLetterQueue } from "../../core/queue/port.ts";
 import type { Io } from "../command.ts";
-import type { OperatorPorts } from "../wiring.ts";
+import type { OperatorPorts } from "../operator/wire-operator.ts";
 import type { ReplayConfig } from "./replay-config.ts";
 
 export interface ReplaySession {

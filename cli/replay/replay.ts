@@ -8,15 +8,15 @@ import { type PlannedLetter, planLetter } from "../../core/dead-letters/replay/r
 import { Fault } from "../../core/faults.ts";
 import { defineCommand } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
-import { letterFilter, letterFlags } from "../operator/letter-options.ts";
 import { mismatchText, remarksOn } from "../operator/look-remarks.ts";
 import { operatorName } from "../operator/operator-name.ts";
 import { askDagster, openDeadLetters } from "../operator/operator-ports.ts";
 import { stoppable } from "../operator/stoppable.ts";
+import { wireOperator } from "../operator/wire-operator.ts";
+import { letterFilter, letterFlags } from "../options/letter-options.ts";
 import { createLogger } from "../terminal/logger.ts";
 import { sayOn } from "../terminal/say.ts";
 import { wantsColour } from "../terminal/terminal.ts";
-import { wireOperator } from "../wiring.ts";
 import { actOn } from "./replay-act.ts";
 import { type ReplayConfig, replaySetup } from "./replay-config.ts";
 import { failFound, reexecuteFound } from "./replay-otherwise.ts";

@@ -1,9 +1,9 @@
 // The configuration of `taskiq resume`.
 import type { QuietTarget } from "../../core/ledger/quiet-records.ts";
-import type { Findings, Setup } from "../command.ts";
 import { type LedgerChoice, ledgerAloneOptions, ledgerAloneRules, ledgerChoice } from "../options/ledger-options.ts";
+import { everythingOption, whichOptions, whichProblems, whoOption } from "../options/quiet-options.ts";
 import type { Settings } from "../options/resolve.ts";
-import { everythingOption, whichOptions, whichProblems, whoOption } from "../quiet/quiet-options.ts";
+import type { Findings, Setup } from "../options/setup.ts";
 
 const options = {
   ...whichOptions,

@@ -5,8 +5,7 @@ import type { QuietRecords, QuietTarget } from "../../core/ledger/quiet-records.
 import { defineCommand } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { operatorName } from "../operator/operator-name.ts";
-import { targetText } from "../quiet/quiet-options.ts";
-import { withRequests } from "../quiet/requests-ledger.ts";
+import { targetText, withRequests } from "../operator/quiet-requests.ts";
 import { type Say, sayOn } from "../terminal/say.ts";
 import { resumeSetup } from "./resume-config.ts";
 

@@ -3,8 +3,8 @@ import { Writable } from "node:stream";
 import stringWidth from "string-width";
 import type { Clock } from "../../core/clock.ts";
 import { printableLine } from "../../core/formats/printable.ts";
-import { span } from "../operator/letter-texts.ts";
 import type { Env } from "../options/resolve.ts";
+import { span } from "./span.ts";
 import { wantsColour, widthOf } from "./terminal.ts";
 
 export interface Progress {

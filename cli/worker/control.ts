@@ -5,7 +5,6 @@ import { describeError } from "../../core/faults.ts";
 import type { Observe } from "../../core/observe.ts";
 import type { Worker } from "../../core/worker/worker.ts";
 import type { Io } from "../command.ts";
-import type { RunConfig } from "../run/run-config.ts";
 import {
   type ControlPlace,
   newToken,
@@ -13,13 +12,14 @@ import {
   sweepControlFiles,
   writeControlFile,
 } from "./control-files.ts";
+import type { WorkerConfig } from "./worker-config.ts";
 
 export interface Control {
   close(): Promise<void>;
 }
 
 export async function openControl(
-  { workerId, stateDir }: Pick<RunConfig, "workerId" | "stateDir">,
+  { workerId, stateDir }: Pick<WorkerConfig, "workerId" | "stateDir">,
   worker: Worker,
   { machine }: Pick<Io, "machine">,
   observe: Observe,

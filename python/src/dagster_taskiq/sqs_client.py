@@ -88,7 +88,7 @@ def _data_loader() -> Loader:
 def build_client(session: boto3.Session, site: Site) -> SQSClient:
     """Return a client for the queues there. Looks for credentials, which may take any time.
 
-    A server on this machine gets placeholder keys, as from the worker (`cli/wiring.ts`): the
+    A server on this machine gets placeholder keys, as from the worker (`cli/wiring/queue.ts`): the
     credentials and the proxies of the environment are for AWS.
     """
     if site.is_local:

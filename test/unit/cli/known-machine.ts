@@ -1,8 +1,9 @@
 // A machine whose facts are known, and a run command's configuration read on it.
-import { configure } from "../../../cli/command.ts";
+
 import type { Machine } from "../../../cli/options/option.ts";
 import type { Env } from "../../../cli/options/resolve.ts";
-import { type RunConfig, runSetup } from "../../../cli/run/run-config.ts";
+import { configure } from "../../../cli/options/setup.ts";
+import { type WorkerConfig, workerSetup } from "../../../cli/worker/worker-config.ts";
 
 export const machine: Machine = {
   hostname: () => "worker-1",
@@ -20,12 +21,12 @@ export const enough: Env = {
 
 export interface ReadRun {
   /** Null when there are problems. */
-  readonly config: RunConfig | null;
+  readonly config: WorkerConfig | null;
   readonly problems: readonly string[];
   readonly warnings: readonly string[];
 }
 
 export function readRun(argv: readonly string[], env: Env = enough): ReadRun {
-  const { problems, warnings, config } = configure(runSetup, argv, env, machine);
+  const { problems, warnings, config } = configure(workerSetup, argv, env, machine);
   return { config: problems.length === 0 ? config() : null, problems, warnings };
 }

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { describe, test } from "node:test";
+import type { Listed } from "../../../cli/command.ts";
 import { defineCommand } from "../../../cli/command.ts";
-import type { Listed } from "../../../cli/commands.ts";
 import type { ExitCode } from "../../../cli/exit-codes.ts";
 import { onOff, optional, setting } from "../../../cli/options/option.ts";
 import type { Env } from "../../../cli/options/resolve.ts";

@@ -4,9 +4,9 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import fc from "fast-check";
-import { askWorker } from "../../../cli/drain/control-client.ts";
-import { askHealth } from "../../../cli/healthcheck/ask-health.ts";
 import { whyIn } from "../../../cli/healthcheck/healthcheck.ts";
+import { askLocal } from "../../../cli/local-http.ts";
+import { askWorker } from "../../../cli/worker/control-client.ts";
 import { ecsAgent } from "../../../core/agent/ecs-agent.ts";
 import { systemClock } from "../../../core/clock.ts";
 import { openDagsterApi } from "../../../core/dagster/api.ts";
@@ -137,7 +137,7 @@ async function forEachAnswer(t: TestContext, ask: (port: number) => Promise<void
 describe("an odd answer", () => {
   test("to a health check is one of its four kinds, and told in a line", async (t) => {
     await forEachAnswer(t, async (port) => {
-      const answer = await askHealth({ host: "127.0.0.1", port, path: "/livez", timeoutMs: 60_000 });
+      const answer = await askLocal({ method: "GET", host: "127.0.0.1", port, path: "/livez", timeoutMs: 60_000 });
       assert.ok(["answered", "not_http", "failed"].includes(answer.kind), answer.kind);
       if (answer.kind !== "answered") return;
       assert.ok(answer.status >= 0 && answer.body.length <= 2 * 65_536);
@@ -149,7 +149,7 @@ describe("an odd answer", () => {
 
   test("to a question for a worker is its state, or why there is none", async (t) => {
     await forEachAnswer(t, async (port) => {
-      const answer = await askWorker({ port, token: "t".repeat(32) }, "GET /state", "me");
+      const answer = await askWorker({ port, token: "t".repeat(32) }, "state", "me");
       if (answer.kind === "state") assert.equal(typeof answer.state.busy, "number");
       if (answer.kind === "failed") assertShort(answer.why);
     });

@@ -1,10 +1,10 @@
 // Arguments and environment of `taskiq dev`, and what they make of its queues and its worker.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { configure } from "../../../../cli/command.ts";
 import { devSetup } from "../../../../cli/dev/dev-config.ts";
 import type { Env } from "../../../../cli/options/resolve.ts";
-import { runSetup } from "../../../../cli/run/run-config.ts";
+import { configure } from "../../../../cli/options/setup.ts";
+import { workerSetup } from "../../../../cli/worker/worker-config.ts";
 import { machine } from "../known-machine.ts";
 
 function read(argv: readonly string[], env: Env = {}) {
@@ -16,7 +16,7 @@ function read(argv: readonly string[], env: Env = {}) {
 /** The worker that it starts. */
 function worker(argv: readonly string[], env: Env = {}) {
   const args = ["--dagster-home", "/dagster", "--local-sqs", "http://127.0.0.1:1", ...read(argv, env).workerArgs];
-  const { problems, config } = configure(runSetup, args, {}, machine);
+  const { problems, config } = configure(workerSetup, args, {}, machine);
   assert.deepEqual(problems, []);
   return config();
 }

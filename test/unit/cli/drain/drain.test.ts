@@ -1,9 +1,9 @@
 // `taskiq drain`: its configuration, what it says, and its exit code.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { configure } from "../../../../cli/command.ts";
 import { drainSetup } from "../../../../cli/drain/drain-config.ts";
 import { type Drained, exitCodeOf, progressOf, summaryOf, summaryText } from "../../../../cli/drain/drain-output.ts";
+import { configure } from "../../../../cli/options/setup.ts";
 import { noOutcomes } from "../../../../core/worker/outcome-counts.ts";
 import { enough, machine } from "../known-machine.ts";
 

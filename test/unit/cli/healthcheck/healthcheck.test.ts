@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { EventEmitter, once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { describe, type TestContext, test } from "node:test";
-import { configure } from "../../../../cli/command.ts";
 import { command, healthcheckSetup } from "../../../../cli/healthcheck/healthcheck.ts";
 import type { Env } from "../../../../cli/options/resolve.ts";
+import { configure } from "../../../../cli/options/setup.ts";
 import { Captured } from "../captured.ts";
 import { machine } from "../known-machine.ts";
 

@@ -2,11 +2,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import stringWidth from "string-width";
-import { configure } from "../../../../cli/command.ts";
 import { inspectSetup } from "../../../../cli/inspect-dlq/inspect-dlq-config.ts";
-import { letterFilter } from "../../../../cli/operator/letter-options.ts";
-import { letterDetails, letterTable, span } from "../../../../cli/operator/letter-texts.ts";
-import { coloursOf, widthOf } from "../../../../cli/terminal/terminal.ts";
+import { coloursOf } from "../../../../cli/operator/letter-colours.ts";
+import { letterDetails, letterTable } from "../../../../cli/operator/letter-texts.ts";
+import { letterFilter } from "../../../../cli/options/letter-options.ts";
+import { configure } from "../../../../cli/options/setup.ts";
+import { span } from "../../../../cli/terminal/span.ts";
+import { widthOf } from "../../../../cli/terminal/terminal.ts";
 import type { JoinedLetter } from "../../../../core/dead-letters/join.ts";
 import type { DeadLetter } from "../../../../core/dead-letters/letter.ts";
 import { verdictOf } from "../../../../core/dead-letters/verdict.ts";
@@ -26,7 +28,7 @@ const queueAlone = { TASKIQ_QUEUE_NAME: "steps.fifo" };
 describe("the configuration", () => {
   test("asks whoever is to be had, unless told not to", () => {
     const { config } = read([]);
-    assert.deepEqual(config?.dagster, { home: "/dagster", python: "python3" });
+    assert.deepEqual(config?.dagster, { dagsterHome: "/dagster", python: "python3" });
     assert.deepEqual(config?.ledger, { kind: "sqlite", path: "/dagster/taskiq.sqlite" });
     const alone = read(["--no-dagster", "--no-ledger"], queueAlone).config;
     assert.deepEqual([alone?.dagster, alone?.ledger, alone?.dagsterMissing], [null, null, null]);

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { readArguments } from "../../../../cli/options/argv.ts";
-import { runOptions } from "../../../../cli/run/run-options.ts";
+import { workerOptions } from "../../../../cli/options/worker-options.ts";
 
 function read(...argv: string[]) {
-  const { given, switched, problems } = readArguments(argv, runOptions);
+  const { given, switched, problems } = readArguments(argv, workerOptions);
   return { given: Object.fromEntries(given), switched: [...switched], problems };
 }
 

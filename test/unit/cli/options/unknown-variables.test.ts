@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { unknownVariables, variablesOf } from "../../../../cli/options/unknown-variables.ts";
-import { runOptions } from "../../../../cli/run/run-options.ts";
+import { workerOptions } from "../../../../cli/options/worker-options.ts";
 
 test("each is named, with the one that was meant, and without its value", () => {
   const env = {
@@ -18,7 +18,7 @@ test("each is named, with the one that was meant, and without its value", () => 
     TASKIQ_WORKER_SERVICE_PORT_HTTP: "80",
     TASKIQ_WORKER_PORT_80_TCP_ADDR: "10.96.0.9",
   };
-  assert.deepEqual(unknownVariables(env, variablesOf(runOptions)), [
+  assert.deepEqual(unknownVariables(env, variablesOf(workerOptions)), [
     "unknown environment variable TASKIQ_ANYTHING",
     "unknown environment variable TASKIQ_CONCURENCY, did you mean TASKIQ_WORKER_CONCURRENCY?",
   ]);

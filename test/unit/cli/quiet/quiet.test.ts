@@ -1,7 +1,7 @@
 // `taskiq quiet` and `taskiq resume`: their configuration, and the list.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { configure } from "../../../../cli/command.ts";
+import { configure } from "../../../../cli/options/setup.ts";
 import { quietSetup } from "../../../../cli/quiet/quiet-config.ts";
 import { listText } from "../../../../cli/quiet/quiet-output.ts";
 import { resumeSetup } from "../../../../cli/resume/resume-config.ts";

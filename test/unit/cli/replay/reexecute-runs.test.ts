@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { configure } from "../../../../cli/command.ts";
 import { dagsterApiChoice, dagsterApiOptions } from "../../../../cli/options/dagster-api-options.ts";
 import { configText } from "../../../../cli/options/print-config.ts";
+import { configure } from "../../../../cli/options/setup.ts";
 import { reexecuteRuns } from "../../../../cli/replay/reexecute-runs.ts";
 import { systemClock } from "../../../../core/clock.ts";
 import type { JoinedLetter } from "../../../../core/dead-letters/join.ts";

@@ -4,8 +4,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { askWorker } from "../../../../cli/drain/control-client.ts";
 import { openControl } from "../../../../cli/worker/control.ts";
+import { askWorker } from "../../../../cli/worker/control-client.ts";
 import { readControlFiles } from "../../../../cli/worker/control-files.ts";
 import { Observations } from "../../../support/observations.ts";
 import { bench } from "../../worker/setup.ts";
@@ -29,16 +29,16 @@ test("a worker is asked through its file, which goes with it", async (t) => {
   const [file] = await readControlFiles(at);
   assert.ok(file !== undefined);
   assert.deepEqual([file.worker, file.pid], ["w-1", 7]);
-  const quiet = await askWorker(file, "POST /quiet", "ada@laptop");
+  const quiet = await askWorker(file, "quiet", "ada@laptop");
   assert.equal(quiet.kind === "state" && quiet.state.quiet?.by, "ada@laptop");
   assert.equal(worker.snapshot().quiet?.by, "ada@laptop");
-  await askWorker(file, "POST /resume", "ada@laptop");
+  await askWorker(file, "resume", "ada@laptop");
   assert.equal(worker.snapshot().quiet, null);
-  const stranger = await askWorker({ ...file, token: "0".repeat(64) }, "POST /quiet", "eve");
+  const stranger = await askWorker({ ...file, token: "0".repeat(64) }, "quiet", "eve");
   assert.deepEqual([stranger.kind, worker.snapshot().quiet], ["gone", null]);
   await control.close();
   assert.deepEqual(readdirSync(stateDir), []);
-  assert.equal((await askWorker(file, "GET /state", "")).kind, "gone");
+  assert.equal((await askWorker(file, "state", "")).kind, "gone");
 });
 
 test("a worker that cannot have one works without, and says so", async (t) => {

@@ -2,8 +2,8 @@
 import * as v from "valibot";
 import { anyLetter, type LetterFilter } from "../../core/dead-letters/filter.ts";
 import { parseDuration } from "../../core/formats/durations.ts";
-import { optional, type Values } from "../options/option.ts";
-import { type Kind, text, wholeNumber } from "../options/values.ts";
+import { optional, type Values } from "./option.ts";
+import { type Kind, text, wholeNumber } from "./values.ts";
 
 const group = "Which dead letters (all conditions must hold; without any, all of them)";
 

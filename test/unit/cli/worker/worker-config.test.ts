@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { QueueChoice } from "../../../../cli/options/queue-choice.ts";
 import type { Env } from "../../../../cli/options/resolve.ts";
-import type { RunConfig } from "../../../../cli/run/run-config.ts";
+import type { WorkerConfig } from "../../../../cli/worker/worker-config.ts";
 import { defaultLimits } from "../../../../core/delivery/limits.ts";
 import { enough, readRun } from "../known-machine.ts";
 
@@ -11,13 +11,13 @@ const { TASKIQ_QUEUE_URL: url = "" } = enough;
 
 const only = (queue: QueueChoice) => ({ queue, deadLetter: null, weight: null, most: null });
 
-const defaults: RunConfig = {
+const defaults: WorkerConfig = {
   queues: [only({ url })],
   envelopeKeys: [],
   region: null,
   endpointUrl: null,
   localSqs: null,
-  visibilityMs: 60_000,
+  leaseMs: 60_000,
   waitMs: 20_000,
   concurrency: 4,
   graceMs: 20_000,
@@ -39,7 +39,7 @@ const defaults: RunConfig = {
 };
 
 describe("a configuration", () => {
-  type Row = readonly [string, readonly string[], Env, Partial<RunConfig>];
+  type Row = readonly [string, readonly string[], Env, Partial<WorkerConfig>];
   const rows: readonly Row[] = [
     ["the least there must be", [], {}, {}],
     ["--concurrency 8", ["--concurrency", "8"], {}, { concurrency: 8 }],
@@ -62,13 +62,13 @@ describe("a configuration", () => {
       "bounds",
       ["--concurrency=256", "--visibility-timeout=12h", "--wait-time=0"],
       {},
-      { concurrency: 256, visibilityMs: 43_200_000, waitMs: 0 },
+      { concurrency: 256, leaseMs: 43_200_000, waitMs: 0 },
     ],
     [
       "plain seconds",
       [],
       { TASKIQ_VISIBILITY_TIMEOUT: "90", TASKIQ_GRACE: "25" },
-      { visibilityMs: 90_000, graceMs: 25_000 },
+      { leaseMs: 90_000, graceMs: 25_000 },
     ],
     [
       "region, first variable",

@@ -2,8 +2,8 @@
 import * as v from "valibot";
 import { CONTROL_HOST } from "../../core/endpoints/control-server.ts";
 import { parseJson } from "../../core/formats/json.ts";
-import { exchange } from "../healthcheck/ask-health.ts";
-import type { ControlFile } from "../worker/control-files.ts";
+import { askLocal } from "../local-http.ts";
+import type { ControlFile } from "./control-files.ts";
 
 const schema = v.object({
   worker: v.string(),
@@ -16,7 +16,7 @@ const schema = v.object({
 
 export type ControlState = v.InferOutput<typeof schema>;
 
-/** `gone`: nobody listens there any more. */
+/** `gone`: the worker has ended. */
 export type ControlAnswer =
   | { readonly kind: "state"; readonly state: ControlState }
   | { readonly kind: "gone" }
@@ -24,29 +24,26 @@ export type ControlAnswer =
 
 const TIMEOUT_MS = 5_000;
 
-/** Over a bare socket, which no proxy setting leads elsewhere: the request holds the token. */
+/** Asks the worker whose control file this is. Never rejects. */
 export async function askWorker(
   { port, token }: Pick<ControlFile, "port" | "token">,
-  what: "GET /state" | "POST /quiet" | "POST /resume",
+  what: "state" | "quiet" | "resume",
   by: string,
 ): Promise<ControlAnswer> {
-  const body = what === "GET /state" ? "" : JSON.stringify({ by });
-  const head = [
-    `${what} HTTP/1.1`,
-    `host: ${CONTROL_HOST}:${port}`,
-    `authorization: Bearer ${token}`,
-    `content-length: ${Buffer.byteLength(body)}`,
-    "connection: close",
-  ];
-  const answer = await exchange(
-    { host: CONTROL_HOST, port, timeoutMs: TIMEOUT_MS },
-    `${head.join("\r\n")}\r\n\r\n${body}`,
-  );
+  const answer = await askLocal({
+    host: CONTROL_HOST,
+    port,
+    method: what === "state" ? "GET" : "POST",
+    path: `/${what}`,
+    headers: { authorization: `Bearer ${token}` },
+    body: what === "state" ? "" : JSON.stringify({ by }),
+    timeoutMs: TIMEOUT_MS,
+  });
   switch (answer.kind) {
     case "timed_out":
       return { kind: "failed", why: "it does not answer" };
     case "not_http":
-      return { kind: "failed", why: "what answers is no worker" };
+      return { kind: "failed", why: "what answers is not a worker" };
     case "failed":
       return answer.code === "ECONNREFUSED" ? { kind: "gone" } : { kind: "failed", why: answer.code };
     case "answered":

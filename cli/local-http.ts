@@ -1,15 +1,19 @@
-// Asks a health server one question over a bare socket: an HTTP client takes longer to load than the whole check may last.
+// One HTTP request to a worker on this machine, over a bare socket. An HTTP client takes longer to load than a health check may last, and a proxy
+// setting could lead it, and the token that it sends, to another machine.
 import { connect } from "node:net";
 
-export interface Question {
+export interface LocalRequest {
   readonly host: string;
   readonly port: number;
-  readonly path: "/livez" | "/readyz" | "/healthz";
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
   /** For everything: connecting, asking, and the whole answer. */
   readonly timeoutMs: number;
 }
 
-export type Answer =
+export type LocalAnswer =
   | { readonly kind: "answered"; readonly status: number; readonly body: string }
   | { readonly kind: "timed_out" }
   /** Connected, but what came back is not HTTP. */
@@ -17,18 +21,15 @@ export type Answer =
   /** The operating system's code: `ECONNREFUSED`. */
   | { readonly kind: "failed"; readonly code: string };
 
-/** No health server's answer is longer; whatever else is there must not fill the memory. */
+/** No answer of a worker is longer. Another program's answer must not fill the memory. */
 const LONGEST_ANSWER = 64 * 1024;
 
-export function askHealth({ host, port, path, timeoutMs }: Question): Promise<Answer> {
-  return exchange({ host, port, timeoutMs }, requestText(host, path));
-}
-
-/** One request, written out, and all that comes back. */
-export function exchange({ host, port, timeoutMs }: Omit<Question, "path">, request: string): Promise<Answer> {
+/** Sends the request and reads until the other side closes. Never rejects. */
+export function askLocal(request: LocalRequest): Promise<LocalAnswer> {
+  const { host, port, timeoutMs } = request;
   return new Promise((resolve) => {
     const socket = connect({ host, port });
-    const finish = (answer: Answer) => {
+    const finish = (answer: LocalAnswer) => {
       clearTimeout(timer);
       socket.destroy();
       resolve(answer);
@@ -36,7 +37,7 @@ export function exchange({ host, port, timeoutMs }: Omit<Question, "path">, requ
     const timer = setTimeout(() => finish({ kind: "timed_out" }), timeoutMs);
     let text = "";
     socket.setEncoding("utf8");
-    socket.on("connect", () => socket.write(request));
+    socket.on("connect", () => socket.write(requestText(request)));
     socket.on("data", (chunk) => {
       text += String(chunk);
       if (text.length > LONGEST_ANSWER) finish(readAnswer(text));
@@ -46,12 +47,18 @@ export function exchange({ host, port, timeoutMs }: Omit<Question, "path">, requ
   });
 }
 
-function requestText(host: string, path: string): string {
-  const name = host.includes(":") ? `[${host}]` : host;
-  return `GET ${path} HTTP/1.1\r\nhost: ${name}\r\nconnection: close\r\n\r\n`;
+function requestText({ method, path, host, port, headers = {}, body = "" }: LocalRequest): string {
+  const lines = [
+    `${method} ${path} HTTP/1.1`,
+    `host: ${host.includes(":") ? `[${host}]` : host}:${port}`,
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+    `content-length: ${Buffer.byteLength(body)}`,
+    "connection: close",
+  ];
+  return `${lines.join("\r\n")}\r\n\r\n${body}`;
 }
 
-function readAnswer(text: string): Answer {
+function readAnswer(text: string): LocalAnswer {
   const status = /^HTTP\/1\.[01] (\d{3})[ \r]/.exec(text)?.[1];
   const bodyAt = text.indexOf("\r\n\r\n");
   if (status === undefined || bodyAt < 0) return { kind: "not_http" };

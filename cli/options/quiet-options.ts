@@ -1,10 +1,9 @@
 // The options that `taskiq quiet` and `taskiq resume` share: which workers, and who asks.
 import * as v from "valibot";
-import type { QuietTarget } from "../../core/ledger/quiet-records.ts";
 import { queueNameOf } from "../../core/queue/queue-place.ts";
-import { onOff, optional } from "../options/option.ts";
-import { isGiven, type Settings } from "../options/resolve.ts";
-import { httpUrl, type Kind, queueName, text } from "../options/values.ts";
+import { onOff, optional } from "./option.ts";
+import { isGiven, type Settings } from "./resolve.ts";
+import { httpUrl, type Kind, queueName, text } from "./values.ts";
 
 const group = "Which workers";
 
@@ -58,10 +57,4 @@ export function whichProblems(
   const isAll = everything.value === true;
   if (isNamed && isAll) return [words.both];
   return isNamed || isAll || words.none === null ? [] : [words.none];
-}
-
-/** `worker w-1`, `the queue steps.fifo`, `worker w-1 for the queue steps.fifo`, `every worker`. */
-export function targetText({ worker, queue }: QuietTarget): string {
-  const who = worker === null ? "every worker" : `worker ${worker}`;
-  return queue === null ? who : `${who} for the queue ${queue}`;
 }

@@ -3,17 +3,18 @@ import { formatDuration } from "../../core/formats/durations.ts";
 import type { Level } from "../../core/observe.ts";
 import { placeOf } from "../../core/queue/queue-place.ts";
 import type { Limits, StepOutput } from "../../core/runner/port.ts";
-import type { Findings, Setup } from "../command.ts";
 import { checkAlternatives } from "../options/alternatives.ts";
+import { homeRules } from "../options/dagster-options.ts";
 import { isLedgerGiven, type LedgerChoice, ledgerChoice, ledgerRules } from "../options/ledger-options.ts";
 import { locationArgs, locationRules } from "../options/location-options.ts";
 import type { Machine, Values } from "../options/option.ts";
 import { type QueueTaken, queuesTaken, takenRules } from "../options/queue-choice.ts";
 import { endpointOf } from "../options/queue-options.ts";
-import { isGiven, refusal, type Settings } from "../options/resolve.ts";
-import { runOptions } from "./run-options.ts";
+import { isGiven, type Settings } from "../options/resolve.ts";
+import type { Findings, Setup } from "../options/setup.ts";
+import { workerOptions } from "../options/worker-options.ts";
 
-export interface RunConfig {
+export interface WorkerConfig {
   /** At least one. */
   readonly queues: readonly QueueTaken[];
   /** Of which one must have signed each message; empty: none has to be signed. */
@@ -23,7 +24,7 @@ export interface RunConfig {
   readonly endpointUrl: string | null;
   /** The SQS server of `taskiq dev`, which every request goes to. `null` means that there is none. */
   readonly localSqs: string | null;
-  readonly visibilityMs: number;
+  readonly leaseMs: number;
   readonly waitMs: number;
   readonly concurrency: number;
   readonly graceMs: number;
@@ -51,11 +52,11 @@ export interface RunConfig {
   readonly log: { readonly level: Level; readonly format: "auto" | "text" | "json" };
 }
 
-type RunSettings = Settings<typeof runOptions>;
+type WorkerSettings = Settings<typeof workerOptions>;
 
-export const runSetup: Setup<typeof runOptions, RunConfig> = { options: runOptions, rules, config };
+export const workerSetup: Setup<typeof workerOptions, WorkerConfig> = { options: workerOptions, rules, config };
 
-function rules(settings: RunSettings, machine: Machine): Findings {
+function rules(settings: WorkerSettings, machine: Machine): Findings {
   const found = [
     takenRules(settings),
     checkAlternatives([settings.dlqUrl, settings.dlqName]),
@@ -68,14 +69,8 @@ function rules(settings: RunSettings, machine: Machine): Findings {
   return { problems: found.flatMap((one) => one.problems), warnings: found.flatMap((one) => one.warnings) };
 }
 
-export function homeRules({ dagsterHome }: Pick<RunSettings, "dagsterHome">, machine: Machine): Findings {
-  const path = dagsterHome.value;
-  if (typeof path !== "string" || machine.isDirectory(path)) return { problems: [], warnings: [] };
-  return { problems: [refusal(dagsterHome.option, path, dagsterHome.origin, "an existing directory")], warnings: [] };
-}
-
 // Two machines with a ledger file each would both run a step that is delivered twice, and both record it.
-function sharedLedgerRules(settings: RunSettings): Findings {
+function sharedLedgerRules(settings: WorkerSettings): Findings {
   const { endpointUrl, localSqs, allowLocalLedger } = settings;
   // The rules judge a refused URL as well: it is no queue on AWS.
   const endpoint = isGiven(localSqs) ? "http://localhost" : endpointOf(settings);
@@ -94,14 +89,14 @@ function isAws(url: string | null): boolean {
   return url === null || !URL.canParse(url) || placeOf(url).aws;
 }
 
-function stopRules({ waitMs, graceMs }: RunSettings): Findings {
+function stopRules({ waitMs, graceMs }: WorkerSettings): Findings {
   const [wait, grace] = [waitMs.value, graceMs.value];
   if (typeof wait !== "number" || typeof grace !== "number" || wait <= grace) return { problems: [], warnings: [] };
   const warning = `--wait-time (${formatDuration(wait)}) is longer than --grace (${formatDuration(grace)}): a stop cuts the last receive, and a standard queue hides what it hands to that`;
   return { problems: [], warnings: [warning] };
 }
 
-function config(values: Values<typeof runOptions>, settings: RunSettings): RunConfig {
+function config(values: Values<typeof workerOptions>, settings: WorkerSettings): WorkerConfig {
   const queues = queuesTaken(settings);
   if (queues.length === 0) throw new Error("no queue: the rules were not checked");
   return {
@@ -110,7 +105,7 @@ function config(values: Values<typeof runOptions>, settings: RunSettings): RunCo
     region: values.region,
     endpointUrl: endpointOf(settings),
     localSqs: values.localSqs,
-    visibilityMs: values.visibilityMs,
+    leaseMs: values.leaseMs,
     waitMs: values.waitMs,
     concurrency: values.concurrency,
     graceMs: values.graceMs,

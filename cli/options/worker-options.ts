@@ -1,20 +1,22 @@
-// Every option of `taskiq run`.
-import { envelopeKey } from "../options/envelope-key.ts";
-import { healthHost, healthPort, readyWithin } from "../options/health-options.ts";
-import { ledgerOptions } from "../options/ledger-options.ts";
-import { locationOptions } from "../options/location-options.ts";
-import { onOff, required, setting } from "../options/option.ts";
-import { queues } from "../options/queue-choice.ts";
-import { queueOptions } from "../options/queue-options.ts";
-import { stepOptions } from "../options/step-options.ts";
-import { choice, duration, logLevel, text, unlessOff, wholeNumber } from "../options/values.ts";
+// Every option of a worker: `taskiq run` has them all, `taskiq drain` and `taskiq dev` share them.
+import { dagsterOptions } from "./dagster-options.ts";
+import { envelopeKey } from "./envelope-key.ts";
+import { healthHost, healthPort, readyWithin } from "./health-options.ts";
+import { ledgerOptions } from "./ledger-options.ts";
+import { locationOptions } from "./location-options.ts";
+import { logOptions } from "./log-options.ts";
+import { onOff, setting } from "./option.ts";
+import { queues } from "./queue-choice.ts";
+import { queueOptions } from "./queue-options.ts";
+import { stepOptions } from "./step-options.ts";
+import { choice, duration, text, unlessOff, wholeNumber } from "./values.ts";
 
 const seconds = 1_000;
 const hours = 3_600_000;
 
 const receiveOptions = {
   // 12 hours is the longest visibility timeout and 20 seconds the longest poll that SQS knows.
-  visibilityMs: setting({
+  leaseMs: setting({
     flag: "--visibility-timeout",
     env: ["TASKIQ_VISIBILITY_TIMEOUT"],
     group: "Queue",
@@ -32,7 +34,7 @@ const receiveOptions = {
   }),
 };
 
-const workerOptions = {
+const startOptions = {
   concurrency: setting({
     flag: "--concurrency",
     env: ["TASKIQ_WORKER_CONCURRENCY"],
@@ -118,60 +120,12 @@ const allowLocalLedger = onOff({
   help: "Take steps from AWS with the default ledger file, which workers on other machines do not share.",
 });
 
-export const dagsterHome = {
-  flag: "--dagster-home",
-  env: ["DAGSTER_HOME"],
-  group: "Dagster",
-  help: "Directory of dagster.yaml.",
-  kind: text("<path>", "an absolute path", /^\//),
-};
-
-export const dagsterOptions = {
-  dagsterHome: required(dagsterHome),
-  python: setting({
-    flag: "--python",
-    env: ["TASKIQ_PYTHON"],
-    group: "Dagster",
-    help: "The Python that has dagster, dagster_taskiq and the code location.",
-    kind: text("<path>", "a path or the name of a program"),
-    fallback: "python3",
-  }),
-};
-
-export const logOptions = {
-  logLevel: setting({
-    flag: "--log-level",
-    env: ["LOG_LEVEL"],
-    group: "Log",
-    help: "The least important lines to log. Python's and Node's other names count, too: WARNING, critical, trace, 20.",
-    kind: logLevel,
-    shared: true,
-    fallback: "info",
-  }),
-  logFormat: setting({
-    flag: "--log-format",
-    env: ["TASKIQ_LOG_FORMAT"],
-    group: "Log",
-    help: "auto is text on a terminal and json elsewhere.",
-    kind: choice(["auto", "text", "json"]),
-    fallback: "auto",
-  }),
-  stepOutput: setting({
-    flag: "--step-output",
-    env: ["TASKIQ_STEP_OUTPUT"],
-    group: "Log",
-    help: "Which lines of the steps' stdout and stderr are logged, too: errors is warnings and worse. A logger's record has its own level, any other line is info.",
-    kind: choice(["all", "errors", "off"]),
-    fallback: "all",
-  }),
-};
-
-export const runOptions = {
+export const workerOptions = {
   ...queueOptions,
   queues,
   envelopeKey,
   ...receiveOptions,
-  ...workerOptions,
+  ...startOptions,
   ...stepOptions,
   ...dagsterOptions,
   ...locationOptions,
@@ -184,7 +138,7 @@ export const runOptions = {
 };
 
 /** Flags of the options that a newcomer meets first: README.md and the short help show them. */
-export const firstFlags: readonly string[] = [
+export const firstWorkerFlags: readonly string[] = [
   "--queue-url",
   "--queue-name",
   "--queue",

@@ -4,16 +4,25 @@ import { formatDuration } from "../../core/formats/durations.ts";
 import { printableJson } from "../../core/formats/printable.ts";
 import type { Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
-import { operatorName } from "../operator/operator-name.ts";
 import { aborted, listenForStop } from "../signals.ts";
 import { ProgressView } from "../terminal/progress.ts";
 import { type Say, sayOn } from "../terminal/say.ts";
+import { askWorker, type ControlState } from "../worker/control-client.ts";
 import { type ControlFile, readControlFiles } from "../worker/control-files.ts";
-import { askWorker, type ControlState } from "./control-client.ts";
-import type { QuietRequest } from "./drain-config.ts";
+import { operatorName } from "./operator-name.ts";
 
 const LOOK_MS = 250;
 const SAY_MS = 30_000;
+
+export interface QuietRequest {
+  readonly do: "quiet" | "resume";
+  readonly stateDir: string;
+  /** Null: the only one there is. */
+  readonly worker: string | null;
+  readonly wait: boolean;
+  readonly maxMs: number | null;
+  readonly json: boolean;
+}
 
 /** What came of it; `state` is the last that the worker said. */
 interface Asked {
@@ -27,7 +36,7 @@ export async function askForQuiet(request: QuietRequest, io: Io): Promise<ExitCo
   const found = await findWorkers(request, io);
   const live: (readonly [ControlFile, ControlState])[] = [];
   for (const file of found) {
-    const answer = await askWorker(file, "GET /state", by);
+    const answer = await askWorker(file, "state", by);
     if (answer.kind === "state") live.push([file, answer.state]);
     else if (answer.kind === "failed") say(`worker ${file.worker} cannot be asked: ${answer.why}`);
   }
@@ -55,7 +64,7 @@ async function findWorkers({ stateDir, worker }: QuietRequest, { machine }: Io):
 }
 
 async function ask(request: QuietRequest, file: ControlFile, by: string, io: Io, say: Say): Promise<Asked> {
-  const answer = await askWorker(file, request.do === "quiet" ? "POST /quiet" : "POST /resume", by);
+  const answer = await askWorker(file, request.do, by);
   if (answer.kind !== "state") {
     say(`worker ${file.worker} ${answer.kind === "gone" ? "has ended" : `cannot be asked: ${answer.why}`}`);
     return { code: exitCodes.unreachable, state: null };
@@ -100,7 +109,7 @@ async function waitUntilIdle(
       }
       view.show(progressOf(first, state));
       await clock.sleep(LOOK_MS, stop.quiet);
-      const answer = await Promise.race([askWorker(file, "GET /state", ""), aborted(stop.quiet)]);
+      const answer = await Promise.race([askWorker(file, "state", ""), aborted(stop.quiet)]);
       if (answer === undefined) continue;
       if (answer.kind !== "state")
         return end(exitCodes.no, state, `worker ${state.worker} was gone before it was idle`);

@@ -1,8 +1,8 @@
 // Names the ledgers there are, and opens the one that was chosen. Each is loaded only when it is.
-import { systemClock } from "../core/clock.ts";
-import type { Ledger } from "../core/ledger/port.ts";
-import type { LedgerSchema } from "../core/ledger/schema.ts";
-import type { LedgerChoice } from "./options/ledger-options.ts";
+import { systemClock } from "../../core/clock.ts";
+import type { Ledger } from "../../core/ledger/port.ts";
+import type { LedgerSchema } from "../../core/ledger/schema.ts";
+import type { LedgerChoice } from "../options/ledger-options.ts";
 
 /** How long after its lease's end a permitted step's write may still be on its way into Dagster's storage. */
 const WRITE_BOUND_MS = 5_000;
@@ -14,10 +14,10 @@ const time = { clock: systemClock, chance: Math.random };
 export async function openLedger(choice: LedgerChoice, worker: string, leaseMs: number): Promise<Ledger> {
   const writeBoundMs = WRITE_BOUND_MS;
   if (choice.kind === "sqlite") {
-    const { openSqliteLedger } = await import("../core/ledger/sqlite/sqlite.ts");
+    const { openSqliteLedger } = await import("../../core/ledger/sqlite/sqlite.ts");
     return openSqliteLedger({ path: choice.path, clock: systemClock, writeBoundMs });
   }
-  const { openPostgresLedger } = await import("../core/ledger/postgres/postgres.ts");
+  const { openPostgresLedger } = await import("../../core/ledger/postgres/postgres.ts");
   // A renewal is tried several times within the lease: each must know early enough that it failed.
   const answerMs = Math.min(ANSWER_CAP_MS, leaseMs / 8);
   const applicationName = `taskiq ${worker}`;
@@ -26,10 +26,10 @@ export async function openLedger(choice: LedgerChoice, worker: string, leaseMs: 
 
 export async function openLedgerSchema(choice: LedgerChoice): Promise<LedgerSchema> {
   if (choice.kind === "sqlite") {
-    const { sqliteSchema } = await import("../core/ledger/sqlite/upgrade.ts");
+    const { sqliteSchema } = await import("../../core/ledger/sqlite/upgrade.ts");
     return sqliteSchema(choice.path, systemClock);
   }
-  const { openPostgresSchema } = await import("../core/ledger/postgres/postgres.ts");
+  const { openPostgresSchema } = await import("../../core/ledger/postgres/postgres.ts");
   const applicationName = "taskiq migrate";
   return openPostgresSchema({ target: choice, answerMs: ANSWER_CAP_MS, applicationName, ...time });
 }

@@ -1,9 +1,9 @@
-// The ledger as a command about quiet requests needs it.
+// The requests of `taskiq quiet` in the ledger: how a command opens them, and what it calls their targets.
 import { existsSync } from "node:fs";
 import { Fault } from "../../core/faults.ts";
-import type { QuietRecords } from "../../core/ledger/quiet-records.ts";
-import { openLedger } from "../ledger-wiring.ts";
+import type { QuietRecords, QuietTarget } from "../../core/ledger/quiet-records.ts";
 import type { LedgerChoice } from "../options/ledger-options.ts";
+import { openLedger } from "../wiring/ledger.ts";
 
 /** How soon a ledger must answer an operator; see `openLedger`. */
 const LEASE_MS = 60_000;
@@ -22,4 +22,10 @@ export async function withRequests<T>(choice: LedgerChoice, work: (records: Quie
   } finally {
     await ledger.close();
   }
+}
+
+/** `worker w-1`, `the queue steps.fifo`, `worker w-1 for the queue steps.fifo`, `every worker`. */
+export function targetText({ worker, queue }: QuietTarget): string {
+  const who = worker === null ? "every worker" : `worker ${worker}`;
+  return queue === null ? who : `${who} for the queue ${queue}`;
 }

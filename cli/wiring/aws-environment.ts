@@ -1,9 +1,9 @@
 // What AWS's own variables say, beside what the SDK reads by itself: how requests reach AWS, and where credentials come from.
-import { Fault } from "../core/faults.ts";
-import type { ContainerEndpoint } from "../core/queue/sqs/container-credentials.ts";
-import type { SqsConnection } from "../core/queue/sqs/sites.ts";
-import { readAuthorities } from "./options/authorities.ts";
-import type { Env } from "./options/resolve.ts";
+import { Fault } from "../../core/faults.ts";
+import type { ContainerEndpoint } from "../../core/queue/sqs/container-credentials.ts";
+import type { SqsConnection } from "../../core/queue/sqs/sites.ts";
+import { readAuthorities } from "../options/authorities.ts";
+import type { Env } from "../options/resolve.ts";
 
 /** The address at which ECS serves `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI`. */
 const ECS_ADDRESS = "http://169.254.170.2";
