@@ -1,4 +1,5 @@
 // Looks for quiet requests in the ledger now and then, and reports there how far a quiet worker is. An outage leaves the worker as it is.
+import { jittered } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import { describeError } from "../faults.ts";
 import type { QuietQueue, QuietRecords } from "../ledger/quiet-records.ts";
@@ -41,7 +42,7 @@ export class QuietLook {
   async run(stopped: AbortSignal): Promise<void> {
     const { clock, chance } = this.#ports;
     while (!stopped.aborted) {
-      await clock.sleep(this.#settings.intervalMs * (0.5 + chance()), stopped);
+      await clock.sleep(jittered(this.#settings.intervalMs, "around", chance()), stopped);
       if (!stopped.aborted) await this.#once();
     }
   }

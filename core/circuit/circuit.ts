@@ -12,6 +12,7 @@
 //
 // A trial, because a probe may pass where work fails (a database that can be read and not written): without one, every probe would cost
 // a whole batch of receives, of which SQS allows each message only so many.
+import { backoff } from "../backoff.ts";
 
 export type Cause = "queue" | "ledger" | "instance" | "location" | "host";
 
@@ -54,9 +55,8 @@ export const closed: Circuit = [];
 
 /** SQS hands out at most ten messages in one receive. */
 const RECEIVE_MAX = 10;
-const PROBE_BASE_MS = 1_000;
-const PROBE_CAP_MS = 30_000;
-/** Chance may say "now" every time; that would be a hot loop. */
+const probeBackoff = backoff({ baseMs: 1_000, capMs: 30_000, jitter: "full" });
+/** Chance may give 0 every time, which would be a hot loop. */
 const PROBE_LEAST_MS = 250;
 /** What is down shows within seconds of a start, when the step's process reads the log. */
 const TRIAL_MS = 30_000;
@@ -68,7 +68,7 @@ export function trip(circuit: Circuit, failure: Failure, nowMs: number, chance: 
   const { cause, why, runId = null, patienceMs = 0 } = failure;
   const known = find(circuit, cause);
   if (known === undefined) {
-    const phase: Phase = { is: "open", probeAtMs: nowMs + backoffMs(0, chance) };
+    const phase: Phase = { is: "open", probeAtMs: nowMs + probeAfterMs(0, chance) };
     return [...circuit, { cause, why, runId, toldAtMs: nowMs + patienceMs, failures: 0, phase }];
   }
   const outage = { ...known, why, runId, toldAtMs: Math.min(known.toldAtMs, nowMs + patienceMs) };
@@ -155,12 +155,11 @@ export function unproven(circuit: Circuit, nowMs: number): Circuit {
 
 function reopened(outage: Outage, why: string, nowMs: number, chance: number): Outage {
   const failures = outage.failures + 1;
-  return { ...outage, why, failures, phase: { is: "open", probeAtMs: nowMs + backoffMs(failures, chance) } };
+  return { ...outage, why, failures, phase: { is: "open", probeAtMs: nowMs + probeAfterMs(failures, chance) } };
 }
 
-/** Full jitter: a fleet that lost its database together must not come back for it together. */
-function backoffMs(failures: number, chance: number): number {
-  return Math.max(PROBE_LEAST_MS, chance * Math.min(PROBE_CAP_MS, PROBE_BASE_MS * 2 ** failures));
+function probeAfterMs(failures: number, chance: number): number {
+  return Math.max(PROBE_LEAST_MS, probeBackoff(failures, chance));
 }
 
 function find(circuit: Circuit, cause: Cause): Outage | undefined {

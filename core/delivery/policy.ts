@@ -1,4 +1,5 @@
 // How often the machinery tries, and how long it waits in between. Pure: chance is an argument.
+import { backoff, doubled } from "../backoff.ts";
 import type { Limits } from "../runner/port.ts";
 import { defaultLimits, limitTags } from "./limits.ts";
 import type { Release } from "./states.ts";
@@ -120,17 +121,14 @@ export function releaseMs(policy: Policy, after: Release, { receives, starts }: 
     case "now":
       return 0;
     case "short":
-      return Math.min(policy.longReleaseMs, policy.shortReleaseMs * 2 ** doublings(receives - CHEAP_RECEIVES + 1));
+      return doubled({ baseMs: policy.shortReleaseMs, capMs: policy.longReleaseMs }, receives - CHEAP_RECEIVES);
     case "long":
       return policy.longReleaseMs;
-    case "backoff":
-      return Math.floor(chance * Math.min(policy.backoffCapMs, policy.backoffBaseMs * 2 ** doublings(starts)));
+    case "backoff": {
+      const { backoffBaseMs: baseMs, backoffCapMs: capMs } = policy;
+      return Math.floor(backoff({ baseMs, capMs, jitter: "full" })(starts - 1, chance));
+    }
   }
-}
-
-/** Beyond these every cap is long passed; without an end, no backoff at all (0) would become NaN. */
-function doublings(starts: number): number {
-  return Math.min(60, Math.max(0, starts - 1));
 }
 
 function isNumber(text: string, min: number, max: number): boolean {

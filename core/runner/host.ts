@@ -1,4 +1,5 @@
 // The runner over Python step hosts: keeps one alive, sends it work, and answers how each piece of work ended.
+import { backoff } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import { describeError } from "../faults.ts";
 import type { Observe } from "../observe.ts";
@@ -48,8 +49,7 @@ const STOP_MS = 5_000;
 const NOTICE_MS = 10_000;
 /** A database that does not answer by then answers no step either. */
 const PROBE_MS = 15_000;
-const RESTART_BASE_MS = 1_000;
-const RESTART_CAP_MS = 30_000;
+const restartAfterMs = backoff({ baseMs: 1_000, capMs: 30_000, jitter: "half" });
 
 /** For what writes no terminal event. */
 const refuse: AskPermit = () => Promise.resolve({ granted: false });
@@ -230,8 +230,7 @@ export class HostRunner implements Runner {
     const { clock, chance, observe } = this.#ports;
     const stopped = this.#stopped.signal;
     for (let tries = 0; this.#unavailable !== null; tries += 1) {
-      const ceiling = Math.min(RESTART_CAP_MS, RESTART_BASE_MS * 2 ** tries);
-      await clock.sleep(ceiling / 2 + (ceiling / 2) * chance(), stopped);
+      await clock.sleep(restartAfterMs(tries, chance()), stopped);
       if (stopped.aborted) return;
       try {
         await this.#open();

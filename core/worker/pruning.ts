@@ -1,4 +1,5 @@
 // Pruning: rows of the ledger that no message can ask for any more are deleted, a few at a time, by one worker at a time.
+import { jittered } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import { describeError, Fault } from "../faults.ts";
 import type { Ledger } from "../ledger/port.ts";
@@ -39,7 +40,7 @@ const LOCK_MS = 60_000;
 export async function runPruning(ports: PruningPorts, settings: PruningSettings, quiet: AbortSignal): Promise<void> {
   const { clock, chance } = ports;
   // Workers that were started together should not all ask for the lock together.
-  await clock.sleep(settings.intervalMs * chance(), quiet);
+  await clock.sleep(jittered(settings.intervalMs, "full", chance()), quiet);
   while (!quiet.aborted) {
     await turn(ports, settings, quiet);
     await clock.sleep(settings.intervalMs, quiet);

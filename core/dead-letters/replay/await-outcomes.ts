@@ -1,4 +1,5 @@
 // Waits for what becomes of replayed steps, as their rows in the ledger tell.
+import { doubled } from "../../backoff.ts";
 import type { Clock } from "../../clock.ts";
 import type { Ledger, LedgerRow } from "../../ledger/port.ts";
 
@@ -12,9 +13,8 @@ export interface OutcomePorts {
   readonly keep: () => Promise<void>;
 }
 
-/** Short steps are seen to end at once, and the ledger is not asked all the time for long ones. */
-const FIRST_LOOK_MS = 250;
-const LONGEST_MS = 5_000;
+/** Between two looks: the ends of short steps are seen at once, and the ledger is not asked all the time for long ones. */
+const pause = { baseMs: 250, capMs: 5_000 };
 /** Rows that are asked for side by side. */
 const TOGETHER = 20;
 
@@ -28,7 +28,7 @@ export async function waitForOutcomes(
 ): Promise<ReadonlyMap<string, ReplayOutcome>> {
   const known = new Map<string, ReplayOutcome>();
   const untilMs = clock.monoMs() + timeoutMs;
-  for (let pauseMs = FIRST_LOOK_MS; ; pauseMs = Math.min(LONGEST_MS, pauseMs * 2)) {
+  for (let looks = 0; ; looks += 1) {
     const open = keys.filter((key) => !known.has(key));
     for (let i = 0; i < open.length; i += TOGETHER) {
       const rows = await Promise.all(open.slice(i, i + TOGETHER).map((key) => ledger.find(key)));
@@ -41,7 +41,7 @@ export async function waitForOutcomes(
     const leftMs = untilMs - clock.monoMs();
     if (known.size === keys.length || leftMs <= 0 || quiet.aborted) return known;
     await keep();
-    await clock.sleep(Math.min(pauseMs, leftMs), quiet);
+    await clock.sleep(Math.min(doubled(pause, looks), leftMs), quiet);
   }
 }
 

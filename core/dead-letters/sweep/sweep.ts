@@ -1,6 +1,7 @@
 // The sweep: what SQS itself moved to the dead letter queue, received too often without an end, would leave its Dagster run waiting for ever.
 // One worker at a time, by a lock of the ledger, looks through that queue and ends what is still open. Every write is fenced as ever: the
 // lock only spares the others the work.
+import { jittered } from "../../backoff.ts";
 import type { Breaker } from "../../circuit/breaker.ts";
 import type { Clock } from "../../clock.ts";
 import { describeError, Fault } from "../../faults.ts";
@@ -57,7 +58,7 @@ export async function runSweep(
   const { intervalMs } = settings;
   const sweep = new Sweep(open, ports, settings);
   // Workers that were started together should not all ask for the lock together.
-  await clock.sleep(intervalMs * chance(), quiet);
+  await clock.sleep(jittered(intervalMs, "full", chance()), quiet);
   while (!quiet.aborted && (await sweep.turn(quiet))) await clock.sleep(intervalMs, quiet);
   await sweep.stop();
 }

@@ -1,5 +1,6 @@
 // The connections of one ledger: few, made when needed, and a question is asked again over another while there is time.
 import type { TransactionSql } from "postgres";
+import { backoff, jittered } from "../../backoff.ts";
 import type { Clock } from "../../clock.ts";
 import { Fault } from "../../faults.ts";
 import { isConnectionFine, isTransient, postgresFault, tooSlow } from "./faults.ts";
@@ -17,8 +18,7 @@ export interface PoolOptions extends LinkOptions {
 
 /** Statements are shared by the calls that coincide, so a worker never has many of them under way. */
 const MAX_LINKS = 3;
-const RETRY_MS = 25;
-const RETRY_CAP_MS = 1_000;
+const retryAfterMs = backoff({ baseMs: 25, capMs: 1_000, jitter: "around" });
 /** A connection is renewed now and then, not by all workers at once: an address that moved is found, and a server's memory freed. */
 const LIFETIME_MS = 30 * 60_000;
 
@@ -48,8 +48,7 @@ export class PostgresPool {
         return await this.#attempt(work, endsAtMs - clock.monoMs());
       } catch (error) {
         this.#refuseClosed();
-        // Every worker of a fleet notices an outage at the same instant; they must not come back at the same instant, too.
-        const pauseMs = Math.min(RETRY_CAP_MS, RETRY_MS * 2 ** failures) * (0.5 + chance());
+        const pauseMs = retryAfterMs(failures, chance());
         if (!isTransient(error) || clock.monoMs() + pauseMs >= endsAtMs) throw postgresFault(name, error);
         await clock.sleep(pauseMs, this.#closing.signal);
       }
@@ -103,7 +102,7 @@ export class PostgresPool {
     if (idle !== undefined) return idle;
     this.#open += 1;
     const { clock, chance } = this.#options;
-    const retireAtMs = clock.monoMs() + LIFETIME_MS * (0.5 + chance());
+    const retireAtMs = clock.monoMs() + jittered(LIFETIME_MS, "around", chance());
     return { link: new Link(this.#options), retireAtMs };
   }
 

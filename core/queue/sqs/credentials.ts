@@ -1,4 +1,5 @@
 // The credentials that requests are signed with: kept while they are good, asked for again when they expire, or when AWS refuses them.
+import { doubled } from "../../backoff.ts";
 import type { Clock } from "../../clock.ts";
 import { describeError } from "../../faults.ts";
 import type { Observe } from "../../observe.ts";
@@ -22,9 +23,8 @@ export interface CredentialsPorts {
 
 /** Renewed that long before they expire, as the SDKs do. */
 const RENEW_MS = 300_000;
-/** A question without an answer is left alone after that time, and the next caller asks again. The time doubles up to the second number. */
-const FIRST_WAIT_MS = 10_000;
-const LONGEST_WAIT_MS = 300_000;
+/** How long a request without an answer is waited for. After that the next caller asks again. */
+const wait = { baseMs: 10_000, capMs: 300_000 };
 
 export class Credentials {
   readonly #ask: AskForCredentials;
@@ -32,7 +32,8 @@ export class Credentials {
   #held: Identity | null = null;
   /** The latest question, while it has no answer. */
   #asked: { readonly answer: Promise<Identity>; readonly againAtMs: number } | null = null;
-  #waitMs = FIRST_WAIT_MS;
+  /** Requests in a row that were given up without an answer. */
+  #unanswered = 0;
   /** A renewal that failed is not tried again before. */
   #renewAtMs = Number.NEGATIVE_INFINITY;
 
@@ -60,7 +61,7 @@ export class Credentials {
   }
 
   #renew(): void {
-    this.#renewAtMs = this.#ports.clock.monoMs() + FIRST_WAIT_MS;
+    this.#renewAtMs = this.#ports.clock.monoMs() + wait.baseMs;
     this.#answer().catch((error: unknown) => {
       const message = `the AWS credentials, which expire soon, could not be renewed: ${describeError(error)}`;
       this.#ports.observe({ event: "queue.credentials_not_renewed", level: "warn", message });
@@ -70,13 +71,13 @@ export class Credentials {
   #answer(): Promise<Identity> {
     const nowMs = this.#ports.clock.monoMs();
     if (this.#asked !== null && nowMs < this.#asked.againAtMs) return this.#asked.answer;
-    if (this.#asked !== null) this.#waitMs = Math.min(LONGEST_WAIT_MS, this.#waitMs * 2);
-    const asked = { answer: this.#ask(), againAtMs: nowMs + this.#waitMs };
+    if (this.#asked !== null) this.#unanswered += 1;
+    const asked = { answer: this.#ask(), againAtMs: nowMs + doubled(wait, this.#unanswered) };
     this.#asked = asked;
     asked.answer
       .then((identity) => {
         this.#held = identity;
-        this.#waitMs = FIRST_WAIT_MS;
+        this.#unanswered = 0;
       })
       // Whoever waits hears of it.
       .catch(() => undefined)

@@ -4,6 +4,7 @@
 // the agent is rate limited for the whole account: there is at most one stretch's protection in ten seconds. A step that comes sooner is
 // protected when they are over, if it still runs; what ends sooner fits into any grace.
 import type { AgentAnswer } from "../../agent/port.ts";
+import { backoff } from "../../backoff.ts";
 
 export interface Protection {
   /** When the stretch began; null before the first. */
@@ -45,8 +46,7 @@ const BETWEEN_STRETCHES_MS = 10_000;
 const MINUTES = 10;
 /** What ECS counts is counted by its clock, from a moment of its own. */
 const EXPIRY_MARGIN_MS = 60_000;
-const BACKOFF_BASE_MS = 1_000;
-const BACKOFF_CAP_MS = 60_000;
+const retryAfterMs = backoff({ baseMs: 1_000, capMs: 60_000, jitter: "half" });
 const never = Number.NEGATIVE_INFINITY;
 
 export const unprotected: Protection = {
@@ -88,7 +88,7 @@ export function nextMove(state: Protection, maxMs: number, nowMs: number): Move 
 export function answered(state: Protection, asked: Asked, maxMs: number): Protection {
   const { move, askedAtMs, answer, nowMs } = asked;
   const failures = answer.kind === "done" ? 0 : state.failures + 1;
-  const againMs = nowMs + backoffMs(failures, asked.chance);
+  const againMs = nowMs + retryAfterMs(failures - 1, asked.chance);
   if (move.ask === "drop") {
     const freed = { untilMs: never, renewAtMs: never, dropFromMs: never };
     return { ...state, failures, ...(answer.kind === "done" ? freed : { dropFromMs: againMs }) };
@@ -100,9 +100,4 @@ export function answered(state: Protection, asked: Asked, maxMs: number): Protec
   const lastsAsLong = askedAtMs + lastsMs >= (state.sinceMs ?? nowMs) + maxMs;
   const renewAtMs = lastsAsLong ? Number.POSITIVE_INFINITY : askedAtMs + lastsMs / 2;
   return { ...state, failures, untilMs, renewAtMs, protectFromMs: askedAtMs + BETWEEN_STRETCHES_MS };
-}
-
-function backoffMs(failures: number, chance: number): number {
-  const ceilingMs = Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** (failures - 1));
-  return ceilingMs / 2 + (ceilingMs / 2) * chance;
 }

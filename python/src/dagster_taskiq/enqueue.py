@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from dagster_taskiq.backoff import doubled
 from dagster_taskiq.deadline import within
 from dagster_taskiq.envelope import GROUP_TAG, Envelope, sqs_group_id
 from dagster_taskiq.send_troubles import (
@@ -70,8 +71,8 @@ class Patience:
     """With all that a try waits for: credentials, the connection, the answer."""
 
     def wait_after(self, tries: int) -> float:
-        """Seconds to wait after so many tries: exponential, with full jitter."""
-        limit = min(self.longest_wait, self.first_wait * 2.0 ** min(tries - 1, 32))
+        """Return the seconds to wait after so many tries: exponential, with full jitter."""
+        limit = doubled(self.first_wait, self.longest_wait, tries - 1)
         return random.uniform(0, limit)  # noqa: S311 - jitter, no secret
 
 

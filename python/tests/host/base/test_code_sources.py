@@ -157,6 +157,13 @@ def test_a_failed_import_is_tried_again_ever_less_often():
     assert location.must_import(100.0)
 
 
+def test_a_location_that_fails_for_days_is_still_imported_again():
+    location = Location(located("l", module(None)), of_flags=True)
+    for _ in range(1_100):
+        location.fail(error_info("E", ""), 100.0)
+    assert location.retries_at == 130.0
+
+
 def test_a_relative_file_is_found_where_the_host_runs(tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     pointer = FileCodePointer("a.py", "defs", None)

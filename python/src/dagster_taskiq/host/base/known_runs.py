@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from dagster_taskiq.backoff import doubled
 from dagster_taskiq.host.code.sources import RunCode
 from dagster_taskiq.host.system.boot_time import boot_time
 from dagster_taskiq.host.wire.errors import warn
@@ -121,7 +122,7 @@ class KnownRuns:
         self._asked = False
         if looks:
             self._ended = []
-            self._looks_at = boot_time() + min(30.0, LOOK_SECONDS * 2.0**self._failures)
+            self._looks_at = boot_time() + doubled(LOOK_SECONDS, _LONGEST_DELAY, self._failures)
 
     def _hear(self, frame: Frame) -> None:
         if frame["type"] == "ask":
@@ -149,7 +150,7 @@ class KnownRuns:
             self._plan_bytes -= _plan_bytes(forgotten)
 
     def _start(self) -> None:
-        delay = min(_LONGEST_DELAY, 2.0**self._early_deaths - 1)
+        delay = doubled(1.0, _LONGEST_DELAY + 1.0, self._early_deaths) - 1.0
         self._born_at = boot_time()
         try:
             self.watcher = self._fork(delay)

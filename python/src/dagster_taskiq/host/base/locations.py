@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from dagster_taskiq.backoff import doubled
 from dagster_taskiq.host.code.importing import CodeLocation, location_of_run
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Location:
     def fail(self, error: ErrorInfo, now: float) -> None:
         """Its import failed, or its location host has ended."""
         # A host that ends after it was ready is replaced at once, and then ever less often.
-        wait = 0.0 if self.state is Is.READY else min(_BACKOFF_CAP, 2.0**self._failures)
+        wait = 0.0 if self.state is Is.READY else doubled(1.0, _BACKOFF_CAP, self._failures)
         self._failures += self.state is not Is.READY
         self.state, self.error, self.link = Is.BROKEN, error, None
         self.unforkable = []
