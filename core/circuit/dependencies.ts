@@ -17,7 +17,7 @@ export interface Dependencies {
   readonly runner: UsedRunner;
 }
 
-type UsedLedger = Pick<Ledger, "claim" | "renew" | "permit" | "settle" | "abandon" | "lock" | "prune">;
+type UsedLedger = Pick<Ledger, "claim" | "renew" | "permit" | "settle" | "abandon" | "burialKey" | "lock" | "prune">;
 type UsedRunner = Pick<Runner, "execute" | "report" | "notice" | "instance" | "versions">;
 
 /** So many steps in a row whose code cannot be imported mean that nothing can run; fewer, that one location of several is broken. */
@@ -41,6 +41,7 @@ export function watchLedger(ledger: UsedLedger, watcher: Watcher): UsedLedger {
     permit: (hold, leaseMs) => watch(ledger.permit(hold, leaseMs)),
     settle: (hold, outcome) => watch(ledger.settle(hold, outcome)),
     abandon: (hold, options) => watch(ledger.abandon(hold, options)),
+    burialKey: () => watch(ledger.burialKey()),
     lock: (name, owner, leaseMs) => watch(ledger.lock(name, owner, leaseMs)),
     prune: (settledBeforeMs, limit) => watch(ledger.prune(settledBeforeMs, limit)),
   };

@@ -71,7 +71,7 @@ export class Drain {
       },
       extend: (extensions) => queue.extend(extensions),
       ack: (receipts) => queue.ack(receipts),
-      bury: (message, reason) => queue.bury(message, reason),
+      bury: (...burial) => queue.bury(...burial),
       depth: () => queue.depth(),
       deadLetters: () => queue.deadLetters(),
       close: () => queue.close(),

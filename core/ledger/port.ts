@@ -105,6 +105,11 @@ export interface Ledger extends OperatorRecords {
    * It only spares work that one worker is enough for: nothing that must not happen twice may rest on it, since it has no fence.
    */
   lock(name: string, owner: string, leaseMs: number): Promise<boolean>;
+  /**
+   * The ledger's own secret, the same for all who open it. The deduplication ids of buried messages are made from it, so that only its readers can
+   * foresee them.
+   */
+  burialKey(): Promise<string>;
   /** Which workers are to take no new steps, and how far those are. */
   readonly quiet: QuietRecords;
   /**

@@ -92,6 +92,8 @@ const ReopeningRow = v.object({
   atMs: Instant,
 });
 
+const BurialKeyRow = v.object({ burial_key: v.pipe(v.string(), v.minLength(32)) });
+
 const QuietRequestRow = v.object({
   worker: v.string(),
   queue: v.string(),
@@ -162,6 +164,11 @@ export function readReplay(found: Found): Replay {
 
 export function readBegunReplay(found: Found): BegunReplay {
   return read(BegunReplayRow, found, { table: "taskiq_replays", key: found["letterId"] });
+}
+
+/** Of the row of the first schema. Undefined: there is none. */
+export function readBurialKey(found: Found | undefined): string {
+  return read(BurialKeyRow, found ?? {}, { table: "taskiq_ledger_schema", key: "1" }).burial_key;
 }
 
 export function readReopening(found: Found): Reopening {

@@ -132,8 +132,11 @@ export interface Queue {
   extend(extensions: readonly Extension[]): Promise<readonly EntryResult[]>;
   /** Deletes messages; any number. Answers in order. */
   ack(receipts: readonly string[]): Promise<readonly EntryResult[]>;
-  /** Copies a message, body byte-identical, to the dead letter queue. Does not ack it. */
-  bury(message: Message, reason: DeadLetterReason): Promise<void>;
+  /**
+   * Copies a message, body byte-identical, to the dead letter queue. Does not ack it. A FIFO queue takes one copy with the same deduplication id
+   * within five minutes, and drops others without an error.
+   */
+  bury(message: Message, reason: DeadLetterReason, deduplicationId: string): Promise<void>;
   depth(): Promise<QueueDepth>;
   /** The dead letter queue, to look through; null when there is none. */
   deadLetters(): Promise<DeadLetterQueue | null>;

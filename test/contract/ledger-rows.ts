@@ -167,6 +167,14 @@ export function rowContract(make: MakeLedger): void {
     assert.equal((await claimed(ledger, requestFor("run-1:other"))).fence, 2);
   });
 
+  test("all who open a ledger read the same burial key, and another ledger has another one", async (t) => {
+    const [{ ledger, second }, other] = [await make(t), await make(t)];
+    const key = await ledger.burialKey();
+    assert.match(key, /^[0-9a-f-]{64,72}$/);
+    assert.equal(await (await second()).burialKey(), key);
+    assert.notEqual(await other.ledger.burialKey(), key);
+  });
+
   test("ping answers while the ledger is open; closed, every method rejects with TQ_LEDGER; close twice is fine", async (t) => {
     const { ledger } = await make(t);
     const hold = await claimed(ledger);
@@ -183,6 +191,7 @@ export function rowContract(make: MakeLedger): void {
       () => ledger.list({ limit: 1 }),
       () => ledger.lock("sweep", "worker-a", leaseMs),
       () => ledger.prune(0, 1),
+      () => ledger.burialKey(),
       () => ledger.ping(),
     ];
     for (const call of calls) await assert.rejects(call, isClosed);

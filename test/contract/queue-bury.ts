@@ -13,7 +13,7 @@ export function buryContract(make: MakeQueue, fifo: boolean): void {
     const body = '{"not json:\t"\\ud83d ü';
     await send({ ...aMessage(fifo, body), attributes });
     const message = await receiveOne(queue);
-    await queue.bury(message, aReason);
+    await queue.bury(message, aReason, message.id);
     const [letter, ...others] = await inspectDeadLetters();
     assert.ok(letter !== undefined && others.length === 0);
     assert.equal(letter.body, body);
@@ -38,7 +38,7 @@ export function buryContract(make: MakeQueue, fifo: boolean): void {
     const { queue, send, inspectDeadLetters } = await make(t, { fifo });
     await send(aMessage(fifo));
     const detail = "\u0000\u001b[31m\ufffe\uffff \u{1f4a5}";
-    await queue.bury(await receiveOne(queue), { ...aReason, detail });
+    await queue.bury(await receiveOne(queue), { ...aReason, detail }, "id");
     assert.equal(readNote(asMessage((await inspectDeadLetters())[0]))?.detail, detail);
   });
 
@@ -46,7 +46,7 @@ export function buryContract(make: MakeQueue, fifo: boolean): void {
     const { queue, send, inspect } = await make(t, { fifo });
     await send(aMessage(fifo));
     const message = await receiveOne(queue);
-    await queue.bury(message, aReason);
+    await queue.bury(message, aReason, message.id);
     assert.deepEqual(
       (await inspect()).map(({ id, state }) => [id, state]),
       [[message.id, "in_flight"]],
@@ -61,7 +61,7 @@ export function buryContract(make: MakeQueue, fifo: boolean): void {
     };
     for (let i = 1; i < 10; i += 1) attributes[`a${i}`] = { dataType: "String", stringValue: `value ${i}` };
     await send({ ...aMessage(fifo), attributes });
-    await queue.bury(await receiveOne(queue), aReason);
+    await queue.bury(await receiveOne(queue), aReason, "id");
     const letter = asMessage((await inspectDeadLetters())[0]);
     assert.equal(Object.keys(letter.attributes).length, 10);
     assert.equal(readNote(letter)?.reason, "crash_loop");
@@ -72,7 +72,7 @@ export function buryContract(make: MakeQueue, fifo: boolean): void {
     const { queue, send, inspectDeadLetters } = await make(t, { fifo });
     const body = "x".repeat(1_048_576 - 600);
     await send(aMessage(fifo, body));
-    await queue.bury(await receiveOne(queue), { ...aReason, detail: "é".repeat(5_000) });
+    await queue.bury(await receiveOne(queue), { ...aReason, detail: "é".repeat(5_000) }, "id");
     const letter = asMessage((await inspectDeadLetters())[0]);
     assert.ok(letter.body === body, "the body has changed");
     assert.match(readNote(letter)?.detail ?? "", /^é{10,600}$/);
@@ -82,7 +82,7 @@ export function buryContract(make: MakeQueue, fifo: boolean): void {
     const { queue, send, inspectDeadLetters } = await make(t, { fifo });
     const body = "x".repeat(1_048_576);
     await send(aMessage(fifo, body));
-    await queue.bury(await receiveOne(queue), aReason);
+    await queue.bury(await receiveOne(queue), aReason, "id");
     const letter = asMessage((await inspectDeadLetters())[0]);
     assert.ok(letter.body === body, "the body has changed");
     assert.equal(readNote(letter), null);
@@ -93,7 +93,7 @@ export function buryContract(make: MakeQueue, fifo: boolean): void {
     await send(aMessage(fifo));
     const message = await receiveOne(queue);
     const { url } = await queue.describe();
-    await assert.rejects(queue.bury(message, aReason), {
+    await assert.rejects(queue.bury(message, aReason, message.id), {
       name: "Fault",
       code: "TQ_CONFIG",
       message: `the queue ${url} has no dead letter queue to bury message ${message.id} in`,

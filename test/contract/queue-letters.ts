@@ -37,7 +37,7 @@ export function letterContract(make: MakeQueue, fifo: boolean): void {
     const made = await make(t, { fifo, maxReceiveCount: 1 });
     const { letters, id } = await movedBySqs(made, fifo);
     const letter = await receiveOne(letters);
-    await letters.bury(letter, aReason);
+    await letters.bury(letter, aReason, "id");
     assert.equal((await made.inspectDeadLetters()).length, 2);
     assert.deepEqual(await letters.ack([letter.receipt]), ["done"]);
     const [copy, ...others] = await made.inspectDeadLetters();

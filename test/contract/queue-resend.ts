@@ -93,7 +93,7 @@ async function buried(t: TestContext, make: MakeQueue, fifo: boolean): Promise<B
   const made = await make(t, { fifo });
   await made.send({ ...aMessage(fifo, "body", "my_group"), attributes });
   const message = await receiveOne(made.queue);
-  await made.queue.bury(message, aReason);
+  await made.queue.bury(message, aReason, message.id);
   await made.queue.ack([message.receipt]);
   const letters = await made.queue.deadLetters();
   assert.ok(letters !== null);

@@ -7,50 +7,27 @@ import { once } from "node:events";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { SIGNATURE_ATTRIBUTE, signatureOf } from "../../core/delivery/signature.ts";
-import { NOTE_ATTRIBUTE, readNote } from "../../core/queue/dead-letter-note.ts";
 import { PYTHON } from "../support/dagster/dagster-sidecar.ts";
 import { eventually } from "../support/eventually.ts";
-import { ledgerDatabases } from "../support/ledger/ledger-database.ts";
 import { type Attack, attacks, type Victims } from "../support/sqs/attacks.ts";
+import { endUnstartedStep, makeStepWait, standInItsGroup } from "../support/taskiq/allowed-attacks.ts";
 import { announced, Deployment } from "../support/taskiq/deployment.ts";
+import {
+  attribute,
+  bodyOf,
+  ledgers,
+  reasons,
+  type Scene,
+  startWorker,
+  within,
+} from "../support/taskiq/hostile-scene.ts";
+import { foreseeBurials, foreseenInVain, forgeLetters } from "../support/taskiq/letter-attacks.ts";
 import { taskiqCommand } from "../support/taskiq/taskiq-command.ts";
 import type { WorkerProcess } from "../support/taskiq/worker-process.ts";
 
 const key = "0123456789abcdef".repeat(2);
-const databases = await ledgerDatabases();
-
-/** Answers the rows of a run, as "step attempt state starts". */
-type Rows = (runId: string) => Promise<readonly string[]>;
-
-interface Scene {
-  readonly deployment: Deployment;
-  readonly ledgerEnv: Readonly<Record<string, string>>;
-  readonly rows: Rows;
-}
-
-async function onSqlite(_t: TestContext, deployment: Deployment): Promise<Scene> {
-  const rows: Rows = async (runId) =>
-    deployment.ledger(runId).map(({ step, state, starts }) => `${step.stepKey} ${step.attempt} ${state} ${starts}`);
-  return { deployment, ledgerEnv: { TASKIQ_LEDGER_URL: `sqlite:${join(deployment.home, "taskiq.sqlite")}` }, rows };
-}
-
-async function onPostgres(t: TestContext, deployment: Deployment): Promise<Scene> {
-  const { admin, target } = await databases.make(t);
-  const url = `postgresql://${target.user}@${target.host}:${target.port}/${target.database}?sslmode=disable`;
-  const rows: Rows = async (runId) => {
-    const found = await admin`SELECT * FROM taskiq_idempotency_records WHERE run_id = ${runId}`;
-    return found.map((row) => `${row["step_key"]} ${row["attempt"]} ${row["state"]} ${row["starts"]}`);
-  };
-  return { deployment, ledgerEnv: { TASKIQ_LEDGER_URL: url }, rows };
-}
-
-const startWorker = ({ deployment, ledgerEnv }: Scene, envelopeKey: string) =>
-  deployment.startWorker({
-    flags: ["--concurrency", "4", "--sweep-interval", "1s"],
-    env: { ...ledgerEnv, TASKIQ_ENVELOPE_KEY: envelopeKey },
-  });
 
 /** Sends all at once, each in a group of its own; answers which message is which attack. */
 async function sendAll({ deployment }: Scene, victims: Victims): Promise<ReadonlyMap<string, Attack>> {
@@ -59,11 +36,6 @@ async function sendAll({ deployment }: Scene, victims: Victims): Promise<Readonl
     return [await deployment.send(message), attack] as const;
   };
   return new Map(await Promise.all(attacks.map(send)));
-}
-
-async function reasons({ deployment }: Scene): Promise<ReadonlyMap<string, string>> {
-  const notes = (await deployment.deadLetters()).map(readNote).filter((note) => note !== null);
-  return new Map(notes.map(({ message_id, reason }) => [message_id, reason]));
 }
 
 /** By title: how a delivery ended, or why it was buried; null while it waits for the step that runs. */
@@ -75,8 +47,6 @@ async function ends(scene: Scene, worker: WorkerProcess, sent: ReadonlyMap<strin
   const endOf = (id: string) => (done.get(id) === "buried" ? buried.get(id) : done.get(id)) ?? null;
   return Object.fromEntries([...sent].map(([id, { title }]) => [title, endOf(id)]));
 }
-
-const within = 120_000;
 
 async function attackRunningStep(scene: Scene, worker: WorkerProcess): Promise<void> {
   const { deployment, rows } = scene;
@@ -113,45 +83,6 @@ async function attackRunningStep(scene: Scene, worker: WorkerProcess): Promise<v
   assert.deepEqual([ran, readdirSync(dirname(trace))], [[], ["release", "started", "trace"]]);
   for (const event of ["intake.closed", "delivery.bug", "worker.bug", "host.lost"])
     assert.equal(worker.count(event), 0, event);
-}
-
-const bodyOf = (runId: string, fields: object = {}) =>
-  JSON.stringify({ version: 1, run_id: runId, step_key: "succeed", retry_count: 0, retry_mode: "deferred", ...fields });
-const attribute = (stringValue: string) => ({ dataType: "String", stringValue });
-
-async function forgeLetters(scene: Scene): Promise<void> {
-  const { deployment } = scene;
-  const { dagster } = deployment;
-  const [open, other] = [await dagster.createRun("one_success"), await dagster.createRun("one_success")];
-  const note = {
-    reason: "not_open",
-    detail: "\u001b[2J",
-    error_class: null,
-    fingerprint: null,
-    starts: 1,
-    worker: "w",
-  };
-  const more = { source_queue: "https://elsewhere/steps.fifo", message_id: "m", group_id: null };
-  const forgedNote = JSON.stringify({ ...note, ...more, first_received_at: 1, buried_at: 1 });
-  const [ended, later] = [
-    await deployment.forgeLetter({ body: bodyOf(open) }),
-    await deployment.forgeLetter({ body: bodyOf(other, { retry_count: 1 }) }),
-    await deployment.forgeLetter({ body: bodyOf(other), attributes: { [NOTE_ATTRIBUTE]: attribute(forgedNote) } }),
-    await deployment.forgeLetter({ body: "{" }),
-  ];
-  await eventually(
-    "the sweep has ended what it believes",
-    async () => {
-      const found = await reasons(scene);
-      return found.get(ended) === "moved_by_sqs" && found.get(later) === "not_open";
-    },
-    within,
-  );
-  assert.deepEqual(
-    (await dagster.terminalEvents(open)).map(({ type }) => type),
-    ["STEP_FAILURE"],
-  );
-  assert.deepEqual(await dagster.terminalEvents(other), []);
 }
 
 async function replay({ deployment, ledgerEnv }: Scene, command: string, args: readonly string[], envelopeKey = "") {
@@ -223,15 +154,29 @@ async function replayEdited(scene: Scene, { runId, letter, edited, signed }: Edi
   await eventually("it runs", async () => (await dagster.terminalEvents(runId))[0]?.type === "STEP_SUCCESS", within);
 }
 
-for (const [name, open] of Object.entries({ SQLite: onSqlite, Postgres: onPostgres })) {
-  test(`with a ledger on ${name}`, async (t) => {
+for (const [name, open] of Object.entries(ledgers)) {
+  test(`with a ledger on ${name}`, { concurrency: 2 }, async (t) => {
     const deployment = await Deployment.open(50, { TASKIQ_ENVELOPE_KEY: key });
     t.after(() => deployment.close());
     const scene = await open(t, deployment);
+    const doomed = await foreseeBurials(scene);
     const worker = await startWorker(scene, "");
-    await t.test("a queue writer ends no running step, starts no other, and stops no worker", () =>
-      attackRunningStep(scene, worker),
+    await t.test("a writer of the dead letter queue who foresees burials makes SQS drop none", () =>
+      foreseenInVain(scene, doomed),
     );
+    await t.test("a queue writer can make a step wait, behind a message that workers give back for minutes", () =>
+      standInItsGroup(scene, worker),
+    );
+    await t.test("a queue writer can end an open step that no worker has started", () => endUnstartedStep(scene));
+    // Both wait for a lease of ten seconds.
+    await Promise.all([
+      t.test("a queue writer can make a step wait, for as long as its own message is at work", () =>
+        makeStepWait(scene, worker),
+      ),
+      t.test("a queue writer ends no running step, starts no other, and stops no worker", () =>
+        attackRunningStep(scene, worker),
+      ),
+    ]);
     await t.test("a forged letter ends the open step that it names, and nothing that is not open", () =>
       forgeLetters(scene),
     );

@@ -40,7 +40,8 @@ for (const [kind, make] of [
   test(`${kind}: check says no, migrate migrates, check says yes`, async (t) => {
     const { url, name } = await make(t);
     const env = { TASKIQ_LEDGER_URL: url };
-    const left = "1 (records), 2 (locks), 3 (replays), 4 (bodies), 5 (pending), 6 (quiet), 7 (deduplication)";
+    const left =
+      "1 (records), 2 (locks), 3 (replays), 4 (bodies), 5 (pending), 6 (quiet), 7 (deduplication), 8 (burial_key)";
     const say = (what: string) => `taskiq migrate: ${name}: ${what}\n`;
     assert.deepEqual(await taskiq(["migrate", "--check"], env), {
       code: 1,

@@ -23,7 +23,7 @@ const versions = async ({ admin }: LedgerDatabase) =>
 test("of many workers that start at once, one makes the tables, and all of them can work", async (t) => {
   const database = await databases.make(t);
   const ledgers = await Promise.all(Array.from({ length: 12 }, () => database.open()));
-  assert.deepEqual(await versions(database), [1, 2, 3, 4, 5, 6, 7]);
+  assert.deepEqual(await versions(database), [1, 2, 3, 4, 5, 6, 7, 8]);
   await Promise.all(ledgers.map((ledger, i) => claimed(ledger, requestFor(`run-1:step_${i}`))));
 });
 
@@ -38,6 +38,7 @@ test("what is pending is looked at without making anything, and applied once", a
     [5, "pending"],
     [6, "quiet"],
     [7, "deduplication"],
+    [8, "burial_key"],
   ];
   assert.deepEqual(
     (await schema.pending()).map(({ version, name }) => [version, name]),
@@ -85,15 +86,15 @@ test("a schema that no longer serves this version is refused; a newer one that d
   const database = await databases.make(t);
   await (await database.open()).close();
   await database.admin`ALTER TABLE taskiq_idempotency_records ADD COLUMN priority integer`;
-  await database.admin`INSERT INTO taskiq_ledger_schema VALUES (8, 1, clock_timestamp())`;
+  await database.admin`INSERT INTO taskiq_ledger_schema VALUES (9, 1, clock_timestamp())`;
   const ledger = await database.open();
   const hold = await claimed(ledger);
   await ledger.permit(hold, leaseMs);
   assert.equal(await ledger.settle(hold, outcome()), "recorded");
-  await database.admin`INSERT INTO taskiq_ledger_schema VALUES (9, 8, clock_timestamp())`;
+  await database.admin`INSERT INTO taskiq_ledger_schema VALUES (10, 9, clock_timestamp())`;
   await assert.rejects(database.open(), {
     code: "TQ_LEDGER_SCHEMA",
-    message: /: schema 9 serves workers from schema 8 on; this version knows 7$/,
+    message: /: schema 10 serves workers from schema 9 on; this version knows 8$/,
     hint: "Run the version of taskiq that migrated it, or a later one.",
   });
 });
@@ -175,6 +176,7 @@ test("a role with the documented grants, and no more, can run; it can neither ma
   );
   assert.equal((await ledger.list({ limit: 10 })).length, 2);
   assert.equal(await ledger.lock("prune", "a", leaseMs), true);
+  assert.match(await ledger.burialKey(), /^[0-9a-f-]{72}$/);
   assert.equal(await ledger.prune(Date.now() + 10_000, 10), 2);
   assert.deepEqual(await ledger.quiet.requests(), []);
   await ledger.quiet.report("a", [{ queue: "steps.fifo", busy: 1, idle: false }]);

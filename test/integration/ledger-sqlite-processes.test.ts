@@ -27,7 +27,7 @@ test("a new file opened by many processes at once is created once, and serves al
     const migrations = db.prepare("SELECT version FROM taskiq_ledger_schema").all();
     assert.deepEqual(
       migrations.map((row) => row["version"]),
-      [1, 2, 3, 4, 5, 6, 7],
+      [1, 2, 3, 4, 5, 6, 7, 8],
     );
   }
 });

@@ -111,7 +111,7 @@ test("a copy that was made without an answer is not made twice", async (t) => {
   const wired = await wire(t);
   const message = await receivedMessage(wired);
   wired.server.faults.next("SendMessage", { kind: "error", status: 500, effect: "after" });
-  await wired.queue.bury(message, aReason);
+  await wired.queue.bury(message, aReason, message.id);
   assert.equal(wired.requestsOf("SendMessage").length, 2);
   assert.equal(wired.deadLetters.inspect().length, 1);
 });
@@ -122,7 +122,7 @@ test("a copy that could not be made rejects, and the message is where it was", a
   wired.server.faults.otherwise((action) =>
     action === "SendMessage" ? { kind: "error", status: 503, effect: "before" } : null,
   );
-  await assert.rejects(wired.queue.bury(message, aReason), {
+  await assert.rejects(wired.queue.bury(message, aReason, message.id), {
     code: "TQ_QUEUE",
     message: `SQS does not answer SendMessage on the queue ${wired.pair.deadLetterUrl}`,
     hint: "Check the network, the endpoint and the region.",
@@ -134,7 +134,7 @@ test("a copy that could not be made rejects, and the message is where it was", a
 test("a note that had to be shortened is told", async (t) => {
   const wired = await wire(t);
   const message = { ...(await receivedMessage(wired)), body: "x".repeat(1_048_576) };
-  await wired.queue.bury(message, aReason);
+  await wired.queue.bury(message, aReason, message.id);
   assert.deepEqual(
     wired.observed.map(({ event, messageId, note }) => ({ event, messageId, note })),
     [{ event: "queue.dead_letter_note_shortened", messageId: message.id, note: "left_out" }],

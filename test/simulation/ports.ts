@@ -83,6 +83,13 @@ export function ledgerOf(ledger: Ledger, { life, border, referee, trace, isDown,
           return `${named(answer, hold)}${options.giveStartBack ? ", start given back" : ""}`;
         },
       ),
+    burialKey: () =>
+      ask(
+        "burialKey",
+        life.name,
+        () => ledger.burialKey(),
+        () => "read",
+      ),
     find: (key) => ledger.find(key),
     list: (filter) => ledger.list(filter),
     lock: (name, owner, leaseMs) => ask("lock", life.name, () => ledger.lock(name, owner, leaseMs), String),
@@ -147,10 +154,10 @@ export function queueOf(queue: Queue, passage: QueuePassage): Queue {
         });
         return merged(receipts.length, fails, results);
       }),
-    bury: (message, reason) =>
+    bury: (message, reason, id) =>
       ask("bury", name(message.id), async () => {
         referee.burying(message.id, reason.reason);
-        await queue.bury(message, reason);
+        await queue.bury(message, reason, id);
         referee.buried(message.id);
         trace.tell(life.name, `queue.bury: ${reason.reason}`, name(message.id));
       }),
@@ -186,10 +193,10 @@ function lettersOf(letters: DeadLetterQueue | null, passage: QueuePassage): Dead
         trace.tell(life.name, `dead.ack: ${results.join(", ")}`, name(receipts[0] ?? ""));
         return results;
       }),
-    bury: (message, reason) =>
+    bury: (message, reason, id) =>
       ask("bury", name(message.id), async () => {
         referee.burying(message.id, reason.reason);
-        await letters.bury(message, reason);
+        await letters.bury(message, reason, id);
         referee.buried(message.id);
         trace.tell(life.name, `dead.bury: ${reason.reason}`, name(message.id));
       }),

@@ -61,7 +61,7 @@ export function build(scenario: Scenario, selection: Selection, rules: HostRules
   const trace = new Trace(clock.monoMs, silent);
   const faults = new FaultPlan({ dice, rates, nowMs: clock.monoMs, endMs, only: selection.faults });
   const { source, deadLetters } = makeQueues(scenario, clock);
-  const ledger = new MemoryLedger({ clock, writeBoundMs: WRITE_BOUND_MS });
+  const ledger = new MemoryLedger({ clock, writeBoundMs: WRITE_BOUND_MS, burialKey: "the same in each world" });
   const dagster = new Dagster(clock.wallMs);
   const producer = new Producer(source, scenario, clock.wallMs);
   const referee = new Referee(dagster, producer);

@@ -12,7 +12,7 @@ import { end } from "../sweep/sweep-pass.ts";
 
 export interface FailPorts extends Omit<ExecutorPorts, "queue" | "ledger" | "senders" | "copied"> {
   readonly letters: DeadLetterQueue;
-  readonly ledger: Pick<Ledger, "claim" | "permit" | "settle" | "abandon" | "renew" | "find" | "reopen">;
+  readonly ledger: Pick<Ledger, "claim" | "permit" | "settle" | "abandon" | "burialKey" | "renew" | "find" | "reopen">;
 }
 
 export interface FailOrder {

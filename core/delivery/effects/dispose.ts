@@ -1,5 +1,6 @@
 // What happens to the message: deleted, copied to the dead letter queue, or given back.
 
+import { createHmac, randomUUID } from "node:crypto";
 import { describeError } from "../../faults.ts";
 import type { DeadLetterReason } from "../../queue/port.ts";
 import { errorFingerprint } from "../fingerprint.ts";
@@ -7,7 +8,7 @@ import { askForOne } from "../one-entry.ts";
 import { parkedAdvice } from "../parked.ts";
 import { releaseMs } from "../policy.ts";
 import type { Effect, EventIn, Why } from "../states.ts";
-import { noticeInDagster, type Scene } from "./ports.ts";
+import { askLedger, noticeInDagster, type Scene } from "./ports.ts";
 
 /** How the log names the call. */
 const BURY = "copying to the dead letter queue";
@@ -29,7 +30,7 @@ export async function bury(scene: Scene, why: Why): Promise<EventIn<"burying">> 
   const { delivery, ports } = scene;
   if (ports.copied.has(delivery.message.id)) return { is: "buried" };
   try {
-    await ports.queue.bury(delivery.message, reasonOf(scene, why));
+    await ports.queue.bury(delivery.message, reasonOf(scene, why), await burialId(scene));
     ports.outages.worked(BURY);
   } catch (error) {
     const message = `could not copy to the dead letter queue: ${describeError(error)}`;
@@ -43,6 +44,15 @@ export async function bury(scene: Scene, why: Why): Promise<EventIn<"burying">> 
   delivery.tell("error", "dead_letter.buried", moved, { reason });
   if (!isUnknownHere(why)) noticeInDagster(scene, "error", `Message ${moved}`, why.error);
   return { is: "buried" };
+}
+
+/**
+ * The same for every burial of this message, by whichever worker, so that a repetition makes no second dead letter. A replay sends a new message, whose
+ * burial has another id. Without the ledger's key, a random id: better two dead letters than none.
+ */
+async function burialId(scene: Scene): Promise<string> {
+  const key = await askLedger(scene, "burial key", (ledger) => ledger.burialKey());
+  return key === null ? randomUUID() : createHmac("sha256", key).update(scene.delivery.message.id).digest("hex");
 }
 
 /** Prolonging stops first, or a late extension would overwrite the backoff. */

@@ -13,7 +13,7 @@ import type { SenderVersions } from "./sender-versions.ts";
 
 export interface ExecutorPorts {
   readonly queue: Pick<Queue, "extend" | "ack" | "bury">;
-  readonly ledger: Pick<Ledger, "claim" | "permit" | "settle" | "abandon">;
+  readonly ledger: Pick<Ledger, "claim" | "permit" | "settle" | "abandon" | "burialKey">;
   readonly runner: Pick<Runner, "execute" | "report" | "instance" | "versions">;
   /** Must not block: an engine event in the run's log, if it can be written. */
   readonly notify: (notice: Notice) => void;

@@ -19,7 +19,7 @@ import type {
   RowFilter,
 } from "../port.ts";
 import type { QuietRecords } from "../quiet-records.ts";
-import { readBegunReplay, readClaim, readReopening, readReplay, readRow } from "../rows.ts";
+import { readBegunReplay, readBurialKey, readClaim, readReopening, readReplay, readRow } from "../rows.ts";
 import type { LedgerSchema } from "../schema.ts";
 import type { Parameter, Row } from "./link.ts";
 import { nameOf, openPool, type PostgresOptions } from "./open.ts";
@@ -61,6 +61,7 @@ export async function openPostgresLedger(options: PostgresLedgerOptions): Promis
 
 class PostgresLedger implements Ledger {
   readonly quiet: QuietRecords;
+  readonly burialKey = async () => readBurialKey((await this.#run("burialKey", []))[0]);
   readonly #pool: PostgresPool;
   readonly #name: string;
   readonly #writeBoundMs: number;

@@ -9,6 +9,7 @@ import { bodies } from "./migrations/0004-bodies.ts";
 import { pending } from "./migrations/0005-pending.ts";
 import { quiet } from "./migrations/0006-quiet.ts";
 import { deduplication } from "./migrations/0007-deduplication.ts";
+import { burialKey } from "./migrations/0008-burial-key.ts";
 import type { PostgresPool } from "./pool.ts";
 
 /** A published one is never edited, and only adds: workers of the version before run beside those of this one while a deploy lasts. */
@@ -20,6 +21,7 @@ const texts: readonly (readonly [name: string, sql: string])[] = [
   ["pending", pending],
   ["quiet", quiet],
   ["deduplication", deduplication],
+  ["burial_key", burialKey],
 ];
 
 export const schemaVersion = texts.length;

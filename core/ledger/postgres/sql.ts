@@ -161,5 +161,6 @@ export const statements = {
   reopen,
   reopenings: `SELECT idempotency_key AS key, fence::float8, from_state AS "fromState", from_starts AS "fromStarts", who, why,
     ${ms("reopened_at")} AS "atMs" FROM taskiq_reopenings WHERE idempotency_key = $1 ORDER BY id`,
+  burialKey: "SELECT burial_key FROM taskiq_ledger_schema WHERE version = 1",
   ping: "SELECT current_setting('transaction_read_only') AS read_only",
 } as const;

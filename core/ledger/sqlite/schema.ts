@@ -99,6 +99,10 @@ const quiet = `CREATE TABLE taskiq_quiet_requests (
 /** The random id under which a FIFO queue takes a dead letter's copy. A row that an earlier version wrote has none until it is planned again. */
 const deduplication = "ALTER TABLE taskiq_replays ADD COLUMN deduplication_id TEXT;";
 
+/** A secret of this ledger, from which the deduplication ids of buried messages are made. It stands in the row of the first schema. */
+const burialKey = `ALTER TABLE taskiq_ledger_schema ADD COLUMN burial_key TEXT;
+  UPDATE taskiq_ledger_schema SET burial_key = lower(hex(randomblob(32))) WHERE version = 1;`;
+
 export const migrations: readonly Migration[] = [
   { version: 1, name: "records", sql: records },
   { version: 2, name: "locks", sql: locks },
@@ -107,6 +111,7 @@ export const migrations: readonly Migration[] = [
   { version: 5, name: "pending", sql: pending },
   { version: 6, name: "quiet", sql: quiet },
   { version: 7, name: "deduplication", sql: deduplication },
+  { version: 8, name: "burial_key", sql: burialKey },
 ];
 
 /** Creates or migrates the tables; the write lock makes several workers that open the file at once take turns. */

@@ -19,7 +19,7 @@ import type {
   RowFilter,
 } from "../port.ts";
 import type { QuietRecords } from "../quiet-records.ts";
-import { readRow } from "../rows.ts";
+import { readBurialKey, readRow } from "../rows.ts";
 import { sqliteFault } from "./faults.ts";
 import { openDatabase } from "./open.ts";
 import * as operators from "./operator-records.ts";
@@ -60,6 +60,7 @@ interface Write {
  */
 class SqliteLedger implements Ledger {
   readonly quiet: QuietRecords;
+  readonly burialKey = async () => this.#reach(() => readBurialKey(this.#statements.burialKey.get()));
   readonly #db: DatabaseSync;
   readonly #statements: Statements;
   readonly #path: string;
@@ -76,7 +77,7 @@ class SqliteLedger implements Ledger {
     this.#inode = statSync(path).ino;
     this.#clock = clock;
     this.#writeBoundMs = writeBoundMs;
-    const all = (writes: readonly Write[]) => inTransaction(this.#db, () => writes.map(({ work }) => work()));
+    const all = (writes: readonly Write[]) => inTransaction(db, () => writes.map(({ work }) => work()));
     this.#writes = new Batches({ max: MAX_BATCH, send: async (writes) => this.#reach(() => all(writes)) });
     this.quiet = sqliteQuiet({
       db,
@@ -93,8 +94,7 @@ class SqliteLedger implements Ledger {
   async renew(holds: readonly Hold[], leaseMs: number): Promise<readonly boolean[]> {
     if (holds.length === 0) return [];
     const pairs = JSON.stringify(holds.map(({ key, fence }) => [key, fence]));
-    const { now, leaseUntil } = this.#lease(leaseMs);
-    const renewed = this.#reach(() => this.#statements.renew.all({ holds: pairs, now, leaseUntil }));
+    const renewed = this.#reach(() => this.#statements.renew.all({ holds: pairs, ...this.#lease(leaseMs) }));
     const fences = new Map(renewed.map((row) => [row["idempotency_key"], row["fence"]]));
     return holds.map(({ key, fence }) => fences.get(key) === fence);
   }

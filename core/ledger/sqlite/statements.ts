@@ -43,6 +43,7 @@ const sql = {
     SELECT * FROM (SELECT idempotency_key FROM ${table} WHERE state = 'pending' AND received_at < :before AND updated_at < :before
       ORDER BY received_at LIMIT :limit)
     LIMIT :limit)`,
+  burialKey: "SELECT burial_key FROM taskiq_ledger_schema WHERE version = 1",
   ping: "SELECT count(*) FROM taskiq_ledger_schema",
 } as const;
 

@@ -1,5 +1,4 @@
 // Copies a message to the dead letter queue: the body byte for byte, the producer's attributes, and why.
-import { createHash } from "node:crypto";
 import { SendMessageCommand, type SendMessageCommandInput } from "@aws-sdk/client-sqs";
 import { type Burial, deadLetterAttributes } from "../dead-letter-note.ts";
 import type { QueueAddress, SqsContext } from "./context.ts";
@@ -7,7 +6,12 @@ import { queueFault } from "./errors.ts";
 import { writeAttribute } from "./message.ts";
 
 /** Resolves once SQS has the copy; only then may the original be acked. */
-export async function sendDeadLetter(context: SqsContext, to: QueueAddress, burial: Burial): Promise<void> {
+export async function sendDeadLetter(
+  context: SqsContext,
+  to: QueueAddress,
+  burial: Burial,
+  deduplicationId: string,
+): Promise<void> {
   const { attributes, note } = deadLetterAttributes(burial);
   if (note !== "whole") tellShortened(context, burial, note);
   const entries = Object.entries(attributes).map(([name, attribute]) => [name, writeAttribute(attribute)] as const);
@@ -15,7 +19,7 @@ export async function sendDeadLetter(context: SqsContext, to: QueueAddress, buri
     QueueUrl: to.url,
     MessageBody: burial.message.body,
     ...(entries.length === 0 ? {} : { MessageAttributes: Object.fromEntries(entries) }),
-    ...orderingOf(to, burial, note),
+    ...orderingOf(to, burial, note, deduplicationId),
   };
   try {
     await to.site.call((client, options) => client.send(new SendMessageCommand(input), options));
@@ -24,19 +28,16 @@ export async function sendDeadLetter(context: SqsContext, to: QueueAddress, buri
   }
 }
 
-// The id is the same for every burial of this message at this start, so a second try, also by the next delivery when the ack got lost,
-// makes no second dead letter. What was replayed is a new message with a new id: burying that again is not mistaken for a repetition.
-//
 // A FIFO queue hides what is behind a message that is looked at, ten of a group at most: each dead letter is a group of its own, or whoever
 // looks through them would never see the eleventh. Its own group stands in the note; without a note, it stays where it is.
 function orderingOf(
   { fifo }: QueueAddress,
-  { message, reason }: Burial,
+  { message }: Burial,
   note: "whole" | "cut" | "left_out",
+  id: string,
 ): Partial<SendMessageCommandInput> {
   const group = message.groupId === null ? {} : { MessageGroupId: message.groupId };
   if (!fifo) return group;
-  const id = createHash("sha256").update(`${message.id}:${reason.starts}`).digest("hex");
   return { ...(note === "left_out" ? group : { MessageGroupId: id }), MessageDeduplicationId: id };
 }
 

@@ -25,8 +25,10 @@ export async function openDeadLetters(
     receive: (options) => receiveMessages(context, letters, options),
     extend: (extensions) => extendMessages(context, letters, extensions),
     ack: (receipts) => ackMessages(context, letters, receipts),
-    bury: (message, reason) =>
-      sendDeadLetter(context, letters, { message, reason, sourceUrl, buriedAtMs: context.clock.wallMs() }),
+    bury: (message, reason, deduplicationId) => {
+      const burial = { message, reason, sourceUrl, buriedAtMs: context.clock.wallMs() };
+      return sendDeadLetter(context, letters, burial, deduplicationId);
+    },
     depth: () => readDepth(letters),
     resend: (copies) => resendLetters(context, queue, copies),
   };

@@ -115,7 +115,7 @@ class OpenSqsQueue implements SqsQueue {
     return Promise.all(receipts.map((receipt) => this.#acks.ask({ key: receipt })));
   }
 
-  async bury(message: Message, reason: DeadLetterReason): Promise<void> {
+  async bury(message: Message, reason: DeadLetterReason, deduplicationId: string): Promise<void> {
     const { queue, deadLetter } = this.#facts ?? (await this.#read());
     const { url: sourceUrl } = queue;
     if (deadLetter === null) {
@@ -124,7 +124,7 @@ class OpenSqsQueue implements SqsQueue {
       });
     }
     const burial = { message, reason, sourceUrl, buriedAtMs: this.#context.clock.wallMs() };
-    await sendDeadLetter(this.#context, deadLetter, burial);
+    await sendDeadLetter(this.#context, deadLetter, burial, deduplicationId);
   }
 
   async depth(): Promise<QueueDepth> {

@@ -3,7 +3,7 @@ import { Fault } from "../../../core/faults.ts";
 import type { Hold, Ledger, RowFilter } from "../../../core/ledger/port.ts";
 import type { Journal } from "../ports/fake-queue.ts";
 
-type Method = "claim" | "renew" | "permit" | "settle" | "abandon" | "ping" | "requests";
+type Method = "claim" | "renew" | "permit" | "settle" | "abandon" | "burialKey" | "ping" | "requests";
 
 export class WatchedLedger implements Ledger {
   /** Which calls find nobody; `all` for an outage. */
@@ -55,6 +55,10 @@ export class WatchedLedger implements Ledger {
     return await this.#store.lock(...asked);
   };
   readonly prune = (settledBeforeMs: number, limit: number) => this.#store.prune(settledBeforeMs, limit);
+  readonly burialKey: Ledger["burialKey"] = async () => {
+    if (this.down.has("all") || this.down.has("burialKey")) throw unreachable();
+    return await this.#store.burialKey();
+  };
   readonly planReplay: Ledger["planReplay"] = (plan, id) => this.#store.planReplay(plan, id);
   readonly findReplay: Ledger["findReplay"] = (letterId) => this.#store.findReplay(letterId);
   readonly advanceReplay: Ledger["advanceReplay"] = (...asked) => this.#store.advanceReplay(...asked);

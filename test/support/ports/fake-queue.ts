@@ -18,7 +18,11 @@ export type Journal = (line: string) => void;
 export class FakeQueue implements Queue {
   readonly extended: { readonly atMs: number; readonly extensions: readonly Extension[] }[] = [];
   readonly acked: string[] = [];
-  readonly buried: { readonly message: Message; readonly reason: DeadLetterReason }[] = [];
+  readonly buried: {
+    readonly message: Message;
+    readonly reason: DeadLetterReason;
+    readonly deduplicationId: string;
+  }[] = [];
   readonly received: { readonly atMs: number; readonly options: ReceiveOptions }[] = [];
   /** Replaced by tests that want other answers, late ones, or a rejection. */
   onExtend = async (extensions: readonly Extension[]): Promise<readonly EntryResult[]> => extensions.map(() => "done");
@@ -73,10 +77,10 @@ export class FakeQueue implements Queue {
     return results;
   }
 
-  async bury(message: Message, reason: DeadLetterReason): Promise<void> {
+  async bury(message: Message, reason: DeadLetterReason, deduplicationId: string): Promise<void> {
     this.#journal(`bury ${message.id} ${reason.reason}`);
     await this.onBury(message);
-    this.buried.push({ message, reason });
+    this.buried.push({ message, reason, deduplicationId });
   }
 
   async depth(): Promise<QueueDepth> {

@@ -1,4 +1,5 @@
 // The ledger in memory: for unit tests and the simulation, and the second implementation that keeps the contract suite honest.
+import { randomBytes } from "node:crypto";
 import type { Clock } from "../../../core/clock.ts";
 import { Fault } from "../../../core/faults.ts";
 import { abandonedUntilMs, claimable, claimedDigest } from "../../../core/ledger/claimable.ts";
@@ -24,6 +25,8 @@ import { memoryQuiet } from "./memory-quiet.ts";
 export interface MemoryLedgerOptions {
   readonly clock: Pick<Clock, "wallMs">;
   readonly writeBoundMs: number;
+  /** Absent: a random one. */
+  readonly burialKey?: string;
 }
 
 type HeldRow = LedgerRow & { readonly state: "running" | "permitted" };
@@ -36,9 +39,11 @@ export class MemoryLedger implements Ledger {
   readonly #reopenings: Reopening[] = [];
   readonly #clock: Pick<Clock, "wallMs">;
   readonly #writeBoundMs: number;
+  readonly #burialKey: string;
   #closed = false;
 
-  constructor({ clock, writeBoundMs }: MemoryLedgerOptions) {
+  constructor({ clock, writeBoundMs, burialKey }: MemoryLedgerOptions) {
+    this.#burialKey = burialKey ?? randomBytes(32).toString("hex");
     this.#clock = clock;
     this.#writeBoundMs = writeBoundMs;
     this.quiet = memoryQuiet(() => {
@@ -132,6 +137,11 @@ export class MemoryLedger implements Ledger {
     const pruned = due.slice(0, limit);
     for (const { key } of pruned) this.#rows.delete(key);
     return pruned.length;
+  }
+
+  async burialKey(): Promise<string> {
+    this.#open();
+    return this.#burialKey;
   }
 
   async planReplay(plan: ReplayPlan, deduplicationId: string): Promise<BegunReplay> {

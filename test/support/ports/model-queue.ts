@@ -73,7 +73,7 @@ export class ModelQueue implements Queue {
     return receipts.map((receipt) => endOf(() => this.#source.delete(receipt)));
   }
 
-  async bury(message: Message, reason: DeadLetterReason): Promise<void> {
+  async bury(message: Message, reason: DeadLetterReason, deduplicationId: string): Promise<void> {
     const sourceUrl = this.#source.arn;
     const target = this.#deadLetters;
     if (target === null) {
@@ -81,7 +81,7 @@ export class ModelQueue implements Queue {
         hint: "Give the queue a redrive policy, or name its dead letter queue.",
       });
     }
-    sendCopy(target, { message, reason, sourceUrl, buriedAtMs: this.#clock.wallMs() });
+    sendCopy(target, { message, reason, sourceUrl, buriedAtMs: this.#clock.wallMs() }, deduplicationId);
   }
 
   async depth(): Promise<QueueDepth> {
@@ -111,8 +111,8 @@ export class ModelQueue implements Queue {
           const sending = { body, attributes: producerAttributes(letter), groupId, deduplicationId };
           return sentOrRefused(() => this.#source.send(sending).messageId);
         }),
-      bury: async (message, reason) =>
-        sendCopy(letters, { message, reason, sourceUrl, buriedAtMs: this.#clock.wallMs() }),
+      bury: async (message, reason, deduplicationId) =>
+        sendCopy(letters, { message, reason, sourceUrl, buriedAtMs: this.#clock.wallMs() }, deduplicationId),
     };
   }
 
@@ -130,11 +130,11 @@ function sentOrRefused(send: () => string): Resent {
   }
 }
 
-/** As the SQS adapter has it: the id is the same for every burial of this message at this start, and the copy is a group of its own. */
-function sendCopy(target: QueueModel, burial: Burial): void {
-  const { message, reason } = burial;
+/** As the SQS adapter has it: the copy is a group of its own. */
+function sendCopy(target: QueueModel, burial: Burial, id: string): void {
+  const { message } = burial;
   const { attributes, note } = deadLetterAttributes(burial);
-  const deduplicationId = target.settings.fifo ? `${message.id}:${reason.starts}` : null;
+  const deduplicationId = target.settings.fifo ? id : null;
   const groupId = note === "left_out" ? message.groupId : (deduplicationId ?? message.groupId);
   target.send({ body: message.body, attributes, groupId, deduplicationId });
 }

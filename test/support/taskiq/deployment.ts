@@ -157,8 +157,7 @@ export class Deployment {
   }
 
   /** As a writer of the dead letter queue does: without a receive, or a burial. Answers the message id. */
-  forgeLetter(message: Pick<TestMessage, "body" | "attributes">): Promise<string> {
-    const id = randomUUID();
+  forgeLetter(message: Pick<TestMessage, "body" | "attributes">, id: string = randomUUID()): Promise<string> {
     return sendMessage(this.#sqs, this.#queues.deadLetterUrl, { ...message, groupId: id, deduplicationId: id });
   }
 

@@ -151,7 +151,7 @@ async function parkAll(queue: Queue, ledger: Ledger): Promise<void> {
     if (messages.length === 0) return;
     for (const message of messages) {
       await settle(message, ledger, "parked");
-      await queue.bury(message, reason);
+      await queue.bury(message, reason, message.id);
     }
     await queue.ack(messages.map(({ receipt }) => receipt));
   }

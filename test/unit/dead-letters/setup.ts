@@ -37,7 +37,8 @@ export async function bench({ fifo = true } = {}) {
   /** A worker's burial of a message of that body. */
   const bury = async (stepKey: string, body = bodyFor(stepKey), groupId = "g") => {
     sent += 1;
-    await queue.bury(message(`m${sent}`, { body, groupId: fifo ? groupId : null }), bodyReason);
+    const buried = message(`m${sent}`, { body, groupId: fifo ? groupId : null });
+    await queue.bury(buried, bodyReason, buried.id);
   };
 
   /** What SQS itself moved: a message without a note. */

@@ -13,19 +13,16 @@ describe("a malformed body", () => {
     const received = message("m1", { body: "{}" });
     assert.equal(await deliver(received), "buried");
     assert.deepEqual(deeds(), ["bury m1 malformed", "ack m1#1"]);
-    assert.deepEqual(queue.buried, [
-      {
-        message: received,
-        reason: {
-          reason: "malformed",
-          detail: 'run_id: Invalid key: Expected "run_id" but received undefined',
-          errorClass: null,
-          fingerprint: null,
-          starts: 0,
-          worker: "worker-a",
-        },
-      },
-    ]);
+    const [buried, ...others] = queue.buried;
+    assert.deepEqual([buried?.message, others], [received, []]);
+    assert.deepEqual(buried?.reason, {
+      reason: "malformed",
+      detail: 'run_id: Invalid key: Expected "run_id" but received undefined',
+      errorClass: null,
+      fingerprint: null,
+      starts: 0,
+      worker: "worker-a",
+    });
   });
 
   test("gets one copy, however often it comes back because it cannot be deleted", async (t) => {

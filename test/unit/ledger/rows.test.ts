@@ -6,6 +6,7 @@ import { Fault } from "../../../core/faults.ts";
 import { encodeOutcome } from "../../../core/ledger/outcome-text.ts";
 import {
   type Found,
+  readBurialKey,
   readClaim,
   readQuietReport,
   readQuietRequest,
@@ -67,6 +68,7 @@ const readers: readonly (readonly [string, readonly Found[], (found: Found) => o
   ["a claim's answer", [granted, held, ended], (found) => readClaim(found, "run-1:load")],
   ["a replay", [replay], readReplay],
   ["a reopening", [reopening], readReopening],
+  ["a burial key", [{ burial_key: "k".repeat(64) }], (found) => [readBurialKey(found)]],
   ["a quiet request", [quietRequest], readQuietRequest],
   ["a quiet report", [quietReport], readQuietReport],
 ];
