@@ -1,11 +1,11 @@
 // A running worker, from its start to its end: `taskiq run`, `drain` and `dev` have one each.
 import { Bugs } from "../../core/bugs.ts";
 import { systemClock as clock } from "../../core/clock.ts";
+import { noOutcomes } from "../../core/delivery/outcome-counts.ts";
 import { startHealthServer } from "../../core/endpoints/health-server.ts";
 import type { JsonServer } from "../../core/endpoints/json-server.ts";
 import type { Observe } from "../../core/observe.ts";
 import { preflight } from "../../core/preflight/preflight.ts";
-import { noOutcomes } from "../../core/worker/outcome-counts.ts";
 import type { WorkerSnapshot } from "../../core/worker/snapshot.ts";
 import type { Worker, WorkerPorts } from "../../core/worker/worker.ts";
 import type { Io } from "../command.ts";

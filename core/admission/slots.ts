@@ -1,15 +1,16 @@
-// Slots: how many steps may run at once. Whoever waited first gets the next free one; the intake waits like everyone else.
+// Slots: how many steps may run at once. The waiter that came first gets the next free slot, and the intake waits like the others.
 
 export class Slots {
   readonly total: number;
   #free: number;
   readonly #waiting: ((granted: boolean) => void)[] = [];
-  /** Called when a slot is free that nobody waits for. */
-  onFree: () => void = () => undefined;
+  readonly #onFree: () => void;
 
-  constructor(total: number) {
+  /** `onFree` is called when slots were released and one is free. */
+  constructor(total: number, onFree: () => void = () => undefined) {
     this.total = total;
     this.#free = total;
+    this.#onFree = onFree;
   }
 
   get free(): number {
@@ -20,7 +21,7 @@ export class Slots {
     return this.total - this.#free;
   }
 
-  /** Waits for one slot; false when `signal` aborted first. */
+  /** Waits for one slot. Resolves with false if `signal` aborts first. */
   take(signal: AbortSignal): Promise<boolean> {
     if (signal.aborted) return Promise.resolve(false);
     if (this.#free > 0) {
@@ -41,7 +42,7 @@ export class Slots {
     });
   }
 
-  /** Takes as many free slots as there are, at most `max`, without waiting. */
+  /** Takes at most `max` of the free slots, without waiting. Returns how many it took. */
   takeFree(max: number): number {
     const taken = Math.min(this.#free, Math.max(0, max));
     this.#free -= taken;
@@ -54,11 +55,11 @@ export class Slots {
       if (next === undefined) this.#free += 1;
       else next(true);
     }
-    if (this.#free > 0) this.onFree();
+    if (this.#free > 0) this.#onFree();
   }
 }
 
-/** What one queue may have of the slots: at most `most` of them at once, whatever its deliveries do. */
+/** The slots that one queue may take: at most `most` of all at once. */
 export class Share {
   readonly #all: Slots;
   readonly #own: Slots;
@@ -80,7 +81,7 @@ export class Share {
     return this.#own.busy;
   }
 
-  /** Waits for one slot; false when `signal` aborted first. */
+  /** Waits for one slot. Resolves with false if `signal` aborts first. */
   async take(signal: AbortSignal): Promise<boolean> {
     if (!(await this.#own.take(signal))) return false;
     const taken = await this.#all.take(signal);
@@ -100,12 +101,12 @@ export class Share {
   }
 }
 
-/** One delivery's claim on a slot: it may leave while it only waits, and take a slot again before it runs. */
+/** One delivery's claim on a slot. It leaves the slot while it only waits, and takes one again before it runs. */
 export class Seat {
   readonly #slots: Pick<Slots, "take" | "release">;
   #taken = true;
 
-  /** For a slot that was taken already. */
+  /** Takes over a slot that was taken before. */
   constructor(slots: Pick<Slots, "take" | "release">) {
     this.#slots = slots;
   }
@@ -116,7 +117,7 @@ export class Seat {
     this.#slots.release();
   }
 
-  /** False when `signal` aborted first. */
+  /** Takes a slot unless it has one. Resolves with false if `signal` aborts first. */
   async retake(signal: AbortSignal): Promise<boolean> {
     if (!this.#taken) this.#taken = await this.#slots.take(signal);
     return this.#taken;

@@ -104,13 +104,16 @@ export class Breaker {
   async #lookAfterIt(): Promise<void> {
     const { clock } = this.#ports;
     this.#looking = true;
-    while (isTimed(this.#circuit) && !this.#stopped.aborted) {
-      await clock.sleep(LOOK_MS, this.#stopped);
-      this.#circuit = passTrials(this.#circuit, clock.monoMs());
-      for (const outage of due(this.#circuit, clock.monoMs())) if (this.#canProbe(outage)) void this.#probe(outage);
-      this.#tell();
+    try {
+      while (isTimed(this.#circuit) && !this.#stopped.aborted) {
+        await clock.sleep(LOOK_MS, this.#stopped);
+        this.#circuit = passTrials(this.#circuit, clock.monoMs());
+        for (const outage of due(this.#circuit, clock.monoMs())) if (this.#canProbe(outage)) void this.#probe(outage);
+        this.#tell();
+      }
+    } finally {
+      this.#looking = false;
     }
-    this.#looking = false;
   }
 
   /** A step host that is away comes back by itself; what only it can find out has to wait for it. */

@@ -14,6 +14,8 @@
 // a whole batch of receives, of which SQS allows each message only so many.
 import { backoff } from "../backoff.ts";
 
+import { MESSAGES_A_REQUEST } from "../queue/port.ts";
+
 export type Cause = "queue" | "ledger" | "instance" | "location" | "host";
 
 type Phase =
@@ -53,8 +55,6 @@ export interface Leave {
 
 export const closed: Circuit = [];
 
-/** SQS hands out at most ten messages in one receive. */
-const RECEIVE_MAX = 10;
 const probeBackoff = backoff({ baseMs: 1_000, capMs: 30_000, jitter: "full" });
 /** Chance may give 0 every time, which would be a hot loop. */
 const PROBE_LEAST_MS = 250;
@@ -127,7 +127,10 @@ export function leaveOf(circuit: Circuit): Leave | null {
     return cause === "queue" && phase.is === "probing" ? { max: 1, longPoll: false } : null;
   });
   if (leaves.includes(null)) return null;
-  return { max: leaves.length === 0 ? RECEIVE_MAX : 1, longPoll: leaves.every((leave) => leave?.longPoll !== false) };
+  return {
+    max: leaves.length === 0 ? MESSAGES_A_REQUEST : 1,
+    longPoll: leaves.every((leave) => leave?.longPoll !== false),
+  };
 }
 
 /** Whether a step may be ended without its code, which is then all that is missing. */

@@ -1,7 +1,7 @@
 // Looking through the dead letter queue without harm: for the sweep, and for operators. Each look hides a message for a while and raises its
 // receive count; what is looked at is given back as it was found, however the look ends.
 import type { Clock } from "../clock.ts";
-import type { DeadLetterQueue, Message } from "../queue/port.ts";
+import { type DeadLetterQueue, MESSAGES_A_REQUEST, type Message } from "../queue/port.ts";
 
 export interface LookPorts {
   readonly letters: Pick<DeadLetterQueue, "receive" | "extend">;
@@ -28,8 +28,8 @@ export interface Look {
   see(message: Message, at: ReceivedAt, hides: boolean): Promise<"give_back" | "keep">;
 }
 
-/** Ten are all that SQS hands out in one receive. A second of long polling, or a standard queue may answer with nothing at all. */
-const page = { max: 10, waitMs: 1_000 };
+/** A full request. Polls for a second, or a standard queue may answer with no messages although it has some. */
+const PAGE = { max: MESSAGES_A_REQUEST, waitMs: 1_000 };
 /** Few calls at a time: a look may have found thousands. */
 const GIVEN_BACK_TOGETHER = 50;
 /** A standard queue may hand out twice what is hidden; a whole page of it means that the first ones show themselves again. */
@@ -43,7 +43,7 @@ export async function lookThrough(ports: LookPorts, look: Look, quiet: AbortSign
   let stalePages = 0;
   try {
     while (stalePages < STALE_PAGES && !quiet.aborted && (await look.goOn())) {
-      const messages = await letters.receive({ ...page, visibilityMs: look.hideMs });
+      const messages = await letters.receive({ ...PAGE, visibilityMs: look.hideMs });
       const at = { wallMs: clock.wallMs(), monoMs: clock.monoMs() };
       if (messages.length === 0) break;
       const { whole, cut, hides } = byGroups(messages);
@@ -71,7 +71,7 @@ export async function lookThrough(ports: LookPorts, look: Look, quiet: AbortSign
  */
 function byGroups(messages: readonly Message[]) {
   const last = messages.at(-1);
-  if (messages.length < page.max || last === undefined || isAlone(last)) {
+  if (messages.length < PAGE.max || last === undefined || isAlone(last)) {
     return { whole: messages, cut: [], hides: false };
   }
   const isOfLast = ({ groupId }: Message) => groupId === last.groupId;

@@ -1,17 +1,17 @@
-// One delivery under way: the message, what it asks for, and what was learnt of it since.
+// One delivery under way: the message, the step that it names, and what its effects have found out so far.
 
 import type { Seat } from "../admission/slots.ts";
 import type { EventName, FieldsOf, LevelOf } from "../events/events.ts";
 import type { Lease } from "../lease/lease.ts";
-import type { Claim, Hold } from "../ledger/port.ts";
+import type { Claim } from "../ledger/port.ts";
 import type { Observation, Observe } from "../observe.ts";
 import type { Message } from "../queue/port.ts";
 import type { DeliveryNote } from "../runner/port.ts";
-import { type Decoded, decode, type Envelope } from "../step/envelope.ts";
-import { idempotencyKey, type StepId } from "../step/step.ts";
+import { type Decoded, decode } from "../step/envelope.ts";
+import { idempotencyKey, type StepId, stepIdOf } from "../step/step.ts";
 import type { Cause } from "./states.ts";
 
-/** What the intake hands over. */
+/** A received message that has a slot, and whose lease is prolonged. */
 export interface Received {
   readonly lease: Lease;
   /** Unix milliseconds. */
@@ -34,22 +34,25 @@ export class Delivery implements Received {
   readonly receivedAtMs: number;
   readonly seat: Seat;
   readonly decoded: Decoded;
-  /** Null when the message names no step. */
-  readonly stepId: StepId | null;
+  /** `null` means that the message names no step. */
+  readonly step: StepId | null;
+  /** The ledger's answer to the claim. `null` means that there is no claim yet. */
   granted: Granted | null = null;
-  /** The step process of this claim was given its permit. */
+  /** The runner was asked to execute the step. */
+  began = false;
+  /** The step process of this claim got its permit. */
   permitted = false;
   /** The claimed row is for this message's body, not for another's. */
   sameBody = false;
   /** A process of this claim found the attempt open, so that the ledger binds the row to this body. */
   foundOpen = false;
-  /** It was left open for an operator, by this delivery or an earlier one. */
+  /** This delivery or an earlier one left the attempt open for an operator. */
   parked = false;
-  /** Of its run; known once its process has found that. */
+  /** The job of its run. `null` until the step's process has found the run. */
   job: string | null = null;
-  /** From its sending to its claim; null before that. */
+  /** Time from its sending to its claim. `null` before the claim. */
   queuedMs: number | null = null;
-  /** Why its claim was abandoned. Null: it was not, or nothing went wrong. */
+  /** Why its claim was abandoned. `null` if it was not, or if nothing went wrong. */
   abandoned: Cause | null = null;
   readonly #observe: Observe;
 
@@ -58,7 +61,7 @@ export class Delivery implements Received {
     this.receivedAtMs = received.receivedAtMs;
     this.seat = received.seat;
     this.decoded = decode(received.lease.message.body);
-    this.stepId = stepOf(this.decoded);
+    this.step = stepOf(this.decoded);
     this.#observe = observe;
   }
 
@@ -66,36 +69,21 @@ export class Delivery implements Received {
     return this.lease.message;
   }
 
-  get step(): StepId {
-    if (this.stepId === null) throw new Error("the message names no step");
-    return this.stepId;
-  }
-
-  get envelope(): Envelope {
-    if (this.decoded.kind !== "step") throw new Error("the message carries no envelope");
-    return this.decoded.envelope;
-  }
-
   get tags(): Readonly<Record<string, string>> {
     return this.decoded.kind === "step" ? this.decoded.envelope.tags : {};
   }
 
-  /** Identity of the Dagster instance that it names; null when it names none. */
+  /** Identity of the Dagster instance that it names. `null` means that it names none. */
   get instance(): string | null {
     return this.decoded.kind === "step" ? this.decoded.envelope.instance : null;
   }
 
-  /** Version of Dagster in the run worker that sent it; null when it does not say. */
+  /** Version of Dagster in the run worker that sent it. `null` means that the message does not say. */
   get senderDagster(): string | null {
     return this.decoded.kind === "step" ? this.decoded.envelope.dagster : null;
   }
 
-  get hold(): Hold {
-    if (this.granted === null) throw new Error("no claim was granted");
-    return { key: idempotencyKey(this.step), fence: this.granted.fence };
-  }
-
-  /** What Dagster's event log is told of this delivery. */
+  /** Describes this delivery for Dagster's event log. */
   note(worker: string): DeliveryNote {
     return {
       worker,
@@ -117,9 +105,9 @@ export class Delivery implements Received {
     message: string,
     ...fields: OwnFields<E>
   ): Observation<E> {
-    const key = this.stepId === null ? {} : { key: idempotencyKey(this.stepId), ...this.stepId };
+    const key = this.step === null ? {} : { key: idempotencyKey(this.step), ...this.step };
     const { id: messageId, receiveCount, groupId, deduplicationId } = this.message;
-    // A standard queue's group is its tenant. A FIFO queue's group says no more than the key, or stands in the step's tags.
+    // A standard queue's group is a tenant. A FIFO queue's repeats the key, or stands in the step's tags.
     const group = groupId === null || deduplicationId !== null ? {} : { group: groupId };
     const job = this.job === null ? {} : { job: this.job };
     const [own = {}] = fields as readonly [object?];
@@ -131,10 +119,8 @@ export class Delivery implements Received {
 
 function stepOf(decoded: Decoded): StepId | null {
   switch (decoded.kind) {
-    case "step": {
-      const { runId, stepKey, attempt } = decoded.envelope;
-      return { runId, stepKey, attempt };
-    }
+    case "step":
+      return stepIdOf(decoded.envelope);
     case "malformed":
       return decoded.step;
     case "unknown_version":

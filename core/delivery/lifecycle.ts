@@ -48,36 +48,33 @@
 // | acking     | acked, ack failed                       | done                  | none: a redelivery finds the ledger's row |
 // | releasing  | released, release failed                | done                  | none: visibility ends by itself |
 //
-// A host fault is also a step that ran out of its time. A process that died with its permit spent may have a write in flight: its attempt
-// is abandoned, never reported under the same fence, because the ledger makes the next claim wait for that write.
+// A host fault is also a step that exceeded a limit. A process that died with its permit spent may have a write in flight. Its attempt is abandoned
+// and never reported under the same fence, because the ledger makes the next claim wait for that write.
 //
-// A swept message is one that lies in the dead letter queue, moved there by SQS itself, or one that an operator wants to fail: burying puts a copy there that says why, acking takes the original out. A swept
-// one that is malformed is treated as malformed, but never waited for.
+// A swept message lies in the dead letter queue: SQS itself moved it there, or an operator fails it. Burying it puts a copy there that says why,
+// and acking takes the original out. A swept message that is malformed is treated as malformed, but a delivery never waits for it.
+import type { Hold } from "../ledger/port.ts";
+import type { ErrorInfo, ExecutionResult, StepId } from "../step/step.ts";
 import {
-  abandon,
-  abandonToBury,
-  abandonToOthers,
-  ack,
-  blame,
-  bury,
-  claim,
-  done,
-  interrupted,
-  isSwept,
-  leaveToOthers,
-  type Move,
-  release,
-  report,
-  settle,
-  staysDead,
-  unreported,
-  wait,
-} from "./moves.ts";
-import { type Event, type EventIn, happens, type State, type StateAt, type Why } from "./states.ts";
+  type Asked,
+  type Cause,
+  type Disposition,
+  type Effect,
+  type Event,
+  type EventIn,
+  happens,
+  type Release,
+  type State,
+  type StateAt,
+  type Why,
+} from "./states.ts";
+
+/** The next state, and the one effect that leads out of it. */
+export type Move = readonly [State, Effect];
 
 export const received: State = { at: "received" };
 
-/** Throws on a pair that is not in the table: that is a bug in the shell, never something a message or a step can cause. */
+/** Throws on a pair that is not in the table. That is a bug in the executor: no message and no step can cause it. */
 export function advance(state: State, event: Event): Move {
   const possible: readonly Event["is"][] = happens[state.at];
   if (!possible.includes(event.is)) throw new Error(`no transition from ${state.at} on ${event.is}`);
@@ -102,32 +99,35 @@ const transitions: { readonly [At in State["at"]]: (state: StateAt<At>, event: E
 function fromReceived(event: EventIn<"received">): Move {
   switch (event.is) {
     case "decoded":
-      return claim(null);
+      return claim({ step: event.step, giveUp: null, envelope: event.envelope });
     case "unknown_version":
       return release(event.swept ? "now" : "long");
     case "malformed": {
       const why: Why = { reason: "malformed", detail: event.detail, error: null };
-      return event.readable ? claim(why) : bury(why);
+      return event.step === null ? bury(why) : claim({ step: event.step, giveUp: why });
     }
     case "unsigned":
       return bury({ reason: "unsigned", detail: event.detail, error: null });
     case "other_instance":
       return leaveToOthers(event.why, event.spent);
-    case "swept":
-      return claim(
-        event.malformed === null
-          ? { reason: event.reason, detail: event.detail, error: null, swept: event.lies }
-          : { reason: "malformed", detail: event.malformed, error: null, swept: event.lies },
-      );
+    case "swept": {
+      const { step, reason, detail, malformed, lies: swept } = event;
+      const giveUp: Why =
+        malformed === null
+          ? { reason, detail, error: null, swept }
+          : { reason: "malformed", detail: malformed, error: null, swept };
+      return claim({ step, giveUp });
+    }
   }
 }
 
-function fromClaiming({ giveUp }: StateAt<"claiming">, event: EventIn<"claiming">): Move {
+function fromClaiming({ asked }: StateAt<"claiming">, event: EventIn<"claiming">): Move {
+  const { giveUp } = asked;
   switch (event.is) {
     case "granted":
-      return event.sameBody ? fromGranted(giveUp, event) : fromMismatch(giveUp, event);
+      return event.sameBody ? fromGranted(asked, event) : fromMismatch(giveUp, event);
     case "held":
-      return isSwept(giveUp) ? release("now") : wait(giveUp, event.leftMs);
+      return isSwept(giveUp) ? release("now") : wait(asked, event.leftMs);
     case "settled":
       return fromSettled(giveUp, event);
     case "row_unreadable":
@@ -143,23 +143,24 @@ function fromClaiming({ giveUp }: StateAt<"claiming">, event: EventIn<"claiming"
 
 type On<Is extends Event["is"]> = Extract<Event, { is: Is }>;
 
-function fromGranted(giveUp: Why | null, { fence, starts, budget }: On<"granted">): Move {
-  if (giveUp !== null) return report(fence, starts, giveUp);
+function fromGranted(asked: Asked, { hold, starts, budget }: On<"granted">): Move {
+  const { step } = asked;
+  if (asked.giveUp !== null) return report(hold, step, starts, asked.giveUp);
   if (starts > budget) {
     const detail = `started ${starts - 1} times without an outcome; the budget is ${budget}`;
-    return report(fence, starts, { reason: "crash_loop", detail, error: null });
+    return report(hold, step, starts, { reason: "crash_loop", detail, error: null });
   }
   return [
-    { at: "executing", fence, starts, budget },
-    { do: "execute", fence },
+    { at: "executing", hold, step, starts, budget },
+    { do: "execute", hold, envelope: asked.envelope },
   ];
 }
 
-/** Whoever sent the first body waits for its attempt; this message was not what they asked for. */
-function fromMismatch(giveUp: Why | null, { fence, starts }: On<"granted">): Move {
+/** The sender of the first body waits for its attempt, and did not ask for what this message asks for. */
+function fromMismatch(giveUp: Why | null, { hold, starts }: On<"granted">): Move {
   const detail = "another body was claimed under this idempotency key before";
   const why: Why = giveUp?.reason === "malformed" ? giveUp : { reason: "payload_mismatch", detail, error: null };
-  return abandonToBury(fence, starts, why);
+  return abandonToBury(hold, starts, why);
 }
 
 function fromSettled(giveUp: Why | null, event: On<"settled">): Move {
@@ -170,10 +171,10 @@ function fromSettled(giveUp: Why | null, event: On<"settled">): Move {
   return bury({ reason: "settled_dead", detail, error: event.outcome.error });
 }
 
-function fromWaiting({ giveUp }: StateAt<"waiting">, event: EventIn<"waiting">): Move {
+function fromWaiting({ asked }: StateAt<"waiting">, event: EventIn<"waiting">): Move {
   switch (event.is) {
     case "lease_ended":
-      return claim(giveUp);
+      return claim(asked);
     case "visibility_lost":
     case "stopping":
       return release("now");
@@ -181,54 +182,51 @@ function fromWaiting({ giveUp }: StateAt<"waiting">, event: EventIn<"waiting">):
 }
 
 function fromExecuting(state: StateAt<"executing">, event: EventIn<"executing">): Move {
-  const { fence, starts, budget } = state;
+  const { hold, step, starts, budget } = state;
   switch (event.is) {
     case "ended":
-      return settle(fence, event.outcome, null);
+      return settle(hold, event.outcome, null);
     case "not_open":
-      return abandonToBury(fence, starts, event.why);
+      return abandonToBury(hold, starts, event.why);
     case "unknown_run":
-      return abandonToOthers(fence, starts, event.why, event.spent);
+      return abandonToOthers(hold, starts, event.why, event.spent);
     case "permit_refused":
     case "lease_lost":
       return done("lost");
     case "host_fault":
       return starts < budget || event.permitted
-        ? abandon(fence, starts, "backoff", { why: event.why })
-        : report(fence, starts, event.why);
+        ? abandon(hold, starts, "backoff", { why: event.why })
+        : report(hold, step, starts, event.why);
     case "rerun_refused":
-      return report(fence, starts, event.why);
+      return report(hold, step, starts, event.why);
     case "unavailable":
-      return abandon(fence, starts, "short", {
-        giveStartBack: true,
-        why: blame(event.error),
-      });
+      return abandon(hold, starts, "short", { giveStartBack: true, why: blame(event.error) });
     case "interrupted":
-      return abandon(fence, starts, "now", { giveStartBack: true, why: interrupted });
+      return abandon(hold, starts, "now", { giveStartBack: true, why: INTERRUPTED });
   }
 }
 
 function fromReporting(state: StateAt<"reporting">, event: EventIn<"reporting">): Move {
-  const { fence, starts, why } = state;
+  const { hold, starts, why } = state;
   switch (event.is) {
     case "ended":
-      return settle(fence, event.outcome, staysDead(event.outcome, why) ? why : null);
+      return settle(hold, event.outcome, staysDead(event.outcome, why) ? why : null);
     case "not_open":
-      return abandonToBury(fence, starts, why.reason === "malformed" ? why : event.why);
+      return abandonToBury(hold, starts, why.reason === "malformed" ? why : event.why);
     case "unknown_run":
-      // What lies in the dead letter queue still does.
-      return abandonToOthers(fence, starts, why.reason === "malformed" ? why : { ...why, ...event.why }, event.spent);
+      // Keeps `swept`: what lies in the dead letter queue still does.
+      return abandonToOthers(hold, starts, why.reason === "malformed" ? why : { ...why, ...event.why }, event.spent);
     case "permit_refused":
     case "lease_lost":
       return done("lost");
     case "host_fault":
-      return abandon(fence, starts, "backoff", { why: unreported(event.why) });
+      return abandon(hold, starts, "backoff", { why: unreported(event.why) });
     case "unavailable":
-      return abandon(fence, starts, "backoff", { why: unreported(blame(event.error)) });
+      return abandon(hold, starts, "backoff", { why: unreported(blame(event.error)) });
     case "ledger_unreachable":
-      return abandon(fence, starts, "backoff", { why: unreported({ detail: "the ledger is down", error: null }) });
+      return abandon(hold, starts, "backoff", { why: unreported({ detail: "the ledger is down", error: null }) });
     case "interrupted":
-      return abandon(fence, starts, "now", { why: interrupted });
+      return abandon(hold, starts, "now", { why: INTERRUPTED });
   }
 }
 
@@ -241,4 +239,110 @@ function fromSettling(state: StateAt<"settling">, event: EventIn<"settling">): M
     case "ledger_unreachable":
       return release("short");
   }
+}
+
+function claim(asked: Asked): Move {
+  return [
+    { at: "claiming", asked },
+    { do: "claim", step: asked.step },
+  ];
+}
+
+function wait(asked: Asked, leftMs: number): Move {
+  return [
+    { at: "waiting", asked },
+    { do: "wait", leftMs },
+  ];
+}
+
+/** This worker's Dagster does not know the run. A worker of the run's own instance may still receive the message. */
+function leaveToOthers(why: Why, spent: boolean): Move {
+  const { after, toBury } = afterStranger(why, spent);
+  return toBury === null ? release(after) : bury(toBury);
+}
+
+/** Does the same after a claim, which cost no start. */
+function abandonToOthers(hold: Hold, starts: number, why: Why, spent: boolean): Move {
+  const { after, toBury } = afterStranger(why, spent);
+  return abandon(hold, starts, after, { giveStartBack: true, bury: toBury });
+}
+
+/** Ends a claim that cost no start, of a message that asks for nothing that may run. */
+function abandonToBury(hold: Hold, starts: number, why: Why): Move {
+  return abandon(hold, starts, "now", { giveStartBack: true, bury: why });
+}
+
+function afterStranger(why: Why, spent: boolean): { readonly after: Release; readonly toBury: Why | null } {
+  if (why.swept === "aside") return { after: "now", toBury: null };
+  return { after: "short", toBury: spent || why.swept === "in_the_way" ? why : null };
+}
+
+function settle(hold: Hold, outcome: ExecutionResult, why: Why | null): Move {
+  return [
+    { at: "settling", bury: why },
+    { do: "settle", hold, outcome },
+  ];
+}
+
+function report(hold: Hold, step: StepId, starts: number, why: Why): Move {
+  return [
+    { at: "reporting", hold, starts, why },
+    { do: "report", hold, step, why },
+  ];
+}
+
+interface Abandoning {
+  readonly giveStartBack?: boolean;
+  readonly why?: Cause | null;
+  readonly bury?: Why | null;
+}
+
+function abandon(hold: Hold, starts: number, after: Release, how: Abandoning): Move {
+  const { giveStartBack = false, why = null, bury = null } = how;
+  return [
+    { at: "abandoning", release: after, starts, bury },
+    { do: "abandon", hold, giveStartBack, why },
+  ];
+}
+
+function bury(why: Why): Move {
+  return [
+    { at: "burying", why },
+    { do: "bury", why },
+  ];
+}
+
+function ack(disposition: "acked" | "buried"): Move {
+  return [{ at: "acking", disposition }, { do: "ack" }];
+}
+
+function release(after: Release, starts = 0): Move {
+  return [{ at: "releasing" }, { do: "release", after, starts }];
+}
+
+function done(disposition: Disposition): Move {
+  return [{ at: "done", disposition }, { do: "none" }];
+}
+
+const INTERRUPTED: Cause = { detail: "interrupted before it had an outcome", error: null };
+
+function blame(error: ErrorInfo): Cause {
+  return { detail: `${error.class}: ${error.message}`, error };
+}
+
+function unreported({ detail, error }: Cause): Cause {
+  return { detail: `its end could not be reported: ${detail}`, error };
+}
+
+/**
+ * Whether a reported message is buried. A report that found the attempt over has nothing to bury: the log's outcome stands. Two kinds are buried
+ * all the same: a body that cannot be read, and a message that SQS moved of a run that is over, because it names a step that the run never got.
+ */
+function staysDead({ state }: ExecutionResult, why: Why): boolean {
+  const ours = state === "reported" || state === "parked";
+  return ours || why.reason === "malformed" || (isSwept(why) && state === "run_over");
+}
+
+function isSwept(giveUp: Why | null): boolean {
+  return giveUp?.swept !== undefined;
 }

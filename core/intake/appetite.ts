@@ -3,6 +3,8 @@
 // As many as there are free slots: what is fetched can start. Where steps are so short that a slot would be idle for a noticeable part of
 // its time while a receive is under way, a few more: what will start within half a second, at the pace of the last seconds.
 
+import { MESSAGES_A_REQUEST } from "../queue/port.ts";
+
 export interface Load {
   /** Slots that nobody has. */
   readonly free: number;
@@ -24,8 +26,6 @@ export interface Pace {
   readonly takenMs: number;
 }
 
-/** SQS hands out at most ten messages in one receive. */
-export const RECEIVE_MAX = 10;
 /** One while idle; more only where each brings ten. */
 const POLLS_MAX = 8;
 const AHEAD_S = 0.5;
@@ -41,13 +41,13 @@ export function appetite({ free, waiting, asked, polls, backlog, pace }: Load): 
   const ahead = aheadOf(pace);
   const wanted = free + ahead - waiting - asked;
   const idle = free - waiting - asked;
-  return wanted >= (idle > 0 ? 1 : worthwhile(ahead, pace)) ? Math.min(RECEIVE_MAX, wanted) : 0;
+  return wanted >= (idle > 0 ? 1 : worthwhile(ahead, pace)) ? Math.min(MESSAGES_A_REQUEST, wanted) : 0;
 }
 
 /** Ahead of its need, a receive may wait until it is worth its request. */
 function worthwhile(ahead: number, { perSecond }: Pace): number {
   const spare = ahead - Math.ceil(perSecond * RECEIVE_S);
-  return Math.max(1, Math.min(RECEIVE_MAX, Math.max(Math.ceil(ahead / 2), spare)));
+  return Math.max(1, Math.min(MESSAGES_A_REQUEST, Math.max(Math.ceil(ahead / 2), spare)));
 }
 
 function aheadOf({ perSecond, takenMs }: Pace): number {

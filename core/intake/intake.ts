@@ -1,24 +1,25 @@
-// The intake: fetches what can start at once, or as good as at once, and starts it. A message that was received is always either run or
-// given back. Of one queue, `core/intake/appetite.ts` decides how much is fetched; of several, `core/intake/rota.ts` decides which, too.
+// The intake: fetches the messages that can start at once, or almost at once, and starts them. It runs or gives back every received message.
+// `core/intake/appetite.ts` decides how much of one queue is fetched. `core/intake/rota.ts` decides how much of which of several queues.
 
 import { Seat, type Slots } from "../admission/slots.ts";
 import type { Bugs } from "../bugs.ts";
 import type { Breaker } from "../circuit/breaker.ts";
 import type { Leave } from "../circuit/circuit.ts";
 import type { Clock } from "../clock.ts";
-import type { Message } from "../queue/port.ts";
-import { appetite, PaceMeter, RECEIVE_MAX } from "./appetite.ts";
+import { MESSAGES_A_REQUEST, type Message } from "../queue/port.ts";
+import { appetite, PaceMeter } from "./appetite.ts";
 import { type Chain, chainsOf, runChain } from "./chains.ts";
+import type { Lane } from "./lane.ts";
 import { type Ask, Rota } from "./rota.ts";
-import type { Source } from "./source.ts";
 
 export interface IntakePorts {
-  readonly sources: readonly Source[];
+  readonly lanes: readonly Lane[];
+  /** Must call `wake` when a slot becomes free. */
   readonly slots: Slots;
   readonly breaker: Pick<Breaker, "pause">;
   readonly clock: Clock;
   readonly bugs: Pick<Bugs, "supervise">;
-  /** Aborts when a stop cannot wait any longer: deliveries end by themselves then, and the receives under way are cut. */
+  /** Aborts when a stop cannot wait any longer. Deliveries end by themselves then, and the intake cuts the receives under way. */
   readonly kill: AbortSignal;
 }
 
@@ -27,58 +28,54 @@ export interface IntakeSettings {
   readonly visibilityMs: number;
 }
 
-/** What the health server wants to know beside the sources. */
-export interface IntakeState {
-  /** Monotonic time the loop last went round. */
-  lastTurnAtMs: number;
-}
-
-/** What was fetched ahead of its need goes back after this long without a slot: another worker may have one. */
+/** A message that was fetched ahead of its need goes back after this long without a slot: another worker may have one. */
 const AHEAD_PATIENCE_MS = 1_000;
-/** Where there are more queues than slots to wait with, each receive waits so long at the most. */
+/** The longest wait of each receive where there are more queues than slots to wait with. */
 const SECOND_MS = 1_000;
-/** How soon a long poll brings what became visible; with SQS it takes tens of milliseconds. */
+/** How soon a long poll brings a message that became visible. SQS takes tens of milliseconds. */
 const HANDED_OUT_AGAIN_MS = 250;
 
-/**
- * Receives until `stopped` aborts, then finishes the receives under way (SQS may hide what an aborted one fetched) and waits
- * for every delivery that was started. While a queue is quiet, what its receives fetch is given back. Never rejects.
- */
-export async function runIntake(
-  ports: IntakePorts,
-  settings: IntakeSettings,
-  stopped: AbortSignal,
-  state: IntakeState,
-): Promise<void> {
-  await new Intake(ports, settings, stopped, state).run();
-}
-
-class Intake {
+export class Intake {
   readonly #ports: IntakePorts;
   readonly #settings: IntakeSettings;
   readonly #stopped: AbortSignal;
-  readonly #state: IntakeState;
   readonly #rota: Rota;
   readonly #pace = new PaceMeter();
   /** Receives and chains. */
   readonly #underWay = new Set<Promise<void>>();
   readonly #chains = new Set<Promise<void>>();
   readonly #cut = new AbortController();
+  #lastTurnAtMs: number;
   #waiting = 0;
   #backlog = false;
-  /** Time alone may change what is to be done. */
+  /** The loop will be woken after a moment, because time alone may change its answer. */
   #pausing = false;
-  /** Resolves the loop's wait for something to have changed. */
-  #wake: () => void = () => undefined;
+  /** Resolves the loop's wait for a change. */
+  #resume: () => void = () => undefined;
 
-  constructor(ports: IntakePorts, settings: IntakeSettings, stopped: AbortSignal, state: IntakeState) {
+  /** `stopped` aborts when nothing more may be received. */
+  constructor(ports: IntakePorts, settings: IntakeSettings, stopped: AbortSignal) {
     this.#ports = ports;
     this.#settings = settings;
     this.#stopped = stopped;
-    this.#state = state;
-    this.#rota = new Rota(ports.sources.map(({ weight }) => weight));
+    this.#lastTurnAtMs = ports.clock.monoMs();
+    this.#rota = new Rota(ports.lanes.map(({ weight }) => weight));
   }
 
+  /** Monotonic time at which the loop last went round. */
+  get lastTurnAtMs(): number {
+    return this.#lastTurnAtMs;
+  }
+
+  /** Lets the loop look for work. Call it when a slot becomes free. */
+  wake(): void {
+    this.#resume();
+  }
+
+  /**
+   * Receives until `stopped` aborts, then finishes the receives under way, because SQS may hide the messages of an aborted one. Resolves when every
+   * delivery that was started has ended. While a queue is quiet, gives back what its receives fetch. Never rejects.
+   */
   async run(): Promise<void> {
     const { bugs, kill } = this.#ports;
     await bugs.supervise("intake", this.#receive());
@@ -88,7 +85,7 @@ class Intake {
     this.#cut.abort("over");
   }
 
-  /** Waits for the deliveries and for what they give back: SQS would hand it to the abandoned receive, and hide it. */
+  /** Cuts the receives once no delivery is left, and once SQS has handed out what they gave back: it hides what it hands to a cut receive. */
   async #cutWhenAlone(): Promise<void> {
     while (this.#chains.size > 0) {
       await Promise.all(this.#chains);
@@ -98,56 +95,57 @@ class Intake {
   }
 
   async #receive(): Promise<void> {
-    const { slots, clock, sources } = this.#ports;
-    const wake = () => this.#wake();
-    slots.onFree = wake;
-    this.#stopped.addEventListener("abort", wake);
+    const { clock, lanes } = this.#ports;
+    this.#stopped.addEventListener("abort", () => this.wake());
     while (!this.#stopped.aborted) {
-      this.#state.lastTurnAtMs = clock.monoMs();
-      const leaves = sources.map(({ ports: { gate } }) => gate.leave());
-      const ask = sources.length === 1 ? this.#askOne(leaves[0] ?? null) : this.#askOneOf(leaves);
+      this.#lastTurnAtMs = clock.monoMs();
+      const leaves = lanes.map(({ gate }) => gate.leave());
+      const ask = lanes.length === 1 ? this.#askOne(leaves[0] ?? null) : this.#askOneOf(leaves);
       if (ask !== null) this.#track(this.#poll(ask), this.#underWay);
       else await this.#change(leaves.includes(null) || this.#rota.isWaiting(clock.monoMs()));
     }
   }
 
   #askOne(leave: Leave | null): Ask | null {
-    const [source] = this.#ports.sources;
+    const [lane] = this.#ports.lanes;
     // On trial, one delivery at a time may try.
-    if (source === undefined || leave === null || (leave.max < RECEIVE_MAX && source.polls > 0)) return null;
+    if (lane === undefined || leave === null || (leave.max < MESSAGES_A_REQUEST && lane.polls > 0)) return null;
     const pace = this.#pace.at(this.#ports.clock.monoMs());
-    const { polls, askedAhead: asked } = source;
-    const load = { free: source.ports.slots.free, waiting: this.#waiting, asked, polls, pace };
+    const { slots, polls, askedAhead: asked } = lane;
+    const load = { free: slots.free, waiting: this.#waiting, asked, polls, pace };
     const max = Math.min(leave.max, appetite({ ...load, backlog: this.#backlog }));
     return max === 0 ? null : { queue: 0, max, wait: leave.longPoll ? "long" : "none", alone: false };
   }
 
   #askOneOf(leaves: readonly (Leave | null)[]): Ask | null {
-    const { sources, slots, clock } = this.#ports;
-    const onTrial = leaves.some((leave) => leave !== null && leave.max < RECEIVE_MAX && leave.longPoll);
-    if (onTrial && sources.some(({ polls }) => polls > 0)) return null;
-    const rooms = sources.map(({ ports, polls }, i) => {
+    const { lanes, slots, clock } = this.#ports;
+    const onTrial = leaves.some((leave) => leave !== null && leave.max < MESSAGES_A_REQUEST && leave.longPoll);
+    if (onTrial && lanes.some(({ polls }) => polls > 0)) return null;
+    const rooms = lanes.map(({ slots, polls }, i) => {
       const leave = leaves[i] ?? null;
       const probe = leave !== null && !leave.longPoll;
-      return { free: ports.slots.free, max: leave?.max ?? 0, probe, polled: polls > 0 };
+      return { free: slots.free, max: leave?.max ?? 0, probe, polled: polls > 0 };
     });
     return this.#rota.next(clock.monoMs(), onTrial ? Math.min(1, slots.free) : slots.free, rooms);
   }
 
-  /** Resolves when a slot became free or was taken by what waited, a receive ended, the worker stops, or, `soon`, after a moment. */
+  /** Resolves at the next `wake`: a slot became free, a waiting chain took one, a receive ended, or the worker stops. `soon`: after a moment at the latest. */
   async #change(soon: boolean): Promise<void> {
     if (soon && !this.#pausing) void this.#pause();
     await new Promise<void>((resolve) => {
-      this.#wake = resolve;
+      this.#resume = resolve;
       if (this.#stopped.aborted) resolve();
     });
   }
 
   async #pause(): Promise<void> {
     this.#pausing = true;
-    await this.#ports.breaker.pause();
-    this.#pausing = false;
-    this.#wake();
+    try {
+      await this.#ports.breaker.pause();
+    } finally {
+      this.#pausing = false;
+    }
+    this.wake();
   }
 
   #track(work: Promise<void>, ...sets: readonly Set<Promise<void>>[]): void {
@@ -158,18 +156,19 @@ class Intake {
   }
 
   async #poll(ask: Ask): Promise<void> {
-    const { sources, clock } = this.#ports;
-    const source = sources[ask.queue];
-    if (source === undefined) throw new Error(`no queue ${ask.queue} to ask`);
-    this.#rota.asked(ask, clock.monoMs());
+    const { lanes, clock } = this.#ports;
+    const lane = lanes[ask.queue];
+    if (lane === undefined) throw new Error(`no queue ${ask.queue} to ask`);
     const { visibilityMs } = this.#settings;
+    this.#rota.asked(ask, clock.monoMs());
+    const poll = lane.beginPoll(ask.max);
     const options = { max: ask.max, waitMs: this.#waitMs(ask), visibilityMs, cut: this.#cut.signal };
-    await source.poll(options, (messages, reserved) => {
-      this.#rota.answered(ask, messages.length, clock.monoMs());
-      this.#backlog = messages.length === ask.max;
-      this.#begin(source, messages, reserved);
-    });
-    this.#wake();
+    const messages = await lane.receive(options);
+    lane.endPoll(poll, messages.length);
+    this.#rota.answered(ask, messages.length, clock.monoMs());
+    this.#backlog = messages.length === ask.max;
+    this.#start(lane, messages, poll.reserved);
+    this.wake();
   }
 
   #waitMs({ wait }: Ask): number {
@@ -178,40 +177,37 @@ class Intake {
     return wait === "long" ? waitMs : Math.min(waitMs, SECOND_MS);
   }
 
-  /** The slots kept free go to the chains in the order they came in; what is left of either waits, or is given back. */
-  #begin(source: Source, messages: readonly Message[], reserved: number): void {
-    const { slots } = source.ports;
-    const chains = chainsOf(messages).map((chain) => source.hold(chain, this.#ports.clock));
+  /** Gives the reserved slots to the chains in the order they came in. Frees the slots that are left over, and lets the chains that are left over wait. */
+  #start(lane: Lane, messages: readonly Message[], reserved: number): void {
+    const chains = chainsOf(messages, lane);
     for (const [i, chain] of chains.entries()) {
-      const run = i < reserved ? this.#run(source, chain, new Seat(slots)) : this.#runInTurn(source, chain);
+      const run = i < reserved ? this.#run(lane, chain, new Seat(lane.slots)) : this.#runInTurn(lane, chain);
       this.#track(run, this.#underWay, this.#chains);
     }
-    slots.release(Math.max(0, reserved - chains.length));
+    lane.slots.release(Math.max(0, reserved - chains.length));
   }
 
-  async #runInTurn(source: Source, chain: Chain): Promise<void> {
+  async #runInTurn(lane: Lane, chain: Chain): Promise<void> {
     this.#waiting += 1;
-    const seated = await this.#takeInTime(source);
+    const seated = await this.#takeInTime(lane);
     this.#waiting -= 1;
-    this.#wake();
-    await this.#run(source, chain, seated ? new Seat(source.ports.slots) : null);
+    this.wake();
+    await this.#run(lane, chain, seated ? new Seat(lane.slots) : null);
   }
 
-  async #takeInTime(source: Source): Promise<boolean> {
+  async #takeInTime({ slots, quiet }: Lane): Promise<boolean> {
     const { clock } = this.#ports;
     const [late, over] = [new AbortController(), new AbortController()];
     void clock.sleep(AHEAD_PATIENCE_MS, over.signal).then(() => late.abort("no slot in time"));
-    const taken = await source.ports.slots.take(AbortSignal.any([source.ports.quiet.signal, late.signal]));
+    const taken = await slots.take(AbortSignal.any([quiet.signal, late.signal]));
     over.abort("over");
     return taken;
   }
 
-  async #run(source: Source, chain: Chain, seat: Seat | null): Promise<void> {
+  async #run(lane: Lane, chain: Chain, seat: Seat | null): Promise<void> {
     const { clock } = this.#ports;
     const beganMs = clock.monoMs();
-    await runChain(chain, seat, source.ports, source.ports.quiet.signal, (disposition) => {
-      source.ended[disposition] += 1;
-    });
+    await runChain(chain, seat, lane);
     if (seat !== null) this.#pace.ended(clock.monoMs(), clock.monoMs() - beganMs);
   }
 }

@@ -1,119 +1,186 @@
-// A lane: all that a worker has for one of its queues alone. Receipts, and whatever is done with them, mean something to their queue only.
+// A lane: everything that a worker has for one of its queues. A receipt is valid for its own queue only, so each queue has its own leases and
+// its own executor.
 
 import { Quiet } from "../admission/quiet.ts";
 import { Share, type Slots } from "../admission/slots.ts";
 import type { Breaker } from "../circuit/breaker.ts";
 import { QueueGate } from "../circuit/queue-gate.ts";
-import type { Received } from "../delivery/delivery.ts";
+import type { Clock } from "../clock.ts";
 import type { ExecutorPorts } from "../delivery/effects/ports.ts";
-import { type Disposition, dispositions } from "../delivery/states.ts";
-import { LeaseKeeper, type LeaseSettings } from "../lease/lease.ts";
+import { Executor } from "../delivery/executor.ts";
+import type { Disposition } from "../delivery/states.ts";
+import type { LeaseSettings } from "../lease/lease.ts";
+import { LeaseKeeper } from "../lease/lease-keeper.ts";
 import type { Ledger } from "../ledger/port.ts";
-import type { QuietQueue } from "../ledger/quiet-records.ts";
+import type { Observe } from "../observe.ts";
 import { Outages } from "../outages.ts";
-import type { Queue } from "../queue/port.ts";
+import type { Message, Queue, ReceiveOptions } from "../queue/port.ts";
 import { queueNameOf } from "../queue/queue-place.ts";
-import { Source } from "./source.ts";
 
 /** One of the queues that a worker takes steps from. */
 export interface WorkerQueue {
   readonly queue: Queue;
-  /** How logs and `/readyz` call it, where there are several. */
+  /** What logs and `/readyz` call it, where there are several. */
   readonly name: string;
-  /** Null: it comes before those that have one. */
+  /** `null` means that it comes before the queues that have a weight. */
   readonly weight: number | null;
-  /** How many of the worker's slots its steps may have at once; null: all. */
+  /** How many of the worker's slots its steps may take at once. `null` means all. */
   readonly most: number | null;
 }
 
-export interface Lane {
+export interface LaneParts {
   readonly queue: Queue;
+  /** What logs and `/readyz` call it: the queue's name or its URL. */
+  readonly label: string;
+  /** `null` means that it comes before the lanes that have a weight. */
+  readonly weight: number | null;
+  readonly slots: Share;
+  readonly quiet: Quiet;
+  /** Decides whether the queue may be received from, and hears how receives end. */
+  readonly gate: QueueGate;
+  readonly leases: LeaseKeeper;
+  readonly executor: Pick<Executor, "processDelivery" | "outOf">;
+  readonly clock: Clock;
+  readonly observe: Observe;
+  readonly outages: Outages;
+}
+
+/** A receive under way. */
+export interface Poll {
+  /** Monotonic time. */
+  readonly sinceMs: number;
+  /** How many messages it may bring. */
+  readonly max: number;
+  /** Slots kept free for them. Nothing runs in these. */
+  readonly reserved: number;
+}
+
+export class Lane implements LaneParts {
+  readonly queue: Queue;
+  readonly label: string;
   /** The queue's name, without the rest of its URL. */
   readonly name: string;
+  readonly weight: number | null;
+  readonly slots: Share;
   readonly quiet: Quiet;
   readonly gate: QueueGate;
   readonly leases: LeaseKeeper;
-  readonly source: Source;
-  readonly executor: ExecutorPorts;
+  readonly executor: LaneParts["executor"];
+  readonly clock: Clock;
+  readonly observe: Observe;
+  readonly outages: Outages;
+  received = 0;
+  readonly ended: Record<Disposition, number> = { acked: 0, buried: 0, released: 0, lost: 0 };
+  /** Oldest first. */
+  readonly #polls = new Set<Poll>();
+
+  constructor(parts: LaneParts) {
+    this.queue = parts.queue;
+    this.label = parts.label;
+    this.name = queueNameOf(parts.label);
+    this.weight = parts.weight;
+    this.slots = parts.slots;
+    this.quiet = parts.quiet;
+    this.gate = parts.gate;
+    this.leases = parts.leases;
+    this.executor = parts.executor;
+    this.clock = parts.clock;
+    this.observe = parts.observe;
+    this.outages = parts.outages;
+  }
+
+  /** How many receives are under way. */
+  get polls(): number {
+    return this.#polls.size;
+  }
+
+  /** Monotonic time at which the oldest receive under way began. `null` between receives. */
+  get pollingSinceMs(): number | null {
+    const [oldest] = this.#polls;
+    return oldest?.sinceMs ?? null;
+  }
+
+  /** Slots that the receives under way keep free. */
+  get slotsInPoll(): number {
+    return this.#sum(({ reserved }) => reserved);
+  }
+
+  /** How many messages without a slot the receives under way may bring. */
+  get askedAhead(): number {
+    return this.#sum(({ max, reserved }) => max - reserved);
+  }
+
+  /** Slots with a step in them. */
+  get busy(): number {
+    return this.slots.busy - this.slotsInPoll;
+  }
+
+  /** Whether it receives nothing and every received message has met its end. */
+  get idle(): boolean {
+    return this.polls === 0 && this.received === Object.values(this.ended).reduce((sum, count) => sum + count);
+  }
+
+  /** Counts a receive as under way, and takes as many slots for it as are free. */
+  beginPoll(max: number): Poll {
+    const poll = { sinceMs: this.clock.monoMs(), max, reserved: this.slots.takeFree(max) };
+    this.#polls.add(poll);
+    return poll;
+  }
+
+  /** The slots that were kept free are the caller's from now on. */
+  endPoll(poll: Poll, received: number): void {
+    this.#polls.delete(poll);
+    this.received += received;
+  }
+
+  /** Receives once. Returns no messages if the receive fails: the gate decides when to try again. */
+  async receive(options: ReceiveOptions): Promise<readonly Message[]> {
+    const sinceMs = this.clock.monoMs();
+    try {
+      const messages = await this.queue.receive(options);
+      this.gate.received(messages.length);
+      return messages;
+    } catch (error) {
+      this.gate.receiveFailed(error, sinceMs);
+      return [];
+    }
+  }
+
+  #sum(of: (poll: Poll) => number): number {
+    return [...this.#polls].reduce((sum, poll) => sum + of(poll), 0);
+  }
 }
 
+/** What the lanes of a worker share. */
 export interface LanePorts extends Omit<ExecutorPorts, "queue" | "queueName" | "outages"> {
   readonly ledger: ExecutorPorts["ledger"] & Pick<Ledger, "renew">;
   readonly breaker: Pick<Breaker, "leave" | "received" | "mayReport">;
   readonly slots: Slots;
-  /** Nothing is to be received any more. */
+  /** Aborts when nothing more may be received. */
   readonly stopped: AbortSignal;
-  /** `quiet` aborts when nothing that was received before may be started any more. */
-  readonly process: (received: Received, executor: ExecutorPorts, quiet: AbortSignal) => Promise<Disposition>;
+  /** Aborts when the steps that run must end. */
+  readonly kill: AbortSignal;
 }
 
-/** `only`: the worker has no other queue, and so no need to name it. */
-export function openLane(
-  { queue, name, weight, most }: WorkerQueue,
-  given: LanePorts,
-  lease: LeaseSettings,
-  only: boolean,
-): Lane {
-  const observe: ExecutorPorts["observe"] = only ? given.observe : (said) => given.observe({ ...said, queue: name });
-  const outages = new Outages({ clock: given.clock, observe });
-  const quiet = new Quiet(given.stopped);
-  const ports = { ...given, observe, queue, queueName: name, outages, quiet };
-  const gate = new QueueGate(ports, only ? null : name, given.stopped);
-  const leases = new LeaseKeeper(ports, lease);
-  const slots = new Share(given.slots, most ?? given.slots.total);
-  const process = (received: Received) => given.process(received, ports, quiet.signal);
-  const source = new Source(name, weight, {
+/** `only` means that the worker has no other queue, so that its log need not name this one. */
+export function openLane(taken: WorkerQueue, given: LanePorts, lease: LeaseSettings, only: boolean): Lane {
+  const { queue, name: label, weight, most } = taken;
+  const { clock, stopped } = given;
+  const observe: Observe = only ? given.observe : (said) => given.observe({ ...said, queue: label });
+  const outages = new Outages({ clock, observe });
+  const quiet = new Quiet(stopped);
+  const ports = { ...given, observe, queue, queueName: label, outages, quiet };
+  return new Lane({
     queue,
-    leases,
-    slots,
+    label,
+    weight,
+    slots: new Share(given.slots, most ?? given.slots.total),
     quiet,
-    gate,
-    clock: given.clock,
+    gate: new QueueGate(ports, only ? null : label, stopped),
+    leases: new LeaseKeeper(ports, lease),
+    executor: new Executor(ports, given.kill),
+    clock,
     observe,
     outages,
-    process,
   });
-  return { queue, name: queueNameOf(name), quiet, gate, leases, source, executor: ports };
-}
-
-export interface LaneSnapshot {
-  readonly name: string;
-  readonly busy: number;
-  readonly received: number;
-  /** Why nothing is received from this one, when others may be. */
-  readonly closedBecause: string | null;
-}
-
-export function snapshotOf({ source: { name, busy, received }, gate }: Lane): LaneSnapshot {
-  return { name, busy, received, closedBecause: gate.closedBecause() };
-}
-
-/** Those that take no steps because an operator asked. Queues of one name are told as one. */
-export function quietQueuesOf(lanes: readonly Lane[]): readonly QuietQueue[] {
-  const quiet = lanes.filter((lane) => lane.quiet.asked.length > 0);
-  return [...Map.groupBy(quiet, ({ name }) => name)].map(([queue, same]) => {
-    const busy = same.reduce((sum, { source }) => sum + source.busy, 0);
-    return { queue, busy, idle: same.every(isIdle) };
-  });
-}
-
-/** Nothing of it is under way or being received. */
-function isIdle({ source }: Lane): boolean {
-  const ended = Object.values(source.ended).reduce((sum, count) => sum + count);
-  return source.polls === 0 && source.received === ended;
-}
-
-/** How many deliveries of all lanes ended in each way. */
-export function endedOf(lanes: readonly Lane[]): Record<Disposition, number> {
-  const sum = { acked: 0, buried: 0, released: 0, lost: 0 };
-  for (const { source } of lanes) for (const how of dispositions) sum[how] += source.ended[how];
-  return sum;
-}
-
-/** Why the worker receives nothing. A queue that is down does not keep it from the others. */
-export function closedBecause(breaker: Breaker, lanes: readonly Lane[]): string | null {
-  const own = lanes.map(({ gate }) => gate.closedBecause());
-  const everyOne = own.includes(null) ? [] : own;
-  const reasons = [...new Set([breaker.closedBecause(), ...everyOne])].filter((why) => why !== null);
-  return reasons.length === 0 ? null : reasons.join("; ");
 }

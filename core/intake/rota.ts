@@ -10,6 +10,7 @@
 // | fewer slots than such queues | one after the other, for a second each                                      |
 //
 // What is asked for has a slot that waits for it: what waits for slots would come before a more urgent message.
+import { MESSAGES_A_REQUEST } from "../queue/port.ts";
 
 /** What a queue may be asked for now. */
 export interface Room {
@@ -33,8 +34,6 @@ export interface Ask {
   readonly alone: boolean;
 }
 
-/** SQS hands out at most ten messages in one receive. */
-const RECEIVE_MAX = 10;
 /** A queue that was found empty is not asked again so soon while others have messages: requests cost money. */
 const EMPTY_MS = 1_000;
 /** A receive that does not wait may miss what is there (SQS looks at some of its servers): once in a while it does, for 1 % of a slot's time. */
@@ -118,7 +117,7 @@ export class Rota {
     if (queue === undefined || room === undefined) return null;
     const { more, waitedAtMs } = this.#at(queue);
     const thorough = !more && nowMs - waitedAtMs >= THOROUGH_MS;
-    const max = Math.min(RECEIVE_MAX, room.max, room.free, free);
+    const max = Math.min(MESSAGES_A_REQUEST, room.max, room.free, free);
     return { queue, max, wait: thorough ? "second" : "none", alone: true };
   }
 

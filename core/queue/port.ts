@@ -1,5 +1,8 @@
 // The queue: messages in, and the four things that can happen to a received one. Knows nothing of steps or of the ledger.
 
+/** SQS takes and hands out at most ten messages in one request. */
+export const MESSAGES_A_REQUEST = 10;
+
 /** One received message. Times are Unix milliseconds. */
 export interface Message {
   readonly id: string;

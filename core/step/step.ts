@@ -8,6 +8,11 @@ export interface StepId {
   readonly attempt: number;
 }
 
+/** Returns the identity alone, of an envelope or another record that has it among other fields. */
+export function stepIdOf({ runId, stepKey, attempt }: StepId): StepId {
+  return { runId, stepKey, attempt };
+}
+
 /**
  * The longest names in UTF-8 bytes. Dagster's own column holds run ids of 255 characters. An index row of Postgres holds 2,704 bytes
  * (https://www.postgresql.org/docs/current/btree.html), and the ledger's widest one is the run id beside the whole key.

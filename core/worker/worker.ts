@@ -1,4 +1,4 @@
-// A worker: intake, executor, leases and slots put together, from the first receive to a clean stop.
+// A worker: its lanes, intake, slots and breaker put together, from the first receive to a clean stop.
 import { QuietLook } from "../admission/quiet-poll.ts";
 import { QuietSwitch } from "../admission/quiet-switch.ts";
 import { Slots } from "../admission/slots.ts";
@@ -7,32 +7,20 @@ import { Breaker } from "../circuit/breaker.ts";
 import { type Dependencies, watchLedger, watchRunner } from "../circuit/dependencies.ts";
 import type { Clock } from "../clock.ts";
 import { runSweep } from "../dead-letters/sweep/sweep.ts";
-import type { ProcessLetter } from "../dead-letters/sweep/sweep-pass.ts";
-import type { ExecutorPorts } from "../delivery/effects/ports.ts";
 import { SenderVersions } from "../delivery/effects/sender-versions.ts";
-import { processDeadLetter, processDelivery } from "../delivery/executor.ts";
+import { noOutcomes } from "../delivery/outcome-counts.ts";
 import type { Policy } from "../delivery/policy.ts";
-import { type IntakeState, runIntake } from "../intake/intake.ts";
-import {
-  closedBecause,
-  endedOf,
-  type Lane,
-  type LanePorts,
-  openLane,
-  quietQueuesOf,
-  snapshotOf,
-  type WorkerQueue,
-} from "../intake/lane.ts";
+import { Intake } from "../intake/intake.ts";
+import { type Lane, openLane, type WorkerQueue } from "../intake/lane.ts";
 import type { LeaseSettings } from "../lease/lease.ts";
 import type { Ledger } from "../ledger/port.ts";
 import type { Observe } from "../observe.ts";
 import { Outages } from "../outages.ts";
 import type { Runner } from "../runner/port.ts";
 import { Notices } from "./notices.ts";
-import { countOutcomes, noOutcomes } from "./outcome-counts.ts";
 import type { TaskProtection } from "./protection/task-protection.ts";
 import { runPruning } from "./pruning.ts";
-import type { WorkerSnapshot } from "./snapshot.ts";
+import { closedBecause, endedOf, quietQueuesOf, snapshotOf, type WorkerSnapshot } from "./snapshot.ts";
 
 export interface WorkerPorts {
   /** At least one. */
@@ -84,7 +72,7 @@ export class Worker {
   readonly #notices: Notices;
   readonly #senders = new SenderVersions();
   readonly #copied = new Set<string>();
-  readonly #intake: IntakeState;
+  readonly #intake: Intake;
   readonly #outcomes = noOutcomes();
   /** Passes through the dead letters that are under way. */
   #sweeping = 0;
@@ -97,16 +85,16 @@ export class Worker {
     this.#breaker = new Breaker(ports, this.#stopped.signal);
     this.#ports = {
       ...ports,
-      ledger: countOutcomes(watchLedger(ports.ledger, this.#breaker), this.#outcomes),
+      ledger: watchLedger(ports.ledger, this.#breaker),
       runner: watchRunner(ports.runner, this.#breaker),
     };
     this.#settings = settings;
-    this.#slots = new Slots(settings.concurrency);
+    this.#slots = new Slots(settings.concurrency, () => this.#intake.wake());
     const killMarginMs = Math.min(KILL_MARGIN_CAP_MS, settings.leaseMs / 6);
     this.#lease = { leaseMs: settings.leaseMs, killMarginMs };
     this.#notices = new Notices(ports);
-    this.#intake = { lastTurnAtMs: ports.clock.monoMs() };
     this.#lanes = ports.queues.map((queue) => this.#openLane(queue));
+    this.#intake = this.#openIntake();
     this.#quiet = new QuietSwitch(settings.worker, this.#lanes, {
       ...ports,
       busy: () => this.#busy,
@@ -120,35 +108,36 @@ export class Worker {
       breaker: this.#breaker,
       slots: this.#slots,
       stopped: this.#stopped.signal,
+      kill: this.#kill.signal,
       notify: this.#notices.tell,
       senders: this.#senders,
       copied: this.#copied,
+      outcomes: this.#outcomes,
     };
-    const process: LanePorts["process"] = (received, executor, quiet) => {
-      const live = (runner: ExecutorPorts["runner"]) =>
-        processDelivery(received, { ...executor, runner }, { quiet, kill: this.#kill.signal });
-      return this.#ports.protection?.during(executor.runner, live) ?? live(executor.runner);
-    };
-    const ports = { ...this.#ports, ...this.#settings, ...own, process };
+    const ports = { ...this.#ports, ...this.#settings, ...own };
     return openLane(queue, ports, this.#lease, this.#ports.queues.length === 1);
+  }
+
+  #openIntake(): Intake {
+    const { clock, bugs } = this.#ports;
+    const { leaseMs, waitMs } = this.#settings;
+    const own = { lanes: this.#lanes, slots: this.#slots, breaker: this.#breaker, kill: this.#kill.signal };
+    return new Intake({ clock, bugs, ...own }, { waitMs, visibilityMs: leaseMs }, this.#stopped.signal);
   }
 
   /** Takes steps until `stop`; resolves when every delivery has met its end. Never rejects: a loop that throws is reported as a bug. */
   async run(): Promise<void> {
-    const { leaseMs, waitMs } = this.#settings;
-    const { bugs, clock, protection } = this.#ports;
+    const { bugs, protection } = this.#ports;
     const look = this.#look;
     if (look !== null) await look.first(this.#stopped.signal);
     for (const { leases } of this.#lanes) void bugs.supervise("leases", leases.start());
     if (protection !== undefined) void bugs.supervise("task protection", protection.start());
-    const sources = this.#lanes.map(({ source }) => source);
-    const intake = { sources, slots: this.#slots, clock, breaker: this.#breaker, bugs, kill: this.#kill.signal };
     const beside = [
       ...this.#lanes.map((lane) => bugs.supervise("sweep", this.#sweep(lane))),
       bugs.supervise("pruning", this.#prune()),
       ...(look === null ? [] : [bugs.supervise("quiet requests", look.run(this.#stopped.signal))]),
     ];
-    await runIntake(intake, { waitMs, visibilityMs: leaseMs }, this.#stopped.signal, this.#intake);
+    await this.#intake.run();
     await Promise.all(beside);
     await Promise.all(this.#lanes.map(({ leases }) => leases.stop()));
     await this.#ports.protection?.stop();
@@ -156,24 +145,16 @@ export class Worker {
     this.#over.abort();
   }
 
-  async #sweep({ queue: source, gate, quiet, executor }: Lane): Promise<void> {
+  async #sweep({ queue, gate, quiet, executor, observe }: Lane): Promise<void> {
     const { worker, sweepMs: intervalMs } = this.#settings;
     if (intervalMs === null) return;
-    const { observe } = executor;
     const outages = new Outages({ clock: this.#ports.clock, observe });
-    const process: ProcessLetter = (received, queue, lies) =>
-      processDeadLetter(
-        received,
-        lies,
-        { ...executor, queue, outages },
-        { quiet: quiet.signal, kill: this.#kill.signal },
-      );
     const passing = (underWay: boolean) => {
       this.#sweeping += underWay ? 1 : -1;
     };
     await runSweep(
-      () => source.deadLetters(),
-      { ...this.#ports, observe, outages, breaker: gate, process, passing, copied: this.#copied },
+      () => queue.deadLetters(),
+      { ...this.#ports, observe, outages, breaker: gate, executor, quiet, passing, copied: this.#copied },
       { ...this.#lease, worker, intervalMs },
       this.#stopped.signal,
     );
@@ -223,9 +204,8 @@ export class Worker {
   }
 
   snapshot(): WorkerSnapshot {
-    const sources = this.#lanes.map(({ source }) => source);
-    const polls = sources.flatMap(({ pollingSinceMs }) => pollingSinceMs ?? []);
-    const received = sources.reduce((sum, source) => sum + source.received, 0);
+    const polls = this.#lanes.flatMap(({ pollingSinceMs }) => pollingSinceMs ?? []);
+    const received = this.#lanes.reduce((sum, lane) => sum + lane.received, 0);
     const ended = endedOf(this.#lanes);
     const underWay = received - Object.values(ended).reduce((sum, count) => sum + count) + this.#sweeping;
     return {
@@ -248,6 +228,6 @@ export class Worker {
 
   /** Slots with a step in them; those that the polls keep free for what they may fetch have none. */
   get #busy(): number {
-    return this.#slots.busy - this.#lanes.reduce((sum, { source }) => sum + source.slotsInPoll, 0);
+    return this.#slots.busy - this.#lanes.reduce((sum, { slotsInPoll }) => sum + slotsInPoll, 0);
   }
 }

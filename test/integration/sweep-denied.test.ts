@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { systemClock } from "../../core/clock.ts";
 import { runSweep } from "../../core/dead-letters/sweep/sweep.ts";
-import type { ProcessLetter } from "../../core/dead-letters/sweep/sweep-pass.ts";
 import { SenderVersions } from "../../core/delivery/effects/sender-versions.ts";
-import { processDeadLetter } from "../../core/delivery/executor.ts";
+import { Executor } from "../../core/delivery/executor.ts";
+import { noOutcomes } from "../../core/delivery/outcome-counts.ts";
 import { defaultPolicy } from "../../core/delivery/policy.ts";
 import { Outages } from "../../core/outages.ts";
 import { readNote } from "../../core/queue/dead-letter-note.ts";
@@ -75,10 +75,12 @@ function start(t: TestContext, { queue }: Wired): Observations {
   const runner = new FakeRunner(() => undefined);
   runner.down = null;
   const common = { ledger, clock: systemClock, observe, outages, chance: () => 0 };
-  const executor = {
+  const executorPorts = {
     ...common,
+    queue,
     senders: new SenderVersions(),
     copied,
+    outcomes: noOutcomes(),
     runner,
     notify: () => undefined,
     policy: defaultPolicy,
@@ -86,10 +88,8 @@ function start(t: TestContext, { queue }: Wired): Observations {
     leaseMs,
     queueName: "steps.fifo",
   };
-  const stopping = { quiet: quiet.signal, kill: quiet.signal };
-  const process: ProcessLetter = (received, letters, lies) =>
-    processDeadLetter(received, lies, { ...executor, queue: letters }, stopping);
-  const ports = { ...common, copied, breaker: { mayReport: () => true }, process };
+  const executor = new Executor(executorPorts, quiet.signal);
+  const ports = { ...common, copied, breaker: { mayReport: () => true }, executor, quiet };
   const settings = { leaseMs, killMarginMs: 5_000, intervalMs, worker: "worker-a" };
   const running = runSweep(() => queue.deadLetters(), ports, settings, quiet.signal);
   t.after(async () => {

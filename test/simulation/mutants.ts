@@ -130,16 +130,16 @@ export const mutants: readonly Mutant[] = [
     name: "a lease whose end goes by unseen",
     rules: { endsWithTerm: false },
     edit: {
-      file: "core/lease/lease.ts",
-      from: 'if (held.endsAt <= now) this.#lose(held, "it could not be renewed in time");\n        else next',
-      to: "if (held.endsAt > now) next",
+      file: "core/lease/lease-keeper.ts",
+      from: 'if (endsAtMs <= now) this.#lose(lease, "it could not be renewed in time");\n        else next',
+      to: "if (endsAtMs > now) next",
     },
   },
   {
     name: "a term without an end",
     edit: {
-      file: "core/lease/term.ts",
-      from: "Math.max(0, endsAtMs - this.#clock.monoMs())",
+      file: "core/lease/lease.ts",
+      from: "Math.max(0, this.#endsAtMs - this.#keeper.clock.monoMs())",
       to: "Number.POSITIVE_INFINITY",
     },
   },
@@ -179,7 +179,7 @@ export const mutants: readonly Mutant[] = [
     name: "a held message is given up",
     edit: {
       file: "core/delivery/lifecycle.ts",
-      from: 'case "lease_ended":\n      return claim(giveUp);',
+      from: 'case "lease_ended":\n      return claim(asked);',
       to: 'case "lease_ended":\n      return ack("acked");',
     },
   },
@@ -188,7 +188,7 @@ export const mutants: readonly Mutant[] = [
     edit: {
       file: "core/delivery/effects/claim.ts",
       from: 'if (answer === null) return { is: "ledger_unreachable" };',
-      to: 'if (answer === null) {\n    delivery.granted = { kind: "granted", fence: 0, starts: 1, takenOverFrom: null, payloadDigest: "" };\n    delivery.lease.granted(delivery.hold, askedAtMs);\n    return { is: "granted", fence: 0, starts: 1, budget: 3, sameBody: true };\n  }',
+      to: 'if (answer === null) {\n    delivery.granted = { kind: "granted", fence: 0, starts: 1, takenOverFrom: null, payloadDigest: "" };\n    const hold = { key: request.key, fence: 0 };\n    delivery.lease.granted(hold, askedAtMs);\n    return { is: "granted", hold, starts: 1, budget: 3, sameBody: true };\n  }',
     },
   },
   {
@@ -211,7 +211,7 @@ export const mutants: readonly Mutant[] = [
     name: "a letter at the end of a page hides the next of its group",
     edit: {
       file: "core/dead-letters/look.ts",
-      from: "messages.length < page.max || last === undefined",
+      from: "messages.length < PAGE.max || last === undefined",
       to: "messages.length > 0 || last === undefined",
     },
   },

@@ -1,16 +1,16 @@
-// Failing dead letters whose attempts are open: the failure is recorded in Dagster, through the same life as the sweep's, so that their runs can end.
-import type { Received } from "../../delivery/delivery.ts";
+// Fails dead letters whose attempts are open, so that their runs can end. The failure is recorded in Dagster, through the same life as a sweep's.
 import type { ExecutorPorts, Stopping } from "../../delivery/effects/ports.ts";
 import { SenderVersions } from "../../delivery/effects/sender-versions.ts";
-import { failDeadLetter } from "../../delivery/executor.ts";
-import { LeaseKeeper } from "../../lease/lease.ts";
+import { Executor } from "../../delivery/executor.ts";
+import { noOutcomes } from "../../delivery/outcome-counts.ts";
+import { LeaseKeeper } from "../../lease/lease-keeper.ts";
 import type { Ledger, LedgerRow } from "../../ledger/port.ts";
 import type { DeadLetterQueue, Message } from "../../queue/port.ts";
 import type { JoinedLetter } from "../join.ts";
 import { lookThrough, type ReceivedAt } from "../look.ts";
-import { end } from "../sweep/sweep-pass.ts";
+import { takeAlone } from "../sweep/sweep-pass.ts";
 
-export interface FailPorts extends Omit<ExecutorPorts, "queue" | "ledger" | "senders" | "copied"> {
+export interface FailPorts extends Omit<ExecutorPorts, "queue" | "ledger" | "senders" | "copied" | "outcomes"> {
   readonly letters: DeadLetterQueue;
   readonly ledger: Pick<Ledger, "claim" | "permit" | "settle" | "abandon" | "burialKey" | "renew" | "find" | "reopen">;
 }
@@ -51,7 +51,14 @@ export async function failLetters(
     { leaseMs: ports.leaseMs, killMarginMs: KILL_MARGIN_MS },
   );
   void leases.start();
-  const own = { ...ports, leases, senders: new SenderVersions(), copied: new Set<string>() };
+  const own = {
+    ...ports,
+    queue: ports.letters,
+    senders: new SenderVersions(),
+    copied: new Set<string>(),
+    outcomes: noOutcomes(),
+  };
+  const failing = { ledger: ports.ledger, leases, executor: new Executor(own, stopping.kill) };
   const look = {
     hideMs: HIDE_MS,
     restMs: 0,
@@ -60,7 +67,7 @@ export async function failLetters(
       const target = left.get(message.id);
       if (target === undefined || stopping.quiet.aborted) return "give_back";
       left.delete(message.id);
-      const found = await fail(target, message, at, order, own, stopping);
+      const found = await fail(target, message, at, order, failing, stopping.quiet);
       ends.set(message.id, found.end);
       return found.gone ? "keep" : "give_back";
     },
@@ -73,28 +80,33 @@ export async function failLetters(
   return ends;
 }
 
+interface Failing {
+  readonly ledger: FailPorts["ledger"];
+  readonly leases: LeaseKeeper;
+  readonly executor: Executor;
+}
+
 async function fail(
   { letter, row }: JoinedLetter,
   message: Message,
   at: ReceivedAt,
   { who, why }: FailOrder,
-  ports: FailPorts & Pick<ExecutorPorts, "senders" | "copied"> & { readonly leases: LeaseKeeper },
-  stopping: Stopping,
+  { ledger, leases, executor }: Failing,
+  quiet: AbortSignal,
 ): Promise<{ readonly end: FailEnd; readonly gone: boolean }> {
   const key = letter.key ?? "";
-  // A settled row answers every claim. It is dead alone here, since nothing that ended is failed; the claim's fence sees to the rest.
+  // A settled row refuses every claim, so it is reopened. Here it can only be dead, and the claim's fence decides the rest.
   if (row !== null && row.state === "dead") {
-    const reopened = await ports.ledger.reopen({ key, fence: row.fence, payloadDigest: null, who, why });
+    const reopened = await ledger.reopen({ key, fence: row.fence, payloadDigest: null, who, why });
     if (reopened === "changed") return { end: "changed", gone: false };
   }
   const detail = `${who} gave it up (${why}); before that: ${letter.reason}: ${letter.detail}`;
-  const process = (received: Received, queue: DeadLetterQueue) =>
-    failDeadLetter(received, detail, { ...ports, queue }, stopping);
-  const disposition = await end(message, at, "aside", { ...ports, process });
-  return { end: endOf(await ports.ledger.find(key)), gone: disposition !== "released" };
+  const received = takeAlone(message, at, leases);
+  const disposition = await executor.failDeadLetter(received, detail, quiet).finally(() => received.lease.end());
+  return { end: endOf(await ledger.find(key)), gone: disposition !== "released" };
 }
 
-/** What the ledger says afterwards is what happened, whoever did it. */
+/** Reads the end from the ledger's row, because a worker may have ended the attempt meanwhile. */
 function endOf(row: LedgerRow | null): FailEnd {
   if (row?.outcome != null) return row.outcome.state === "reported" ? "failed" : "ended";
   return row?.state === "running" || row?.state === "permitted" ? "in_hand" : "not_done";

@@ -1,6 +1,7 @@
 // What a replay does with each dead letter, and why.
 import { reasonNamed } from "../../delivery/reasons.ts";
 import type { LedgerRow, Replay } from "../../ledger/port.ts";
+import { MESSAGES_A_REQUEST } from "../../queue/port.ts";
 import { queueNameOf } from "../../queue/queue-place.ts";
 import { decode } from "../../step/envelope.ts";
 import { idempotencyKey, type StepId } from "../../step/step.ts";
@@ -106,7 +107,7 @@ export function needsReopening(row: LedgerRow, digest: string | null): boolean {
   return row.state !== "pending" || row.starts > 0 || !known;
 }
 
-/** At most ten at a time, each group once: what fails must not be overtaken by what comes after it in its group. */
+/** Splits letters into rounds of one request, each with at most one letter of a group: no letter may overtake one of its group that failed. */
 export function inRounds<T>(letters: readonly T[], groupOf: (letter: T) => string | null): readonly (readonly T[])[] {
   const rounds: T[][] = [];
   const lastRound = new Map<string, number>();
@@ -114,11 +115,11 @@ export function inRounds<T>(letters: readonly T[], groupOf: (letter: T) => strin
   for (const letter of letters) {
     const group = groupOf(letter);
     let at = Math.max(open, group === null ? 0 : (lastRound.get(group) ?? -1) + 1);
-    while ((rounds[at]?.length ?? 0) >= 10) at += 1;
+    while ((rounds[at]?.length ?? 0) >= MESSAGES_A_REQUEST) at += 1;
     while (rounds.length <= at) rounds.push([]);
     rounds[at]?.push(letter);
     if (group !== null) lastRound.set(group, at);
-    while ((rounds[open]?.length ?? 0) >= 10) open += 1;
+    while ((rounds[open]?.length ?? 0) >= MESSAGES_A_REQUEST) open += 1;
   }
   return rounds;
 }

@@ -1,26 +1,28 @@
 // One pass of the sweep through the dead letter queue: ends what SQS itself moved there, and gives back the rest as it was found. A pass is
 // followed by a rest as long as it was large (`core/dead-letters/sweep/sweep.ts`), since each look raises receive counts.
 
+import type { Quiet } from "../../admission/quiet.ts";
 import { Seat, Slots } from "../../admission/slots.ts";
 import type { Clock } from "../../clock.ts";
 import type { Received } from "../../delivery/delivery.ts";
+import type { Executor } from "../../delivery/executor.ts";
 import { askForOne } from "../../delivery/one-entry.ts";
-import type { Disposition, Swept } from "../../delivery/states.ts";
-import type { LeaseKeeper } from "../../lease/lease.ts";
+import type { Swept } from "../../delivery/states.ts";
+import type { LeaseKeeper } from "../../lease/lease-keeper.ts";
 import type { RepeatedObservation } from "../../observe.ts";
 import type { Outages } from "../../outages.ts";
-import type { DeadLetterQueue, Message } from "../../queue/port.ts";
+import { type DeadLetterQueue, MESSAGES_A_REQUEST, type Message } from "../../queue/port.ts";
 import { decode } from "../../step/envelope.ts";
 import { lookThrough, type ReceivedAt } from "../look.ts";
-
-export type ProcessLetter = (received: Received, letters: DeadLetterQueue, lies: Swept) => Promise<Disposition>;
 
 export interface PassPorts {
   readonly letters: DeadLetterQueue;
   readonly leases: Pick<LeaseKeeper, "hold">;
   readonly clock: Clock;
-  /** Takes one dead letter to its end. */
-  readonly process: ProcessLetter;
+  /** Ends dead letters. Its queue is the dead letter queue. */
+  readonly executor: Pick<Executor, "processDeadLetter">;
+  /** Aborts when a letter may start nothing new. */
+  readonly quiet: Pick<Quiet, "signal">;
   /** Letters that could not be deleted once their copy was made. A later pass tries that again. */
   readonly copied: Set<string>;
   readonly outages: Outages;
@@ -38,12 +40,10 @@ export interface Pass {
 /** Longer than a pass, or it would meet the first ones again. */
 const LOOK_MS = 120_000;
 const PASS_MS = 60_000;
-/** What SQS shows of one group at once. */
-const GROUP_SHOWN = 10;
 /** At most some 200 dead letters a second, of a queue whose other readers are people. */
 const PAGE_REST_MS = 50;
 
-export async function sweepOnce(ports: PassPorts, quiet: AbortSignal): Promise<Pass> {
+export async function sweepOnce(ports: PassPorts, stopped: AbortSignal): Promise<Pass> {
   const { clock } = ports;
   const untilMs = clock.monoMs() + PASS_MS;
   let ended = 0;
@@ -63,9 +63,13 @@ export async function sweepOnce(ports: PassPorts, quiet: AbortSignal): Promise<P
         return stays ? "give_back" : "keep";
       },
     },
-    quiet,
+    stopped,
   );
-  return { looked, ended, hiding: [...staying].flatMap(([group, letters]) => (letters < GROUP_SHOWN ? [] : [group])) };
+  return {
+    looked,
+    ended,
+    hiding: [...staying].flatMap(([group, letters]) => (letters < MESSAGES_A_REQUEST ? [] : [group])),
+  };
 }
 
 /** `copied` is for a letter that could not be deleted beside its copy. `left` is for one that is held, or dead already, and was given back. */
@@ -75,10 +79,13 @@ async function sweepOne(
   lies: Swept,
   ports: PassPorts,
 ): Promise<"ended" | "copied" | "left" | "stays"> {
-  const { letters, copied } = ports;
+  const { letters, leases, executor, quiet, copied } = ports;
   if (copied.has(message.id)) return (await deleteCopied(message, ports)) ? "ended" : "stays";
   if (!isToBeEnded(message, letters, lies)) return "stays";
-  const disposition = await end(message, at, lies, ports);
+  const received = takeAlone(message, at, leases);
+  const disposition = await executor
+    .processDeadLetter(received, lies, quiet.signal)
+    .finally(() => received.lease.end());
   if (copied.has(message.id)) return "copied";
   return disposition === "released" ? "left" : "ended";
 }
@@ -113,19 +120,9 @@ function isToBeEnded(message: Message, letters: DeadLetterQueue, lies: Swept): b
   return decoded.step !== null || (lies === "in_the_way" && message.movedFrom !== undefined);
 }
 
-/** Takes one dead letter that was received to its end, in a seat of its own. */
-export async function end(
-  message: Message,
-  at: ReceivedAt,
-  lies: Swept,
-  { leases, letters, process }: Pick<PassPorts, "leases" | "letters" | "process">,
-): Promise<Disposition> {
-  const lease = leases.hold(message, at.monoMs);
+/** Prolongs a dead letter from now on. Its slot is beside the worker's own, because a report is short and one letter is ended at a time. */
+export function takeAlone(message: Message, at: ReceivedAt, leases: Pick<LeaseKeeper, "hold">): Received {
   const slots = new Slots(1);
-  slots.takeFree(1); // beside the worker's own: a report is short, and one at a time
-  try {
-    return await process({ lease, receivedAtMs: at.wallMs, seat: new Seat(slots) }, letters, lies);
-  } finally {
-    await lease.end();
-  }
+  slots.takeFree(1);
+  return { lease: leases.hold(message, at.monoMs), receivedAtMs: at.wallMs, seat: new Seat(slots) };
 }

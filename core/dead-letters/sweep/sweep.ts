@@ -1,17 +1,20 @@
 // The sweep: what SQS itself moved to the dead letter queue, received too often without an end, would leave its Dagster run waiting for ever.
 // One worker at a time, by a lock of the ledger, looks through that queue and ends what is still open. Every write is fenced as ever: the
 // lock only spares the others the work.
+import type { Quiet } from "../../admission/quiet.ts";
 import { jittered } from "../../backoff.ts";
 import type { Breaker } from "../../circuit/breaker.ts";
 import type { Clock } from "../../clock.ts";
+import type { Executor } from "../../delivery/executor.ts";
 import { describeError, Fault } from "../../faults.ts";
 import { formatDuration } from "../../formats/durations.ts";
-import { LeaseKeeper, type LeaseSettings } from "../../lease/lease.ts";
+import type { LeaseSettings } from "../../lease/lease.ts";
+import { LeaseKeeper } from "../../lease/lease-keeper.ts";
 import type { Ledger } from "../../ledger/port.ts";
 import type { Observe } from "../../observe.ts";
 import type { Outages } from "../../outages.ts";
 import type { DeadLetterQueue } from "../../queue/port.ts";
-import { type ProcessLetter, sweepOnce } from "./sweep-pass.ts";
+import { sweepOnce } from "./sweep-pass.ts";
 
 export interface SweepPorts {
   readonly ledger: Pick<Ledger, "lock" | "renew">;
@@ -21,7 +24,10 @@ export interface SweepPorts {
   readonly outages: Outages;
   /** Uniform in [0, 1). */
   readonly chance: () => number;
-  readonly process: ProcessLetter;
+  /** The executor of the queue whose dead letters are meant. */
+  readonly executor: Pick<Executor, "outOf">;
+  /** Aborts when a letter may start nothing new. */
+  readonly quiet: Pick<Quiet, "signal">;
   /** As the deliveries' own; see `ExecutorPorts`. */
   readonly copied: Set<string>;
   readonly breaker: Pick<Breaker, "mayReport">;
@@ -47,25 +53,26 @@ const DENIED_REST_MS = 600_000;
 /** Longer than a pass may take to renew the lock: the lock reaches from one turn to the next, or each worker would look in turn. */
 const LOCK_MARGIN_MS = 120_000;
 
-/** Looks until `quiet` aborts, or until it is known that it never may or need not. */
+/** Looks until `stopped` aborts, or until it has found that this queue can or need never be looked through. */
 export async function runSweep(
   open: () => Promise<DeadLetterQueue | null>,
   ports: SweepPorts,
   settings: SweepSettings,
-  quiet: AbortSignal,
+  stopped: AbortSignal,
 ): Promise<void> {
   const { clock, chance } = ports;
   const { intervalMs } = settings;
   const sweep = new Sweep(open, ports, settings);
   // Workers that were started together should not all ask for the lock together.
-  await clock.sleep(jittered(intervalMs, "full", chance()), quiet);
-  while (!quiet.aborted && (await sweep.turn(quiet))) await clock.sleep(intervalMs, quiet);
+  await clock.sleep(jittered(intervalMs, "full", chance()), stopped);
+  while (!stopped.aborted && (await sweep.turn(stopped))) await clock.sleep(intervalMs, stopped);
   await sweep.stop();
 }
 
 interface Opened {
   readonly letters: DeadLetterQueue;
   readonly leases: LeaseKeeper;
+  readonly executor: Executor;
 }
 
 class Sweep {
@@ -86,13 +93,13 @@ class Sweep {
   }
 
   /** False when there is no point in another one. */
-  async turn(quiet: AbortSignal): Promise<boolean> {
+  async turn(stopped: AbortSignal): Promise<boolean> {
     if (!this.#ports.breaker.mayReport()) return true; // nothing could be ended now
     if (this.#deniedUntilMs !== null && this.#ports.clock.monoMs() < this.#deniedUntilMs) return true;
     try {
       this.#opened ??= await this.#openLetters();
       if (this.#opened === null) return false;
-      if (await this.#lock(this.#opened.letters)) await this.#lookIfDue(this.#opened, quiet);
+      if (await this.#lock(this.#opened.letters)) await this.#lookIfDue(this.#opened, stopped);
       this.#deniedUntilMs = null;
       this.#ports.outages.worked(CALL);
     } catch (error) {
@@ -134,16 +141,16 @@ class Sweep {
     }
     const leases = new LeaseKeeper({ ...this.#ports, queue: letters }, this.#settings);
     void leases.start();
-    return { letters, leases };
+    return { letters, leases, executor: this.#ports.executor.outOf(letters, this.#ports.outages) };
   }
 
-  async #lookIfDue({ letters, leases }: Opened, quiet: AbortSignal): Promise<void> {
+  async #lookIfDue({ letters, leases, executor }: Opened, stopped: AbortSignal): Promise<void> {
     const { visible } = await letters.depth();
     if (!this.#isDue(visible)) return;
-    const { clock, process, breaker, outages, copied, observe } = this.#ports;
+    const { clock, quiet, breaker, outages, copied, observe } = this.#ports;
     const goOn = async () => breaker.mayReport() && (await this.#lock(letters));
     this.#ports.passing?.(true);
-    const pass = sweepOnce({ letters, leases, clock, process, copied, outages, goOn }, quiet);
+    const pass = sweepOnce({ letters, leases, executor, quiet, clock, copied, outages, goOn }, stopped);
     const { looked, ended, hiding } = await pass.finally(() => this.#ports.passing?.(false));
     this.#last = { visible, atMs: clock.monoMs(), restMs: looked * REST_MS };
     const message = `looked at ${looked} dead letter(s), ended ${ended} that SQS itself had moved`;

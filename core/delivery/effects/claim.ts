@@ -1,29 +1,33 @@
-// Claiming an attempt in the ledger, and waiting while another worker holds it.
+// Claims an attempt in the ledger, and waits while another worker holds it.
 import { describeError, type Fault, isOneRowsFault, isRefusedRow } from "../../faults.ts";
-import type { Claim, ClaimRequest } from "../../ledger/port.ts";
-import { idempotencyKey } from "../../step/step.ts";
+import type { Claim, ClaimRequest, Hold } from "../../ledger/port.ts";
+import { idempotencyKey, type StepId } from "../../step/step.ts";
 import type { Delivery, Granted } from "../delivery.ts";
 import { payloadDigest } from "../digest.ts";
-import type { EventIn } from "../states.ts";
+import type { EffectOf, EventIn } from "../states.ts";
 import { askLedger, noticeInDagster, type Scene } from "./ports.ts";
 
-export async function claim(scene: Scene): Promise<EventIn<"claiming">> {
+export async function claim(scene: Scene, { step }: EffectOf<"claim">): Promise<EventIn<"claiming">> {
   const { delivery, ports, stopping } = scene;
   if (stopping.quiet.aborted) return { is: "stopping" };
   const askedAtMs = ports.clock.monoMs();
-  const answer = await askLedger(scene, "claim", (ledger) => ledger.claim(requestOf(scene)).catch(oneRowsFault));
+  const request = requestOf(scene, step);
+  const answer = await askLedger(scene, "claim", (ledger) => ledger.claim(request).catch(oneRowsFault));
   if (answer === null) return { is: "ledger_unreachable" };
   if (answer instanceof Error) return isRefusedRow(answer) ? tellRefused(scene, answer) : tellUnreadable(scene, answer);
-  if (answer.kind === "granted") {
-    delivery.granted = answer;
-    delivery.queuedMs = Math.max(0, ports.clock.wallMs() - delivery.message.sentAtMs);
-    delivery.lease.granted(delivery.hold, askedAtMs);
-  }
-  return eventOf(scene, answer);
+  if (answer.kind !== "granted") return notGranted(scene, answer);
+  const hold: Hold = { key: request.key, fence: answer.fence };
+  delivery.granted = answer;
+  delivery.queuedMs = Math.max(0, ports.clock.wallMs() - delivery.message.sentAtMs);
+  delivery.lease.granted(hold, askedAtMs);
+  return grantedEvent(scene, hold, answer);
 }
 
-/** The slot is free meanwhile: a step that another worker runs for hours must not keep others from running here. */
-export async function wait({ delivery, ports, stopping }: Scene, leftMs: number): Promise<EventIn<"waiting">> {
+/** Frees the slot meanwhile: a step that another worker runs for hours must not keep others from running here. */
+export async function wait(
+  { delivery, ports, stopping }: Scene,
+  { leftMs }: EffectOf<"wait">,
+): Promise<EventIn<"waiting">> {
   const { lease, seat } = delivery;
   seat.leave();
   await ports.clock.sleep(leftMs, AbortSignal.any([stopping.quiet, lease.visibilityLost]));
@@ -31,7 +35,7 @@ export async function wait({ delivery, ports, stopping }: Scene, leftMs: number)
   return (await seat.retake(stopping.quiet)) ? { is: "lease_ended" } : { is: "stopping" };
 }
 
-/** Rejects with all else. */
+/** Returns the fault of one row. Throws any other error. */
 function oneRowsFault(error: unknown): Fault {
   if (isOneRowsFault(error)) return error;
   throw error;
@@ -54,10 +58,10 @@ function tellUnreadable(scene: Scene, fault: Fault): EventIn<"claiming"> {
   return { is: "row_unreadable" };
 }
 
-function requestOf({ delivery, ports }: Scene): ClaimRequest {
+function requestOf({ delivery, ports }: Scene, step: StepId): ClaimRequest {
   return {
-    key: idempotencyKey(delivery.step),
-    step: delivery.step,
+    key: idempotencyKey(step),
+    step,
     owner: ports.worker,
     leaseMs: ports.leaseMs,
     messageId: delivery.message.id,
@@ -66,11 +70,8 @@ function requestOf({ delivery, ports }: Scene): ClaimRequest {
   };
 }
 
-function eventOf(scene: Scene, answer: Claim): EventIn<"claiming"> {
-  const { delivery } = scene;
+function notGranted({ delivery }: Scene, answer: Exclude<Claim, Granted>): EventIn<"claiming"> {
   switch (answer.kind) {
-    case "granted":
-      return grantedEvent(scene, answer);
     case "held": {
       const { owner, leftMs } = answer;
       delivery.tell("info", "delivery.held", `held by ${owner}; waiting`, { owner, leftMs });
@@ -86,17 +87,17 @@ function eventOf(scene: Scene, answer: Claim): EventIn<"claiming"> {
   }
 }
 
-function grantedEvent(scene: Scene, answer: Granted): EventIn<"claiming"> {
+function grantedEvent(scene: Scene, hold: Hold, answer: Granted): EventIn<"claiming"> {
   const { delivery, policy } = scene;
-  const { fence, starts, takenOverFrom } = answer;
+  const { starts, takenOverFrom } = answer;
   const how = takenOverFrom === null ? "claimed" : `taken over from ${takenOverFrom}, whose lease ended`;
-  delivery.tell("info", "step.claimed", how, { fence, starts, queuedMs: delivery.queuedMs });
+  delivery.tell("info", "step.claimed", how, { fence: hold.fence, starts, queuedMs: delivery.queuedMs });
   if (starts === 1) tellRefusedTags(scene);
   delivery.sameBody = isSameBody(scene, answer);
-  return { is: "granted", fence, starts, budget: policy.maxStarts, sameBody: delivery.sameBody };
+  return { is: "granted", hold, starts, budget: policy.maxStarts, sameBody: delivery.sameBody };
 }
 
-/** A malformed body has no digest: a row that it made may be anyone's, one that a step made is not its own. */
+/** A malformed body has no digest. A row that such a body made fits any body, and a row that a step made fits no malformed one. */
 function isSameBody({ delivery }: Scene, { payloadDigest: first }: Granted): boolean {
   return first === "" || first === digestOf(delivery);
 }
@@ -105,7 +106,7 @@ function digestOf({ decoded }: Delivery): string {
   return decoded.kind === "step" ? payloadDigest(decoded.envelope) : "";
 }
 
-/** Once for an attempt: it may be claimed many times. */
+/** Reports the tags at the first start only: an attempt may be claimed many times. */
 function tellRefusedTags(scene: Scene): void {
   for (const refused of scene.refusedTags) {
     scene.delivery.tell("warn", "step.tag_ignored", refused);

@@ -1,4 +1,4 @@
-// What happens to the message: deleted, copied to the dead letter queue, or given back.
+// Disposes of the message: deletes it, copies it to the dead letter queue, or gives it back.
 
 import { createHmac, randomUUID } from "node:crypto";
 import { describeError } from "../../faults.ts";
@@ -7,7 +7,7 @@ import { errorFingerprint } from "../fingerprint.ts";
 import { askForOne } from "../one-entry.ts";
 import { parkedAdvice } from "../parked.ts";
 import { releaseMs } from "../policy.ts";
-import type { Effect, EventIn, Why } from "../states.ts";
+import type { EffectOf, EventIn, Why } from "../states.ts";
 import { askLedger, noticeInDagster, type Scene } from "./ports.ts";
 
 /** How the log names the call. */
@@ -15,7 +15,7 @@ const BURY = "copying to the dead letter queue";
 
 export async function ack({ delivery, ports }: Scene): Promise<EventIn<"acking">> {
   const { id, receipt } = delivery.message;
-  // All that is left may wait a moment for others to be deleted with; another step need not.
+  // The delete may wait a moment to share a request with others. The next step must not wait for that.
   delivery.seat.leave();
   const failure = (why: string) => {
     const message = `could not be deleted (${why}); the redelivery will find its outcome recorded`;
@@ -26,7 +26,7 @@ export async function ack({ delivery, ports }: Scene): Promise<EventIn<"acking">
   return { is: acked ? "acked" : "ack_failed" };
 }
 
-export async function bury(scene: Scene, why: Why): Promise<EventIn<"burying">> {
+export async function bury(scene: Scene, { why }: EffectOf<"bury">): Promise<EventIn<"burying">> {
   const { delivery, ports } = scene;
   if (ports.copied.has(delivery.message.id)) return { is: "buried" };
   try {
@@ -39,7 +39,8 @@ export async function bury(scene: Scene, why: Why): Promise<EventIn<"burying">> 
   }
   ports.copied.add(delivery.message.id);
   const { reason, detail } = why;
-  const advice = delivery.parked ? `. ${parkedAdvice(delivery.step, ports.queueName)}` : "";
+  const { step, parked } = delivery;
+  const advice = parked && step !== null ? `. ${parkedAdvice(step, ports.queueName)}` : "";
   const moved = `moved to the dead letter queue (${reason}): ${detail}${advice}`;
   delivery.tell("error", "dead_letter.buried", moved, { reason });
   if (!isUnknownHere(why)) noticeInDagster(scene, "error", `Message ${moved}`, why.error);
@@ -47,19 +48,16 @@ export async function bury(scene: Scene, why: Why): Promise<EventIn<"burying">> 
 }
 
 /**
- * The same for every burial of this message, by whichever worker, so that a repetition makes no second dead letter. A replay sends a new message, whose
- * burial has another id. Without the ledger's key, a random id: better two dead letters than none.
+ * Returns the same id for every burial of this message, by any worker, so that a repetition makes no second dead letter. A replay sends a new message,
+ * whose burial has another id. Returns a random id if the ledger's key cannot be read: better two dead letters than none.
  */
 async function burialId(scene: Scene): Promise<string> {
   const key = await askLedger(scene, "burial key", (ledger) => ledger.burialKey());
   return key === null ? randomUUID() : createHmac("sha256", key).update(scene.delivery.message.id).digest("hex");
 }
 
-/** Prolonging stops first, or a late extension would overwrite the backoff. */
-export async function release(
-  scene: Scene,
-  { after, starts }: Extract<Effect, { do: "release" }>,
-): Promise<EventIn<"releasing">> {
+/** Stops prolonging first, or a late extension would overwrite the backoff. */
+export async function release(scene: Scene, { after, starts }: EffectOf<"release">): Promise<EventIn<"releasing">> {
   const { delivery, ports, policy } = scene;
   await delivery.lease.end();
   const { receipt, receiveCount: receives } = delivery.message;
@@ -77,7 +75,7 @@ export async function release(
   return { is: "released" };
 }
 
-/** `null`: until its visibility ends by itself. */
+/** `hiddenMs` is for how long the message is hidden. `null` means until its visibility ends by itself. */
 function tellAbandoned(scene: Scene, hiddenMs: number | null): void {
   const { delivery } = scene;
   const why = delivery.abandoned;
@@ -93,7 +91,7 @@ function hiddenText(ms: number | null): string {
   return `for ${ms < 1_000 ? `${ms} ms` : `${Math.round(ms / 1_000)} s`}`;
 }
 
-/** The instance that this worker writes to has no such run, or the message is not believed when it names one. */
+/** Returns whether no engine event can be written: this worker's instance has no such run, or the message is not believed when it names one. */
 function isUnknownHere({ reason }: Why): boolean {
   return reason === "other_instance" || reason === "unknown_run" || reason === "unsigned";
 }

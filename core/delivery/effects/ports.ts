@@ -7,6 +7,7 @@ import type { Outages } from "../../outages.ts";
 import type { Queue } from "../../queue/port.ts";
 import type { Notice, Runner } from "../../runner/port.ts";
 import type { Delivery } from "../delivery.ts";
+import type { OutcomeCounts } from "../outcome-counts.ts";
 import type { Policy } from "../policy.ts";
 import type { Why } from "../states.ts";
 import type { SenderVersions } from "./sender-versions.ts";
@@ -28,6 +29,8 @@ export interface ExecutorPorts {
   readonly senders: SenderVersions;
   /** Ids of messages that lie in the dead letter queue as a copy and could not be deleted yet. They get no second copy. */
   readonly copied: Set<string>;
+  /** Counts what the ledger recorded. */
+  readonly outcomes: OutcomeCounts;
   /** This worker's identity. */
   readonly worker: string;
   readonly leaseMs: number;
@@ -35,6 +38,16 @@ export interface ExecutorPorts {
   readonly queueName: string;
   /** Keys of which one must have signed each message; absent or empty: messages are not signed. */
   readonly envelopeKeys?: readonly string[];
+  /** Absent: nothing protects the worker's machine while steps run. */
+  readonly protection?: StepProtection;
+}
+
+/** Protects the worker's machine from being stopped while steps run. */
+export interface StepProtection {
+  /** The step of a delivery begins. */
+  begin(): void;
+  /** The delivery of a step that began has met its end. */
+  end(): void;
 }
 
 /** The two stages of stopping: `quiet` starts nothing new, `kill` ends what runs. */
@@ -96,8 +109,8 @@ export function noticeInDagster(
   message: string,
   error: Why["error"] = null,
 ): void {
-  if (delivery.stepId === null) return;
-  const { runId, stepKey, attempt } = delivery.stepId;
+  if (delivery.step === null) return;
+  const { runId, stepKey, attempt } = delivery.step;
   const { worker, messageId, receiveCount, starts, takenOverFrom } = delivery.note(ports.worker);
   const metadata = {
     ...{ worker, message_id: messageId, receive_count: receiveCount, attempt, starts },

@@ -1,63 +1,65 @@
 // Running a step or reporting its end, in a process of its own, under a permit.
 
 import { shortened } from "../../formats/shortened.ts";
+import type { Hold } from "../../ledger/port.ts";
 import type { AskPermit, Ending } from "../../runner/port.ts";
 import type { ExecutionResult } from "../../step/step.ts";
 import type { Delivery } from "../delivery.ts";
 import type { Reason } from "../reasons.ts";
-import type { EventIn, Why } from "../states.ts";
+import type { EffectOf, EventIn } from "../states.ts";
 import { askLedgerWhileLeased, type Scene } from "./ports.ts";
 import { unknownRun } from "./strangers.ts";
 
-export async function execute(scene: Scene): Promise<EventIn<"executing">> {
+export async function execute(scene: Scene, { hold, envelope }: EffectOf<"execute">): Promise<EventIn<"executing">> {
   const { delivery, ports, policy, stopping } = scene;
   // The claim may have been asked for before the stop and answered after it.
   if (stopping.quiet.aborted) return { is: "interrupted" };
   if (isOver(delivery)) return { is: "lease_lost" };
-  const { envelope, lease } = delivery;
-  const order = { envelope, delivery: delivery.note(ports.worker), limits: policy.limits, term: lease.term };
-  return eventOf(scene, await ports.runner.execute(order, permitFor(scene), killSignal(scene)));
+  delivery.began = true;
+  ports.protection?.begin();
+  const { lease: term } = delivery;
+  const order = { envelope, delivery: delivery.note(ports.worker), limits: policy.limits, term };
+  const ending = await ports.runner.execute(order, permitFor(scene, hold), killSignal(scene));
+  return eventOf(scene, envelope.runId, ending);
 }
 
-export async function report(scene: Scene, why: Why): Promise<EventIn<"reporting">> {
+export async function report(scene: Scene, { hold, step, why }: EffectOf<"report">): Promise<EventIn<"reporting">> {
   const { delivery, ports, policy } = scene;
   if (isOver(delivery)) return { is: "lease_lost" };
-  const { runId, stepKey, attempt } = delivery.step;
   const onFault = delivery.decoded.kind === "step" ? delivery.decoded.envelope.onFault : null;
-  // Who wants it to fail has thought of a retry, and of leaving it open.
+  // An operator who fails a step has already decided against a retry, and against leaving it open.
   const final = why.reason === "failed_by_operator";
   delivery.tell("warn", "step.given_up", `given up (${why.reason}): ${why.detail}`, { reason: why.reason });
   const order = {
-    runId,
-    stepKey,
-    attempt,
+    ...step,
     retryIn: final ? null : (onFault?.retryIn ?? null),
     park: !final && policy.onExhausted === "park",
     reason: why.reason,
     message: why.detail,
     delivery: delivery.note(ports.worker),
-    term: delivery.lease.term,
+    term: delivery.lease,
   };
-  const event = eventOf(scene, await ports.runner.report(order, permitFor(scene), killSignal(scene)));
-  // Only a step can be refused a rerun; whatever answers a report so has not reported.
+  const ending = await ports.runner.report(order, permitFor(scene, hold), killSignal(scene));
+  const event = eventOf(scene, step.runId, ending);
+  // Only a step can be refused a rerun. A process that answers a report so has not reported.
   return event.is === "rerun_refused" ? { is: "host_fault", why: event.why, permitted: delivery.permitted } : event;
 }
 
-/** The claim's answer may be heard only when its lease is over: nothing is started that another worker may have ended meanwhile. */
+/** The claim's answer may arrive when its lease is over. Then nothing starts, because another worker may have ended the attempt. */
 function isOver({ lease }: Delivery): boolean {
-  return lease.term.leftMs() === 0;
+  return lease.leftMs() === 0;
 }
 
-/** Whatever runs under the lease must not outlive it, nor the worker. */
+/** Aborts when the process must die: nothing that runs under the lease may outlive it, nor the worker. */
 function killSignal({ delivery, stopping }: Scene): AbortSignal {
   return AbortSignal.any([delivery.lease.lost, stopping.kill]);
 }
 
 /**
- * The deadline ends halfway through the lease that the permit renewed. It counts from the instant the process asked, which was before we
- * heard of it: time spent on an unreachable ledger is added, not lost.
+ * Sets the permit's deadline halfway through the lease that the permit renewed. It counts from the instant at which the process asked, which is
+ * earlier than `heardAtMs`. Time that the worker spent on an unreachable ledger is added to it.
  */
-function permitFor(scene: Scene): AskPermit {
+function permitFor(scene: Scene, hold: Hold): AskPermit {
   const { delivery, ports } = scene;
   return async () => {
     delivery.foundOpen = true;
@@ -65,16 +67,16 @@ function permitFor(scene: Scene): AskPermit {
     let askedAtMs = heardAtMs;
     const answer = await askLedgerWhileLeased(scene, "permit", (ledger) => {
       askedAtMs = ports.clock.monoMs();
-      return ledger.permit(delivery.hold, ports.leaseMs);
+      return ledger.permit(hold, ports.leaseMs);
     });
     if (answer !== "granted") return { granted: false };
     delivery.permitted = true;
-    delivery.lease.granted(delivery.hold, askedAtMs);
+    delivery.lease.granted(hold, askedAtMs);
     return { granted: true, withinMs: askedAtMs - heardAtMs + ports.leaseMs / 2 };
   };
 }
 
-function eventOf({ delivery }: Scene, ending: Ending): EventIn<"executing"> {
+function eventOf({ delivery }: Scene, runId: string, ending: Ending): EventIn<"executing"> {
   delivery.job = ending.job ?? null;
   if (provesOpen(ending)) delivery.foundOpen = true;
   switch (ending.kind) {
@@ -94,7 +96,7 @@ function eventOf({ delivery }: Scene, ending: Ending): EventIn<"executing"> {
       return { is: "not_open", why: { reason: "not_open", detail: error.message, error: null } };
     }
     case "unknown_run":
-      return unknownRun(delivery, ending);
+      return unknownRun(delivery, runId, ending);
     case "permit_refused":
       delivery.tell("warn", "step.permit_refused", "lost the right to record its outcome; nothing was written");
       return { is: "permit_refused" };
@@ -124,7 +126,7 @@ function eventOf({ delivery }: Scene, ending: Ending): EventIn<"executing"> {
   }
 }
 
-/** A step that failed by itself is as much an operator's to see as one that taskiq gave up. */
+/** Logs the end. Operators see a step that failed by itself as a warning, like one that taskiq gave up. */
 function tellEnd(
   delivery: Delivery,
   { state, error, execution_time_seconds: seconds }: ExecutionResult,
@@ -140,10 +142,10 @@ function tellEnd(
   delivery.tell("warn", "step.ended", `${message}: ${why}`, { ...fields, errorClass, errorMessage });
 }
 
-/** The field has all of it. */
+/** Cuts the error in the log's text. The field `errorMessage` has all of it. */
 const LONGEST_WHY = 300;
 
-/** A rerun is refused for what stands in the log of the open attempt. */
+/** A refused rerun proves it, too: the process found the reason in the log of the open attempt. */
 function provesOpen(ending: Ending): boolean {
   return ending.kind === "rerun_refused" || ("open" in ending && ending.open === true);
 }

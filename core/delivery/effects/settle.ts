@@ -1,33 +1,30 @@
-// Ending a claim: with an outcome that is recorded for good, or without one.
-import type { Effect, EventIn } from "../states.ts";
+// Ends a claim: with an outcome that is recorded for good, or without one.
+import type { EffectOf, EventIn } from "../states.ts";
 import { askLedger, askLedgerWhileLeased, type Scene } from "./ports.ts";
 
-export async function settle(
-  scene: Scene,
-  { outcome }: Extract<Effect, { do: "settle" }>,
-): Promise<EventIn<"settling">> {
+export async function settle(scene: Scene, { hold, outcome }: EffectOf<"settle">): Promise<EventIn<"settling">> {
   const { delivery } = scene;
   delivery.parked = outcome.state === "parked";
   delivery.lease.closing();
-  const answer = await askLedgerWhileLeased(scene, "settle", (ledger) => ledger.settle(delivery.hold, outcome));
+  const answer = await askLedgerWhileLeased(scene, "settle", (ledger) => ledger.settle(hold, outcome));
   delivery.lease.unclaimed();
   if (answer === null) return { is: "ledger_unreachable" };
+  if (answer === "recorded") scene.ports.outcomes[outcome.state] += 1;
   delivery.tell("debug", "step.settled", `ledger: ${answer}`, { state: outcome.state, answer });
   return { is: answer };
 }
 
 export async function abandon(
   scene: Scene,
-  effect: Extract<Effect, { do: "abandon" }>,
+  { hold, giveStartBack, why }: EffectOf<"abandon">,
 ): Promise<EventIn<"abandoning">> {
   const { delivery } = scene;
-  const { giveStartBack, why } = effect;
   const body = delivery.foundOpen ? "bind" : "forget";
   const options = { giveStartBack, ...(delivery.sameBody && ({ body } as const)) };
   delivery.lease.closing();
-  const answer = await askLedger(scene, "abandon", (ledger) => ledger.abandon(delivery.hold, options));
+  const answer = await askLedger(scene, "abandon", (ledger) => ledger.abandon(hold, options));
   delivery.lease.unclaimed();
-  // For how long is known when it is released.
+  // The release reports it, because only then is known for how long the message is hidden.
   delivery.abandoned = why;
   return answer === null ? { is: "ledger_unreachable" } : { is: answer };
 }

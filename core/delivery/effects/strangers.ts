@@ -27,9 +27,9 @@ export function otherInstance(
  */
 export function unknownRun(
   delivery: Delivery,
+  runId: string,
   { instance: asked, result }: Extract<Ending, { kind: "unknown_run" }>,
 ): Extract<EventIn<"executing">, { is: "ended" | "unknown_run" }> {
-  const { runId } = delivery.step;
   const named = delivery.instance;
   if (named !== null && named === asked) {
     delivery.tell("warn", "step.run_deleted", "its run was deleted: nothing is run", { instance: named });

@@ -5,12 +5,11 @@ import {
   DeleteMessageBatchCommand,
 } from "@aws-sdk/client-sqs";
 import { describeError } from "../../faults.ts";
-import type { EntryResult, Extension } from "../port.ts";
+import { type EntryResult, type Extension, MESSAGES_A_REQUEST } from "../port.ts";
 import { retryDelayMs } from "./backoff.ts";
 import type { QueueAddress, SqsContext } from "./context.ts";
 import { queueFault, type Trouble, troubleFrom } from "./errors.ts";
 
-export const BATCH_LIMIT = 10;
 const ROUNDS = 3;
 
 interface BatchAnswer {
@@ -135,6 +134,7 @@ function tell<Item>(context: SqsContext, call: BatchCall<Item>, entries: number,
 }
 
 function chunks<Item>(items: readonly Item[]): Item[][] {
-  const count = Math.ceil(items.length / BATCH_LIMIT);
-  return Array.from({ length: count }, (_, index) => items.slice(index * BATCH_LIMIT, (index + 1) * BATCH_LIMIT));
+  const count = Math.ceil(items.length / MESSAGES_A_REQUEST);
+  const chunkAt = (index: number) => items.slice(index * MESSAGES_A_REQUEST, (index + 1) * MESSAGES_A_REQUEST);
+  return Array.from({ length: count }, (_, index) => chunkAt(index));
 }

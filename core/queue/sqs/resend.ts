@@ -1,8 +1,8 @@
 // Puts dead letters back into the queue they came from, as their producer sent them.
 import { SendMessageBatchCommand } from "@aws-sdk/client-sqs";
 import { byteSize, producerAttributes } from "../dead-letter-note.ts";
-import type { Resend, Resent } from "../port.ts";
-import { BATCH_LIMIT, callInBatches } from "./batches.ts";
+import { MESSAGES_A_REQUEST, type Resend, type Resent } from "../port.ts";
+import { callInBatches } from "./batches.ts";
 import type { QueueAddress, SqsContext } from "./context.ts";
 import { writeAttribute } from "./message.ts";
 
@@ -52,7 +52,7 @@ function requestsOf(copies: readonly Resend[]): readonly (readonly Resend[])[] {
   let left = 0;
   for (const copy of copies) {
     const size = byteSize(copy.body, producerAttributes(copy.letter));
-    if (size > left || parts.at(-1)?.length === BATCH_LIMIT) {
+    if (size > left || parts.at(-1)?.length === MESSAGES_A_REQUEST) {
       parts.push([]);
       left = BATCH_BYTES;
     }

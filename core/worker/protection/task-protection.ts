@@ -1,8 +1,8 @@
 // Asks for the task's protection while steps run, and drops it after; `protection.ts` decides. Nothing waits for the agent, and nothing stops for its noes.
 import type { Agent, AgentAnswer } from "../../agent/port.ts";
 import type { Clock } from "../../clock.ts";
+import type { StepProtection } from "../../delivery/effects/ports.ts";
 import type { Observe } from "../../observe.ts";
-import type { Runner } from "../../runner/port.ts";
 import { type Asked, answered, busy, nextMove, type Protection, paused, unprotected } from "./protection.ts";
 
 export interface ProtectionPorts {
@@ -18,9 +18,7 @@ const LONGEST_WAIT_MS = 30_000;
 /** What a stop that has to be done in time can spare: ECS is ending the task anyway. */
 const LAST_DROP_MS = 1_000;
 
-type Steps = Pick<Runner, "execute" | "report" | "instance" | "versions">;
-
-export class TaskProtection {
+export class TaskProtection implements StepProtection {
   readonly #ports: ProtectionPorts;
   readonly #maxMs: number;
   #state: Protection = unprotected;
@@ -43,24 +41,16 @@ export class TaskProtection {
     await this.#loop;
   }
 
-  /** Lives through one delivery: from the start of its step to the delivery's end, the task is busy. */
-  async during<T>(runner: Steps, live: (runner: Steps) => Promise<T>): Promise<T> {
-    let began = false;
-    const execute: Steps["execute"] = (...order) => {
-      if (!began) this.#count(1);
-      began = true;
-      return runner.execute(...order);
-    };
-    try {
-      return await live({
-        execute,
-        report: (...order) => runner.report(...order),
-        instance: () => runner.instance(),
-        versions: () => runner.versions(),
-      });
-    } finally {
-      if (began) this.#count(-1);
-    }
+  /** The step of a delivery begins. */
+  begin(): void {
+    this.#steps += 1;
+    if (this.#steps === 1) this.#become(busy(this.#state, this.#ports.clock.monoMs()));
+  }
+
+  /** The delivery of a step that began has met its end. */
+  end(): void {
+    this.#steps -= 1;
+    if (this.#steps === 0) this.#become(paused(this.#state, this.#ports.clock.monoMs()));
   }
 
   /** Running steps are protected no longer; for as long as nothing new is taken. */
@@ -80,14 +70,6 @@ export class TaskProtection {
     void this.#ports.clock.sleep(LAST_DROP_MS, over.signal).then(() => this.#givenUp.abort());
     await Promise.allSettled([this.#loop]);
     over.abort();
-  }
-
-  #count(change: 1 | -1): void {
-    const before = this.#steps;
-    this.#steps += change;
-    const nowMs = this.#ports.clock.monoMs();
-    if (before === 0) this.#become(busy(this.#state, nowMs));
-    if (this.#steps === 0) this.#become(paused(this.#state, nowMs));
   }
 
   #become(state: Protection): void {

@@ -2,7 +2,9 @@
 // on" and "the lease has ended", the write bound included.
 import type { Reason } from "../../../core/delivery/reasons.ts";
 import type { Effect, Event, State } from "../../../core/delivery/states.ts";
-import type { ExecutionResult, ExecutionState } from "../../../core/step/step.ts";
+import type { Hold } from "../../../core/ledger/port.ts";
+import { type ExecutionResult, type ExecutionState, idempotencyKey, stepIdOf } from "../../../core/step/step.ts";
+import { envelope } from "../../support/sqs/messages.ts";
 
 export type Advance = (state: State, event: Event) => readonly [State, Effect];
 
@@ -72,11 +74,16 @@ export function beginning(sent: boolean): Situation {
   };
 }
 
+/** The attempt is always the same one: nothing of it decides what happens. */
+const ENVELOPE = envelope("s");
+const STEP = stepIdOf(ENVELOPE);
+const HOLD: Hold = { key: idempotencyKey(STEP), fence: 1 };
+
 export function receive(next: Situation, own: WorkerState, advance: Advance): void {
   next.visible = false;
   for (const other of next.workers) other.receipt = false;
   own.receipt = true;
-  const [state, effect] = advance({ at: "received" }, { is: "decoded" });
+  const [state, effect] = advance({ at: "received" }, { is: "decoded", step: STEP, envelope: ENVELOPE });
   own.life = { state, effect };
 }
 
@@ -92,7 +99,7 @@ export function claimAnswer(from: Situation, { budget }: Physics): Event {
     return { is: "settled", outcome: outcomeOf("success"), dead: from.row === "dead" };
   }
   if (from.leased) return { is: "held", leftMs: 1 };
-  return { is: "granted", fence: 1, starts: Math.min(budget + 1, from.starts + 1), budget, sameBody: true };
+  return { is: "granted", hold: HOLD, starts: Math.min(budget + 1, from.starts + 1), budget, sameBody: true };
 }
 
 export function claim(next: Situation, own: WorkerState, { budget }: Physics): void {

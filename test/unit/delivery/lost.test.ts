@@ -1,6 +1,7 @@
 // A lease lost under a running step: the process is killed, and nothing is written, deleted or given back.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { noOutcomes } from "../../../core/delivery/outcome-counts.ts";
 import { blocks, crashes, succeeds } from "../../support/ports/scripted-steps.ts";
 import { message } from "../../support/sqs/messages.ts";
 import { bench, leaseMs, writeBoundMs } from "./setup.ts";
@@ -46,8 +47,8 @@ describe("a lost lease", () => {
     );
   });
 
-  test("found at the settlement leaves the row to its new owner, and the message in the queue", async (t) => {
-    const { begin, finish, clock, ledger, runner, queue, claimAs } = bench(t);
+  test("found at the settlement leaves the row to its new owner, and the message in the queue; it is not counted", async (t) => {
+    const { begin, finish, clock, ledger, runner, queue, outcomes, claimAs } = bench(t);
     runner.scripts.set("load", async (step) => {
       const end = await succeeds(step);
       // Frozen for longer than the lease, the write bound included: another worker owns the row when we wake.
@@ -61,6 +62,7 @@ describe("a lost lease", () => {
     assert.deepEqual(queue.acked, []);
     const row = await ledger.find("run-1:load");
     assert.deepEqual([row?.owner, row?.state], ["worker-b", "running"]);
+    assert.deepEqual(outcomes, noOutcomes());
   });
 
   test("a refused permit writes nothing and deletes nothing", async (t) => {

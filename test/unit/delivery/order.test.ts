@@ -1,6 +1,7 @@
 // The order of things: permit, event, ledger, delete; and nothing run twice.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { noOutcomes } from "../../../core/delivery/outcome-counts.ts";
 import type { Permit } from "../../../core/runner/port.ts";
 import {
   cannotInitialize,
@@ -42,8 +43,8 @@ describe("a step that ended", () => {
   }
 
   for (const [what, script, event, state, rowState] of ends) {
-    test(`${what}: permit, event, ledger, delete`, async (t) => {
-      const { runner, deliver, deeds, ledger } = bench(t);
+    test(`${what}: permit, event, ledger, delete; counted as recorded`, async (t) => {
+      const { runner, deliver, deeds, ledger, outcomes } = bench(t);
       runner.scripts.set("load", script);
       assert.equal(await deliver(), "acked");
       assert.deepEqual(deeds(), [
@@ -57,6 +58,7 @@ describe("a step that ended", () => {
       ]);
       const row = await ledger.find("run-1:load");
       assert.deepEqual([row?.state, row?.outcome?.state, row?.fence, row?.starts], [rowState, state, 1, 1]);
+      assert.deepEqual(outcomes, { ...noOutcomes(), [state]: 1 });
     });
   }
 

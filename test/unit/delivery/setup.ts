@@ -1,12 +1,13 @@
 // An executor on a manual clock: fake queue and runner, a ledger in memory that can be taken away, and one journal of everything asked.
 import type { TestContext } from "node:test";
 import { Seat, Slots } from "../../../core/admission/slots.ts";
-import type { ExecutorPorts, Stopping } from "../../../core/delivery/effects/ports.ts";
+import type { ExecutorPorts } from "../../../core/delivery/effects/ports.ts";
 import { SenderVersions } from "../../../core/delivery/effects/sender-versions.ts";
-import { processDelivery } from "../../../core/delivery/executor.ts";
+import { Executor } from "../../../core/delivery/executor.ts";
+import { noOutcomes } from "../../../core/delivery/outcome-counts.ts";
 import { defaultPolicy, type Policy } from "../../../core/delivery/policy.ts";
 import type { Disposition } from "../../../core/delivery/states.ts";
-import { LeaseKeeper } from "../../../core/lease/lease.ts";
+import { LeaseKeeper } from "../../../core/lease/lease-keeper.ts";
 import { Outages } from "../../../core/outages.ts";
 import type { Message } from "../../../core/queue/port.ts";
 import { idempotencyKey } from "../../../core/step/step.ts";
@@ -42,7 +43,6 @@ export function bench(t: TestContext, policy: Partial<Policy> = {}, more: Partia
   void keeper.start();
   const quiet = new AbortController();
   const kill = new AbortController();
-  const stopping: Stopping = { quiet: quiet.signal, kill: kill.signal };
   const ports: ExecutorPorts = {
     queue,
     ledger,
@@ -55,11 +55,13 @@ export function bench(t: TestContext, policy: Partial<Policy> = {}, more: Partia
     policy: { ...defaultPolicy, ...policy },
     senders: new SenderVersions(),
     copied: new Set(),
+    outcomes: noOutcomes(),
     worker: "worker-a",
     leaseMs,
     queueName: "steps.fifo",
     ...more,
   };
+  const executor = new Executor(ports, kill.signal);
   const slots = new Slots(1);
   t.after(async () => {
     quiet.abort();
@@ -74,7 +76,8 @@ export function bench(t: TestContext, policy: Partial<Policy> = {}, more: Partia
     slots.takeFree(1);
     const seat = new Seat(slots);
     const lease = keeper.hold(received, clock.monoMs());
-    return processDelivery({ lease, receivedAtMs: clock.wallMs(), seat }, ports, stopping).finally(() => seat.leave());
+    const delivery = { lease, receivedAtMs: clock.wallMs(), seat };
+    return executor.processDelivery(delivery, quiet.signal).finally(() => seat.leave());
   };
 
   /** Lets time run until the delivery has met its end, for an hour at most. */
@@ -116,6 +119,7 @@ export function bench(t: TestContext, policy: Partial<Policy> = {}, more: Partia
     store,
     runner,
     told,
+    outcomes: ports.outcomes,
     slots,
     quiet,
     kill,

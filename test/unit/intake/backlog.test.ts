@@ -10,15 +10,15 @@ const some = (count: number) => Array.from({ length: count }, (_, i) => message(
 async function work(t: Parameters<typeof bench>[0], slots: number, stepMs: number, forMs: number) {
   const receiveMs = 20;
   const intake = bench(t, { slots });
-  const { clock, queue, source } = intake;
+  const { clock, queue, lane } = intake;
   queue.onReceive = () => clock.sleep(receiveMs);
   queue.offer(...some(Math.ceil((slots * forMs * 1.2) / stepMs) + 100));
   intake.takesMs(stepMs);
   // Until it is up to speed.
   await clock.advance(3_000);
-  const [receivesBefore, endedBefore] = [queue.received.length, source.ended.acked];
+  const [receivesBefore, endedBefore] = [queue.received.length, lane.ended.acked];
   await clock.advance(forMs);
-  const ended = source.ended.acked - endedBefore;
+  const ended = lane.ended.acked - endedBefore;
   const idle = 1 - (ended * stepMs) / (slots * forMs);
   return { idle, receivesPerMessage: (queue.received.length - receivesBefore) / ended };
 }
@@ -59,7 +59,7 @@ describe("under a backlog", () => {
 });
 
 test("what was fetched ahead of its need goes back when no slot is free in time", async (t) => {
-  const { clock, queue, source, takesMs, journal, begun } = bench(t, { slots: 4 });
+  const { clock, queue, lane, takesMs, journal, begun } = bench(t, { slots: 4 });
   queue.onReceive = () => clock.sleep(20);
   queue.offer(...some(400));
   takesMs(50);
@@ -67,8 +67,8 @@ test("what was fetched ahead of its need goes back when no slot is free in time"
   takesMs(3_600_000);
   await clock.advance(1_200);
   const started = begun.length;
-  assert.ok(source.received > started, "something waited");
+  assert.ok(lane.received > started, "something waited");
   await clock.advance(60_000);
-  assert.deepEqual([begun.length, source.ended.released], [started, source.received - started]);
+  assert.deepEqual([begun.length, lane.ended.released], [started, lane.received - started]);
   assert.ok(journal.some((line) => line.endsWith(" 0")));
 });

@@ -8,16 +8,16 @@ const group = (name: string, ...ids: readonly string[]) => ids.map((id) => fifoM
 
 describe("a FIFO group", () => {
   test("is worked in order, one after the other, in one slot", async (t) => {
-    const { clock, queue, begun, end, slots, source } = bench(t);
+    const { clock, queue, begun, end, slots, lane } = bench(t);
     queue.offer(...group("oslo", "a1", "a2", "a3"));
     await clock.advance(0);
-    assert.deepEqual([begun, slots.busy - source.slotsInPoll], [["a1"], 1]);
+    assert.deepEqual([begun, slots.busy - lane.slotsInPoll], [["a1"], 1]);
     await end("a1");
     assert.deepEqual(begun, ["a1", "a2"]);
     await end("a2", "buried");
     assert.deepEqual(begun, ["a1", "a2", "a3"]);
     await end("a3");
-    assert.deepEqual(source.ended, { acked: 2, buried: 1, released: 0, lost: 0 });
+    assert.deepEqual(lane.ended, { acked: 2, buried: 1, released: 0, lost: 0 });
   });
 
   test("does not wait for another group", async (t) => {
@@ -29,14 +29,14 @@ describe("a FIFO group", () => {
 
   for (const disposition of ["released", "lost"] as const) {
     test(`gives back its tail when one is ${disposition}: nothing may overtake it`, async (t) => {
-      const { clock, queue, begun, end, journal, told, source } = bench(t);
+      const { clock, queue, begun, end, journal, told, lane } = bench(t);
       queue.offer(...group("oslo", "a1", "a2", "a3"));
       await clock.advance(0);
       await end("a1", disposition);
       assert.deepEqual(begun, ["a1"]);
       assert.deepEqual(journal, ["extend a2#1 0", "extend a3#1 0"]);
       assert.deepEqual(told.messages("delivery.given_back"), ["given back unstarted", "given back unstarted"]);
-      assert.deepEqual(source.ended, { acked: 0, buried: 0, released: 2, lost: 0, ...count(disposition) });
+      assert.deepEqual(lane.ended, { acked: 0, buried: 0, released: 2, lost: 0, ...count(disposition) });
     });
   }
 
@@ -89,13 +89,13 @@ describe("giving back", () => {
 
 describe("a bug of ours in one delivery", () => {
   test("takes neither the worker nor the other deliveries along", async (t) => {
-    const { clock, queue, begun, end, told, slots, source } = bench(t, { slots: 2 });
+    const { clock, queue, begun, end, told, slots, lane } = bench(t, { slots: 2 });
     queue.offer(message("m1"), message("m2"), message("m3"));
     await clock.advance(0);
     await end("m1", new Error("no transition from acking on granted"));
     assert.deepEqual(begun, ["m1", "m2", "m3"]);
     assert.match(told.messages("delivery.bug")[0] ?? "", /^bug in the worker, please report it: Error: no transition/);
-    assert.deepEqual([source.ended.lost, slots.busy], [1, 2]);
+    assert.deepEqual([lane.ended.lost, slots.busy], [1, 2]);
   });
 
   test("gives back what is behind it in its group", async (t) => {

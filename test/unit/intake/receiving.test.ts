@@ -65,21 +65,21 @@ describe("the intake fetches", () => {
   });
 
   test("and counts a running step as busy, not a slot that only polls", async (t) => {
-    const { clock, queue, slots, source } = bench(t, { slots: 4 });
+    const { clock, queue, slots, lane } = bench(t, { slots: 4 });
     await clock.advance(0);
-    assert.equal(slots.busy - source.slotsInPoll, 0);
+    assert.equal(slots.busy - lane.slotsInPoll, 0);
     queue.offer(...some(3));
     await clock.advance(0);
-    assert.equal(slots.busy - source.slotsInPoll, 3);
+    assert.equal(slots.busy - lane.slotsInPoll, 3);
   });
 
   test("and knows when it last went round, and since when it polls", async (t) => {
-    const { clock, queue, source, turns } = bench(t, { slots: 1 });
+    const { clock, queue, lane, intake } = bench(t, { slots: 1 });
     await clock.advance(waitMs + 5_000);
-    assert.deepEqual([turns.lastTurnAtMs, source.pollingSinceMs], [waitMs, waitMs]);
+    assert.deepEqual([intake.lastTurnAtMs, lane.pollingSinceMs], [waitMs, waitMs]);
     queue.offer(message("m1"));
     await clock.advance(10);
-    assert.deepEqual([source.pollingSinceMs, source.received], [null, 1]);
+    assert.deepEqual([lane.pollingSinceMs, lane.received], [null, 1]);
   });
 
   test("and hands over when the message was received", async (t) => {
@@ -125,9 +125,9 @@ describe("a closed intake", () => {
   });
 
   test("goes round all the same: it is alive", async (t) => {
-    const { clock, turns } = bench(t, { closed: gone });
+    const { clock, intake } = bench(t, { closed: gone });
     await clock.advance(600_000);
-    assert.equal(clock.monoMs() - turns.lastTurnAtMs <= 1_000, true);
+    assert.equal(clock.monoMs() - intake.lastTurnAtMs <= 1_000, true);
   });
 
   test("stops at once", async (t) => {
@@ -186,10 +186,10 @@ describe("a receive that fails", () => {
   });
 
   test("leaves every slot free", async (t) => {
-    const { clock, queue, slots, source } = bench(t);
+    const { clock, queue, slots, lane } = bench(t);
     queue.onReceive = refused;
     await clock.advance(0);
-    assert.deepEqual([slots.busy, source.slotsInPoll, source.pollingSinceMs], [0, 0, null]);
+    assert.deepEqual([slots.busy, lane.slotsInPoll, lane.pollingSinceMs], [0, 0, null]);
   });
 
   test("does not hold up the stop", async (t) => {

@@ -1,4 +1,5 @@
 // An intake on a manual clock over a queue that a test fills; each delivery ends when and how the test says.
+import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { Quiet } from "../../../core/admission/quiet.ts";
 import { Share, Slots } from "../../../core/admission/slots.ts";
@@ -7,9 +8,9 @@ import { Breaker } from "../../../core/circuit/breaker.ts";
 import { QueueGate } from "../../../core/circuit/queue-gate.ts";
 import type { Received } from "../../../core/delivery/delivery.ts";
 import type { Disposition } from "../../../core/delivery/states.ts";
-import { runIntake } from "../../../core/intake/intake.ts";
-import { Source } from "../../../core/intake/source.ts";
-import { LeaseKeeper } from "../../../core/lease/lease.ts";
+import { Intake } from "../../../core/intake/intake.ts";
+import { Lane } from "../../../core/intake/lane.ts";
+import { LeaseKeeper } from "../../../core/lease/lease-keeper.ts";
 import { Outages } from "../../../core/outages.ts";
 import { ManualClock } from "../../support/clocks/manual-clock.ts";
 import { Observations } from "../../support/observations.ts";
@@ -28,7 +29,7 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
   const journal: string[] = [];
   const queue = new FakeQueue(clock, (line) => void journal.push(line));
   const told = new Observations();
-  const slots = new Slots(total);
+  const slots = new Slots(total, () => intake.wake());
   const chance = () => 0.5;
   const ledger = { renew: async () => [] };
   const outages = new Outages({ clock, observe: told.observe });
@@ -38,7 +39,6 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
   );
   const stopped = new AbortController();
   const quiet = new Quiet(stopped.signal);
-  const turns = { lastTurnAtMs: clock.monoMs() };
   const gate = { closed };
   const breaker = new Breaker(
     {
@@ -59,7 +59,7 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
     takenMs = ms;
   };
 
-  const process = async (received: Received): Promise<Disposition> => {
+  const processDelivery = async (received: Received): Promise<Disposition> => {
     const { id } = received.lease.message;
     const end = Promise.withResolvers<Disposition>();
     begun.push(id);
@@ -71,15 +71,26 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
     return await end.promise;
   };
   const queueGate = new QueueGate({ breaker, quiet, clock, observe: told.observe, chance }, null, stopped.signal);
-  const share = new Share(slots, total);
-  const source = new Source("steps", null, {
-    ...{ queue, leases, slots: share, quiet, gate: queueGate, clock, observe: told.observe, outages, process },
+  const outOf = () => assert.fail("the intake sweeps nothing");
+  const lane = new Lane({
+    queue,
+    label: "steps",
+    weight: null,
+    slots: new Share(slots, total),
+    quiet,
+    gate: queueGate,
+    leases,
+    executor: { processDelivery, outOf },
+    clock,
+    observe: told.observe,
+    outages,
   });
   const bugs = new Bugs(told.observe);
   const kill = new AbortController();
-  const ports = { sources: [source], slots, breaker, clock, bugs, kill: kill.signal };
+  const ports = { lanes: [lane], slots, breaker, clock, bugs, kill: kill.signal };
+  const intake = new Intake(ports, { waitMs, visibilityMs }, stopped.signal);
   // In a moment: a test first says what the queue is like.
-  const running = Promise.resolve().then(() => runIntake(ports, { waitMs, visibilityMs }, stopped.signal, turns));
+  const running = Promise.resolve().then(() => intake.run());
   let over = false;
   void running.then(() => {
     over = true;
@@ -114,8 +125,8 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
     slots,
     quiet: { stop: () => stopped.abort() },
     kill,
-    source,
-    turns,
+    lane,
+    intake,
     gate,
     breaker,
     begun,

@@ -6,7 +6,7 @@ import { bench, waitMs } from "./setup.ts";
 
 describe("stopping", () => {
   test("finishes the poll under way, and gives back what it fetched", async (t) => {
-    const { clock, queue, begun, quiet, journal, isOver, source } = bench(t);
+    const { clock, queue, begun, quiet, journal, isOver, lane } = bench(t);
     await clock.advance(5_000);
     quiet.stop();
     await clock.advance(1_000);
@@ -14,7 +14,7 @@ describe("stopping", () => {
     queue.offer(message("m1"), message("m2"));
     await clock.advance(0);
     assert.deepEqual([begun, journal, isOver()], [[], ["extend m1#1 0", "extend m2#1 0"], true]);
-    assert.deepEqual([source.received, source.ended.released], [2, 2]);
+    assert.deepEqual([lane.received, lane.ended.released], [2, 2]);
   });
 
   test("ends with a poll that finds nothing", async (t) => {

@@ -1,7 +1,8 @@
 // A lease keeper on a manual clock, over a queue and a ledger that a test can hold up or take away.
 import type { TestContext } from "node:test";
 import type { Clock } from "../../../core/clock.ts";
-import { LeaseKeeper, type LeaseSettings } from "../../../core/lease/lease.ts";
+import type { LeaseSettings } from "../../../core/lease/lease.ts";
+import { LeaseKeeper } from "../../../core/lease/lease-keeper.ts";
 import type { Hold } from "../../../core/ledger/port.ts";
 import { Outages } from "../../../core/outages.ts";
 import { idempotencyKey } from "../../../core/step/step.ts";

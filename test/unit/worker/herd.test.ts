@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { Breaker } from "../../../core/circuit/breaker.ts";
 import { runSweep } from "../../../core/dead-letters/sweep/sweep.ts";
+import type { ExecutorPorts } from "../../../core/delivery/effects/ports.ts";
+import { Executor } from "../../../core/delivery/executor.ts";
 import { Fault } from "../../../core/faults.ts";
 import { Outages } from "../../../core/outages.ts";
 import type { DeadLetterQueue } from "../../../core/queue/port.ts";
@@ -81,11 +83,13 @@ test("first sweeps of workers that were started together are spread over an inte
     copied: new Set<string>(),
     chance,
     breaker,
+    quiet: { signal: stopped },
+    // The lock is always another worker's, so no letter is ever ended.
+    executor: new Executor({} as ExecutorPorts, stopped),
   };
   const settings = { leaseMs: minute, killMarginMs: second, intervalMs: minute };
   for (let i = 0; i < workers; i += 1) {
-    const process = async () => "released" as const;
-    void runSweep(async () => letters, { ...ports, process }, { ...settings, worker: `w${i}` }, stopped);
+    void runSweep(async () => letters, ports, { ...settings, worker: `w${i}` }, stopped);
   }
   await clock.advance(5 * minute);
   assert.ok(asked.length >= 4 * workers, `asked ${asked.length} times`);

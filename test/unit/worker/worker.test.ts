@@ -1,7 +1,7 @@
 // The worker as a whole: many steps through few slots, what it says of itself, and how it stops.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { noOutcomes } from "../../../core/worker/outcome-counts.ts";
+import { noOutcomes } from "../../../core/delivery/outcome-counts.ts";
 import { blocks, succeeds } from "../../support/ports/scripted-steps.ts";
 import { bodyFor, message } from "../../support/sqs/messages.ts";
 import { bench, waitMs } from "./setup.ts";

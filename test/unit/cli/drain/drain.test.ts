@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { drainSetup } from "../../../../cli/drain/drain-config.ts";
 import { type Drained, exitCodeOf, progressOf, summaryOf, summaryText } from "../../../../cli/drain/drain-output.ts";
 import { configure } from "../../../../cli/options/setup.ts";
-import { noOutcomes } from "../../../../core/worker/outcome-counts.ts";
+import { noOutcomes } from "../../../../core/delivery/outcome-counts.ts";
 import { enough, machine } from "../known-machine.ts";
 
 function read(argv: readonly string[], env = enough) {

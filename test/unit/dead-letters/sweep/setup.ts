@@ -4,7 +4,8 @@ import { SqsModel } from "../../../../cli/dev/sqs-server/model.ts";
 import { runSweep } from "../../../../core/dead-letters/sweep/sweep.ts";
 import type { ExecutorPorts } from "../../../../core/delivery/effects/ports.ts";
 import { SenderVersions } from "../../../../core/delivery/effects/sender-versions.ts";
-import { processDeadLetter } from "../../../../core/delivery/executor.ts";
+import { Executor } from "../../../../core/delivery/executor.ts";
+import { noOutcomes } from "../../../../core/delivery/outcome-counts.ts";
 import { defaultPolicy } from "../../../../core/delivery/policy.ts";
 import { Outages } from "../../../../core/outages.ts";
 import { readNote } from "../../../../core/queue/dead-letter-note.ts";
@@ -78,13 +79,13 @@ export function bench(t: TestContext, { fifo = true, dlqRedrives = false, envelo
   /** Starts a worker's sweep; its first look is after half an interval. */
   const start = (worker = "worker-a", opened = open) => {
     const quiet = new AbortController();
-    const stopping = { quiet: quiet.signal, kill: kill.signal };
     const chance = () => 0.5;
     const notify = new Notices({ runner, clock, observe }).tell;
     const outages = new Outages({ clock, observe });
     const copied = new Set<string>();
-    const executor: Omit<ExecutorPorts, "queue"> = {
+    const executorPorts: ExecutorPorts = {
       ...{
+        queue,
         ledger,
         runner,
         notify,
@@ -95,6 +96,7 @@ export function bench(t: TestContext, { fifo = true, dlqRedrives = false, envelo
         policy: defaultPolicy,
         senders: new SenderVersions(),
         copied,
+        outcomes: noOutcomes(),
         worker,
         leaseMs,
         queueName: "steps.fifo",
@@ -104,11 +106,10 @@ export function bench(t: TestContext, { fifo = true, dlqRedrives = false, envelo
     const breaker = { mayReport: () => !circuit.open };
     const passing = (underWay: boolean) => void passes.push(underWay);
     const ports = { ledger, clock, observe, outages, copied, chance, breaker, passing };
-    const process: Parameters<typeof runSweep>[1]["process"] = (received, letters, lies) =>
-      processDeadLetter(received, lies, { ...executor, queue: letters }, stopping);
+    const executor = new Executor(executorPorts, kill.signal);
     const settings = { leaseMs, killMarginMs: 5_000, intervalMs, worker };
     let over = false;
-    const running = runSweep(opened, { ...ports, process }, settings, quiet.signal).then(() => {
+    const running = runSweep(opened, { ...ports, executor, quiet }, settings, quiet.signal).then(() => {
       over = true;
     });
     t.after(async () => {

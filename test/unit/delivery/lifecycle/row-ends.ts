@@ -1,7 +1,7 @@
 // The ends of the rows: a state and its effect, by name.
 import type { Cause, Effect, State, Why } from "../../../../core/delivery/states.ts";
 import type { ExecutionState } from "../../../../core/step/step.ts";
-import { type EventName, error, outcome, unknownWhy } from "./samples.ts";
+import { asking, type EventName, envelope, error, hold, outcome, step, unknownWhy } from "./samples.ts";
 
 export type End = readonly [State, Effect];
 
@@ -13,21 +13,29 @@ export const releaseNow: End = [{ at: "releasing" }, { do: "release", after: "no
 export const releaseShort: End = [{ at: "releasing" }, { do: "release", after: "short", starts: 0 }];
 export const releaseLong: End = [{ at: "releasing" }, { do: "release", after: "long", starts: 0 }];
 
+export const claim = (giveUp: Why | null): End => [
+  { at: "claiming", asked: asking(giveUp) },
+  { do: "claim", step },
+];
+export const wait = (giveUp: Why | null): End => [
+  { at: "waiting", asked: asking(giveUp) },
+  { do: "wait", leftMs: 40_000 },
+];
 export const execute = (starts: number): End => [
-  { at: "executing", fence: 7, starts, budget: 3 },
-  { do: "execute", fence: 7 },
+  { at: "executing", hold, step, starts, budget: 3 },
+  { do: "execute", hold, envelope },
 ];
 export const report = (starts: number, why: Why): End => [
-  { at: "reporting", fence: 7, starts, why },
-  { do: "report", fence: 7, why },
+  { at: "reporting", hold, starts, why },
+  { do: "report", hold, step, why },
 ];
 export const bury = (why: Why): End => [
   { at: "burying", why },
   { do: "bury", why },
 ];
 export const settle = (state: ExecutionState, why: Why | null = null): End => [
-  { at: "settling", fence: 7, bury: why },
-  { do: "settle", fence: 7, outcome: outcome(state) },
+  { at: "settling", bury: why },
+  { do: "settle", hold, outcome: outcome(state) },
 ];
 export const abandon = (
   release: "now" | "short" | "backoff" | "long",
@@ -37,7 +45,7 @@ export const abandon = (
   bury: Why | null = null,
 ): End => [
   { at: "abandoning", release, starts, bury },
-  { do: "abandon", fence: 7, giveStartBack, why },
+  { do: "abandon", hold, giveStartBack, why },
 ];
 export const unknownInTheWayWhy: Why = { ...unknownWhy, swept: "in_the_way" };
 export const interrupted: Cause = { detail: "interrupted before it had an outcome", error: null };

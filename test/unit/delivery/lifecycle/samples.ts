@@ -1,10 +1,24 @@
 // One sample of every state and event, and one more wherever a rule asks for more than the name. A state or event that is new,
 // renamed or gone does not compile here.
-import type { Event, State, Why } from "../../../../core/delivery/states.ts";
-import type { ErrorInfo, ExecutionResult, ExecutionState } from "../../../../core/step/step.ts";
+import type { Asked, Event, State, Why } from "../../../../core/delivery/states.ts";
+import {
+  type ErrorInfo,
+  type ExecutionResult,
+  type ExecutionState,
+  idempotencyKey,
+  type StepId,
+} from "../../../../core/step/step.ts";
+import { envelope as envelopeOf } from "../../../support/sqs/messages.ts";
 
 type States = { readonly [At in State["at"]]: Readonly<Record<string, Extract<State, { at: At }>>> };
 type Events = { readonly [Is in Event["is"]]: Readonly<Record<string, Extract<Event, { is: Is }>>> };
+
+export const envelope = envelopeOf();
+export const step: StepId = { runId: "run-1", stepKey: "load", attempt: 0 };
+export const hold = { key: idempotencyKey(step), fence: 7 };
+
+/** The attempt that a message asks for: to run it, or to end it for a reason. */
+export const asking = (giveUp: Why | null): Asked => (giveUp === null ? { step, giveUp, envelope } : { step, giveUp });
 
 export const error: ErrorInfo = { class: "StepProcessDied", message: "was killed by SIGKILL", traceback: "…" };
 export const refusedWhy: Why = { reason: "malformed", detail: "22P05: no such character", error: null };
@@ -38,29 +52,29 @@ export function outcome(state: ExecutionState, cause: ErrorInfo | null = null): 
 export const states = {
   received: { received: { at: "received" } },
   claiming: {
-    claiming: { at: "claiming", giveUp: null },
-    "claiming a malformed one": { at: "claiming", giveUp: malformedWhy },
-    "claiming a swept one": { at: "claiming", giveUp: sweptWhy },
-    "claiming one in the way": { at: "claiming", giveUp: inTheWayWhy },
-    "claiming a swept malformed one": { at: "claiming", giveUp: sweptMalformedWhy },
+    claiming: { at: "claiming", asked: asking(null) },
+    "claiming a malformed one": { at: "claiming", asked: asking(malformedWhy) },
+    "claiming a swept one": { at: "claiming", asked: asking(sweptWhy) },
+    "claiming one in the way": { at: "claiming", asked: asking(inTheWayWhy) },
+    "claiming a swept malformed one": { at: "claiming", asked: asking(sweptMalformedWhy) },
   },
   waiting: {
-    waiting: { at: "waiting", giveUp: null },
-    "waiting with a malformed one": { at: "waiting", giveUp: malformedWhy },
+    waiting: { at: "waiting", asked: asking(null) },
+    "waiting with a malformed one": { at: "waiting", asked: asking(malformedWhy) },
   },
   executing: {
-    executing: { at: "executing", fence: 7, starts: 2, budget: 3 },
-    "executing for the last time": { at: "executing", fence: 7, starts: 3, budget: 3 },
+    executing: { at: "executing", hold, step, starts: 2, budget: 3 },
+    "executing for the last time": { at: "executing", hold, step, starts: 3, budget: 3 },
   },
   reporting: {
-    reporting: { at: "reporting", fence: 7, starts: 4, why: crashLoopWhy },
-    "reporting a malformed one": { at: "reporting", fence: 7, starts: 1, why: malformedWhy },
-    "reporting a swept one": { at: "reporting", fence: 7, starts: 2, why: sweptWhy },
-    "reporting one in the way": { at: "reporting", fence: 7, starts: 2, why: inTheWayWhy },
+    reporting: { at: "reporting", hold, starts: 4, why: crashLoopWhy },
+    "reporting a malformed one": { at: "reporting", hold, starts: 1, why: malformedWhy },
+    "reporting a swept one": { at: "reporting", hold, starts: 2, why: sweptWhy },
+    "reporting one in the way": { at: "reporting", hold, starts: 2, why: inTheWayWhy },
   },
   settling: {
-    settling: { at: "settling", fence: 7, bury: null },
-    "settling a dead one": { at: "settling", fence: 7, bury: crashLoopWhy },
+    settling: { at: "settling", bury: null },
+    "settling a dead one": { at: "settling", bury: crashLoopWhy },
   },
   abandoning: {
     "abandoning after a fault": { at: "abandoning", release: "backoff", starts: 2, bury: null },
@@ -86,14 +100,14 @@ export const states = {
 const ended = (state: ExecutionState) => ({ is: "ended", outcome: outcome(state) }) as const;
 
 export const events = {
-  decoded: { decoded: { is: "decoded" } },
+  decoded: { decoded: { is: "decoded", step, envelope } },
   unknown_version: {
     "unknown version": { is: "unknown_version", swept: false },
     "unknown version, swept": { is: "unknown_version", swept: true },
   },
   malformed: {
-    "malformed, no step": { is: "malformed", detail: "expected a JSON object", readable: false },
-    "malformed, step readable": { is: "malformed", detail: "tags: expected texts", readable: true },
+    "malformed, no step": { is: "malformed", detail: "expected a JSON object", step: null },
+    "malformed, step readable": { is: "malformed", detail: "tags: expected texts", step },
   },
   unsigned: { unsigned: { is: "unsigned", detail: unsignedWhy.detail } },
   other_instance: {
@@ -107,21 +121,22 @@ export const events = {
     "unknown run, spent": { is: "unknown_run", why: unknownWhy, spent: true },
   },
   swept: {
-    swept: { is: "swept", reason: "moved_by_sqs", detail: sweptWhy.detail, malformed: null, lies: "aside" },
+    swept: { is: "swept", reason: "moved_by_sqs", detail: sweptWhy.detail, step, malformed: null, lies: "aside" },
     "swept, malformed": {
       is: "swept",
       reason: "moved_by_sqs",
       detail: sweptWhy.detail,
+      step,
       malformed: malformedWhy.detail,
       lies: "aside",
     },
   },
   granted: {
-    "granted within budget": { is: "granted", fence: 7, starts: 2, budget: 3, sameBody: true },
-    "granted for the last time": { is: "granted", fence: 7, starts: 3, budget: 3, sameBody: true },
-    "granted beyond budget": { is: "granted", fence: 7, starts: 4, budget: 3, sameBody: true },
-    "granted, another body's": { is: "granted", fence: 7, starts: 2, budget: 3, sameBody: false },
-    "granted, another body's beyond budget": { is: "granted", fence: 7, starts: 4, budget: 3, sameBody: false },
+    "granted within budget": { is: "granted", hold, starts: 2, budget: 3, sameBody: true },
+    "granted for the last time": { is: "granted", hold, starts: 3, budget: 3, sameBody: true },
+    "granted beyond budget": { is: "granted", hold, starts: 4, budget: 3, sameBody: true },
+    "granted, another body's": { is: "granted", hold, starts: 2, budget: 3, sameBody: false },
+    "granted, another body's beyond budget": { is: "granted", hold, starts: 4, budget: 3, sameBody: false },
   },
   held: { held: { is: "held", leftMs: 40_000 } },
   settled: {

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { advance, received } from "../../../../core/delivery/lifecycle.ts";
 import { type Effect, type Event, happens, type State } from "../../../../core/delivery/states.ts";
-import { events } from "./samples.ts";
+import { events, hold } from "./samples.ts";
 
 interface Step {
   readonly from: State;
@@ -83,16 +83,16 @@ test("nothing is buried before its outcome is settled, except a message without 
   );
 });
 
-test("nothing is executed, reported, settled or abandoned but under the fence of its own claim", () => {
+test("nothing is executed, reported, settled or abandoned but under the hold of its own claim", () => {
   fc.assert(
     fc.property(walks, (steps) => {
       for (const { effect, on } of steps) {
-        if (!("fence" in effect)) continue;
-        assert.equal(effect.fence, 7);
+        if (!("hold" in effect)) continue;
+        assert.equal(effect.hold, hold);
         if (effect.do === "execute") assert.ok(on.is === "granted" && on.sameBody && on.starts <= on.budget);
       }
       const claims = steps.findLastIndex(({ on }) => on.is === "granted");
-      const first = steps.findIndex(({ effect }) => "fence" in effect);
+      const first = steps.findIndex(({ effect }) => "hold" in effect);
       assert.ok(first === -1 || (claims !== -1 && first >= claims));
     }),
     runs,
