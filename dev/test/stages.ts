@@ -116,7 +116,7 @@ export const stages: readonly Stage[] = [
     what: "the bundle as users run it",
     quick: false,
     needs: ["build"],
-    run: nodeTests({ files: ["test/e2e/**/*.test.ts"], concurrency: 2, timeoutMs: 300_000 }),
+    run: nodeTests({ files: ["test/e2e/**/*.test.ts"], concurrency: 3, timeoutMs: 300_000 }),
   },
   {
     name: "integration",
@@ -128,7 +128,7 @@ export const stages: readonly Stage[] = [
   },
   {
     name: "simulation",
-    what: "100,000 simulated deliveries, every order of events for one; each rule broken, and found to be",
+    what: "60,000 simulated deliveries, every order of events for one; each rule broken, and found to be",
     quick: false,
     needs: ["simulation-short"],
     // Both files have threads of their own.

@@ -67,6 +67,6 @@ test("any dead letters are listed, grouped, shown and exported, and steer no ter
       for (const one of shown) assert.doesNotMatch(one, /[^\P{C}\n\t]/u);
       assert.ok(exportText(joined).endsWith("\n"));
     }),
-    { numRuns: 500, endOnFailure: true },
+    { numRuns: 150, endOnFailure: true },
   );
 });
