@@ -22,6 +22,10 @@ const GAP = "  ";
 const MOST_SHOWN = 300;
 /** Such a word can be copied whole; room for a longer one would take that of other columns, so it is cut. */
 const LONGEST_WORD = 32;
+/** Of the terminals that tables are made for. */
+const WIDEST_LINE = 80;
+/** Stands where words are left out; a word that is itself cut has no blank before it. */
+const ELLIPSIS = " …";
 
 /** `width` is the terminal's; infinite elsewhere. Ends with a line end. */
 export function renderTable(
@@ -30,7 +34,9 @@ export function renderTable(
   width: number,
   paint: Paint = (text) => text,
 ): string {
-  const clean = rows.map((row) => row.map((text, i) => shortened(printableLine(text), columns[i]?.most ?? MOST_SHOWN)));
+  const clean = rows.map((row) =>
+    row.map((text, i) => shortenedCell(printableLine(text), columns[i]?.most ?? MOST_SHOWN)),
+  );
   const natural = columns.map(({ title }, i) =>
     Math.max(stringWidth(title), ...uniqueWidths(clean.map((row) => row[i] ?? ""))),
   );
@@ -61,13 +67,13 @@ export function renderTable(
   return [head, ...body].map((text) => `${text}\n`).join("");
 }
 
-/** Lines of at most `width` columns, broken between words alone: a word that does not fit into one ends in `…`. */
+/** Lines of at most `width` columns, broken and cut between words alone. A word that does not fit into one ends in `…`. */
 export function wrap(text: string, width: number, lines: number): readonly string[] {
   const found: string[] = [];
   let rest = text;
   while (rest !== "") {
     const [head, tail] = takeLine(rest, width);
-    if (found.length === lines - 1 && tail !== "") return [...found, `${takeColumns(rest, width - 1)}…`];
+    if (found.length === lines - 1 && tail !== "") return [...found, lastLine(rest, width)];
     found.push(head);
     rest = tail;
   }
@@ -76,11 +82,31 @@ export function wrap(text: string, width: number, lines: number): readonly strin
 
 function takeLine(text: string, width: number): readonly [line: string, rest: string] {
   if (stringWidth(text) <= width) return [text, ""];
-  const line = takeColumns(text, width);
-  const blank = text[line.length] === " " ? line.length : line.lastIndexOf(" ");
+  const blank = endOfWords(text, takeColumns(text, width));
   if (blank > 0) return [text.slice(0, blank), text.slice(blank + 1)];
   const [word = ""] = text.split(" ", 1);
   return [`${takeColumns(text, width - 1)}…`, text.slice(word.length + 1)];
+}
+
+/** The beginning of a text that needs more than this line: it ends between words, unless there is but one. */
+function lastLine(text: string, width: number): string {
+  const blank = endOfWords(text, takeColumns(text, width - ELLIPSIS.length));
+  return blank > 0 && width > ELLIPSIS.length
+    ? `${text.slice(0, blank)}${ELLIPSIS}`
+    : `${takeColumns(text, width - 1)}…`;
+}
+
+/** At most `most` characters. A word that is cut here is one that no line could hold. */
+function shortenedCell(text: string, most: number): string {
+  if (text.length <= most) return text;
+  const blank = endOfWords(text, text.slice(0, most));
+  const [word = ""] = text.slice(blank + 1).split(" ", 1);
+  return blank > 0 && word.length <= WIDEST_LINE ? `${text.slice(0, blank)}${ELLIPSIS}` : shortened(text, most);
+}
+
+/** Index of the blank after the last whole word of `beginning`, with which `text` begins. 0 or less: it holds no whole word. */
+function endOfWords(text: string, beginning: string): number {
+  return text[beginning.length] === " " ? beginning.length : beginning.lastIndexOf(" ");
 }
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });

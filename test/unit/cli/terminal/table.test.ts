@@ -30,7 +30,7 @@ describe("a table", () => {
 
   test("leaves out what matters least, and cuts what takes too many lines", () => {
     assert.equal(renderTable(columns, rows, 16), "ID  ERROR\nm1  no rain on\n    31 February\nm2  gone\n");
-    assert.equal(renderTable(columns, rows, 12), "ID  ERROR\nm1  no rain\n    on 31 F…\nm2  gone\n");
+    assert.equal(renderTable(columns, rows, 12), "ID  ERROR\nm1  no rain\n    on 31 …\nm2  gone\n");
   });
 
   test("counts columns, not characters", () => {
@@ -90,6 +90,33 @@ test("wrapping loses no word that fits while there are lines, and cuts the other
       assert.ok(lines.every((line) => stringWidth(line) <= width));
     }),
   );
+});
+
+test("what is cut is cut between words, unless no line of 80 columns could hold the word", () => {
+  const word = fc.string({ unit: fc.constantFrom("a", "b", "雨"), minLength: 1, maxLength: 60 });
+  const column = fc.record({
+    lines: fc.integer({ min: 1, max: 3 }),
+    most: fc.integer({ min: 8, max: 120 }),
+    width: fc.integer({ min: 8, max: 80 }),
+  });
+  fc.assert(
+    fc.property(fc.array(word, { minLength: 1, maxLength: 9 }), column, (words, { lines, most, width }) => {
+      const [, ...shown] = renderTable([{ title: "A", least: 8, lines, most }], [[words.join(" ")]], width).split("\n");
+      for (const line of shown) {
+        const [first = "", ...others] = line.split(" ");
+        for (const other of others) assert.ok(other === "…" || words.includes(other), `${other} in ${line}`);
+        // At the beginning of a line no space is left to cut at.
+        assert.ok(first === "" || words.includes(first) || first.endsWith("…"), `${first} in ${line}`);
+      }
+    }),
+  );
+});
+
+test("a text that is too long for a cell ends between words, and a word that is too long for any line is cut", () => {
+  const shown = (cell: string) =>
+    renderTable([{ title: "A", least: 1, lines: 9, most: 20 }], [[cell]], 80).split("\n")[1];
+  assert.equal(shown("no rain on 31 February, nor on 30"), "no rain on 31 …");
+  assert.equal(shown(`OSError: /${"x".repeat(90)}`), "OSError: /xxxxxxxxxx…");
 });
 
 test("a cell is one line that steers no terminal, and a long one does not widen the table", () => {
