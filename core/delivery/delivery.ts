@@ -48,8 +48,8 @@ export class Delivery implements Received {
   foundOpen = false;
   /** This delivery or an earlier one left the attempt open for an operator. */
   parked = false;
-  /** The job of its run. `null` until the step's process has found the run. */
-  job: string | null = null;
+  /** The job of its run: first the one that the message names, then the one that the step's process has found. */
+  job: string | null;
   /** Time from its sending to its claim. `null` before the claim. */
   queuedMs: number | null = null;
   /** Why its claim was abandoned. `null` if it was not, or if nothing went wrong. */
@@ -62,6 +62,7 @@ export class Delivery implements Received {
     this.seat = received.seat;
     this.decoded = decode(received.lease.message.body);
     this.step = stepOf(this.decoded);
+    this.job = this.decoded.kind === "step" ? this.decoded.envelope.job : null;
     this.#observe = observe;
   }
 

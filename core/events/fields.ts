@@ -5,7 +5,7 @@ export const fieldWords: ReadonlyMap<string, string> = new Map([
   ["runId", "The Dagster run. In text it stands in `key`, as `step_key` and `attempt` do."],
   ["stepKey", "The step's key in its run."],
   ["attempt", "The attempt of the step, 0 for the first one."],
-  ["job", "The Dagster job of the run, once its process has found it."],
+  ["job", "The Dagster job of the run. Until the step's process names it, it is the one that the message names."],
   ["messageId", "The message's id in SQS."],
   ["receiveCount", "How often SQS has delivered the message."],
   ["group", "The message group: a tenant of a standard queue, or the group of a FIFO dead letter queue."],

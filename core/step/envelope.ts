@@ -24,6 +24,8 @@ export interface Envelope extends StepId {
   readonly dagster: string | null;
   /** Version of `dagster_taskiq` in the run worker; null when the producer does not say. */
   readonly dagsterTaskiq: string | null;
+  /** Name of the run's job, for the log until the step's process has looked it up; null when the producer does not say. It is no part of the digest. */
+  readonly job: string | null;
 }
 
 export type Decoded =
@@ -45,6 +47,8 @@ const RunId = v.pipe(
 const StepKey = nameOf(STEP_KEY_BYTES);
 /** A 32-bit column holds it. */
 const Attempt = v.pipe(v.number(), v.integer(), v.minValue(0), v.ltValue(2 ** 31, "expected less than 2147483648"));
+/** Logged. */
+const Job = shortText(255);
 /** Compared and logged. Dagster's own are UUIDs. */
 const Instance = shortText(255);
 /** Compared and logged. */
@@ -70,6 +74,7 @@ const VersionOne = v.object({
   instance: v.optional(v.nullable(Instance), null),
   dagster: v.optional(v.nullable(Version), null),
   dagster_taskiq: v.optional(v.nullable(Version), null),
+  job: v.optional(v.nullable(Job), null),
 });
 
 /** The original contract: it carries neither version nor known_state, and its op_config and inputs are the run record's to say. */
@@ -106,6 +111,7 @@ export function toWire(envelope: Envelope): Fields {
     ...(envelope.instance === null ? {} : { instance: envelope.instance }),
     ...(envelope.dagster === null ? {} : { dagster: envelope.dagster }),
     ...(envelope.dagsterTaskiq === null ? {} : { dagster_taskiq: envelope.dagsterTaskiq }),
+    ...(envelope.job === null ? {} : { job: envelope.job }),
   };
 }
 
@@ -131,6 +137,7 @@ function decodeVersioned(fields: Fields): Decoded {
       instance: wire.instance,
       dagster: wire.dagster,
       dagsterTaskiq: wire.dagster_taskiq,
+      job: wire.job,
     },
   };
 }
@@ -154,6 +161,7 @@ function decodeBare(fields: Fields): Decoded {
       instance: null,
       dagster: null,
       dagsterTaskiq: null,
+      job: null,
     },
   };
 }

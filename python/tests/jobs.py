@@ -132,7 +132,7 @@ def well_named() -> None:
     """Store nothing: no file could bear the other one's name."""
 
 
-@job(executor_def=taskiq_executor)
+@job(name="j" * 256, executor_def=taskiq_executor)
 def has_a_long_name() -> None:
     well_named.alias("n" * 2_001)()
     well_named()

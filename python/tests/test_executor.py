@@ -90,6 +90,7 @@ def test_first_attempt_says_all_a_worker_needs(
     assert envelope.tags == {"taskiq/group": "adders", "taskiq/timeout": "5m"}
     assert envelope.instance == instance_id(instance)
     assert (envelope.dagster, envelope.dagster_taskiq) == (dagster.__version__, __version__)
+    assert envelope.job == "adds_up"
     assert [message.group_id for message in sqs.messages][3] == "adders"
 
 
@@ -145,7 +146,7 @@ def test_a_step_with_a_name_that_workers_refuse_fails_alone_and_is_not_sent(
     (failure,) = (e for e in step_events(instance, run) if e.is_step_failure)
     assert failure.step_failure_data.error is not None
     assert "step_key: expected at most 2000 bytes" in failure.step_failure_data.error.message
-    assert [envelope.step_key for envelope in worker.envelopes] == ["well_named"]
+    assert [(sent.step_key, sent.job) for sent in worker.envelopes] == [("well_named", None)]
 
 
 def test_a_retry_is_a_new_message(

@@ -72,6 +72,8 @@ describe("a noisy step", () => {
     const [ended] = worker.log.filter(({ event, key }) => event === "step.ended" && key === `${runId}:make_noise`);
     const named = [ended?.["run_id"], ended?.["step_key"], ended?.["attempt"], ended?.["job"]];
     assert.deepEqual(named, [runId, "make_noise", 0, "noisy"]);
+    const [claimed] = worker.log.filter(({ event, key }) => event === "step.claimed" && key === `${runId}:make_noise`);
+    assert.equal(claimed?.["job"], "noisy", "before its process has spoken");
     const times = [ended?.["queued_ms"], ended?.["ran_ms"]];
     assert.ok(times.every(Number.isInteger), JSON.stringify(ended));
     const records = worker.log.filter(({ message }) => / - dagster - DEBUG - /.test(message));

@@ -77,7 +77,7 @@ function permitFor(scene: Scene, hold: Hold): AskPermit {
 }
 
 function eventOf({ delivery }: Scene, runId: string, ending: Ending): EventIn<"executing"> {
-  delivery.job = ending.job ?? null;
+  delivery.job = ending.job ?? delivery.job;
   if (provesOpen(ending)) delivery.foundOpen = true;
   switch (ending.kind) {
     case "ended": {

@@ -32,8 +32,11 @@ GROUP_TAG = "taskiq/group"
 
 RetryModeName = Literal["deferred", "disabled"]
 
+# In UTF-8 bytes.
+LONGEST_JOB = 255
+
 # What older producers do not say, and the most bytes of it.
-_OPTIONAL = {"instance": 255, "dagster": 100, "dagster_taskiq": 100}
+_OPTIONAL = {"instance": 255, "dagster": 100, "dagster_taskiq": 100, "job": LONGEST_JOB}
 
 # What SQS takes as a message group id: 1 to 128 letters, digits and ASCII punctuation.
 _GROUP_ID = re.compile(r"[!-~]{1,128}")
@@ -68,6 +71,8 @@ class Envelope:
     """Version of Dagster in the run worker; None when the producer does not say."""
     dagster_taskiq: str | None = None
     """Version of this package in the run worker; None when the producer does not say."""
+    job: str | None = None
+    """Name of the run's job; None when it is too long, or the producer does not say."""
 
     @property
     def idempotency_key(self) -> str:

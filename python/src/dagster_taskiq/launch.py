@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import dagster
 
 from dagster_taskiq import __version__
-from dagster_taskiq.envelope import Envelope, OnFault
+from dagster_taskiq.envelope import LONGEST_JOB, Envelope, OnFault
 from dagster_taskiq.wire_fields import LONGEST_DELAY_SECONDS
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def build_envelope(context: StepHandlerContext, instance: str | None) -> Envelop
     """Describe the launch to a worker. `instance` is the identity of the Dagster instance."""
     step_key = only_step_key(context)
     step_context = context.get_step_context(step_key)
+    job = step_context.job_name
     return Envelope(
         run_id=context.execute_step_args.run_id,
         step_key=step_key,
@@ -50,6 +51,7 @@ def build_envelope(context: StepHandlerContext, instance: str | None) -> Envelop
         instance=instance,
         dagster=dagster.__version__,
         dagster_taskiq=__version__,
+        job=job if len(job.encode()) <= LONGEST_JOB else None,
     )
 
 

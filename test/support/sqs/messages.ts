@@ -19,6 +19,7 @@ export function envelope(stepKey = "load", changes: Partial<Envelope> = {}): Env
     instance: null,
     dagster: null,
     dagsterTaskiq: null,
+    job: null,
     ...changes,
   };
 }

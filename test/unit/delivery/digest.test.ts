@@ -18,6 +18,7 @@ const envelope: Envelope = {
   instance: "0d1c6a52",
   dagster: "1.13.27",
   dagsterTaskiq: "0.1.0",
+  job: "daily",
 };
 
 test("the digest is the SHA-256 of the deciding wire fields as JSON with sorted keys", () => {
@@ -33,6 +34,7 @@ const same: readonly (readonly [string, Partial<Envelope>])[] = [
   ["with another jittered delay", { onFault: { retryIn: 31 } }],
   ["from a run worker that does not name its instance", { instance: null }],
   ["from a run worker with another Dagster", { dagster: "1.12.22", dagsterTaskiq: null }],
+  ["from a run worker that does not name its job", { job: null }],
   ["with its tags in another order", { tags: { "taskiq/timeout": "60", "taskiq/group": "g" } }],
 ];
 

@@ -42,6 +42,14 @@ describe("a step that ended", () => {
     });
   }
 
+  test("has the job that its message names in each line, until its process names the run's", async (t) => {
+    const { runner, deliver, told } = bench(t);
+    const jobs = () => ["step.claimed", "step.ended"].map((event) => told.of(event)[0]?.["job"]);
+    runner.scripts.set("load", async (step) => ({ ...(await succeeds(step)), job: "nightly" }));
+    await deliver(message("m1", { body: bodyFor("load", { job: "forged" }) }));
+    assert.deepEqual(jobs(), ["forged", "nightly"]);
+  });
+
   for (const [what, script, event, state, rowState] of ends) {
     test(`${what}: permit, event, ledger, delete; counted as recorded`, async (t) => {
       const { runner, deliver, deeds, ledger, outcomes } = bench(t);

@@ -15,6 +15,7 @@ export const good: Readonly<Record<string, unknown>> = {
   instance: "0d1c6a52-5d51-4a39-9c5e-0b6f2f3f7a11",
   dagster: "1.13.27",
   dagster_taskiq: "0.1.0",
+  job: "daily",
 };
 
 /** The good body with fields changed, as JSON text; an undefined one is left out. */

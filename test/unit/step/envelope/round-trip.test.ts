@@ -28,6 +28,7 @@ const envelope: fc.Arbitrary<Envelope> = fc.record({
   instance: fc.option(name),
   dagster: fc.option(name),
   dagsterTaskiq: fc.option(name),
+  job: fc.option(name),
 });
 
 test("every envelope comes through the wire as it was", () => {
