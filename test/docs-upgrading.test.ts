@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { schemaVersion, servesFrom } from "../core/ledger/postgres/schema.ts";
+import { SCHEMA_VERSION, SERVES_FROM } from "../core/ledger/postgres/schema.ts";
 import { migrations } from "../core/ledger/sqlite/schema.ts";
 import { PROTOCOL } from "../core/runner/frames.ts";
 import { decode } from "../core/step/envelope.ts";
@@ -23,7 +23,7 @@ test("docs/upgrading.md names the versions of envelope, ledgers and frames", () 
   const kinds = [0, 1].map((more) => decode(JSON.stringify({ ...sent, version: sent.version + more })).kind);
   assert.notEqual(kinds[0], "unknown_version");
   assert.equal(kinds[1], "unknown_version");
-  const postgres = `schema ${schemaVersion}, for workers of schema ${servesFrom} and newer`;
+  const postgres = `schema ${SCHEMA_VERSION}, for workers of schema ${SERVES_FROM} and newer`;
   const stale = "the table of docs/upgrading.md is stale: correct it";
   assert.equal(now("ledger in PostgreSQL"), postgres, stale);
   assert.equal(now("ledger in a SQLite file"), `schema ${migrations.length}`, stale);

@@ -4,7 +4,7 @@ import { foldMessage } from "../formats/folded.ts";
 import type { ErrorInfo } from "../step/step.ts";
 
 /** Python prints the innermost frames last; three name the place without naming the whole way there. */
-const frames = 3;
+const FRAMES = 3;
 
 /** Twelve hex digits over the class, the folded message and the functions that the innermost frames were in. */
 export function errorFingerprint(error: ErrorInfo): string {
@@ -14,5 +14,5 @@ export function errorFingerprint(error: ErrorInfo): string {
 
 function innermostFunctions(traceback: string): readonly string[] {
   const named = traceback.matchAll(/^ *File "[^"\n]*", line \d+, in (.+)$/gm);
-  return [...named].slice(-frames).map(([, name]) => name ?? "");
+  return [...named].slice(-FRAMES).map(([, name]) => name ?? "");
 }

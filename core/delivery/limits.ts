@@ -3,28 +3,28 @@ import { formatDuration, parseDuration } from "../formats/durations.ts";
 import { formatSize, parseSize } from "../formats/sizes.ts";
 import type { Limits } from "../runner/port.ts";
 
-const second = 1_000;
-const hour = 3_600_000;
+const SECOND_MS = 1_000;
+const HOUR_MS = 3_600_000;
 
 /** The least and the most that a limit may be. */
 export const limitRanges = {
-  timeoutMs: [second, 30 * 24 * hour],
-  silenceMs: [second, 30 * 24 * hour],
-  graceMs: [0, hour],
+  timeoutMs: [SECOND_MS, 30 * 24 * HOUR_MS],
+  silenceMs: [SECOND_MS, 30 * 24 * HOUR_MS],
+  graceMs: [0, HOUR_MS],
   memoryBytes: [2 ** 24, 2 ** 46],
   processes: [1, 100_000],
   outputBytes: [2 ** 16, 2 ** 46],
-  afterEndMs: [0, 24 * hour],
+  afterEndMs: [0, 24 * HOUR_MS],
 } as const satisfies { readonly [Name in keyof Limits]: readonly [number, number] };
 
 export const defaultLimits: Limits = {
   timeoutMs: null,
   silenceMs: null,
-  graceMs: 10 * second,
+  graceMs: 10 * SECOND_MS,
   memoryBytes: null,
   processes: null,
   outputBytes: 2 ** 30,
-  afterEndMs: 600 * second,
+  afterEndMs: 600 * SECOND_MS,
 };
 
 export interface LimitTag {

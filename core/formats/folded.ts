@@ -1,7 +1,7 @@
 // A message with what varies between occurrences of one fault folded away. Pure.
 
 /** A message may carry a whole payload; what tells errors apart stands at its start. */
-const messageChars = 2000;
+const MESSAGE_CHARS = 2000;
 
 /** What varies between occurrences of one fault, most specific first: a path would otherwise lose its digits before it is seen. */
 const folds: readonly (readonly [RegExp, string])[] = [
@@ -16,5 +16,5 @@ const folds: readonly (readonly [RegExp, string])[] = [
 
 /** The message with what varies folded away, as a title for its group. */
 export function foldMessage(message: string): string {
-  return folds.reduce((text, [pattern, name]) => text.replace(pattern, name), message.slice(0, messageChars)).trim();
+  return folds.reduce((text, [pattern, name]) => text.replace(pattern, name), message.slice(0, MESSAGE_CHARS)).trim();
 }

@@ -189,19 +189,19 @@ function fatal(frame: Extract<HostFrame, { type: "fatal" }>): Fault {
   return new Fault("TQ_HOST_START", `step host cannot work (${frame.code}): ${frame.message}${detail}`);
 }
 
-const matchingRelease = "install the dagster-taskiq release that belongs to this worker";
+const MATCHING_RELEASE = "install the dagster-taskiq release that belongs to this worker";
 
 function mismatch(ready: Ready): Fault {
   return new Fault(
     "TQ_HOST_PROTOCOL",
     `step host speaks protocol ${ready.protocol} (dagster-taskiq ${ready.dagster_taskiq}), this worker ${PROTOCOL}`,
-    { hint: matchingRelease },
+    { hint: MATCHING_RELEASE },
   );
 }
 
 function unreadable(detail: string): Fault {
   return new Fault("TQ_HOST_PROTOCOL", `step host sent a broken frame before it was ready: ${detail}`, {
-    hint: matchingRelease,
+    hint: MATCHING_RELEASE,
   });
 }
 

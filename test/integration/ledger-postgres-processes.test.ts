@@ -1,7 +1,7 @@
 // One Postgres ledger, several processes: what a fleet does to it.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { schemaVersion } from "../../core/ledger/postgres/schema.ts";
+import { SCHEMA_VERSION } from "../../core/ledger/postgres/schema.ts";
 import { claimed, requestFor } from "../contract/ledger-setup.ts";
 import { eventually } from "../support/eventually.ts";
 import { type Claimer, startClaimers, tellAll } from "../support/ledger/ledger-claimers.ts";
@@ -22,7 +22,7 @@ test("processes that find no tables make them once, and of their claims each row
   const versions = await admin`SELECT version FROM taskiq_ledger_schema ORDER BY version`;
   assert.deepEqual(
     versions.map((row) => row["version"]),
-    Array.from({ length: schemaVersion }, (_, i) => i + 1),
+    Array.from({ length: SCHEMA_VERSION }, (_, i) => i + 1),
   );
   await tellAll(claimers, { do: "claim", keys });
   assert.deepEqual(

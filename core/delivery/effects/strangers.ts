@@ -4,7 +4,7 @@ import type { Delivery } from "../delivery.ts";
 import { MOST_STRANGE_RECEIVES } from "../policy.ts";
 import type { EventIn, Swept, Why } from "../states.ts";
 
-const mend =
+const MEND =
   "Give each instance a queue of its own, or point this worker's DAGSTER_HOME at the instance of the run workers";
 
 /** Null for a message of the instance `ours`, and where one of the two is not known. `lies`: where it lies in the dead letter queue. */
@@ -15,7 +15,7 @@ export function otherInstance(
 ): Extract<EventIn<"received">, { is: "other_instance" }> | null {
   const theirs = delivery.instance;
   if (theirs === null || ours === null || theirs === ours) return null;
-  const detail = `it is of Dagster instance ${theirs}, and this worker runs steps of instance ${ours}. ${mend}`;
+  const detail = `it is of Dagster instance ${theirs}, and this worker runs steps of instance ${ours}. ${MEND}`;
   delivery.tell("error", "delivery.other_instance", `not run: ${detail}`, { theirs, ours });
   const why: Why = { reason: "other_instance", detail, error: null, ...(lies === null ? {} : { swept: lies }) };
   return { is: "other_instance", why, spent: isSpent(delivery) };
@@ -37,7 +37,7 @@ export function unknownRun(
   }
   const whose =
     named === null ? "the message does not say of which instance it is" : `the message is of instance ${named}`;
-  const detail = `run ${runId} is not known to Dagster instance ${asked ?? "(without an identity)"}, and ${whose}. ${mend}`;
+  const detail = `run ${runId} is not known to Dagster instance ${asked ?? "(without an identity)"}, and ${whose}. ${MEND}`;
   delivery.tell("error", "step.unknown_run", `not run: ${detail}`, { theirs: named, ours: asked });
   return { is: "unknown_run", why: { reason: "unknown_run", detail, error: null }, spent: isSpent(delivery) };
 }

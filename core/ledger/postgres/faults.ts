@@ -10,61 +10,61 @@ interface Meaning {
   readonly code?: FaultCode;
 }
 
-export const lacksPrivilege = "the role lacks a privilege";
-const network = "Check that the database is up and that its address, port and security groups let this machine in.";
-const busy = "It should pass by itself; look for long transactions and for what else the database is doing.";
-const grants = "Grant the role what docs/ledger.md lists.";
-const poolerHint = "A pooler in transaction mode is in between: add pooler=transaction to the ledger's URL.";
-const cannotHold = "it cannot hold what was to be written";
-const shortTexts = "Look at the texts of that row: at their length, their characters and their numbers.";
-const migrate = "Run taskiq migrate with a role that may create tables.";
+export const LACKS_PRIVILEGE = "the role lacks a privilege";
+const NETWORK = "Check that the database is up and that its address, port and security groups let this machine in.";
+const BUSY = "It should pass by itself; look for long transactions and for what else the database is doing.";
+const GRANTS = "Grant the role what docs/ledger.md lists.";
+const POOLER_HINT = "A pooler in transaction mode is in between: add pooler=transaction to the ledger's URL.";
+const CANNOT_HOLD = "it cannot hold what was to be written";
+const SHORT_TEXTS = "Look at the texts of that row: at their length, their characters and their numbers.";
+const MIGRATE = "Run taskiq migrate with a role that may create tables.";
 
 /** By SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html), whole or its class, and by Node's and the library's codes. */
 const meanings: Readonly<Record<string, Meaning>> = {
-  "08": { what: "the connection broke", hint: network, transient: true },
-  "08P01": { what: "it does not understand us", hint: poolerHint },
-  "22": { what: cannotHold, hint: shortTexts, code: "TQ_LEDGER_REFUSED" },
+  "08": { what: "the connection broke", hint: NETWORK, transient: true },
+  "08P01": { what: "it does not understand us", hint: POOLER_HINT },
+  "22": { what: CANNOT_HOLD, hint: SHORT_TEXTS, code: "TQ_LEDGER_REFUSED" },
   "25006": {
     what: "it is read-only",
     hint: "After a failover, the address must lead to the new primary.",
     transient: true,
   },
-  "26000": { what: "a prepared statement is gone", hint: poolerHint, transient: true },
+  "26000": { what: "a prepared statement is gone", hint: POOLER_HINT, transient: true },
   "28": { what: "it refuses this user", hint: "Check the user, its password and the server's pg_hba.conf." },
   "3D000": { what: "there is no such database", hint: "Check the name of the database." },
-  "40": { what: "transactions got in each other's way", hint: busy, transient: true },
-  "42501": { what: lacksPrivilege, hint: grants },
-  "42P01": { what: "its tables are missing", hint: migrate, code: "TQ_LEDGER_SCHEMA" },
-  "42703": { what: "its tables lack a column", hint: migrate, code: "TQ_LEDGER_SCHEMA" },
+  "40": { what: "transactions got in each other's way", hint: BUSY, transient: true },
+  "42501": { what: LACKS_PRIVILEGE, hint: GRANTS },
+  "42P01": { what: "its tables are missing", hint: MIGRATE, code: "TQ_LEDGER_SCHEMA" },
+  "42703": { what: "its tables lack a column", hint: MIGRATE, code: "TQ_LEDGER_SCHEMA" },
   "42P07": {
     what: "a table is there that it was about to make",
     hint: "Name another database or schema, or drop that table if nothing else uses it.",
     code: "TQ_LEDGER_SCHEMA",
   },
-  "42P05": { what: "a prepared statement is there twice", hint: poolerHint, transient: true },
+  "42P05": { what: "a prepared statement is there twice", hint: POOLER_HINT, transient: true },
   "53": { what: "it has no room", hint: "Look at its connections, memory and disk.", transient: true },
-  "54": { what: cannotHold, hint: shortTexts, code: "TQ_LEDGER_REFUSED" },
-  "55P03": { what: "a lock was not to be had", hint: busy, transient: true },
-  "57014": { what: "it took too long", hint: busy },
-  "57": { what: "it is starting or stopping", hint: network, transient: true },
+  "54": { what: CANNOT_HOLD, hint: SHORT_TEXTS, code: "TQ_LEDGER_REFUSED" },
+  "55P03": { what: "a lock was not to be had", hint: BUSY, transient: true },
+  "57014": { what: "it took too long", hint: BUSY },
+  "57": { what: "it is starting or stopping", hint: NETWORK, transient: true },
   "58": { what: "its disk failed", hint: "Look at the database's log." },
   XX: { what: "it failed inside", hint: "Look at the database's log." },
   ...Object.fromEntries(
     ["CONNECTION_CLOSED", "CONNECTION_DESTROYED", "CONNECTION_ENDED", "ECONNRESET", "EPIPE"].map((code) => [
       code,
-      { what: "the connection broke", hint: network, transient: true } satisfies Meaning,
+      { what: "the connection broke", hint: NETWORK, transient: true } satisfies Meaning,
     ]),
   ),
   ...Object.fromEntries(
     ["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ETIMEDOUT", "ENOTFOUND", "EAI_AGAIN", "EADDRNOTAVAIL"].map(
-      (code) => [code, { what: "it cannot be reached", hint: network, transient: true } satisfies Meaning],
+      (code) => [code, { what: "it cannot be reached", hint: NETWORK, transient: true } satisfies Meaning],
     ),
   ),
   [PASSFILE_CODE]: {
     what: "its password file gives no password",
     hint: "Name a file with a line host:port:database:user:password for it, as libpq reads it.",
   },
-  TQ_SLOW: { what: "no answer in time", hint: network },
+  TQ_SLOW: { what: "no answer in time", hint: NETWORK },
 };
 
 /** Stands for a statement that was given up. */

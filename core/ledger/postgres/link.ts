@@ -21,7 +21,7 @@ export type Row = Readonly<Record<string, unknown>>;
 export type Parameter = string | number;
 
 /** CancelRequest: https://www.postgresql.org/docs/current/protocol-message-formats.html */
-const cancelCode = 80877102;
+const CANCEL_CODE = 80877102;
 const CANCEL_MS = 2_000;
 
 export class Link {
@@ -93,7 +93,7 @@ export class Link {
     if (typeof pid !== "number" || typeof secret !== "number") return;
     const socket = await openSocket(this.#options, AbortSignal.timeout(CANCEL_MS));
     const message = Buffer.alloc(16);
-    for (const [i, value] of [16, cancelCode, pid, secret].entries()) message.writeUInt32BE(value, 4 * i);
+    for (const [i, value] of [16, CANCEL_CODE, pid, secret].entries()) message.writeUInt32BE(value, 4 * i);
     socket.on("error", () => undefined);
     socket.end(message);
   }

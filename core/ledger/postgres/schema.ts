@@ -1,7 +1,7 @@
 // The tables of the Postgres ledger: numbered migrations, applied in one transaction each time, by one process at a time.
 import { Fault } from "../../faults.ts";
 import type { LedgerSchema, Migration } from "../schema.ts";
-import { lacksPrivilege } from "./faults.ts";
+import { LACKS_PRIVILEGE } from "./faults.ts";
 import { records } from "./migrations/0001-records.ts";
 import { locks } from "./migrations/0002-locks.ts";
 import { replays } from "./migrations/0003-replays.ts";
@@ -24,13 +24,13 @@ const texts: readonly (readonly [name: string, sql: string])[] = [
   ["burial_key", burialKey],
 ];
 
-export const schemaVersion = texts.length;
+export const SCHEMA_VERSION = texts.length;
 
 /** The oldest schema version whose workers this schema's tables still serve. It grows only with a release that says so. */
-export const servesFrom = 1;
+export const SERVES_FROM = 1;
 
 /** Any number that nobody else uses: "taskiq" in ASCII. */
-const lockKey = 0x7461_736b_6971n;
+const LOCK_KEY = 0x7461_736b_6971n;
 const table = "taskiq_ledger_schema";
 
 const createVersions = `CREATE TABLE IF NOT EXISTS ${table} (
@@ -42,7 +42,7 @@ const createVersions = `CREATE TABLE IF NOT EXISTS ${table} (
 /** Each with what records it, so that its SQL is all there is to do, whoever does it. */
 const migrations: readonly Migration[] = texts.map(([name, sql], index) => {
   const version = index + 1;
-  const record = `INSERT INTO ${table} (version, serves_from, applied_at) VALUES (${version}, ${servesFrom}, clock_timestamp());`;
+  const record = `INSERT INTO ${table} (version, serves_from, applied_at) VALUES (${version}, ${SERVES_FROM}, clock_timestamp());`;
   return { version, name, sql: [createVersions, sql.trim(), record].join("\n") };
 });
 
@@ -77,7 +77,7 @@ async function migrate(pool: PostgresPool, name: string): Promise<readonly Migra
   try {
     return await pool.transaction(async (sql) => {
       await sql.unsafe("SET LOCAL statement_timeout = 0");
-      await sql.unsafe(`SELECT pg_advisory_xact_lock(${lockKey})`);
+      await sql.unsafe(`SELECT pg_advisory_xact_lock(${LOCK_KEY})`);
       const found = await read((text) => sql.unsafe(text));
       const pending = pendingAfter(found, name);
       for (const { sql: text } of pending) await sql.unsafe(text);
@@ -97,7 +97,7 @@ function mayNot(name: string, { cause }: Fault): Fault {
 }
 
 function isDenied(error: unknown): error is Fault {
-  return error instanceof Fault && error.message.endsWith(lacksPrivilege);
+  return error instanceof Fault && error.message.endsWith(LACKS_PRIVILEGE);
 }
 
 /**
@@ -132,8 +132,8 @@ function pendingAfter(found: Found, name: string): readonly Migration[] {
       hint: "Name another database, or drop that table if nothing else uses it.",
     });
   }
-  if (found.servesFrom > schemaVersion) {
-    const message = `ledger ${name}: schema ${found.version} serves workers from schema ${found.servesFrom} on; this version knows ${schemaVersion}`;
+  if (found.servesFrom > SCHEMA_VERSION) {
+    const message = `ledger ${name}: schema ${found.version} serves workers from schema ${found.servesFrom} on; this version knows ${SCHEMA_VERSION}`;
     throw new Fault("TQ_LEDGER_SCHEMA", message, {
       hint: "Run the version of taskiq that migrated it, or a later one.",
     });

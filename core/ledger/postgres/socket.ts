@@ -18,8 +18,8 @@ export interface Address {
 
 /** The protocol's SSLRequest: https://www.postgresql.org/docs/current/protocol-message-formats.html */
 const sslRequest = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
-const yes = "S".charCodeAt(0);
-const no = "N".charCodeAt(0);
+const YES = "S".charCodeAt(0);
+const NO = "N".charCodeAt(0);
 
 /** Rejects with the network's own error, or a `Fault` when TLS cannot be had as asked. An abort of `signal` gives the socket up. */
 export async function openSocket(address: Address, signal: AbortSignal): Promise<Socket> {
@@ -44,11 +44,11 @@ async function offersTls(socket: Socket, signal: AbortSignal): Promise<boolean> 
   const answered = once(socket, "data", { signal });
   const [answer] = (await Promise.race([answered, once(socket, "close", { signal })])) as [Buffer | boolean];
   // One byte and no more: what follows it in clear text is not the server's (CVE-2021-23222).
-  if (!Buffer.isBuffer(answer) || answer.length !== 1 || ![yes, no].includes(answer[0] ?? 0)) {
+  if (!Buffer.isBuffer(answer) || answer.length !== 1 || ![YES, NO].includes(answer[0] ?? 0)) {
     throw Object.assign(new Error("the server closed the connection, or is no PostgreSQL"), { code: "ECONNRESET" });
   }
   socket.pause();
-  return answer[0] === yes;
+  return answer[0] === YES;
 }
 
 async function secure(socket: Socket, address: Address, signal: AbortSignal): Promise<Socket> {

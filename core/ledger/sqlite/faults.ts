@@ -9,13 +9,13 @@ interface Meaning {
   readonly code?: FaultCode;
 }
 
-const permissions =
+const PERMISSIONS =
   "Check that the file and its directory are writable for the worker's user (SQLite keeps -wal and -shm files beside it).";
-const broken =
+const BROKEN =
   "Restore the file from a backup, or move it away: a new ledger forgets which steps have ended, Dagster's event log does not.";
-const disk = "Check the disk: its free space, its health and whether it is still mounted.";
-const holder = "Look for a process that holds a transaction open on it.";
-const local = "Put the ledger on a local disk: SQLite cannot share a file over a network file system.";
+const DISK = "Check the disk: its free space, its health and whether it is still mounted.";
+const HOLDER = "Look for a process that holds a transaction open on it.";
+const LOCAL = "Put the ledger on a local disk: SQLite cannot share a file over a network file system.";
 
 const BUSY = 5;
 /** SQLITE_CONSTRAINT_DATATYPE: a value that a column of a STRICT table does not take. Other constraints are ours to keep. */
@@ -29,17 +29,17 @@ const refused = {
 
 /** By primary result code: https://www.sqlite.org/rescode.html */
 const meanings: ReadonlyMap<number, Meaning> = new Map([
-  [3, { text: "access permission denied", what: "access is denied", hint: permissions }],
-  [BUSY, { text: "database is locked", what: "another process kept it locked", hint: holder }],
-  [6, { text: "database table is locked", what: "another connection kept a table locked", hint: holder }],
-  [8, { text: "attempt to write a readonly database", what: "it cannot be written", hint: permissions }],
-  [10, { text: "disk I/O error", what: "the disk failed", hint: disk }],
-  [11, { text: "database disk image is malformed", what: "the file is corrupt", hint: broken }],
-  [13, { text: "database or disk is full", what: "the disk is full", hint: disk }],
-  [14, { text: "unable to open database file", what: "the file cannot be opened", hint: permissions }],
-  [15, { text: "locking protocol", what: "its locks do not work", hint: local }],
+  [3, { text: "access permission denied", what: "access is denied", hint: PERMISSIONS }],
+  [BUSY, { text: "database is locked", what: "another process kept it locked", hint: HOLDER }],
+  [6, { text: "database table is locked", what: "another connection kept a table locked", hint: HOLDER }],
+  [8, { text: "attempt to write a readonly database", what: "it cannot be written", hint: PERMISSIONS }],
+  [10, { text: "disk I/O error", what: "the disk failed", hint: DISK }],
+  [11, { text: "database disk image is malformed", what: "the file is corrupt", hint: BROKEN }],
+  [13, { text: "database or disk is full", what: "the disk is full", hint: DISK }],
+  [14, { text: "unable to open database file", what: "the file cannot be opened", hint: PERMISSIONS }],
+  [15, { text: "locking protocol", what: "its locks do not work", hint: LOCAL }],
   [18, { text: "string or blob too big", ...refused }],
-  [26, { text: "file is not a database", what: "the file is not a SQLite database", hint: broken }],
+  [26, { text: "file is not a database", what: "the file is not a SQLite database", hint: BROKEN }],
 ]);
 
 /** The Fault for an error of `node:sqlite` on the ledger at `path`; any other error as it is. */

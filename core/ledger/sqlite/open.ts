@@ -8,7 +8,7 @@ import { migrate } from "./schema.ts";
 import { inTransaction } from "./transaction.ts";
 
 /** Each retry follows a wait for the lock, so this many in a row mean that something other than a start-up is wrong. */
-const walAttempts = 100;
+const WAL_ATTEMPTS = 100;
 
 /** Throws a `Fault` (`TQ_LEDGER`, `TQ_LEDGER_SCHEMA`) that names the file. */
 export function openDatabase(path: string, busyTimeoutMs: number, nowMs: number): DatabaseSync {
@@ -55,7 +55,7 @@ function journalInWal(db: DatabaseSync): unknown {
     try {
       return db.prepare("PRAGMA journal_mode = WAL").get()?.["journal_mode"];
     } catch (error) {
-      if (!isBusy(error) || attempt === walAttempts) throw error;
+      if (!isBusy(error) || attempt === WAL_ATTEMPTS) throw error;
       inTransaction(db, () => undefined);
     }
   }

@@ -47,23 +47,23 @@ const MINUTES = 10;
 /** What ECS counts is counted by its clock, from a moment of its own. */
 const EXPIRY_MARGIN_MS = 60_000;
 const retryAfterMs = backoff({ baseMs: 1_000, capMs: 60_000, jitter: "half" });
-const never = Number.NEGATIVE_INFINITY;
+const NEVER = Number.NEGATIVE_INFINITY;
 
 export const unprotected: Protection = {
   sinceMs: null,
   pausedMs: null,
   released: false,
-  untilMs: never,
-  renewAtMs: never,
-  protectFromMs: never,
-  dropFromMs: never,
+  untilMs: NEVER,
+  renewAtMs: NEVER,
+  protectFromMs: NEVER,
+  dropFromMs: NEVER,
   failures: 0,
 };
 
 /** A step runs, where none ran. */
 export function busy(state: Protection, nowMs: number): Protection {
   const over = state.sinceMs === null || (state.pausedMs !== null && nowMs >= state.pausedMs + PAUSE_MS);
-  return { ...state, pausedMs: null, ...(over ? { sinceMs: nowMs, renewAtMs: never, failures: 0 } : {}) };
+  return { ...state, pausedMs: null, ...(over ? { sinceMs: nowMs, renewAtMs: NEVER, failures: 0 } : {}) };
 }
 
 /** No step runs any more. */
@@ -74,7 +74,7 @@ export function paused(state: Protection, nowMs: number): Protection {
 /** `maxMs`: how long a stretch is protected; after that it goes on without. */
 export function nextMove(state: Protection, maxMs: number, nowMs: number): Move {
   const { sinceMs, pausedMs } = state;
-  const limitMs = sinceMs === null || state.released ? never : sinceMs + maxMs;
+  const limitMs = sinceMs === null || state.released ? NEVER : sinceMs + maxMs;
   const endMs = Math.min(limitMs, pausedMs === null ? limitMs : pausedMs + PAUSE_MS);
   if (nowMs >= endMs) {
     if (nowMs >= state.untilMs) return { waitMs: Number.POSITIVE_INFINITY };
@@ -90,7 +90,7 @@ export function answered(state: Protection, asked: Asked, maxMs: number): Protec
   const failures = answer.kind === "done" ? 0 : state.failures + 1;
   const againMs = nowMs + retryAfterMs(failures - 1, asked.chance);
   if (move.ask === "drop") {
-    const freed = { untilMs: never, renewAtMs: never, dropFromMs: never };
+    const freed = { untilMs: NEVER, renewAtMs: NEVER, dropFromMs: NEVER };
     return { ...state, failures, ...(answer.kind === "done" ? freed : { dropFromMs: againMs }) };
   }
   const lastsMs = move.minutes * MINUTE_MS;
