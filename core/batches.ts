@@ -1,35 +1,32 @@
-// Calls that coincide share one request. A call goes out with whatever else came in the same turn of the event loop, and what comes while a
-// request is under way goes with the next one: so a call waits for one request at most, and, only where that is asked for, a while for company.
+// Calls that coincide share one request. A call goes out with the others of the same turn of the event loop. Calls that come while a request is under
+// way go with the next one. So a call waits for one request at most, and for company only where the options ask for it.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "./clock.ts";
 import { Fault, isOneRowsFault } from "./faults.ts";
 
-/** Two questions about one key never share a request. */
-interface Keyed {
-  readonly key: string;
-}
-
-export interface BatchOptions<Q extends Keyed, A> {
+export interface BatchOptions<Q, A> {
   /** Answers in the order asked. */
   readonly send: (questions: readonly Q[]) => Promise<readonly A[]>;
   readonly max: number;
+  /** Two questions of one key never share a request. Absent: any two may. */
+  readonly keyOf?: (question: Q) => string;
   readonly company?: Company;
 }
 
-/** For questions that are in no hurry: the first one waits until there are `enough`, for `waitMs` at most. */
+/** For questions that can wait: the first one waits until there are `enough`, for `waitMs` at most. */
 export interface Company {
   readonly enough: number;
   readonly waitMs: number;
   readonly clock: Pick<Clock, "sleep">;
 }
 
-interface Waiting<Q extends Keyed, A> {
+interface Waiting<Q, A> {
   readonly question: Q;
   readonly resolve: (answer: A) => void;
   readonly reject: (error: unknown) => void;
 }
 
-export class Batches<Q extends Keyed, A> {
+export class Batches<Q, A> {
   readonly #options: BatchOptions<Q, A>;
   #waiting: Waiting<Q, A>[] = [];
   #sending = false;
@@ -65,14 +62,15 @@ export class Batches<Q extends Keyed, A> {
   }
 
   #take(): readonly Waiting<Q, A>[] {
+    const { max, keyOf } = this.#options;
     const keys = new Set<string>();
     const taken: Waiting<Q, A>[] = [];
     const left: Waiting<Q, A>[] = [];
     for (const waiting of this.#waiting) {
-      const { key } = waiting.question;
-      const fits = taken.length < this.#options.max && !keys.has(key);
-      // Also when it stays: what is behind it about the same key must not overtake it.
-      keys.add(key);
+      const key = keyOf?.(waiting.question);
+      const fits = taken.length < max && (key === undefined || !keys.has(key));
+      // Added also when it stays: a later question of the same key must not overtake it.
+      if (key !== undefined) keys.add(key);
       (fits ? taken : left).push(waiting);
     }
     this.#waiting = left;
@@ -84,9 +82,9 @@ export class Batches<Q extends Keyed, A> {
       const answers = await this.#options.send(batch.map(({ question }) => question));
       for (const [i, { resolve }] of batch.entries()) resolve(answers[i] as A);
     } catch (error) {
-      // What only one of them caused must not be told to all: each is asked by itself.
-      const isEverybodys = error instanceof Fault && !isOneRowsFault(error);
-      if (isEverybodys || batch.length === 1) for (const { reject } of batch) reject(error);
+      // One question may have caused the failure, and the others must not fail with it: each is asked again alone.
+      const concernsAll = error instanceof Fault && !isOneRowsFault(error);
+      if (concernsAll || batch.length === 1) for (const { reject } of batch) reject(error);
       else for (const waiting of batch) await this.#sendOne([waiting]);
     }
   }

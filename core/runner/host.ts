@@ -185,13 +185,13 @@ export class HostRunner implements Runner {
     if (host === null || signal.aborted) return { work: null, end: { how: "host_lost", detail: unheard } };
     this.#lastId += 1;
     const id = String(this.#lastId);
-    let following: Following | null = null;
+    const following: Following[] = [];
     const hear = step === null ? null : outputHearer(step, this.#ports);
     const work = new Work(frame.type, {
       ask,
       onPermit: (permit) => host.send(permitFrame(id, permit)),
       onCapture: (files) => {
-        if (hear !== null) following ??= followOutput(files, hear, this.#ports.clock);
+        if (hear !== null && following.length === 0) following.push(followOutput(files, hear, this.#ports.clock));
       },
     });
     this.#work.set(id, work);
@@ -202,7 +202,7 @@ export class HostRunner implements Runner {
     disarm();
     settleDown?.();
     this.#work.delete(id);
-    await (following as Following | null)?.end();
+    for (const output of following) await output.end();
     return { work, end };
   }
 

@@ -14,7 +14,7 @@ export interface OutputFiles extends Readonly<Record<Stream, string>> {
   readonly folder: string | null;
 }
 
-/** Short enough to watch a step by its log, long enough to cost nothing with a hundred steps. */
+/** Pause between two turns. Short enough to watch a step by its log, long enough to cost nothing with a hundred steps. */
 const FOLLOW_MS = 250;
 /** A step that writes faster than this is copied in part; its compute logs hold everything. */
 const BYTES_PER_TURN = 64 * 1024;
@@ -25,7 +25,7 @@ const LONGEST_LINE = 8 * 1024;
 const LAST_READ_MS = 2_000;
 
 export interface Following {
-  /** Reads what is left and closes the files; gives up, without an error, when that takes longer than two seconds. */
+  /** Reads the rest and closes the files. Gives up without an error if that takes longer than two seconds. */
   end(): Promise<void>;
 }
 
@@ -34,33 +34,28 @@ export interface Following {
  * its last lines when it is killed.
  */
 export function followOutput(files: OutputFiles, onLine: OnLine, clock: Pick<Clock, "sleep">): Following {
-  const given = new AbortController();
-  const tell: OnLine = (stream, line) => {
-    if (!given.signal.aborted) onLine(stream, line);
+  const [ending, givenUp] = [new AbortController(), new AbortController()];
+  const report: OnLine = (stream, line) => {
+    if (!givenUp.signal.aborted) onLine(stream, line);
   };
-  const tails = (["stdout", "stderr"] as const).map((stream) => new Tail(stream, files, tell));
+  const tails = (["stdout", "stderr"] as const).map((stream) => new Tail(stream, files, report));
   const turn = () => Promise.all(tails.map((tail) => tail.turn()));
-  let reading: Promise<unknown> | null = null;
-  const begin = () => {
-    reading ??= turn().finally(() => {
-      reading = null;
-    });
-  };
-  begin();
-  const timer = setInterval(begin, FOLLOW_MS);
-  timer.unref();
-  const finish = async () => {
-    await reading;
+  const follow = async () => {
+    while (!ending.signal.aborted) {
+      await turn();
+      await clock.sleep(FOLLOW_MS, ending.signal);
+    }
     await turn();
     await Promise.all(tails.map((tail) => tail.close()));
   };
+  const following = follow();
   return {
     end: async () => {
-      clearInterval(timer);
+      ending.abort();
       const finished = new AbortController();
-      const finishing = finish().then(() => finished.abort());
+      const finishing = following.then(() => finished.abort());
       await Promise.race([finishing, clock.sleep(LAST_READ_MS, finished.signal)]);
-      given.abort();
+      givenUp.abort();
     },
   };
 }

@@ -1,4 +1,4 @@
-// Calls that coincide share one request, and none is hurt by another.
+// Calls that coincide share one request, and none suffers for another.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
@@ -11,20 +11,20 @@ interface Question {
   readonly n: number;
 }
 
-/** Each request waits until it is told to answer. */
+/** Each request waits until the test answers it. */
 function bench(max = 3, company?: Company) {
   const sent: { readonly questions: readonly Question[]; readonly answer: () => void; fail(error: Error): void }[] = [];
   const send = (questions: readonly Question[]) =>
     new Promise<readonly string[]>((resolve, reject) => {
       sent.push({ questions, answer: () => resolve(questions.map(({ key, n }) => `${key}${n}`)), fail: reject });
     });
-  const batches = new Batches<Question, string>({ max, send, ...(company && { company }) });
+  const batches = new Batches<Question, string>({ max, send, keyOf: ({ key }) => key, ...(company && { company }) });
   const ask = (key: string, n = 0) => batches.ask({ key, n });
   const keys = () => sent.map(({ questions }) => questions.map(({ key, n }) => `${key}${n}`).join(" "));
   return { sent, ask, keys };
 }
 
-test("what is asked in one turn goes out together, and what comes meanwhile goes with the next", async () => {
+test("questions of one turn share a request, and those that come meanwhile share the next", async () => {
   const { sent, ask, keys } = bench();
   const first = [ask("a"), ask("b")];
   await turn();
@@ -51,7 +51,18 @@ test("two questions about one key never share a request, and keep their order", 
   assert.deepEqual(keys(), ["a1 b1", "a2 c1", "a3"]);
 });
 
-test("an outage is everybody's", async () => {
+test("without keys, any two questions share a request", async () => {
+  const sent: (readonly string[])[] = [];
+  const send = async (questions: readonly string[]) => {
+    sent.push(questions);
+    return questions;
+  };
+  const batches = new Batches<string, string>({ max: 3, send });
+  assert.deepEqual(await Promise.all(["a", "a", "b"].map((one) => batches.ask(one))), ["a", "a", "b"]);
+  assert.deepEqual(sent, [["a", "a", "b"]]);
+});
+
+test("an outage rejects every question of the request", async () => {
   const { sent, ask } = bench();
   const asked = [ask("a"), ask("b")];
   await turn();
@@ -61,7 +72,7 @@ test("an outage is everybody's", async () => {
   assert.equal(sent.length, 1);
 });
 
-test("what only one of them causes is told to that one alone", async () => {
+test("a failure that one question causes rejects that question alone", async () => {
   const { sent, ask, keys } = bench();
   const asked = [ask("a"), ask("poison"), ask("b")];
   const settled = Promise.allSettled(asked);
@@ -79,7 +90,7 @@ test("what only one of them causes is told to that one alone", async () => {
   assert.deepEqual(keys(), ["a0 poison0 b0", "a0", "poison0", "b0"]);
 });
 
-test("what is in no hurry waits for company, until there is enough or its time is over", async () => {
+test("a question that can wait goes out when there is enough company, or when its time is over", async () => {
   const clock = new ManualClock();
   const { sent, ask, keys } = bench(10, { enough: 3, waitMs: 50, clock });
   const asked = [ask("a")];

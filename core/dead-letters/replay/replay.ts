@@ -1,5 +1,5 @@
-// Puts dead letters back into their queue, or deletes them. In this order, so that a kill at any point loses nothing and a second start
-// finishes what was begun: plan in the ledger → reopen the row → send → note it sent → delete the letter → note it deleted.
+// Puts dead letters back into their queue, or deletes them. The order is: plan in the ledger → reopen the row → send → note it sent → delete the letter
+// → note it deleted. So a kill at any point loses nothing, and a second start finishes what was begun.
 import { randomUUID } from "node:crypto";
 import type { Clock } from "../../clock.ts";
 import { payloadDigest } from "../../delivery/digest.ts";
@@ -19,19 +19,19 @@ export interface ReplayPorts {
 export interface ReplaySettings {
   readonly who: string;
   readonly why: string;
-  /** Messages a second; null for as fast as it goes. */
+  /** Messages a second. `null` means as fast as it goes. */
   readonly perSecond: number | null;
 }
 
 export type ReplayEnd =
   | { readonly kind: "sent"; readonly messageId: string }
   | { readonly kind: "deleted" }
-  /** It was sent, but lies in the dead letter queue still: the next start deletes it. */
+  /** It was sent, but still lies in the dead letter queue. The next start deletes it. */
   | { readonly kind: "not_deleted" }
-  /** Another reader has it, or somebody changed its row since it was looked at: nothing was done. */
+  /** Nothing was done: another reader has it, or its row has changed since the verdict. */
   | { readonly kind: "changed" }
   | { readonly kind: "not_sent" }
-  /** It was begun, and no answer came: the next start finds out, and ends it. */
+  /** It was begun, and no answer came. The next start finds out, and ends it. */
   | { readonly kind: "in_doubt" };
 
 export interface ReplayedLetter {
@@ -39,12 +39,18 @@ export interface ReplayedLetter {
   readonly end: ReplayEnd;
 }
 
-interface Begun {
+/** A letter of the round under way, and how far it has come. */
+interface Acting {
   readonly planned: PlannedLetter;
-  readonly replay: BegunReplay;
+  /** Its plan in the ledger. `null` means that there is none yet. */
+  replay: BegunReplay | null;
+  /** Id of the message that takes its place in the queue: this round's, or that of an operator who was faster. */
+  sentId: string | null;
+  /** `null` while its end is open. */
+  end: ReplayEnd | null;
 }
 
-/** Those that are to be acted on, in order; ends early when `quiet` aborts. Rejects with a `Fault`: what was begun is finished by the next start. */
+/** Acts on the letters in order, and ends early when `quiet` aborts. Rejects with a `Fault`: the next start finishes what was begun. */
 export async function replayLetters(
   letters: readonly PlannedLetter[],
   ports: ReplayPorts,
@@ -68,68 +74,68 @@ export async function replayLetters(
   }
 }
 
-/** What it does not come to an end with, since nobody answers, is told as in doubt. */
+/** If SQS or the ledger stops answering, reports every unfinished letter of the round as in doubt, and rejects. */
 async function replayRound(
   round: readonly PlannedLetter[],
   ports: ReplayPorts,
   settings: ReplaySettings,
   tell: (done: ReplayedLetter) => void,
 ): Promise<readonly ReplayedLetter[]> {
-  const done: ReplayedLetter[] = [];
+  const letters: readonly Acting[] = round.map((planned) => ({ planned, replay: null, sentId: null, end: null }));
+  const ended = () => letters.map(({ planned, end }) => ({ planned, end: end ?? ({ kind: "in_doubt" } as const) }));
   try {
-    await actOnRound(round, ports, settings, done);
-    return done;
+    for (const letter of letters) await begin(letter, ports, settings);
+    await sendAll(letters, ports);
+    await deleteAll(letters, ports);
+    return ended();
   } catch (error) {
-    const ended = new Map(done.map(({ planned, end }) => [planned, end]));
-    for (const planned of round) tell({ planned, end: ended.get(planned) ?? { kind: "in_doubt" } });
+    for (const one of ended()) tell(one);
     throw error;
   }
 }
 
-async function actOnRound(
-  round: readonly PlannedLetter[],
-  ports: ReplayPorts,
-  settings: ReplaySettings,
-  done: ReplayedLetter[],
-): Promise<void> {
+/** Plans a letter in the ledger and reopens its row, so that its copy can be claimed. */
+async function begin(letter: Acting, ports: ReplayPorts, settings: ReplaySettings): Promise<void> {
+  const { planned } = letter;
   const { held, ledger } = ports;
-  const begun: Begun[] = [];
-  const [mine, lost] = split(round, ({ joined }) => held.has(joined.letter.message.id));
-  for (const planned of lost) done.push({ planned, end: { kind: "changed" } });
-  for (const planned of mine) {
-    const replay = await ledger.planReplay(planOf(planned, ports, settings), randomUUID());
-    if (planned.act !== "send" || replay.state !== "planned" || (await reopened(planned, ports, settings)))
-      begun.push({ planned, replay });
-    else done.push({ planned, end: { kind: "changed" } });
+  if (!held.has(planned.joined.letter.message.id)) {
+    letter.end = { kind: "changed" };
+    return;
   }
-  const [toSend, toDelete] = split(
-    begun,
-    ({ planned, replay }) => planned.act === "send" && replay.state === "planned",
-  );
-  const sent = await sendAll(toSend, ports);
-  const ids = new Map(
-    sent.flatMap(({ begun: { planned }, messageId }) => (messageId === null ? [] : [[planned, messageId]])),
-  );
-  // Another operator was faster: theirs is the message that was to be sent.
-  const theirs = new Map(
-    toDelete.map(({ planned, replay }) => [planned, planned.act === "send" ? replay.sentId : null]),
-  );
-  for (const {
-    begun: { planned },
-    messageId,
-  } of sent) {
-    if (messageId === null) done.push({ planned, end: { kind: "not_sent" } });
+  const replay = await ledger.planReplay(planOf(planned, ports, settings), randomUUID());
+  if (planned.act === "send" && replay.state !== "planned") letter.sentId = replay.sentId;
+  else if (planned.act === "send" && !(await reopened(planned, ports, settings))) letter.end = { kind: "changed" };
+  letter.replay = replay;
+}
+
+/** Sends the copies in one request, unless an operator who was faster has sent them. */
+async function sendAll(round: readonly Acting[], { letters, ledger }: ReplayPorts): Promise<void> {
+  const toSend = round.flatMap((letter) => {
+    const { planned, replay, end } = letter;
+    return end === null && planned.act === "send" && replay?.state === "planned" ? [{ letter, replay }] : [];
+  });
+  if (toSend.length === 0) return;
+  const ends = await letters.resend(toSend.map(({ letter, replay }) => copyOf(letter.planned, replay)));
+  for (const [i, { letter, replay }] of toSend.entries()) {
+    const sent = ends[i];
+    if (sent?.kind === "sent") {
+      letter.sentId = sent.messageId;
+      await ledger.advanceReplay(replay.letterId, "sent", sent.messageId);
+    } else letter.end = { kind: "not_sent" };
   }
-  const going = [...toDelete.map(({ planned }) => planned), ...ids.keys()];
-  const gone = await held.delete(going.map(({ joined }) => joined.letter.message.id));
-  for (const [i, planned] of going.entries()) {
+}
+
+/** Deletes the letters whose copy was sent, and those that need none. */
+async function deleteAll(round: readonly Acting[], { held, ledger }: ReplayPorts): Promise<void> {
+  const toDelete = round.filter(({ end }) => end === null);
+  const gone = await held.delete(toDelete.map(({ planned }) => planned.joined.letter.message.id));
+  for (const [i, letter] of toDelete.entries()) {
     if (gone[i] !== true) {
-      done.push({ planned, end: { kind: "not_deleted" } });
+      letter.end = { kind: "not_deleted" };
       continue;
     }
-    await ledger.advanceReplay(planned.joined.letter.message.id, "deleted", null);
-    const messageId = ids.get(planned) ?? theirs.get(planned) ?? null;
-    done.push({ planned, end: messageId === null ? { kind: "deleted" } : { kind: "sent", messageId } });
+    await ledger.advanceReplay(letter.planned.joined.letter.message.id, "deleted", null);
+    letter.end = letter.sentId === null ? { kind: "deleted" } : { kind: "sent", messageId: letter.sentId };
   }
 }
 
@@ -139,7 +145,7 @@ function planOf({ act, joined }: PlannedLetter, { letters }: ReplayPorts, { who,
   return { letterId: message.id, queueUrl: letters.url, subject: key ?? message.id, act: what, who, why } as const;
 }
 
-/** False when the row is not as it was when it was decided about. */
+/** Resolves with false if the row has changed since the verdict. */
 async function reopened({ joined }: PlannedLetter, { ledger }: ReplayPorts, audit: ReplaySettings): Promise<boolean> {
   const { letter, row: seen } = joined;
   if (letter.key === null) return true;
@@ -153,24 +159,8 @@ async function reopened({ joined }: PlannedLetter, { ledger }: ReplayPorts, audi
   return (await ledger.reopen({ key: row.key, fence: row.fence, payloadDigest: digest, who, why })) === "reopened";
 }
 
-async function sendAll(
-  toSend: readonly Begun[],
-  { letters, ledger }: ReplayPorts,
-): Promise<readonly { readonly begun: Begun; readonly messageId: string | null }[]> {
-  if (toSend.length === 0) return [];
-  const ends = await letters.resend(toSend.map(copyOf));
-  const sent = toSend.map((begun, i) => {
-    const end = ends[i];
-    return { begun, messageId: end?.kind === "sent" ? end.messageId : null };
-  });
-  for (const { begun, messageId } of sent) {
-    if (messageId !== null) await ledger.advanceReplay(begun.replay.letterId, "sent", messageId);
-  }
-  return sent;
-}
-
-/** A producer that could foresee the id could use it up: SQS would drop the copy, and the letter would be deleted. */
-function copyOf({ planned, replay: { deduplicationId } }: Begun): Resend {
+/** Its id is random. A producer that could foresee it could use it up: SQS would drop the copy, and the letter would be deleted. */
+function copyOf(planned: PlannedLetter, { deduplicationId }: BegunReplay): Resend {
   const { message, groupId, key } = planned.joined.letter;
   const ownGroup = key === null ? null : deduplicationId;
   return { letter: message, body: message.body, groupId: groupId ?? ownGroup, deduplicationId };
@@ -180,7 +170,7 @@ function groupOf({ act, joined }: PlannedLetter): string | null {
   return act === "send" ? joined.letter.groupId : null;
 }
 
-/** Letters stay held meanwhile. */
+/** Waits until `ms` have passed since `sinceMs`, and keeps the letters held meanwhile. */
 async function rest(ms: number, sinceMs: number, { clock, held }: ReplayPorts, quiet: AbortSignal): Promise<void> {
   while (!quiet.aborted && clock.monoMs() < sinceMs + ms) {
     await clock.sleep(Math.min(5_000, sinceMs + ms - clock.monoMs()), quiet);

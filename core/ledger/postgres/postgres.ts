@@ -59,6 +59,9 @@ export async function openPostgresLedger(options: PostgresLedgerOptions): Promis
   }
 }
 
+/** A statement changes a row once, so two questions about one row never share a statement. */
+const oneRowEach = { max: MAX_BATCH, keyOf: ({ key }: { readonly key: string }) => key };
+
 class PostgresLedger implements Ledger {
   readonly quiet: QuietRecords;
   readonly burialKey = async () => readBurialKey((await this.#run("burialKey", []))[0]);
@@ -76,10 +79,19 @@ class PostgresLedger implements Ledger {
     this.#name = name;
     this.#writeBoundMs = writeBoundMs;
     this.quiet = postgresQuiet((text, parameters) => pool.ask((link, signal) => link.run(text, parameters, signal)));
-    this.#claims = new Batches({ max: MAX_BATCH, send: (questions) => this.#sendClaims(questions) });
-    this.#permits = new Batches({ max: MAX_BATCH, send: (questions) => this.#sendPermits(questions) });
-    this.#settles = new Batches({ max: MAX_BATCH, send: (questions) => this.#sendSettles(questions) });
-    this.#abandons = new Batches({ max: MAX_BATCH, send: (questions) => this.#sendAbandons(questions) });
+    this.#claims = new Batches<ClaimQuestion, Row>({ ...oneRowEach, send: (questions) => this.#sendClaims(questions) });
+    this.#permits = new Batches<PermitQuestion, boolean>({
+      ...oneRowEach,
+      send: (questions) => this.#sendPermits(questions),
+    });
+    this.#settles = new Batches<SettleQuestion, boolean>({
+      ...oneRowEach,
+      send: (questions) => this.#sendSettles(questions),
+    });
+    this.#abandons = new Batches<AbandonQuestion, boolean>({
+      ...oneRowEach,
+      send: (questions) => this.#sendAbandons(questions),
+    });
   }
 
   /** Each reads its own answer, so that a row that cannot be read costs those nothing that were claimed with it. */

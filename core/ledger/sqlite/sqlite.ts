@@ -49,11 +49,6 @@ export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Le
 /** One transaction, and one wait for the disk, for all that the calls of one turn of the event loop want to write. */
 const MAX_BATCH = 100;
 
-interface Write {
-  readonly key: string;
-  readonly work: () => unknown;
-}
-
 /**
  * Fences of a row only grow, for as long as the row is there. A pruned row's next claim starts at 1 again, which is why rows are
  * pruned only long after the queue has forgotten the message.
@@ -67,8 +62,7 @@ class SqliteLedger implements Ledger {
   readonly #inode: number;
   readonly #clock: Pick<Clock, "wallMs">;
   readonly #writeBoundMs: number;
-  readonly #writes: Batches<Write, unknown>;
-  #asked = 0;
+  readonly #writes: Batches<() => unknown, unknown>;
 
   constructor(db: DatabaseSync, { path, clock, writeBoundMs }: SqliteLedgerOptions) {
     this.#db = db;
@@ -77,7 +71,7 @@ class SqliteLedger implements Ledger {
     this.#inode = statSync(path).ino;
     this.#clock = clock;
     this.#writeBoundMs = writeBoundMs;
-    const all = (writes: readonly Write[]) => inTransaction(db, () => writes.map(({ work }) => work()));
+    const all = (writes: readonly (() => unknown)[]) => inTransaction(db, () => writes.map((write) => write()));
     this.#writes = new Batches({ max: MAX_BATCH, send: async (writes) => this.#reach(() => all(writes)) });
     this.quiet = sqliteQuiet({
       db,
@@ -220,10 +214,9 @@ class SqliteLedger implements Ledger {
     return found === undefined ? null : readRow(found);
   }
 
-  /** In the order asked. A row that cannot be read or written costs those nothing that share its transaction: nothing was written for it. */
+  /** Writes in the order asked. A row that cannot be read or written costs the others of its transaction nothing: it wrote nothing. */
   async #write<T>(work: () => T): Promise<T> {
-    this.#asked += 1;
-    const answer = await this.#writes.ask({ key: String(this.#asked), work: () => this.#orItsFault(work) });
+    const answer = await this.#writes.ask(() => this.#orItsFault(work));
     if (answer instanceof Fault) throw answer;
     return answer as T;
   }

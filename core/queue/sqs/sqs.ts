@@ -71,7 +71,7 @@ class OpenSqsQueue implements SqsQueue {
   readonly #context: SqsContext;
   readonly #ref: QueueRef;
   readonly #deadLetterRef: QueueRef | null;
-  readonly #acks: Batches<{ readonly key: string }, EntryResult>;
+  readonly #acks: Batches<string, EntryResult>;
   #found: QueueAddress | null = null;
   #facts: FoundFacts | null = null;
 
@@ -79,11 +79,12 @@ class OpenSqsQueue implements SqsQueue {
     this.#context = context;
     this.#ref = ref;
     this.#deadLetterRef = deadLetterRef;
-    const send = async (asked: readonly { readonly key: string }[]) => {
-      const receipts = asked.map(({ key }) => key);
-      return ackMessages(context, await this.#address(), receipts);
-    };
-    this.#acks = new Batches({ max: ACK_MAX, send, company: { ...ACK_COMPANY, clock: context.clock } });
+    this.#acks = new Batches({
+      max: ACK_MAX,
+      keyOf: (receipt) => receipt,
+      send: async (receipts) => ackMessages(context, await this.#address(), receipts),
+      company: { ...ACK_COMPANY, clock: context.clock },
+    });
   }
 
   async describe(): Promise<QueueFacts> {
@@ -112,7 +113,7 @@ class OpenSqsQueue implements SqsQueue {
   }
 
   async ack(receipts: readonly string[]): Promise<readonly EntryResult[]> {
-    return Promise.all(receipts.map((receipt) => this.#acks.ask({ key: receipt })));
+    return Promise.all(receipts.map((receipt) => this.#acks.ask(receipt)));
   }
 
   async bury(message: Message, reason: DeadLetterReason, deduplicationId: string): Promise<void> {
