@@ -1,8 +1,8 @@
 // What `taskiq inspect-dlq` prints or writes: data on stdout or into a file, with what it says of it.
 import { writeFile } from "node:fs/promises";
 import { groupLetters } from "../../core/dead-letters/groups.ts";
-import type { JoinedLetter } from "../../core/dead-letters/join.ts";
 import { exportText, groupRecord, letterRecord } from "../../core/dead-letters/records.ts";
+import type { JoinedLetter } from "../../core/dead-letters/verdict.ts";
 import { Fault } from "../../core/faults.ts";
 import { printableJson } from "../../core/formats/printable.ts";
 import type { Io } from "../command.ts";

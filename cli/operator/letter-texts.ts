@@ -1,10 +1,9 @@
 // Dead letters as people read them: the table, the groups, and one letter with everything that is known of it. Pure.
 import { errorText } from "../../core/dead-letters/filter.ts";
 import type { LetterGroup } from "../../core/dead-letters/groups.ts";
-import type { JoinedLetter } from "../../core/dead-letters/join.ts";
 import type { DeadLetter } from "../../core/dead-letters/letter.ts";
 import { attributeNames } from "../../core/dead-letters/records.ts";
-import type { Act } from "../../core/dead-letters/verdict.ts";
+import type { Act, JoinedLetter } from "../../core/dead-letters/verdict.ts";
 import { printable, printableLine } from "../../core/formats/printable.ts";
 import { shortened } from "../../core/formats/shortened.ts";
 import type { StepId } from "../../core/step/step.ts";

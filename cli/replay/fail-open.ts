@@ -1,6 +1,5 @@
 // `--fail`: the failure of open attempts is recorded in Dagster, as an operator sees it.
 
-import type { JoinedLetter } from "../../core/dead-letters/join.ts";
 import {
   type FailEnd,
   type FailOrder,
@@ -8,6 +7,7 @@ import {
   failLetters,
   mayFail,
 } from "../../core/dead-letters/replay/fail.ts";
+import type { JoinedLetter } from "../../core/dead-letters/verdict.ts";
 import type { Stopping } from "../../core/delivery/effects/ports.ts";
 import { printableJson } from "../../core/formats/printable.ts";
 import type { Io } from "../command.ts";

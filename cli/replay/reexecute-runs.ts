@@ -1,5 +1,5 @@
 // `--reexecute`: Dagster's re-execution from failure of the runs that dead letters belong to, as an operator sees it.
-import type { JoinedLetter } from "../../core/dead-letters/join.ts";
+
 import {
   planReexecution,
   type ReexecutionEnd,
@@ -9,6 +9,7 @@ import {
   reexecutionWords,
   runsOf,
 } from "../../core/dead-letters/replay/reexecution.ts";
+import type { JoinedLetter } from "../../core/dead-letters/verdict.ts";
 import { printableJson } from "../../core/formats/printable.ts";
 import type { Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";

@@ -1,7 +1,8 @@
 // What `taskiq replay` does with dead letters instead of putting them back: their runs are re-executed by Dagster, or their attempts are failed.
-import type { JoinedLetter } from "../../core/dead-letters/join.ts";
+
 import { replayLetters } from "../../core/dead-letters/replay/replay.ts";
 import type { PlannedLetter } from "../../core/dead-letters/replay/replay-plan.ts";
+import type { JoinedLetter } from "../../core/dead-letters/verdict.ts";
 import { defaultPolicy } from "../../core/delivery/policy.ts";
 import { Fault } from "../../core/faults.ts";
 import { Outages } from "../../core/outages.ts";

@@ -1,16 +1,15 @@
-// Dead letters that are alike, so that a thousand of them are a handful of causes.
+// Groups dead letters that are alike, so that a thousand of them become a handful of causes. Pure.
 import { foldMessage } from "../formats/folded.ts";
-import type { JoinedLetter } from "./join.ts";
-import type { VerdictKind } from "./verdict.ts";
+import type { JoinedLetter, VerdictKind } from "./verdict.ts";
 
 export interface LetterGroup {
   readonly fingerprint: string;
   readonly reason: string;
   readonly errorClass: string | null;
-  /** What is said of the first one, with what varies folded away. */
+  /** The first one's detail, with the parts that vary folded away. */
   readonly title: string;
   readonly count: number;
-  /** Step keys, each once; those of mapped steps without their mapping. */
+  /** Step keys, each once. Those of mapped steps are without their mapping key. */
   readonly steps: readonly string[];
   /** How many there are of each verdict. */
   readonly verdicts: Readonly<Partial<Record<VerdictKind, number>>>;
@@ -22,7 +21,7 @@ export interface LetterGroup {
   readonly exampleId: string;
 }
 
-/** The largest first; of equal ones the one that began first. */
+/** Returns the largest group first. Of equal ones, the one that began first comes first. */
 export function groupLetters(letters: readonly JoinedLetter[]): readonly LetterGroup[] {
   const alike = Map.groupBy(letters, ({ letter }) => `${letter.reason} ${letter.fingerprint}`);
   return [...alike.values()].map(groupOf).sort((a, b) => b.count - a.count || a.oldestMs - b.oldestMs);

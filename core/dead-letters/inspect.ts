@@ -4,9 +4,10 @@ import { Fault } from "../faults.ts";
 import type { DeadLetterQueue, Message } from "../queue/port.ts";
 import { Choice, type Counts, type Mismatch } from "./choice.ts";
 import { type LetterFilter, matchesJob } from "./filter.ts";
-import { type Joined, type JoinedLetter, type JoinPorts, joinLetters } from "./join.ts";
+import { type Joined, type JoinPorts, joinLetters } from "./join.ts";
 import { lookThrough } from "./look.ts";
 import { readLetter } from "./read-letter.ts";
+import type { JoinedLetter } from "./verdict.ts";
 
 export interface InspectPorts extends Omit<JoinPorts, "nowMs"> {
   readonly letters: DeadLetterQueue;

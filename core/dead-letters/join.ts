@@ -1,32 +1,24 @@
-// Joins dead letters with what the ledger and Dagster know of their steps, and says what is to be done about each.
+// Joins dead letters with the ledger's rows and Dagster's standings of their steps, and gives each its verdict.
 import type { Ledger, LedgerRow } from "../ledger/port.ts";
 import type { AttemptStanding, Runner } from "../runner/port.ts";
 import type { DeadLetter } from "./letter.ts";
-import { type Verdict, verdictOf } from "./verdict.ts";
+import { type JoinedLetter, verdictOf } from "./verdict.ts";
 
 export interface JoinPorts {
-  /** Null: not asked. */
+  /** `null` means that the ledger is not asked. */
   readonly ledger: Pick<Ledger, "find"> | null;
+  /** `null` means that Dagster is not asked. */
   readonly dagster: Pick<Runner, "look"> | null;
   readonly nowMs: number;
 }
 
-export interface JoinedLetter {
-  readonly letter: DeadLetter;
-  /** Null: the ledger has none, or was not asked. */
-  readonly row: LedgerRow | null;
-  /** Null: Dagster was not asked, did not answer, or there is no step to ask for. */
-  readonly standing: AttemptStanding | null;
-  readonly verdict: Verdict;
-}
-
 export interface Joined {
   readonly letters: readonly JoinedLetter[];
-  /** Why Dagster did not answer, in a sentence; null when it did, or was not asked. */
+  /** Why Dagster did not answer, in a sentence. `null` if it answered or was not asked. */
   readonly dagsterSilent: string | null;
 }
 
-/** Questions under way at once: a ledger far away answers one at a time too slowly, and has few connections. */
+/** How many questions are under way at once. One at a time is too slow for a ledger far away, which has few connections. */
 const TOGETHER = 20;
 
 /** Rejects with a `Fault` when the ledger cannot be reached. */

@@ -5,8 +5,8 @@ import { printableJson } from "../formats/printable.ts";
 import { producerAttributes } from "../queue/dead-letter-note.ts";
 import type { MessageAttribute } from "../queue/port.ts";
 import type { LetterGroup } from "./groups.ts";
-import type { JoinedLetter } from "./join.ts";
 import type { DeadLetter } from "./letter.ts";
+import type { JoinedLetter } from "./verdict.ts";
 
 /** Field names are the wire's; times are Unix seconds. */
 export function letterRecord({ letter, row, standing, verdict }: JoinedLetter) {

@@ -1,6 +1,7 @@
-// What is to be done about a dead letter, from what is known of it. Pure. Dagster's event log outweighs the ledger, and both outweigh the note.
+// The verdict on a dead letter: what an operator can do about it. Pure. Dagster's event log outweighs the ledger, and both outweigh the note.
 import type { LedgerRow } from "../ledger/port.ts";
 import type { AttemptStanding } from "../runner/port.ts";
+import type { DeadLetter } from "./letter.ts";
 
 /** What an operator can do: put it back, re-execute its run in Dagster, delete it, mend its body, leave it alone, or find out more. */
 export type Act = "replay" | "reexecute" | "purge" | "mend" | "wait" | "ask";
@@ -60,6 +61,16 @@ export interface Verdict {
   readonly words: string;
   /** It may be deleted when it is named: by its id, or by one of these reasons. Absent: not even then. */
   readonly purgedAs?: readonly string[];
+}
+
+/** A dead letter with the facts about its step, and the verdict that follows from them. */
+export interface JoinedLetter {
+  readonly letter: DeadLetter;
+  /** `null` means that the ledger has none, or was not asked. */
+  readonly row: LedgerRow | null;
+  /** `null` means that Dagster was not asked or did not answer, or that the letter names no step. */
+  readonly standing: AttemptStanding | null;
+  readonly verdict: Verdict;
 }
 
 export interface Evidence {

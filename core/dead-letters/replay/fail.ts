@@ -6,9 +6,9 @@ import { noOutcomes } from "../../delivery/outcome-counts.ts";
 import { LeaseKeeper } from "../../lease/lease-keeper.ts";
 import type { Ledger, LedgerRow } from "../../ledger/port.ts";
 import type { DeadLetterQueue, Message } from "../../queue/port.ts";
-import type { JoinedLetter } from "../join.ts";
 import { lookThrough, type ReceivedAt } from "../look.ts";
 import { takeAlone } from "../sweep/sweep-pass.ts";
+import type { JoinedLetter } from "../verdict.ts";
 
 export interface FailPorts extends Omit<ExecutorPorts, "queue" | "ledger" | "senders" | "copied" | "outcomes"> {
   readonly letters: DeadLetterQueue;

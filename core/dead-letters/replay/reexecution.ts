@@ -2,7 +2,7 @@
 import type { Clock } from "../../clock.ts";
 import type { DagsterApi, Reexecution } from "../../dagster/port.ts";
 import type { Ledger } from "../../ledger/port.ts";
-import type { JoinedLetter } from "../join.ts";
+import type { JoinedLetter } from "../verdict.ts";
 
 export type ReexecutionEnd =
   | { readonly kind: "launched"; readonly run: Reexecution }

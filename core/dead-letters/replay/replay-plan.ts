@@ -1,20 +1,19 @@
-// What a replay does with each dead letter, and why.
+// Decides what a replay does with each dead letter, and why. Pure.
 import { reasonNamed } from "../../delivery/reasons.ts";
 import type { LedgerRow, Replay } from "../../ledger/port.ts";
 import { MESSAGES_A_REQUEST } from "../../queue/port.ts";
 import { queueNameOf } from "../../queue/queue-place.ts";
 import { decode } from "../../step/envelope.ts";
 import { idempotencyKey, type StepId } from "../../step/step.ts";
-import type { JoinedLetter } from "../join.ts";
 import type { DeadLetter } from "../letter.ts";
-import type { Verdict } from "../verdict.ts";
+import type { JoinedLetter, Verdict } from "../verdict.ts";
 
 /** `finish`: its copy was sent before, and only its deletion is left. */
 export type ReplayAct = "send" | "finish" | "purge" | "skip" | "refuse";
 
 export interface PlannedLetter {
   readonly joined: JoinedLetter;
-  /** Of an earlier start of the command; null when this letter has none. */
+  /** The plan of an earlier start of the command. `null` means that there is none. */
   readonly begun: Replay | null;
   readonly act: ReplayAct;
   /** In a sentence. */
@@ -82,14 +81,14 @@ function finished({ act, sentId, who }: Replay): Decision {
   return { act: "finish", why: `${what} before: only its deletion is left` };
 }
 
-/** Null when it came from our queue. URLs of one queue differ by endpoint: its name is what counts. */
+/** Returns `null` if it came from our queue. Compares names, because URLs of one queue differ by endpoint. */
 function foreignQueue({ reason, burial, message }: JoinedLetter["letter"], sourceUrl: string): string | null {
   if (reason === "moved_from_elsewhere") return message.movedFrom ?? "which is not known";
   if (burial === null) return null;
   return queueNameOf(burial.sourceUrl) === queueNameOf(sourceUrl) ? null : burial.sourceUrl;
 }
 
-/** A body that names no step may be mended into one of any. */
+/** A body that names no step may be mended into one of any step. */
 export function namesAnotherStep(body: string, mended: string): boolean {
   const [before, after] = [stepNamed(body), stepNamed(mended)];
   return before !== null && after !== null && idempotencyKey(before) !== idempotencyKey(after);
@@ -101,7 +100,7 @@ function stepNamed(body: string): StepId | null {
   return decoded.kind === "step" ? decoded.envelope : decoded.step;
 }
 
-/** A row that counts no start and knows this body needs no reopening: so it is after a reopening whose message was not sent. */
+/** A row that counts no start and knows this body needs no reopening. It is left so by a reopening whose message was not sent. */
 export function needsReopening(row: LedgerRow, digest: string | null): boolean {
   const known = digest === null || row.payloadDigest === digest;
   return row.state !== "pending" || row.starts > 0 || !known;

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { groupLetters } from "../../../core/dead-letters/groups.ts";
-import type { JoinedLetter } from "../../../core/dead-letters/join.ts";
 import type { DeadLetter } from "../../../core/dead-letters/letter.ts";
+import type { JoinedLetter } from "../../../core/dead-letters/verdict.ts";
 import { type VerdictKind, verdictOf } from "../../../core/dead-letters/verdict.ts";
 import { bodyFor } from "../../support/sqs/messages.ts";
 import { aLetter, buriedAtMs, DAY_MS, moved } from "./letters.ts";

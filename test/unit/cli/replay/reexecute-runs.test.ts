@@ -7,7 +7,7 @@ import { configText } from "../../../../cli/options/print-config.ts";
 import { configure } from "../../../../cli/options/setup.ts";
 import { reexecuteRuns } from "../../../../cli/replay/reexecute-runs.ts";
 import { systemClock } from "../../../../core/clock.ts";
-import type { JoinedLetter } from "../../../../core/dead-letters/join.ts";
+import type { JoinedLetter } from "../../../../core/dead-letters/verdict.ts";
 import { verdictOf } from "../../../../core/dead-letters/verdict.ts";
 import { fakeDagster } from "../../../support/dagster/graphql-server.ts";
 import { bodyFor } from "../../../support/sqs/messages.ts";
