@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dagster_taskiq.supported_dagster import require_supported_dagster
@@ -11,7 +13,7 @@ from dagster_taskiq.supported_dagster import require_supported_dagster
 # Other versions of Dagster lack some of what is imported from here on.
 require_supported_dagster()
 
-from dagster import DagsterEvent, InitExecutorContext, executor
+from dagster import DagsterEvent, DagsterEventType, InitExecutorContext, executor
 from dagster import multiple_process_executor_requirements as needs_other_processes
 from dagster._core.events import EngineEventData
 from dagster._core.execution.context.system import PlanOrchestrationContext
@@ -21,6 +23,8 @@ from dagster._core.executor.step_delegating import StepDelegatingExecutor
 from dagster_taskiq import settings
 from dagster_taskiq.enqueue import EnvelopeSender
 from dagster_taskiq.local_run import mark_local_run
+from dagster_taskiq.notifications import notifications_of
+from dagster_taskiq.pauses import Pauses
 from dagster_taskiq.resume import Replay, no_slots_for_the_past
 from dagster_taskiq.second_look import SecondLook
 from dagster_taskiq.step_handler import TaskiqStepHandler
@@ -32,6 +36,14 @@ if TYPE_CHECKING:
 # A commit is late by milliseconds, by seconds on a machine that has too much to do, and by minutes
 # when the process was frozen in between.
 LOOK_AGAIN_SECONDS = (10.0, 300.0)
+
+_ENDS = (
+    DagsterEventType.STEP_SUCCESS,
+    DagsterEventType.STEP_FAILURE,
+    DagsterEventType.STEP_UP_FOR_RETRY,
+)
+# What the executor acts on. All other events can wait for the next look.
+_NEWS = (*_ENDS, DagsterEventType.RESOURCE_INIT_FAILURE)
 
 
 @executor(
@@ -80,12 +92,16 @@ def taskiq_executor(context: InitExecutorContext) -> TaskiqExecutor:
 
 
 class TaskiqExecutor(StepDelegatingExecutor):
-    """Dagster's StepDelegatingExecutor, able to resume runs of any length and history."""
+    """Dagster's StepDelegatingExecutor, able to resume runs of any length and history.
 
-    def __init__(self, step_handler: TaskiqStepHandler, **arguments: Any) -> None:
-        super().__init__(step_handler, **arguments)
+    It pauses between two looks at the log as `pauses.py` decides, at most `sleep_seconds`.
+    """
+
+    def __init__(self, step_handler: TaskiqStepHandler, *, sleep_seconds: float, **arguments: Any):
+        self._pauses = Pauses(sleep_seconds)
+        super().__init__(step_handler, sleep_seconds=sleep_seconds, **arguments)
         self._taskiq_handler = step_handler
-        self._poll_seconds = self._sleep_seconds
+        self._is_behind = self._has_found = False
         self._seen_storage_ids: set[int] = set()
         self._looks = [SecondLook(seconds) for seconds in LOOK_AGAIN_SECONDS]
 
@@ -94,6 +110,12 @@ class TaskiqExecutor(StepDelegatingExecutor):
     ) -> Iterator[DagsterEvent]:
         """Orchestrate the run, from nothing even when it is resumed (see resume.py)."""
         mark_local_run(plan_context.instance, plan_context.run_id)
+        with self._listening(plan_context):
+            yield from self._orchestrate(plan_context, execution_plan)
+
+    def _orchestrate(
+        self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
+    ) -> Iterator[DagsterEvent]:
         if not plan_context.resume_from_failure:
             yield from super().execute(plan_context, execution_plan)
             return
@@ -103,6 +125,35 @@ class TaskiqExecutor(StepDelegatingExecutor):
         self._taskiq_handler.replay = replay
         with no_slots_for_the_past(plan_context.instance.event_log_storage, replay):
             yield from super().execute(_as_if_new(plan_context), execution_plan)
+
+    @contextmanager
+    def _listening(self, plan_context: PlanOrchestrationContext) -> Iterator[None]:
+        # Dagster has it since 1.11.10.
+        dependency = getattr(self, "step_dependency_config", None)
+        outputs_count = dependency is not None and not dependency.require_upstream_step_success
+        kinds = (*_NEWS, DagsterEventType.STEP_OUTPUT) if outputs_count else _NEWS
+        storage = plan_context.instance.event_log_storage
+        notifications = notifications_of(storage, plan_context.run_id, kinds)
+        self._pauses = Pauses(self._pauses.longest, notifications)
+        try:
+            yield
+        finally:
+            if notifications is not None:
+                notifications.close()
+
+    @property
+    def _sleep_seconds(self) -> float:
+        """Pause. Dagster's loop reads this right before it sleeps, and only then."""
+        # Dagster finds out that a run is over after the pause.
+        may_be_over = self._has_found and not self._taskiq_handler.in_flight
+        if not self._is_behind and not may_be_over:
+            self._pauses.wait()
+        self._is_behind = self._has_found = False
+        return 0.0
+
+    @_sleep_seconds.setter
+    def _sleep_seconds(self, seconds: float) -> None:
+        """Ignore what Dagster's constructor sets: it is what it was given."""
 
     def _past_events(self, plan_context: PlanOrchestrationContext) -> list[DagsterEvent]:
         read = (plan_context.instance, plan_context.run_id, self._seen_storage_ids)
@@ -115,6 +166,15 @@ class TaskiqExecutor(StepDelegatingExecutor):
     def _pop_events(
         self, instance: DagsterInstance, run_id: str, seen_storage_ids: set[int]
     ) -> Sequence[DagsterEvent]:
+        found = self._pop_what_may_be_seen(instance, run_id, seen_storage_ids)
+        ended = {event.step_key for event in found if event.event_type in _ENDS}
+        self._taskiq_handler.in_flight -= ended
+        self._has_found = bool(found)
+        return found
+
+    def _pop_what_may_be_seen(
+        self, instance: DagsterInstance, run_id: str, seen_storage_ids: set[int]
+    ) -> Sequence[DagsterEvent]:
         replay = self._taskiq_handler.replay
         if replay is None:
             return self._read(instance, run_id, seen_storage_ids)
@@ -122,13 +182,21 @@ class TaskiqExecutor(StepDelegatingExecutor):
         replay.hold(self._read(instance, run_id, seen_storage_ids))
         released = replay.release()
         # What the log holds is gone through at once, however many ticks it once took.
-        self._sleep_seconds = 0.0 if released else self._poll_seconds
+        self._is_behind = bool(released)
         return released
 
     def _read(
         self, instance: DagsterInstance, run_id: str, seen_storage_ids: set[int]
     ) -> Sequence[DagsterEvent]:
         """Return what is new in the log, and what another event had overtaken in it."""
+        began_at = time.monotonic()
+        found = self._look(instance, run_id, seen_storage_ids)
+        self._pauses.looked(began_at, found=bool(found))
+        return found
+
+    def _look(
+        self, instance: DagsterInstance, run_id: str, seen_storage_ids: set[int]
+    ) -> Sequence[DagsterEvent]:
         for look in self._looks:
             if look.is_due:
                 self._event_cursor = look.go_back(self._event_cursor)

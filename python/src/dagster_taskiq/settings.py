@@ -56,8 +56,10 @@ def config_schema() -> dict[str, Field]:
             Noneable(float),
             default_value=None,
             description=(
-                "How often the run worker looks for new events and launches what became ready."
-                f" By default {_DAGSTER_POLL_VARIABLE}, else {DEFAULT_POLL_SECONDS} seconds."
+                "The longest pause after which the run worker looks for new events and launches"
+                " what became ready. It looks sooner after events, and at once when PostgreSQL"
+                f" notifies it. By default {_DAGSTER_POLL_VARIABLE}, else {DEFAULT_POLL_SECONDS}"
+                " seconds."
             ),
         ),
         **_step_dependency_field(),
@@ -118,7 +120,7 @@ def max_concurrent_of(config: Mapping[str, Any]) -> int | None:
 def poll_seconds_of(
     config: Mapping[str, Any], environment: Mapping[str, str] = os.environ
 ) -> float:
-    """Return the executor's tick in seconds. Raises ConfigurationError when it is not above 0."""
+    """Return the longest pause in seconds. Raises ConfigurationError when it is not above 0."""
     value = config.get("poll_interval_seconds")
     if value is not None:
         return _positive("poll_interval_seconds", value)

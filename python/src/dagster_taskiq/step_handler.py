@@ -40,6 +40,8 @@ class TaskiqStepHandler(StepHandler):
         self._doubted: set[tuple[str | None, str]] = set()
         self.replay: Replay | None = None
         """The log of the run, when this run worker resumes it."""
+        self.in_flight: set[str | None] = set()
+        """The keys of steps that were launched and whose end the executor has not read."""
 
     @property
     def name(self) -> str:
@@ -55,6 +57,7 @@ class TaskiqStepHandler(StepHandler):
         Sending it again is harmless: the queue or the ledger recognises the second message.
         The log has the deduplication id of the first, which cannot be guessed from the step.
         """
+        self.in_flight.add(only_step_key(step_handler_context))
         if self._is_over(step_handler_context):
             return
         step_context = step_handler_context.get_step_context(only_step_key(step_handler_context))
