@@ -176,8 +176,7 @@ export function readReopening(found: Found): Reopening {
 }
 
 export function readQuietRequest(found: Found): QuietRequest {
-  const { worker, queue } = found;
-  const row = read(QuietRequestRow, found, { table: "taskiq_quiet_requests", key: `${worker} ${queue}` });
+  const row = read(QuietRequestRow, found, { table: "taskiq_quiet_requests", key: quietKey(found) });
   const { who, why, askedAtMs, untilMs, liftedBy, liftedAtMs } = row;
   const target = { worker: row.worker === "" ? null : row.worker, queue: row.queue === "" ? null : row.queue };
   const lifted = liftedBy === null || liftedAtMs === null ? null : { by: liftedBy, atMs: liftedAtMs };
@@ -185,9 +184,13 @@ export function readQuietRequest(found: Found): QuietRequest {
 }
 
 export function readQuietReport(found: Found): QuietReport {
-  const { worker, queue } = found;
-  const row = read(QuietReportRow, found, { table: "taskiq_quiet_workers", key: `${worker} ${queue}` });
+  const row = read(QuietReportRow, found, { table: "taskiq_quiet_workers", key: quietKey(found) });
   return { ...row, agoMs: Math.max(0, row.agoMs) };
+}
+
+/** Returns `null` if a part is not a text: nothing else can be joined safely. */
+function quietKey({ worker, queue }: Found): string | null {
+  return typeof worker === "string" && typeof queue === "string" ? `${worker} ${queue}` : null;
 }
 
 interface Place {

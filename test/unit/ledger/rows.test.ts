@@ -122,3 +122,12 @@ function assertPlain(row: object): void {
     if (name.endsWith("AtMs") && typeof value === "number") assert.doesNotThrow(() => new Date(value).toISOString());
   }
 }
+
+test("a quiet row whose worker cannot be made a text is refused by name", () => {
+  const worker = { toString: [] };
+  for (const read of [
+    () => readQuietRequest({ ...quietRequest, worker }),
+    () => readQuietReport({ ...quietReport, worker }),
+  ])
+    assert.throws(read, (error) => error instanceof Fault && /row without a key, column worker/.test(error.message));
+});
