@@ -1,4 +1,4 @@
-// Looks for quiet requests in the ledger now and then, and reports there how far a quiet worker is. An outage leaves the worker as it is.
+// Looks for quiet requests in the ledger now and then, and reports there how far a quiet worker is. During an outage the worker stays as it is.
 import { jittered } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import { describeError } from "../faults.ts";
@@ -8,20 +8,20 @@ import type { Outages } from "../outages.ts";
 import type { QuietSwitch } from "./quiet-switch.ts";
 
 export interface LookPorts {
-  /** What fails here closes no intake: deliveries find out about an outage by themselves. */
+  /** A call that fails here closes no intake: deliveries notice an outage themselves. */
   readonly records: Pick<QuietRecords, "requests" | "report">;
   readonly clock: Pick<Clock, "sleep">;
   readonly outages: Outages;
   /** Uniform in [0, 1). */
   readonly chance: () => number;
   readonly quiet: Pick<QuietSwitch, "hear">;
-  /** The queues that take no steps now, because somebody asked. */
+  /** The queues that take no steps now because an operator asked. */
   readonly quietQueues: () => readonly QuietQueue[];
 }
 
 export interface LookSettings {
   readonly worker: string;
-  /** Between two looks, on average. */
+  /** Time between two looks, on average. */
   readonly intervalMs: number;
 }
 
@@ -47,7 +47,7 @@ export class QuietLook {
     }
   }
 
-  /** Before the first receive, so that a worker that was restarted takes nothing that it should not. A stop ends the wait. */
+  /** Looks once. Call it before the first receive, so that a restarted worker takes no steps of a quiet queue. A stop ends the wait. */
   async first(stopped: AbortSignal): Promise<void> {
     await unlessAborted(stopped, this.#once());
   }
@@ -65,7 +65,7 @@ export class QuietLook {
     }
   }
 
-  /** Nothing is written by a worker that is not quiet. */
+  /** Reports the quiet queues. A worker that is not quiet writes nothing. */
   async #report(): Promise<void> {
     const queues = this.#ports.quietQueues();
     if (queues.length === 0 && !this.#reported) return;

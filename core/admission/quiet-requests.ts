@@ -1,10 +1,10 @@
-// Which quiet requests of the ledger concern a worker and its queues, and how a request is told.
+// Which quiet requests of the ledger concern a worker and its queues, and the words for a request.
 import type { QuietRequest, QuietTarget } from "../ledger/quiet-records.ts";
 import type { AskedQuiet } from "./quiet.ts";
 
 /**
- * A worker that nobody named is called `<machine>:<process id>`. A request for the machine's part alone concerns it too, so that it survives a
- * restart of the process.
+ * Returns whether a request concerns the worker. A worker without a given name is called `<machine>:<process id>`. A request that names only the machine
+ * concerns it, too, so that the request survives a restart of the process.
  */
 export function isWorkerMeant({ worker: asked }: Pick<QuietTarget, "worker">, worker: string): boolean {
   return asked === null || asked === worker || asked === worker.replace(/:\d+$/, "");
@@ -29,7 +29,7 @@ export function quietReason({ by, why, atMs, untilMs, queue }: AskedQuiet): stri
   return `quiet${what}: ${by} asked for it at ${instant(atMs)}${until}${why === null ? "" : ` (${why})`}`;
 }
 
-/** How the quiet ended that `asked` began. `requests` holds those that were lifted lately. */
+/** Says why the quiet ended that `asked` began. `requests` holds those that were lifted lately. */
 export function endReason(asked: AskedQuiet, requests: readonly QuietRequest[]): string {
   const { by, atMs, queue } = asked;
   const isIt = (one: QuietRequest) => one.who === by && one.askedAtMs === atMs && one.queue === queue;

@@ -1,4 +1,4 @@
-// Makes the queues of a worker quiet, and lets them go on: as operators ask on its own machine, and through the ledger.
+// Makes the queues of a worker quiet, and lets them go on, as operators ask on its own machine and through the ledger.
 import type { Clock } from "../clock.ts";
 import type { QuietRequest } from "../ledger/quiet-records.ts";
 import type { Observe } from "../observe.ts";
@@ -16,7 +16,7 @@ export interface QuietSwitchPorts {
   readonly observe: Observe;
   /** How many steps run. */
   readonly busy: () => number;
-  /** Every queue became quiet, or one of them goes on. */
+  /** Called when the last queue becomes quiet, and when one goes on. */
   readonly onChange: (quiet: boolean) => void;
 }
 
@@ -24,7 +24,7 @@ export class QuietSwitch {
   readonly #worker: string;
   readonly #queues: readonly QuietQueueState[];
   readonly #ports: QuietSwitchPorts;
-  /** Asked for on the worker's own machine. */
+  /** The request made on the worker's own machine. */
   #here: AskedQuiet | null = null;
   #requests: readonly QuietRequest[] = [];
 
@@ -34,27 +34,27 @@ export class QuietSwitch {
     this.#ports = ports;
   }
 
-  /** Whoever asked on this machine first stays the one that did. */
+  /** Makes all queues quiet. The first request on this machine stays in force, and later ones change nothing. */
   askHere(by: string): void {
     if (this.#here !== null) return;
     this.#here = { by, why: null, atMs: this.#ports.clock.wallMs(), untilMs: null, queue: null };
     this.#apply(() => "");
   }
 
-  /** Undoes `askHere`, and nothing that was asked through the ledger. */
+  /** Undoes `askHere`. Requests made through the ledger stay in force. */
   resumeHere(by: string): void {
     if (this.#here === null) return;
     this.#here = null;
     this.#apply(() => `${by} asked for it`);
   }
 
-  /** What the ledger holds now: requests in force, and those that were lifted lately. */
+  /** Takes over the ledger's requests: those in force, and those that were lifted lately. */
   hear(requests: readonly QuietRequest[]): void {
     this.#requests = inForce(requests).filter((one) => isWorkerMeant(one, this.#worker));
     this.#apply((ended) => endReason(ended, requests));
   }
 
-  /** What every queue of the worker is asked. `null` means that one of them takes steps. */
+  /** A request that makes every queue quiet. `null` means that at least one queue takes steps. */
   get asked(): AskedQuiet | null {
     const [first] = this.#queues;
     return this.#queues.every(({ quiet }) => quiet.asked.length > 0) ? (first?.quiet.asked[0] ?? null) : null;

@@ -1,5 +1,5 @@
-// Quiet: nothing new of one queue is started, while what runs goes on with its lease. For good, as the first stage of a stop, or for a while,
-// because an operator asked.
+// Quiet: a worker starts no new steps of one queue, while running steps go on with their leases. It is the first stage of a stop, and then for good, or an
+// operator asked for it, and then for a while.
 import { onAbort } from "../on-abort.ts";
 
 export interface AskedQuiet {
@@ -10,11 +10,11 @@ export interface AskedQuiet {
   readonly atMs: number;
   /** `null` means until it is lifted. */
   readonly untilMs: number | null;
-  /** The name of the queue that is meant. `null` means all of the worker's. */
+  /** The name of the queue that is to be quiet. `null` means all of the worker's. */
   readonly queue: string | null;
 }
 
-/** Of one queue of a worker. */
+/** The quiet of one queue of a worker. */
 export class Quiet {
   readonly #stopped: AbortSignal;
   #spell = new AbortController();
@@ -26,17 +26,17 @@ export class Quiet {
     onAbort(stopped, () => this.#spell.abort());
   }
 
-  /** Of what is taken now: aborts as soon as that may not be started any more. Aborted already while it is quiet. */
+  /** Aborts when a message that is taken now may no longer start. Aborted while the queue is quiet. */
   get signal(): AbortSignal {
     return this.#spell.signal;
   }
 
-  /** Who asks for quiet now, oldest first. */
+  /** The requests for quiet in force, oldest first. */
   get asked(): readonly AskedQuiet[] {
     return this.#asked;
   }
 
-  /** Takes all that is asked now in place of what was asked before. Never undoes a stop. */
+  /** Replaces the requests in force. Never undoes a stop. */
   become(asked: readonly AskedQuiet[]): void {
     const resumed = this.#asked.length > 0 && asked.length === 0;
     this.#asked = asked;

@@ -1,6 +1,6 @@
-// The breaker: keeps the intake shut while something that a worker depends on is down, and probes until it may open again. What is
-// waiting or running goes on meanwhile: only the intake asks for leave. `core/circuit/circuit.ts` has the rules, `core/circuit/dependencies.ts` tells of
-// what fails and works. Receives that fail are the gate's of their queue (`core/circuit/queue-gate.ts`).
+// The breaker keeps the intake shut while a dependency of the worker is down, and probes until the intake may open again. Deliveries that wait or run go
+// on meanwhile: only the intake asks for leave. `core/circuit/circuit.ts` has the rules. `core/circuit/dependencies.ts` reports the calls that failed and
+// worked. Failed receives belong to the gate of their queue (`core/circuit/queue-gate.ts`).
 import type { Clock } from "../clock.ts";
 import { describeError } from "../faults.ts";
 import type { Ledger } from "../ledger/port.ts";
@@ -37,7 +37,7 @@ export interface BreakerPorts {
   readonly chance: () => number;
 }
 
-/** How often a circuit that is not closed is looked at. */
+/** How often the breaker looks at a circuit that is not closed. */
 const LOOK_MS = 250;
 
 export class Breaker {
@@ -47,41 +47,41 @@ export class Breaker {
   #looking = false;
   readonly #closing: Closing;
 
-  /** `stopped` aborts when nothing is to be received any more. */
+  /** `stopped` aborts when nothing more may be received. */
   constructor(ports: BreakerPorts, stopped: AbortSignal) {
     this.#ports = ports;
     this.#stopped = stopped;
     this.#closing = new Closing(ports);
   }
 
-  /** Why nothing is received, for operators; null when all is well, or when it is too early to tell. */
+  /** Says why nothing is received, for operators. `null` means that all is well, or that it is too early to say. */
   closedBecause(): string | null {
     const reasons = this.#reasons(told(this.#circuit, this.#ports.clock.monoMs()));
     return reasons.length === 0 ? null : sentence(reasons);
   }
 
-  /** Which code locations cannot be imported; null when all can. */
+  /** Names the code locations that cannot be imported. `null` means that all can. */
   broken(): string | null {
     return this.#ports.runner.broken();
   }
 
-  /** Before each receive; `own`: what stands in the way of the one queue. Null: receive nothing. */
+  /** Call it before each receive. `own` holds the outages of the one queue. Returns `null` if nothing may be received. */
   leave(own: Circuit = closed): Leave | null {
     this.#tell();
     return this.#ports.runner.unavailable() === null ? leaveOf([...this.#circuit, ...own]) : null;
   }
 
-  /** For whoever ends steps without their code. A host that only cannot import it is good enough for that. */
+  /** Returns whether the sweep may report steps. It needs no code, so a host that only cannot import some will do. */
   mayReport(): boolean {
     return mayReport(this.#circuit);
   }
 
-  /** For the intake while it has no leave: resolves when it is time to ask again. */
+  /** Resolves when the intake, which has no leave, should ask again. */
   async pause(): Promise<void> {
     await this.#ports.clock.sleep(LOOK_MS, this.#stopped);
   }
 
-  /** Messages came. */
+  /** A receive brought messages, so deliveries begin. */
   received(count: number): void {
     if (count > 0) this.#become(tried(this.#circuit, this.#ports.clock.monoMs()));
   }
@@ -116,7 +116,7 @@ export class Breaker {
     }
   }
 
-  /** A step host that is away comes back by itself; what only it can find out has to wait for it. */
+  /** Only the step host can probe some causes. While it is away, they wait: it comes back without help. */
   #canProbe({ cause }: Outage): boolean {
     return cause === "ledger" || this.#ports.runner.unavailable() === null;
   }
@@ -129,7 +129,7 @@ export class Breaker {
     this.#become(endProbe(this.#circuit, cause, failure, clock.monoMs(), chance()));
   }
 
-  /** Null when it works again. */
+  /** Probes. Resolves with `null` if the dependency works again. */
   async #failureOf({ cause, runId }: Outage): Promise<string | null> {
     const { ledger, runner } = this.#ports;
     if (cause !== "ledger") {
@@ -156,7 +156,7 @@ export class Breaker {
   }
 }
 
-/** The same words whether a step or a probe met it. */
+/** Gives the same words for a failure of a step and of a probe. */
 export function describeFailure({ scope, error }: ProbeFailure): string {
   const detail = `${error.class}: ${error.message}`;
   switch (scope) {

@@ -1,5 +1,5 @@
-// The circuit between a worker and what it depends on: while something is down, nothing is received, so nothing is buried. Pure; times
-// are monotonic milliseconds, chance is uniform in [0, 1). `core/circuit/breaker.ts` trips it and probes.
+// The circuit between a worker and its dependencies. While one is down, the worker receives nothing, so it buries nothing. Pure: times are monotonic
+// milliseconds, and chance is uniform in [0, 1). `core/circuit/breaker.ts` trips it and probes.
 //
 // | An outage is | and on                                      | becomes |
 // |--------------|---------------------------------------------|---------|
@@ -10,8 +10,8 @@
 // | on trial     | a failure                                   | open, with twice the backoff |
 // | on trial     | proof, or nothing failing for a while after a delivery began | over |
 //
-// A trial, because a probe may pass where work fails (a database that can be read and not written): without one, every probe would cost
-// a whole batch of receives, of which SQS allows each message only so many.
+// There is a trial because a probe may pass where work fails, as with a database that can be read but not written. Without a trial, every probe would
+// cost a whole batch of receives, and SQS allows each message only so many.
 import { backoff } from "../backoff.ts";
 
 import { MESSAGES_A_REQUEST } from "../queue/port.ts";
@@ -21,16 +21,16 @@ export type Cause = "queue" | "ledger" | "instance" | "location" | "host";
 type Phase =
   | { readonly is: "open"; readonly probeAtMs: number }
   | { readonly is: "probing" }
-  /** `untilMs` is null before a delivery has tried. */
+  /** `untilMs` is `null` before a delivery has tried. */
   | { readonly is: "trial"; readonly untilMs: number | null; readonly sinceMs: number };
 
 export interface Outage {
   readonly cause: Cause;
-  /** What failed last, for an operator. */
+  /** The last failure, for an operator. */
   readonly why: string;
-  /** The run whose code cannot be imported; null of every other cause. */
+  /** The run whose code cannot be imported. `null` for every other cause. */
   readonly runId: string | null;
-  /** Until then it may be a hiccup, of which nobody is told. */
+  /** Until then it may be a hiccup, and the worker does not report it. */
   readonly toldAtMs: number;
   readonly failures: number;
   readonly phase: Phase;
@@ -43,11 +43,11 @@ export interface Failure {
   readonly cause: Cause;
   readonly why: string;
   readonly runId?: string;
-  /** How long it may last without being told. */
+  /** How long it may last before the worker reports it. */
   readonly patienceMs?: number;
 }
 
-/** Leave to receive. `longPoll` is false where the receive is a probe, which is to answer at once. */
+/** Leave to receive. `longPoll` is false if the receive is a probe, which must answer at once. */
 export interface Leave {
   readonly max: number;
   readonly longPoll: boolean;
@@ -58,12 +58,12 @@ export const closed: Circuit = [];
 const probeBackoff = backoff({ baseMs: 1_000, capMs: 30_000, jitter: "full" });
 /** Chance may give 0 every time, which would be a hot loop. */
 const PROBE_LEAST_MS = 250;
-/** What is down shows within seconds of a start, when the step's process reads the log. */
+/** A dependency that is down shows within seconds of a start, when the step's process reads the log. */
 const TRIAL_MS = 30_000;
-/** Under a backlog a trial has its delivery at once. Without one there may be no delivery for hours. */
+/** Under a backlog a trial gets its delivery at once. Without a backlog there may be none for hours. */
 const IDLE_TRIAL_MS = 5_000;
 
-/** Something was found not to work. */
+/** Opens an outage, or opens it again if it is on trial. */
 export function trip(circuit: Circuit, failure: Failure, nowMs: number, chance: number): Circuit {
   const { cause, why, runId = null, patienceMs = 0 } = failure;
   const known = find(circuit, cause);
@@ -75,7 +75,7 @@ export function trip(circuit: Circuit, failure: Failure, nowMs: number, chance: 
   return replace(circuit, known.phase.is === "trial" ? reopened(outage, why, nowMs, chance) : outage);
 }
 
-/** What is to be probed now. */
+/** Returns the outages to probe now. */
 export function due(circuit: Circuit, nowMs: number): Circuit {
   return circuit.filter(({ phase }) => phase.is === "open" && phase.probeAtMs <= nowMs);
 }
@@ -86,7 +86,7 @@ export function beginProbe(circuit: Circuit, cause: Cause): Circuit {
   return replace(circuit, { ...known, phase: { is: "probing" } });
 }
 
-/** `failure` is null when the probe passed. The queue is probed by a receive, and so has no need of a trial. */
+/** `failure` is `null` if the probe passed. A receive probes the queue, so the queue needs no trial. */
 export function endProbe(
   circuit: Circuit,
   cause: Cause,
@@ -101,7 +101,7 @@ export function endProbe(
   return replace(circuit, { ...known, phase: { is: "trial", untilMs: null, sinceMs: nowMs } });
 }
 
-/** A delivery has begun; what is on trial has until then to fail. */
+/** A delivery has begun. The outages on trial end unless something fails within `TRIAL_MS`. */
 export function tried(circuit: Circuit, nowMs: number): Circuit {
   return circuit.map((outage) =>
     outage.phase.is === "trial" && outage.phase.untilMs === null
@@ -110,17 +110,17 @@ export function tried(circuit: Circuit, nowMs: number): Circuit {
   );
 }
 
-/** Proof that it works. Only what is on trial is acquitted: anything else may speak of the time before the outage. */
+/** Ends an outage on trial, since there is proof that the dependency works. For an outage in another phase, the proof may be from before it began. */
 export function worked(circuit: Circuit, cause: Cause): Circuit {
   return find(circuit, cause)?.phase.is === "trial" ? without(circuit, cause) : circuit;
 }
 
-/** Trials in which nothing failed for long enough are over. */
+/** Ends the trials in which nothing failed for long enough. */
 export function passTrials(circuit: Circuit, nowMs: number): Circuit {
   return circuit.filter(({ phase }) => phase.is !== "trial" || phase.untilMs === null || phase.untilMs > nowMs);
 }
 
-/** Null while nothing may be received. */
+/** Returns `null` while nothing may be received. */
 export function leaveOf(circuit: Circuit): Leave | null {
   const leaves = circuit.map(({ cause, phase }): Leave | null => {
     if (phase.is === "trial") return phase.untilMs === null ? { max: 1, longPoll: true } : null;
@@ -133,22 +133,22 @@ export function leaveOf(circuit: Circuit): Leave | null {
   };
 }
 
-/** Whether a step may be ended without its code, which is then all that is missing. */
+/** Returns whether a step may be reported. That needs no code, so missing code does not matter. */
 export function mayReport(circuit: Circuit): boolean {
   return circuit.every(({ cause, phase }) => cause === "location" || phase.is === "trial");
 }
 
-/** Whether time alone may change something. */
+/** Returns whether time alone may change the circuit. */
 export function isTimed(circuit: Circuit): boolean {
   return circuit.some(({ phase }) => phase.is === "open" || (phase.is === "trial" && phase.untilMs !== null));
 }
 
-/** What keeps the intake shut and has lasted long enough to be told. */
+/** Returns the outages that keep the intake shut and have lasted long enough to be reported. */
 export function told(circuit: Circuit, nowMs: number): Circuit {
   return circuit.filter(({ phase, toldAtMs }) => phase.is !== "trial" && toldAtMs <= nowMs);
 }
 
-/** What the log does not call over: a trial that a delivery goes through, or has just begun, may be the same outage still. */
+/** Returns the outages that the log must not call over. A trial that has just begun, or that a delivery goes through, may still be the same outage. */
 export function unproven(circuit: Circuit, nowMs: number): Circuit {
   return circuit.filter(({ phase, toldAtMs }) => {
     const isTried = phase.is !== "trial" || phase.untilMs !== null || nowMs < phase.sinceMs + IDLE_TRIAL_MS;

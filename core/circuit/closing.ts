@@ -1,4 +1,4 @@
-// Tells the log when nothing is received any more, and when it is again: of a whole worker, or of one of its queues.
+// Logs when a worker, or one of its queues, stops receiving and when it receives again.
 import type { Clock } from "../clock.ts";
 import type { Observe } from "../observe.ts";
 import type { Outage } from "./circuit.ts";
@@ -13,16 +13,16 @@ export interface ClosingPorts {
 export class Closing {
   readonly #ports: ClosingPorts;
   readonly #from: string;
-  /** What the log was last told, and since when nothing is received. */
+  /** The causes in the last log line, and since when nothing is received. */
   #shut: { readonly causes: readonly string[]; readonly sinceMs: number } | null = null;
 
-  /** `from`: which queue's receives are meant, as " from <name>"; empty for all that there are. */
+  /** `from` names the queue, as " from <name>". Empty means the whole worker. */
   constructor(ports: ClosingPorts, from = "") {
     this.#ports = ports;
     this.#from = from;
   }
 
-  /** All that stands in the way now. One line when it closes, one for each cause that joins, one when it opens; none for a change of words. */
+  /** `reasons` are all that keep the intake shut now. Logs one line when it closes, one for each cause that joins, one when it opens, and none for new words. */
   tell(reasons: readonly Reason[]): void {
     const { clock, observe } = this.#ports;
     const before = this.#shut;

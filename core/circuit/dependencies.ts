@@ -1,4 +1,4 @@
-// The ledger and the runner as deliveries and leases use them: what fails there is told to the breaker, and what works, too.
+// The ledger and the runner as deliveries and leases use them. Each call reports to the breaker whether the dependency failed or worked.
 import { describeError, isOneRowsFault } from "../faults.ts";
 import type { Ledger } from "../ledger/port.ts";
 import type { AskPermit, Ending, Runner, StepOrder } from "../runner/port.ts";
@@ -11,7 +11,7 @@ export interface Watcher {
   worked(...causes: readonly Cause[]): void;
 }
 
-/** Where deliveries and leases meet failure. */
+/** The dependencies of deliveries and leases. */
 export interface Dependencies {
   readonly ledger: UsedLedger;
   readonly runner: UsedRunner;
@@ -20,7 +20,7 @@ export interface Dependencies {
 type UsedLedger = Pick<Ledger, "claim" | "renew" | "permit" | "settle" | "abandon" | "burialKey" | "lock" | "prune">;
 type UsedRunner = Pick<Runner, "execute" | "report" | "notice" | "instance" | "versions">;
 
-/** So many steps in a row whose code cannot be imported mean that nothing can run; fewer, that one location of several is broken. */
+/** So many steps in a row whose code cannot be imported mean that no step can run. Fewer mean that one location of several is broken. */
 const LOCATION_FAULTS = 3;
 
 export function watchLedger(ledger: UsedLedger, watcher: Watcher): UsedLedger {
@@ -54,7 +54,7 @@ export function watchRunner(runner: UsedRunner & Pick<Runner, "probe">, watcher:
     watcher.worked("instance", "host", "location");
   };
   const judge = (ending: Ending, runId: string): Ending => {
-    // What stood in the log already says nothing of the code.
+    // An outcome that stood in the log before does not prove that the code can be imported.
     if (ending.kind === "ended" || ending.kind === "unknown_run") watcher.worked("instance", "host");
     if (ending.kind !== "fault" || ending.scope === "step") return ending;
     if (ending.scope === "location") locationFaults += 1;

@@ -1,5 +1,4 @@
-// Claims that closing the intake would rest on. A step's process runs user code, so the host, which has none, looks for itself before such a claim
-// closes the intake for every other step.
+// Checks a step process's claim before it closes the intake for every other step. Such a process runs user code. The host runs none, so it looks itself.
 
 import { shortened } from "../formats/shortened.ts";
 import { unlessAborted } from "../on-abort.ts";
@@ -7,12 +6,12 @@ import type { Ending, Runner, StepOrder } from "../runner/port.ts";
 
 type Fault = Extract<Ending, { kind: "fault" }>;
 
-/** What it says goes into the run's log. */
+/** The claim goes into the run's log. */
 const LONGEST_CLAIM = 500;
 
 /**
- * Resolves with whether the claim holds. Of Dagster's storage, the host writes an event to the step's run: a database that can only be read fails,
- * too. Of the code, the host imports it once more. Null if `signal` aborts first.
+ * Resolves with whether the claim holds. For Dagster's storage, the host writes an event to the step's run, so a database that can only be read fails,
+ * too. For the code, the host imports it once more. Resolves with `null` if `signal` aborts first.
  */
 export async function confirms(
   runner: Pick<Runner, "notice" | "probe">,

@@ -1,5 +1,5 @@
-// The gate of one queue: whether it may be received from. Shut while its receives fail, which is no other queue's business, or while the
-// breaker is, which is everybody's. `core/circuit/circuit.ts` has the rules.
+// The gate of one queue decides whether it may be received from. It is shut while the queue's receives fail, which shuts no other gate, and while the
+// breaker is open, which shuts all. `core/circuit/circuit.ts` has the rules.
 
 import type { Quiet } from "../admission/quiet.ts";
 import { quietReason } from "../admission/quiet-requests.ts";
@@ -12,7 +12,7 @@ import { Closing } from "./closing.ts";
 
 export interface GatePorts {
   readonly breaker: Pick<Breaker, "leave" | "received" | "mayReport">;
-  /** While it is asked for, nothing is received though all is well. */
+  /** While an operator asks for quiet, nothing is received though all is well. */
   readonly quiet: Pick<Quiet, "asked">;
   readonly clock: Clock;
   readonly observe: Observe;
@@ -31,7 +31,7 @@ export class QueueGate {
   #circuit: Circuit = closed;
   readonly #closing: Closing;
 
-  /** `name` is null for the only queue of a worker, which needs none. `stopped` aborts when nothing is to be received any more. */
+  /** `name` is `null` for the only queue of a worker, which needs none. `stopped` aborts when nothing more may be received. */
   constructor(ports: GatePorts, name: string | null, stopped: AbortSignal) {
     this.#ports = ports;
     this.#from = name === null ? "" : ` from ${name}`;
@@ -39,7 +39,7 @@ export class QueueGate {
     this.#stopped = stopped;
   }
 
-  /** For the intake, before each receive and while it waits for leave; null: receive nothing. */
+  /** The intake calls it before each receive and while it waits for leave. Returns `null` if nothing may be received. */
   leave(): Leave | null {
     const { breaker, clock } = this.#ports;
     // The next receive is the probe.
@@ -62,7 +62,7 @@ export class QueueGate {
     const why = describeError(error);
     const passing = !(error instanceof Fault) || PASSING.includes(error.code);
     const first = this.#circuit.length === 0;
-    // What does not pass by itself is told as the reason for closing, below.
+    // A failure that does not pass without help is logged below, as the reason for closing.
     const level = first && passing ? "warn" : "debug";
     observe({ event: "intake.receive_failed", level, message: `could not receive${this.#from}: ${why}` });
     const failed = endProbe(this.#circuit, "queue", why, clock.monoMs(), chance());
@@ -71,7 +71,7 @@ export class QueueGate {
     this.#tell();
   }
 
-  /** Why nothing of this queue is received; null when all is well, or when it is too early to tell. */
+  /** Says why nothing is received from this queue. `null` means that all is well, or that it is too early to say. */
   closedBecause(): string | null {
     const asked = this.#ports.quiet.asked.map(quietReason);
     const failing = told(this.#circuit, this.#ports.clock.monoMs()).map(({ why }) => why);
@@ -79,7 +79,7 @@ export class QueueGate {
     return reasons.length === 0 ? null : reasons.join("; ");
   }
 
-  /** For whoever ends steps of this queue without their code. */
+  /** Returns whether the sweep may report steps of this queue. */
   mayReport(): boolean {
     const { quiet, breaker } = this.#ports;
     return quiet.asked.length === 0 && mayReport(this.#circuit) && breaker.mayReport();

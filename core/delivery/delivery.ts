@@ -1,4 +1,4 @@
-// One delivery under way: the message, the step that it names, and what its effects have found out so far.
+// One delivery under way: the message, the step that it names, and the facts that its effects have found so far.
 
 import type { Seat } from "../admission/slots.ts";
 import type { EventName, FieldsOf, LevelOf } from "../events/events.ts";

@@ -17,7 +17,7 @@ import type { Disposition, Effect, Event, EventIn, State, Swept } from "./states
 type SweptEvent = Pick<Extract<Event, { is: "swept" }>, "reason" | "detail" | "lies">;
 
 /**
- * Each method resolves when its delivery has met its end, and rejects only for a bug: never for what a message, a step or a dependency does.
+ * Each method resolves when its delivery has met its end. It rejects only for a bug, and never because of a message, a step or a dependency.
  * `quiet` aborts when the delivery may start nothing new.
  */
 export class Executor {
@@ -51,7 +51,7 @@ export class Executor {
     return await this.#endDeadLetter(received, { reason: "moved_by_sqs", detail, lies }, quiet);
   }
 
-  /** Fails the attempt of any dead letter for an operator, whatever its policy says of retries and of leaving it open. */
+  /** Fails the attempt of any dead letter for an operator, even if its policy asks for a retry or for leaving it open. */
   async failDeadLetter(received: Received, detail: string, quiet: AbortSignal): Promise<Disposition> {
     return await this.#endDeadLetter(received, { reason: "failed_by_operator", detail, lies: "aside" }, quiet);
   }

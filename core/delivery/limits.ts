@@ -1,4 +1,4 @@
-// What a step may use: the worker's settings, and the tags that change them for one step. Pure; the step host enforces.
+// The limits of a step: the worker's settings, and the tags that change them for one step. Pure. The step host enforces them.
 import { formatDuration, parseDuration } from "../formats/durations.ts";
 import { formatSize, parseSize } from "../formats/sizes.ts";
 import type { Limits } from "../runner/port.ts";
@@ -29,7 +29,7 @@ export const defaultLimits: Limits = {
 
 export interface LimitTag {
   readonly expects: string;
-  /** Null when the value makes no sense. */
+  /** Returns `null` for a value that makes no sense. */
   read(value: string, limits: Limits): Limits | null;
 }
 

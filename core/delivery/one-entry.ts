@@ -1,4 +1,4 @@
-// A batch call about one message, and what the log says when it fails.
+// A batch call about one message, and the log line if it fails.
 import { describeError } from "../faults.ts";
 import type { RepeatedObservation } from "../observe.ts";
 import type { Outages } from "../outages.ts";
@@ -6,7 +6,7 @@ import type { EntryResult } from "../queue/port.ts";
 
 export type OneEntryCall = "ChangeMessageVisibility" | "DeleteMessage";
 
-/** Returns whether it is done. `failure` says what follows for the message, given why it is not. */
+/** Returns whether the entry is done. `failure` makes the log line from the cause, and says what happens to the message next. */
 export async function askForOne(
   call: OneEntryCall,
   ask: () => Promise<readonly EntryResult[]>,
@@ -16,7 +16,7 @@ export async function askForOne(
   try {
     const [result = "failed"] = await ask();
     if (result === "done") outages.worked(call);
-    // An expired receipt says nothing of the queue. Of a refused entry the adapter has logged the cause.
+    // An expired receipt is no sign of an outage. The adapter has logged why SQS refused an entry.
     else if (result === "gone") outages.observe(failure("gone"));
     else outages.observe({ ...failure("failed"), level: "debug" });
     return result === "done";

@@ -1,4 +1,4 @@
-// What an operator types about a parked step, whose run waits until they decide. Pure.
+// The commands that an operator types about a parked step. Its run waits until they decide. Pure.
 import { shellWord } from "../formats/shell-word.ts";
 import type { StepId } from "../step/step.ts";
 

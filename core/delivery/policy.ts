@@ -1,20 +1,20 @@
-// How often the machinery tries, and how long it waits in between. Pure: chance is an argument.
+// The policy of a step: how often taskiq starts it, and how long it waits in between. Pure: chance is an argument.
 import { backoff, doubled } from "../backoff.ts";
 import type { Limits } from "../runner/port.ts";
 import { defaultLimits, limitTags } from "./limits.ts";
 import type { Release } from "./states.ts";
 
 export interface Policy {
-  /** How often a step may be started before the machinery gives it up. */
+  /** How often a step may be started before taskiq gives it up. */
   readonly maxStarts: number;
   readonly onExhausted: "report" | "park";
   readonly backoffBaseMs: number;
   readonly backoffCapMs: number;
-  /** Wait after a dependency failed: long enough not to spin, short enough not to be noticed. */
+  /** Wait after a dependency failed. It is too long to spin, and too short to be noticed. */
   readonly shortReleaseMs: number;
   /** Wait for a worker that knows a newer envelope version. */
   readonly longReleaseMs: number;
-  /** What a step may use. */
+  /** The resources and the time that a step may use. */
   readonly limits: Limits;
 }
 
@@ -38,7 +38,7 @@ type Tags = Readonly<Record<string, string>>;
 
 interface PolicyTag {
   readonly expects: string;
-  /** What it changes; null when the value makes no sense. */
+  /** Returns the change to the policy. `null` means that the value makes no sense. */
   read(value: string, policy: Policy): Partial<Policy> | null;
 }
 
@@ -66,12 +66,12 @@ const tags: Readonly<Record<string, PolicyTag>> = {
     expects: "report or park",
     read: (value) => (value === "report" || value === "park" ? { onExhausted: value } : null),
   },
-  // Obeyed by the step process, which alone knows whether the step had begun.
+  // The step process obeys it, because only that knows whether the step had begun.
   "taskiq/on_worker_lost": {
     expects: "rerun or fail",
     read: (value) => (value === "rerun" || value === "fail" ? {} : null),
   },
-  // Obeyed by the step host, which makes the process.
+  // The step host obeys it, because that makes the process.
   "taskiq/isolation": {
     expects: "fork or spawn",
     read: (value) => (value === "fork" || value === "spawn" ? {} : null),
@@ -82,7 +82,7 @@ const tags: Readonly<Record<string, PolicyTag>> = {
 /** Names of the tags that a worker reads. The executor reads `taskiq/queue` and `taskiq/group`. */
 export const policyTags = Object.keys(tags);
 
-/** The policy for one step: its own tags win over the worker's settings. */
+/** Returns the policy for one step. Its own tags win over the worker's settings. */
 export function policyFor(policy: Policy, given: Tags): StepPolicy {
   let ofStep = policy;
   const refusedTags: string[] = [];
@@ -97,24 +97,24 @@ export function policyFor(policy: Policy, given: Tags): StepPolicy {
 }
 
 /**
- * How often a message may be received before a worker gives up waiting for others that know its run: some 15 minutes of short waits. Where
- * the queue's own maxReceiveCount is smaller, SQS moves it first, and the sweep of a worker that knows the run ends its step.
+ * How often a message may be received before a worker stops leaving it to others that may know its run: some 15 minutes of short waits. If the queue's own
+ * maxReceiveCount is smaller, SQS moves the message first, and the sweep of a worker that knows the run ends its step.
  */
 export const MOST_STRANGE_RECEIVES = 10;
 
-/** What a message has cost so far: receives as SQS counts them, starts as the ledger does. */
+/** The cost of a message so far. SQS counts its receives, and the ledger counts its starts. */
 export interface Counts {
   readonly receives: number;
   readonly starts: number;
 }
 
-/** Before a message's receives are worth saving. */
+/** A message may cost so many receives before the wait grows. */
 const CHEAP_RECEIVES = 3;
 
 /**
- * How long a released message stays invisible, in milliseconds. The backoff after a fault is exponential with full jitter, so that steps that
- * failed together do not come back together. The short wait grows with the receives that a message has cost: in an outage it may meet
- * one worker after the other, each of which finds out for itself, and SQS buries what was received too often. `chance` is uniform in [0, 1).
+ * Returns how long a released message stays invisible, in milliseconds. The backoff after a fault is exponential with full jitter, so that steps that
+ * failed together do not come back together. The short wait grows with the receives that a message has cost. In an outage it may meet one worker after
+ * the other, which each have to notice the outage, and SQS moves a message that was received too often. `chance` is uniform in [0, 1).
  */
 export function releaseMs(policy: Policy, after: Release, { receives, starts }: Counts, chance: number): number {
   switch (after) {

@@ -1,4 +1,4 @@
-// Why a message is a dead letter: one word per reason, in notes, logs, Dagster's events, filters and pages. Pure.
+// The reasons why a message is a dead letter: one word each, in notes, logs, Dagster's events, filters and pages. Pure.
 
 const words = {
   malformed: "its body cannot be read as a step",
@@ -21,16 +21,16 @@ const words = {
   moved_from_elsewhere: "SQS itself moved it, from a queue that is not the workers'",
 } as const;
 
-/** `moved_from_elsewhere` is found by operators alone: workers leave such messages where they are. */
+/** Only operators find `moved_from_elsewhere`: workers leave such messages where they are. */
 export type Reason = Exclude<keyof typeof words, "moved_from_elsewhere">;
 
-/** Each with its meaning, as the pages show it. */
+/** Each reason with its meaning, as the pages show it. */
 export const reasons: ReadonlyMap<string, string> = new Map(Object.entries(words));
 
-/** Words of earlier releases, which stand in notes that they wrote. */
+/** Words of earlier releases, which still stand in the notes that those wrote. */
 const former: ReadonlyMap<string, Reason> = new Map([["dead_lettered", "moved_by_sqs"]]);
 
-/** Returns today's word for a stored or given one. A word of a newer release stays as it is. */
+/** Returns today's word for a word that was stored or given. A word of a newer release stays as it is. */
 export function reasonNamed(word: string): string {
   return former.get(word) ?? word;
 }

@@ -1,4 +1,4 @@
-// Signatures of messages: an HMAC-SHA256 over the exact bytes of the body, in a message attribute. Python's executor makes the same.
+// Signatures of messages: an HMAC-SHA256 over the exact bytes of the body, in a message attribute. The executor in Python makes the same.
 import { Buffer } from "node:buffer";
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { producerAttributes } from "../queue/dead-letter-note.ts";
@@ -8,12 +8,15 @@ export const SIGNATURE_ATTRIBUTE = "taskiq-signature";
 
 const KEY_MISSING = "Its sender is not a run worker of this deployment, or lacks TASKIQ_ENVELOPE_KEY";
 
-/** Hex, with the version of the scheme in front. */
+/** Returns hex digits, with the version of the scheme in front. */
 export function signatureOf(body: string, key: string): string {
   return `v1=${createHmac("sha256", key).update(body).digest("hex")}`;
 }
 
-/** Null if one of the keys made the message's signature, or if there are no keys: then anyone who may send is trusted. */
+/**
+ * Returns why the worker does not believe the message. `null` means that one of the keys made its signature, or that there are no keys: then the worker
+ * trusts every sender.
+ */
 export function whyUnsigned(
   message: Pick<Message, "body" | "attributes">,
   keys: readonly string[] | undefined,
@@ -25,18 +28,18 @@ export function whyUnsigned(
   return `its ${SIGNATURE_ATTRIBUTE} is not that of this body under any of this worker's keys. ${KEY_MISSING}, or has another`;
 }
 
-/** Whether it has a signature, of whatever key. */
+/** Returns whether the message has a signature of any key. */
 export function isSigned(message: Pick<Message, "attributes">): boolean {
   return SIGNATURE_ATTRIBUTE in producerAttributes(message);
 }
 
-/** The message with another body, signed by an operator. */
+/** Returns the message with another body and an operator's signature. */
 export function signedMessage(message: Message, body: string, key: string): Message {
   const signature = { dataType: "String", stringValue: signatureOf(body, key) };
   return { ...message, body, attributes: { ...message.attributes, [SIGNATURE_ATTRIBUTE]: signature } };
 }
 
-/** In a time that says nothing of where they differ. */
+/** Compares in constant time, so that the time does not show where the texts differ. */
 function isSame(given: string, expected: string): boolean {
   const [one, other] = [Buffer.from(given), Buffer.from(expected)];
   return one.length === other.length && timingSafeEqual(one, other);

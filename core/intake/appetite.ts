@@ -1,41 +1,40 @@
-// How many messages the next receive may bring. Pure.
+// The appetite: how many messages the next receive may bring. Pure.
 //
-// As many as there are free slots: what is fetched can start. Where steps are so short that a slot would be idle for a noticeable part of
-// its time while a receive is under way, a few more: what will start within half a second, at the pace of the last seconds.
+// As many as there are free slots, so that every message can start. Where steps are short, a slot would be idle for a noticeable part of its time while a
+// receive is under way. There a receive may bring a few more: as many as will start within half a second, at the pace of the last seconds.
 
 import { MESSAGES_A_REQUEST } from "../queue/port.ts";
 
 export interface Load {
-  /** Slots that nobody has. */
   readonly free: number;
-  /** Chains that were received and have no slot yet. */
+  /** Received chains that have no slot yet. */
   readonly waiting: number;
-  /** What the receives under way may bring. */
+  /** How many messages without a slot the receives under way may bring. */
   readonly asked: number;
   readonly polls: number;
-  /** The last receive brought all that it might: there is more. */
+  /** The last receive brought as many messages as it might, so there are more. */
   readonly backlog: boolean;
   readonly pace: Pace;
 }
 
-/** Of the last seconds. */
+/** The pace of the last seconds. */
 export interface Pace {
   /** How many slots became free in a second. */
   readonly perSecond: number;
-  /** How long one was taken, on average; infinite where nothing ended. */
+  /** How long a slot was taken, on average. Infinite if no chain ended. */
   readonly takenMs: number;
 }
 
-/** One while idle; more only where each brings ten. */
+/** There is one receive while idle, and more only while each brings as many messages as it may. */
 const POLLS_MAX = 8;
 const AHEAD_S = 0.5;
 const AHEAD_MAX = 50;
-/** A receive may take so long; what waits must last until it is answered. */
+/** A receive may take so long. The messages that were fetched ahead must last until it is answered. */
 const RECEIVE_S = 0.1;
 /** A message must not wait here behind long steps while another worker is idle. */
 const SHORT_MS = 1_000;
 
-/** 0: nothing is to be received now. */
+/** Returns 0 if nothing is to be received now. */
 export function appetite({ free, waiting, asked, polls, backlog, pace }: Load): number {
   if (polls > 0 && (!backlog || polls >= POLLS_MAX)) return 0;
   const ahead = aheadOf(pace);
@@ -44,7 +43,7 @@ export function appetite({ free, waiting, asked, polls, backlog, pace }: Load): 
   return wanted >= (idle > 0 ? 1 : worthwhile(ahead, pace)) ? Math.min(MESSAGES_A_REQUEST, wanted) : 0;
 }
 
-/** Ahead of its need, a receive may wait until it is worth its request. */
+/** Returns how many messages make a receive worth its request, if none of them is needed yet. */
 function worthwhile(ahead: number, { perSecond }: Pace): number {
   const spare = ahead - Math.ceil(perSecond * RECEIVE_S);
   return Math.max(1, Math.min(MESSAGES_A_REQUEST, Math.max(Math.ceil(ahead / 2), spare)));
@@ -54,13 +53,13 @@ function aheadOf({ perSecond, takenMs }: Pace): number {
   return takenMs > SHORT_MS ? 0 : Math.min(AHEAD_MAX, Math.floor(perSecond * AHEAD_S));
 }
 
-/** Measures the pace from what ended in the last two seconds. */
+/** Measures the pace from the chains that ended in the last two seconds. */
 export class PaceMeter {
   readonly #ended: { readonly atMs: number; readonly takenMs: number }[] = [];
 
   ended(atMs: number, takenMs: number): void {
     this.#ended.push({ atMs, takenMs });
-    // More would say the same.
+    // More of them would give the same pace.
     if (this.#ended.length > LOOKED_AT_MAX) this.#ended.shift();
   }
 

@@ -1,7 +1,7 @@
-// The rota: which of several queues is asked next, for how many messages, and how long it may think. Pure.
+// The rota: which of several queues is asked next, for how many messages, and how long it may wait for one. Pure.
 //
-// Queues without a weight come first, in their order, and each is asked before those behind it: strict priority. The others share what is left
-// by their weights: over time, each is handed as many messages as its weight says, as long as it has them.
+// Queues without a weight come first, in their order, and each is asked before those behind it (strict priority). The others share the remaining slots
+// by their weights: over time, each is handed messages in proportion to its weight, as long as it has them.
 //
 // | Now                          | Asked is                                                                    |
 // |------------------------------|-----------------------------------------------------------------------------|
@@ -9,16 +9,16 @@
 // | none is                      | each of them, for one message, until one comes: a long poll, which keeps one slot free |
 // | fewer slots than such queues | one after the other, for a second each                                      |
 //
-// What is asked for has a slot that waits for it: what waits for slots would come before a more urgent message.
+// Every message that is asked for has a slot that waits for it. A message that waited for a slot would come before a more urgent one.
 import { MESSAGES_A_REQUEST } from "../queue/port.ts";
 
-/** What a queue may be asked for now. */
+/** The room that one queue has for messages now. */
 export interface Room {
   /** Slots that it may take. */
   readonly free: number;
-  /** What its circuit allows; 0: nothing. */
+  /** How many messages its circuit allows. */
   readonly max: number;
-  /** A receive that finds out whether it works again. */
+  /** The next receive finds out whether the queue works again. */
   readonly probe: boolean;
   /** A receive is under way. */
   readonly polled: boolean;
@@ -28,28 +28,28 @@ export interface Ask {
   /** Its place in the list of queues. */
   readonly queue: number;
   readonly max: number;
-  /** How long it waits for a message: not at all, a second at the most, or as long as a receive waits. */
+  /** How long it waits for a message: not at all, a second at most, or as long as a receive waits. */
   readonly wait: "none" | "second" | "long";
-  /** The other queues' turn is when it is answered. */
+  /** No other queue is asked before it is answered. */
   readonly alone: boolean;
 }
 
-/** A queue that was found empty is not asked again so soon while others have messages: requests cost money. */
+/** While others have messages, a queue that was found empty is not asked again for so long: requests cost money. */
 const EMPTY_MS = 1_000;
-/** A receive that does not wait may miss what is there (SQS looks at some of its servers): once in a while it does, for 1 % of a slot's time. */
+/** A receive that does not wait looks at only some of SQS's servers and may miss messages. So one receive in this time waits, which costs 1 % of a slot. */
 const THOROUGH_MS = 100_000;
-/** A queue that does not answer must not keep the others from being asked. */
+/** A queue that does not answer keeps the others waiting for so long at most. */
 const ANSWER_MS = 1_000;
 
 interface Standing {
   readonly weight: number | null;
-  /** Its last receive brought messages: there may be more. */
+  /** Its last receive brought messages, so there may be more. */
   more: boolean;
   askedAtMs: number;
   answeredAtMs: number;
   /** When a receive that waited was answered. */
   waitedAtMs: number;
-  /** What it was handed, by its weight. */
+  /** The messages that it was handed, divided by its weight. */
   handed: number;
 }
 
@@ -57,11 +57,11 @@ export class Rota {
   readonly #queues: readonly Standing[];
   readonly #strict: readonly number[];
   readonly #weighted: readonly number[];
-  /** What the last queue that was chosen by weight had been handed: whoever had nothing to ask for until now starts from there. */
+  /** `handed` of the queue that was last chosen by weight. A queue that had nothing to ask for until now starts from there. */
   #level = 0;
   #alone: { readonly queue: number; readonly untilMs: number } | null = null;
 
-  /** Null: no weight. */
+  /** `null` means no weight. */
   constructor(weights: readonly (number | null)[]) {
     const never = Number.NEGATIVE_INFINITY;
     this.#queues = weights.map((weight) => ({
@@ -73,7 +73,7 @@ export class Rota {
     this.#weighted = places.filter((i) => weights[i] !== null);
   }
 
-  /** Null: nothing is to be asked now. `free`: slots that nobody has. */
+  /** Returns `null` if no queue is to be asked now. */
   next(nowMs: number, free: number, rooms: readonly Room[]): Ask | null {
     const may = (i: number) => {
       const room = rooms[i];
@@ -88,7 +88,7 @@ export class Rota {
     return pressed ? this.#demand(open, nowMs, free, rooms) : this.#watch(open, free);
   }
 
-  /** Another queue's turn depends on an answer that is due. */
+  /** Returns whether the next turn depends on an answer that is due. */
   isWaiting(nowMs: number): boolean {
     return this.#alone !== null && nowMs < this.#alone.untilMs;
   }
@@ -101,7 +101,7 @@ export class Rota {
     if (standing.weight !== null) this.#level = Math.max(this.#level, standing.handed);
   }
 
-  /** `count`: 0, too, for a receive that failed. */
+  /** `count` is 0 also for a receive that failed. */
   answered({ queue, wait }: Ask, count: number, nowMs: number): void {
     const standing = this.#at(queue);
     if (this.#alone?.queue === queue) this.#alone = null;
@@ -121,7 +121,7 @@ export class Rota {
     return { queue, max, wait: thorough ? "second" : "none", alone: true };
   }
 
-  /** The one that was not asked for the longest time. */
+  /** Asks the queue that was not asked for the longest time. */
   #watch(open: readonly number[], free: number): Ask | null {
     const [first, ...others] = open;
     if (first === undefined) return null;
@@ -133,7 +133,7 @@ export class Rota {
     return this.#weighted.toSorted((a, b) => this.#handed(this.#at(a)) - this.#handed(this.#at(b)));
   }
 
-  /** No credit for the time in which it had nothing, was full or shut. */
+  /** Gives no credit for the time in which the queue was empty, full or shut. */
   #handed({ handed }: Standing): number {
     return Math.max(handed, this.#level);
   }

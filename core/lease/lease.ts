@@ -26,7 +26,7 @@ export interface Lease extends Term {
   granted(hold: Hold, askedAtMs: number): void;
   /** Returns the monotonic time at which the worker's own clock gives the ledger lease up. `null` means that there is none. */
   endsAtMs(): number | null;
-  /** The worker is about to settle or abandon the claim. A renewal that crosses with that and finds the claim over is no loss. */
+  /** The worker is about to settle or abandon the claim. A renewal that then finds the claim over does not count as a loss. */
   closing(): void;
   /** The claim is settled or abandoned, so the ledger lease is over for good. Visibility is still prolonged. */
   unclaimed(): void;
@@ -79,7 +79,7 @@ export class KeptLease implements Lease {
     return this.#hold;
   }
 
-  /** Whether a claim that the ledger does not renew is lost. It is not once the delivery is ending it. */
+  /** Whether a claim that the ledger refuses to renew counts as lost. It does not once the delivery is ending the claim. */
   get isOpen(): boolean {
     return this.#claim === "open";
   }

@@ -1,4 +1,4 @@
-// Engine events about deliveries, for whoever looks at a run in Dagster. Best effort, and beside the deliveries: none of them waits for one.
+// Writes engine events about deliveries, for readers of a run in Dagster. This is best effort: no delivery waits for one.
 import type { Clock } from "../clock.ts";
 import type { Observe } from "../observe.ts";
 import { Outages } from "../outages.ts";
@@ -10,7 +10,7 @@ export interface NoticePorts {
   readonly observe: Observe;
 }
 
-/** While Dagster's database is down each one takes its time to fail; more than this are not worth keeping. */
+/** While Dagster's database is down, each event takes a while to fail. More than this are not worth keeping. */
 const PENDING_MAX = 200;
 
 /** How the log names it. */
@@ -27,14 +27,14 @@ export class Notices {
     this.#outages = new Outages(ports);
   }
 
-  /** One is written at a time, in the order told: each costs a process, and no slot stands for it. */
+  /** Writes one event at a time, in order: each costs a process, and none takes a slot. */
   readonly tell = (notice: Notice): void => {
     if (this.#pending.length >= PENDING_MAX) this.#lose(notice, "too many are waiting");
     else this.#pending.push(notice);
     this.#writing ??= this.#writeAll();
   };
 
-  /** Resolves when all are written, or when `withinMs` is over. */
+  /** Resolves when all events are written, or after `withinMs`. */
   async flush(withinMs: number): Promise<void> {
     if (this.#writing === null) return;
     const written = new AbortController();

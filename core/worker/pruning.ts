@@ -1,4 +1,4 @@
-// Pruning: rows of the ledger that no message can ask for any more are deleted, a few at a time, by one worker at a time.
+// Pruning deletes rows of the ledger that no message can ask for any more, a few at a time, by one worker at a time.
 import { jittered } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import { describeError, Fault } from "../faults.ts";
@@ -24,14 +24,14 @@ const DAY_MS = 86_400_000;
 /** SetQueueAttributes, MessageRetentionPeriod. */
 const LONGEST_RETENTION_MS = 14 * DAY_MS;
 /**
- * A row is kept for as long as the queue keeps a message, then for as long as any dead letter queue may, and a day for clocks and for whoever looks
- * a little later. A pending row is kept as long, counted from its last receive: the message that was received then is gone afterwards, and so are
- * the starts that it spent. Refused messages leave such rows behind, and so does a message that expires before it is run.
+ * A row is kept for as long as the queue keeps a message, then for as long as any dead letter queue may, and a day for clocks and for operators who look
+ * a little later. A pending row is kept as long, counted from its last receive: the message that was received then is gone afterwards, and so are the
+ * starts that it spent. Refused messages leave such rows behind, and so does a message that expires before it is run.
  */
 const MARGIN_MS = LONGEST_RETENTION_MS + DAY_MS;
 /** Few enough for a statement of milliseconds. */
 const BATCH = 500;
-/** Between two of them, so that claims never wait for the deleting. */
+/** Rest between two batches, so that claims never wait for a deletion. */
 const REST_MS = 250;
 const LOCK = "prune";
 const LOCK_MS = 60_000;

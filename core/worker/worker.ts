@@ -29,11 +29,11 @@ export interface WorkerPorts {
   readonly runner: Runner;
   readonly clock: Clock;
   readonly observe: Observe;
-  /** The worker's loops report here what they throw. The caller stops the worker. */
+  /** The worker's loops report their errors here. The caller stops the worker. */
   readonly bugs: Bugs;
   /** Uniform in [0, 1). */
   readonly chance: () => number;
-  /** Absent: whoever may stop this worker's machine is not asked to spare it. */
+  /** Absent: nothing protects this worker's machine from being stopped. */
   readonly protection?: TaskProtection;
 }
 
@@ -41,24 +41,24 @@ export interface WorkerSettings {
   /** This worker's identity, as operators will read it. */
   readonly worker: string;
   readonly concurrency: number;
-  /** Visibility timeout and ledger lease alike. */
+  /** Both the visibility timeout and the ledger lease. */
   readonly leaseMs: number;
   readonly waitMs: number;
   readonly policy: Policy;
   /** See `ExecutorPorts`. */
   readonly envelopeKeys?: readonly string[];
-  /** How often the dead letter queue is looked at for what SQS itself moved there; null: never. */
+  /** How often the worker looks in the dead letter queue for messages that SQS itself moved there. `null` means never. */
   readonly sweepMs: number | null;
-  /** How often the ledger is read for requests that this worker take no new steps; null: never. */
+  /** How often the worker reads quiet requests from the ledger. `null` means never. */
   readonly quietMs: number | null;
-  /** How often rows of the ledger that no message can ask for any more are looked for; null: never. */
+  /** How often the worker prunes the ledger of rows that no message can ask for any more. `null` means never. */
   readonly pruneMs: number | null;
 }
 
-/** Killing a group takes milliseconds; the rest is for an event loop that is late. */
+/** Killing a group takes milliseconds. The rest is for an event loop that is late. */
 const KILL_MARGIN_CAP_MS = 5_000;
 
-/** What a stop that has to be done in time can spare for engine events. */
+/** How long a stop waits for engine events. */
 const LAST_NOTICES_MS = 3_000;
 
 export class Worker {
@@ -74,7 +74,7 @@ export class Worker {
   readonly #copied = new Set<string>();
   readonly #intake: Intake;
   readonly #outcomes = noOutcomes();
-  /** Passes through the dead letters that are under way. */
+  /** How many passes of the sweep are under way. */
   #sweeping = 0;
   readonly #stopped = new AbortController();
   readonly #quiet: QuietSwitch;
@@ -174,12 +174,12 @@ export class Worker {
     );
   }
 
-  /** Starts nothing new until `resume`; what runs goes on. What the receives under way still fetch is given back. */
+  /** Starts nothing new until `resume`. Running steps go on, and messages of the receives under way are given back. */
   quiet(by: string): void {
     this.#quiet.askHere(by);
   }
 
-  /** Undoes `quiet`. What was asked through the ledger stands. */
+  /** Undoes `quiet`. Requests made through the ledger stay in force. */
   resume(by: string): void {
     this.#quiet.resumeHere(by);
   }
@@ -190,8 +190,8 @@ export class Worker {
   }
 
   /**
-   * Takes nothing new, lets running steps finish for `graceMs`, then kills what is left; those steps go back to the queue at no cost.
-   * Called again with less grace, it hurries.
+   * Takes nothing new, lets running steps finish for `graceMs`, then kills the rest. Killed steps go back to the queue and get their start back. A second
+   * call with less grace shortens the wait.
    */
   stop(graceMs: number): void {
     this.#stopped.abort();
@@ -199,7 +199,7 @@ export class Worker {
     const busy = this.#busy;
     const message = `stopping: ${busy} step(s) may finish within ${graceMs / 1000} s`;
     this.#ports.observe({ event: "worker.stopping", level: "info", message, busy, graceMs });
-    // A worker that is over sooner must not be kept alive by its grace.
+    // The timer must not keep alive a worker that ends sooner.
     void this.#ports.clock.sleep(graceMs, this.#over.signal).then(() => this.#kill.abort());
   }
 
@@ -226,7 +226,7 @@ export class Worker {
     };
   }
 
-  /** Slots with a step in them; those that the polls keep free for what they may fetch have none. */
+  /** Slots with a step in them. The slots that polls keep free have none. */
   get #busy(): number {
     return this.#slots.busy - this.#lanes.reduce((sum, { slotsInPoll }) => sum + slotsInPoll, 0);
   }

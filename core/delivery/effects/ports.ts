@@ -1,4 +1,4 @@
-// What performing an effect may touch, and how an unreachable dependency becomes a value.
+// The ports of the effects. An unreachable dependency becomes a value here.
 import type { Clock } from "../../clock.ts";
 import { describeError } from "../../faults.ts";
 import type { Ledger } from "../../ledger/port.ts";
@@ -16,16 +16,16 @@ export interface ExecutorPorts {
   readonly queue: Pick<Queue, "extend" | "ack" | "bury">;
   readonly ledger: Pick<Ledger, "claim" | "permit" | "settle" | "abandon" | "burialKey">;
   readonly runner: Pick<Runner, "execute" | "report" | "instance" | "versions">;
-  /** Must not block: an engine event in the run's log, if it can be written. */
+  /** Writes an engine event to the run's log, if it can. Must not block. */
   readonly notify: (notice: Notice) => void;
   readonly clock: Clock;
   readonly observe: Observe;
-  /** Of this queue and of the ledger, as its deliveries meet them. */
+  /** The outages of this queue and of the ledger that its deliveries meet. */
   readonly outages: Outages;
   /** Uniform in [0, 1). */
   readonly chance: () => number;
   readonly policy: Policy;
-  /** One for all queues of the worker: it warns of each pair of versions once. */
+  /** Shared by all queues of the worker, so that it warns of each pair of versions once. */
   readonly senders: SenderVersions;
   /** Ids of messages that lie in the dead letter queue as a copy and could not be deleted yet. They get no second copy. */
   readonly copied: Set<string>;
@@ -36,7 +36,7 @@ export interface ExecutorPorts {
   readonly leaseMs: number;
   /** Name or URL of the queue, as the worker's settings have it. */
   readonly queueName: string;
-  /** Keys of which one must have signed each message; absent or empty: messages are not signed. */
+  /** Each message must be signed with one of these keys. Absent or empty means that messages are not signed. */
   readonly envelopeKeys?: readonly string[];
   /** Absent: nothing protects the worker's machine while steps run. */
   readonly protection?: StepProtection;
@@ -50,13 +50,13 @@ export interface StepProtection {
   end(): void;
 }
 
-/** The two stages of stopping: `quiet` starts nothing new, `kill` ends what runs. */
+/** The two stages of stopping: after `quiet` nothing new starts, and `kill` ends the steps that run. */
 export interface Stopping {
   readonly quiet: AbortSignal;
   readonly kill: AbortSignal;
 }
 
-/** One effect's surroundings. */
+/** The surroundings of one effect. */
 export interface Scene {
   readonly delivery: Delivery;
   readonly ports: ExecutorPorts;
@@ -67,10 +67,10 @@ export interface Scene {
   readonly stopping: Stopping;
 }
 
-/** An unreachable ledger is asked again at this pace until the lease ends: hours of work may hang on one answer. */
+/** The pace at which an unreachable ledger is asked again until the lease ends. Hours of work may depend on one answer. */
 const LEDGER_RETRY_MS = 500;
 
-/** Null when the ledger cannot be reached. */
+/** Resolves with `null` if the ledger cannot be reached. */
 export async function askLedger<T>(
   { delivery, ports }: Scene,
   what: string,
@@ -87,7 +87,7 @@ export async function askLedger<T>(
   }
 }
 
-/** Asks until there is an answer or the lease has ended (null): lost, or given up because the process that wanted to know is dead. */
+/** Asks until the ledger answers. Resolves with `null` once the lease has ended: it was lost, or the process that needed the answer is dead. */
 export async function askLedgerWhileLeased<T>(
   scene: Scene,
   what: string,
@@ -102,7 +102,7 @@ export async function askLedgerWhileLeased<T>(
   }
 }
 
-/** Tells whoever reads the run's log in Dagster; the fate of the delivery does not hang on it, nor does it wait. */
+/** Writes an engine event for readers of the run's log in Dagster. The delivery neither waits for it nor depends on it. */
 export function noticeInDagster(
   { delivery, ports }: Scene,
   level: "warning" | "error",

@@ -1,18 +1,18 @@
-// Messages of run workers with another Dagster than this worker. A worker runs those of another minor version, and warns once for each pair of
-// versions. It leaves those of a Dagster that is too new for it to a newer worker, as it does with a newer version of the envelope.
+// Judges messages of run workers with another Dagster than this worker's. A worker runs those of another minor version, and warns once for each pair
+// of versions. It leaves those of a Dagster that is too new to a newer worker, as it does with a newer version of the envelope.
 
 import type { HostVersions } from "../../runner/port.ts";
 import { isAtLeast, minorOf } from "../../step/dagster-version.ts";
 import type { Delivery } from "../delivery.ts";
 import type { EventIn } from "../states.ts";
 
-/** Producers choose the texts: what they may make a worker log, and keep, has an end. */
+/** Producers choose the texts, so the worker logs and keeps a limited number of them. */
 const MOST_PAIRS = 50;
 
 export class SenderVersions {
   readonly #said = new Set<string>();
 
-  /** Null for a message that this worker may run. `swept`: it lies in the dead letter queue. */
+  /** Returns `null` for a message that this worker may run. `swept`: it lies in the dead letter queue. */
   judge(
     delivery: Delivery,
     ours: HostVersions | null,

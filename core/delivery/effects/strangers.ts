@@ -1,4 +1,4 @@
-// Messages whose run the worker's Dagster instance does not know: of another instance, deleted, or made up.
+// Judges messages whose run the worker's Dagster instance does not know: the run is of another instance, was deleted, or never existed.
 import type { Ending } from "../../runner/port.ts";
 import type { Delivery } from "../delivery.ts";
 import { MOST_STRANGE_RECEIVES } from "../policy.ts";
@@ -7,7 +7,10 @@ import type { EventIn, Swept, Why } from "../states.ts";
 const MEND =
   "Give each instance a queue of its own, or point this worker's DAGSTER_HOME at the instance of the run workers";
 
-/** Null for a message of the instance `ours`, and where one of the two is not known. `lies`: where it lies in the dead letter queue. */
+/**
+ * Returns `null` for a message of the instance `ours`, and if one of the two is not known. `lies` says where it lies in the dead letter queue, and is
+ * `null` for a message of the queue.
+ */
 export function otherInstance(
   delivery: Delivery,
   ours: string | null,
@@ -22,8 +25,8 @@ export function otherInstance(
 }
 
 /**
- * A run that Dagster does not know counts as deleted only if the message names the instance that was asked. Deleting a run leaves nothing
- * behind in Dagster that could prove it otherwise.
+ * Counts a run that Dagster does not know as deleted only if the message names the instance that was asked. A deleted run leaves no other proof behind
+ * in Dagster.
  */
 export function unknownRun(
   delivery: Delivery,

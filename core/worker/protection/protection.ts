@@ -1,19 +1,19 @@
-// When the task is protected from a scale-in or a deploy: while steps run, but not for ever. Pure; times are monotonic milliseconds.
+// When the task is protected from a scale-in or a deploy: while steps run, but not forever. Pure: times are monotonic milliseconds.
 //
 // A *stretch* of work begins with a step and ends when none has run for half a second, so that steps in a row are one stretch. The API behind
 // the agent is rate limited for the whole account: there is at most one stretch's protection in ten seconds. A step that comes sooner is
-// protected when they are over, if it still runs; what ends sooner fits into any grace.
+// protected when they are over, if it still runs. A step that ends sooner fits into any grace.
 import type { AgentAnswer } from "../../agent/port.ts";
 import { backoff } from "../../backoff.ts";
 
 export interface Protection {
-  /** When the stretch began; null before the first. */
+  /** When the stretch began. `null` before the first. */
   readonly sinceMs: number | null;
-  /** Since when no step runs; null while one does. */
+  /** Since when no step runs. `null` while one runs. */
   readonly pausedMs: number | null;
-  /** Nothing new is taken: whoever wants the task gone may have it. */
+  /** The worker takes nothing new, so ECS may stop the task. */
   readonly released: boolean;
-  /** The task is protected until then at the latest; in the past: it is not. */
+  /** The task is protected until then at the latest. An instant in the past means that it is not. */
   readonly untilMs: number;
   readonly renewAtMs: number;
   readonly protectFromMs: number;
@@ -22,13 +22,13 @@ export interface Protection {
   readonly failures: number;
 }
 
-/** What is to be asked now, or how long there is nothing to ask. */
+/** The request to make now, or how long there is none to make. */
 export type Move =
   | { readonly ask: "protect"; readonly minutes: number }
   | { readonly ask: "drop" }
   | { readonly waitMs: number };
 
-/** What was asked when, and what came of it when. */
+/** A request, its answer, and when each was made. */
 export interface Asked {
   readonly move: Exclude<Move, { readonly waitMs: number }>;
   readonly askedAtMs: number;
@@ -42,9 +42,9 @@ const MINUTE_MS = 60_000;
 /** Half of the second within which an idle task is to be free. */
 const PAUSE_MS = 500;
 const BETWEEN_STRETCHES_MS = 10_000;
-/** Short, for a worker that hangs; renewed at half of it, which leaves five minutes for an agent that does not answer. */
+/** Short, in case a worker hangs. It is renewed at half of it, which leaves five minutes for an agent that does not answer. */
 const MINUTES = 10;
-/** What ECS counts is counted by its clock, from a moment of its own. */
+/** ECS counts the minutes by its own clock, from a moment of its own. */
 const EXPIRY_MARGIN_MS = 60_000;
 const retryAfterMs = backoff({ baseMs: 1_000, capMs: 60_000, jitter: "half" });
 const NEVER = Number.NEGATIVE_INFINITY;
@@ -71,7 +71,7 @@ export function paused(state: Protection, nowMs: number): Protection {
   return { ...state, pausedMs: nowMs };
 }
 
-/** `maxMs`: how long a stretch is protected; after that it goes on without. */
+/** `maxMs` is how long a stretch is protected. After that it goes on without protection. */
 export function nextMove(state: Protection, maxMs: number, nowMs: number): Move {
   const { sinceMs, pausedMs } = state;
   const limitMs = sinceMs === null || state.released ? NEVER : sinceMs + maxMs;

@@ -1,4 +1,4 @@
-// Asks for the task's protection while steps run, and drops it after; `protection.ts` decides. Nothing waits for the agent, and nothing stops for its noes.
+// Asks for the task's protection while steps run, and drops it after. `protection.ts` decides. No step waits for the agent, or stops when it refuses.
 import type { Agent, AgentAnswer } from "../../agent/port.ts";
 import type { Clock } from "../../clock.ts";
 import type { StepProtection } from "../../delivery/effects/ports.ts";
@@ -13,9 +13,9 @@ export interface ProtectionPorts {
   readonly chance: () => number;
 }
 
-/** Timers stand still while a machine is suspended; ECS's minutes do not. */
+/** Timers stand still while a machine is suspended. ECS's minutes do not. */
 const LONGEST_WAIT_MS = 30_000;
-/** What a stop that has to be done in time can spare: ECS is ending the task anyway. */
+/** How long a stop waits for the agent. ECS is ending the task anyway. */
 const LAST_DROP_MS = 1_000;
 
 export class TaskProtection implements StepProtection {
@@ -53,7 +53,7 @@ export class TaskProtection implements StepProtection {
     if (this.#steps === 0) this.#become(paused(this.#state, this.#ports.clock.monoMs()));
   }
 
-  /** Running steps are protected no longer; for as long as nothing new is taken. */
+  /** Stops protecting running steps, until `resume`. */
   release(): void {
     this.#become({ ...this.#state, released: true });
   }
@@ -62,7 +62,7 @@ export class TaskProtection implements StepProtection {
     this.#become({ ...this.#state, released: false });
   }
 
-  /** For good: drops what is left to drop, if that does not take long. */
+  /** Drops the protection for good, unless that takes too long. */
   async stop(): Promise<void> {
     this.#ending = true;
     this.release();
@@ -98,7 +98,7 @@ export class TaskProtection implements StepProtection {
     this.#state = answered(this.#state, asked, this.#maxMs);
   }
 
-  /** Once for each change, and for each row of failures. */
+  /** Logs each change once, and the first failure in a row. */
   #tell(move: Asked["move"], answer: AgentAnswer): void {
     const { observe, clock } = this.#ports;
     if (answer.kind !== "done") {
