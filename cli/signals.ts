@@ -2,6 +2,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { Observe } from "../core/observe.ts";
 import { onAbort } from "../core/on-abort.ts";
+import type { InTime } from "../core/time-limits.ts";
 
 export type StopSignal = "SIGTERM" | "SIGINT" | "SIGHUP";
 
@@ -73,8 +74,6 @@ export function listenForStop(
     },
   };
 }
-
-export type InTime<T> = { readonly inTime: true; readonly value: T } | { readonly inTime: false };
 
 /**
  * Waits for `work`, but no longer than a stop may take: `LAST_MS` beyond the grace that the first stage has, or beyond the second

@@ -1,7 +1,8 @@
-// Time, always injected: two clocks named for their use, and the one way to wait.
+// Time, always injected: two clocks named for their use, the one way to wait, and limits to how long a wait may take.
 import { platform, uptime } from "node:os";
+import { type TimeLimits, timeLimits } from "./time-limits.ts";
 
-export interface Clock {
+export interface Clock extends TimeLimits {
   /** Unix milliseconds: for records and messages, never for differences. */
   wallMs(): number;
   /** Milliseconds since some fixed instant, never going back: for differences, never for records. Time in which the machine is suspended counts. */
@@ -41,20 +42,24 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 const monotonicMs = () => performance.now();
 
+/** A timer that is longer than Node's longest goes off at once. */
+function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve();
+    const wake = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", wake);
+      resolve();
+    };
+    const timer = setTimeout(wake, Math.min(ms, LONGEST_TIMER_MS));
+    signal?.addEventListener("abort", wake);
+  });
+}
+
 export const systemClock: Clock = {
   wallMs: () => Date.now(),
   // Elsewhere the uptime is the wall clock minus a date, and so may jump.
   monoMs: platform() === "linux" ? countSuspended(monotonicMs, () => uptime() * 1_000, Date.now) : monotonicMs,
-  // A timer that is longer than Node's longest goes off at once.
-  sleep: (ms, signal) =>
-    new Promise((resolve) => {
-      if (signal?.aborted) return resolve();
-      const wake = () => {
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", wake);
-        resolve();
-      };
-      const timer = setTimeout(wake, Math.min(ms, LONGEST_TIMER_MS));
-      signal?.addEventListener("abort", wake);
-    }),
+  sleep,
+  ...timeLimits(sleep),
 };

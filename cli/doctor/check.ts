@@ -1,4 +1,5 @@
 // A check of `taskiq doctor`: what was found, how good that is, and what to do. One that fails, or hangs, hides no other.
+import { systemClock as clock } from "../../core/clock.ts";
 import { describeError, Fault } from "../../core/faults.ts";
 
 export type Level = "ok" | "warn" | "fail";
@@ -41,23 +42,19 @@ export function fail(check: Finding["check"], found: string, todo: string | null
   return { check, level: "fail", found, todo };
 }
 
-/** What a check rejects with becomes a failed line of that name; so does its silence after `withinMs`. */
+/** Returns a failed line of that name if the check rejects, or does not answer within `withinMs`. */
 export async function perform(
   check: Finding["check"],
   withinMs: number,
   ask: () => Promise<readonly Finding[]>,
 ): Promise<readonly Finding[]> {
-  const late = Promise.withResolvers<readonly Finding[]>();
-  const timer = setTimeout(() => {
-    const found = `no answer within ${Math.round(withinMs / 1_000)} s`;
-    late.resolve([fail(check, found, "Check the network, or give it longer with --timeout.")]);
-  }, withinMs);
   try {
-    return await Promise.race([ask(), late.promise]);
+    const answer = await clock.within(withinMs, ask());
+    if (answer.inTime) return answer.value;
+    const found = `no answer within ${Math.round(withinMs / 1_000)} s`;
+    return [fail(check, found, "Check the network, or give it longer with --timeout.")];
   } catch (error) {
     return [failed(check, error)];
-  } finally {
-    clearTimeout(timer);
   }
 }
 

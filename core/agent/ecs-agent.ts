@@ -1,6 +1,7 @@
 // The ECS container agent's endpoint for task protection.
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-scale-in-protection-endpoint.html
 import * as v from "valibot";
+import type { Clock } from "../clock.ts";
 import { describeError } from "../faults.ts";
 import { answerText } from "../formats/answer-text.ts";
 import { parseJson } from "../formats/json.ts";
@@ -25,10 +26,12 @@ interface Asked {
 }
 
 /** `uri` is the container's `ECS_AGENT_URI`. */
-export function ecsAgent(uri: string, answerMs = ANSWER_MS): Agent {
+export function ecsAgent(uri: string, clock: Pick<Clock, "deadline">, answerMs = ANSWER_MS): Agent {
   const url = `${uri}/task-protection/v1/state`;
-  const put = (asked: Asked, signal: AbortSignal) =>
-    ask(url, asked, AbortSignal.any([signal, AbortSignal.timeout(answerMs)]));
+  const put = async (asked: Asked, given: AbortSignal) => {
+    const { signal, clear } = clock.deadline(answerMs, [given]);
+    return await ask(url, asked, signal).finally(clear);
+  };
   return {
     protect: (minutes, signal) => put({ ProtectionEnabled: true, ExpiresInMinutes: minutes }, signal),
     drop: (signal) => put({ ProtectionEnabled: false }, signal),

@@ -58,7 +58,7 @@ const LOOKS = 3;
 const LOOK_REST_MS = 2_000;
 
 export function openDagsterApi(target: DagsterTarget, clock: Clock): DagsterApi {
-  const graphql = openGraphql(target);
+  const graphql = openGraphql(target, clock);
   return {
     findRun: (runId) => findRun(graphql, runId),
     reexecuteFromFailure: (runId) => launch(graphql, runId, clock),

@@ -2,9 +2,11 @@
 import { Buffer } from "node:buffer";
 import type { Dispatcher } from "undici";
 import * as v from "valibot";
+import type { Clock } from "../clock.ts";
 import { describeError, Fault } from "../faults.ts";
 import { parseJson } from "../formats/json.ts";
 import { shortened } from "../formats/shortened.ts";
+import { NoAnswer } from "../time-limits.ts";
 import { EnvHttpProxyAgent, errors } from "./undici.ts";
 
 export interface DagsterTarget {
@@ -38,7 +40,8 @@ const errorsSchema = v.pipe(v.array(v.object({ message: v.string() })), v.minLen
 const bodySchema = v.object({ data: v.optional(v.unknown()), errors: v.optional(errorsSchema) });
 
 /** Connects with the first question. A proxy named by HTTPS_PROXY, HTTP_PROXY or NO_PROXY counts. */
-export function openGraphql({ url: given, headers, ca, answerMs }: DagsterTarget): Graphql {
+export function openGraphql(target: DagsterTarget, clock: Pick<Clock, "deadline">): Graphql {
+  const { url: given, headers, ca, answerMs } = target;
   const { url, credentials } = endpointOf(given);
   const tls = ca === null ? {} : { ca };
   const agent = new EnvHttpProxyAgent({
@@ -57,8 +60,9 @@ export function openGraphql({ url: given, headers, ca, answerMs }: DagsterTarget
     ask: async (query, variables) => {
       const body = JSON.stringify({ query, variables });
       const [origin, path] = [url.origin, `${url.pathname}${url.search}`];
-      const answer = await exchange(agent, { origin, path, method: "POST", headers: sent, body }, url, answerMs);
-      return read(answer, url);
+      const { signal, clear } = clock.deadline(answerMs);
+      const request = { origin, path, method: "POST", headers: sent, body, signal } as const;
+      return read(await exchange(agent, request, url, answerMs).finally(clear), url);
     },
     close: () => agent.destroy(),
   };
@@ -103,7 +107,7 @@ async function exchange(
   answerMs: number,
 ): Promise<HttpAnswer> {
   try {
-    const { statusCode, headers, body } = await agent.request({ ...request, signal: AbortSignal.timeout(answerMs) });
+    const { statusCode, headers, body } = await agent.request(request);
     const one = (name: string) => [headers[name]].flat()[0] ?? null;
     const text = await body.text();
     return { status: statusCode, type: one("content-type") ?? "", location: one("location"), text };
@@ -113,7 +117,7 @@ async function exchange(
 }
 
 function faultOf(error: unknown, { href }: URL, answerMs: number): Fault {
-  if (error instanceof Error && error.name === "TimeoutError") {
+  if (error instanceof NoAnswer) {
     return new Fault("TQ_DAGSTER", `Dagster at ${href} did not answer within ${answerMs / 1_000} s`, { cause: error });
   }
   const code = isUnsent(error) ? "TQ_DAGSTER_UNREACHABLE" : "TQ_DAGSTER";

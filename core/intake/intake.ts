@@ -196,12 +196,8 @@ export class Intake {
   }
 
   async #takeInTime({ slots, quiet }: Lane): Promise<boolean> {
-    const { clock } = this.#ports;
-    const [late, over] = [new AbortController(), new AbortController()];
-    void clock.sleep(AHEAD_PATIENCE_MS, over.signal).then(() => late.abort("no slot in time"));
-    const taken = await slots.take(AbortSignal.any([quiet.signal, late.signal]));
-    over.abort("over");
-    return taken;
+    const { signal, clear } = this.#ports.clock.deadline(AHEAD_PATIENCE_MS, [quiet.signal]);
+    return await slots.take(signal).finally(clear);
   }
 
   async #run(lane: Lane, chain: Chain, seat: Seat | null): Promise<void> {

@@ -34,10 +34,8 @@ export async function greetHost(
     const ready = await host.ready;
     for (const location of ready.locations) heard.place(location);
     host.send({ type: "probe", id: PROBE, run_id: null });
-    const over = new AbortController();
-    void Promise.all([heard.all, heard.probed]).then(() => over.abort());
-    void host.ended.then(() => over.abort());
-    await ports.clock.sleep(Math.max(0, endsAtMs - ports.clock.monoMs()), over.signal);
+    const leftMs = Math.max(0, endsAtMs - ports.clock.monoMs());
+    await ports.clock.within(leftMs, Promise.race([Promise.all([heard.all, heard.probed]), host.ended]));
     return { host: ready, locations: heard.locations, storage: heard.storage };
   } finally {
     // It has no step, and what it started watches it.

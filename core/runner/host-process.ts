@@ -84,9 +84,7 @@ export class HostProcess {
       this.#child.once("error", (error) => resolve(error.message));
     });
     this.ended = exited.then(async (how) => {
-      const all = new AbortController();
-      void heard.then(() => all.abort());
-      await clock.sleep(LAST_FRAMES_MS, all.signal);
+      await clock.within(LAST_FRAMES_MS, heard);
       this.#frames.destroy();
       return how;
     });
@@ -122,16 +120,12 @@ export class HostProcess {
   }
 
   async #shakeHands(settings: HostSettings, clock: Clock): Promise<Ready> {
-    const heard = new AbortController();
-    const answer = await Promise.race([
-      new Promise<Greeting>((resolve) => {
-        this.#greet = resolve;
-      }),
-      this.ended.then((how) => endedEarly(settings, how)),
-      clock.sleep(settings.startMs, heard.signal).then(() => startTimeout(settings)),
-    ]);
+    const greeting = Promise.withResolvers<Greeting>();
+    this.#greet = greeting.resolve;
+    const lost = this.ended.then((how) => endedEarly(settings, how));
+    const heard = await clock.within(settings.startMs, Promise.race([greeting.promise, lost]));
     this.#greet = null;
-    heard.abort();
+    const answer = heard.inTime ? heard.value : startTimeout(settings);
     const ready = answer instanceof Fault ? answer : judge(answer);
     if (!(ready instanceof Fault)) return ready;
     this.kill();

@@ -7,7 +7,7 @@ import { onAbort } from "../on-abort.ts";
 import { killGroup, killMarked, requireSignals, signalGroup } from "../process-group.ts";
 import type { StepId } from "../step/step.ts";
 import { HostProcess, type HostSettings } from "./host-process.ts";
-import { endsWithin, killWork } from "./kill-work.ts";
+import { killWork } from "./kill-work.ts";
 import { CodeLocations } from "./locations.ts";
 import { lookAtAll } from "./looking.ts";
 import {
@@ -135,18 +135,17 @@ export class HostRunner implements Runner {
   }
 
   async notice(notice: Notice): Promise<boolean> {
-    const { work } = await this.#run(noticeFrame(notice), null, refuse, AbortSignal.timeout(NOTICE_MS));
+    const { work } = await this.#runWithin(NOTICE_MS, noticeFrame(notice));
     return work?.outcome?.kind === "noticed";
   }
 
   async probe(runId: string | null): Promise<ProbeFailure | null> {
-    const tooLate = AbortSignal.timeout(PROBE_MS);
-    const { work, end } = await this.#run(probeFrame(runId), null, refuse, tooLate);
-    return probeFailureOf(work ?? { pid: null, outcome: null }, end, tooLate.aborted);
+    const { work, end, late } = await this.#runWithin(PROBE_MS, probeFrame(runId));
+    return probeFailureOf(work ?? { pid: null, outcome: null }, end, late);
   }
 
   async look(attempts: readonly StepId[]): Promise<Looked> {
-    return await lookAtAll(attempts, (some, tooLate) => this.#run(lookFrame(some), null, refuse, tooLate));
+    return await lookAtAll(attempts, (some, ms) => this.#runWithin(ms, lookFrame(some)));
   }
 
   async stop(): Promise<void> {
@@ -158,7 +157,7 @@ export class HostRunner implements Runner {
     const host = this.#host;
     if (host === null) return await this.#losing;
     host.send({ type: "stop" });
-    if (!(await endsWithin(STOP_MS, host.ended, this.#ports.clock))) host.kill();
+    if (!(await this.#ports.clock.within(STOP_MS, host.ended)).inTime) host.kill();
     await this.#losing;
   }
 
@@ -170,6 +169,13 @@ export class HostRunner implements Runner {
   async #perform(frame: NewFrame, step: StepId, term: Term, ask: AskPermit, signal: AbortSignal): Promise<Ending> {
     const { work, end } = await this.#run(frame, step, ask, signal, term);
     return endingOf(work ?? { pid: null, outcome: null }, end, signal.aborted);
+  }
+
+  /** Runs what touches no run, and kills its process when the time is over. */
+  async #runWithin(ms: number, frame: NewFrame): Promise<{ work: Work | null; end: WorkEnd; late: boolean }> {
+    const { signal, clear } = this.#ports.clock.deadline(ms);
+    const ended = await this.#run(frame, null, refuse, signal).finally(clear);
+    return { ...ended, late: signal.aborted };
   }
 
   /** Resolves when the process is dead; `work` is null when there was no host to send it to. */

@@ -7,6 +7,8 @@ export interface LookEnd {
   /** Null when there was no host to ask. */
   readonly work: Pick<Work, "pid" | "outcome"> | null;
   readonly end: WorkEnd;
+  /** It was ended because its time was over. */
+  readonly late: boolean;
 }
 
 /** As many as are asked for in one process: a frame must stay far below the longest line, and a slow storage must answer in time. */
@@ -15,14 +17,13 @@ const ANSWER_MS = 60_000;
 
 export async function lookAtAll(
   attempts: readonly StepId[],
-  ask: (some: readonly StepId[], tooLate: AbortSignal) => Promise<LookEnd>,
+  ask: (some: readonly StepId[], withinMs: number) => Promise<LookEnd>,
 ): Promise<Looked> {
   const standings: AttemptStanding[] = [];
   let instance: string | null = null;
   for (let from = 0; from < attempts.length; from += TOGETHER) {
     const some = attempts.slice(from, from + TOGETHER);
-    const tooLate = AbortSignal.timeout(ANSWER_MS);
-    const looked = lookedOf(await ask(some, tooLate), some.length, tooLate.aborted);
+    const looked = lookedOf(await ask(some, ANSWER_MS), some.length);
     if (looked.kind === "failed") return looked;
     standings.push(...looked.standings);
     ({ instance } = looked);
@@ -30,10 +31,10 @@ export async function lookAtAll(
   return { kind: "looked", standings, instance };
 }
 
-function lookedOf({ work, end }: LookEnd, wanted: number, timedOut: boolean): Looked {
+function lookedOf({ work, end, late }: LookEnd, wanted: number): Looked {
   const outcome = work?.outcome;
   if (outcome?.kind !== "looked") {
-    return { kind: "failed", failure: failureOf(work ?? { pid: null, outcome: null }, end, timedOut) };
+    return { kind: "failed", failure: failureOf(work ?? { pid: null, outcome: null }, end, late) };
   }
   if (outcome.standings.length !== wanted) {
     const message = `the step host told of ${outcome.standings.length} attempt(s), asked for ${wanted}`;

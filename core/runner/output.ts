@@ -33,7 +33,7 @@ export interface Following {
  * Follows both files until `end`. Reading a file instead of a pipe means that a step can neither be slowed down by its log nor lose
  * its last lines when it is killed.
  */
-export function followOutput(files: OutputFiles, onLine: OnLine, clock: Pick<Clock, "sleep">): Following {
+export function followOutput(files: OutputFiles, onLine: OnLine, clock: Pick<Clock, "sleep" | "within">): Following {
   const [ending, givenUp] = [new AbortController(), new AbortController()];
   const report: OnLine = (stream, line) => {
     if (!givenUp.signal.aborted) onLine(stream, line);
@@ -52,9 +52,7 @@ export function followOutput(files: OutputFiles, onLine: OnLine, clock: Pick<Clo
   return {
     end: async () => {
       ending.abort();
-      const finished = new AbortController();
-      const finishing = following.then(() => finished.abort());
-      await Promise.race([finishing, clock.sleep(LAST_READ_MS, finished.signal)]);
+      await clock.within(LAST_READ_MS, following);
       givenUp.abort();
     },
   };

@@ -37,9 +37,7 @@ export class Notices {
   /** Resolves when all events are written, or after `withinMs`. */
   async flush(withinMs: number): Promise<void> {
     if (this.#writing === null) return;
-    const written = new AbortController();
-    void this.#writing.then(() => written.abort());
-    await this.#ports.clock.sleep(withinMs, written.signal);
+    await this.#ports.clock.within(withinMs, this.#writing);
     for (const notice of this.#pending.splice(0)) this.#lose(notice, "the worker stops");
   }
 

@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
 import { ecsAgent } from "../../core/agent/ecs-agent.ts";
+import { systemClock } from "../../core/clock.ts";
 import { type AgentTrouble, EcsAgentServer } from "../support/aws/ecs-agent.ts";
 import { agentContract } from "./agent.ts";
 
@@ -17,7 +18,7 @@ async function serve(t: TestContext): Promise<EcsAgentServer> {
 agentContract("ECS", async (t) => {
   const server = await serve(t);
   return {
-    agent: ecsAgent(server.uri),
+    agent: ecsAgent(server.uri, systemClock),
     minutes: () => server.minutes,
     refuse: (reason) => {
       server.trouble = { is: "failure", reason };
@@ -40,14 +41,14 @@ const rows: readonly [string, AgentTrouble, string, RegExp][] = [
   ["no permission", { is: "error", status: 403, code: "AccessDeniedException" }, "refused", /AccessDenied/],
   ["an agent whose ECS is late", { is: "error", status: 504, code: "RequestCanceled" }, "unknown", /504/],
   ["an agent that is none", { is: "garbage" }, "unknown", /answered 200/],
-  ["silence", { is: "silence" }, "unknown", /timeout/],
+  ["silence", { is: "silence" }, "unknown", /no answer within 1 s/],
 ];
 
 for (const [title, trouble, kind, why] of rows) {
   test(title, async (t) => {
     const server = await serve(t);
     server.trouble = trouble;
-    const answer = await ecsAgent(server.uri, 100).protect(10, never);
+    const answer = await ecsAgent(server.uri, systemClock, 1_000).protect(10, never);
     assert.equal(answer.kind, kind);
     assert.match("why" in answer ? answer.why : "", why);
   });
@@ -61,12 +62,12 @@ test("an agent that leads elsewhere is not followed", async (t) => {
   await once(answers.listen(0, "127.0.0.1"), "listening");
   t.after(() => answers.close());
   const { port } = answers.address() as AddressInfo;
-  const answer = await ecsAgent(`http://127.0.0.1:${port}`).protect(10, never);
+  const answer = await ecsAgent(`http://127.0.0.1:${port}`, systemClock).protect(10, never);
   assert.equal(answer.kind, "unknown");
   assert.equal(elsewhere.minutes, null);
 });
 
 test("nobody there", async () => {
-  const answer = await ecsAgent("http://127.0.0.1:1").drop(never);
+  const answer = await ecsAgent("http://127.0.0.1:1", systemClock).drop(never);
   assert.equal(answer.kind, "unknown");
 });

@@ -1,5 +1,6 @@
 // One worker's life as its machine sees it: awake, stalled, or dead. Everything that would run its code comes through here.
 import type { Clock } from "../../core/clock.ts";
+import { timeLimits } from "../../core/time-limits.ts";
 import type { ManualClock } from "../support/clocks/manual-clock.ts";
 
 export class Life {
@@ -63,7 +64,8 @@ export class Life {
   /** The world's time, for this worker's code. */
   clock(): Clock {
     const { wallMs, monoMs } = this.#clock;
-    return { wallMs, monoMs, sleep: (ms, signal) => this.#sleep(ms, signal) };
+    const sleep: Clock["sleep"] = (ms, signal) => this.#sleep(ms, signal);
+    return { wallMs, monoMs, sleep, ...timeLimits(sleep) };
   }
 
   #sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {

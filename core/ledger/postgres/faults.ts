@@ -1,5 +1,6 @@
 // What the errors of Postgres and of the way to it mean to whoever runs a worker. What stands for a bug of ours stays what it is.
 import { describeError, Fault, type FaultCode } from "../../faults.ts";
+import { NoAnswer } from "../../time-limits.ts";
 import { PASSFILE_CODE } from "./passfile.ts";
 
 interface Meaning {
@@ -67,11 +68,6 @@ const meanings: Readonly<Record<string, Meaning>> = {
   TQ_SLOW: { what: "no answer in time", hint: NETWORK },
 };
 
-/** Stands for a statement that was given up. */
-export function tooSlow(): Error {
-  return Object.assign(new Error("gave up waiting"), { code: "TQ_SLOW" });
-}
-
 export function isTransient(error: unknown): boolean {
   return meaningOf(error)?.transient === true;
 }
@@ -98,6 +94,7 @@ function meaningOf(error: unknown): Meaning | undefined {
 
 /** A host with several addresses fails with all their errors in one. */
 function codeOf(error: unknown): string {
+  if (error instanceof NoAnswer) return "TQ_SLOW";
   if (!(error instanceof Error)) return "";
   const { code } = error as { readonly code?: unknown };
   if (typeof code === "string") return code;

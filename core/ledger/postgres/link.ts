@@ -1,9 +1,11 @@
 // One connection to Postgres, for one statement at a time. It connects once: when it breaks, it is thrown away and another is made.
 import postgres, { type Sql, type TransactionSql } from "postgres";
+import type { Clock } from "../../clock.ts";
 import { passwordFrom } from "./passfile.ts";
 import { type Address, openSocket } from "./socket.ts";
 
 export interface LinkOptions extends Address {
+  readonly clock: Pick<Clock, "deadline">;
   readonly user: string;
   readonly password: string;
   /** Read for each connection, where no password is given. */
@@ -91,7 +93,8 @@ export class Link {
   async #cancel(query: unknown): Promise<void> {
     const { pid, secret } = (query as { state?: { pid: number | null; secret: number } }).state ?? {};
     if (typeof pid !== "number" || typeof secret !== "number") return;
-    const socket = await openSocket(this.#options, AbortSignal.timeout(CANCEL_MS));
+    const { signal, clear } = this.#options.clock.deadline(CANCEL_MS);
+    const socket = await openSocket(this.#options, signal).finally(clear);
     const message = Buffer.alloc(16);
     for (const [i, value] of [16, CANCEL_CODE, pid, secret].entries()) message.writeUInt32BE(value, 4 * i);
     socket.on("error", () => undefined);

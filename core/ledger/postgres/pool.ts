@@ -3,7 +3,8 @@ import type { TransactionSql } from "postgres";
 import { backoff, jittered } from "../../backoff.ts";
 import type { Clock } from "../../clock.ts";
 import { Fault } from "../../faults.ts";
-import { isConnectionFine, isTransient, postgresFault, tooSlow } from "./faults.ts";
+import { until } from "../../on-abort.ts";
+import { isConnectionFine, isTransient, postgresFault } from "./faults.ts";
 import { Link, type LinkOptions } from "./link.ts";
 
 export interface PoolOptions extends LinkOptions {
@@ -75,23 +76,18 @@ export class PostgresPool {
   }
 
   async #attempt<T>(work: (link: Link, signal: AbortSignal) => Promise<T>, leftMs: number): Promise<T> {
-    const over = new AbortController();
-    const late = new AbortController();
-    const timer = this.#options.clock.sleep(leftMs, over.signal).then(() => {
-      if (!over.signal.aborted) late.abort();
-    });
+    const { signal: late, clear } = this.#options.clock.deadline(leftMs);
     let used: Used | undefined;
     try {
-      used = await this.#acquire(late.signal);
-      const answer = await untilAborted(work(used.link, late.signal), late.signal);
+      used = await this.#acquire(late);
+      const answer = await until(late, work(used.link, late));
       this.#release(used, true);
       return answer;
     } catch (error) {
       if (used !== undefined) this.#release(used, isConnectionFine(error));
       throw error;
     } finally {
-      over.abort("answered");
-      await timer;
+      clear();
     }
   }
 
@@ -114,7 +110,7 @@ export class PostgresPool {
     });
     this.#queue.push(proceed);
     try {
-      await untilAborted(turn, late);
+      await until(late, turn);
     } catch (error) {
       const place = this.#queue.indexOf(proceed);
       // Its turn came just as it gave up: the next one has it.
@@ -138,14 +134,4 @@ export class PostgresPool {
   #refuseClosed(): void {
     if (this.#closing.signal.aborted) throw new Fault("TQ_LEDGER", `ledger ${this.#options.name}: it is closed`);
   }
-}
-
-/** Rejects when `signal` aborts first; what `working` becomes then is nobody's business any more. */
-function untilAborted<T>(working: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(tooSlow());
-    signal.addEventListener("abort", abort);
-    if (signal.aborted) abort();
-    working.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }

@@ -4,7 +4,9 @@ import { readFileSync } from "node:fs";
 import { request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
 import * as v from "valibot";
+import type { Clock } from "../../clock.ts";
 import { parseJson } from "../../formats/json.ts";
+import { onAbort } from "../../on-abort.ts";
 
 /** "Container credential provider" in the AWS SDKs and Tools reference guide. */
 export interface ContainerEndpoint {
@@ -37,21 +39,25 @@ const Answer = v.object({
 });
 
 /** Takes 7 s at most. Rejects with an error that names the endpoint. */
-export async function fetchContainerCredentials(endpoint: ContainerEndpoint): Promise<ContainerCredentials> {
+export async function fetchContainerCredentials(
+  endpoint: ContainerEndpoint,
+  clock: Pick<Clock, "sleep" | "deadline">,
+): Promise<ContainerCredentials> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await fetchOnce(endpoint);
+      const { signal, clear } = clock.deadline(ANSWER_MS);
+      return await fetchOnce(endpoint, signal).finally(clear);
     } catch (cause) {
       if (attempt === TRIES) throw new Error(`the container's credentials endpoint ${endpoint.url}`, { cause });
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      await clock.sleep(PAUSE_MS);
     }
   }
 }
 
-async function fetchOnce({ url, token }: ContainerEndpoint): Promise<ContainerCredentials> {
+async function fetchOnce({ url, token }: ContainerEndpoint, late: AbortSignal): Promise<ContainerCredentials> {
   const server = new URL(url);
   if (!mayBeAsked(server)) throw new Error("it is neither HTTPS nor an address of this machine, ECS or EKS");
-  const text = await get(server, token === null ? {} : { authorization: textOf(token).trim() });
+  const text = await get(server, token === null ? {} : { authorization: textOf(token).trim() }, late);
   const read = v.safeParse(Answer, parseJson(text));
   if (!read.success) throw new Error("its answer holds no credentials");
   const { AccessKeyId, SecretAccessKey, Token, Expiration } = read.output;
@@ -74,7 +80,7 @@ function mayBeAsked({ protocol, hostname }: URL): boolean {
 }
 
 /** Never through a proxy, as in boto3. */
-function get(server: URL, headers: Readonly<Record<string, string>>): Promise<string> {
+function get(server: URL, headers: Readonly<Record<string, string>>, late: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
     const send = server.protocol === "https:" ? requestHttps : requestHttp;
     const request = send(server, { headers, agent: false }, (response) => {
@@ -90,9 +96,9 @@ function get(server: URL, headers: Readonly<Record<string, string>>): Promise<st
         else reject(new Error(`HTTP ${response.statusCode}`));
       });
     });
-    const late = setTimeout(() => request.destroy(new Error(`no answer within ${ANSWER_MS / 1_000} s`)), ANSWER_MS);
+    const disarm = onAbort(late, () => request.destroy(late.reason));
     request.on("error", reject);
-    request.on("close", () => clearTimeout(late));
+    request.on("close", disarm);
     request.end();
   });
 }

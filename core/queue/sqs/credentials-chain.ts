@@ -6,6 +6,7 @@ import { fromIni } from "@aws-sdk/credential-provider-ini";
 import { fromTokenFile } from "@aws-sdk/credential-provider-web-identity";
 import { fromInstanceMetadata } from "@smithy/credential-provider-imds";
 import type { NodeHttpHandler } from "@smithy/node-http-handler";
+import type { Clock } from "../../clock.ts";
 import { describeError } from "../../faults.ts";
 import { type ContainerEndpoint, fetchContainerCredentials } from "./container-credentials.ts";
 import type { AskForCredentials, Identity } from "./credentials.ts";
@@ -25,6 +26,7 @@ export interface ChainPorts {
   /** For STS. `undefined` leaves it to the SDK. */
   readonly region: string | undefined;
   readonly logger: NonNullable<SQSClientConfig["logger"]>;
+  readonly clock: Clock;
 }
 
 interface Source {
@@ -38,7 +40,8 @@ const NOT_CONFIGURED =
   /^(?:Unable to find environment variable credentials|Could not resolve credentials using profile: \[default\]|Web identity configuration not specified)/;
 
 /** Keeps nothing between two calls but what instance metadata said last, for when EC2 itself cannot renew it. */
-export function credentialsChain(sources: CredentialSources, { http, region, logger }: ChainPorts): AskForCredentials {
+export function credentialsChain(sources: CredentialSources, ports: ChainPorts): AskForCredentials {
+  const { http, region, logger } = ports;
   const inner = { requestHandler: http, logger };
   const parentClientConfig = { ...inner, ...(region === undefined ? {} : { region }) };
   const init = { logger, clientConfig: inner, parentClientConfig };
@@ -46,14 +49,17 @@ export function credentialsChain(sources: CredentialSources, { http, region, log
     ...(sources.profile ? [] : [{ name: "the environment's variables", ask: fromEnv({ logger }) }]),
     { name: "a profile of the shared files", ask: fromIni({ ...init, ignoreCache: true }) },
     { name: "a web identity token", ask: fromTokenFile(init) },
-    ...machineSources(sources, logger),
+    ...machineSources(sources, ports),
   ];
   return () => firstOf(chain);
 }
 
-function machineSources({ container, instanceMetadata }: CredentialSources, logger: ChainPorts["logger"]): Source[] {
+function machineSources(
+  { container, instanceMetadata }: CredentialSources,
+  { logger, clock }: Pick<ChainPorts, "logger" | "clock">,
+): Source[] {
   if (container !== null)
-    return [{ name: "the container's endpoint", ask: () => fetchContainerCredentials(container) }];
+    return [{ name: "the container's endpoint", ask: () => fetchContainerCredentials(container, clock) }];
   return instanceMetadata ? [{ name: "the instance's metadata", ask: fromInstanceMetadata({ logger }) }] : [];
 }
 

@@ -2,9 +2,11 @@
 // their own, so that no number of them can keep a heartbeat or a delete waiting for a socket.
 import { SQSClient, type SQSClientConfig } from "@aws-sdk/client-sqs";
 import type { NodeHttpHandler } from "@smithy/node-http-handler";
+import type { Clock } from "../../clock.ts";
 import { describeError } from "../../faults.ts";
+import { until } from "../../on-abort.ts";
+import { NoAnswer } from "../../time-limits.ts";
 import type { Credentials, Identity } from "./credentials.ts";
-import { NoAnswer, startDeadline, until } from "./deadlines.ts";
 import { areKeysRefused } from "./errors.ts";
 import { type HttpSettings, openHttp } from "./http.ts";
 
@@ -23,6 +25,7 @@ export interface SiteTimes {
 }
 
 export interface SitePorts {
+  readonly clock: Pick<Clock, "deadline">;
   readonly credentials: Credentials;
   readonly http: HttpSettings;
   readonly logger: NonNullable<SQSClientConfig["logger"]>;
@@ -71,16 +74,16 @@ export class Site {
 
   /** Any call but a long poll; the SDK tries three times. Finding credentials counts in its deadline. */
   async call<T>(ask: Ask<T>): Promise<T> {
-    const { times, closed } = this.#ports;
-    const deadline = startDeadline((TRIES + 1) * times.callMs, [closed]);
+    const { clock, times, closed } = this.#ports;
+    const deadline = clock.deadline((TRIES + 1) * times.callMs, [closed]);
     return await this.#send(this.#calls, ask, deadline.signal).finally(deadline.clear);
   }
 
   /** One try. `cut` ends it sooner. */
   async poll<T>(waitMs: number, cut: AbortSignal | undefined, ask: Ask<T>): Promise<T> {
-    const { times, closed } = this.#ports;
-    const others = cut === undefined ? [closed] : [closed, cut];
-    const deadline = startDeadline(waitMs + times.pollMarginMs, others);
+    const { clock, times, closed } = this.#ports;
+    const sooner = cut === undefined ? [closed] : [closed, cut];
+    const deadline = clock.deadline(waitMs + times.pollMarginMs, sooner);
     return await this.#send(this.#polls, ask, deadline.signal).finally(deadline.clear);
   }
 

@@ -56,10 +56,11 @@ export class Sites {
     this.#forCredentials = openHttp(http, times.callMs);
     const ask =
       credentials === undefined
-        ? credentialsChain(sources, { http: this.#forCredentials, region, logger })
+        ? credentialsChain(sources, { http: this.#forCredentials, region, logger, clock })
         : async () => credentials;
     this.#connection = connection;
     this.#ports = {
+      clock,
       credentials: new Credentials(ask, { clock, observe }),
       http,
       logger,

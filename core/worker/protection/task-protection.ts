@@ -66,10 +66,9 @@ export class TaskProtection implements StepProtection {
   async stop(): Promise<void> {
     this.#ending = true;
     this.release();
-    const over = new AbortController();
-    void this.#ports.clock.sleep(LAST_DROP_MS, over.signal).then(() => this.#givenUp.abort());
-    await Promise.allSettled([this.#loop]);
-    over.abort();
+    const dropped = Promise.allSettled([this.#loop]);
+    if (!(await this.#ports.clock.within(LAST_DROP_MS, dropped)).inTime) this.#givenUp.abort();
+    await dropped;
   }
 
   #become(state: Protection): void {

@@ -1,5 +1,6 @@
 // Time that moves when a test says so. Sleepers wake in the order of their instants, each at its own instant.
 import type { Clock } from "../../../core/clock.ts";
+import { timeLimits } from "../../../core/time-limits.ts";
 
 interface Sleeper {
   readonly atMs: number;
@@ -37,6 +38,12 @@ export class ManualClock implements Clock {
       const callOff = this.schedule(ms, wake);
       signal?.addEventListener("abort", wake);
     });
+
+  readonly #limits = timeLimits(this.sleep);
+
+  readonly within = this.#limits.within;
+
+  readonly deadline = this.#limits.deadline;
 
   /** Sleep without a promise: calls `wake` in `ms`, unless the function it answers is called before. */
   readonly schedule = (ms: number, wake: () => void): (() => void) => {

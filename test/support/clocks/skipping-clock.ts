@@ -9,7 +9,11 @@ export class SkippingClock implements Clock {
 
   readonly monoMs = (): number => fastClock.monoMs();
 
-  readonly sleep = (ms: number, signal?: AbortSignal): Promise<void> => fastClock.sleep(ms, signal);
+  readonly sleep = fastClock.sleep;
+
+  readonly within = fastClock.within;
+
+  readonly deadline = fastClock.deadline;
 
   /** Moves the wall clock on, by which messages are hidden and deduplication ids remembered. Nobody wakes. */
   skip(ms: number): void {

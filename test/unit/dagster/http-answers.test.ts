@@ -157,7 +157,10 @@ describe("an odd answer", () => {
 
   test("to a request for protection is no protection", async (t) => {
     await forEachAnswer(t, async (port) => {
-      const answer = await ecsAgent(`http://127.0.0.1:${port}`, 60_000).protect(10, new AbortController().signal);
+      const answer = await ecsAgent(`http://127.0.0.1:${port}`, systemClock, 60_000).protect(
+        10,
+        new AbortController().signal,
+      );
       assert.notEqual(answer.kind, "done");
       if (answer.kind !== "done") assertShort(answer.why);
     });
@@ -198,7 +201,7 @@ test("an agent that never stops talking is not listened to for ever", async (t) 
     socket.write("HTTP/1.1 200 OK\r\n\r\n");
     pour();
   });
-  const answer = await ecsAgent(`http://127.0.0.1:${port}`, 600_000).drop(new AbortController().signal);
+  const answer = await ecsAgent(`http://127.0.0.1:${port}`, systemClock, 600_000).drop(new AbortController().signal);
   assert.equal(answer.kind, "unknown");
 });
 

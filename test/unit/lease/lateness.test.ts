@@ -45,10 +45,12 @@ describe("an event loop that is blocked for 2 s at a time", () => {
     const { clock, queue, ledger, receiveAndClaim } = bench(t, 0.999, {
       leaseMs: shortest,
       killMarginMs: shortest / 6,
-      through: (real) => ({
-        wallMs: real.wallMs,
-        monoMs: real.monoMs,
-        sleep: (ms, signal) => real.sleep(ms + lateMs, signal),
+      through: ({ wallMs, monoMs, sleep, within, deadline }) => ({
+        wallMs,
+        monoMs,
+        sleep: (ms, signal) => sleep(ms + lateMs, signal),
+        within,
+        deadline,
       }),
     });
     const { lease } = await receiveAndClaim();
@@ -64,7 +66,13 @@ describe("an event loop that is blocked for 2 s at a time", () => {
 test("a machine that was suspended for longer than a lease finds out within the margin", async (t) => {
   let suspendedMs = 0;
   const { clock, told, receiveAndClaim } = bench(t, 0, {
-    through: (real) => ({ wallMs: real.wallMs, monoMs: () => real.monoMs() + suspendedMs, sleep: real.sleep }),
+    through: ({ wallMs, monoMs, sleep, within, deadline }) => ({
+      wallMs,
+      monoMs: () => monoMs() + suspendedMs,
+      sleep,
+      within,
+      deadline,
+    }),
   });
   const { lease } = await receiveAndClaim();
   await clock.advance(1_000);

@@ -18,7 +18,7 @@ test("more than a frame should hold are asked for in several", async () => {
   const asked: number[] = [];
   const looked = await lookAtAll(attempts(2_001), async (some) => {
     asked.push(some.length);
-    return { work: { pid: 1, outcome: answer(some.length) }, end: exited };
+    return { work: { pid: 1, outcome: answer(some.length) }, end: exited, late: false };
   });
   assert.deepEqual(asked, [1_000, 1_000, 1]);
   assert.equal(looked.kind === "looked" && looked.standings.length, 2_001);
@@ -28,7 +28,7 @@ test("an answer about fewer is none, and ends the asking", async () => {
   let asked = 0;
   const looked = await lookAtAll(attempts(2_001), async (some) => {
     asked += 1;
-    return { work: { pid: 1, outcome: answer(some.length - 1) }, end: exited };
+    return { work: { pid: 1, outcome: answer(some.length - 1) }, end: exited, late: false };
   });
   assert.equal(asked, 1);
   if (looked.kind !== "failed") assert.fail("it was taken for an answer");
