@@ -1,6 +1,7 @@
 // Outages of calls that are made again and again: one line when calls begin to fail, and one when they work again.
 import type { Clock } from "./clock.ts";
 import { Fault } from "./faults.ts";
+import { counted } from "./formats/counted.ts";
 import type { Observe, RepeatedObservation } from "./observe.ts";
 
 interface Outage {
@@ -48,7 +49,7 @@ export class Outages {
     const { clock, observe } = this.#ports;
     const seconds = Math.round((clock.monoMs() - outage.sinceMs) / 1_000);
     const { failures } = outage;
-    const message = `${what} works again after ${seconds} s, in which it failed ${failures} time(s)`;
+    const message = `${what} works again after ${seconds} s, in which it failed ${counted(failures, "time")}`;
     observe({ event: "outage.over", level: "info", message, what, seconds, failures });
   }
 }

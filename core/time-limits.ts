@@ -1,4 +1,5 @@
 // Waits that end in time: part of the clock, so that a test's clock decides when it is too late.
+import { inSeconds } from "./formats/durations.ts";
 import { onAbort } from "./on-abort.ts";
 
 /** Nothing came in time. */
@@ -37,7 +38,7 @@ export function timeLimits(sleep: (ms: number, signal: AbortSignal) => Promise<v
     deadline: (ms, sooner = []) => {
       const [ended, cleared] = [new AbortController(), new AbortController()];
       void sleep(ms, cleared.signal).then(() => {
-        if (!cleared.signal.aborted) ended.abort(new NoAnswer(`no answer within ${Math.round(ms / 100) / 10} s`));
+        if (!cleared.signal.aborted) ended.abort(new NoAnswer(`no answer within ${inSeconds(ms)}`));
       });
       // Not AbortSignal.any: the signals may live as long as the worker, and Node 22 keeps some memory for each of those.
       const undo = sooner.map((one) => onAbort(one, () => ended.abort(one.reason)));

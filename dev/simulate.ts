@@ -7,6 +7,7 @@
 import { randomInt } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
+import { counted } from "../core/formats/counted.ts";
 import { type Broken, runShard, type Share, shares } from "../test/simulation/shard.ts";
 import type { Sum } from "../test/simulation/simulate.ts";
 
@@ -19,12 +20,12 @@ async function main(args: string[]): Promise<number> {
   const { fromSeed, deliveries, goOn } = options;
   const threads = Math.min(deliveries === 1 ? 1 : availableParallelism(), deliveries);
   const howMuch = goOn ? "as many deliveries as there is time for" : `${deliveries} deliveries`;
-  process.stdout.write(`${howMuch} from seed ${fromSeed} on, in ${threads} thread(s)\n`);
+  process.stdout.write(`${howMuch} from seed ${fromSeed} on, in ${counted(threads, "thread")}\n`);
   const startedAt = performance.now();
   const kinds = new Map<string, number[]>();
   const sums = await Promise.all(shares(options, threads).map((share) => runShard(share, (one) => tell(one, kinds))));
   for (const [kind, seeds] of kinds)
-    process.stdout.write(`\n${seeds.length} world(s): ${kind}: seeds ${some(seeds)}\n`);
+    process.stdout.write(`\n${counted(seeds.length, "world")}: ${kind}: seeds ${some(seeds)}\n`);
   process.stdout.write(`\n${summary(sums, kinds, (performance.now() - startedAt) / 1000)}\n`);
   return kinds.size === 0 ? 0 : 1;
 }

@@ -17,8 +17,8 @@ const pure = sources.filter((file) => file.startsWith("core/") && /\bPure[.:;]/.
 
 /** The rooms of core/, lowest first. A room imports from the lines above its own, never from its own line or below. */
 const order = [
-  ["events"],
-  ["", "formats"],
+  ["events", "formats"],
+  [""],
   ["step", "queue", "agent", "dagster"],
   ["runner", "ledger", "preflight"],
   ["admission", "lease"],

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { dirname, join, relative, resolve } from "node:path";
 import { systemClock as clock } from "../../core/clock.ts";
 import { Fault } from "../../core/faults.ts";
+import { counted } from "../../core/formats/counted.ts";
 import { killMarked } from "../../core/process-group.ts";
 import { defineCommand, type Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
@@ -188,7 +189,7 @@ async function serve(bench: Bench, worker: DevWorker, ui: Ui | null, over: Abort
 /** Runs that wait for steps of a queue that is gone would wait forever. */
 async function endUi(ui: Ui, { server, stop, screen }: Bench): Promise<void> {
   const left = await endRuns(ui, server, stop.now, clock).catch(() => 0);
-  if (left > 0) screen.say("taskiq", `${left} unfinished run(s) terminated, since their queue ends here`);
+  if (left > 0) screen.say("taskiq", `terminated ${counted(left, "unfinished run")}, because the queue ends here`);
   await ui.program.stop(stop.now);
 }
 
@@ -198,7 +199,7 @@ function greeting({ config, home, server, variables }: Bench, ui: Ui | null): st
     "",
     ui === null ? "ready" : `ready: ${ui.url}`,
     `  queue   ${queues.join(", ")}; in memory, gone at the end`,
-    `  worker  ${config.concurrency} steps at a time`,
+    `  worker  ${counted(config.concurrency, "step")} at a time`,
     `  home    ${home.path}`,
     "",
     `In another shell, for dagster and taskiq:  source ${shortest(home.variablesFile)}`,

@@ -1,6 +1,7 @@
 // A check of `taskiq doctor`: what was found, how good that is, and what to do. One that fails, or hangs, hides no other.
 import { systemClock as clock } from "../../core/clock.ts";
 import { describeError, Fault } from "../../core/faults.ts";
+import { inSeconds } from "../../core/formats/durations.ts";
 
 export type Level = "ok" | "warn" | "fail";
 
@@ -51,7 +52,7 @@ export async function perform(
   try {
     const answer = await clock.within(withinMs, ask());
     if (answer.inTime) return answer.value;
-    const found = `no answer within ${Math.round(withinMs / 1_000)} s`;
+    const found = `no answer within ${inSeconds(withinMs)}`;
     return [fail(check, found, "Check the network, or give it longer with --timeout.")];
   } catch (error) {
     return [failed(check, error)];

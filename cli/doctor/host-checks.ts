@@ -1,5 +1,6 @@
 // What `taskiq doctor` learns from the step host of `taskiq run`: Python, versions, instance, code locations.
 
+import { counted } from "../../core/formats/counted.ts";
 import type { Observation } from "../../core/observe.ts";
 import { minorOf } from "../../core/step/dagster-version.ts";
 import { version } from "../version.ts";
@@ -54,9 +55,10 @@ function locationOf({ name, error, unforkable, jobs, assets }: Greeting["locatio
     const todo = "Run the import in that Python by hand, and mend what it says.";
     return fail("code location", `${name} cannot be imported: ${error.class}: ${error.message}`, todo);
   }
-  const counted = jobs === undefined || assets === undefined ? "" : `, ${jobs} job(s), ${assets} asset(s)`;
-  if (unforkable.length === 0) return ok("code location", `${name} is imported${counted}; forks run its steps`);
-  const found = `${name} is imported${counted}; each step starts a fresh interpreter, because the import leaves ${unforkable.join(", ")}`;
+  const counts =
+    jobs === undefined || assets === undefined ? "" : `, ${counted(jobs, "job")}, ${counted(assets, "asset")}`;
+  if (unforkable.length === 0) return ok("code location", `${name} is imported${counts}; forks run its steps`);
+  const found = `${name} is imported${counts}; each step starts a fresh interpreter, because the import leaves ${unforkable.join(", ")}`;
   return warn(
     "code location",
     found,

@@ -1,6 +1,7 @@
 // What `taskiq doctor` asks of SQS. Nothing is received, sent or deleted.
 
-import { duration, type Finding as QueueFinding } from "../../core/preflight/findings.ts";
+import { inLargestUnit } from "../../core/formats/durations.ts";
+import type { Finding as QueueFinding } from "../../core/preflight/findings.ts";
 import { isRefusal, type PreflightSettings, preflight } from "../../core/preflight/preflight.ts";
 import type { QueueAttributes, QueueSurvey, SurveyedQueue } from "../../core/queue/port.ts";
 import { type Finding, fail, failed, ok, perform, warn } from "./check.ts";
@@ -57,7 +58,7 @@ function described({ fifo, attributes }: SurveyedQueue): string {
 function traits({ retentionMs, redrive }: QueueAttributes): readonly string[] {
   return [
     ...(redrive === null ? [] : [`maxReceiveCount ${redrive.maxReceiveCount}`]),
-    ...(retentionMs === null ? [] : [`keeps messages for ${duration(retentionMs)}`]),
+    ...(retentionMs === null ? [] : [`keeps messages for ${inLargestUnit(retentionMs)}`]),
   ];
 }
 

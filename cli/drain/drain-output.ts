@@ -1,5 +1,6 @@
 // What a drain says of itself: how far it has come, and how it ended. Pure.
 import type { DrainEnd } from "../../core/drain/drain.ts";
+import { counted } from "../../core/formats/counted.ts";
 import type { QueueDepth } from "../../core/queue/port.ts";
 import type { WorkerSnapshot } from "../../core/worker/snapshot.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
@@ -45,7 +46,7 @@ export function summaryText(drained: Drained): string {
   const stopped = drained.bug ? "stopped by a bug" : "stopped by a signal";
   const why = end?.how === "max_time" ? "the time is over" : stopped;
   const left =
-    end === null ? "" : `; about ${total(end.left)} message(s) are left, ${end.left.inFlight} of them in flight`;
+    end === null ? "" : `; left: about ${counted(total(end.left), "message")}, ${end.left.inFlight} in flight`;
   return `not drained, ${why}: ${work}${left}${closedBecause === null ? "" : `; not receiving: ${closedBecause}`}`;
 }
 

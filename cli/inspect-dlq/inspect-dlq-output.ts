@@ -4,6 +4,7 @@ import { groupLetters } from "../../core/dead-letters/groups.ts";
 import { exportText, groupRecord, letterRecord } from "../../core/dead-letters/records.ts";
 import type { JoinedLetter } from "../../core/dead-letters/verdict.ts";
 import { Fault } from "../../core/faults.ts";
+import { counted } from "../../core/formats/counted.ts";
 import { printableJson } from "../../core/formats/printable.ts";
 import type { Io } from "../command.ts";
 import { coloursOf } from "../operator/letter-colours.ts";
@@ -62,7 +63,7 @@ async function writeExport(path: string, letters: readonly JoinedLetter[], say: 
   } catch (error) {
     throw cannotWrite(path, error);
   }
-  say(`wrote ${letters.length} dead letter(s) to ${path}`);
+  say(`wrote ${counted(letters.length, "dead letter")} to ${path}`);
 }
 
 function cannotWrite(path: string, cause: unknown): Fault {

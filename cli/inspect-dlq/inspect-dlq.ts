@@ -1,5 +1,6 @@
 // `taskiq inspect-dlq`: lists the dead letters without harm, with what is to be done about each.
 import { type Inspection, inspectDeadLetters } from "../../core/dead-letters/inspect.ts";
+import { counted } from "../../core/formats/counted.ts";
 import type { DeadLetterQueue } from "../../core/queue/port.ts";
 import { defineCommand, type Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
@@ -73,5 +74,5 @@ async function inspect(
 }
 
 function whatLookingCost({ looked }: Inspection, { url }: DeadLetterQueue): string {
-  return `looked at ${looked} dead letter(s) of ${url}: each counts one receive more now (two in a FIFO group that ended a page of ten), which moves nothing there, and was given back as it was found`;
+  return `looked at ${counted(looked, "dead letter")} of ${url}: each counts one receive more now (two in a FIFO group that ended a page of ten), which moves nothing there, and was given back as it was found`;
 }

@@ -4,11 +4,12 @@ import type { LetterGroup } from "../../core/dead-letters/groups.ts";
 import type { DeadLetter } from "../../core/dead-letters/letter.ts";
 import { attributeNames } from "../../core/dead-letters/records.ts";
 import type { Act, JoinedLetter } from "../../core/dead-letters/verdict.ts";
+import { counted } from "../../core/formats/counted.ts";
+import { span } from "../../core/formats/durations.ts";
 import { printable, printableLine } from "../../core/formats/printable.ts";
 import { shortened } from "../../core/formats/shortened.ts";
 import type { StepId } from "../../core/step/step.ts";
 
-import { span } from "../terminal/span.ts";
 import { type Column, type Paint, renderTable } from "../terminal/table.ts";
 import type { Colours } from "./letter-colours.ts";
 
@@ -91,17 +92,17 @@ export function letterDetails(joined: JoinedLetter, { nowMs, colours }: Page): s
     ["step", step === null ? null : `${step.stepKey}, attempt ${step.attempt}`],
     ["reason", `${letter.reason}: ${letter.detail}`],
     ["fingerprint", letter.fingerprint],
-    ["worker", burial === null ? null : `${burial.worker}, after ${burial.starts} start(s)`],
+    ["worker", burial === null ? null : `${burial.worker}, after ${counted(burial.starts, "start")}`],
     [burial === null ? "sent" : "dead since", `${instant(letter.sinceMs)}, ${span(nowMs - letter.sinceMs)} ago`],
     ["expires", letter.expiresAtMs === null ? null : expiryText(letter.expiresAtMs, nowMs)],
-    ["received", `${message.receiveCount} time(s), this look included`],
+    ["received", `${counted(message.receiveCount, "time")}, this look included`],
     ["group", letter.groupId],
     ["came from", burial?.sourceUrl ?? message.movedFrom ?? null],
     [
       "ledger",
       row === null
         ? "no row known"
-        : `${row.state}${row.outcome === null ? "" : ` (${row.outcome.state})`}, ${row.starts} start(s), last by ${row.owner}`,
+        : `${row.state}${row.outcome === null ? "" : ` (${row.outcome.state})`}, ${counted(row.starts, "start")}, last by ${row.owner}`,
     ],
     ["event log", standing === null ? "not known" : standingText(standing)],
     ["attributes", attributeNames(letter).join(", ") || null],

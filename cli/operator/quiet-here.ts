@@ -1,5 +1,6 @@
 // `taskiq drain --quiet-only` and `--resume`: finds the worker on this machine, asks it, and may wait until it does nothing any more.
 import { systemClock as clock } from "../../core/clock.ts";
+import { counted } from "../../core/formats/counted.ts";
 import { formatDuration } from "../../core/formats/durations.ts";
 import { printableJson } from "../../core/formats/printable.ts";
 import type { Io } from "../command.ts";
@@ -76,7 +77,9 @@ async function ask(request: QuietRequest, file: ControlFile, by: string, io: Io,
     say(`worker ${worker} takes steps${stopping ? " no more: it is stopping" : asked}`);
     return { code: stopping || quiet !== null ? exitCodes.no : exitCodes.done, state };
   }
-  say(`worker ${state.worker} is quiet, as ${state.quiet?.by} asked: ${state.busy} step(s) go on`);
+  say(
+    `worker ${state.worker} is quiet, as ${state.quiet?.by} asked; ${counted(state.busy, "running step")} may finish`,
+  );
   return request.wait ? await waitUntilIdle(request, file, state, io, say) : { code: exitCodes.done, state };
 }
 
@@ -104,7 +107,7 @@ async function waitUntilIdle(
         return end(
           exitCodes.no,
           state,
-          `worker ${state.worker} is not idle ${after}: ${state.busy} step(s) still run; it stays quiet`,
+          `worker ${state.worker} is not idle ${after}: ${counted(state.busy, "step")} still running; it stays quiet`,
         );
       }
       view.show(progressOf(first, state));

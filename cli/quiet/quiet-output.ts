@@ -1,6 +1,6 @@
 // The list of `taskiq quiet --list`: requests in force, and the workers that say that they are quiet. Pure.
+import { span } from "../../core/formats/durations.ts";
 import type { QuietReport, QuietRequest } from "../../core/ledger/quiet-records.ts";
-import { span } from "../terminal/span.ts";
 import { type Column, renderTable } from "../terminal/table.ts";
 
 const requestColumns: readonly Column[] = [

@@ -2,6 +2,7 @@
 
 import { isQueueMeant, isWorkerMeant } from "../../core/admission/quiet-requests.ts";
 import type { Clock } from "../../core/clock.ts";
+import { counted } from "../../core/formats/counted.ts";
 import { formatDuration } from "../../core/formats/durations.ts";
 import type { QuietRecords, QuietReport, QuietRequest } from "../../core/ledger/quiet-records.ts";
 import type { Io } from "../command.ts";
@@ -63,7 +64,7 @@ async function wait(awaited: Awaited, ports: WaitPorts, view: ProgressView, stop
     seen ||= state.workers > 0;
     if (stopped.aborted) return [exitCodes.no, `interrupted: ${targetText(request)} stays quiet`];
     if (clock.monoMs() >= untilMs) return tooLate(awaited, state);
-    const note = `${state.running} running on ${state.workers} worker(s)`;
+    const note = `${state.running} running on ${counted(state.workers, "worker")}`;
     view.show({ done: state.idle, total: state.reports, approximate: true, note });
     await clock.sleep(LOOK_MS, stopped);
   }
@@ -89,12 +90,12 @@ async function stateOf(request: QuietRequest, { reports }: Pick<QuietRecords, "r
 
 /** Null while it is too early to say. */
 function judge(request: QuietRequest, { reports, idle, workers }: State, seen: boolean): End | null {
-  if (workers > 0) return idle === reports ? [exitCodes.done, `${workers} worker(s) idle`] : null;
+  if (workers > 0) return idle === reports ? [exitCodes.done, `${counted(workers, "worker")} idle`] : null;
   return seen ? [exitCodes.no, `${targetText(request)} was gone before it was idle`] : null;
 }
 
 function tooLate({ request, maxMs }: Awaited, { workers, running }: State): End {
-  const state = workers === 0 ? "no worker has said that it is quiet" : `${running} step(s) still run`;
+  const state = workers === 0 ? "no worker has said that it is quiet" : `${counted(running, "step")} still running`;
   const after = formatDuration(maxMs ?? 0);
   return [exitCodes.no, `${targetText(request)} is not idle after ${after}: ${state}; it stays quiet`];
 }

@@ -5,6 +5,7 @@ import type { PlannedLetter } from "../../core/dead-letters/replay/replay-plan.t
 import type { JoinedLetter } from "../../core/dead-letters/verdict.ts";
 import { defaultPolicy } from "../../core/delivery/policy.ts";
 import { Fault } from "../../core/faults.ts";
+import { counted } from "../../core/formats/counted.ts";
 import { Outages } from "../../core/outages.ts";
 import { Notices } from "../../core/worker/notices.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
@@ -55,7 +56,7 @@ async function purgeSpent(spent: readonly JoinedLetter[], session: ReplaySession
   await replayLetters(plans, { ...session, clock: ports.clock }, settings, quiet, ({ end }) => {
     if (end.kind === "deleted") deleted += 1;
   });
-  say(`deleted ${deleted} of ${plans.length} dead letter(s) whose runs were re-executed`);
+  say(`deleted ${deleted} of ${counted(plans.length, "dead letter")} of re-executed runs`);
   return deleted === plans.length;
 }
 

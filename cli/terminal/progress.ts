@@ -2,9 +2,9 @@
 import { Writable } from "node:stream";
 import stringWidth from "string-width";
 import type { Clock } from "../../core/clock.ts";
+import { span } from "../../core/formats/durations.ts";
 import { printableLine } from "../../core/formats/printable.ts";
 import type { Env } from "../options/resolve.ts";
-import { span } from "./span.ts";
 import { wantsColour, widthOf } from "./terminal.ts";
 
 export interface Progress {

@@ -4,6 +4,7 @@ import { systemClock as clock } from "../../core/clock.ts";
 import { noOutcomes } from "../../core/delivery/outcome-counts.ts";
 import { startHealthServer } from "../../core/endpoints/health-server.ts";
 import type { JsonServer } from "../../core/endpoints/json-server.ts";
+import { counted } from "../../core/formats/counted.ts";
 import type { Observe } from "../../core/observe.ts";
 import { preflight } from "../../core/preflight/preflight.ts";
 import type { WorkerSnapshot } from "../../core/worker/snapshot.ts";
@@ -83,7 +84,7 @@ function endOf({ wired, observe, bugs }: Life, inTime: boolean): WorkerEnd {
   const { received, ended, underWay } = snapshot;
   if (!inTime) {
     wired?.ports.runner.kill();
-    const message = `the stop took too long: exiting with ${underWay} message(s) under way, which SQS delivers again when their visibility ends`;
+    const message = `the stop took too long: exiting with ${counted(underWay, "message")} under way; SQS delivers each again when its visibility ends`;
     observe({ event: "worker.stop_cut", level: "warn", message, underWay });
   }
   const message = `stopped: ${received} received, ${ended.acked} done, ${ended.buried} buried, ${ended.released} given back, ${ended.lost} lost`;
@@ -140,7 +141,7 @@ async function start(config: WorkerConfig, { ports: { runner, observe }, survey 
   await runner.start();
   const urls = surveyed.map(({ queue }) => queue.url).join(" ");
   const { workerId: worker, concurrency } = config;
-  const message = `taskiq ${version}: worker ${worker} takes ${concurrency} step(s) at a time from ${urls}`;
+  const message = `taskiq ${version}: worker ${worker} takes ${counted(concurrency, "step")} at a time from ${urls}`;
   observe({ event: "worker.started", level: "info", message, queue: urls, concurrency });
 }
 

@@ -1,5 +1,6 @@
 // Makes the queues of a worker quiet, and lets them go on, as operators ask on its own machine and through the ledger.
 import type { Clock } from "../clock.ts";
+import { counted } from "../formats/counted.ts";
 import type { QuietRequest } from "../ledger/quiet-records.ts";
 import type { Observe } from "../observe.ts";
 import type { AskedQuiet, Quiet } from "./quiet.ts";
@@ -81,7 +82,7 @@ export class QuietSwitch {
   #tellQuiet(reason: string, { by, why, queue }: AskedQuiet): void {
     const busy = this.#ports.busy();
     const about = { by, why, busy, ...(queue === null ? {} : { queue }) };
-    const message = `${reason}; ${busy} step(s) go on`;
+    const message = `${reason}; ${counted(busy, "running step")} may finish`;
     this.#ports.observe({ event: "worker.quiet", level: "warn", message, ...about });
   }
 

@@ -4,6 +4,7 @@ import type { Dispatcher } from "undici";
 import * as v from "valibot";
 import type { Clock } from "../clock.ts";
 import { describeError, Fault } from "../faults.ts";
+import { inSeconds } from "../formats/durations.ts";
 import { parseJson } from "../formats/json.ts";
 import { shortened } from "../formats/shortened.ts";
 import { NoAnswer } from "../time-limits.ts";
@@ -118,7 +119,7 @@ async function exchange(
 
 function faultOf(error: unknown, { href }: URL, answerMs: number): Fault {
   if (error instanceof NoAnswer) {
-    return new Fault("TQ_DAGSTER", `Dagster at ${href} did not answer within ${answerMs / 1_000} s`, { cause: error });
+    return new Fault("TQ_DAGSTER", `Dagster at ${href} did not answer within ${inSeconds(answerMs)}`, { cause: error });
   }
   const code = isUnsent(error) ? "TQ_DAGSTER_UNREACHABLE" : "TQ_DAGSTER";
   return new Fault(code, `Dagster at ${href} cannot be reached: ${describeError(error)}`, { cause: error });

@@ -5,7 +5,7 @@
 //
 // Live means that our own loops turn; only a restart mends the opposite. It never depends on SQS, a database or the step host, or an
 // outage of theirs would have every container of the fleet replaced. Ready means that steps are being taken.
-import { formatDuration } from "../formats/durations.ts";
+import { formatDuration, inSeconds } from "../formats/durations.ts";
 
 export interface HealthFacts {
   /** Monotonic milliseconds, like every time here. */
@@ -68,16 +68,16 @@ export function judgeHealth(facts: HealthFacts): Health {
 
 function loopsTurn(facts: HealthFacts): Verdict {
   const stalledMs = facts.nowMs - facts.lastTickAtMs;
-  if (stalledMs > TICK_LIMIT_MS) return bad(`the event loop stood still for ${seconds(stalledMs)}`);
+  if (stalledMs > TICK_LIMIT_MS) return bad(`the event loop stood still for ${inSeconds(stalledMs)}`);
   if (!facts.started) return fine;
   const limitMs = facts.waitMs + POLL_MARGIN_MS;
   if (facts.pollingSinceMs !== null) {
     const pollMs = facts.nowMs - facts.pollingSinceMs;
-    return pollMs > limitMs ? bad(`a receive has hung for ${seconds(pollMs)}`) : fine;
+    return pollMs > limitMs ? bad(`a receive has hung for ${inSeconds(pollMs)}`) : fine;
   }
   const turnMs = facts.nowMs - facts.lastTurnAtMs;
   const mayTurn = !facts.stopping && facts.busy < facts.slots;
-  return mayTurn && turnMs > limitMs ? bad(`the intake has stood still for ${seconds(turnMs)}`) : fine;
+  return mayTurn && turnMs > limitMs ? bad(`the intake has stood still for ${inSeconds(turnMs)}`) : fine;
 }
 
 function readiness(facts: HealthFacts): Verdict {
@@ -96,7 +96,7 @@ function overdue(facts: HealthFacts, ready: Verdict): Verdict | null {
 
 function health(facts: HealthFacts, ready: Verdict): Verdict {
   if (isExcused(facts)) return fine;
-  return bad(`not ready yet: ${ready.ok ? `it has been ready for less than ${seconds(READY_HELD_MS)}` : ready.why}`);
+  return bad(`not ready yet: ${ready.ok ? `it has been ready for less than ${inSeconds(READY_HELD_MS)}` : ready.why}`);
 }
 
 /** Of having to become ready. */
@@ -106,8 +106,4 @@ function isExcused({ wasReady, stopping, quiet }: HealthFacts): boolean {
 
 function bad(why: string): Verdict {
   return { ok: false, why };
-}
-
-function seconds(ms: number): string {
-  return `${Math.round(ms / 1_000)} s`;
 }

@@ -1,6 +1,7 @@
 // The keeper prolongs the visibility of every delivery of a queue, and the ledger lease of every claim, in batches, from receive to confirmed delete.
 import type { Clock } from "../clock.ts";
 import { describeError } from "../faults.ts";
+import { counted } from "../formats/counted.ts";
 import type { Ledger } from "../ledger/port.ts";
 import type { Observe } from "../observe.ts";
 import type { Outages } from "../outages.ts";
@@ -178,7 +179,7 @@ export class LeaseKeeper {
   }
 
   #observeFailure(call: string, error: unknown, what: "visibility" | "ledger"): void {
-    const message = `could not renew ${this.#held.size} lease(s) (${what}): ${describeError(error)}`;
+    const message = `could not renew ${counted(this.#held.size, "lease")} (${what}): ${describeError(error)}`;
     this.#ports.outages.failed(call, error, { event: "lease.renew_failed", level: "warn", message, what });
   }
 }

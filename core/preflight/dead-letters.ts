@@ -1,6 +1,7 @@
 // What is wrong with a dead letter queue, by itself and beside the queue that it belongs to. Pure.
+import { inLargestUnit } from "../formats/durations.ts";
 import type { QueueAttributes, SurveyedDeadLetterQueue, SurveyedQueue } from "../queue/port.ts";
-import { about, duration, type Finding, type Found, kind } from "./findings.ts";
+import { about, type Finding, type Found, kind } from "./findings.ts";
 
 const DAY_MS = 86_400_000;
 /** The longest that SQS knows (CreateQueue, MessageRetentionPeriod). */
@@ -89,10 +90,10 @@ function lettersRetentionOf(queue: SurveyedQueue, { retentionMs }: QueueAttribut
   return [
     {
       severity: "warn",
-      found: `keeps dead letters for ${duration(retentionMs)}`,
+      found: `keeps dead letters for ${inLargestUnit(retentionMs)}`,
       expected: queue.fifo
         ? "at least 1 d, for somebody to look at them"
-        : `more than the ${duration(sourceMs)} of the queue itself: what SQS moves there has aged in the queue already`,
+        : `more than the ${inLargestUnit(sourceMs)} of the queue itself: what SQS moves there has aged in the queue already`,
       mend: "Raise its MessageRetentionPeriod; 14 d is the most.",
     },
   ];

@@ -24,16 +24,3 @@ export function about(queue: string, ...found: readonly (readonly Found[])[]): r
 export function kind(fifo: boolean): string {
   return fifo ? "a FIFO queue" : "a standard queue";
 }
-
-/** In the largest unit that leaves no rest. */
-export function duration(ms: number): string {
-  const seconds = Math.round(ms / 1_000);
-  for (const [unit, size] of [
-    ["d", 86_400],
-    ["h", 3_600],
-    ["min", 60],
-  ] as const) {
-    if (seconds >= size && seconds % size === 0) return `${seconds / size} ${unit}`;
-  }
-  return `${seconds} s`;
-}

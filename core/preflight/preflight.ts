@@ -1,7 +1,9 @@
 // What is wrong with the queues, found before the first receive. Pure: what they say of themselves and the settings in, findings out.
+import { counted } from "../formats/counted.ts";
+import { inLargestUnit } from "../formats/durations.ts";
 import type { QueueAttributes, QueueSurvey, SurveyedQueue } from "../queue/port.ts";
 import { checkDeadLetterQueue, typeOf } from "./dead-letters.ts";
-import { about, duration, type Finding, type Found } from "./findings.ts";
+import { about, type Finding, type Found } from "./findings.ts";
 
 export interface PreflightSettings {
   /** How often a step may be started. */
@@ -55,7 +57,7 @@ function receivesOf({ redrive }: QueueAttributes, { maxStarts }: PreflightSettin
   return [
     {
       severity: maxReceiveCount < maxStarts ? "refuse" : "warn",
-      found: `has maxReceiveCount ${maxReceiveCount} for steps that may be started ${maxStarts} times`,
+      found: `has maxReceiveCount ${maxReceiveCount} for steps that may be started ${counted(maxStarts, "time")}`,
       expected: `at least ${maxStarts + RELEASES}: a step that a stopping worker or an outage gives back has cost a receive, too`,
       mend: "Raise maxReceiveCount in its redrive policy, or lower --max-starts.",
     },
@@ -68,9 +70,9 @@ function retentionOf({ retentionMs }: QueueAttributes, { leaseMs }: PreflightSet
   return [
     {
       severity: tooShort ? "refuse" : "warn",
-      found: `keeps messages for ${duration(retentionMs)}`,
+      found: `keeps messages for ${inLargestUnit(retentionMs)}`,
       expected: tooShort
-        ? `more than twice the visibility timeout of ${duration(leaseMs)}: the step of a worker that died would never come back`
+        ? `more than twice the visibility timeout of ${inLargestUnit(leaseMs)}: the step of a worker that died would never come back`
         : "at least 1 d: a step that waits or runs for longer is deleted by SQS, and its run waits for ever should its worker die",
       mend: "Raise its MessageRetentionPeriod; 14 d is the most.",
     },
@@ -82,7 +84,7 @@ function delayOf({ delayMs }: QueueAttributes): readonly Found[] {
   return [
     {
       severity: "warn",
-      found: `delays every message by ${duration(delayMs)}`,
+      found: `delays every message by ${inLargestUnit(delayMs)}`,
       expected: "no delay: every step starts that much later",
       mend: "Set its DelaySeconds to 0.",
     },

@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { type Duplex, PassThrough, type Readable } from "node:stream";
 import type { Clock } from "../clock.ts";
 import { describeError, Fault } from "../faults.ts";
+import { inSeconds } from "../formats/durations.ts";
 import type { Observe } from "../observe.ts";
 import {
   type DecodedFrame,
@@ -173,7 +174,7 @@ function judge(greeting: Greeting): Ready | Fault {
 }
 
 function startTimeout({ startMs }: HostSettings): Fault {
-  return new Fault("TQ_HOST_START", `step host was not ready within ${startMs / 1000} s`, {
+  return new Fault("TQ_HOST_START", `step host was not ready within ${inSeconds(startMs)}`, {
     hint: "the code location takes this long to import; see the host's lines above",
   });
 }

@@ -1,4 +1,5 @@
 // Asks a step host where attempts stand: so many at a time, and what its answers add up to.
+import { counted } from "../formats/counted.ts";
 import type { StepId } from "../step/step.ts";
 import type { AttemptStanding, Looked } from "./port.ts";
 import { failureOf, type Work, type WorkEnd } from "./work.ts";
@@ -37,7 +38,7 @@ function lookedOf({ work, end, late }: LookEnd, wanted: number): Looked {
     return { kind: "failed", failure: failureOf(work ?? { pid: null, outcome: null }, end, late) };
   }
   if (outcome.standings.length !== wanted) {
-    const message = `the step host told of ${outcome.standings.length} attempt(s), asked for ${wanted}`;
+    const message = `the step host answered for ${counted(outcome.standings.length, "attempt")}, and was asked for ${wanted}`;
     return { kind: "failed", failure: { scope: "host", error: { class: "WrongAnswer", message, traceback: "" } } };
   }
   const standings = outcome.standings.map(({ run, ended, began }) => ({

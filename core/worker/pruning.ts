@@ -2,6 +2,7 @@
 import { jittered } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import { describeError, Fault } from "../faults.ts";
+import { counted } from "../formats/counted.ts";
 import type { Ledger } from "../ledger/port.ts";
 import type { Observe } from "../observe.ts";
 import type { Queue } from "../queue/port.ts";
@@ -52,7 +53,7 @@ async function turn(ports: PruningPorts, settings: PruningSettings, quiet: Abort
   try {
     const pruned = await prune(ports, settings, quiet);
     if (pruned === 0) return;
-    const message = `pruned ${pruned} row(s) of the ledger that no message can ask for any more`;
+    const message = `pruned ${counted(pruned, "row")} of the ledger that no message can ask for any more`;
     observe({ event: "ledger.pruned", level: "info", message, pruned });
   } catch (error) {
     const what = error instanceof Fault ? describeError(error) : `bug in the worker: ${(error as Error).stack}`;

@@ -10,6 +10,8 @@ import { runSweep } from "../dead-letters/sweep/sweep.ts";
 import { SenderVersions } from "../delivery/effects/sender-versions.ts";
 import { noOutcomes } from "../delivery/outcome-counts.ts";
 import type { Policy } from "../delivery/policy.ts";
+import { counted } from "../formats/counted.ts";
+import { inSeconds } from "../formats/durations.ts";
 import { Intake } from "../intake/intake.ts";
 import { type Lane, openLane, type WorkerQueue } from "../intake/lane.ts";
 import type { LeaseSettings } from "../lease/lease.ts";
@@ -197,7 +199,7 @@ export class Worker {
     this.#stopped.abort();
     this.#ports.protection?.release();
     const busy = this.#busy;
-    const message = `stopping: ${busy} step(s) may finish within ${graceMs / 1000} s`;
+    const message = `stopping: ${counted(busy, "step")} may finish within ${inSeconds(graceMs)}`;
     this.#ports.observe({ event: "worker.stopping", level: "info", message, busy, graceMs });
     // The timer must not keep alive a worker that ends sooner.
     void this.#ports.clock.sleep(graceMs, this.#over.signal).then(() => this.#kill.abort());

@@ -130,7 +130,7 @@ describe("drain", () => {
     const { end, received, approximately_left, approximately_in_flight } = summary;
     assert.deepEqual([code, end, received], [1, "max_time", 0], command.tail());
     assert.deepEqual([approximately_left, approximately_in_flight], [1, 1]);
-    assert.match(command.log.at(-1)?.message ?? "", /not drained, the time is over: .*about 1 message\(s\) are left/);
+    assert.match(command.log.at(-1)?.message ?? "", /not drained, the time is over: .*left: about 1 message,/);
   });
 
   test("takes an empty queue for empty once it looked so for as long as --settle says, and no sooner", async () => {
@@ -169,7 +169,7 @@ describe("a request for quiet", () => {
     await worker.said("step.claimed");
     const asked = await ask("--quiet-only", "--json");
     assert.equal(asked.code, 0, asked.says);
-    assert.match(asked.says, /worker w-1 is quiet, as .*@.* asked: 1 step\(s\) go on/);
+    assert.match(asked.says, /worker w-1 is quiet, as .*@.* asked; 1 running step may finish/);
     assert.deepEqual([asked.state.worker, asked.state.busy, asked.state.idle], ["w-1", 1, false]);
     const ready = await fetch(`http://127.0.0.1:${port}/readyz`);
     const { why } = (await ready.json()) as { why: string };
@@ -178,7 +178,7 @@ describe("a request for quiet", () => {
     await send("succeeds");
     const late = await ask("--quiet-only", "--wait", "--max-time", "2s");
     assert.equal(late.code, 1);
-    assert.match(late.says, /worker w-1 is not idle after 2s: 1 step\(s\) still run; it stays quiet/);
+    assert.match(late.says, /worker w-1 is not idle after 2s: 1 step still running; it stays quiet/);
     writeFileSync(join(home, "log", "release"), "");
     const idle = await ask("--quiet-only", "--wait", "--max-time", "60s");
     assert.equal(idle.code, 0, idle.says);

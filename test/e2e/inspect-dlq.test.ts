@@ -109,7 +109,7 @@ describe("inspect-dlq", () => {
     ]);
     assert.match(
       stderr,
-      /looked at 5 dead letter\(s\) of .*: each counts one receive more now \(two in a FIFO group that ended a page of ten\)/,
+      /looked at 5 dead letters of .*: each counts one receive more now \(two in a FIFO group that ended a page of ten\)/,
     );
     await givenBack(1);
   });

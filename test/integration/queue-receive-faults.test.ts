@@ -121,7 +121,7 @@ test("a silent service is given up after half a minute, and named as silent", as
   await assert.rejects(queue.receive({ ...options, waitMs: 0 }), (fault: Error) => {
     assert.equal(
       describeError(fault),
-      `SQS does not answer ReceiveMessage on the queue ${pair.url}: no answer within 0.2 s`,
+      `SQS does not answer ReceiveMessage on the queue ${pair.url}: no answer within 200 ms`,
     );
     return true;
   });

@@ -1,5 +1,6 @@
 // A found failure, told: the rule, the seed, how to see it again, and what led to it.
 
+import { counted } from "../../core/formats/counted.ts";
 import { rules } from "./referee.ts";
 import type { Shrunk } from "./shrink.ts";
 import { renderLine, type TraceLine } from "./trace.ts";
@@ -16,7 +17,7 @@ export function tell({ report, selection, tries }: Shrunk): string {
     `seed ${seed}: ${violation.rule}: ${violation.about}: ${violation.detail}`,
     `the rule: ${rules[violation.rule]}`,
     `again: npm run simulate -- --deliveries 1 --seed ${seed}`,
-    `shrunk in ${tries} tries to ${workers} worker(s) with ${concurrency} slot(s), ${fifo ? "FIFO" : "standard"} queue, lease ${leaseMs / 1000} s, ${policy.maxStarts} start(s), ${policy.onExhausted}`,
+    `shrunk in ${tries} tries to ${counted(workers, "worker")} with ${counted(concurrency, "slot")}, ${fifo ? "FIFO" : "standard"} queue, lease ${leaseMs / 1000} s, ${counted(policy.maxStarts, "start")}, ${policy.onExhausted}`,
     `runs and messages: ${[...(selection.work ?? ["all"])].join(", ")}`,
     `faults: ${struck.length === 0 ? "none" : struck.join("; ")}`,
     "",

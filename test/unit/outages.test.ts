@@ -24,7 +24,7 @@ test("an outage is one line for each cause, and one when the call works again", 
   outages.worked("DeleteMessage");
   assert.deepEqual(told.shown("sweep.failed"), ["denied 1", "away 1", "other 1"]);
   assert.deepEqual(told.messages("outage.over"), [
-    "DeleteMessage works again after 60 s, in which it failed 120 time(s)",
+    "DeleteMessage works again after 60 s, in which it failed 120 times",
   ]);
   outages.failed("DeleteMessage", denied, failed("denied again"));
   assert.equal(told.shown("sweep.failed").at(-1), "denied again");

@@ -7,6 +7,7 @@ import type { Breaker } from "../../circuit/breaker.ts";
 import type { Clock } from "../../clock.ts";
 import type { Executor } from "../../delivery/executor.ts";
 import { describeError, Fault } from "../../faults.ts";
+import { counted } from "../../formats/counted.ts";
 import { formatDuration } from "../../formats/durations.ts";
 import type { LeaseSettings } from "../../lease/lease.ts";
 import { LeaseKeeper } from "../../lease/lease-keeper.ts";
@@ -153,7 +154,7 @@ class Sweep {
     const pass = sweepOnce({ letters, leases, executor, quiet, clock, copied, outages, goOn }, stopped);
     const { looked, ended, hiding } = await pass.finally(() => this.#ports.passing?.(false));
     this.#last = { visible, atMs: clock.monoMs(), restMs: looked * REST_MS };
-    const message = `looked at ${looked} dead letter(s), ended ${ended} that SQS itself had moved`;
+    const message = `looked at ${counted(looked, "dead letter")}, ended ${ended} that SQS itself had moved`;
     observe({ event: "sweep.done", level: ended > 0 ? "info" : "debug", message, looked, ended });
     this.#tellHiding(hiding);
   }

@@ -2,6 +2,7 @@
 
 import { createHmac, randomUUID } from "node:crypto";
 import { describeError } from "../../faults.ts";
+import { inSeconds } from "../../formats/durations.ts";
 import type { DeadLetterReason } from "../../queue/port.ts";
 import { errorFingerprint } from "../fingerprint.ts";
 import { askForOne } from "../one-entry.ts";
@@ -70,7 +71,7 @@ export async function release(scene: Scene, { after, starts }: EffectOf<"release
   const released = await askForOne("ChangeMessageVisibility", extend, ports.outages, failure);
   tellAbandoned(scene, released ? visibilityMs : null);
   if (!released) return { is: "release_failed" };
-  const message = `released, visible in ${Math.round(visibilityMs / 1000)} s`;
+  const message = `released, visible in ${inSeconds(visibilityMs)}`;
   delivery.tell("info", "delivery.released", message, { visibilityMs });
   return { is: "released" };
 }
@@ -88,7 +89,7 @@ function tellAbandoned(scene: Scene, hiddenMs: number | null): void {
 function hiddenText(ms: number | null): string {
   if (ms === null) return "until its visibility ends";
   if (ms === 0) return "at once";
-  return `for ${ms < 1_000 ? `${ms} ms` : `${Math.round(ms / 1_000)} s`}`;
+  return `for ${inSeconds(ms)}`;
 }
 
 /** Returns whether no engine event can be written: this worker's instance has no such run, or the message is not believed when it names one. */

@@ -2,6 +2,7 @@
 import type { Agent, AgentAnswer } from "../../agent/port.ts";
 import type { Clock } from "../../clock.ts";
 import type { StepProtection } from "../../delivery/effects/ports.ts";
+import { inSeconds } from "../../formats/durations.ts";
 import type { Observe } from "../../observe.ts";
 import { type Asked, answered, busy, nextMove, type Protection, paused, unprotected } from "./protection.ts";
 
@@ -116,6 +117,6 @@ export class TaskProtection implements StepProtection {
 
   #why(): string {
     if (this.#state.released) return "it takes nothing new";
-    return this.#steps === 0 ? "no step runs" : `it has been busy for ${this.#maxMs / 1_000} s without a pause`;
+    return this.#steps === 0 ? "no step runs" : `it has been busy for ${inSeconds(this.#maxMs)} without a pause`;
   }
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { formatDuration, parseDuration } from "../../../core/formats/durations.ts";
+import { formatDuration, inLargestUnit, inSeconds, parseDuration, span } from "../../../core/formats/durations.ts";
 
 describe("reading a duration", () => {
   const rows: readonly [string, number | null][] = [
@@ -36,4 +36,21 @@ test("what is shown reads back as the same duration, in the largest unit that fi
   const shown = [0, 1, 999, 1_000, 90_000, 60_000, 3_600_000, 43_200_000].map(formatDuration);
   assert.deepEqual(shown, ["0s", "1ms", "999ms", "1s", "90s", "1m", "1h", "12h"]);
   fc.assert(fc.property(fc.nat(10 ** 12), (ms) => assert.equal(parseDuration(formatDuration(ms)), ms)));
+});
+
+describe("a duration is written", () => {
+  test("in seconds in sentences, and in milliseconds below one", () => {
+    const written = [0, 0.4, 250, 1_000, 1_500, 12_340, 90_000].map(inSeconds);
+    assert.deepEqual(written, ["0 s", "0 ms", "250 ms", "1 s", "1.5 s", "12.3 s", "90 s"]);
+  });
+
+  test("in the largest unit that leaves no rest for settings of queues", () => {
+    const written = [30_000, 90_000, 300_000, 7_200_000, 1_209_600_000].map(inLargestUnit);
+    assert.deepEqual(written, ["30 s", "90 s", "5 min", "2 h", "14 d"]);
+  });
+
+  test("in its two largest units in tables, and in one below an hour", () => {
+    const written = [-1, 40_000, 750_000, 3_600_000, 11_040_000, 273_600_000].map(span);
+    assert.deepEqual(written, ["0s", "40s", "12m", "1h", "3h 4m", "3d 4h"]);
+  });
 });

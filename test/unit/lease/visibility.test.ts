@@ -48,7 +48,7 @@ describe("visibility", () => {
     queue.onExtend = async () => Promise.reject(new Error("connect ETIMEDOUT"));
     await clock.advance(18_000);
     assert.deepEqual(instants(queue), [16_000, 17_000, 18_000]);
-    assert.equal(told.messages("lease.renew_failed")[0], "could not renew 1 lease(s) (visibility): connect ETIMEDOUT");
+    assert.equal(told.messages("lease.renew_failed")[0], "could not renew 1 lease (visibility): connect ETIMEDOUT");
     queue.onExtend = async () => ["done"];
     await clock.advance(17_000);
     assert.deepEqual(instants(queue), [16_000, 17_000, 18_000, 19_000, 35_000]);

@@ -32,5 +32,5 @@ test("an answer about fewer is none, and ends the asking", async () => {
   });
   assert.equal(asked, 1);
   if (looked.kind !== "failed") assert.fail("it was taken for an answer");
-  assert.equal(looked.failure.error.message, "the step host told of 999 attempt(s), asked for 1000");
+  assert.equal(looked.failure.error.message, "the step host answered for 999 attempts, and was asked for 1000");
 });

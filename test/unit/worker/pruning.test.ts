@@ -50,7 +50,7 @@ test("a row stays for the queue's retention, a dead letter's after it, and a day
   await clock.advance(hour);
   assert.equal(await left(), 1, "what a worker holds stays");
   assert.deepEqual(told.messages("ledger.pruned"), [
-    "pruned 3 row(s) of the ledger that no message can ask for any more",
+    "pruned 3 rows of the ledger that no message can ask for any more",
   ]);
 });
 

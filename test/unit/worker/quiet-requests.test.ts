@@ -102,7 +102,7 @@ describe("a request through the ledger", () => {
     assert.deepEqual(queue.acked, ["load#1"]);
     assert.match(
       told.of("worker.quiet")[0]?.message ?? "",
-      /at 2026-.*Z, until 2026-.*Z \(a deploy\); 0 step\(s\) go on/,
+      /at 2026-.*Z, until 2026-.*Z \(a deploy\); 0 running steps may finish/,
     );
     assert.match(
       told.of("worker.resumed")[0]?.message ?? "",

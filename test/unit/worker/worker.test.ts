@@ -97,7 +97,7 @@ describe("stopping a worker", () => {
     worker.stop(25_000);
     await clock.advance(waitMs - 5_000);
     assert.equal(isOver(), true);
-    assert.deepEqual(told.messages("worker.stopping"), ["stopping: 0 step(s) may finish within 25 s"]);
+    assert.deepEqual(told.messages("worker.stopping"), ["stopping: 0 steps may finish within 25 s"]);
     assert.equal(worker.snapshot().stopping, true);
     assert.equal(clock.sleeping, 0);
   });
@@ -126,7 +126,7 @@ describe("stopping a worker", () => {
     await clock.advance(1);
     assert.equal(isOver(), true);
     assert.deepEqual([queue.acked, clock.sleeping], [["load#1"], 0]);
-    assert.deepEqual(told.messages("worker.stopping"), ["stopping: 1 step(s) may finish within 120 s"]);
+    assert.deepEqual(told.messages("worker.stopping"), ["stopping: 1 step may finish within 120 s"]);
   });
 
   test("kills what is left after the grace, at no cost to it", async (t) => {

@@ -89,7 +89,7 @@ test("the summary says what was done and what is left", () => {
   const late: Drained = { ...fine, end: { how: "max_time", left: { visible: 2, inFlight: 1, delayed: 0 } } };
   assert.equal(
     summaryText({ ...late, closedBecause: "the ledger is down" }),
-    `not drained, the time is over: ${work}; about 3 message(s) are left, 1 of them in flight; not receiving: the ledger is down`,
+    `not drained, the time is over: ${work}; left: about 3 messages, 1 in flight; not receiving: the ledger is down`,
   );
   assert.deepEqual(summaryOf(late), {
     ...{

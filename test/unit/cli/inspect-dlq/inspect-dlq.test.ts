@@ -7,11 +7,11 @@ import { coloursOf } from "../../../../cli/operator/letter-colours.ts";
 import { letterDetails, letterTable } from "../../../../cli/operator/letter-texts.ts";
 import { letterFilter } from "../../../../cli/options/letter-options.ts";
 import { configure } from "../../../../cli/options/setup.ts";
-import { span } from "../../../../cli/terminal/span.ts";
 import { widthOf } from "../../../../cli/terminal/terminal.ts";
 import type { DeadLetter } from "../../../../core/dead-letters/letter.ts";
 import type { JoinedLetter } from "../../../../core/dead-letters/verdict.ts";
 import { verdictOf } from "../../../../core/dead-letters/verdict.ts";
+import { span } from "../../../../core/formats/durations.ts";
 import type { LedgerRow } from "../../../../core/ledger/port.ts";
 import { result } from "../../../support/ports/scripted-steps.ts";
 import { bodyFor } from "../../../support/sqs/messages.ts";
@@ -180,9 +180,9 @@ describe("one letter", () => {
       "run still waiting (parked): replay\n",
       "key         run-1:load\n",
       "run         run-1, STARTED, job nightly\n",
-      "worker      worker-1, after 3 start(s)\n",
+      "worker      worker-1, after 3 starts\n",
       "dead since  2026-09-21T14:14:20.000Z, 1d 2h ago\n",
-      "ledger      dead (parked), 3 start(s), last by w-2\n",
+      "ledger      dead (parked), 3 starts, last by w-2\n",
       "event log   attempt is open: it began\n",
       "ValueError: no rain\\x1b[2J\n",
       'File "a.py", line 1, in load\n',
