@@ -79,7 +79,7 @@ export async function failFound(found: readonly JoinedLetter[], session: ReplayS
     chance: Math.random,
   };
   const outages = new Outages({ clock, observe });
-  const fail = { ...{ letters, ledger, runner, clock, observe, outages }, ...settings, notify: notices.tell };
+  const fail = { ...{ letters, ledger, runner, clock, observe, outages }, ...settings, notify: notices.notify };
   const shown = { json, stdout: io.stdout, env: io.env };
   const code = await failOpen(found, { who, why }, act ? fail : null, { quiet, kill: quiet }, shown);
   await notices.flush(LAST_NOTICES_MS);

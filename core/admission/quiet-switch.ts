@@ -74,19 +74,19 @@ export class QuietSwitch {
       const last = before.at(-1);
       if (quiet.asked.length === 0 && last !== undefined) resumed.push({ name, last });
     }
-    for (const [reason, one] of began) this.#tellQuiet(reason, one);
-    this.#tellResumed(resumed, whyEnded);
+    for (const [reason, one] of began) this.#logQuiet(reason, one);
+    this.#logResumed(resumed, whyEnded);
     if (wasQuiet !== (this.asked !== null)) this.#ports.onChange(!wasQuiet);
   }
 
-  #tellQuiet(reason: string, { by, why, queue }: AskedQuiet): void {
+  #logQuiet(reason: string, { by, why, queue }: AskedQuiet): void {
     const busy = this.#ports.busy();
     const about = { by, why, busy, ...(queue === null ? {} : { queue }) };
     const message = `${reason}; ${counted(busy, "running step")} may finish`;
     this.#ports.observe({ event: "worker.quiet", level: "warn", message, ...about });
   }
 
-  #tellResumed(
+  #logResumed(
     resumed: readonly { readonly name: string; readonly last: AskedQuiet }[],
     whyEnded: (ended: AskedQuiet) => string,
   ): void {

@@ -20,7 +20,7 @@ import {
   mayReport,
   type Outage,
   passTrials,
-  told,
+  reportable,
   tried,
   trip,
   unproven,
@@ -56,7 +56,7 @@ export class Breaker {
 
   /** Says why nothing is received, for operators. `null` means that all is well, or that it is too early to say. */
   closedBecause(): string | null {
-    const reasons = this.#reasons(told(this.#circuit, this.#ports.clock.monoMs()));
+    const reasons = this.#reasons(reportable(this.#circuit, this.#ports.clock.monoMs()));
     return reasons.length === 0 ? null : sentence(reasons);
   }
 
@@ -67,7 +67,7 @@ export class Breaker {
 
   /** Call it before each receive. `own` holds the outages of the one queue. Returns `null` if nothing may be received. */
   leave(own: Circuit = closed): Leave | null {
-    this.#tell();
+    this.#log();
     return this.#ports.runner.unavailable() === null ? leaveOf([...this.#circuit, ...own]) : null;
   }
 
@@ -97,7 +97,7 @@ export class Breaker {
 
   #become(circuit: Circuit): void {
     this.#circuit = circuit;
-    this.#tell();
+    this.#log();
     if (isTimed(circuit) && !this.#looking) void this.#lookAfterIt();
   }
 
@@ -109,7 +109,7 @@ export class Breaker {
         await clock.sleep(LOOK_MS, this.#stopped);
         this.#circuit = passTrials(this.#circuit, clock.monoMs());
         for (const outage of due(this.#circuit, clock.monoMs())) if (this.#canProbe(outage)) void this.#probe(outage);
-        this.#tell();
+        this.#log();
       }
     } finally {
       this.#looking = false;
@@ -150,9 +150,9 @@ export class Breaker {
     return [{ cause: "host", why: away }, ...outages.filter(({ cause }) => cause !== "host")];
   }
 
-  #tell(): void {
+  #log(): void {
     if (this.#stopped.aborted) return;
-    this.#closing.tell(this.#reasons(unproven(this.#circuit, this.#ports.clock.monoMs())));
+    this.#closing.log(this.#reasons(unproven(this.#circuit, this.#ports.clock.monoMs())));
   }
 }
 

@@ -31,7 +31,7 @@ export interface Outage {
   /** The run whose code cannot be imported. `null` for every other cause. */
   readonly runId: string | null;
   /** Until then it may be a hiccup, and the worker does not report it. */
-  readonly toldAtMs: number;
+  readonly reportAtMs: number;
   readonly failures: number;
   readonly phase: Phase;
 }
@@ -69,9 +69,9 @@ export function trip(circuit: Circuit, failure: Failure, nowMs: number, chance: 
   const known = find(circuit, cause);
   if (known === undefined) {
     const phase: Phase = { is: "open", probeAtMs: nowMs + probeAfterMs(0, chance) };
-    return [...circuit, { cause, why, runId, toldAtMs: nowMs + patienceMs, failures: 0, phase }];
+    return [...circuit, { cause, why, runId, reportAtMs: nowMs + patienceMs, failures: 0, phase }];
   }
-  const outage = { ...known, why, runId, toldAtMs: Math.min(known.toldAtMs, nowMs + patienceMs) };
+  const outage = { ...known, why, runId, reportAtMs: Math.min(known.reportAtMs, nowMs + patienceMs) };
   return replace(circuit, known.phase.is === "trial" ? reopened(outage, why, nowMs, chance) : outage);
 }
 
@@ -144,15 +144,15 @@ export function isTimed(circuit: Circuit): boolean {
 }
 
 /** Returns the outages that keep the intake shut and have lasted long enough to be reported. */
-export function told(circuit: Circuit, nowMs: number): Circuit {
-  return circuit.filter(({ phase, toldAtMs }) => phase.is !== "trial" && toldAtMs <= nowMs);
+export function reportable(circuit: Circuit, nowMs: number): Circuit {
+  return circuit.filter(({ phase, reportAtMs }) => phase.is !== "trial" && reportAtMs <= nowMs);
 }
 
 /** Returns the outages that the log must not call over. A trial that has just begun, or that a delivery goes through, may still be the same outage. */
 export function unproven(circuit: Circuit, nowMs: number): Circuit {
-  return circuit.filter(({ phase, toldAtMs }) => {
+  return circuit.filter(({ phase, reportAtMs }) => {
     const isTried = phase.is !== "trial" || phase.untilMs !== null || nowMs < phase.sinceMs + IDLE_TRIAL_MS;
-    return isTried && toldAtMs <= nowMs;
+    return isTried && reportAtMs <= nowMs;
   });
 }
 

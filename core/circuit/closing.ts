@@ -23,7 +23,7 @@ export class Closing {
   }
 
   /** `reasons` are all that keep the intake shut now. Logs one line when it closes, one for each cause that joins, one when it opens, and none for new words. */
-  tell(reasons: readonly Reason[]): void {
+  log(reasons: readonly Reason[]): void {
     const { clock, observe } = this.#ports;
     const before = this.#shut;
     const causes = reasons.map(({ cause }) => cause);

@@ -7,7 +7,7 @@ import type { Clock } from "../clock.ts";
 import { describeError, Fault, type FaultCode } from "../faults.ts";
 import type { Observe } from "../observe.ts";
 import type { Breaker } from "./breaker.ts";
-import { beginProbe, type Circuit, closed, due, endProbe, type Leave, mayReport, told, trip } from "./circuit.ts";
+import { beginProbe, type Circuit, closed, due, endProbe, type Leave, mayReport, reportable, trip } from "./circuit.ts";
 import { Closing } from "./closing.ts";
 
 export interface GatePorts {
@@ -44,7 +44,7 @@ export class QueueGate {
     const { breaker, clock } = this.#ports;
     // The next receive is the probe.
     if (due(this.#circuit, clock.monoMs()).length > 0) this.#circuit = beginProbe(this.#circuit, "queue");
-    this.#tell();
+    this.#log();
     const leave = breaker.leave(this.#circuit);
     return this.#ports.quiet.asked.length > 0 ? null : leave;
   }
@@ -52,7 +52,7 @@ export class QueueGate {
   received(count: number): void {
     const { breaker, clock } = this.#ports;
     this.#circuit = endProbe(this.#circuit, "queue", null, clock.monoMs(), 0);
-    this.#tell();
+    this.#log();
     breaker.received(count);
   }
 
@@ -68,13 +68,13 @@ export class QueueGate {
     const failed = endProbe(this.#circuit, "queue", why, clock.monoMs(), chance());
     const patienceMs = passing ? Math.max(0, sinceMs + QUEUE_PATIENCE_MS - clock.monoMs()) : 0;
     this.#circuit = trip(failed, { cause: "queue", why, patienceMs }, clock.monoMs(), chance());
-    this.#tell();
+    this.#log();
   }
 
   /** Says why nothing is received from this queue. `null` means that all is well, or that it is too early to say. */
   closedBecause(): string | null {
     const asked = this.#ports.quiet.asked.map(quietReason);
-    const failing = told(this.#circuit, this.#ports.clock.monoMs()).map(({ why }) => why);
+    const failing = reportable(this.#circuit, this.#ports.clock.monoMs()).map(({ why }) => why);
     const reasons = [...asked, ...failing];
     return reasons.length === 0 ? null : reasons.join("; ");
   }
@@ -85,7 +85,7 @@ export class QueueGate {
     return quiet.asked.length === 0 && mayReport(this.#circuit) && breaker.mayReport();
   }
 
-  #tell(): void {
-    if (!this.#stopped.aborted) this.#closing.tell(told(this.#circuit, this.#ports.clock.monoMs()));
+  #log(): void {
+    if (!this.#stopped.aborted) this.#closing.log(reportable(this.#circuit, this.#ports.clock.monoMs()));
   }
 }

@@ -1,37 +1,36 @@
-// A dead letter as it lies in its queue: what it names, why it is there, since when, and until when. Pure.
+// A dead letter as it lies in its queue: the step that it names, why it is there, since when, and until when. Pure.
 import type { Message } from "../queue/port.ts";
 import type { StepId } from "../step/step.ts";
 
 export interface DeadLetter {
   readonly message: Message;
   readonly body: "step" | "malformed" | "newer_version";
-  /** Null when its body does not say which. */
+  /** `null` means that its body names none. */
   readonly step: StepId | null;
   /** Idempotency key of that step. */
   readonly key: string | null;
-  /** It has no signature of the operator's keys; without keys, a worker buried it for that. */
+  /** It has no signature of the operator's keys. If the operator has no keys: a worker buried it as unsigned. */
   readonly unsigned: boolean;
-  /** Identity of the Dagster instance that its body names; null when it names none. */
+  /** Identity of the Dagster instance that its body names. `null` means that it names none. */
   readonly instance: string | null;
-  /** The machinery's fault is answered by a retry: so the step's own retry policy said when it was sent. */
+  /** The step's retry policy, as it was sent, answers a fault of taskiq with a retry. */
   readonly retryPlanned: boolean;
   /** One of `reasons` in `core/delivery/reasons.ts`, unless a newer worker wrote it. */
   readonly reason: string;
-  /** In a sentence. */
+  /** The reason in a sentence. */
   readonly detail: string;
   readonly errorClass: string | null;
-  /** Letters with the same one are alike. */
+  /** Letters with the same fingerprint are alike. */
   readonly fingerprint: string;
-  /** The worker that buried it; null for one that SQS itself moved, which nothing more is known of. */
+  /** How a worker buried it. `null` means that SQS itself moved it, and nothing more is known. */
   readonly burial: Burial | null;
-  /** Its group before it was a dead letter, which in the dead letter queue is another; null for none. */
+  /** Its group before it was a dead letter. In the dead letter queue it has another. `null` means none. */
   readonly groupId: string | null;
   /**
-   * Since when it is a dead letter, in Unix milliseconds. SQS does not tell when it moved a message: without a burial, it is when the
-   * message was sent.
+   * Since when it is a dead letter, in Unix milliseconds. SQS does not say when it moved a message, so without a burial this is when the message was sent.
    */
   readonly sinceMs: number;
-  /** When SQS deletes it, in Unix milliseconds; null where the queue does not tell for how long it keeps messages. */
+  /** When SQS deletes it, in Unix milliseconds. `null` means that the queue does not say how long it keeps messages. */
   readonly expiresAtMs: number | null;
 }
 
@@ -41,6 +40,6 @@ export interface Burial {
   readonly starts: number;
   /** URL of the queue it came from. */
   readonly sourceUrl: string;
-  /** Of the message that was buried: this one is its copy. */
+  /** Id of the message that was buried. This one is its copy. */
   readonly messageId: string;
 }

@@ -1,5 +1,5 @@
-// Looking through the dead letter queue without harm: for the sweep, and for operators. Each look hides a message for a while and raises its
-// receive count; what is looked at is given back as it was found, however the look ends.
+// Looks through the dead letter queue without harm, for the sweep and for operators. Each look hides a message for a while and raises its receive count.
+// Every letter that was looked at is given back as it was found, even if the look fails.
 import type { Clock } from "../clock.ts";
 import { type DeadLetterQueue, MESSAGES_A_REQUEST, type Message } from "../queue/port.ts";
 
@@ -15,27 +15,27 @@ export interface ReceivedAt {
 }
 
 export interface Look {
-  /** How long each message is hidden: longer than the look, or it would meet the first ones again. */
+  /** How long each message is hidden. It must be longer than the look, or the look would meet the first ones again. */
   readonly hideMs: number;
-  /** Between two pages, for the queue's other readers. */
+  /** Rest between two pages, for the queue's other readers. */
   readonly restMs: number;
-  /** Asked before each page. */
+  /** Called before each page. The look ends if it resolves with false. */
   goOn(): Promise<boolean>;
   /**
-   * Called once for each message. `hides`: others of its group may lie behind it, and stay unseen for as long as it is there.
-   * `keep`: it was dealt with, and is not to be given back.
+   * Called once for each message. `hides` means that others of its group may lie behind it, and stay unseen for as long as it is there.
+   * Resolve with `keep` if the message was dealt with and must not be given back.
    */
   see(message: Message, at: ReceivedAt, hides: boolean): Promise<"give_back" | "keep">;
 }
 
 /** A full request. Polls for a second, or a standard queue may answer with no messages although it has some. */
 const PAGE = { max: MESSAGES_A_REQUEST, waitMs: 1_000 };
-/** Few calls at a time: a look may have found thousands. */
+/** How many messages are given back together. A look may have found thousands. */
 const GIVEN_BACK_TOGETHER = 50;
-/** A standard queue may hand out twice what is hidden; a whole page of it means that the first ones show themselves again. */
+/** A standard queue may hand out a hidden message again. After so many whole pages of such messages, the first ones have become visible again. */
 const STALE_PAGES = 3;
 
-/** Answers how many messages it saw. Ends when there is nothing (new), `goOn` says no, or `quiet` aborts. */
+/** Looks until there is no new message, `goOn` says no, or `quiet` aborts. Resolves with the number of messages that it saw. */
 export async function lookThrough(ports: LookPorts, look: Look, quiet: AbortSignal): Promise<number> {
   const { letters, clock } = ports;
   const seen = new Set<string>();
@@ -47,7 +47,7 @@ export async function lookThrough(ports: LookPorts, look: Look, quiet: AbortSign
       const at = { wallMs: clock.wallMs(), monoMs: clock.monoMs() };
       if (messages.length === 0) break;
       const { whole, cut, hides } = byGroups(messages);
-      // All of them first: should anything throw, they are given back like the others.
+      // All of them come first, so that they are given back like the others if something throws.
       for (const { receipt } of whole) toGiveBack.add(receipt);
       await giveBack(cut, letters);
       const fresh = whole.filter(({ id }) => !seen.has(id));
@@ -65,9 +65,9 @@ export async function lookThrough(ports: LookPorts, look: Look, quiet: AbortSign
 }
 
 /**
- * A FIFO queue hands out as many of one group as it can before it turns to the next, and hides a group's rest while one of it is in flight
- * (guide, "FIFO queue delivery logic"). So the last group of a full page may go on behind it: it is given back at once, and comes first,
- * and whole, in the next page. A group that fills a page by itself hides what is behind its first ten.
+ * Splits a page by groups. A FIFO queue hands out as many of one group as it can before it turns to the next, and hides a group's rest while one of it is
+ * in flight (guide, "FIFO queue delivery logic"). So the last group of a full page may go on behind it. That group is given back at once, and comes first
+ * and whole in the next page. A group that fills a page hides the letters behind its first ten.
  */
 function byGroups(messages: readonly Message[]) {
   const last = messages.at(-1);
@@ -80,12 +80,12 @@ function byGroups(messages: readonly Message[]) {
   return { whole: messages.filter((message) => !isOfLast(message)), cut, hides: false };
 }
 
-/** A standard queue's messages hide nothing, and the copies that workers make are a group each (`core/queue/sqs/bury.ts`). */
+/** Messages of a standard queue hide nothing. The copies that workers make are a group each (`core/queue/sqs/bury.ts`). */
 function isAlone({ groupId, deduplicationId }: Message): boolean {
   return deduplicationId === null || groupId === deduplicationId;
 }
 
-/** What cannot be given back shows itself when its visibility ends; a call that fails keeps none of the others from being tried. */
+/** A message that cannot be given back becomes visible when its visibility ends. A failed call does not keep the others from being tried. */
 async function giveBack(receipts: readonly string[], letters: LookPorts["letters"]): Promise<void> {
   const failures: unknown[] = [];
   for (let from = 0; from < receipts.length; from += GIVEN_BACK_TOGETHER) {

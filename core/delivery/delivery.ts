@@ -95,7 +95,7 @@ export class Delivery implements Received {
     };
   }
 
-  tell<E extends DeliveryEvent>(level: LevelOf<E>, event: E, message: string, ...fields: OwnFields<E>): void {
+  log<E extends DeliveryEvent>(level: LevelOf<E>, event: E, message: string, ...fields: OwnFields<E>): void {
     this.#observe(this.about(level, event, message, ...fields) as Observation);
   }
 

@@ -80,7 +80,7 @@ export class Executor {
       while (state.at !== "done") [state, effect] = advance(state, await perform(effect, scene));
       await delivery.lease.end();
       const { disposition } = state;
-      delivery.tell("debug", "delivery.done", `delivery ${disposition}`, { disposition });
+      delivery.log("debug", "delivery.done", `delivery ${disposition}`, { disposition });
       return disposition;
     } finally {
       if (delivery.began) ports.protection?.end();
@@ -105,7 +105,7 @@ function decodedEvent(delivery: Delivery, swept: boolean): EventIn<"received"> {
       return { is: "malformed", detail: decoded.detail, step: decoded.step };
     case "unknown_version": {
       const message = `envelope version ${decoded.version} is not known to this worker; left for a newer one`;
-      delivery.tell("warn", "delivery.unknown_version", message, { version: decoded.version });
+      delivery.log("warn", "delivery.unknown_version", message, { version: decoded.version });
       return { is: "unknown_version", swept };
     }
   }

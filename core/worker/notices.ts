@@ -28,7 +28,7 @@ export class Notices {
   }
 
   /** Writes one event at a time, in order: each costs a process, and none takes a slot. */
-  readonly tell = (notice: Notice): void => {
+  readonly notify = (notice: Notice): void => {
     if (this.#pending.length >= PENDING_MAX) this.#lose(notice, "too many are waiting");
     else this.#pending.push(notice);
     this.#writing ??= this.#writeAll();

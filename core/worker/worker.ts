@@ -111,7 +111,7 @@ export class Worker {
       slots: this.#slots,
       stopped: this.#stopped.signal,
       kill: this.#kill.signal,
-      notify: this.#notices.tell,
+      notify: this.#notices.notify,
       senders: this.#senders,
       copied: this.#copied,
       outcomes: this.#outcomes,

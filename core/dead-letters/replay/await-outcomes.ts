@@ -1,4 +1,4 @@
-// Waits for what becomes of replayed steps, as their rows in the ledger tell.
+// Waits for what becomes of replayed steps, as their rows in the ledger report.
 import { doubled } from "../../backoff.ts";
 import type { Clock } from "../../clock.ts";
 import type { Ledger, LedgerRow } from "../../ledger/port.ts";
@@ -18,13 +18,13 @@ const pause = { baseMs: 250, capMs: 5_000 };
 /** Rows that are asked for side by side. */
 const TOGETHER = 20;
 
-/** Until all are known, `timeoutMs` have passed or `quiet` aborts; what is not known then is not in the answer. `tell` is told how many are known. */
+/** Waits until all outcomes are known, `timeoutMs` have passed or `quiet` aborts. Returns those that are known by then. Calls `report` with their number. */
 export async function waitForOutcomes(
   keys: readonly string[],
   { ledger, clock, keep }: OutcomePorts,
   timeoutMs: number,
   quiet: AbortSignal,
-  tell: (known: ReadonlyMap<string, ReplayOutcome>) => void,
+  report: (known: ReadonlyMap<string, ReplayOutcome>) => void,
 ): Promise<ReadonlyMap<string, ReplayOutcome>> {
   const known = new Map<string, ReplayOutcome>();
   const untilMs = clock.monoMs() + timeoutMs;
@@ -37,7 +37,7 @@ export async function waitForOutcomes(
         if (row !== null && outcome !== null) known.set(row.key, outcome);
       }
     }
-    tell(known);
+    report(known);
     const leftMs = untilMs - clock.monoMs();
     if (known.size === keys.length || leftMs <= 0 || quiet.aborted) return known;
     await keep();

@@ -56,7 +56,7 @@ export async function replayLetters(
   ports: ReplayPorts,
   settings: ReplaySettings,
   quiet: AbortSignal,
-  tell: (done: ReplayedLetter) => void,
+  report: (done: ReplayedLetter) => void,
 ): Promise<void> {
   const stoppedGroups = new Set<string>();
   for (const round of inRounds(letters, groupOf)) {
@@ -64,11 +64,11 @@ export async function replayLetters(
     const startedMs = ports.clock.monoMs();
     await ports.held.keep();
     const [blocked, free] = split(round, (planned) => stoppedGroups.has(groupOf(planned) ?? ""));
-    for (const planned of blocked) tell({ planned, end: { kind: "not_sent" } });
-    for (const one of await replayRound(free, ports, settings, tell)) {
+    for (const planned of blocked) report({ planned, end: { kind: "not_sent" } });
+    for (const one of await replayRound(free, ports, settings, report)) {
       const group = groupOf(one.planned);
       if (group !== null && ["not_sent", "changed"].includes(one.end.kind)) stoppedGroups.add(group);
-      tell(one);
+      report(one);
     }
     if (settings.perSecond !== null) await rest((round.length * 1_000) / settings.perSecond, startedMs, ports, quiet);
   }
@@ -79,7 +79,7 @@ async function replayRound(
   round: readonly PlannedLetter[],
   ports: ReplayPorts,
   settings: ReplaySettings,
-  tell: (done: ReplayedLetter) => void,
+  report: (done: ReplayedLetter) => void,
 ): Promise<readonly ReplayedLetter[]> {
   const letters: readonly Acting[] = round.map((planned) => ({ planned, replay: null, sentId: null, end: null }));
   const ended = () => letters.map(({ planned, end }) => ({ planned, end: end ?? ({ kind: "in_doubt" } as const) }));
@@ -89,7 +89,7 @@ async function replayRound(
     await deleteAll(letters, ports);
     return ended();
   } catch (error) {
-    for (const one of ended()) tell(one);
+    for (const one of ended()) report(one);
     throw error;
   }
 }

@@ -1,5 +1,5 @@
-// One pass of the sweep through the dead letter queue: ends what SQS itself moved there, and gives back the rest as it was found. A pass is
-// followed by a rest as long as it was large (`core/dead-letters/sweep/sweep.ts`), since each look raises receive counts.
+// One pass of the sweep through the dead letter queue. It ends the letters that SQS itself moved there, and gives back the rest as it found them. After a
+// pass, `core/dead-letters/sweep/sweep.ts` rests in proportion to the letters seen, because each look raises receive counts.
 
 import type { Quiet } from "../../admission/quiet.ts";
 import { Seat, Slots } from "../../admission/slots.ts";
@@ -26,18 +26,18 @@ export interface PassPorts {
   /** Letters that could not be deleted once their copy was made. A later pass tries that again. */
   readonly copied: Set<string>;
   readonly outages: Outages;
-  /** False when the sweep is another worker's by now. */
+  /** Resolves with false if another worker has the sweep by now. */
   readonly goOn: () => Promise<boolean>;
 }
 
 export interface Pass {
   readonly looked: number;
   readonly ended: number;
-  /** FIFO groups of which SQS shows no more: their first ten letters are not the sweep's to take away. */
+  /** FIFO groups that hide letters: SQS shows their first ten only, and the sweep may not take those away. */
   readonly hiding: readonly string[];
 }
 
-/** Longer than a pass, or it would meet the first ones again. */
+/** Longer than a pass, or the pass would meet the first letters again. */
 const LOOK_MS = 120_000;
 const PASS_MS = 60_000;
 /** At most some 200 dead letters a second, of a queue whose other readers are people. */
@@ -72,7 +72,7 @@ export async function sweepOnce(ports: PassPorts, stopped: AbortSignal): Promise
   };
 }
 
-/** `copied` is for a letter that could not be deleted beside its copy. `left` is for one that is held, or dead already, and was given back. */
+/** Resolves with `copied` for a letter that could not be deleted beside its copy, and with `left` for one that is held or dead already and was given back. */
 async function sweepOne(
   message: Message,
   at: ReceivedAt,
@@ -110,8 +110,8 @@ function count(counts: Map<string, number>, of: string): void {
 }
 
 /**
- * Only what names a step, if nothing else in it can be read: any other version or body is left to others, and to people. A body that nobody
- * can read is put aside, if it surely came from our queue, where it keeps others from being seen.
+ * Returns whether the sweep ends a letter: it must name a step, even if nothing else in it can be read. The sweep leaves any other version or body to newer
+ * workers and to people. It puts an unreadable body aside only if that hides other letters and surely came from our queue.
  */
 function isToBeEnded(message: Message, letters: DeadLetterQueue, lies: Swept): boolean {
   if (!letters.isMoved(message)) return false;

@@ -1,6 +1,6 @@
-// The sweep: what SQS itself moved to the dead letter queue, received too often without an end, would leave its Dagster run waiting for ever.
-// One worker at a time, by a lock of the ledger, looks through that queue and ends what is still open. Every write is fenced as ever: the
-// lock only spares the others the work.
+// The sweep ends the steps of messages that SQS itself moved to the dead letter queue because they were received too often. Without it their Dagster runs
+// would wait forever. One worker at a time, by a lock of the ledger, looks through that queue and ends the attempts that are still open. Every write is
+// fenced as usual: the lock only spares the others the work.
 import type { Quiet } from "../../admission/quiet.ts";
 import { jittered } from "../../backoff.ts";
 import type { Breaker } from "../../circuit/breaker.ts";
@@ -21,7 +21,7 @@ export interface SweepPorts {
   readonly ledger: Pick<Ledger, "lock" | "renew">;
   readonly clock: Clock;
   readonly observe: Observe;
-  /** Of the dead letter queue. */
+  /** The outages of the dead letter queue. */
   readonly outages: Outages;
   /** Uniform in [0, 1). */
   readonly chance: () => number;
@@ -29,10 +29,10 @@ export interface SweepPorts {
   readonly executor: Pick<Executor, "outOf">;
   /** Aborts when a letter may start nothing new. */
   readonly quiet: Pick<Quiet, "signal">;
-  /** As the deliveries' own; see `ExecutorPorts`. */
+  /** See `ExecutorPorts`. */
   readonly copied: Set<string>;
   readonly breaker: Pick<Breaker, "mayReport">;
-  /** Told when a pass begins, and when it is over. */
+  /** Called when a pass begins, and when it is over. */
   readonly passing?: (underWay: boolean) => void;
 }
 
@@ -45,13 +45,13 @@ export interface SweepSettings extends LeaseSettings {
 /** How the log names a turn. */
 const CALL = "the sweep";
 
-/** SQS's count lags and is approximate, and one that comes while another leaves does not change it: look anyway, every so many intervals. */
+/** The sweep looks every so many intervals, even if SQS's count stays the same. The count lags, is approximate, and misses a letter that comes as another leaves. */
 const QUIET_INTERVALS = 15;
-/** How long a pass rests for each dead letter that it looked at: ten a second, on average, however many there are. */
+/** How long a pass rests for each dead letter that it looked at. So it looks at ten a second on average, however many there are. */
 const REST_MS = 100;
-/** How long it rests after access was denied: credentials that expired come back, and permissions are mended, at people's pace. */
+/** How long the sweep rests after access was denied. People renew expired credentials and mend permissions at their own pace. */
 const DENIED_REST_MS = 600_000;
-/** Longer than a pass may take to renew the lock: the lock reaches from one turn to the next, or each worker would look in turn. */
+/** Longer than a pass may take to renew the lock. The lock lasts from one turn to the next, or each worker would look in turn. */
 const LOCK_MARGIN_MS = 120_000;
 
 /** Looks until `stopped` aborts, or until it has found that this queue can or need never be looked through. */
@@ -83,7 +83,7 @@ class Sweep {
   /** FIFO groups that hide letters, as the last pass found them. */
   #hiding: readonly string[] = [];
   #opened: Opened | null = null;
-  /** Access was denied, and has not worked since; not tried again before this instant. */
+  /** Access was denied and has not worked since. The sweep tries again at this instant. */
   #deniedUntilMs: number | null = null;
   #last: { readonly visible: number; readonly atMs: number; readonly restMs: number } | null = null;
 
@@ -93,7 +93,7 @@ class Sweep {
     this.#settings = settings;
   }
 
-  /** False when there is no point in another one. */
+  /** Resolves with false if another turn would be pointless. */
   async turn(stopped: AbortSignal): Promise<boolean> {
     if (!this.#ports.breaker.mayReport()) return true; // nothing could be ended now
     if (this.#deniedUntilMs !== null && this.#ports.clock.monoMs() < this.#deniedUntilMs) return true;
@@ -130,7 +130,7 @@ class Sweep {
     }
   }
 
-  /** Null when there is nothing to look through, or nothing that may be. */
+  /** Resolves with `null` if there is no dead letter queue, or none that may be looked through. */
   async #openLetters(): Promise<Opened | null> {
     const letters = await this.#open();
     if (letters === null) return null;
@@ -156,11 +156,11 @@ class Sweep {
     this.#last = { visible, atMs: clock.monoMs(), restMs: looked * REST_MS };
     const message = `looked at ${counted(looked, "dead letter")}, ended ${ended} that SQS itself had moved`;
     observe({ event: "sweep.done", level: ended > 0 ? "info" : "debug", message, looked, ended });
-    this.#tellHiding(hiding);
+    this.#logHiding(hiding);
   }
 
-  /** Once for each group, for as long as it hides any. */
-  #tellHiding(hiding: readonly string[]): void {
+  /** Logs each group once for as long as it hides letters. */
+  #logHiding(hiding: readonly string[]): void {
     for (const group of hiding) {
       if (this.#hiding.includes(group)) continue;
       const why = "its first ten are of other queues, of a later version, or cannot be deleted";
@@ -184,7 +184,7 @@ class Sweep {
   }
 }
 
-/** One ledger may serve several queues, and one dead letter queue, too: what came from each is looked for by itself. */
+/** One ledger, and one dead letter queue, may serve several queues. Each of these queues has a sweep of its own, and so a lock of its own. */
 function lockName({ url, sourceUrl }: DeadLetterQueue): string {
   return `sweep ${url} of ${sourceUrl}`;
 }

@@ -14,7 +14,7 @@ export async function claim(scene: Scene, { step }: EffectOf<"claim">): Promise<
   const request = requestOf(scene, step);
   const answer = await askLedger(scene, "claim", (ledger) => ledger.claim(request).catch(oneRowsFault));
   if (answer === null) return { is: "ledger_unreachable" };
-  if (answer instanceof Error) return isRefusedRow(answer) ? tellRefused(scene, answer) : tellUnreadable(scene, answer);
+  if (answer instanceof Error) return isRefusedRow(answer) ? logRefused(scene, answer) : logUnreadable(scene, answer);
   if (answer.kind !== "granted") return notGranted(scene, answer);
   const hold: Hold = { key: request.key, fence: answer.fence };
   delivery.granted = answer;
@@ -41,19 +41,15 @@ function oneRowsFault(error: unknown): Fault {
   throw error;
 }
 
-function tellRefused({ delivery }: Scene, fault: Fault): EventIn<"claiming"> {
+function logRefused({ delivery }: Scene, fault: Fault): EventIn<"claiming"> {
   const detail = describeError(fault);
-  delivery.tell(
-    "error",
-    "ledger.row_refused",
-    `the ledger takes no row for this message, so nothing is run: ${detail}`,
-  );
+  delivery.log("error", "ledger.row_refused", `the ledger takes no row for this message, so nothing is run: ${detail}`);
   return { is: "row_refused", detail };
 }
 
-function tellUnreadable(scene: Scene, fault: Fault): EventIn<"claiming"> {
+function logUnreadable(scene: Scene, fault: Fault): EventIn<"claiming"> {
   const message = `the ledger's row cannot be read, so nothing is run: ${describeError(fault)}`;
-  scene.delivery.tell("error", "ledger.row_unreadable", message);
+  scene.delivery.log("error", "ledger.row_unreadable", message);
   noticeInDagster(scene, "error", message);
   return { is: "row_unreadable" };
 }
@@ -74,14 +70,14 @@ function notGranted({ delivery }: Scene, answer: Exclude<Claim, Granted>): Event
   switch (answer.kind) {
     case "held": {
       const { owner, leftMs } = answer;
-      delivery.tell("info", "delivery.held", `held by ${owner}; waiting`, { owner, leftMs });
+      delivery.log("info", "delivery.held", `held by ${owner}; waiting`, { owner, leftMs });
       return { is: "held", leftMs };
     }
     case "settled": {
       const { outcome, state } = answer;
       delivery.parked = outcome.state === "parked";
       const message = `already settled (${outcome.state}); not run again`;
-      delivery.tell("info", "delivery.duplicate", message, { state: outcome.state });
+      delivery.log("info", "delivery.duplicate", message, { state: outcome.state });
       return { is: "settled", outcome, dead: state === "dead" };
     }
   }
@@ -91,8 +87,8 @@ function grantedEvent(scene: Scene, hold: Hold, answer: Granted): EventIn<"claim
   const { delivery, policy } = scene;
   const { starts, takenOverFrom } = answer;
   const how = takenOverFrom === null ? "claimed" : `taken over from ${takenOverFrom}, whose lease ended`;
-  delivery.tell("info", "step.claimed", how, { fence: hold.fence, starts, queuedMs: delivery.queuedMs });
-  if (starts === 1) tellRefusedTags(scene);
+  delivery.log("info", "step.claimed", how, { fence: hold.fence, starts, queuedMs: delivery.queuedMs });
+  if (starts === 1) logRefusedTags(scene);
   delivery.sameBody = isSameBody(scene, answer);
   return { is: "granted", hold, starts, budget: policy.maxStarts, sameBody: delivery.sameBody };
 }
@@ -107,9 +103,9 @@ function digestOf({ decoded }: Delivery): string {
 }
 
 /** Reports the tags at the first start only: an attempt may be claimed many times. */
-function tellRefusedTags(scene: Scene): void {
+function logRefusedTags(scene: Scene): void {
   for (const refused of scene.refusedTags) {
-    scene.delivery.tell("warn", "step.tag_ignored", refused);
+    scene.delivery.log("warn", "step.tag_ignored", refused);
     noticeInDagster(scene, "warning", refused);
   }
 }

@@ -43,7 +43,7 @@ export async function bury(scene: Scene, { why }: EffectOf<"bury">): Promise<Eve
   const { step, parked } = delivery;
   const advice = parked && step !== null ? `. ${parkedAdvice(step, ports.queueName)}` : "";
   const moved = `moved to the dead letter queue (${reason}): ${detail}${advice}`;
-  delivery.tell("error", "dead_letter.buried", moved, { reason });
+  delivery.log("error", "dead_letter.buried", moved, { reason });
   if (!isUnknownHere(why)) noticeInDagster(scene, "error", `Message ${moved}`, why.error);
   return { is: "buried" };
 }
@@ -69,20 +69,20 @@ export async function release(scene: Scene, { after, starts }: EffectOf<"release
     return delivery.about("warn", "delivery.release_failed", message);
   };
   const released = await askForOne("ChangeMessageVisibility", extend, ports.outages, failure);
-  tellAbandoned(scene, released ? visibilityMs : null);
+  logAbandoned(scene, released ? visibilityMs : null);
   if (!released) return { is: "release_failed" };
   const message = `released, visible in ${inSeconds(visibilityMs)}`;
-  delivery.tell("info", "delivery.released", message, { visibilityMs });
+  delivery.log("info", "delivery.released", message, { visibilityMs });
   return { is: "released" };
 }
 
 /** `hiddenMs` is for how long the message is hidden. `null` means until its visibility ends by itself. */
-function tellAbandoned(scene: Scene, hiddenMs: number | null): void {
+function logAbandoned(scene: Scene, hiddenMs: number | null): void {
   const { delivery } = scene;
   const why = delivery.abandoned;
   if (why === null) return;
   const text = `back to the queue ${hiddenText(hiddenMs)}: ${why.detail}`;
-  delivery.tell("warn", "step.requeued", text, { ...(hiddenMs === null ? {} : { visibilityMs: hiddenMs }) });
+  delivery.log("warn", "step.requeued", text, { ...(hiddenMs === null ? {} : { visibilityMs: hiddenMs }) });
   noticeInDagster(scene, "warning", `Step goes ${text}`, why.error);
 }
 

@@ -29,7 +29,7 @@ export async function report(scene: Scene, { hold, step, why }: EffectOf<"report
   const onFault = delivery.decoded.kind === "step" ? delivery.decoded.envelope.onFault : null;
   // An operator who fails a step has already decided against a retry, and against leaving it open.
   const final = why.reason === "failed_by_operator";
-  delivery.tell("warn", "step.given_up", `given up (${why.reason}): ${why.detail}`, { reason: why.reason });
+  delivery.log("warn", "step.given_up", `given up (${why.reason}): ${why.detail}`, { reason: why.reason });
   const order = {
     ...step,
     retryIn: final ? null : (onFault?.retryIn ?? null),
@@ -82,33 +82,33 @@ function eventOf({ delivery }: Scene, runId: string, ending: Ending): EventIn<"e
   switch (ending.kind) {
     case "ended": {
       const { result, wrote, cutShort } = ending;
-      tellEnd(delivery, result, wrote);
+      logEnd(delivery, result, wrote);
       if (cutShort !== undefined) {
         const what = "hooks, teardown or exit hooks that still ran after the step's end were cut short";
-        delivery.tell("warn", "step.cut_short", `${what}: ${cutShort}`);
+        delivery.log("warn", "step.cut_short", `${what}: ${cutShort}`);
       }
       return { is: "ended", outcome: result };
     }
     case "not_open": {
       const { error } = ending;
       delivery.foundOpen = false;
-      delivery.tell("error", "step.not_open", `nothing was run: ${error.message}`);
+      delivery.log("error", "step.not_open", `nothing was run: ${error.message}`);
       return { is: "not_open", why: { reason: "not_open", detail: error.message, error: null } };
     }
     case "unknown_run":
       return unknownRun(delivery, runId, ending);
     case "permit_refused":
-      delivery.tell("warn", "step.permit_refused", "lost the right to record its outcome; nothing was written");
+      delivery.log("warn", "step.permit_refused", "lost the right to record its outcome; nothing was written");
       return { is: "permit_refused" };
     case "interrupted":
       return delivery.lease.lost.aborted ? { is: "lease_lost" } : { is: "interrupted" };
     case "expired":
-      delivery.tell("error", "lease.lost", "lease lost: this worker was held up for too long; the step is dead");
+      delivery.log("error", "lease.lost", "lease lost: this worker was held up for too long; the step is dead");
       return { is: "lease_lost" };
     case "over_limit": {
       const { limit, error } = ending;
       const detail = `${error.class}: ${error.message}`;
-      delivery.tell("warn", "step.over_limit", detail, { limit });
+      delivery.log("warn", "step.over_limit", detail, { limit });
       const reason = limit === "timed_out" || limit === "silent" ? "timed_out" : "over_limit";
       return { is: "host_fault", why: { reason, detail, error }, permitted: delivery.permitted };
     }
@@ -119,7 +119,7 @@ function eventOf({ delivery }: Scene, runId: string, ending: Ending): EventIn<"e
     case "fault": {
       const { scope, error } = ending;
       const detail = `${error.class}: ${error.message}`;
-      delivery.tell("warn", "step.fault", detail, { scope });
+      delivery.log("warn", "step.fault", detail, { scope });
       if (scope !== "step") return { is: "unavailable", error };
       return { is: "host_fault", why: { reason: "step_fault", detail, error }, permitted: delivery.permitted };
     }
@@ -127,7 +127,7 @@ function eventOf({ delivery }: Scene, runId: string, ending: Ending): EventIn<"e
 }
 
 /** Logs the end. Operators see a step that failed by itself as a warning, like one that taskiq gave up. */
-function tellEnd(
+function logEnd(
   delivery: Delivery,
   { state, error, execution_time_seconds: seconds }: ExecutionResult,
   wrote: boolean,
@@ -135,11 +135,11 @@ function tellEnd(
   const failed = wrote && (state === "failure" || state === "up_for_retry" || state === "resource_init_failure");
   const fields = { state, queuedMs: delivery.queuedMs, ranMs: seconds * 1_000, wrote };
   const message = endMessage(state, wrote);
-  if (!failed || error === null) return delivery.tell(failed ? "warn" : "info", "step.ended", message, fields);
+  if (!failed || error === null) return delivery.log(failed ? "warn" : "info", "step.ended", message, fields);
   const { class: errorClass, message: errorMessage } = error;
   const [first = ""] = errorMessage.trim().split("\n");
   const why = shortened(`${errorClass}: ${first}`, LONGEST_WHY);
-  delivery.tell("warn", "step.ended", `${message}: ${why}`, { ...fields, errorClass, errorMessage });
+  delivery.log("warn", "step.ended", `${message}: ${why}`, { ...fields, errorClass, errorMessage });
 }
 
 /** Cuts the error in the log's text. The field `errorMessage` has all of it. */

@@ -22,7 +22,7 @@ export class SenderVersions {
     if (theirs === null || ours === null) return null;
     if (ours.supported !== null && isAtLeast(theirs, ours.supported.below)) {
       const message = `sent by Dagster ${theirs}, which is too new: ${supportedBy(ours)}; left for a newer worker`;
-      delivery.tell("warn", "delivery.newer_dagster", message, { theirs, ours: ours.dagster });
+      delivery.log("warn", "delivery.newer_dagster", message, { theirs, ours: ours.dagster });
       return { is: "unknown_version", swept };
     }
     if (minorOf(theirs) !== minorOf(ours.dagster)) this.#warn(delivery, theirs, ours);
@@ -37,7 +37,7 @@ export class SenderVersions {
     const message =
       `steps come from a run worker with Dagster ${theirs}, and this worker has Dagster ${ours.dagster}; ` +
       `they run, but give both the same version${tooOld ? ` (${supportedBy(ours)})` : ""}`;
-    delivery.tell("warn", "delivery.other_dagster", message, { theirs, ours: ours.dagster });
+    delivery.log("warn", "delivery.other_dagster", message, { theirs, ours: ours.dagster });
   }
 }
 

@@ -10,7 +10,7 @@ export async function settle(scene: Scene, { hold, outcome }: EffectOf<"settle">
   delivery.lease.unclaimed();
   if (answer === null) return { is: "ledger_unreachable" };
   if (answer === "recorded") scene.ports.outcomes[outcome.state] += 1;
-  delivery.tell("debug", "step.settled", `ledger: ${answer}`, { state: outcome.state, answer });
+  delivery.log("debug", "step.settled", `ledger: ${answer}`, { state: outcome.state, answer });
   return { is: answer };
 }
 

@@ -93,13 +93,13 @@ export class TaskProtection implements StepProtection {
     const askedAtMs = clock.monoMs();
     const { signal } = this.#givenUp;
     const answer = await (move.ask === "protect" ? agent.protect(move.minutes, signal) : agent.drop(signal));
-    this.#tell(move, answer);
+    this.#log(move, answer);
     const asked = { move, askedAtMs, answer, nowMs: clock.monoMs(), chance: chance() };
     this.#state = answered(this.#state, asked, this.#maxMs);
   }
 
   /** Logs each change once, and the first failure in a row. */
-  #tell(move: Asked["move"], answer: AgentAnswer): void {
+  #log(move: Asked["move"], answer: AgentAnswer): void {
     const { observe, clock } = this.#ports;
     if (answer.kind !== "done") {
       const what = move.ask === "protect" ? "protect this task from being stopped" : "end this task's protection";

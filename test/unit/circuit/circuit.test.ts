@@ -13,7 +13,7 @@ import {
   leaveOf,
   mayReport,
   passTrials,
-  told,
+  reportable,
   tried,
   trip,
   worked,
@@ -30,11 +30,11 @@ const causes = (circuit: Circuit) => circuit.map(({ cause }) => cause);
 
 describe("an outage", () => {
   test("that is not there lets everything through", () => {
-    assert.deepEqual([leaveOf(closed), isTimed(closed), told(closed, 0)], [whole, false, []]);
+    assert.deepEqual([leaveOf(closed), isTimed(closed), reportable(closed, 0)], [whole, false, []]);
   });
 
   test("shuts the intake at once, and is probed after a backoff", () => {
-    assert.deepEqual([leaveOf(open()), causes(told(open(), 0)), isTimed(open())], [null, ["ledger"], true]);
+    assert.deepEqual([leaveOf(open()), causes(reportable(open(), 0)), isTimed(open())], [null, ["ledger"], true]);
     assert.deepEqual([due(open(), 499), causes(due(open(), 500))], [[], ["ledger"]]);
   });
 
@@ -48,7 +48,7 @@ describe("an outage", () => {
 
   test("is probed once at a time", () => {
     assert.deepEqual([due(probing(), 10_000), leaveOf(probing()), isTimed(probing())], [[], null, false]);
-    assert.deepEqual(causes(told(probing(), 0)), ["ledger"]);
+    assert.deepEqual(causes(reportable(probing(), 0)), ["ledger"]);
   });
 
   test("whose probe fails is open, with twice the backoff each time, up to 30 s", () => {
@@ -73,8 +73,8 @@ describe("an outage", () => {
     assert.deepEqual(causes(due(circuit, 30_000)), ["ledger"]);
   });
 
-  test("whose probe passes is on trial: one message, nobody is told, and nothing waits for time", () => {
-    assert.deepEqual([leaveOf(onTrial()), told(onTrial(), 9_000), isTimed(onTrial())], [one, [], false]);
+  test("whose probe passes is on trial: one message, nobody is reportable, and nothing waits for time", () => {
+    assert.deepEqual([leaveOf(onTrial()), reportable(onTrial(), 9_000), isTimed(onTrial())], [one, [], false]);
   });
 
   test("on trial gives no second message while the first tries", () => {
@@ -118,15 +118,18 @@ describe("the queue", () => {
 
   test("that only hiccups is nobody's business for a while, though nothing is received", () => {
     const circuit = trip(closed, passing, 0, 0.5);
-    assert.deepEqual([leaveOf(circuit), told(circuit, 29_999), told(circuit, 30_000).length], [null, [], 1]);
+    assert.deepEqual(
+      [leaveOf(circuit), reportable(circuit, 29_999), reportable(circuit, 30_000).length],
+      [null, [], 1],
+    );
     const later = trip(circuit, passing, 20_000, 0.5);
-    assert.equal(told(later, 30_000).length, 1, "the patience does not start anew");
+    assert.equal(reportable(later, 30_000).length, 1, "the patience does not start anew");
   });
 
   test("that hiccuped and then denies is told at once", () => {
     const circuit = trip(trip(closed, passing, 0, 0.5), { cause: "queue", why: "denied" }, 5_000, 0.5);
     assert.deepEqual(
-      told(circuit, 5_000).map(({ why }) => why),
+      reportable(circuit, 5_000).map(({ why }) => why),
       ["denied"],
     );
   });
@@ -150,11 +153,12 @@ describe("steps may be ended without their code", () => {
 describe("several outages", () => {
   const both = trip(open("ledger"), { cause: "instance", why: "no route to host" }, 100, 0.5);
 
-  test("are all told, oldest first", () => assert.deepEqual(causes(told(both, 100)), ["ledger", "instance"]));
+  test("are all reportable, oldest first", () =>
+    assert.deepEqual(causes(reportable(both, 100)), ["ledger", "instance"]));
 
   test("keep the intake shut until the last is over", () => {
     const half = endProbe(beginProbe(both, "ledger"), "ledger", null, 1_000, 0.5);
-    assert.deepEqual([leaveOf(half), causes(told(half, 1_000))], [null, ["instance"]]);
+    assert.deepEqual([leaveOf(half), causes(reportable(half, 1_000))], [null, ["instance"]]);
     const trials = endProbe(beginProbe(half, "instance"), "instance", null, 1_000, 0.5);
     assert.deepEqual([leaveOf(trials), leaveOf(worked(trials, "ledger"))], [one, one]);
     assert.deepEqual(leaveOf(worked(worked(trials, "ledger"), "instance")), whole);

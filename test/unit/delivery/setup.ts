@@ -48,7 +48,7 @@ export function bench(t: TestContext, policy: Partial<Policy> = {}, more: Partia
     ledger,
     runner,
     clock,
-    notify: new Notices({ runner, clock, observe: told.observe }).tell,
+    notify: new Notices({ runner, clock, observe: told.observe }).notify,
     observe: told.observe,
     outages,
     chance,

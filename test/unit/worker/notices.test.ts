@@ -26,19 +26,19 @@ describe("notices", () => {
       await clock.sleep(1_000);
       return true;
     };
-    for (const message of ["a", "b", "c"]) notices.tell(notice(message));
+    for (const message of ["a", "b", "c"]) notices.notify(notice(message));
     assert.deepEqual(written(), ["a"]);
     await clock.advance(1_000);
     assert.deepEqual(written(), ["a", "b"]);
     await clock.advance(2_000);
-    notices.tell(notice("d"));
+    notices.notify(notice("d"));
     assert.deepEqual(written(), ["a", "b", "c", "d"]);
   });
 
   test("beyond what can be kept are told to the log instead", async () => {
     const { runner, told, notices } = bench();
     runner.onNotice = async () => await new Promise<boolean>(() => undefined);
-    for (let i = 0; i <= 201; i += 1) notices.tell(notice(`${i}`));
+    for (let i = 0; i <= 201; i += 1) notices.notify(notice(`${i}`));
     assert.deepEqual(told.messages("notice.lost"), [
       "engine event not written for step load of run run-1 (too many are waiting): 201",
     ]);
@@ -50,7 +50,7 @@ describe("notices", () => {
       await clock.sleep(2_000);
       return true;
     };
-    for (const message of ["a", "b", "c"]) notices.tell(notice(message));
+    for (const message of ["a", "b", "c"]) notices.notify(notice(message));
     let flushed = false;
     void notices.flush(3_000).then(() => {
       flushed = true;
@@ -66,7 +66,7 @@ describe("notices", () => {
 
   test("that are all written keep no stop waiting", async () => {
     const { clock, notices, written } = bench();
-    notices.tell(notice("a"));
+    notices.notify(notice("a"));
     await notices.flush(3_000);
     await notices.flush(3_000);
     assert.deepEqual([written(), clock.monoMs(), clock.sleeping], [["a"], 0, 0]);

@@ -30,7 +30,7 @@ export async function bench(t: TestContext) {
     ...{
       policy: defaultPolicy,
       worker: "operator ann",
-      notify: new Notices({ runner, clock, observe: told.observe }).tell,
+      notify: new Notices({ runner, clock, observe: told.observe }).notify,
       outages: new Outages({ clock, observe: told.observe }),
     },
   };

@@ -80,7 +80,7 @@ export function bench(t: TestContext, { fifo = true, dlqRedrives = false, envelo
   const start = (worker = "worker-a", opened = open) => {
     const quiet = new AbortController();
     const chance = () => 0.5;
-    const notify = new Notices({ runner, clock, observe }).tell;
+    const notify = new Notices({ runner, clock, observe }).notify;
     const outages = new Outages({ clock, observe });
     const copied = new Set<string>();
     const executorPorts: ExecutorPorts = {
