@@ -14,12 +14,12 @@ export const commands: readonly Listed[] = [
   },
   {
     name: "drain",
-    summary: "Work the queue until it is proven empty, or have the local worker take no more",
+    summary: "Work the queue until it is proven empty",
     load: async () => (await import("./drain/drain.ts")).command,
   },
   {
     name: "quiet",
-    summary: "Ask workers anywhere to take no new steps, or list those that are asked",
+    summary: "Ask workers, anywhere or on this machine, to take no new steps",
     load: async () => (await import("./quiet/quiet.ts")).command,
   },
   {
@@ -34,8 +34,23 @@ export const commands: readonly Listed[] = [
   },
   {
     name: "replay",
-    summary: "Put dead letters back into their queue, or delete those that are safe to purge",
+    summary: "Put dead letters back into their queue",
     load: async () => (await import("./replay/replay.ts")).command,
+  },
+  {
+    name: "purge",
+    summary: "Delete dead letters that are safe to delete, or that you name",
+    load: async () => (await import("./purge/purge.ts")).command,
+  },
+  {
+    name: "fail",
+    summary: "Record the failure of dead letters whose runs still wait for them",
+    load: async () => (await import("./fail/fail.ts")).command,
+  },
+  {
+    name: "reexecute",
+    summary: "Have Dagster re-execute the runs of dead letters from failure",
+    load: async () => (await import("./reexecute/reexecute.ts")).command,
   },
   {
     name: "doctor",

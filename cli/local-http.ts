@@ -47,15 +47,15 @@ export function askLocal(request: LocalRequest): Promise<LocalAnswer> {
   });
 }
 
-function requestText({ method, path, host, port, headers = {}, body = "" }: LocalRequest): string {
+function requestText({ method, path, host, port, headers = {}, body }: LocalRequest): string {
   const lines = [
     `${method} ${path} HTTP/1.1`,
     `host: ${host.includes(":") ? `[${host}]` : host}:${port}`,
     ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
-    `content-length: ${Buffer.byteLength(body)}`,
+    ...(body === undefined ? [] : [`content-length: ${Buffer.byteLength(body)}`]),
     "connection: close",
   ];
-  return `${lines.join("\r\n")}\r\n\r\n${body}`;
+  return `${lines.join("\r\n")}\r\n\r\n${body ?? ""}`;
 }
 
 function readAnswer(text: string): LocalAnswer {

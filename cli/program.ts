@@ -6,10 +6,12 @@ import type { Command, Io, Listed } from "./command.ts";
 import { type ExitCode, exitCodes, faultExitCodes } from "./exit-codes.ts";
 import { describing } from "./help/described.ts";
 import { commandHelp, programHelp } from "./help/texts.ts";
+import { movedTo } from "./moved-flags.ts";
 import { switches } from "./options/argv.ts";
+import { dagsterOptions } from "./options/dagster-options.ts";
 import { configText } from "./options/print-config.ts";
 import { redact } from "./options/redact.ts";
-import type { Setting } from "./options/resolve.ts";
+import { type Setting, settingOf } from "./options/resolve.ts";
 import { didYouMean, nearest } from "./options/suggest.ts";
 import { unknownVariables, variablesOf } from "./options/unknown-variables.ts";
 import { sayOn } from "./terminal/say.ts";
@@ -39,23 +41,21 @@ export async function runProgram(argv: readonly string[], io: Io, commands: read
       return guard(word, io, () => printDescription(word, rest, io, commands));
   }
   if (word.startsWith("-")) return refuseBare(word, io);
-  const start = dispatch(word, commands, (listed) => runCommand(listed, rest, io, commands));
-  return start === null ? refuseUnknown(word, io, commands) : guard(word, io, start);
+  const listed = listedAs(word, commands);
+  return listed === null
+    ? refuseUnknown(word, io, commands)
+    : guard(word, io, () => runCommand(listed, rest, io, commands));
 }
 
 /**
- * cac knows the commands and finds the one that was named. It does not get to see the options: it turns 007 into 7 and 1e5 into 100000,
+ * cac knows the commands and finds the one that was named. It does not see the options: it turns 007 into 7 and 1e5 into 100000,
  * takes the word after `--print-config` for its value, and drops `-m a` when there is a `--module-name b`.
  */
-function dispatch(
-  word: string,
-  commands: readonly Listed[],
-  run: (listed: Listed) => Promise<ExitCode>,
-): (() => Promise<ExitCode>) | null {
+function listedAs(word: string, commands: readonly Listed[]): Listed | null {
   const program = cac("taskiq");
-  for (const listed of commands) program.command(listed.name, listed.summary).action(() => run(listed));
+  for (const { name, summary } of commands) program.command(name, summary);
   program.parse(["", "taskiq", word], { run: false });
-  return program.matchedCommand === undefined ? null : () => program.runMatchedCommand() as Promise<ExitCode>;
+  return commands.find(({ name }) => name === program.matchedCommandName) ?? null;
 }
 
 function printVersion([option]: readonly string[], io: Io): ExitCode {
@@ -112,7 +112,13 @@ async function runCommand(
   io: Io,
   commands: readonly Listed[],
 ): Promise<ExitCode> {
+  const moved = await movedTo(listed, argv, io, commands);
   const command = await listed.load();
+  if (moved !== null) {
+    if (moved.problems.length > 0) return refuse(command, moved.problems, io);
+    sayOn(io.stderr, `taskiq ${listed.name}`)(moved.notice);
+    return runCommand(moved.to, moved.argv, io, commands);
+  }
   const prepared = command.prepare(argv, io.env, io.machine);
   if (prepared.switched.has("--help")) {
     io.stdout.write(commandHelp(command, listed.summary, prepared.switched.has("--all")));
@@ -129,10 +135,10 @@ async function runCommand(
   return exitCodes.done;
 }
 
-/** Before anything of the command runs: whoever has a Python starts processes, and whoever is PID 1 must reap them. */
+/** Called before the command runs: one that has a Python starts processes, and PID 1 must reap them. */
 function leavePidOne(settings: readonly Setting[], { runUnderInit }: Io): string | null {
-  const python = settings.find(({ option }) => option.flag === "--python")?.value;
-  return typeof python === "string" && runUnderInit !== undefined ? runUnderInit(python) : null;
+  const python = settingOf(dagsterOptions.python, settings)?.value;
+  return python == null || runUnderInit === undefined ? null : runUnderInit(python);
 }
 
 /** Warnings are told too: a mistyped variable may be why an option is missing. */

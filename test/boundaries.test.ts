@@ -29,25 +29,16 @@ const order = [
 ];
 
 /** The folders of cli/ that are a command each. */
-const commands = [
-  "dev",
-  "doctor",
-  "drain",
-  "healthcheck",
-  "inspect-dlq",
-  "migrate",
-  "quiet",
-  "replay",
-  "resume",
-  "run",
-];
+const commands = globSync("cli/*/", { cwd: root })
+  .map((folder) => folder.replace(/^cli\/|\/$/g, ""))
+  .filter((room) => !["options", "terminal", "help", "wiring", "worker", "operator"].includes(room));
 
 /** The rooms of cli/ in the same way; a file that lies in cli/ itself is a room of its own. */
 const cliOrder = [
   ["exit-codes", "version", "node-version", "init", "forget-variables", "signals", "local-http"],
   ["options"],
   ["terminal", "command"],
-  ["help", "wiring"],
+  ["help", "wiring", "moved-flags"],
   ["worker"],
   ["operator"],
   commands,

@@ -2,7 +2,7 @@
 
 import { checkAlternatives } from "../options/alternatives.ts";
 import { locationArgs, locationRules } from "../options/location-options.ts";
-import type { Values } from "../options/option.ts";
+import type { Option, Values } from "../options/option.ts";
 import type { QueueTaken } from "../options/queue-choice.ts";
 import type { Setting, Settings } from "../options/resolve.ts";
 import type { Findings, Setup } from "../options/setup.ts";
@@ -51,9 +51,13 @@ function config(values: Values<typeof devOptions>, settings: DevSettings): DevCo
     graceMs: values.graceMs,
     workerArgs: [
       ...(several ? settings.queues.texts.flatMap((text) => ["--queue", text]) : ["--queue-name", values.queueName]),
-      ...Object.keys(sharedOptions).flatMap((key) => given(settings[key as keyof typeof sharedOptions])),
+      ...Object.values<Setting>(settings).filter(isShared).flatMap(given),
     ],
   };
+}
+
+function isShared({ option }: Setting): boolean {
+  return Object.values<Option<unknown>>(sharedOptions).some(({ flag }) => flag === option.flag);
 }
 
 /** The local server goes by the last part of a URL. */

@@ -1,6 +1,6 @@
 // Every option of `taskiq dev`: its own, and those of `taskiq run` that make sense with a queue on this machine.
 import { dagsterHome } from "../options/dagster-options.ts";
-import { envelopeKey } from "../options/envelope-key.ts";
+import { envelopeKeys } from "../options/envelope-key.ts";
 import { locationOptions } from "../options/location-options.ts";
 import { onOff, optional, setting } from "../options/option.ts";
 import { queues } from "../options/queue-choice.ts";
@@ -22,7 +22,7 @@ export const sharedOptions = {
   // A look costs nothing here, and nobody waits a minute to see what SQS moved to the dead letter queue.
   sweepMs: { ...workerOptions.sweepMs, fallback: "5s" },
   ...stepOptions,
-  envelopeKey,
+  envelopeKeys,
   logLevel: workerOptions.logLevel,
 };
 

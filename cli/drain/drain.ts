@@ -1,4 +1,4 @@
-// `taskiq drain`: works the queue until it is proven empty; or asks the local worker to be quiet.
+// `taskiq drain`: works the queue until it is proven empty.
 import { systemClock as clock } from "../../core/clock.ts";
 import { Drain, type DrainEnd } from "../../core/drain/drain.ts";
 import { printableJson } from "../../core/formats/printable.ts";
@@ -7,14 +7,13 @@ import type { WorkerSnapshot } from "../../core/worker/snapshot.ts";
 import type { Worker } from "../../core/worker/worker.ts";
 import { defineCommand, type Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
-import { askForQuiet } from "../operator/quiet-here.ts";
 import { firstWorkerFlags } from "../options/worker-options.ts";
 import { createLogger, type Logger } from "../terminal/logger.ts";
 import { ProgressView } from "../terminal/progress.ts";
 import { wantsColour } from "../terminal/terminal.ts";
 import { named, runWorker } from "../worker/run-worker.ts";
 import type { WorkerConfig } from "../worker/worker-config.ts";
-import { type DrainWork, drainSetup } from "./drain-config.ts";
+import { type DrainConfig, drainSetup } from "./drain-config.ts";
 import { type Drained, exitCodeOf, progressOf, summaryOf, summaryText } from "./drain-output.ts";
 
 export const command = defineCommand({
@@ -23,27 +22,24 @@ export const command = defineCommand({
   examples: [
     "taskiq drain --queue-name steps.fifo -m my_project.definitions --concurrency 8 --max-time 1h",
     "taskiq drain --queue-name steps.fifo -m my_project.definitions --json > summary.json",
-    "taskiq drain --quiet-only --wait --max-time 30m",
-    "taskiq drain --quiet-only --worker-id worker-1",
-    "taskiq drain --resume",
   ],
-  first: ["--max-time", "--settle", "--json", "--quiet-only", "--wait", "--resume", ...firstWorkerFlags],
+  first: ["--max-time", "--settle", "--json", ...firstWorkerFlags],
   no: "The queue is not empty, or a step did not succeed.",
   usageExit: exitCodes.usage,
   warnsOfVariables: true,
-  run: (config, io, warnings) => (config.do === "drain" ? drain(config, io, warnings) : askForQuiet(config, io)),
+  run: drain,
 });
 
 /** How often it says how far it has come where nobody sees a bar. */
 const SAY_MS = 30_000;
 const SWEEPS_PER_SETTLE = 4;
 
-async function drain(given: DrainWork, io: Io, warnings: readonly string[]): Promise<ExitCode> {
-  const config = { ...given, run: await named(given.run, io) };
+async function drain(given: DrainConfig, io: Io, warnings: readonly string[]): Promise<ExitCode> {
+  const config = { ...given, worker: await named(given.worker, io) };
   const say = (message: string) => logger.observe({ event: "drain.progress", level: "info", message });
   const view = new ProgressView({ stream: io.stderr, env: io.env, clock, say, everyMs: SAY_MS });
   const colour = wantsColour(io.stderr, io.env);
-  const logger = createLogger({ ...config.run.log, stream: view.stream, worker: config.run.workerId, colour });
+  const logger = createLogger({ ...config.worker.log, stream: view.stream, worker: config.worker.workerId, colour });
   try {
     const drained = await work(config, io, warnings, logger, view);
     const summary = summaryOf(drained);
@@ -60,7 +56,7 @@ async function drain(given: DrainWork, io: Io, warnings: readonly string[]): Pro
 
 /** A worker as `run` has it, and its end when the queue is proven empty. */
 async function work(
-  { run, settleMs, maxMs }: DrainWork,
+  { worker: given, settleMs, maxMs }: DrainConfig,
   io: Io,
   warnings: readonly string[],
   logger: Logger,
@@ -82,7 +78,7 @@ async function work(
       view.end();
     }
   };
-  const config = { ...run, sweepMs: sweepMsOf(run, settleMs) };
+  const config = { ...given, sweepMs: sweepMsOf(given, settleMs) };
   const { snapshot, bug } = await runWorker(config, io, warnings, logger, { watch: drain.watch, beside });
   return { end, snapshot, bug, closedBecause, seconds: Math.round((clock.monoMs() - beganMs) / 1_000) };
 }

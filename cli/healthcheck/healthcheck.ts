@@ -1,6 +1,8 @@
 // `taskiq healthcheck`: asks the worker in this container. Exit code 0 or 1, wrong usage included, since a container health check
 // knows nothing else; silent when all is well.
+import * as v from "valibot";
 import { formatDuration } from "../../core/formats/durations.ts";
+import { parseJson } from "../../core/formats/json.ts";
 import { printableJson, printableLine } from "../../core/formats/printable.ts";
 import { shortened } from "../../core/formats/shortened.ts";
 import { defineCommand } from "../command.ts";
@@ -92,13 +94,12 @@ function troubleIn(answer: LocalAnswer, { host, port, path, timeoutMs }: Healthc
 const LONGEST_WHY = 1_000;
 const LONGEST_BODY = 200;
 
-/** What a server's answer gives as its reason, or the beginning of an answer that is no worker's. */
+const Refusal = v.object({ why: v.string() });
+
+/** Returns the reason that a worker's answer gives, or the beginning of another program's answer. */
 export function whyIn(body: string): string {
-  try {
-    const { why } = JSON.parse(body) as { why?: unknown };
-    if (typeof why === "string") return printableLine(shortened(why, LONGEST_WHY));
-  } catch {
-    // Not a worker's answer; it is shown as it is.
-  }
-  return printableJson(shortened(body, LONGEST_BODY));
+  const read = v.safeParse(Refusal, parseJson(body));
+  return read.success
+    ? printableLine(shortened(read.output.why, LONGEST_WHY))
+    : printableJson(shortened(body, LONGEST_BODY));
 }

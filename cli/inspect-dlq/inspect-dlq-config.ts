@@ -2,7 +2,7 @@
 
 import { type OperatorConfig, operatorConfig, operatorRules } from "../operator/operator-config.ts";
 import { letterOptions } from "../options/letter-options.ts";
-import { operatorOptions } from "../options/operator-options.ts";
+import { noDagster, noLedger, reachOptions } from "../options/operator-options.ts";
 import { onOff, optional, type Values } from "../options/option.ts";
 import type { Setup } from "../options/setup.ts";
 import { text } from "../options/values.ts";
@@ -27,7 +27,9 @@ const options = {
     help: "Write them to this new file, bodies included: JSON lines, the last of which has a checksum.",
     kind: text("<file>", "a path"),
   }),
-  ...operatorOptions,
+  ...reachOptions,
+  noLedger,
+  noDagster,
 };
 
 export interface InspectConfig extends OperatorConfig {

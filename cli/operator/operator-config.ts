@@ -2,11 +2,11 @@
 import { checkAlternatives } from "../options/alternatives.ts";
 import { homeRules } from "../options/dagster-options.ts";
 import { isLedgerGiven, type LedgerChoice, ledgerChoice, ledgerRules } from "../options/ledger-options.ts";
-import type { operatorOptions } from "../options/operator-options.ts";
+import type { reachOptions } from "../options/operator-options.ts";
 import type { Machine, Values } from "../options/option.ts";
 import { chooseQueue, queueRules } from "../options/queue-choice.ts";
 import { endpointOf } from "../options/queue-options.ts";
-import { isGiven, type Settings } from "../options/resolve.ts";
+import { isGiven, type Setting, type Settings } from "../options/resolve.ts";
 import type { Findings } from "../options/setup.ts";
 import type { QueuePlace } from "../wiring/queue.ts";
 
@@ -19,37 +19,44 @@ export interface OperatorConfig extends QueuePlace {
   readonly dagster: { readonly dagsterHome: string; readonly python: string } | null;
 }
 
-type OperatorSettings = Settings<typeof operatorOptions>;
+interface Left {
+  readonly noLedger?: Setting<boolean>;
+  readonly noDagster?: Setting<boolean>;
+}
+
+type OperatorSettings = Settings<typeof reachOptions> & Left;
 
 export function operatorRules(settings: OperatorSettings, machine: Machine): Findings {
   const found = [
     queueRules(settings),
     checkAlternatives([settings.dlqUrl, settings.dlqName]),
     homeRules(settings, machine),
-    ...(settings.noLedger.value === true ? [] : [ledgerRules(settings), ledgerPlaceRules(settings)]),
+    ...(settings.noLedger?.value === true ? [] : [ledgerRules(settings), ledgerPlaceRules(settings)]),
   ];
   return { problems: found.flatMap((one) => one.problems), warnings: found.flatMap((one) => one.warnings) };
 }
 
 function ledgerPlaceRules(settings: OperatorSettings): Findings {
   const known = isLedgerGiven(settings) || isGiven(settings.dagsterHome);
-  const missing =
-    "--ledger-url, --postgres-host or --dagster-home is required: nothing says where the ledger is; --no-ledger does without";
+  const without = settings.noLedger === undefined ? "" : "; --no-ledger does without";
+  const missing = `--ledger-url, --postgres-host or --dagster-home is required: nothing says where the ledger is${without}`;
   return { problems: known ? [] : [missing], warnings: [] };
 }
 
-export function operatorConfig(values: Values<typeof operatorOptions>, settings: OperatorSettings): OperatorConfig {
+type OperatorValues = Values<typeof reachOptions> & { readonly noLedger?: boolean; readonly noDagster?: boolean };
+
+export function operatorConfig(values: OperatorValues, settings: OperatorSettings): OperatorConfig {
   const queue = chooseQueue(settings.queueUrl, settings.queueName);
   if (queue === null) throw new Error("no queue: the rules were not checked");
-  const { dagsterHome, python } = values;
+  const { dagsterHome, python, noLedger, noDagster, envelopeKeys, region, localSqs } = values;
   return {
     queue,
     deadLetter: chooseQueue(settings.dlqUrl, settings.dlqName),
-    envelopeKeys: values.envelopeKey,
-    region: values.region,
+    envelopeKeys,
+    region,
     endpointUrl: endpointOf(settings),
-    localSqs: values.localSqs,
-    ledger: values.noLedger ? null : ledgerChoice(values, dagsterHome),
-    dagster: values.noDagster || dagsterHome === null ? null : { dagsterHome, python },
+    localSqs,
+    ledger: noLedger === true ? null : ledgerChoice(values, dagsterHome),
+    dagster: noDagster === true || dagsterHome === null ? null : { dagsterHome, python },
   };
 }

@@ -3,13 +3,13 @@
 import { isGiven, originText, type Setting } from "./resolve.ts";
 import type { Findings } from "./setup.ts";
 
-export interface Chosen extends Findings {
-  /** Null when none was given, or when it cannot be told which one counts. */
-  readonly chosen: Setting | null;
+export interface Chosen<S extends Setting> extends Findings {
+  /** `null` when none was given, or several of which none wins. */
+  readonly chosen: S | null;
 }
 
 /** One on the command line beats those in the environment, as it would if they were the same option. */
-export function checkAlternatives(settings: readonly Setting[]): Chosen {
+export function checkAlternatives<S extends Setting>(settings: readonly S[]): Chosen<S> {
   const given = settings.filter(isGiven);
   const onCommandLine = given.filter((setting) => setting.origin.from === "flag");
   const strongest = onCommandLine.length > 0 ? onCommandLine : given;

@@ -5,7 +5,7 @@ import { didYouMean } from "./suggest.ts";
 
 /** Understood by every command. */
 export const switches = ["--help", "--all", "--print-config"];
-const shortSwitches: Readonly<Record<string, string>> = { "-h": "--help" };
+const SHORT_SWITCHES: Readonly<Record<string, string>> = { "-h": "--help" };
 
 export interface Arguments {
   /** By key in the option table; in the order they were given. */
@@ -22,6 +22,11 @@ interface Flag {
   readonly attached: string | null;
 }
 
+interface Keyed {
+  readonly key: string;
+  readonly option: Option<unknown>;
+}
+
 /** `argv` begins after the command's name. */
 export function readArguments(argv: readonly string[], table: OptionTable): Arguments {
   const reader = new ArgumentReader(argv, table);
@@ -34,15 +39,14 @@ class ArgumentReader implements Arguments {
   readonly switched = new Set<string>();
   readonly problems: string[] = [];
   readonly #words: string[];
-  readonly #table: OptionTable;
-  readonly #keys = new Map<string, string>();
+  /** Each option with its key, by its flag and by its short form. */
+  readonly #options = new Map<string, Keyed>();
 
   constructor(argv: readonly string[], table: OptionTable) {
     this.#words = [...argv];
-    this.#table = table;
     for (const [key, option] of Object.entries(table)) {
-      this.#keys.set(option.flag, key);
-      if (option.short !== null) this.#keys.set(option.short, key);
+      this.#options.set(option.flag, { key, option });
+      if (option.short !== null) this.#options.set(option.short, { key, option });
     }
   }
 
@@ -56,14 +60,14 @@ class ArgumentReader implements Arguments {
   }
 
   #readFlag(flag: Flag): void {
-    const name = shortSwitches[flag.name] ?? flag.name;
+    const name = SHORT_SWITCHES[flag.name] ?? flag.name;
+    const named = this.#options.get(name);
     if (switches.includes(name)) this.switched.add(name);
-    else if (this.#keys.has(name)) this.#readOption(this.#keys.get(name) ?? "", flag);
+    else if (named !== undefined) this.#readOption(named, flag);
     else if (!this.#readNegated(flag)) this.#refuseUnknown(flag);
   }
 
-  #readOption(key: string, { name, attached }: Flag): void {
-    const option = this.#table[key] as Option<unknown>;
+  #readOption({ key, option }: Keyed, { name, attached }: Flag): void {
     const text = attached ?? (option.placeholder === null ? "true" : this.#nextValue());
     if (text === undefined) this.problems.push(`${name} needs a value: ${name} ${option.placeholder}`);
     else this.#add(key, text);
@@ -71,9 +75,9 @@ class ArgumentReader implements Arguments {
 
   #readNegated({ name, attached }: Flag): boolean {
     if (!name.startsWith("--no-")) return false;
-    const key = this.#keys.get(`--${name.slice("--no-".length)}`);
-    const option = key === undefined ? undefined : this.#table[key];
-    if (key === undefined || option === undefined) return false;
+    const named = this.#options.get(`--${name.slice("--no-".length)}`);
+    if (named === undefined) return false;
+    const { key, option } = named;
     if (option.placeholder !== null) this.problems.push(`${name} makes no sense: ${option.flag} takes a value`);
     else if (attached !== null) this.problems.push(`${name} takes no value`);
     else this.#add(key, "false");
@@ -81,7 +85,7 @@ class ArgumentReader implements Arguments {
   }
 
   #refuseUnknown({ name, attached }: Flag): void {
-    const known = [...this.#keys.keys(), ...switches].filter((flag) => flag.startsWith("--"));
+    const known = [...this.#options.keys(), ...switches].filter((flag) => flag.startsWith("--"));
     this.problems.push(`unknown option ${name}${didYouMean(name, known)}`);
     // What follows was most likely meant as its value: one mistake, one message.
     if (attached === null) this.#nextValue();
@@ -104,7 +108,7 @@ class ArgumentReader implements Arguments {
   }
 }
 
-/** Null for a word that is no flag: `-` and negative numbers are values. */
+/** Returns `null` for a word that is not a flag: `-` and negative numbers are values. */
 function flagOf(word: string): Flag | null {
   const long = /^(?<name>--[^=]+)(?:=(?<value>.*))?$/su.exec(word);
   if (long !== null) return { name: long.groups?.["name"] ?? "", attached: long.groups?.["value"] ?? null };

@@ -1,6 +1,6 @@
 // Where Dagster's web server is, and who asks it: for the commands that have it do something.
 import * as v from "valibot";
-import { optional, repeated, type Values } from "./option.ts";
+import { optional, repeated, required, type Values } from "./option.ts";
 import { httpUrl, type Kind, text } from "./values.ts";
 
 const group = "Dagster's web server";
@@ -19,11 +19,11 @@ const header: Kind<Header> = {
 };
 
 export const dagsterApiOptions = {
-  dagsterUrl: optional({
+  dagsterUrl: required({
     flag: "--dagster-url",
     env: ["TASKIQ_DAGSTER_URL"],
     group,
-    help: "Its address as in a browser, such as https://dagster.example.com/prod. A user and password in it are sent as basic authentication.",
+    help: "Address of Dagster's web server as in a browser, such as https://dagster.example.com/prod. A user and password in it are sent as basic authentication.",
     kind: httpUrl,
   }),
   dagsterHeaders: repeated({
@@ -50,11 +50,10 @@ export interface DagsterApiChoice {
   readonly caFile: string | null;
 }
 
-/** Null when no web server is named. */
 export function dagsterApiChoice({
   dagsterUrl,
   dagsterHeaders,
   dagsterCa,
-}: Values<typeof dagsterApiOptions>): DagsterApiChoice | null {
-  return dagsterUrl === null ? null : { url: dagsterUrl, headers: dagsterHeaders, caFile: dagsterCa };
+}: Values<typeof dagsterApiOptions>): DagsterApiChoice {
+  return { url: dagsterUrl, headers: dagsterHeaders, caFile: dagsterCa };
 }

@@ -1,6 +1,6 @@
 // Dagster's home and its Python: for every command that asks Dagster.
 import { type Machine, required, setting } from "./option.ts";
-import { refusal, type Settings } from "./resolve.ts";
+import { refusal, type Setting } from "./resolve.ts";
 import type { Findings } from "./setup.ts";
 import { text } from "./values.ts";
 
@@ -25,10 +25,10 @@ export const dagsterOptions = {
 };
 
 export function homeRules(
-  { dagsterHome }: Pick<Settings<typeof dagsterOptions>, "dagsterHome">,
+  { dagsterHome }: { readonly dagsterHome: Setting<string | null> },
   machine: Machine,
 ): Findings {
   const path = dagsterHome.value;
-  if (typeof path !== "string" || machine.isDirectory(path)) return { problems: [], warnings: [] };
+  if (path == null || machine.isDirectory(path)) return { problems: [], warnings: [] };
   return { problems: [refusal(dagsterHome.option, path, dagsterHome.origin, "an existing directory")], warnings: [] };
 }

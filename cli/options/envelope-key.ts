@@ -3,7 +3,7 @@ import { repeated } from "./option.ts";
 import { text } from "./values.ts";
 
 // Without dashes no argument can be it, as with the ledger's password.
-export const envelopeKey = repeated({
+export const envelopeKeys = repeated({
   flag: "TASKIQ_ENVELOPE_KEY",
   env: ["TASKIQ_ENVELOPE_KEY"],
   group: "Queue",

@@ -1,8 +1,8 @@
 // Which ledger: the options that every command which opens one shares, and what they come to.
 import { join } from "node:path";
-import { type LedgerUrl, ledgerUrl, type PostgresUrl } from "./ledger-url.ts";
-import { optional, type Values } from "./option.ts";
-import { isGiven, type Setting, type Settings } from "./resolve.ts";
+import { ledgerUrlKind, type PostgresUrl } from "./ledger-url.ts";
+import { type Option, optional, type Values } from "./option.ts";
+import { isGiven, type Settings, settingOf } from "./resolve.ts";
 import type { Findings } from "./setup.ts";
 import { servicePort, text } from "./values.ts";
 
@@ -10,34 +10,37 @@ const group = "Ledger";
 
 type Part = "host" | "port" | "user" | "password" | "database";
 
-/** Whether the ledger is a database of which no URL says this. Otherwise they may be another program's, with any value. */
-function isMissing(part: Part): (settings: Readonly<Record<string, Setting>>) => boolean {
-  return ({ ledgerUrl: url, postgresHost }) => {
-    if (url !== undefined && isGiven(url)) {
-      const given = url.value as LedgerUrl | undefined;
-      return given?.kind === "postgres" && given[part] === null;
-    }
-    return part === "host" || (postgresHost !== undefined && isGiven(postgresHost));
+/** Whether the ledger is a database whose URL does not say this. Otherwise the variables may be another program's, with any value. */
+function isMissing(part: Part): Option<unknown>["isRead"] {
+  return (settings) => {
+    const url = settingOf(ledgerUrl, settings);
+    if (url !== undefined && isGiven(url)) return url.value?.kind === "postgres" && url.value[part] === null;
+    const host = settingOf(postgresHost, settings);
+    return part === "host" || (host !== undefined && isGiven(host));
   };
 }
 
+const ledgerUrl = optional({
+  flag: "--ledger-url",
+  env: ["TASKIQ_LEDGER_URL"],
+  group,
+  help: "Where outcomes are recorded: postgres://<user>@<host>:<port>/<database>, or sqlite:<path>. What a postgres URL leaves out, the following say.",
+  absent: "the database at POSTGRES_HOST, else taskiq.sqlite in the Dagster home",
+  kind: ledgerUrlKind,
+});
+
+const postgresHost = optional({
+  flag: "--postgres-host",
+  env: ["POSTGRES_HOST"],
+  group,
+  help: "Host of the ledger's database.",
+  kind: text("<host>", "a host name or an IP address", /^[\w.:%-]+$/),
+  isRead: isMissing("host"),
+});
+
 export const ledgerOptions = {
-  ledgerUrl: optional({
-    flag: "--ledger-url",
-    env: ["TASKIQ_LEDGER_URL"],
-    group,
-    help: "Where outcomes are recorded: postgres://<user>@<host>:<port>/<database>, or sqlite:<path>. What a postgres URL leaves out, the following say.",
-    absent: "the database at POSTGRES_HOST, else taskiq.sqlite in the Dagster home",
-    kind: ledgerUrl,
-  }),
-  postgresHost: optional({
-    flag: "--postgres-host",
-    env: ["POSTGRES_HOST"],
-    group,
-    help: "Host of the ledger's database.",
-    kind: text("<host>", "a host name or an IP address", /^[\w.:%-]+$/),
-    isRead: isMissing("host"),
-  }),
+  ledgerUrl,
+  postgresHost,
   postgresPort: optional({
     flag: "--postgres-port",
     env: ["POSTGRES_PORT"],
@@ -111,17 +114,17 @@ export function isLedgerGiven({ ledgerUrl, postgresHost }: LedgerSettings): bool
   return isGiven(ledgerUrl) || isGiven(postgresHost);
 }
 
-/** A database needs a host and a user, from wherever. */
+/** A database needs a host and a user, from the URL or from options of their own. */
 export function ledgerRules(settings: LedgerSettings): Findings {
-  const url = settings.ledgerUrl.value as LedgerUrl | null | undefined;
+  const url = settings.ledgerUrl.value;
   const isDatabase = url === null ? isGiven(settings.postgresHost) : url?.kind === "postgres";
   if (!isDatabase) return { problems: [], warnings: [] };
-  const parts = url as PostgresUrl | null;
+  const parts = url?.kind === "postgres" ? url : { host: null, user: null };
   const problems: string[] = [];
-  if ((parts?.host ?? null) === null && !isGiven(settings.postgresHost)) {
+  if (parts.host === null && !isGiven(settings.postgresHost)) {
     problems.push("--postgres-host is required (env: POSTGRES_HOST): --ledger-url names a database, but no host");
   }
-  if ((parts?.user ?? null) === null && !isGiven(settings.postgresUser)) {
+  if (parts.user === null && !isGiven(settings.postgresUser)) {
     problems.push("--postgres-user is required (env: POSTGRES_USER) with a ledger in a database");
   }
   return { problems, warnings: [] };

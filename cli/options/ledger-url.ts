@@ -1,7 +1,6 @@
 // Where the ledger is, as one text: `sqlite:<path>`, or a database: `postgres://user@host:port/database?sslmode=verify-full`.
-import * as v from "valibot";
 import { didYouMean } from "./suggest.ts";
-import type { Kind } from "./values.ts";
+import { type Kind, readBy } from "./values.ts";
 
 /** libpq's words: https://www.postgresql.org/docs/current/libpq-ssl.html */
 const sslModes = ["disable", "prefer", "require", "verify-ca", "verify-full"] as const;
@@ -25,14 +24,10 @@ export type LedgerUrl = { readonly kind: "sqlite"; readonly path: string } | Pos
 
 const either = "sqlite:<path of a file> or postgres://<user>@<host>:<port>/<database>";
 
-export const ledgerUrl: Kind<LedgerUrl> = {
+export const ledgerUrlKind: Kind<LedgerUrl> = {
   placeholder: "<url>",
   expects: (given) => whatIsWrong(given) ?? either,
-  schema: v.pipe(
-    v.string(),
-    v.check((given) => readLedgerUrl(given) !== null),
-    v.transform((given) => readLedgerUrl(given) as LedgerUrl),
-  ),
+  schema: readBy(readLedgerUrl),
 };
 
 export function readLedgerUrl(text: string): LedgerUrl | null {

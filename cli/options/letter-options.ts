@@ -1,9 +1,8 @@
 // Which dead letters an operator means: the same options for every command that chooses some.
-import * as v from "valibot";
 import { anyLetter, type LetterFilter } from "../../core/dead-letters/filter.ts";
 import { parseDuration } from "../../core/formats/durations.ts";
 import { optional, type Values } from "./option.ts";
-import { type Kind, text, wholeNumber } from "./values.ts";
+import { type Kind, readBy, text, wholeNumber } from "./values.ts";
 
 const group = "Which dead letters (all conditions must hold; without any, all of them)";
 
@@ -13,11 +12,7 @@ export type Moment = { readonly agoMs: number } | { readonly atMs: number };
 const moment: Kind<Moment> = {
   placeholder: "<duration|time>",
   expects: "a duration such as 90m or 48h (a plain number is in seconds), or a time such as 2026-01-31T08:00:00Z",
-  schema: v.pipe(
-    v.string(),
-    v.transform(parseMoment),
-    v.custom<Moment>((read) => read !== null),
-  ),
+  schema: readBy(parseMoment),
 };
 
 export const letterOptions = {

@@ -40,8 +40,8 @@ export interface Option<V> {
   readonly secret: boolean;
   /** Other programs share its variables: a value that is not acceptable there is ignored with a warning. */
   readonly shared: boolean;
-  /** Whether its variables are read. Not asked of what the command line gives. */
-  isRead(settings: Readonly<Record<string, Setting>>): boolean;
+  /** Whether its variables are read, given what the other options say. Does not concern the command line. */
+  isRead(settings: readonly Setting[]): boolean;
   /** Several values in one environment variable. */
   splitEnv(text: string): readonly string[];
   /** Completes "must be …". */
@@ -51,7 +51,9 @@ export interface Option<V> {
 }
 
 export type OptionTable = Readonly<Record<string, Option<unknown>>>;
-export type Values<T extends OptionTable> = { readonly [K in keyof T]: T[K] extends Option<infer V> ? V : never };
+/** The type that an option's text becomes. */
+export type ValueOf<O> = O extends Option<infer V> ? V : never;
+export type Values<T extends OptionTable> = { readonly [K in keyof T]: ValueOf<T[K]> };
 
 interface Spec<T> {
   readonly flag: string;

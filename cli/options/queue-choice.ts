@@ -4,7 +4,7 @@ import { checkAlternatives } from "./alternatives.ts";
 import { repeated } from "./option.ts";
 import { isGiven, originText, type Setting } from "./resolve.ts";
 import type { Findings } from "./setup.ts";
-import { httpUrl, type Kind, queueName } from "./values.ts";
+import { httpUrl, type Kind, queueName, readBy } from "./values.ts";
 
 /** A queue by URL or by name. */
 export type QueueChoice = { readonly url: string } | { readonly name: string };
@@ -26,15 +26,7 @@ const MOST_SLOTS = 256;
 const queueTaken: Kind<QueueTaken> = {
   placeholder: "<queue>",
   expects: `<name or URL>, <name or URL>:<weight> or either with :max=<n> at its end (weight 1 to ${LARGEST_WEIGHT}, max 1 to ${MOST_SLOTS})`,
-  schema: v.pipe(
-    v.string(),
-    v.rawTransform(({ dataset, addIssue, NEVER }) => {
-      const read = readQueue(dataset.value);
-      if (read !== null) return read;
-      addIssue({ message: "no queue" });
-      return NEVER;
-    }),
-  ),
+  schema: readBy(readQueue),
 };
 
 function readQueue(text: string): QueueTaken | null {
@@ -70,8 +62,8 @@ export const queues = repeated({
 });
 
 /** The part of the settings that says which queue. */
-type QueueSettings = Readonly<Record<"queueUrl" | "queueName" | "dlqUrl" | "dlqName", Setting>>;
-type TakenSettings = QueueSettings & { readonly queues: Setting };
+type QueueSettings = Readonly<Record<"queueUrl" | "queueName" | "dlqUrl" | "dlqName", Setting<string | null>>>;
+type TakenSettings = QueueSettings & { readonly queues: Setting<readonly QueueTaken[]> };
 
 /** Of a command that works on one queue. */
 export function queueRules({ queueUrl, queueName }: QueueSettings): Findings {
@@ -84,7 +76,7 @@ export function queueRules({ queueUrl, queueName }: QueueSettings): Findings {
 /** Of a worker. */
 export function takenRules(settings: TakenSettings): Findings {
   const { queueUrl, queueName: name, queues, dlqUrl, dlqName } = settings;
-  const alternatives = checkAlternatives([queueUrl, name, queues]);
+  const alternatives = checkAlternatives<Setting>([queueUrl, name, queues]);
   if (![queueUrl, name, queues].some(isGiven)) {
     const missing =
       "--queue-url, --queue-name or --queue is required (env: TASKIQ_QUEUE_URL, TASKIQ_QUEUE_NAME, TASKIQ_QUEUES): where steps come from";
@@ -99,8 +91,8 @@ function dlqProblem({ option, origin }: Setting): string {
   return `${option.flag} (${originText(origin)}) goes with --queue-url or --queue-name: of each --queue, its redrive policy names the dead letter queue`;
 }
 
-function twice({ value, option }: Setting): readonly string[] {
-  const names = ((value ?? []) as readonly QueueTaken[]).map(({ queue }) => queueText(queue));
+function twice({ value = [], option }: TakenSettings["queues"]): readonly string[] {
+  const names = value.map(({ queue }) => queueText(queue));
   const again = new Set(names.filter((name, i) => names.indexOf(name) < i));
   return [...again].map((name) => `${option.flag} names ${name} more than once`);
 }
@@ -117,17 +109,16 @@ export function queuesTaken({
   dlqUrl,
   dlqName,
 }: TakenSettings): readonly QueueTaken[] {
-  const { chosen } = checkAlternatives([queueUrl, name, queues]);
+  const { chosen } = checkAlternatives<Setting>([queueUrl, name, queues]);
   if (chosen === null) return [];
-  if (chosen === queues) return (queues.value ?? []) as readonly QueueTaken[];
+  if (chosen === queues) return queues.value ?? [];
   const queue = chooseQueue(queueUrl, name);
   return queue === null ? [] : [{ queue, deadLetter: chooseQueue(dlqUrl, dlqName), weight: null, most: null }];
 }
 
 /** By URL or by name; null for neither. */
-export function chooseQueue(url: Setting, name: Setting): QueueChoice | null {
+export function chooseQueue(url: Setting<string | null>, name: Setting<string | null>): QueueChoice | null {
   const { chosen } = checkAlternatives([url, name]);
-  if (chosen === null || chosen.value === undefined) return null;
-  const value = String(chosen.value);
-  return chosen === url ? { url: value } : { name: value };
+  if (chosen?.value == null) return null;
+  return chosen === url ? { url: chosen.value } : { name: chosen.value };
 }

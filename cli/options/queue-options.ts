@@ -71,5 +71,5 @@ export function endpointOf(
 ): string | null {
   const { endpointUrl, ignoreEndpoints } = settings;
   const ignored = ignoreEndpoints.value === true && endpointUrl.origin.from === "env";
-  return ignored || typeof endpointUrl.value !== "string" ? null : endpointUrl.value;
+  return ignored ? null : (endpointUrl.value ?? null);
 }

@@ -2,8 +2,9 @@
 import * as v from "valibot";
 import { queueNameOf } from "../../core/queue/queue-place.ts";
 import { onOff, optional } from "./option.ts";
-import { isGiven, type Settings } from "./resolve.ts";
+import { isGiven, type Setting, type Settings } from "./resolve.ts";
 import { httpUrl, type Kind, queueName, text } from "./values.ts";
+import { workerOptions } from "./worker-options.ts";
 
 const group = "Which workers";
 
@@ -35,6 +36,21 @@ export const whichOptions = {
   }),
 };
 
+/** The worker of this machine, which is asked through its control endpoint and not through the ledger. */
+export const localOptions = {
+  local: onOff({
+    flag: "--local",
+    env: [],
+    group,
+    help: "The worker on this machine, asked directly and without the ledger; with --worker, the one of that id. Needs no ledger.",
+  }),
+  stateDir: {
+    ...workerOptions.stateDir,
+    group,
+    help: "With --local: where this user's workers leave how they are reached.",
+  },
+};
+
 export const whoOption = optional({
   flag: "--who",
   env: [],
@@ -57,4 +73,10 @@ export function whichProblems(
   const isAll = everything.value === true;
   if (isNamed && isAll) return [words.both];
   return isNamed || isAll || words.none === null ? [] : [words.none];
+}
+
+/** `--local` leaves out what only the ledger knows. */
+export function localProblems(settings: readonly Setting[]): readonly string[] {
+  const given = settings.filter((one) => isGiven(one) && one.value !== false).map(({ option }) => option.flag);
+  return given.length === 0 ? [] : [`--local asks the worker on this machine alone: leave out ${given.join(", ")}`];
 }

@@ -1,6 +1,6 @@
 // Where each option's value comes from: flag, else environment, else default. Every unacceptable one is reported, not only the first.
 import type { Arguments } from "./argv.ts";
-import type { Machine, Option, OptionTable, Values } from "./option.ts";
+import type { Machine, Option, OptionTable, ValueOf, Values } from "./option.ts";
 import { quoteRedacted } from "./redact.ts";
 import { isServiceLink } from "./service-links.ts";
 
@@ -12,17 +12,18 @@ export type Origin =
   | { readonly from: "default" }
   | { readonly from: "nowhere" };
 
-export interface Setting {
-  readonly option: Option<unknown>;
+/** An option with what was given for it. */
+export interface Setting<V = unknown> {
+  readonly option: Option<V>;
   readonly origin: Origin;
   readonly texts: readonly string[];
   /** Undefined when the text was refused. */
-  readonly value: unknown;
+  readonly value: V | undefined;
   /** Why it was refused. */
   readonly problem: string | null;
 }
 
-export type Settings<T extends OptionTable> = { readonly [K in keyof T]: Setting };
+export type Settings<T extends OptionTable> = { readonly [K in keyof T]: Setting<ValueOf<T[K]>> };
 
 export interface Resolution<T extends OptionTable> {
   readonly settings: Settings<T>;
@@ -37,31 +38,49 @@ export function resolve<T extends OptionTable>(
   machine: Machine,
 ): Resolution<T> {
   const warnings: string[] = [];
-  const all = Object.entries(table).map(([key, option]) => {
+  const found = Object.entries(table).map(([key, option]) => {
     const usable = (name: string) => isUsable(option, name, env, warnings);
     return [key, settle(option, locate(option, given.get(key), env, usable, machine))] as const;
   });
-  const found = Object.fromEntries(all);
-  const read = all.map(([key, setting]) => [key, isRead(setting, found) ? setting : unset(setting.option)] as const);
+  const all = found.map(([, setting]) => setting);
+  const read = found.map(([key, setting]) => [key, isRead(setting, all) ? setting : unset(setting, machine)] as const);
   const problems = read.flatMap(([, { problem }]) => problem ?? []);
-  return { settings: Object.fromEntries(read) as unknown as Settings<T>, problems, warnings };
+  return { settings: keyed<Settings<T>>(read), problems, warnings };
 }
 
-function isRead(setting: Setting, settings: Readonly<Record<string, Setting>>): boolean {
+function isRead(setting: Setting, settings: readonly Setting[]): boolean {
   return setting.origin.from !== "env" || setting.option.isRead(settings);
 }
 
-function unset(option: Option<unknown>): Setting {
-  return { option, origin: { from: "nowhere" }, texts: [], value: null, problem: null };
+/** The same option as if its variables were not set. */
+function unset({ option }: Setting, machine: Machine): Setting {
+  return settle(
+    option,
+    locate(option, undefined, {}, () => false, machine),
+  );
 }
 
 /** Only for settings of which none was refused. */
 export function valuesOf<T extends OptionTable>(settings: Settings<T>): Values<T> {
-  const values = Object.entries<Setting>(settings).map(([key, setting]) => [key, setting.value] as const);
-  return Object.fromEntries(values) as unknown as Values<T>;
+  return keyed(Object.entries<Setting>(settings).map(([key, setting]) => [key, setting.value] as const));
 }
 
-/** True when somebody asked for it, even with a text that was refused. */
+/** The values of these options alone. */
+export function pick<V, K extends keyof V & string>(values: V, keys: readonly K[]): Pick<V, K> {
+  return keyed(keys.map((key) => [key, values[key]] as const));
+}
+
+/** Entries made from a table have its keys, and each value the type that its option gives it: only here is the compiler told so. */
+function keyed<R>(entries: readonly (readonly [string, unknown])[]): R {
+  return Object.fromEntries(entries) as R;
+}
+
+/** Returns what was given for `option`, or `undefined` when it is not among `settings`. */
+export function settingOf<V>(option: Option<V>, settings: readonly Setting[]): Setting<V> | undefined {
+  return settings.find((setting): setting is Setting<V> => setting.option.flag === option.flag);
+}
+
+/** True when the command line or the environment gives it, even with a text that is refused. */
 export function isGiven(setting: Setting): boolean {
   return setting.origin.from === "flag" || setting.origin.from === "env";
 }
@@ -115,7 +134,7 @@ function isUsable(option: Option<unknown>, name: string, env: Env, warnings: str
   return false;
 }
 
-function settle(option: Option<unknown>, { origin, texts }: Located): Setting {
+function settle<V>(option: Option<V>, { origin, texts }: Located): Setting<V> {
   if (texts.length === 0 && option.required) {
     const problem = `${option.flag} is required (env: ${option.env.join(", ")}): ${asClause(option.help)}`;
     return { option, origin, texts, value: undefined, problem };

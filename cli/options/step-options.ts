@@ -1,6 +1,7 @@
-// What a step may use, unless its own tags say otherwise.
+// The limits of a step, unless its own tags say otherwise.
 import { limitRanges } from "../../core/delivery/limits.ts";
-import { setting } from "./option.ts";
+import type { Limits } from "../../core/runner/port.ts";
+import { setting, type Values } from "./option.ts";
 import { duration, size, unlessOff, wholeNumber } from "./values.ts";
 
 const group = "Steps";
@@ -63,3 +64,16 @@ export const stepOptions = {
     fallback: "10m",
   }),
 };
+
+/** A step's limits, unless its own tags say otherwise. */
+export function limitsOf(values: Values<typeof stepOptions>): Limits {
+  return {
+    timeoutMs: values.stepTimeoutMs,
+    silenceMs: values.silenceMs,
+    graceMs: values.killGraceMs,
+    memoryBytes: values.stepMemoryBytes,
+    processes: values.stepProcesses,
+    outputBytes: values.maxOutputBytes,
+    afterEndMs: values.afterEndMs,
+  };
+}

@@ -13,6 +13,19 @@ export interface Kind<T> {
   readonly schema: v.GenericSchema<string, T>;
 }
 
+/** Takes what `read` makes of a text. `read` returns null for a text that it refuses. */
+export function readBy<T>(read: (text: string) => T | null): v.GenericSchema<string, T> {
+  return v.pipe(
+    v.string(),
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      const value = read(dataset.value);
+      if (value !== null) return value;
+      addIssue({ message: "refused" });
+      return NEVER;
+    }),
+  );
+}
+
 export function wholeNumber(min: number, max: number): Kind<number> {
   return {
     placeholder: "<n>",
@@ -71,8 +84,10 @@ export function choice<const W extends readonly [string, ...string[]]>(words: W)
   };
 }
 
+const LEVELS = ["debug", "info", "warn", "error"] as const satisfies readonly Level[];
+
 /** How Python, its libraries and Node's loggers spell the four levels; the numbers are Python's. */
-const levels: Readonly<Record<Level, readonly string[]>> = {
+const LEVEL_WORDS: Readonly<Record<Level, readonly string[]>> = {
   debug: ["debug", "trace", "verbose", "silly", "all", "notset", "0", "5", "10"],
   info: ["info", "information", "informational", "notice", "log", "http", "success", "20"],
   warn: ["warn", "warning", "30"],
@@ -80,14 +95,14 @@ const levels: Readonly<Record<Level, readonly string[]>> = {
 };
 
 export const logLevel: Kind<Level> = {
-  placeholder: `<${Object.keys(levels).join("|")}>`,
-  expects: `one of ${Object.keys(levels).join(", ")}`,
+  placeholder: `<${LEVELS.join("|")}>`,
+  expects: `one of ${LEVELS.join(", ")}`,
   schema: v.pipe(
     v.string(),
     v.trim(),
     v.toLowerCase(),
-    v.transform((word) => (Object.keys(levels) as Level[]).find((level) => levels[level].includes(word))),
-    v.picklist(Object.keys(levels) as [Level, ...Level[]]),
+    v.transform((word) => LEVELS.find((level) => LEVEL_WORDS[level].includes(word))),
+    v.picklist(LEVELS),
   ),
 };
 

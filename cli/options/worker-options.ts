@@ -1,6 +1,6 @@
 // Every option of a worker: `taskiq run` has them all, `taskiq drain` and `taskiq dev` share them.
 import { dagsterOptions } from "./dagster-options.ts";
-import { envelopeKey } from "./envelope-key.ts";
+import { envelopeKeys } from "./envelope-key.ts";
 import { healthHost, healthPort, readyWithin } from "./health-options.ts";
 import { ledgerOptions } from "./ledger-options.ts";
 import { locationOptions } from "./location-options.ts";
@@ -11,8 +11,8 @@ import { queueOptions } from "./queue-options.ts";
 import { stepOptions } from "./step-options.ts";
 import { choice, duration, text, unlessOff, wholeNumber } from "./values.ts";
 
-const seconds = 1_000;
-const hours = 3_600_000;
+const SECONDS = 1_000;
+const HOURS = 3_600_000;
 
 const receiveOptions = {
   // 12 hours is the longest visibility timeout and 20 seconds the longest poll that SQS knows.
@@ -21,7 +21,7 @@ const receiveOptions = {
     env: ["TASKIQ_VISIBILITY_TIMEOUT"],
     group: "Queue",
     help: "How long a dead worker's steps stay hidden and claimed. A live worker prolongs both, so steps may take longer.",
-    kind: duration(10 * seconds, 12 * hours),
+    kind: duration(10 * SECONDS, 12 * HOURS),
     fallback: "60s",
   }),
   waitMs: setting({
@@ -29,7 +29,7 @@ const receiveOptions = {
     env: ["TASKIQ_WAIT_TIME"],
     group: "Queue",
     help: "How long one receive waits for messages.",
-    kind: duration(0, 20 * seconds),
+    kind: duration(0, 20 * SECONDS),
     fallback: "20s",
   }),
 };
@@ -48,7 +48,7 @@ const startOptions = {
     env: ["TASKIQ_GRACE"],
     group: "Worker",
     help: "How long running steps may go on after the first SIGTERM or SIGINT. Keep it below the container's stop timeout (30s on ECS).",
-    kind: duration(0, 24 * hours),
+    kind: duration(0, 24 * HOURS),
     fallback: "20s",
   }),
   maxStarts: setting({
@@ -72,7 +72,7 @@ const startOptions = {
     env: ["TASKIQ_SWEEP_INTERVAL"],
     group: "Worker",
     help: "How often the dead letter queue is looked at for steps that SQS itself moved there, to end them in Dagster. One worker at a time does.",
-    kind: unlessOff(duration(seconds, 24 * hours)),
+    kind: unlessOff(duration(SECONDS, 24 * HOURS)),
     fallback: "60s",
   }),
   taskProtection: onOff({
@@ -86,7 +86,7 @@ const startOptions = {
     env: ["TASKIQ_TASK_PROTECTION_MAX"],
     group: "Worker",
     help: "How long that is asked without a pause in the work; then the task may be stopped until it has been idle. A deploy waits as long at most.",
-    kind: duration(60 * seconds, 48 * hours),
+    kind: duration(60 * SECONDS, 48 * HOURS),
     fallback: "2h",
   }),
   workerId: setting({
@@ -104,7 +104,7 @@ const startOptions = {
     flag: "--state-dir",
     env: ["TASKIQ_STATE_DIR"],
     group: "Worker",
-    help: "Where this user's workers leave how `taskiq drain --quiet-only` reaches them; open to nobody else.",
+    help: "Where this user's workers leave how `taskiq quiet --local` reaches them; closed to other users.",
     kind: text("<path>", "an absolute path", /^\//),
     fallback: {
       shown: "<temporary directory>/taskiq-<uid>",
@@ -123,7 +123,7 @@ const allowLocalLedger = onOff({
 export const workerOptions = {
   ...queueOptions,
   queues,
-  envelopeKey,
+  envelopeKeys,
   ...receiveOptions,
   ...startOptions,
   ...stepOptions,

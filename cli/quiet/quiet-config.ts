@@ -1,18 +1,27 @@
-// The configuration of `taskiq quiet`: ask, and wait or not; or list who is asked.
+// The configuration of `taskiq quiet`: ask, and wait or not; ask the worker of this machine; or list the requests.
 import type { QuietTarget } from "../../core/ledger/quiet-records.ts";
+import type { LocalRequest } from "../operator/local-quiet.ts";
 import { type LedgerChoice, ledgerAloneOptions, ledgerAloneRules, ledgerChoice } from "../options/ledger-options.ts";
 import { onOff, optional, type Values } from "../options/option.ts";
-import { everythingOption, whichOptions, whichProblems, whoOption } from "../options/quiet-options.ts";
+import {
+  everythingOption,
+  localOptions,
+  localProblems,
+  whichOptions,
+  whichProblems,
+  whoOption,
+} from "../options/quiet-options.ts";
 import { isGiven, type Settings } from "../options/resolve.ts";
 import type { Findings, Setup } from "../options/setup.ts";
 import { duration, text } from "../options/values.ts";
 
-const seconds = 1_000;
-const days = 86_400_000;
+const SECONDS = 1_000;
+const DAYS = 86_400_000;
 
 const options = {
   ...whichOptions,
   everything: everythingOption("Every worker of the ledger, and those that start later."),
+  ...localOptions,
   why: optional({
     flag: "--why",
     env: [],
@@ -27,7 +36,7 @@ const options = {
     group: "Request",
     help: "How long; then they take steps again by themselves.",
     absent: "until taskiq resume",
-    kind: duration(10 * seconds, 365 * days),
+    kind: duration(10 * SECONDS, 365 * DAYS),
   }),
   wait: onOff({
     flag: "--wait",
@@ -35,13 +44,13 @@ const options = {
     group: "Request",
     help: "Until the workers have said that they do nothing any more.",
   }),
-  maxTimeMs: optional({
+  maxMs: optional({
     flag: "--max-time",
     env: [],
     group: "Request",
     help: "With --wait: how long at most; then the exit code is 1, and they stay quiet.",
     absent: "as long as it takes",
-    kind: duration(seconds, 7 * days),
+    kind: duration(SECONDS, 7 * DAYS),
   }),
   list: onOff({
     flag: "--list",
@@ -49,38 +58,40 @@ const options = {
     group: "Output",
     help: "Ask nothing: list the requests in force, and the workers that are quiet.",
   }),
-  json: onOff({ flag: "--json", env: [], group: "Output", help: "Print one JSON object: that list." }),
+  json: onOff({
+    flag: "--json",
+    env: [],
+    group: "Output",
+    help: "Print one JSON object: that list, or with --local the worker's state.",
+  }),
   ...ledgerAloneOptions,
 };
 
-export interface QuietConfig {
-  readonly ledger: LedgerChoice;
-  /** Null: only the list. */
-  readonly ask: AskConfig | null;
-  readonly json: boolean;
-}
+type Given = Values<typeof options>;
 
-export interface AskConfig extends QuietTarget {
-  readonly why: string | null;
-  /** Null: the user of this machine. */
-  readonly who: string | null;
-  readonly forMs: number | null;
-  readonly wait: boolean;
-  readonly maxMs: number | null;
-}
+export type QuietConfig =
+  | { readonly do: "local"; readonly request: LocalRequest }
+  | { readonly do: "ask"; readonly ledger: LedgerChoice; readonly ask: AskConfig; readonly json: boolean }
+  | { readonly do: "list"; readonly ledger: LedgerChoice; readonly json: boolean };
 
-export const quietSetup: Setup<typeof options, QuietConfig> = {
-  options,
-  rules,
-  config: (values) => ({
-    ledger: ledgerChoice(values, values.dagsterHome),
-    ask: values.list ? null : askOf(values),
-    json: values.json,
-  }),
-};
+export interface AskConfig extends QuietTarget, Pick<Given, "why" | "who" | "forMs" | "wait" | "maxMs"> {}
+
+export const quietSetup: Setup<typeof options, QuietConfig> = { options, rules, config };
+
+function config(values: Given): QuietConfig {
+  const { local, list, json, worker, queue, why, who, forMs, wait, maxMs, stateDir } = values;
+  if (local) return { do: "local", request: { do: "quiet", stateDir, worker, who, wait, maxMs, json } };
+  const ledger = ledgerChoice(values, values.dagsterHome);
+  if (list) return { do: "list", ledger, json };
+  return { do: "ask", ledger, ask: { worker, queue, why, who, forMs, wait, maxMs }, json };
+}
 
 function rules(settings: Settings<typeof options>): Findings {
-  const { worker, queue, everything, list, wait, maxTimeMs, why, forMs, who } = settings;
+  const { worker, queue, everything, list, local, wait, maxMs, why, forMs, who } = settings;
+  const unawaited = isGiven(maxMs) && wait.value !== true ? ["--max-time goes with --wait"] : [];
+  if (local.value === true) {
+    return { problems: [...localProblems([queue, everything, list, why, forMs]), ...unawaited], warnings: [] };
+  }
   const { problems, warnings } = ledgerAloneRules(settings);
   const asking = [worker, queue, why, forMs, who, wait, everything].filter(
     (one) => isGiven(one) && one.value !== false,
@@ -90,7 +101,7 @@ function rules(settings: Settings<typeof options>): Findings {
   const which = whichProblems(settings, {
     none: isListing
       ? null
-      : "--worker, --queue or --everything is required: which workers are to be quiet (--list shows which are)",
+      : "--worker, --queue, --everything or --local is required: which workers are to be quiet (--list shows which are)",
     both: "--everything means every worker and queue: leave out --worker and --queue",
   });
   return {
@@ -98,12 +109,8 @@ function rules(settings: Settings<typeof options>): Findings {
       ...problems,
       ...(isListing && flags !== "" ? [`--list asks nothing: leave out ${flags}`] : []),
       ...which,
-      ...(isGiven(maxTimeMs) && wait.value !== true ? ["--max-time goes with --wait"] : []),
+      ...unawaited,
     ],
     warnings,
   };
-}
-
-function askOf({ worker, queue, why, who, forMs, wait, maxTimeMs: maxMs }: Values<typeof options>): AskConfig {
-  return { worker, queue, why, who, forMs, wait, maxMs };
 }

@@ -1,4 +1,4 @@
-// `taskiq quiet`: asks workers anywhere, through the ledger, to take no new steps; may wait until they do nothing any more; lists who is asked.
+// `taskiq quiet`: asks workers to take no new steps, through the ledger or on this machine; may wait until they are idle; lists the requests.
 
 import { inForce } from "../../core/admission/quiet-requests.ts";
 import { systemClock as clock } from "../../core/clock.ts";
@@ -6,6 +6,7 @@ import { printableJson } from "../../core/formats/printable.ts";
 import type { QuietRecords } from "../../core/ledger/quiet-records.ts";
 import { defineCommand, type Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import { askLocalWorker } from "../operator/local-quiet.ts";
 import { operatorName } from "../operator/operator-name.ts";
 import { targetText, withRequests } from "../operator/quiet-requests.ts";
 import { type Say, sayOn } from "../terminal/say.ts";
@@ -21,6 +22,7 @@ export const command = defineCommand({
     'taskiq quiet --worker 8e3c1fd04b1b4fd8a3f0 --wait --max-time 2h --why "a new host"',
     'taskiq quiet --queue bulk.fifo --for 1h --why "the warehouse is full"',
     "taskiq quiet --everything",
+    "taskiq quiet --local --wait --max-time 30m",
     "taskiq quiet --list",
   ],
   no: "With --wait: the time is over, or the request was lifted, before the workers were idle.",
@@ -29,13 +31,16 @@ export const command = defineCommand({
   run: async (config, io, warnings) => {
     const say = sayOn(io.stderr, "taskiq quiet");
     for (const warning of warnings) say(warning);
+    if (config.do === "local") return await askLocalWorker(config.request, io, say);
     return await withRequests(config.ledger, (records) => quiet(config, records, io, say));
   },
 });
 
-async function quiet({ ask, json }: QuietConfig, records: QuietRecords, io: Io, say: Say): Promise<ExitCode> {
-  const code = ask === null ? exitCodes.done : await askWorkers(ask, records, io, say);
-  if (ask === null || json) await list(json, records, io, say);
+type LedgerConfig = Extract<QuietConfig, { readonly do: "ask" | "list" }>;
+
+async function quiet(config: LedgerConfig, records: QuietRecords, io: Io, say: Say): Promise<ExitCode> {
+  const code = config.do === "list" ? exitCodes.done : await askWorkers(config.ask, records, io, say);
+  if (config.do === "list" || config.json) await list(config.json, records, io, say);
   return code;
 }
 

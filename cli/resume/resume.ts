@@ -1,9 +1,10 @@
-// `taskiq resume`: lifts requests of `taskiq quiet`.
+// `taskiq resume`: lifts requests of `taskiq quiet`, in the ledger or on this machine.
 
 import { inForce } from "../../core/admission/quiet-requests.ts";
 import type { QuietRecords, QuietTarget } from "../../core/ledger/quiet-records.ts";
 import { defineCommand } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import { askLocalWorker } from "../operator/local-quiet.ts";
 import { operatorName } from "../operator/operator-name.ts";
 import { targetText, withRequests } from "../operator/quiet-requests.ts";
 import { type Say, sayOn } from "../terminal/say.ts";
@@ -16,13 +17,16 @@ export const command = defineCommand({
     "taskiq resume --worker 8e3c1fd04b1b4fd8a3f0",
     "taskiq resume --queue bulk.fifo",
     "taskiq resume --everything",
+    "taskiq resume --local",
   ],
-  no: "No such request is in force.",
+  no: "No such request is in force; or with --local, another request keeps the worker quiet.",
   usageExit: exitCodes.usage,
   warnsOfVariables: true,
-  run: async ({ ledger, target, who }, io, warnings) => {
+  run: async (config, io, warnings) => {
     const say = sayOn(io.stderr, "taskiq resume");
     for (const warning of warnings) say(warning);
+    if (config.do === "local") return await askLocalWorker(config.request, io, say);
+    const { ledger, target, who } = config;
     return await withRequests(ledger, (records) => resume(target, who ?? operatorName(io), records, say));
   },
 });

@@ -36,7 +36,7 @@ export async function askWorker(
     method: what === "state" ? "GET" : "POST",
     path: `/${what}`,
     headers: { authorization: `Bearer ${token}` },
-    body: what === "state" ? "" : JSON.stringify({ by }),
+    ...(what === "state" ? {} : { body: JSON.stringify({ by }) }),
     timeoutMs: TIMEOUT_MS,
   });
   switch (answer.kind) {

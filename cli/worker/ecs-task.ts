@@ -1,29 +1,35 @@
 // Who this worker is, on ECS: the task's id, as the console and CloudWatch show it. A container's host name says nothing there.
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4.html
+import * as v from "valibot";
 import { answerText } from "../../core/formats/answer-text.ts";
+import { parseJson } from "../../core/formats/json.ts";
 import type { Env } from "../options/resolve.ts";
 
 /** The endpoint is on the machine itself; a start must not hang on it. */
 const ANSWER_MS = 1_000;
 
-/** Null when this is no ECS task, or when its metadata cannot be had. */
+const Task = v.object({
+  TaskARN: v.fallback(v.nullable(v.string()), null),
+  LaunchType: v.fallback(v.nullable(v.string()), null),
+});
+
+/** `null` means that this is not an ECS task, or that its metadata cannot be read. */
 export async function ecsTaskId(env: Env): Promise<string | null> {
-  const arn = (await ecsTask(env))?.TaskARN;
-  return typeof arn === "string" ? idOf(arn) : null;
+  const arn = (await ecsTask(env))?.TaskARN ?? null;
+  return arn === null ? null : idOf(arn);
 }
 
-/** `FARGATE`, `EC2` or `EXTERNAL`; null as above. The metadata does not name the container's stop timeout. */
+/** Returns `FARGATE`, `EC2` or `EXTERNAL`; null as above. The metadata does not name the container's stop timeout. */
 export async function ecsLaunchType(env: Env): Promise<string | null> {
-  const type = (await ecsTask(env))?.LaunchType;
-  return typeof type === "string" ? type : null;
+  return (await ecsTask(env))?.LaunchType ?? null;
 }
 
-async function ecsTask(env: Env): Promise<{ readonly TaskARN?: unknown; readonly LaunchType?: unknown } | null> {
+async function ecsTask(env: Env): Promise<v.InferOutput<typeof Task> | null> {
   const endpoint = env["ECS_CONTAINER_METADATA_URI_V4"];
   if (endpoint === undefined || endpoint === "") return null;
   try {
     const answer = await fetch(`${endpoint}/task`, { signal: AbortSignal.timeout(ANSWER_MS), redirect: "error" });
-    return JSON.parse(await answerText(answer)) as object | null;
+    return v.parse(Task, parseJson(await answerText(answer)));
   } catch {
     return null;
   }

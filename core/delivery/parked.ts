@@ -7,6 +7,6 @@ export function parkedAdvice({ runId, stepKey, attempt }: StepId, queue: string)
   const flag = /^https?:/.test(queue) ? "--queue-url" : "--queue-name";
   const step = attempt === 0 ? stepKey : `${stepKey} #${attempt}`;
   const which = `${flag} ${shellWord(queue)} --run ${shellWord(runId)} --step ${shellWord(step)}`;
-  const replay = (how: string) => `taskiq replay ${which}${how} --yes --why "your reason"`;
-  return `It is parked: its run waits until you put it back, with ${replay("")}, or let it fail, with ${replay(" --fail")}`;
+  const typed = (command: string) => `taskiq ${command} ${which} --yes --why "your reason"`;
+  return `It is parked: its run waits until you put it back, with ${typed("replay")}, or let it fail, with ${typed("fail")}`;
 }

@@ -16,7 +16,7 @@ const words = {
   worker_lost: "its worker died, and `taskiq/on_worker_lost: fail` forbids another start",
   dynamic_outputs_recorded: "it died after it had recorded dynamic outputs, which cannot be recorded twice",
   settled_dead: "the ledger had it as a dead letter already, whose copy may not have been sent",
-  failed_by_operator: "an operator gave it up with `taskiq replay --fail`",
+  failed_by_operator: "an operator gave it up with `taskiq fail`",
   moved_by_sqs: "SQS itself moved it: it was received too often without an end",
   moved_from_elsewhere: "SQS itself moved it, from a queue that is not the workers'",
 } as const;

@@ -83,7 +83,7 @@ export const workerEvents = {
   "control.off": {
     levels: ["warn"],
     fields: {},
-    means: "The worker has no control endpoint. `taskiq drain --quiet-only` cannot reach it.",
+    means: "The worker has no control endpoint. `taskiq quiet --local` cannot reach it.",
     act: "Make `--state-dir` a directory that only the worker's user can write to.",
   },
   "control.refused": {

@@ -45,7 +45,7 @@ afterEach(async (t) => {
 });
 after(() => sqs.stop());
 
-function start(command: "run" | "drain", flags: readonly string[]): WorkerProcess {
+function start(command: "run" | "drain" | "quiet" | "resume", flags: readonly string[]): WorkerProcess {
   const env = {
     PATH: process.env["PATH"] ?? "",
     HOME: home,
@@ -80,8 +80,9 @@ async function drain(...flags: readonly string[]) {
 }
 
 /** Exit code, and what it says; its text is no JSON. */
-async function ask(...flags: readonly string[]) {
-  const command = start("drain", flags);
+/** Asks the worker on this machine. */
+async function ask(verb: "quiet" | "resume", ...flags: readonly string[]) {
+  const command = start(verb, ["--local", ...flags]);
   const { code } = await command.exit(60_000);
   return {
     code,
@@ -167,7 +168,7 @@ describe("a request for quiet", () => {
     await worker.said("worker.started");
     await send("waits");
     await worker.said("step.claimed");
-    const asked = await ask("--quiet-only", "--json");
+    const asked = await ask("quiet", "--json");
     assert.equal(asked.code, 0, asked.says);
     assert.match(asked.says, /worker w-1 is quiet, as .*@.* asked; 1 running step may finish/);
     assert.deepEqual([asked.state.worker, asked.state.busy, asked.state.idle], ["w-1", 1, false]);
@@ -176,16 +177,16 @@ describe("a request for quiet", () => {
     assert.equal(ready.status, 503);
     assert.match(why, /^quiet: .*@.* asked for it at /);
     await send("succeeds");
-    const late = await ask("--quiet-only", "--wait", "--max-time", "2s");
+    const late = await ask("quiet", "--wait", "--max-time", "2s");
     assert.equal(late.code, 1);
     assert.match(late.says, /worker w-1 is not idle after 2s: 1 step still running; it stays quiet/);
     writeFileSync(join(home, "log", "release"), "");
-    const idle = await ask("--quiet-only", "--wait", "--max-time", "60s");
+    const idle = await ask("quiet", "--wait", "--max-time", "60s");
     assert.equal(idle.code, 0, idle.says);
     assert.match(idle.says, /worker w-1 is idle/);
     const left = await sqs.inspect(pair.name);
     assert.deepEqual([left.length, left[0]?.state, worker.count("step.claimed")], [1, "visible", 1]);
-    const resumed = await ask("--resume", "--worker-id", "w-1");
+    const resumed = await ask("resume", "--worker", "w-1");
     assert.equal(resumed.code, 0, resumed.says);
     await eventually("it takes steps again", async () => (await sqs.inspect(pair.name)).length === 0);
     worker.signal("SIGTERM");
@@ -194,21 +195,36 @@ describe("a request for quiet", () => {
   });
 
   test("finds no worker where there is none, forgets one that was killed, and will not choose between two", async () => {
-    const none = await ask("--quiet-only");
+    const none = await ask("quiet");
     assert.equal(none.code, 3);
     assert.match(none.says, /no worker of this user runs on this machine/);
     const killed = start("run", ["--worker-id", "w-1"]);
     await killed.said("worker.started");
     await killed.kill();
-    assert.equal((await ask("--resume")).code, 3);
+    assert.equal((await ask("resume")).code, 3);
     for (const id of ["w-2", "w-3"]) {
       const worker = start("run", ["--worker-id", id, "--wait-time", "1s"]);
       await worker.said("worker.started");
     }
     assert.equal(readdirSync(join(home, "state")).length, 2, "what the killed one left is taken away");
-    const several = await ask("--quiet-only");
+    const several = await ask("quiet");
     assert.equal(several.code, 2);
-    assert.match(several.says, /several workers run on this machine: name one with --worker-id\n {2}w-\d\n {2}w-\d/);
-    assert.equal((await ask("--quiet-only", "--worker-id", "w-3")).code, 0);
+    assert.match(several.says, /several workers run on this machine: name one with --worker\n {2}w-\d\n {2}w-\d/);
+    assert.equal((await ask("quiet", "--worker", "w-3")).code, 0);
+  });
+
+  test("works by the flags of drain that it replaces, and says so", async () => {
+    const worker = start("run", ["--worker-id", "w-4", "--wait-time", "1s"]);
+    await worker.said("worker.started");
+    for (const [flag, verb] of [
+      ["--quiet-only", "quiet"],
+      ["--resume", "resume"],
+    ] as const) {
+      const command = start("drain", [flag, "--worker-id", "w-4"]);
+      assert.equal((await command.exit(60_000)).code, 0, command.tail());
+      const replaced = `${flag} is a command now, and will go: taskiq ${verb} --local replaces it`;
+      assert.ok(command.log[0]?.message.includes(replaced), command.tail());
+    }
+    assert.deepEqual([worker.count("worker.quiet"), worker.count("worker.resumed")], [1, 1]);
   });
 });

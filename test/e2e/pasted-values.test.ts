@@ -99,7 +99,7 @@ describe("a value that is not there, or is the beginning of several,", () => {
       /--error OutOfMemory: no dead letter has it; there are: StepProcessDied \(3\)/,
     ],
     [["replay", "--run", "7f3c1f0e", "--yes", "--why", "w"], /--run 7f3c1f0e is the beginning of several/],
-    [["replay", "--fail", "--run", "7f3c1f0e", "--yes", "--why", "w"], /--run 7f3c1f0e is the beginning of several/],
+    [["fail", "--run", "7f3c1f0e", "--yes", "--why", "w"], /--run 7f3c1f0e is the beginning of several/],
   ];
   test("is an error that says what there is, and nothing is done", async (t) => {
     const desk = await deskWith(t);

@@ -164,11 +164,11 @@ describe("quiet through the ledger", () => {
     assert.match(none.says, /still in force:\n {2}every worker for the queue steps-\d\.fifo, asked by ada@/);
   });
 
-  test("drain --resume undoes what was asked on the machine, and says that the ledger's request stands", async () => {
+  test("resume --local undoes what was asked on the machine, and says that the ledger's request stands", async () => {
     const worker = await startWorker("w-1");
     await operator("quiet", "--everything");
     await worker.said("worker.quiet");
-    const here = start(["drain", "--resume"], { TASKIQ_STATE_DIR: join(home, "state-w-1") });
+    const here = start(["resume", "--local"], { TASKIQ_STATE_DIR: join(home, "state-w-1") });
     assert.equal((await here.exit()).code, 1);
     assert.match(
       here.log[0]?.message ?? "",

@@ -1,4 +1,4 @@
-// What `taskiq replay` does instead of putting back, with a real Dagster: a parked step of a live run is failed, and a failed run is re-executed once.
+// `taskiq fail` and `taskiq reexecute` with a real Dagster: a parked step of a live run is failed, and a failed run is re-executed once.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -21,17 +21,17 @@ before(async () => {
 afterEach((t) => deployment.explain(t));
 after(() => deployment.close());
 
-async function replay(args: readonly string[], variables: Readonly<Record<string, string>> = {}) {
+async function ask(command: string, args: readonly string[], variables: Readonly<Record<string, string>> = {}) {
   const [program, ...first] = taskiqCommand();
   const env = { ...deployment.env, TASKIQ_PYTHON: PYTHON, ...variables };
-  const child = spawn(program, [...first, "replay", "--json", ...args], { stdio: ["ignore", "pipe", "pipe"], env });
+  const child = spawn(program, [...first, command, "--json", ...args], { stdio: ["ignore", "pipe", "pipe"], env });
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
   const lines = stdout.split("\n").slice(0, -1);
   return { code: child.exitCode, told: lines.map((line) => JSON.parse(line)), stderr };
 }
 
-describe("replay --fail", () => {
-  test("records the failure of a parked step, by the command that Dagster shows, and its run ends; --reexecute launches once then", async (t) => {
+describe("taskiq fail", () => {
+  test("records the failure of a parked step, by the command that Dagster shows, and its run ends; taskiq reexecute launches once then", async (t) => {
     const { dagster } = deployment;
     const worker = await deployment.startWorker({ flags: ["--max-starts", "1", "--on-exhausted", "park"] });
     const runId = await dagster.launch("exits_hard");
@@ -40,15 +40,18 @@ describe("replay --fail", () => {
     assert.equal(await dagster.status(runId), "STARTED");
 
     const which = ["--run", runId];
-    const planned = await replay(["--fail", ...which]);
+    const planned = await ask("fail", which);
     assert.deepEqual([planned.code, planned.told[0]?.kind], [0, "to_fail"], planned.stderr);
     const shown = await eventually("its event says what to type", async () => {
       const messages = (await dagster.records(runId)).map(({ message }) => message);
       return messages.find((message) => message.includes("It is parked: its run waits until you"));
     });
-    const [, command = ""] = /let it fail, with (taskiq replay .*)$/.exec(shown) ?? [];
+    const [, command = ""] = /let it fail, with (taskiq fail .*)$/.exec(shown) ?? [];
     const words = shellCommands(command.replace("your reason", "bad input"))[0]?.words ?? assert.fail(shown);
-    const failed = await replay([...words.slice(2), "--who", "ann"], { TASKIQ_QUEUE_URL: "", TASKIQ_QUEUE_NAME: "" });
+    const failed = await ask("fail", [...words.slice(2), "--who", "ann"], {
+      TASKIQ_QUEUE_URL: "",
+      TASKIQ_QUEUE_NAME: "",
+    });
     assert.deepEqual([failed.code, failed.told[0]?.kind], [0, "failed"], failed.stderr);
     assert.equal(await dagster.finished(runId), "FAILURE");
     await recordedOnce(deployment, runId);
@@ -64,9 +67,9 @@ describe("replay --fail", () => {
     const { url, asked } = await startGraphqlServer(t, answer);
     const variables = { TASKIQ_DAGSTER_URL: url, TASKIQ_DAGSTER_HEADERS: "Dagster-Cloud-Api-Token: hunter2" };
     const yes = ["--yes", "--why", "mended"];
-    const launched = await replay(["--reexecute", ...which, ...yes], variables);
+    const launched = await ask("reexecute", [...which, ...yes], variables);
     assert.deepEqual([launched.code, launched.told[0]?.kind], [0, "launched"], launched.stderr);
-    const again = await replay(["--reexecute", "--purge", ...which, ...yes], variables);
+    const again = await ask("reexecute", ["--purge", ...which, ...yes], variables);
     assert.deepEqual([again.code, again.told[0]?.kind], [0, "already"], again.stderr);
     assert.deepEqual(await deployment.deadLetters(), [], "they are purged once their run has its re-execution");
     assert.equal(asked.filter(({ query }) => query.startsWith("mutation")).length, 1);

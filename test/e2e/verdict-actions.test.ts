@@ -94,7 +94,7 @@ async function deskOfAll(t: TestContext): Promise<{ readonly desk: Desk; readonl
 
 const kindsOf = (told: readonly Told[]) => told.map(({ verdict }) => verdict).sort();
 
-test("what a verdict's words name, taskiq replay does; what they do not name, it refuses", async (t) => {
+test("what a verdict's words name, the command of that name does, and refuses the rest", async (t) => {
   const { desk, listed } = await deskOfAll(t);
   assert.deepEqual(kindsOf(listed), verdictKinds.filter((kind) => kind !== "unknown").toSorted());
   const saying = (pattern: RegExp) => kindsOf(listed.filter(({ words }) => pattern.test(words)));
@@ -102,8 +102,8 @@ test("what a verdict's words name, taskiq replay does; what they do not name, it
   const ids = listed.flatMap(({ message_id: id }) => ["--id", id]);
 
   assert.deepEqual(planned(await ask(desk, "replay"), "send"), saying(/(?<!do not )replay/), "replay");
-  assert.deepEqual(planned(await ask(desk, "replay", "--purge"), "purge"), saying(/safe to purge/), "purge");
-  const named = planned(await ask(desk, "replay", "--purge", ...ids), "purge");
+  assert.deepEqual(planned(await ask(desk, "purge"), "purge"), saying(/safe to purge/), "purge");
+  const named = planned(await ask(desk, "purge", ...ids), "purge");
   assert.deepEqual(
     saying(/purge/).filter((kind) => !named.includes(kind)),
     [],
@@ -121,7 +121,7 @@ test("what a verdict's words name, taskiq replay does; what they do not name, it
     t,
     fakeDagster({ "run-1": { status: "FAILURE" }, "over-failed": { status: "FAILURE" } }),
   );
-  const launches = await ask(desk, "replay", "--reexecute", "--dagster-url", url);
+  const launches = await ask(desk, "reexecute", "--dagster-url", url);
   assert.ok(
     launches.every(({ kind }) => kind === "to_launch"),
     JSON.stringify(launches),
@@ -130,7 +130,7 @@ test("what a verdict's words name, taskiq replay does; what they do not name, it
   const ofThese = listed.filter(({ message_id: id }) => relaunched.includes(id));
   assert.deepEqual(kindsOf(ofThese), saying(/re-execute/), "re-execute");
 
-  const failed = await ask(desk, "replay", "--fail");
+  const failed = await ask(desk, "fail");
   const open = listed.filter(({ message_id: id }) =>
     failed.some((one) => one.message_id === id && one.kind === "to_fail"),
   );
@@ -162,7 +162,7 @@ test("malformed letters are purged by their reason, and by the beginning of an i
   assert.ok(first !== undefined);
   const yes = ["--yes", "--why", "a producer of another team"];
   const purge = async (...named: readonly string[]) => {
-    const told = await ask(desk, "replay", "--purge", ...yes, ...named);
+    const told = await ask(desk, "purge", ...yes, ...named);
     return [kindsOf(told.filter(({ plan }) => plan === "purge")), desk.deadLetters.inspect().length];
   };
   assert.deepEqual(await purge(), [[], 4], "unnamed, nothing is deleted");
@@ -175,7 +175,7 @@ test("without Dagster, what only it knows is unknown: nothing is replayed or pur
   await lay(desk, "waiting", cases.waiting);
   const [letter] = await ask(desk, "inspect-dlq", "--no-dagster");
   assert.equal(letter?.words, "unknown: Dagster was not asked");
-  const plans = await ask(desk, "replay", "--no-dagster", "--purge", "--id", letter.message_id);
+  const plans = await ask(desk, "purge", "--no-dagster", "--id", letter.message_id);
   assert.deepEqual(
     plans.map(({ plan }) => plan),
     ["refuse"],

@@ -197,7 +197,7 @@ test("with what the page grants an operator, dead letters are joined, put back, 
   assert.equal((await ledger.planReplay(plan, "id")).state, "planned");
   await ledger.advanceReplay("l", "sent", "m2");
   assert.equal((await ledger.findReplay("l"))?.sentId, "m2");
-  // What --fail does: it ends the attempt as a worker would.
+  // What taskiq fail does: it ends the attempt as a worker would.
   const hold = await claimed(ledger);
   assert.equal(await ledger.permit(hold, leaseMs), "granted");
   assert.deepEqual(await ledger.renew([hold], leaseMs), [true]);

@@ -126,9 +126,9 @@ test("taskiq, from its tables to the last dead letter", async (t) => {
     const worker = start("run", "--worker-id", "third");
     await said(worker, "worker.started");
     await ended(site, 0, "healthcheck", "--ready");
-    await ended(site, 0, "drain", "--quiet-only", "--wait");
+    await ended(site, 0, "quiet", "--local", "--wait");
     await ended(site, 1, "healthcheck", "--ready");
-    await ended(site, 0, "drain", "--resume");
+    await ended(site, 0, "resume", "--local");
     site.hold();
     send("waits.for-the-stop");
     await said(worker, "step.claimed");

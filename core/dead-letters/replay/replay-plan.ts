@@ -61,7 +61,7 @@ function decide({ letter, verdict }: JoinedLetter, begun: Replay | null, wish: R
     case "mend":
       return { act: "refuse", why: `${verdict.words}: export it, mend its body, and give the file with --allow-edit` };
     case "reexecute":
-      return { act: "refuse", why: `${verdict.words} (--reexecute does)` };
+      return { act: "refuse", why: `${verdict.words} (taskiq reexecute)` };
     case "ask":
       return { act: "refuse", why: verdict.words };
   }

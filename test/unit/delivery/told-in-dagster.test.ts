@@ -84,7 +84,7 @@ describe("the run's log", () => {
     const which = "--queue-name steps.fifo --run run-1 --step 'load[eu] #2'";
     const advice =
       `It is parked: its run waits until you put it back, with taskiq replay ${which} --yes --why "your reason", ` +
-      `or let it fail, with taskiq replay ${which} --fail --yes --why "your reason"`;
+      `or let it fail, with taskiq fail ${which} --yes --why "your reason"`;
     const parked = runner.notices.filter(({ message: said }) => said.startsWith("Message moved"));
     assert.deepEqual(
       parked.map(({ message: said }) => said.slice(-advice.length)),

@@ -15,28 +15,14 @@ function read(argv: readonly string[], env = enough) {
 describe("the configuration", () => {
   test("is that of run, with an end", () => {
     const { config } = read(["--concurrency", "8", "--max-time", "1h"]);
-    assert.ok(config?.do === "drain");
-    assert.deepEqual([config.run.concurrency, config.run.dagsterHome], [8, "/dagster"]);
-    assert.deepEqual([config.maxMs, config.settleMs, config.json], [3_600_000, 60_000, false]);
-  });
-
-  test("of a request for quiet needs neither queue nor Dagster", () => {
-    const common = { stateDir: "/tmp/taskiq-1000", worker: null, json: false };
-    assert.deepEqual(read(["--quiet-only", "--wait", "--max-time", "30m"], {}).config, {
-      ...{ ...common, do: "quiet", wait: true, maxMs: 1_800_000 },
-    });
-    assert.deepEqual(read(["--resume", "--worker-id", "w-1", "--state-dir", "/run/taskiq"], {}).config, {
-      ...{ ...common, do: "resume", wait: false, maxMs: null, worker: "w-1", stateDir: "/run/taskiq" },
-    });
+    assert.deepEqual([config?.worker.concurrency, config?.worker.dagsterHome], [8, "/dagster"]);
+    assert.deepEqual([config?.maxMs, config?.settleMs, config?.json], [3_600_000, 60_000, false]);
   });
 
   const rows: readonly [string, readonly string[], typeof enough, RegExp][] = [
     ["no queue", [], { DAGSTER_HOME: "/dagster" }, /--queue-url, --queue-name or --queue is required/],
     ["no Dagster", [], { ...enough, DAGSTER_HOME: "" }, /--dagster-home is required \(env: DAGSTER_HOME\)/],
     ["polls that prove nothing", ["--wait-time", "0"], enough, /--wait-time must be longer than 0s/],
-    ["opposites", ["--quiet-only", "--resume"], enough, /--resume undoes --quiet-only/],
-    ["a wait for nothing", ["--wait"], enough, /--wait goes with --quiet-only/],
-    ["a wait for steps that go on", ["--resume", "--wait"], enough, /--wait goes with --quiet-only/],
     ["no time to settle", ["--settle", "0"], enough, /--settle must be a duration from 1s to 1h/],
   ];
   for (const [what, argv, env, says] of rows) {

@@ -88,7 +88,7 @@ test("what is asked", async (t) => {
   );
   await check([`--health-port=${port}`]);
   await check(["--ready"], { TASKIQ_WORKER_HEALTH_PORT: String(port) });
-  const request = (path: string) => `GET ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n`;
+  const request = (path: string) => `GET ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\nconnection: close\r\n\r\n`;
   assert.deepEqual(asked, [request("/healthz"), request("/readyz")]);
 });
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { groupTable, letterTable } from "../../../../cli/operator/letter-texts.ts";
-import { showReplay } from "../../../../cli/replay/replay-output.ts";
+import { showPlans } from "../../../../cli/operator/plans-output.ts";
 import { groupLetters } from "../../../../core/dead-letters/groups.ts";
 import type { DeadLetter } from "../../../../core/dead-letters/letter.ts";
 import { planLetter } from "../../../../core/dead-letters/replay/replay-plan.ts";
@@ -109,7 +109,7 @@ describe("docs/operations.md", () => {
       unsignable: new Set(),
       purge: null,
     });
-    showReplay([{ planned, end: null, outcome: null }], false, false, { stdout, env: {} });
+    showPlans([{ planned, end: null, outcome: null }], false, false, { stdout, env: {} });
     assert.ok(text.includes(stdout.text), stdout.text);
   });
 });

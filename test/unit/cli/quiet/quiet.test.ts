@@ -10,11 +10,22 @@ import { machine } from "../known-machine.ts";
 const ledger = { TASKIQ_LEDGER_URL: "sqlite:/l" };
 const quiet = (argv: readonly string[], env: Readonly<Record<string, string>> = ledger) =>
   configure(quietSetup, argv, env, machine);
-const resume = (argv: readonly string[]) => configure(resumeSetup, argv, ledger, machine);
+const resume = (argv: readonly string[], env: Readonly<Record<string, string>> = ledger) =>
+  configure(resumeSetup, argv, env, machine);
+/** What is asked of the ledger, or of the local worker. */
+const asked = (argv: readonly string[]) => {
+  const config = quiet(argv).config();
+  return config.do === "ask" ? config.ask : config;
+};
+const lifted = (argv: readonly string[]) => {
+  const config = resume(argv).config();
+  return config.do === "lift" ? config.target : config;
+};
 
 test("a queue is meant by its name, whether its URL or its name is given, and never by a worker's own variables", () => {
   const url = "https://sqs.eu-north-1.amazonaws.com/123456789012/bulk.fifo";
-  for (const given of [url, "bulk.fifo"]) assert.equal(quiet(["--queue", given]).config().ask?.queue, "bulk.fifo");
+  const target = { worker: null, queue: "bulk.fifo" };
+  for (const given of [url, "bulk.fifo"]) assert.deepEqual(lifted(["--queue", given]), target);
   const own = { ...ledger, TASKIQ_QUEUE_URL: url, TASKIQ_WORKER_ID: "w-1" };
   assert.deepEqual(quiet([], own).problems.length, 1);
 });
@@ -27,12 +38,11 @@ test("a request names a worker, a queue, both, or everything", () => {
     [["--everything"], { worker: null, queue: null }],
   ];
   for (const [argv, target] of rows) {
-    assert.deepEqual(quiet(argv).config().ask, { ...nobody, ...target });
-    const lifted = argv.includes("--everything") ? null : target;
-    assert.deepEqual(resume(argv).config().target, lifted);
+    assert.deepEqual(asked(argv), { ...nobody, ...target });
+    assert.deepEqual(lifted(argv), argv.includes("--everything") ? null : target);
   }
   const whole = ["--everything", "--why", "a deploy", "--for", "1h", "--wait", "--max-time", "2h", "--who", "ada"];
-  const asked = {
+  const request = {
     worker: null,
     queue: null,
     why: "a deploy",
@@ -41,13 +51,26 @@ test("a request names a worker, a queue, both, or everything", () => {
     wait: true,
     maxMs: 7_200_000,
   };
-  assert.deepEqual(quiet(whole).config().ask, asked);
-  assert.equal(quiet(["--list"]).config().ask, null);
+  assert.deepEqual(asked(whole), request);
+  assert.equal(quiet(["--list"]).config().do, "list");
+});
+
+test("the worker of this machine is asked without a ledger", () => {
+  const request = { stateDir: "/tmp/taskiq-1000", worker: null, who: null, wait: false, maxMs: null, json: false };
+  assert.deepEqual(quiet(["--local", "--wait", "--max-time", "30m"], {}).config(), {
+    do: "local",
+    request: { ...request, do: "quiet", wait: true, maxMs: 1_800_000 },
+  });
+  assert.deepEqual(resume(["--local", "--worker", "w-1", "--state-dir", "/run/taskiq"], {}).config(), {
+    do: "local",
+    request: { ...request, do: "resume", worker: "w-1", stateDir: "/run/taskiq" },
+  });
 });
 
 describe("refuses", () => {
   const rows: readonly [string, readonly string[], RegExp][] = [
-    ["no target", [], /--worker, --queue or --everything is required/],
+    ["no target", [], /--worker, --queue, --everything or --local is required/],
+    ["what only the ledger knows", ["--local", "--queue", "q", "--why", "w"], /--local .*: leave out --queue, --why$/],
     ["everything and a part of it", ["--everything", "--queue", "q"], /leave out --worker and --queue/],
     ["a list that asks", ["--list", "--worker", "w", "--wait"], /--list asks nothing: leave out --worker, --wait$/],
     ["a time for no wait", ["--everything", "--max-time", "1h"], /--max-time goes with --wait/],
@@ -63,7 +86,8 @@ describe("refuses", () => {
   }
 
   test("a resume of nothing, and of everything and a part of it", () => {
-    assert.match(resume([]).problems[0] ?? "", /--worker, --queue or --everything is required/);
+    assert.match(resume([]).problems[0] ?? "", /--worker, --queue, --everything or --local is required/);
+    assert.match(resume(["--local", "--everything"]).problems[0] ?? "", /--local .*: leave out --everything$/);
     assert.match(resume(["--everything", "--worker", "w"]).problems[0] ?? "", /leave out --worker and --queue/);
   });
 

@@ -1,11 +1,24 @@
-// Acts on what was planned, a few first if told so, and waits for what becomes of it.
+// Does what was planned, a few letters first if asked to, and waits for what becomes of them.
 import { type ReplayOutcome, waitForOutcomes } from "../../core/dead-letters/replay/await-outcomes.ts";
 import { type ReplayEnd, type ReplayedLetter, replayLetters } from "../../core/dead-letters/replay/replay.ts";
 import type { PlannedLetter } from "../../core/dead-letters/replay/replay-plan.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { type Progress, ProgressView } from "../terminal/progress.ts";
-import { isDone, replaySummary, type ShownLetter, showReplay } from "./replay-output.ts";
-import type { ReplaySession } from "./replay-session.ts";
+import type { LettersSession } from "./letters-session.ts";
+import { isDone, plansSummary, type ShownLetter, showPlans } from "./plans-output.ts";
+
+/** How fast letters are sent, and what is waited for. */
+export interface Pace {
+  /** `null` means as fast as it goes. */
+  readonly perSecond: number | null;
+  /** How many are sent first; the others only when all of these have succeeded. `null` means all. */
+  readonly canary: number | null;
+  readonly wait: boolean;
+  readonly waitTimeoutMs: number;
+}
+
+/** How often it says how far it has come where there is no bar. */
+const SAY_MS = 10_000;
 
 /** What became of the letters so far. */
 interface Done {
@@ -14,27 +27,32 @@ interface Done {
   readonly outcomes: Map<string, ReplayOutcome | "open">;
 }
 
-export async function actOn(plans: readonly PlannedLetter[], acting: ReplaySession): Promise<ExitCode> {
-  const { config, io, say } = acting;
+interface Acting extends LettersSession {
+  readonly pace: Pace;
+}
+
+export async function actOn(plans: readonly PlannedLetter[], pace: Pace, session: LettersSession): Promise<ExitCode> {
+  const { config, io, say } = session;
+  const acting = { ...session, pace };
   const todo = plans.filter((planned) => isDone(planned.act));
   const done: Done = { ends: new Map(), outcomes: new Map() };
   try {
-    const [first, rest] = canaryAndRest(todo, config.canary);
+    const [first, rest] = canaryAndRest(todo, pace.canary);
     await send(first, todo.length, done, acting);
-    if (config.canary === null || (await canaryLives(first, done, acting))) {
+    if (pace.canary === null || (await canaryLives(first, done, acting))) {
       await send(rest, todo.length, done, acting);
-      if (config.wait) await awaitOutcomes(todo, done, acting);
+      if (pace.wait) await awaitOutcomes(todo, done, acting);
     }
   } finally {
     const shown: readonly ShownLetter[] = plans.map((planned) => shownOf(planned, done));
-    showReplay(shown, true, config.json, io);
-    say(replaySummary(shown, true));
+    showPlans(shown, true, config.json, io);
+    say(plansSummary(shown, true));
   }
   const refused = plans.some((planned) => planned.act === "refuse");
-  return !refused && todo.every((planned) => wentWell(planned, done, config)) ? exitCodes.done : exitCodes.no;
+  return !refused && todo.every((planned) => wentWell(planned, done, pace)) ? exitCodes.done : exitCodes.no;
 }
 
-function wentWell(planned: PlannedLetter, done: Done, { wait }: ReplaySession["config"]): boolean {
+function wentWell(planned: PlannedLetter, done: Done, { wait }: Pace): boolean {
   if (!["sent", "deleted"].includes(done.ends.get(planned)?.kind ?? "")) return false;
   const key = keyOf(planned, done);
   return !wait || key === null || done.outcomes.get(key) === "succeeded";
@@ -44,23 +62,29 @@ async function send(
   letters: readonly PlannedLetter[],
   total: number,
   { ends }: Done,
-  { config, ports, ledger, letters: queue, held, io, say, quiet, who }: ReplaySession,
+  { config, pace, ports, ledger, letters: queue, held, io, say, quiet, who }: Acting,
 ): Promise<void> {
   const { clock } = ports;
-  const view = new ProgressView({ stream: io.stderr, env: io.env, clock, say, everyMs: 10_000 });
-  const tell = ({ planned, end }: ReplayedLetter) => {
+  const view = new ProgressView({ stream: io.stderr, env: io.env, clock, say, everyMs: SAY_MS });
+  const show = ({ planned, end }: ReplayedLetter) => {
     ends.set(planned, end);
     view.show({ done: ends.size, total, approximate: false, note: "" });
   };
   try {
-    await replayLetters(letters, { letters: queue, held, ledger, clock }, { ...config, who }, quiet, tell);
+    await replayLetters(
+      letters,
+      { letters: queue, held, ledger, clock },
+      { who, why: config.why, perSecond: pace.perSecond },
+      quiet,
+      show,
+    );
   } finally {
     view.end();
   }
 }
 
 /** Whether all of the first few succeeded; says what happens otherwise. */
-async function canaryLives(first: readonly PlannedLetter[], done: Done, acting: ReplaySession): Promise<boolean> {
+async function canaryLives(first: readonly PlannedLetter[], done: Done, acting: Acting): Promise<boolean> {
   await awaitOutcomes(first, done, acting);
   const sent = first.filter(({ act }) => act === "send");
   const well = sent.filter((planned) => done.outcomes.get(keyOf(planned, done) ?? "") === "succeeded").length;
@@ -75,17 +99,17 @@ async function canaryLives(first: readonly PlannedLetter[], done: Done, acting: 
 async function awaitOutcomes(
   letters: readonly PlannedLetter[],
   done: Done,
-  { config, ports, ledger, held, io, say, quiet }: ReplaySession,
+  { pace, ports, ledger, held, io, say, quiet }: Acting,
 ): Promise<void> {
   const { clock } = ports;
   // What a canary became is known already.
   const keys = letters
     .flatMap((planned) => keyOf(planned, done) ?? [])
     .filter((key) => (done.outcomes.get(key) ?? "open") === "open");
-  const view = new ProgressView({ stream: io.stderr, env: io.env, clock, say, everyMs: 10_000 });
+  const view = new ProgressView({ stream: io.stderr, env: io.env, clock, say, everyMs: SAY_MS });
   const waiting = { ledger, clock, keep: () => held.keep() };
   try {
-    const found = await waitForOutcomes(keys, waiting, config.waitTimeoutMs, quiet, (known) =>
+    const found = await waitForOutcomes(keys, waiting, pace.waitTimeoutMs, quiet, (known) =>
       view.show(progressOf(known, keys.length)),
     );
     for (const key of keys) done.outcomes.set(key, found.get(key) ?? "open");

@@ -1,4 +1,4 @@
-// `taskiq drain --quiet-only` and `--resume`: finds the worker on this machine, asks it, and may wait until it does nothing any more.
+// `taskiq quiet --local` and `taskiq resume --local`: finds the worker on this machine, asks it, and may wait until it is idle.
 import { systemClock as clock } from "../../core/clock.ts";
 import { counted } from "../../core/formats/counted.ts";
 import { formatDuration } from "../../core/formats/durations.ts";
@@ -7,33 +7,38 @@ import type { Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { aborted, listenForStop } from "../signals.ts";
 import { ProgressView } from "../terminal/progress.ts";
-import { type Say, sayOn } from "../terminal/say.ts";
+import type { Say } from "../terminal/say.ts";
 import { askWorker, type ControlState } from "../worker/control-client.ts";
 import { type ControlFile, readControlFiles } from "../worker/control-files.ts";
 import { operatorName } from "./operator-name.ts";
 
+/** How often a worker is asked whether it is idle. */
 const LOOK_MS = 250;
+/** How often it says how far it has come where there is no bar. */
 const SAY_MS = 30_000;
 
-export interface QuietRequest {
+export interface LocalRequest {
   readonly do: "quiet" | "resume";
   readonly stateDir: string;
-  /** Null: the only one there is. */
+  /** `null` means the only one on this machine. */
   readonly worker: string | null;
+  /** `null` means the user of this machine. */
+  readonly who: string | null;
   readonly wait: boolean;
+  /** `null` means as long as it takes. */
   readonly maxMs: number | null;
   readonly json: boolean;
 }
 
-/** What came of it; `state` is the last that the worker said. */
+/** How it ended; `state` is the last that the worker reported. */
 interface Asked {
   readonly code: ExitCode;
   readonly state: ControlState | null;
 }
 
-export async function askForQuiet(request: QuietRequest, io: Io): Promise<ExitCode> {
-  const say = sayOn(io.stderr, "taskiq drain");
-  const by = operatorName(io);
+/** Exit code 2 when there are several workers and none is named, 3 when there is none that can be asked. */
+export async function askLocalWorker(request: LocalRequest, io: Io, say: Say): Promise<ExitCode> {
+  const by = request.who ?? operatorName(io);
   const found = await findWorkers(request, io);
   const live: (readonly [ControlFile, ControlState])[] = [];
   for (const file of found) {
@@ -49,7 +54,7 @@ export async function askForQuiet(request: QuietRequest, io: Io): Promise<ExitCo
   }
   if (more.length > 0) {
     say(
-      `several workers run on this machine: name one with --worker-id\n${live.map(([{ worker }]) => worker).join("\n")}`,
+      `several workers run on this machine: name one with --worker\n${live.map(([{ worker }]) => worker).join("\n")}`,
     );
     return exitCodes.usage;
   }
@@ -58,13 +63,13 @@ export async function askForQuiet(request: QuietRequest, io: Io): Promise<ExitCo
   return code;
 }
 
-async function findWorkers({ stateDir, worker }: QuietRequest, { machine }: Io): Promise<readonly ControlFile[]> {
+async function findWorkers({ stateDir, worker }: LocalRequest, { machine }: Io): Promise<readonly ControlFile[]> {
   const place = { directory: stateDir, uid: machine.uid(), hostname: machine.hostname() };
   const files = await readControlFiles(place);
   return worker === null ? files : files.filter((file) => file.worker === worker);
 }
 
-async function ask(request: QuietRequest, file: ControlFile, by: string, io: Io, say: Say): Promise<Asked> {
+async function ask(request: LocalRequest, file: ControlFile, by: string, io: Io, say: Say): Promise<Asked> {
   const answer = await askWorker(file, request.do, by);
   if (answer.kind !== "state") {
     say(`worker ${file.worker} ${answer.kind === "gone" ? "has ended" : `cannot be asked: ${answer.why}`}`);
@@ -84,7 +89,7 @@ async function ask(request: QuietRequest, file: ControlFile, by: string, io: Io,
 }
 
 async function waitUntilIdle(
-  { maxMs }: QuietRequest,
+  { maxMs }: LocalRequest,
   file: ControlFile,
   first: ControlState,
   io: Io,
@@ -117,7 +122,7 @@ async function waitUntilIdle(
       if (answer.kind !== "state")
         return end(exitCodes.no, state, `worker ${state.worker} was gone before it was idle`);
       state = answer.state;
-      if (state.quiet === null) return end(exitCodes.no, state, `worker ${state.worker} was told to go on`);
+      if (state.quiet === null) return end(exitCodes.no, state, `worker ${state.worker} was resumed`);
     }
     return end(exitCodes.done, state, `worker ${state.worker} is idle`);
   } finally {

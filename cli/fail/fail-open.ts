@@ -1,4 +1,4 @@
-// `--fail`: the failure of open attempts is recorded in Dagster, as an operator sees it.
+// `taskiq fail` as an operator sees it: each letter, and what becomes of its open attempt.
 
 import {
   type FailEnd,

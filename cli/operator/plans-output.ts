@@ -1,4 +1,4 @@
-// What `taskiq replay` prints: each dead letter with what would be done, or was. Data on stdout.
+// What `taskiq replay` and `taskiq purge` print: each dead letter with what would be done, or was. Data on stdout.
 
 import { letterRecord } from "../../core/dead-letters/records.ts";
 import type { ReplayOutcome } from "../../core/dead-letters/replay/await-outcomes.ts";
@@ -6,11 +6,11 @@ import type { ReplayEnd } from "../../core/dead-letters/replay/replay.ts";
 import type { PlannedLetter, ReplayAct } from "../../core/dead-letters/replay/replay-plan.ts";
 import { printableJson } from "../../core/formats/printable.ts";
 import type { Io } from "../command.ts";
-import { namesOf } from "../operator/letter-texts.ts";
 import { type Column, renderTable } from "../terminal/table.ts";
 import { widthOf } from "../terminal/terminal.ts";
+import { namesOf } from "./letter-texts.ts";
 
-const columns: readonly Column[] = [
+const COLUMNS: readonly Column[] = [
   { title: "ID", least: 8, lines: 1 },
   { title: "RUN", least: 8, lines: 1, worth: 1 },
   { title: "STEP", least: 10, lines: 3 },
@@ -18,7 +18,7 @@ const columns: readonly Column[] = [
   { title: "WHY", least: 16, lines: 6 },
 ];
 
-const wouldBe: Readonly<Record<ReplayAct, string>> = {
+const WOULD_BE: Readonly<Record<ReplayAct, string>> = {
   send: "would be sent",
   finish: "would be deleted",
   purge: "would be deleted",
@@ -26,7 +26,7 @@ const wouldBe: Readonly<Record<ReplayAct, string>> = {
   refuse: "refused",
 };
 
-const was: Readonly<Record<ReplayEnd["kind"], string>> = {
+const WAS: Readonly<Record<ReplayEnd["kind"], string>> = {
   sent: "sent",
   deleted: "deleted",
   not_deleted: "not deleted",
@@ -35,14 +35,14 @@ const was: Readonly<Record<ReplayEnd["kind"], string>> = {
   in_doubt: "begun",
 };
 
-const whyNot: Readonly<Partial<Record<ReplayEnd["kind"], string>>> = {
+const WHY_NOT: Readonly<Partial<Record<ReplayEnd["kind"], string>>> = {
   not_deleted: "done, but its letter could not be deleted: start this again",
   changed: "another reader has it, or its attempt changed since it was looked at: start this again",
   not_sent: "SQS did not take it, or one before it in its group was not sent: start this again",
   in_doubt: "no answer came, so how far it is is not known: start this again, which ends it",
 };
 
-const became: Readonly<Record<NonNullable<ShownLetter["outcome"]>, string>> = {
+const BECAME: Readonly<Record<NonNullable<ShownLetter["outcome"]>, string>> = {
   succeeded: "succeeded",
   failed: "failed",
   buried: "dead again",
@@ -57,7 +57,7 @@ export interface ShownLetter {
   readonly outcome: ReplayOutcome | "open" | null;
 }
 
-export function showReplay(
+export function showPlans(
   letters: readonly ShownLetter[],
   acted: boolean,
   json: boolean,
@@ -68,7 +68,7 @@ export function showReplay(
   } else if (letters.length > 0) {
     stdout.write(
       renderTable(
-        columns,
+        COLUMNS,
         letters.map((letter) => rowOf(letter, acted)),
         widthOf(stdout, env),
       ),
@@ -87,14 +87,14 @@ function rowOf(letter: ShownLetter, acted: boolean): readonly string[] {
   return [
     ...namesOf(planned.joined.letter),
     whatOf(letter, acted),
-    (end === null ? undefined : whyNot[end.kind]) ?? planned.why,
+    (end === null ? undefined : WHY_NOT[end.kind]) ?? planned.why,
   ];
 }
 
 function whatOf({ planned, end, outcome }: ShownLetter, acted: boolean): string {
-  if (outcome !== null) return became[outcome];
-  if (end !== null) return was[end.kind];
-  return acted && isDone(planned.act) ? "not reached" : wouldBe[planned.act];
+  if (outcome !== null) return BECAME[outcome];
+  if (end !== null) return WAS[end.kind];
+  return acted && isDone(planned.act) ? "not reached" : WOULD_BE[planned.act];
 }
 
 /** Whether anything is done about it at all. */
@@ -103,7 +103,7 @@ export function isDone(act: ReplayAct): boolean {
 }
 
 /** `3 sent, 1 refused`. */
-export function replaySummary(letters: readonly ShownLetter[], acted: boolean): string {
+export function plansSummary(letters: readonly ShownLetter[], acted: boolean): string {
   const words = letters.map((letter) => rowOf(letter, acted)[3] ?? "");
   const counted = Map.groupBy(words, (word) => word);
   return [...counted].map(([word, same]) => `${same.length} ${word}`).join(", ") || "no dead letter is meant";

@@ -2,8 +2,7 @@
 import assert from "node:assert/strict";
 import { Writable } from "node:stream";
 import { describe, test } from "node:test";
-import { actOn } from "../../../../cli/replay/replay-act.ts";
-import type { ReplayConfig } from "../../../../cli/replay/replay-config.ts";
+import { actOn, type Pace } from "../../../../cli/operator/act-on-plans.ts";
 import { anyLetter } from "../../../../core/dead-letters/filter.ts";
 import { inspectDeadLetters } from "../../../../core/dead-letters/inspect.ts";
 import { HeldLetters } from "../../../../core/dead-letters/replay/held.ts";
@@ -73,26 +72,18 @@ function watched(real: World["ledger"]) {
   return { asked, ledger };
 }
 
-async function replay(wish: Partial<ReplayConfig>, ends: Readonly<Record<string, Parameters<typeof result>[0]>>) {
+async function replay(wish: Partial<Pace>, ends: Readonly<Record<string, Parameters<typeof result>[0]>>) {
   const world = await bench();
   for (const key of ["a", "b", "c"]) world.move(key, key);
   const held = new HeldLetters(await world.letters(), world.clock);
   const plans = await planned(world, held);
   const { asked, ledger } = watched(world.ledger);
   const [stdout, stderr, said] = [new Text(), new Text(), [] as string[]];
-  const config = {
-    canary: null,
-    wait: false,
-    waitTimeoutMs: 60_000,
-    why: "test",
-    perSecond: null,
-    json: true,
-    ...wish,
-  };
-  const acting = actOn(plans, {
-    ...{ config: config as ReplayConfig, ports: world, ledger, held, quiet: never, who: "ops" },
+  const pace = { canary: null, wait: false, waitTimeoutMs: 60_000, perSecond: null, ...wish };
+  const acting = actOn(plans, pace, {
+    ...{ config: { why: "test", json: true }, ports: world, ledger, held, quiet: never, who: "ops" },
     ...{ letters: await world.letters(), io: { stdout, stderr, env: {} }, say: (text: string) => said.push(text) },
-  } as unknown as Parameters<typeof actOn>[1]);
+  } as unknown as Parameters<typeof actOn>[2]);
   let over = false;
   void acting.finally(() => {
     over = true;

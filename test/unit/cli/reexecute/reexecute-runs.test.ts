@@ -1,11 +1,11 @@
-// `--reexecute` without its queue: how Dagster's web server is named, and what an operator is told of each run.
+// `taskiq reexecute` without its queue: how Dagster's web server is named, and what is shown of each run.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { dagsterApiChoice, dagsterApiOptions } from "../../../../cli/options/dagster-api-options.ts";
 import { configText } from "../../../../cli/options/print-config.ts";
 import { configure } from "../../../../cli/options/setup.ts";
-import { reexecuteRuns } from "../../../../cli/replay/reexecute-runs.ts";
+import { reexecuteRuns } from "../../../../cli/reexecute/reexecute-runs.ts";
 import { systemClock } from "../../../../core/clock.ts";
 import type { JoinedLetter } from "../../../../core/dead-letters/verdict.ts";
 import { verdictOf } from "../../../../core/dead-letters/verdict.ts";
@@ -35,7 +35,7 @@ describe("Dagster's web server", () => {
     const { settings } = configure(setup, argv, {}, machine);
     assert.doesNotMatch(configText(Object.values(settings)), /hunter2/);
     const { problems } = configure(setup, ["--dagster-header", "hunter2"], {}, machine);
-    assert.match(problems.join(), /^--dagster-header must be a header such as/);
+    assert.match(problems.join("\n"), /^--dagster-header must be a header such as/m);
     assert.doesNotMatch(problems.join(), /hunter2/);
   });
 });

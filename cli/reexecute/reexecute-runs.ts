@@ -1,5 +1,4 @@
-// `--reexecute`: Dagster's re-execution from failure of the runs that dead letters belong to, as an operator sees it.
-
+// `taskiq reexecute` as an operator sees it: each run, and whether Dagster re-executes it.
 import {
   planReexecution,
   type ReexecutionEnd,

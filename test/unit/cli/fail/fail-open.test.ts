@@ -1,7 +1,7 @@
-// `--fail` as an operator sees it: what would be failed, what was, and why the others were not.
+// `taskiq fail` as an operator sees it: what would be failed, what was, and why the others were not.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { failOpen } from "../../../../cli/replay/fail-open.ts";
+import { failOpen } from "../../../../cli/fail/fail-open.ts";
 import type { FailPorts } from "../../../../core/dead-letters/replay/fail.ts";
 import { bodyFor } from "../../../support/sqs/messages.ts";
 import { bench } from "../../dead-letters/replay/fail-setup.ts";
@@ -36,7 +36,7 @@ async function shown(
 const cells = (lines: readonly string[]) => lines.map((line) => line.split(/ {2,}/));
 const NOT_OPEN = "not to be failed: only an open attempt of a run that waits is";
 
-describe("the table of --fail", () => {
+describe("the table of taskiq fail", () => {
   test("says of each what would be done, and does nothing", async (t) => {
     const world = await bench(t);
     const { letters, openId, overId, namelessId } = await threeLetters(world);

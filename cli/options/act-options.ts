@@ -1,0 +1,50 @@
+// What the commands that act on dead letters share: which letters, whether it is done, who does it and why.
+import { letterOptions } from "./letter-options.ts";
+import { reachOptions } from "./operator-options.ts";
+import { onOff, optional, repeated } from "./option.ts";
+import { text } from "./values.ts";
+
+export const ACT_GROUP = "What is done";
+const WHICH = "Which dead letters (all conditions must hold; without any, all of them)";
+
+export const actOptions = {
+  yes: onOff({
+    flag: "--yes",
+    env: [],
+    group: ACT_GROUP,
+    help: "Do it. Without it, only what would be done is shown.",
+  }),
+  why: optional({
+    flag: "--why",
+    env: [],
+    group: ACT_GROUP,
+    help: "Why, in a sentence: written down in the ledger with each. --yes needs it.",
+    kind: text("<text>", "a text"),
+  }),
+  who: optional({
+    flag: "--who",
+    env: [],
+    group: ACT_GROUP,
+    help: "Who does it: written down in the ledger with each.",
+    kind: text("<name>", "a name"),
+    absent: "the user's name and this machine's",
+  }),
+  ids: repeated({
+    flag: "--id",
+    env: [],
+    group: WHICH,
+    help: "With this message id or key (run:step[:attempt]), or the beginning that the table shows. May be given several times.",
+    kind: text("<id>", "a message id or a key, or the beginning of one"),
+    separator: /\s+/,
+  }),
+  file: optional({
+    flag: "--file",
+    env: [],
+    group: WHICH,
+    help: "Those of this file, which inspect-dlq --export wrote.",
+    kind: text("<file>", "a path"),
+  }),
+  json: onOff({ flag: "--json", env: [], group: "Output", help: "Print JSON: one object a line." }),
+  ...letterOptions,
+  ...reachOptions,
+};
