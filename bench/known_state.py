@@ -22,9 +22,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "python/tests/host"))
 
 from dagster import DagsterEvent, DagsterEventType, DagsterInstance, DagsterRun
 from dagster_taskiq.host.location.unpacked_plans import UnpackedPlans
-from dagster_taskiq.host.record.attempt_log import StepId, read_attempt
+from dagster_taskiq.host.record.attempt_log import read_attempt
 from dagster_taskiq.host.record.planned import Plan, stored_plans
 from dagster_taskiq.host.record.standing import look_up, require_open
+from dagster_taskiq.host.wire.orders import StepId
 from orders import announce
 from runs import create_run, tell_success
 

@@ -14,8 +14,8 @@ from dagster._grpc.types import ExecuteStepArgs
 
 from dagster_taskiq.envelope import Envelope
 from dagster_taskiq.host.code.preload import preload
-from dagster_taskiq.host.record.attempt_log import StepId
 from dagster_taskiq.host.record.standing import look_up, require_open
+from dagster_taskiq.host.wire.orders import StepId
 
 
 def run_step(home: str, envelope: Envelope) -> None:

@@ -17,7 +17,8 @@ from dagster_taskiq.host.child.lifeline import Lifeline
 from dagster_taskiq.host.system import linux
 from dagster_taskiq.host.wire.channel import Channel
 from dagster_taskiq.host.wire.errors import error_from
-from dagster_taskiq.host.wire.frames import Broken, Frame, decode
+from dagster_taskiq.host.wire.frames import Broken, decode
+from dagster_taskiq.host.wire.orders import Order, order_from
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
     channel = Channel(socket.socket(fileno=channel_fd))
     lifeline = Lifeline.inherited(lifeline_fd)
     try:
-        frame = _read_order(order_fd)
+        order = _read_order(order_fd)
         from dagster_taskiq.host.program import build_instance
         from dagster_taskiq.host.step_process import live
 
@@ -38,15 +39,18 @@ def main(arguments: Sequence[str]) -> NoReturn:
         channel.send({"type": "outcome", "outcome": told})
         leave_now(1)
     # The end is Python's own.
-    sys.exit(live(frame, instance, channel, host_pid, lifeline))
+    sys.exit(live(order, instance, channel, host_pid, lifeline))
 
 
-def _read_order(descriptor: int) -> Frame:
+def _read_order(descriptor: int) -> Order:
     with open(descriptor, "rb") as file:
         frame = decode(file.read())
     if isinstance(frame, Broken):
-        raise ValueError(f"the order is no frame: {frame.line}")  # noqa: TRY004
-    return frame
+        raise ValueError(f"the order is not a frame: {frame.line}")  # noqa: TRY004
+    order = order_from(frame)
+    if order is None:
+        raise ValueError(f"a frame of type {frame['type']!r} is not an order")
+    return order
 
 
 # Not on import: multiprocessing's spawned children import the main module again.

@@ -1,4 +1,4 @@
-"""The life of one forked process: be born, do its one piece of work, tell the outcome, end."""
+"""The life of one process that does work: birth, its work, its outcome, its end."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from dagster._utils.interrupts import capture_interrupts
@@ -13,7 +14,7 @@ from dagster._utils.interrupts import capture_interrupts
 from dagster_taskiq.host.child.birth import become_step_process
 from dagster_taskiq.host.child.interrupts import HELD_SIGNALS
 from dagster_taskiq.host.wire.errors import error_from
-from dagster_taskiq.host.wire.limits import Limits
+from dagster_taskiq.host.wire.orders import LookOrder, NoticeOrder, Order, ProbeOrder, ReportOrder
 from dagster_taskiq.host.wire.outcomes import MachineryFault, Outcome, fault
 from dagster_taskiq.host.work.look import look
 from dagster_taskiq.host.work.probe import probe
@@ -24,40 +25,34 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from dagster_taskiq.host.child.lifeline import Lifeline
+    from dagster_taskiq.host.record.planned import Plan
     from dagster_taskiq.host.wire.channel import Channel
-    from dagster_taskiq.host.wire.frames import Frame
 
-Work = Callable[["Frame", "DagsterInstance", "Channel"], Outcome]
-
-WORKS: Mapping[str, Work] = {
-    "run": run_step,
-    "report": report_step,
-    "notice": write_notice,
-    "probe": probe,
-    "look": look,
-}
+Plans = Mapping[str, "Plan"]
 
 
 def live(
-    frame: Frame,
+    order: Order,
     instance: DagsterInstance,
     channel: Channel,
     host_pid: int,
     lifeline: Lifeline,
     arrange: Callable[[], None] = lambda: None,
+    plans: Plans = MappingProxyType({}),
 ) -> int:
-    """Do the work of `frame` as a process of its own; return its exit code. Never raises.
+    """Do the ordered work as a process of its own; return its exit code. Never raises.
 
-    `arrange` sees to what a fork has of its parent.
+    `arrange` changes what a fork has of its parent and must not share. `plans` holds plans that a
+    fork is born with, by the id of their snapshots.
     """
     code = 1
     try:
-        become_step_process(host_pid, lifeline, Limits.from_frame(frame))
+        become_step_process(host_pid, lifeline, order.limits)
         arrange()
         # An interrupt is noted, and raised only where Dagster lets user code run.
         with capture_interrupts():
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_SIGNALS)
-            told = _outcome_of(frame, instance, channel)
+            told = _outcome_of(order, instance, channel, plans)
             channel.send({"type": "outcome", "outcome": told})
             code = 1 if told["kind"] == "fault" else 0
         instance.dispose()
@@ -66,10 +61,24 @@ def live(
     return code
 
 
-def _outcome_of(frame: Frame, instance: DagsterInstance, channel: Channel) -> Outcome:
+def _outcome_of(order: Order, instance: DagsterInstance, channel: Channel, plans: Plans) -> Outcome:
     try:
-        return WORKS[frame["type"]](frame, instance, channel)
+        return _work(order, instance, channel, plans)
     except MachineryFault as error:
         return fault(error.scope, error.error or error_from(error.__cause__ or error))
-    except BaseException as error:  # noqa: BLE001 - whatever it is, it is told
+    except BaseException as error:  # noqa: BLE001 - the outcome reports every error
         return fault("step", error_from(error))
+
+
+def _work(order: Order, instance: DagsterInstance, channel: Channel, plans: Plans) -> Outcome:
+    match order:
+        case ReportOrder():
+            return report_step(order, instance, channel)
+        case NoticeOrder():
+            return write_notice(order, instance)
+        case ProbeOrder():
+            return probe(order, instance)
+        case LookOrder():
+            return look(order, instance)
+        case _:
+            return run_step(order, instance, channel, plans)

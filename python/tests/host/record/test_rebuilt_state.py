@@ -20,9 +20,9 @@ from orders import announce, job_at, report_order, run_order, terminal_events
 from worker_double import refuse
 
 from dagster_taskiq.host.location.unpacked_plans import UnpackedPlans
-from dagster_taskiq.host.record.attempt_log import StepId
 from dagster_taskiq.host.record.planned import StoredPlan
 from dagster_taskiq.host.record.standing import look_up, require_open
+from dagster_taskiq.host.wire.orders import StepId
 
 
 def run_all(worker, run, *steps, **fields):

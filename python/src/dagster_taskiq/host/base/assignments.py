@@ -1,56 +1,104 @@
-"""Orders that the base does not fork itself: held, or passed on to a location host."""
+"""Assignments: orders that need a location host, held or handed over."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
-from dagster_taskiq.host.wire.frames import Frame
+from dagster_taskiq.host.wire.errors import error_info
+from dagster_taskiq.host.wire.orders import ProbeOrder, RunOrder
+from dagster_taskiq.host.wire.outcomes import Outcome, fault
 
 if TYPE_CHECKING:
     from dagster_taskiq.host.base.links import Link
     from dagster_taskiq.host.code.sources import RunCode
 
-# Every wait occupies a slot of the worker's, which other locations could use.
+# Every wait occupies one of the worker's slots, which other locations could use.
 PATIENCE_SECONDS = 30.0
 
 
-class Order:
-    """One piece of work, from the worker's frame to the frame `exited`. Times are boot time."""
+class Assignment:
+    """One order, from the worker's frame to the frame `exited`. Times are boot time."""
 
-    def __init__(self, frame: Frame, run_id: str, until: float, now: float) -> None:
-        self.id: str = frame["id"]
+    def __init__(self, order: RunOrder | ProbeOrder, run_id: str, until: float, now: float) -> None:
+        self.id = order.id
+        self.order = order
         self.run_id = run_id
-        self.frame = frame
         self.until = until
         """How long it may live."""
         self.patient_until = now + PATIENCE_SECONDS
         self.code: RunCode | None = None
         self.link: Link | None = None
-        """The location host that has it. None while it is held."""
+        """The location host that has it. `None` while it is held."""
         self.started = False
-        self.passed: set[str] = set()
-        """Which frames about it were passed on to the worker, each type once."""
-        self.lacks_code = False
-        """Whether its location's code, as it was imported, lacks its step."""
         self.killed = False
         """Whether the worker asked for its end."""
+        self.lacks_code = False
+        """Whether its location's code, as it was imported, lacks its step."""
         self.restarts = 0
         """How many location hosts ended before they started it."""
+        self._relayed: set[str] = set()
 
     @property
-    def told(self) -> bool:
-        """Whether its outcome is known to the worker."""
-        return "outcome" in self.passed
+    def has_outcome(self) -> bool:
+        """Whether the worker knows its outcome."""
+        return "outcome" in self._relayed
+
+    def awaits(self, run_id: str) -> bool:
+        """Return whether it waits for the watcher to find this run's code."""
+        return self.run_id == run_id and self.code is None
+
+    def wakes_at(self) -> float:
+        """Return when to look at it again. After the handover its location host does."""
+        return min(self.until, self.patient_until) if self.link is None else math.inf
+
+    def waited_in_vain(self) -> Outcome:
+        """Return the outcome of an order that no location host could take in time."""
+        waited = f"for {PATIENCE_SECONDS:g} s"
+        if self.code is None:
+            what = f"Dagster's storage has not named its run's code {waited}"
+            return fault("instance", error_info("NoAnswer", what))
+        where = self.code.location or self.code.source.target
+        what = f"it waited {waited} for code location {where}"
+        return fault("location", error_info("StillImporting", what))
 
     def prolong(self, until: float) -> None:
         """Let it live until then; a term only grows."""
         self.until = until if math.isinf(self.until) else max(self.until, until)
 
-    def awaits(self, run_id: str) -> bool:
-        """Tell whether it is held until it is known where this run's code is."""
-        return self.run_id == run_id and self.code is None
+    def kill(self) -> None:
+        """Note that the worker asked for its end."""
+        self.killed = True
 
-    def wakes_at(self) -> float:
-        """Return when to look at it again. Once it is passed on, its location host does."""
-        return min(self.until, self.patient_until) if self.link is None else math.inf
+    def find(self, code: RunCode) -> None:
+        """Note where the code of its run is."""
+        self.code = code
+
+    def hand_over(self, link: Link) -> None:
+        """Note that this location host has it now."""
+        self.link = link
+        link.assigned[self.id] = self
+
+    def take_back(self) -> None:
+        """Hold it again."""
+        self.link = None
+
+    def relays(self, kind: str) -> bool:
+        """Note that its process was heard; return whether a frame of this type is the first."""
+        self.started = True
+        first = kind not in self._relayed
+        self._relayed.add(kind)
+        return first
+
+    def lack_code(self) -> None:
+        """Note that it must start again once the code is imported again."""
+        self.lacks_code = True
+
+    def start_again(self) -> None:
+        """Note that its process has ended, and that another one begins from nothing."""
+        self.lacks_code = False
+        self._relayed.clear()
+
+    def restart(self) -> None:
+        """Note that its location host ended before its process started."""
+        self.restarts += 1

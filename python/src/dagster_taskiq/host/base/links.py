@@ -1,4 +1,4 @@
-"""The base's end of a location host: its process, its channel, and the orders that it has."""
+"""The base's end of a location host: its process, its channel, and what is assigned to it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 
 from dagster_taskiq.host.supervise.guard import Guard
 from dagster_taskiq.host.supervise.kill_ladder import Cause
-from dagster_taskiq.host.supervise.usage import Usage
 from dagster_taskiq.host.wire.errors import warn
 from dagster_taskiq.host.wire.frames import Broken, Frame
 from dagster_taskiq.host.wire.limits import Limits
 
 if TYPE_CHECKING:
-    from dagster_taskiq.host.base.assignments import Order
+    from dagster_taskiq.host.base.assignments import Assignment
     from dagster_taskiq.host.base.locations import Location
     from dagster_taskiq.host.supervise.fork import Forked
 
@@ -31,7 +30,7 @@ class Link:
     def __init__(self, location: Location, process: Forked, now: float) -> None:
         self.location = location
         self.guard = Guard(process, _IMPORT, now)
-        self.orders: dict[str, Order] = {}
+        self.assigned: dict[str, Assignment] = {}
         self.is_ready = False
         self.is_leaving = False
         """Whether it ends with its last step: another host has its location now."""
@@ -44,7 +43,11 @@ class Link:
     def imported(self, now: float) -> None:
         """Its import is over, and with it the limit on that."""
         self.is_ready = True
-        self.guard.usage = Usage(self.process.pid, Limits(), now)
+        self.guard.lift_limits(now)
+
+    def leave(self) -> None:
+        """Note that it ends with its last step."""
+        self.is_leaving = True
 
     @property
     def overtime(self) -> str | None:

@@ -12,7 +12,7 @@ from dagster_taskiq.backoff import doubled
 from dagster_taskiq.host.code.importing import CodeLocation, location_of_run
 
 if TYPE_CHECKING:
-    from dagster_taskiq.host.base.assignments import Order
+    from dagster_taskiq.host.base.assignments import Assignment
     from dagster_taskiq.host.base.links import Link
     from dagster_taskiq.host.code.sources import RunCode
     from dagster_taskiq.host.wire.frames import ErrorInfo, Frame
@@ -49,7 +49,7 @@ class Location:
         self.counts: Mapping[str, int] = {}
         """How many jobs and assets it has, where that is counted."""
         self.link: Link | None = None
-        self.waiting: list[Order] = []
+        self.waiting: list[Assignment] = []
         self.changed: str | None = None
         """The file that has changed since it was imported last."""
         self.used_at = 0.0
@@ -90,6 +90,43 @@ class Location:
         """Its code has changed: what is imported next is another location host's."""
         self.state, self.link, self.changed = Is.ABSENT, None, path
 
+    def use(self, now: float) -> None:
+        """Note that a run has asked for it."""
+        self.used_at = now
+
+    def count(self, counts: Mapping[str, int]) -> None:
+        """Note how many jobs and assets the import found."""
+        self.counts = counts
+
+    def note_delay(self, error: ErrorInfo) -> None:
+        """Note what the worker reads of it while its import goes on."""
+        self.error = error
+
+    def drop_link(self) -> None:
+        """Note that its location host ends, because no run uses it."""
+        self.link = None
+
+    def take_change(self) -> str | None:
+        """Return the file that changed, and forget it, once the new code is imported."""
+        if self.state is not Is.READY:
+            return None
+        changed, self.changed = self.changed, None
+        return changed
+
+    def hold(self, assignment: Assignment) -> None:
+        """Keep it until the import is over."""
+        self.waiting.append(assignment)
+
+    def give_up(self, assignment: Assignment) -> None:
+        """Keep it no longer, if it is here."""
+        if assignment in self.waiting:
+            self.waiting.remove(assignment)
+
+    def take_waiting(self) -> list[Assignment]:
+        """Return what has waited for the import, and keep it no longer."""
+        waiting, self.waiting = self.waiting, []
+        return waiting
+
     def lacks_step_of(self, run_id: str, now: float) -> bool:
         """Tell whether to import it again for a step of this run that it lacks."""
         if now < self._lacked.get(run_id, -math.inf) + _LACK_SECONDS:
@@ -122,7 +159,7 @@ class Locations:
             location = Location(location_of_run(code), of_flags=False)
             self._of_runs[code.location, code.source] = location
         if location is not None:
-            location.used_at = now
+            location.use(now)
         return location
 
     def end_idle(self, now: float) -> None:
@@ -154,12 +191,12 @@ class Locations:
     def _drop(self, key: tuple[str | None, object]) -> None:
         location = self._of_runs.pop(key)
         if (link := location.link) is not None:
-            location.link = None
-            link.is_leaving = True
+            location.drop_link()
+            link.leave()
             with contextlib.suppress(OSError):  # it has ended by itself
                 link.process.channel.post({"type": "stop"})
 
 
 def _is_free(location: Location) -> bool:
-    orders = () if location.link is None else location.link.orders
-    return not location.waiting and not orders and location.state is not Is.IMPORTING
+    assigned = () if location.link is None else location.link.assigned
+    return not location.waiting and not assigned and location.state is not Is.IMPORTING

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
 from subprocess import _args_from_interpreter_flags  # type: ignore[attr-defined]
 from typing import TYPE_CHECKING, NoReturn
 
@@ -21,32 +20,14 @@ if TYPE_CHECKING:
     from dagster_taskiq.host.child.lifeline import Lifeline
     from dagster_taskiq.host.wire.channel import Channel
 
-_ISOLATION = "taskiq/isolation"
-
-
-def is_spawned(tags: Mapping[str, str]) -> bool:
-    """Tell whether the step's tags ask for an interpreter of its own."""
-    return tags.get(_ISOLATION) == "spawn"
-
-
-def wants_fork(tags: Mapping[str, str]) -> bool:
-    """Tell whether they ask for a fork, whatever the import left behind."""
-    return tags.get(_ISOLATION) == "fork"
-
-
-def wants_spawn(frame: Frame) -> bool:
-    """Tell the same of a frame, whatever is in it. The base adds `spawn` for code that asks."""
-    if frame.get("spawn") is True:
-        return True
-    envelope = frame.get("envelope")
-    tags = envelope.get("tags") if isinstance(envelope, Mapping) else None
-    return isinstance(tags, Mapping) and is_spawned(tags)
-
 
 def become_interpreter(
     frame: Frame, channel: Channel, host_pid: int, lifeline: Lifeline
 ) -> NoReturn:
-    """In the fork: replace this process by an interpreter that does `frame` (spawned.py)."""
+    """In the fork, replace this process by an interpreter that does the work of `frame`.
+
+    That interpreter runs `spawned.py`.
+    """
     order = _readable(encode(frame))
     kept = (channel.fileno(), order, lifeline.read_end)
     for descriptor in kept:

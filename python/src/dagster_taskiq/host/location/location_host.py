@@ -6,30 +6,32 @@ import gc
 import os
 import signal
 import traceback
-from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from dagster_taskiq.host.child.exit import end_process
 from dagster_taskiq.host.child.exit_hooks import forget_hooks
-from dagster_taskiq.host.child.fresh_interpreter import wants_fork
 from dagster_taskiq.host.child.interrupts import HELD_SIGNALS
 from dagster_taskiq.host.child.stacks import dump_on_signal
 from dagster_taskiq.host.code.changes import CodeFiles
 from dagster_taskiq.host.code.importing import build_job, import_code
 from dagster_taskiq.host.code.left_behind import LeftBehind
-from dagster_taskiq.host.code.sources import RunCode
+from dagster_taskiq.host.location.handover import HANDOVER, Handover
+from dagster_taskiq.host.location.live_with_plans import LiveWithPlans
 from dagster_taskiq.host.location.unpacked_plans import UnpackedPlans
 from dagster_taskiq.host.supervise.guard import Guard
-from dagster_taskiq.host.supervise.supervisor import Live, Supervisor
+from dagster_taskiq.host.supervise.supervisor import Supervisor
 from dagster_taskiq.host.system import linux
-from dagster_taskiq.host.wire.frames import WORK_KINDS
-from dagster_taskiq.host.wire.terms import passed_term
+from dagster_taskiq.host.wire.orders import RunOrder
+from dagster_taskiq.host.wire.steering import steering_from
+from dagster_taskiq.host.wire.terms import term_of
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from dagster_taskiq.host.child.lifeline import Lifeline
     from dagster_taskiq.host.code.importing import CodeLocation
+    from dagster_taskiq.host.code.sources import RunCode
     from dagster_taskiq.host.wire.channel import Channel
     from dagster_taskiq.host.wire.frames import Frame
 
@@ -46,7 +48,7 @@ def be_location_host(
     base: Channel,
     base_pid: int,
     lifeline: Lifeline,
-    live: Live,
+    live: LiveWithPlans,
 ) -> NoReturn:
     """Be that process: import the code, say how it went, fork steps until told to stop."""
     code = 1
@@ -79,11 +81,12 @@ class LocationHost(Supervisor):
         self,
         base: Channel,
         instance: DagsterInstance,
-        live: Live,
+        live: LiveWithPlans,
         files: CodeFiles,
         left: LeftBehind,
     ) -> None:
         super().__init__(base, instance, live)
+        self._live_with_plans = live
         self._files = files
         self._left = left
         self._plans = UnpackedPlans()
@@ -99,10 +102,12 @@ class LocationHost(Supervisor):
             self._stopping = True
         elif frame["type"] == "cancel":
             self._guards.cancel(frame["runs"], self._catch_up)
+        elif frame["type"] == HANDOVER:
+            self._start(Handover.from_frame(frame))
         elif (guard := self._guards.get(frame["id"])) is not None:
-            self._tell(guard, frame, passed_term(frame))
-        elif frame["type"] in WORK_KINDS:
-            self._start(frame)
+            steering = steering_from(frame, term_of(frame.get("until")))
+            if steering is not None:
+                self._steer(guard, steering)
 
     def _do_due(self, now: float, *, expire: bool) -> None:
         pass
@@ -113,20 +118,20 @@ class LocationHost(Supervisor):
     def _end_of_other(self, pid: int) -> None:
         pass
 
-    def _start(self, frame: Frame) -> None:
+    def _start(self, given: Handover) -> None:
+        order, code = given.order, given.code
         if (path := self._files.changed()) is not None:
             # A fork would run old and new code side by side.
-            self._upstream.post({"type": "stale", "id": frame["id"], "path": path})
+            self._upstream.post({"type": "stale", "id": order.id, "path": path})
             return
-        if self._left.unforkable and frame["type"] == "run" and not _is_to_be_forked(frame):
-            self._upstream.post({"type": "unforkable", "id": frame["id"]})
+        if self._left.unforkable and isinstance(order, RunOrder) and not order.must_fork:
+            self._upstream.post({"type": "unforkable", "id": order.id})
             return
         self._build_jobs()
-        code = RunCode.from_frame(frame["code"])
         if code.plain and code.origin not in self._built:
-            self._jobs[frame["id"]] = code
+            self._jobs[order.id] = code
         plans = {} if code.plan is None else self._plans.of(code.plan)
-        self._fork({**frame, "plans": plans}, passed_term(frame))
+        self._fork(order, given.until, partial(self._live_with_plans, plans=plans))
 
     def _build_jobs(self) -> None:
         """Build, in this process, jobs that a step has built in its own: it did no harm there.
@@ -147,11 +152,6 @@ class LocationHost(Supervisor):
 
     def _end_of(self, guard: Guard) -> Frame:
         return {**super()._end_of(guard), "canceled": guard.canceled}
-
-
-def _is_to_be_forked(frame: Frame) -> bool:
-    tags = frame["envelope"].get("tags")
-    return isinstance(tags, Mapping) and wants_fork(tags)
 
 
 def _be_born(base_pid: int, lifeline: Lifeline) -> None:

@@ -15,6 +15,7 @@ from dagster import DagsterEventType
 
 from dagster_taskiq.host.record.step_events import Wanted, step_events
 from dagster_taskiq.host.wire.errors import error_from_record
+from dagster_taskiq.host.wire.orders import StepId
 from dagster_taskiq.host.wire.outcomes import execution_result
 
 if TYPE_CHECKING:
@@ -36,15 +37,6 @@ TOLD = {
     DagsterEventType.ASSET_MATERIALIZATION,
 }
 ANNOUNCEMENT = DagsterEventType.STEP_WORKER_STARTING
-
-
-@dataclass(frozen=True)
-class StepId:
-    """One attempt of one step of one run; attempts count from 0."""
-
-    run_id: str
-    step_key: str
-    attempt: int
 
 
 @dataclass

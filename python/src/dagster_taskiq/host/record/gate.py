@@ -19,14 +19,15 @@ from dagster_taskiq.host.record.attempt_log import (
     TERMINAL,
     TOLD,
     AttemptLog,
-    StepId,
     read_attempt,
     result_of,
 )
 from dagster_taskiq.host.system.boot_time import boot_time
 from dagster_taskiq.host.wire.errors import error_from, error_info, warn
 from dagster_taskiq.host.wire.frames import Broken
+from dagster_taskiq.host.wire.orders import StepId
 from dagster_taskiq.host.wire.outcomes import Outcome, fault, outcome
+from dagster_taskiq.host.wire.steering import Permit
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, EventLogEntry
@@ -142,7 +143,7 @@ class Gate:
             while True:
                 for frame in self._channel.receive():
                     if not isinstance(frame, Broken) and frame["type"] == "permit":
-                        return frame.get("within_ms") if frame.get("granted") is True else None
+                        return Permit.from_frame(frame).within_ms
         except (OSError, EOFError) as error:
             self._give_up("NobodyToAsk", f"the way to the worker is closed: {error!r}")
 

@@ -13,7 +13,6 @@ from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
 from dagster_taskiq.host.record.attempt_log import (
     AttemptLog,
-    StepId,
     find_attempt,
     result_of,
     wanted_of,
@@ -22,6 +21,7 @@ from dagster_taskiq.host.record.planned import NotInPlan, Plan, plan_of
 from dagster_taskiq.host.record.rebuilt_state import Inputs
 from dagster_taskiq.host.record.step_events import StepEvent, Wanted, step_events
 from dagster_taskiq.host.wire.errors import error_from
+from dagster_taskiq.host.wire.orders import StepId
 from dagster_taskiq.host.wire.outcomes import (
     MachineryFault,
     NotOpen,

@@ -1,4 +1,4 @@
-"""Forks one process and keeps what the host must know of it until it is reaped."""
+"""Forks one process, and owns what its host knows of it until it is reaped."""
 
 from __future__ import annotations
 
@@ -24,38 +24,89 @@ _READ_TOGETHER = 64 * 1024
 
 
 class Forked:
-    """A process, leader of the group that bears its pid."""
+    """A process, leader of the group that bears its pid. Only its own methods change its state."""
 
-    def __init__(self, identifier: str, pid: int, channel: Channel) -> None:
+    def __init__(
+        self,
+        identifier: str,
+        pid: int,
+        channel: Channel,
+        *,
+        step: tuple[str, str] | None = None,
+        what: str = "the step",
+    ) -> None:
         self.id = identifier
         self.pid = pid
         self.channel = channel
-        self.step: tuple[str, str] | None = None
-        """Run id and step key of the step that it runs; None when it runs none."""
-        self.what = "the step"
-        """What it is, for people."""
+        self.step = step
+        """Run id and step key of the step that it runs. `None` means that it runs none."""
         self.born_at = time.time()
-        self.asked = 0
-        """How often it asked for a permit."""
-        self.asking = False
-        """It waits for the answer."""
-        self.doubted = False
-        """One of its frames was not as it should be, which was said."""
-        self.outcome: Outcome | None = None
-        """The last one it told; passed on when it has ended."""
-        self.captured: Mapping[str, str] = {}
-        """The files that its stdout and stderr go to, by its own word, below the right folder."""
-        self.status: int | None = None
+        self._what = what
+        self._questions = 0
+        self._asking = False
+        self._doubted = False
+        self._outcome: Outcome | None = None
+        self._captured: Mapping[str, str] = {}
+        self._status: int | None = None
+
+    @property
+    def asking(self) -> bool:
+        """Whether it waits for the answer to its question for a permit."""
+        return self._asking
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """The last outcome that it sent. The host passes it on when the process has ended."""
+        return self._outcome
+
+    @property
+    def captured(self) -> Mapping[str, str]:
+        """The files that its stdout and stderr go to. It named them; they were checked."""
+        return self._captured
+
+    @property
+    def status(self) -> int | None:
         """Its wait status, once it is reaped."""
+        return self._status
+
+    def ask(self) -> int:
+        """Note that it asks for a permit; return how often it has asked."""
+        self._questions += 1
+        return self._questions
+
+    def await_answer(self) -> None:
+        """Note that its question went to the worker."""
+        self._asking = True
+
+    def take_answer(self) -> None:
+        """Note that the worker has answered."""
+        self._asking = False
+
+    def doubt(self) -> bool:
+        """Note that a frame of it was wrong; return whether it is the first."""
+        first, self._doubted = not self._doubted, True
+        return first
+
+    def end_with(self, outcome: Outcome) -> None:
+        """Note the outcome that it sent."""
+        self._outcome = outcome
+
+    def capture_into(self, paths: Mapping[str, str]) -> None:
+        """Note the files that its output goes to."""
+        self._captured = paths
+
+    def exit_with(self, status: int) -> None:
+        """Note its wait status."""
+        self._status = status
 
     @property
     def name(self) -> str:
-        """What to call it in a log."""
+        """Its name in a log."""
         return "no step" if self.step is None else f"run {self.step[0]}, step {self.step[1]}"
 
     def signal_group(self, number: int) -> None:
         """Signal the whole group; only until the leader is reaped, whose pid is the group's."""
-        if self.status is None:
+        if self._status is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, number)
 
@@ -69,17 +120,17 @@ class Forked:
 
     def dump_stacks(self, why: str) -> None:
         """Have it write the stack of every thread to its stderr, wherever that goes."""
-        if (path := self.captured.get("stderr")) is not None:
-            write_heading(path, f"taskiq: {self.what} is ended: {why}; what it is doing:\n")
+        if (path := self._captured.get("stderr")) is not None:
+            write_heading(path, f"taskiq: {self._what} is ended: {why}; what it is doing:\n")
         # Hooks are captured; teardown, threads and exit hooks are not: their stacks come here.
-        if path is None or self.outcome is not None:
+        if path is None or self._outcome is not None:
             step = "" if self.step is None else f" ({self.step[1]} of run {self.step[0]})"
             where = "what it is doing, if its stderr log does not say:"
-            warn(f"{self.what} is ended{step}: {why}; {where}")
+            warn(f"{self._what} is ended{step}: {why}; {where}")
         self._signal_leader(DUMP_SIGNAL)
 
     def _signal_leader(self, number: int) -> None:
-        if self.status is None:
+        if self._status is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(self.pid, number)
 
@@ -89,6 +140,8 @@ def fork_process(
     live: Callable[[Channel], NoReturn],
     *,
     longest: int = _LONGEST_FROM_PROCESS,
+    step: tuple[str, str] | None = None,
+    what: str = "the step",
 ) -> Forked:
     """Fork; `live` runs in the child and never returns. Raises OSError when there is no room."""
     ours, theirs = socket.socketpair()
@@ -112,4 +165,4 @@ def fork_process(
     with contextlib.suppress(OSError):
         os.setpgid(pid, pid)
     channel = Channel(ours, longest=longest, chunk=_READ_TOGETHER)
-    return Forked(identifier, pid, channel)
+    return Forked(identifier, pid, channel, step=step, what=what)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypedDict
 
 from dagster_taskiq.host.supervise.fork import Forked
@@ -35,17 +35,20 @@ class Guard:
 
     def __init__(self, process: Forked, limits: Limits, now: float) -> None:
         self.process = process
-        self.usage = Usage(process.pid, limits, now)
+        self._usage = Usage(process.pid, limits, now)
         self._limits = limits
         self._ladder: KillLadder | None = None
         self._spared_until = -math.inf
         self._lives_until = math.inf
         self._expired = False
         self._refused = False
-        self.canceled = False
-        """Interrupted because its run was canceled or is over."""
-        self.out_of_memory = False
-        """The kernel killed it for want of memory."""
+        self._canceled = False
+        self._out_of_memory = False
+
+    @property
+    def canceled(self) -> bool:
+        """Whether it was interrupted because its run was canceled or is over."""
+        return self._canceled
 
     @property
     def killed(self) -> Killed | None:
@@ -54,7 +57,7 @@ class Guard:
             return EXPIRED
         if self._ladder is not None:
             return {"cause": self._ladder.cause.value, "message": self._ladder.message}
-        return _OUT_OF_MEMORY if self.out_of_memory else None
+        return _OUT_OF_MEMORY if self._out_of_memory else None
 
     @property
     def outcome(self) -> Outcome | None:
@@ -62,7 +65,7 @@ class Guard:
         told = self.process.outcome
         if self._refused and told is not None and told.get("kind") == "permit_refused":
             told = None  # refused here, for what `killed` says
-        if self.canceled and (told is None or told.get("kind") == "fault"):
+        if self._canceled and (told is None or told.get("kind") == "fault"):
             # A step that its run's end interrupted is no fault.
             return outcome("run_over", ended_now("run_over", since=self.process.born_at))
         return told
@@ -83,31 +86,47 @@ class Guard:
         A step that recorded its end before its run was over keeps its time for hooks and teardown.
         """
         if canceled:
-            self.canceled = True
+            self._canceled = True
             self.end(Cause.CANCELED, "its run was canceled")
         elif self.process.outcome is None:
-            self.canceled = True
+            self._canceled = True
             self.end(Cause.RUN_OVER, "its run is over")
+
+    def run_out_of_memory(self) -> None:
+        """Note that the kernel killed it for want of memory."""
+        self._out_of_memory = True
+
+    def lift_limits(self, now: float) -> None:
+        """Limit it no longer."""
+        self._usage = Usage(self.process.pid, Limits(), now)
+
+    def hear_event(self, now: float) -> None:
+        """Take an event for a sign of life."""
+        self._usage.heard(now)
+
+    def follow(self, paths: Iterable[str], now: float) -> None:
+        """Take the growth of these files for a sign of life, and limit it."""
+        self._usage.captured(paths, now)
 
     def told(self, outcome: Outcome, now: float) -> None:
         """Keep what it says became of its work; the first time its end begins."""
         if self.process.outcome is None:
-            self.usage.ended(now)
+            self._usage.ended(now)
             if self._ladder is not None and self._ladder.is_pointless_after_end:
-                self._ladder, self.canceled = None, False
-        self.process.outcome = outcome
+                self._ladder, self._canceled = None, False
+        self.process.end_with(outcome)
 
     def asks(self, event: object) -> bool:
         """Take in that it asks for its permit; False when it is not worth asking for."""
         if self._ladder is not None and self._ladder.refuses(event):
             self._refused = True
             return False
-        self.process.asking = True
+        self.process.await_answer()
         return True
 
     def answered(self, now: float) -> None:
         """It may be writing its terminal event now: that takes a moment."""
-        self.process.asking = False
+        self.process.take_answer()
         self._spared_until = now + self._limits.grace
 
     def expire(self, now: float) -> None:
@@ -124,14 +143,14 @@ class Guard:
         hear(self)
         if self._idle(now):
             return
-        if self._ladder is None and (over := self.usage.overstepped(now)) is not None:
+        if self._ladder is None and (over := self._usage.overstepped(now)) is not None:
             self.end(*over)
         if self._ladder is not None:
             self._ladder.climb(now, self.process)
 
     def wakes_at(self) -> float:
         """Return when to look next."""
-        limits = self.usage.wakes_at() if self._ladder is None else self._ladder.due_at
+        limits = self._usage.wakes_at() if self._ladder is None else self._ladder.due_at
         if self.process.asking:
             limits = math.inf
         return min(max(limits, self._spared_until), self._lives_until)

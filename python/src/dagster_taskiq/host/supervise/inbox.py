@@ -1,6 +1,6 @@
-"""What processes say to the host: kept, answered, or passed on.
+"""Handles frames from step processes: keeps, answers, or passes them on.
 
-User code may have said it: nothing in it is relied on.
+User code can write to this channel, so no field is trusted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _STREAMS = ("stdout", "stderr")
 
 
 class Inbox:
-    """Takes in the frames of step processes."""
+    """The inbox of a host for all of its step processes."""
 
     def __init__(self, upstream: Channel, folder: str | None) -> None:
         self._upstream = upstream
@@ -41,7 +41,7 @@ class Inbox:
         elif frame["type"] == "outcome" and isinstance(frame.get("outcome"), dict):
             guard.told(frame["outcome"], boot_time())
         elif frame["type"] == "event":
-            guard.usage.heard(boot_time())
+            guard.hear_event(boot_time())
         elif frame["type"] == "ask":
             self._ask(guard, frame.get("event"))
         elif frame["type"] == "capture":
@@ -68,8 +68,8 @@ class Inbox:
             where = self._folder or "a folder that the host knows"
             self._warn_once(guard, f"its output is not followed: it does not go below {where}")
             return
-        process.captured = paths
-        guard.usage.captured(paths.values(), boot_time())
+        process.capture_into(paths)
+        guard.follow(paths.values(), boot_time())
         job = frame.get("job")
         told = {**paths, "folder": self._folder, "job": job if isinstance(job, str) else None}
         self._upstream.post({"type": "capture", "id": process.id, **told})
@@ -90,16 +90,15 @@ class Inbox:
     def _ask(self, guard: Guard, event: object) -> None:
         """Pass on the first question. A process that asks again is refused once, then ignored."""
         process = guard.process
-        process.asked += 1
-        if process.asked == 1 and guard.asks(event):
+        asked = process.ask()
+        if asked == 1 and guard.asks(event):
             self._upstream.post({"type": "ask", "id": process.id})
-        elif process.asked <= 2 and not process.asking:
+        elif asked <= 2 and not process.asking:
             with contextlib.suppress(OSError):
                 process.channel.send({"type": "permit", "granted": False, "within_ms": None})
 
     def _warn_once(self, guard: Guard, text: str) -> None:
         """Say what is wrong with the first frame of a process that is not as it should be."""
         process = guard.process
-        if not process.doubted:
-            process.doubted = True
+        if process.doubt():
             warn(f"process {process.pid} of {process.name}: {text} (said once per process)")

@@ -79,11 +79,11 @@ class Reaper:
             self.reap(living, others=lambda _: None)
 
     def _note_death(self, guard: Guard, status: int, now: float) -> None:
-        guard.process.status = status
+        guard.process.exit_with(status)
         self._waits_until[guard] = now + _ORPHAN_SECONDS
         killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
         if killed and guard.killed is None and self._oom.recent(now):
-            guard.out_of_memory = True
+            guard.run_out_of_memory()
 
     def _gone(self, steps: Collection[int], now: float) -> list[Guard]:
         orphans = self._orphans.kill(steps)

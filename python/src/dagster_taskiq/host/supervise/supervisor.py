@@ -9,26 +9,27 @@ import contextlib
 import math
 import os
 import selectors
-import signal
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn
 
 from dagster_taskiq.host.child.exit import end_process
-from dagster_taskiq.host.child.fresh_interpreter import become_interpreter, wants_spawn
+from dagster_taskiq.host.child.fresh_interpreter import become_interpreter
 from dagster_taskiq.host.child.lifeline import Lifeline
 from dagster_taskiq.host.supervise.captured_files import compute_log_folder
 from dagster_taskiq.host.supervise.child_exits import ChildExits, how_it_ended
 from dagster_taskiq.host.supervise.fork import Forked, fork_process
 from dagster_taskiq.host.supervise.guard import Guard, Guards
 from dagster_taskiq.host.supervise.inbox import Inbox
+from dagster_taskiq.host.supervise.live import Live
 from dagster_taskiq.host.supervise.reaper import Reaper
 from dagster_taskiq.host.system.boot_time import boot_time
 from dagster_taskiq.host.wire.errors import error_from, warn
-from dagster_taskiq.host.wire.frames import Broken, Frame, step_of
-from dagster_taskiq.host.wire.limits import Limits
+from dagster_taskiq.host.wire.frames import Broken, Frame
+from dagster_taskiq.host.wire.orders import Order
 from dagster_taskiq.host.wire.outcomes import Outcome, fault
+from dagster_taskiq.host.wire.steering import Kill, Permit, Renewal, Steering
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -38,23 +39,6 @@ if TYPE_CHECKING:
 # The selector's clock stands still while the machine sleeps, the terms' does not; and what a frame
 # says of a term counts from the last look, for the host may have been frozen since.
 _LONGEST_WAIT = 1.0
-
-_SIGNALS = {name: getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGKILL")}
-
-
-class Live(Protocol):
-    """Does the work of a frame in the fork; `step_process.live` does."""
-
-    def __call__(
-        self,
-        frame: Frame,
-        instance: DagsterInstance,
-        channel: Channel,
-        host_pid: int,
-        lifeline: Lifeline,
-        arrange: Callable[[], None],
-    ) -> int:
-        """Return the exit code."""
 
 
 class Supervisor(ABC):
@@ -165,29 +149,31 @@ class Supervisor(ABC):
 
     # Its processes
 
-    def _tell(self, guard: Guard, frame: Frame, until: float) -> None:
-        """Pass a frame about a process on to it; `until` is the term that a `renew` gives."""
+    def _steer(self, guard: Guard, steering: Steering) -> None:
+        """Do to a process what the worker says."""
         process = guard.process
-        if frame["type"] == "kill":
-            process.signal_group(_SIGNALS.get(frame.get("signal", ""), signal.SIGKILL))
-        elif frame["type"] == "renew":
-            guard.prolong(until)
-        elif frame["type"] == "permit" and process.asking:
-            # Only the answer to a question: a permit kept in store would be one without a deadline.
-            guard.answered(boot_time())
-            with contextlib.suppress(OSError):
-                process.channel.send(frame)
+        match steering:
+            case Kill():
+                process.signal_group(steering.signal)
+            case Renewal():
+                guard.prolong(steering.until)
+            case Permit():
+                # Only as the answer to a question: a permit kept for later would have no deadline.
+                if process.asking:
+                    guard.answered(boot_time())
+                    with contextlib.suppress(OSError):
+                        process.channel.send(steering.to_frame())
 
-    def _fork(self, frame: Frame, until: float) -> None:
-        """Fork a process that does the work of `frame` and may live until `until`."""
+    def _fork(self, order: Order, until: float, live: Live | None = None) -> None:
+        """Fork a process that does the ordered work and may live until `until`."""
+        be = partial(self._be_process, order, live or self._live, os.getpid())
         try:
-            process = fork_process(frame["id"], partial(self._be_process, frame, os.getpid()))
+            process = fork_process(order.id, be, step=order.step)
         except OSError as error:
             # The machine is out of processes or memory, which no step is to blame for.
-            self._refuse(frame["id"], fault("instance", error_from(error)))
+            self._refuse(order.id, fault("instance", error_from(error)))
             return
-        process.step = step_of(frame)
-        guard = Guard(process, Limits.from_frame(frame), boot_time())
+        guard = Guard(process, order.limits, boot_time())
         guard.prolong(until)
         self._guards.add(guard)
         self._watch(process.channel, partial(self._read_process, guard))
@@ -200,12 +186,12 @@ class Supervisor(ABC):
         exited = {**dict.fromkeys(("code", "signal", "killed")), **how}
         self._upstream.post({"type": "exited", "id": identifier, **exited})
 
-    def _be_process(self, frame: Frame, host_pid: int, channel: Channel) -> NoReturn:
+    def _be_process(self, order: Order, live: Live, host_pid: int, channel: Channel) -> NoReturn:
         self._let_go()
-        if wants_spawn(frame):
-            become_interpreter(frame, channel, host_pid, self._lifeline)
+        if order.needs_interpreter:
+            become_interpreter(order.as_sent, channel, host_pid, self._lifeline)
         arrange = self._arrange_fork
-        end_process(self._live(frame, self._instance, channel, host_pid, self._lifeline, arrange))
+        end_process(live(order, self._instance, channel, host_pid, self._lifeline, arrange))
 
     def _let_go(self) -> None:
         """In a child: close everything that is the host's, or its end would go unnoticed."""

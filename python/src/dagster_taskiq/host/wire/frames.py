@@ -21,23 +21,9 @@ _SHOWN_BYTES = 200
 
 Frame = Mapping[str, Any]
 
-WORK_KINDS = ("run", "report", "notice", "probe", "look")
-"""Types of the frames that ask for a process."""
-
-
 # Functional form, because "class" is no identifier.
 ErrorInfo = TypedDict("ErrorInfo", {"class": str, "message": str, "traceback": str})
 """What failed: bare class name, message, and a traceback of at most 64 KiB."""
-
-
-class Delivery(TypedDict):
-    """The receive that started a process, for Dagster's event log."""
-
-    worker: str
-    message_id: str
-    receive_count: int
-    starts: int
-    taken_over_from: str | None
 
 
 State = Literal[
@@ -116,15 +102,6 @@ def decode(line: bytes) -> Frame | Broken:
 def encode(frame: Frame) -> bytes:
     """Return the line with its newline; ASCII, so lone surrogates of user texts survive."""
     return json.dumps(frame, allow_nan=False, separators=(",", ":")).encode() + b"\n"
-
-
-def step_of(frame: Frame) -> tuple[str, str] | None:
-    """Return run id and step key of a frame that has a step run; None for every other."""
-    envelope = frame.get("envelope")
-    if not isinstance(envelope, Mapping):
-        return None
-    run_id, step_key = envelope.get("run_id"), envelope.get("step_key")
-    return (run_id, step_key) if isinstance(run_id, str) and isinstance(step_key, str) else None
 
 
 def _broken(line: bytes) -> Broken:

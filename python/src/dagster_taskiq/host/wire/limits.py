@@ -1,16 +1,15 @@
-"""What one step process may use: said by the worker in `run`, enforced by host and kernel."""
+"""What one step process may use. The worker says it in `run`; host and kernel enforce it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from dagster_taskiq.host.wire.frames import Frame
+from dagster_taskiq.wire_fields import Fields, is_number, require
 
 
 @dataclass(frozen=True)
 class Limits:
-    """None is no limit. Times are seconds, sizes bytes."""
+    """`None` is no limit. Times are seconds, sizes bytes."""
 
     timeout: float | None = None
     silence: float | None = None
@@ -27,19 +26,31 @@ class Limits:
     """From the recorded end of the step to the end of its process."""
 
     @staticmethod
-    def from_frame(frame: Frame) -> Limits:
-        """Read them; a frame without any, such as a report's, limits nothing."""
-        told: dict[str, Any] = frame.get("limits") or {}
+    def from_fields(fields: Fields) -> Limits:
+        """Decode the object `limits` of a `run`. Raises WireError that names the wrong field."""
+        grace, after_end = _seconds(fields, "grace_ms"), _seconds(fields, "after_end_ms")
         return Limits(
-            timeout=_seconds(told.get("timeout_ms")),
-            silence=_seconds(told.get("silence_ms")),
-            grace=told.get("grace_ms", Limits.grace * 1000) / 1000,
-            memory=told.get("memory_bytes"),
-            processes=told.get("processes"),
-            output=told.get("output_bytes"),
-            after_end=told.get("after_end_ms", Limits.after_end * 1000) / 1000,
+            timeout=_seconds(fields, "timeout_ms"),
+            silence=_seconds(fields, "silence_ms"),
+            grace=Limits.grace if grace is None else grace,
+            memory=_whole(fields, "memory_bytes"),
+            processes=_whole(fields, "processes"),
+            output=_whole(fields, "output_bytes"),
+            after_end=Limits.after_end if after_end is None else after_end,
         )
 
 
-def _seconds(ms: float | None) -> float | None:
+def _seconds(fields: Fields, name: str) -> float | None:
+    ms = _number(fields, name)
     return None if ms is None else ms / 1000
+
+
+def _whole(fields: Fields, name: str) -> int | None:
+    number = _number(fields, name)
+    return None if number is None else int(number)
+
+
+def _number(fields: Fields, name: str) -> float | None:
+    value = fields.get(name)
+    require(fields, name, "a number or null", value is None or is_number(value))
+    return value

@@ -1,4 +1,4 @@
-"""Work of kind `look`: where attempts of steps stand, read without touching any run."""
+"""Work of kind `look`: reads where attempts of steps stand, and touches no run."""
 
 from __future__ import annotations
 
@@ -16,19 +16,18 @@ from dagster_taskiq.instance_id import instance_id
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun, EventLogEntry
 
-    from dagster_taskiq.host.wire.channel import Channel
-    from dagster_taskiq.host.wire.frames import Frame
+    from dagster_taskiq.host.wire.orders import LookOrder, StepId
 
 # The parameters of one query: SQLite has a limit, and a server's planner an opinion.
 _RUNS_TOGETHER = 200
 
 
-def look(frame: Frame, instance: DagsterInstance, _channel: Channel) -> Outcome:
-    """Tell of each attempt, in order: its run, how it ended, and whether it began."""
-    attempts = frame["attempts"]
+def look(order: LookOrder, instance: DagsterInstance) -> Outcome:
+    """Return for each attempt, in the order asked for: its run, how it ended, whether it began."""
+    attempts = order.attempts
     with reaching_storage():
         identity = instance_id(instance)
-        runs = _runs(instance, sorted({attempt["run_id"] for attempt in attempts}))
+        runs = _runs(instance, sorted({attempt.run_id for attempt in attempts}))
         logs = {run_id: _entries_by_step(instance, run_id) for run_id in runs}
     standings = [_standing(attempt, runs, logs) for attempt in attempts]
     return {**outcome("looked"), "standings": standings, "instance": identity}
@@ -55,15 +54,15 @@ def _entries_by_step(
 
 
 def _standing(
-    attempt: Mapping[str, Any],
+    attempt: StepId,
     runs: Mapping[str, DagsterRun],
     logs: Mapping[str, Mapping[str | None, Sequence[EventLogEntry]]],
 ) -> Mapping[str, Any]:
-    run_id = attempt["run_id"]
+    run_id = attempt.run_id
     run = runs.get(run_id)
     log = AttemptLog()
     if run is not None:
-        log = find_attempt(logs[run_id].get(attempt["step_key"], ()), attempt["attempt"])
+        log = find_attempt(logs[run_id].get(attempt.step_key, ()), attempt.attempt)
     terminal = log.terminal
     kind = None if terminal is None else terminal.dagster_event_type
     return {

@@ -1,4 +1,4 @@
-"""Work of kinds `report` and `notice`: events about a step, written without loading user code."""
+"""Work of kinds `report` and `notice`: writes events about a step without loading user code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dagster._core.events import EngineEventData
 from dagster._core.execution.plan.handle import StepHandle
 from dagster._core.execution.plan.objects import StepFailureData, StepRetryData
 
-from dagster_taskiq.host.record.attempt_log import AttemptLog, StepId, result_of
+from dagster_taskiq.host.record.attempt_log import AttemptLog, result_of
 from dagster_taskiq.host.record.gate import Gate
 from dagster_taskiq.host.record.standing import (
     already_over,
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
 
     from dagster_taskiq.host.wire.channel import Channel
-    from dagster_taskiq.host.wire.frames import Frame
+    from dagster_taskiq.host.wire.orders import NoticeOrder, ReportOrder
 
 _LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
-def report_step(frame: Frame, instance: DagsterInstance, channel: Channel) -> Outcome:
+def report_step(order: ReportOrder, instance: DagsterInstance, channel: Channel) -> Outcome:
     """End an attempt that the machinery could not run: retry, failure, or left open (`park`)."""
-    step = StepId(frame["run_id"], frame["step_key"], frame["attempt"])
+    step = order.attempt
     standing = look_up(instance, step)
     over = already_over(instance, standing, step)
     if over is not None or standing.run is None:
@@ -42,38 +42,38 @@ def report_step(frame: Frame, instance: DagsterInstance, channel: Channel) -> Ou
         require_open(instance, standing, step)
     except NotOpen as refused:
         return not_open(refused)
-    error = error_info(_class_of(frame["reason"]), frame["message"])
-    if frame.get("park"):
+    error = error_info(_class_of(order.reason), order.message)
+    if order.park:
         return outcome("parked", ended_now("parked", error=error), error)
     gate = Gate(instance, step, channel, _reported)
     with reaching_storage():
         instance.report_dagster_event(
-            _terminal_event(frame, standing.run), step.run_id, log_level=logging.ERROR
+            _terminal_event(order, standing.run), step.run_id, log_level=logging.ERROR
         )
     return gate.written or outcome("permit_refused")
 
 
-def write_notice(frame: Frame, instance: DagsterInstance, _channel: Channel) -> Outcome:
+def write_notice(order: NoticeOrder, instance: DagsterInstance) -> Outcome:
     """Write one engine event into the run's log."""
     with reaching_storage():
-        run = instance.get_run_by_id(frame["run_id"])
+        run = instance.get_run_by_id(order.run_id)
         if run is None:
             return outcome("run_over", ended_now("run_over"))
         event = DagsterEvent(
             event_type_value=DagsterEventType.ENGINE_EVENT.value,
             job_name=run.job_name,
-            message=frame["message"],
-            event_specific_data=EngineEventData(metadata=dict(frame["metadata"])),
-            step_key=frame["step_key"],
+            message=order.message,
+            event_specific_data=EngineEventData(metadata=dict(order.metadata)),
+            step_key=order.step_key,
         )
-        level = _LEVELS.get(frame["level"], logging.INFO)
+        level = _LEVELS.get(order.level, logging.INFO)
         instance.report_dagster_event(event, run.run_id, log_level=level)
     return outcome("noticed")
 
 
-def _terminal_event(frame: Frame, run: DagsterRun) -> DagsterEvent:
-    key, retry_in = frame["step_key"], frame["retry_in"]
-    error = record_of(_class_of(frame["reason"]), frame["message"])
+def _terminal_event(order: ReportOrder, run: DagsterRun) -> DagsterEvent:
+    key, retry_in = order.attempt.step_key, order.retry_in
+    error = record_of(_class_of(order.reason), order.message)
     if retry_in is None:
         kind = DagsterEventType.STEP_FAILURE
         data: StepFailureData | StepRetryData = StepFailureData(error, user_failure_data=None)
@@ -86,16 +86,16 @@ def _terminal_event(frame: Frame, run: DagsterRun) -> DagsterEvent:
         # Re-execution from failure looks only at events that have a handle.
         step_handle=StepHandle.parse_from_key(key),  # type: ignore[arg-type]
         event_specific_data=data,
-        message=_sentence(frame),
+        message=_sentence(order),
         step_key=key,
     )
 
 
-def _sentence(frame: Frame) -> str:
-    delivery = frame["delivery"]
+def _sentence(order: ReportOrder) -> str:
+    delivery = order.delivery
     return (
-        f"Step {frame['step_key']} was given up by worker {delivery['worker']} after"
-        f" {delivery['starts']} starts: {frame['message']}"
+        f"Step {order.attempt.step_key} was given up by worker {delivery.worker} after"
+        f" {delivery.starts} starts: {order.message}"
     )
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from dagster._core.events import EngineEventData
 from dagster._utils.error import serializable_error_info_from_exc_info
 
-from dagster_taskiq.envelope import Envelope
-from dagster_taskiq.host.record.attempt_log import AttemptLog, StepId
+from dagster_taskiq.host.record.attempt_log import AttemptLog
 from dagster_taskiq.host.record.gate import Gate
 from dagster_taskiq.host.record.pool_slots import free_slot
 from dagster_taskiq.host.record.standing import (
@@ -20,7 +20,6 @@ from dagster_taskiq.host.record.standing import (
     require_open,
 )
 from dagster_taskiq.host.wire.errors import causes_of, error_info
-from dagster_taskiq.host.wire.limits import Limits
 from dagster_taskiq.host.wire.outcomes import MachineryFault, NotOpen, Outcome, fault, outcome
 from dagster_taskiq.host.work.compute_logs import capture_into_files
 from dagster_taskiq.host.work.execution import execute, load_job, require_step
@@ -29,18 +28,28 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
     from dagster._core.execution.plan.state import KnownExecutionState
 
+    from dagster_taskiq.envelope import Envelope
+    from dagster_taskiq.host.record.planned import Plan
     from dagster_taskiq.host.wire.channel import Channel
-    from dagster_taskiq.host.wire.frames import Delivery, Frame
+    from dagster_taskiq.host.wire.orders import Delivery, RunOrder, StepId
 
 # "fail": refuse to run an attempt again once its user code has begun.
 _ON_WORKER_LOST = "taskiq/on_worker_lost"
 
 
-def run_step(frame: Frame, instance: DagsterInstance, channel: Channel) -> Outcome:
-    """Run the step unless what stands forbids it. Raises MachineryFault and what Dagster raises."""
-    envelope = Envelope.from_dict(frame["envelope"])
-    step = StepId(envelope.run_id, envelope.step_key, envelope.retry_count)
-    standing = look_up(instance, step, frame.get("plans", {}))
+def run_step(
+    order: RunOrder,
+    instance: DagsterInstance,
+    channel: Channel,
+    plans: Mapping[str, Plan],
+) -> Outcome:
+    """Run the step unless Dagster's records forbid it.
+
+    `plans` holds plans that this process was born with, by the id of their snapshots.
+    Raises MachineryFault and what Dagster raises.
+    """
+    envelope, step = order.envelope, order.attempt
+    standing = look_up(instance, step, plans)
     over = already_over(instance, standing, step)
     if over is not None and over["kind"] in ("run_over", "unknown_run"):
         _settle_without_running(instance, standing.run, step, over)
@@ -54,14 +63,13 @@ def run_step(frame: Frame, instance: DagsterInstance, channel: Channel) -> Outco
         return rerun
     if state is None:
         raise MachineryFault("step", f"run {step.run_id} has no execution plan snapshot")
-    silence = Limits.from_frame(frame).silence
-    gate = Gate(instance, step, channel, tells_events=silence is not None)
+    gate = Gate(instance, step, channel, tells_events=order.limits.silence is not None)
     job = standing.run.job_name
     capture_into_files(
         lambda out, err: channel.send({"type": "capture", "stdout": out, "stderr": err, "job": job})
     )
     try:
-        _prepare_and_execute(instance, standing.run, envelope, state, frame)
+        _prepare_and_execute(instance, standing.run, order, state)
     except MachineryFault:
         raise
     except BaseException as error:
@@ -75,14 +83,14 @@ def run_step(frame: Frame, instance: DagsterInstance, channel: Channel) -> Outco
 def _prepare_and_execute(
     instance: DagsterInstance,
     run: DagsterRun,
-    envelope: Envelope,
+    order: RunOrder,
     state: KnownExecutionState,
-    frame: Frame,
 ) -> None:
+    envelope = order.envelope
     with reaching_storage():
-        _note_claim(instance, run, envelope, frame["delivery"])
+        _note_claim(instance, run, envelope, order.delivery)
     try:
-        load_job(instance, run, broken=frame.get("broken"))
+        load_job(instance, run, order.broken)
         require_step(instance, run, envelope.step_key)
     except BaseException as error:
         _note_fault(instance, run, envelope, error)
@@ -116,15 +124,15 @@ def _settle_without_running(
 def _note_claim(
     instance: DagsterInstance, run: DagsterRun, envelope: Envelope, delivery: Delivery
 ) -> None:
-    lost = delivery["taken_over_from"]
-    text = f"Claimed by worker {delivery['worker']}: start {delivery['starts']}"
+    lost = delivery.taken_over_from
+    text = f"Claimed by worker {delivery.worker}: start {delivery.starts}"
     text += f", taken over from worker {lost}, whose lease ended." if lost else "."
     metadata: dict[str, str | int] = {
-        "worker": delivery["worker"],
-        "message_id": delivery["message_id"],
-        "receive_count": delivery["receive_count"],
+        "worker": delivery.worker,
+        "message_id": delivery.message_id,
+        "receive_count": delivery.receive_count,
         "attempt": envelope.retry_count,
-        "starts": delivery["starts"],
+        "starts": delivery.starts,
         **({"taken_over_from": lost} if lost else {}),
     }
     data = EngineEventData(metadata=metadata)
