@@ -15,12 +15,14 @@ require_supported_dagster()
 
 from dagster import DagsterEvent, DagsterEventType, InitExecutorContext, executor
 from dagster import multiple_process_executor_requirements as needs_other_processes
-from dagster._core.events import EngineEventData
-from dagster._core.execution.context.system import PlanOrchestrationContext
-from dagster._core.execution.retries import RetryMode
-from dagster._core.executor.step_delegating import StepDelegatingExecutor
 
 from dagster_taskiq import settings
+from dagster_taskiq.dagster_internals.producer import (
+    PlanOrchestrationContext,
+    StepDelegatingExecutor,
+    StepDependencyConfig,
+)
+from dagster_taskiq.dagster_internals.shared import EngineEventData, RetryMode
 from dagster_taskiq.enqueue import EnvelopeSender
 from dagster_taskiq.local_run import mark_local_run
 from dagster_taskiq.notifications import notifications_of
@@ -31,7 +33,8 @@ from dagster_taskiq.step_handler import TaskiqStepHandler
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
-    from dagster._core.execution.plan.plan import ExecutionPlan
+
+    from dagster_taskiq.dagster_internals.producer import ExecutionPlan
 
 # A commit is late by milliseconds, by seconds on a machine that has too much to do, and by minutes
 # when the process was frozen in between.
@@ -225,10 +228,7 @@ def _as_if_new(context: PlanOrchestrationContext) -> PlanOrchestrationContext:
 
 
 def _step_dependency_argument(config: Mapping[str, Any]) -> dict[str, Any]:
-    # Dagster has it since 1.11.10.
     if "step_dependency_config" not in inspect.signature(StepDelegatingExecutor).parameters:
         return {}
-    from dagster._core.execution.step_dependency_config import StepDependencyConfig
-
     value = config.get("step_dependency_config")
     return {"step_dependency_config": StepDependencyConfig.from_config(value)}

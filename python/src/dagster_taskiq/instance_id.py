@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dagster._core.storage.runs import SqlRunStorage
+from dagster_taskiq.dagster_internals.shared import SqlRunStorage
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance

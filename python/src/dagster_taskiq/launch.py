@@ -12,8 +12,8 @@ from dagster_taskiq.envelope import LONGEST_JOB, Envelope, OnFault
 from dagster_taskiq.wire_fields import LONGEST_DELAY_SECONDS
 
 if TYPE_CHECKING:
-    from dagster._core.execution.plan.state import KnownExecutionState
-    from dagster._core.executor.step_delegating import StepHandlerContext
+    from dagster_taskiq.dagster_internals.producer import StepHandlerContext
+    from dagster_taskiq.dagster_internals.shared import KnownExecutionState
 
 TAG_PREFIX = "taskiq/"
 

@@ -18,11 +18,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from dagster import DagsterEvent, DagsterEventType, TextMetadataValue
-from dagster._core.execution.plan.objects import StepRetryData
-from dagster._utils.concurrency import ConcurrencyClaimStatus, ConcurrencySlotStatus
+
+from dagster_taskiq.dagster_internals.patches import claim_slots_by
+from dagster_taskiq.dagster_internals.producer import ConcurrencyClaimStatus, ConcurrencySlotStatus
+from dagster_taskiq.dagster_internals.shared import StepRetryData
 
 if TYPE_CHECKING:
-    from dagster._core.storage.event_log import EventLogStorage
+    from dagster_taskiq.dagster_internals.producer import EventLogStorage
 
 Attempt = tuple[str, int]
 
@@ -139,9 +141,5 @@ def no_slots_for_the_past(storage: EventLogStorage, replay: Replay) -> Iterator[
             concurrency_key=concurrency_key, slot_status=ConcurrencySlotStatus.CLAIMED
         )
 
-    # Dagster's executor makes its concurrency context itself, with nothing but the storage.
-    storage.claim_concurrency_slot = claim_if_it_runs  # type: ignore[method-assign]
-    try:
+    with claim_slots_by(storage, claim_if_it_runs):
         yield
-    finally:
-        storage.claim_concurrency_slot = claim  # type: ignore[method-assign]

@@ -8,9 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from dagster import Field, IntSource, Noneable, StringSource
-from dagster._core.execution.retries import get_retries_config
-from dagster._core.execution.tags import get_tag_concurrency_limits_config
 
+from dagster_taskiq.dagster_internals.producer import (
+    get_retries_config,
+    get_step_dependency_config_field,
+    get_tag_concurrency_limits_config,
+)
 from dagster_taskiq.enqueue import Queue
 from dagster_taskiq.signature import key_of
 from dagster_taskiq.sqs_client import Connection
@@ -145,9 +148,6 @@ def _text(description: str) -> Field:
 
 
 def _step_dependency_field() -> dict[str, Field]:
-    # Dagster has it since 1.11.10.
-    try:
-        from dagster._core.execution.step_dependency_config import get_step_dependency_config_field
-    except ImportError:
+    if get_step_dependency_config_field is None:
         return {}
     return {"step_dependency_config": get_step_dependency_config_field()}

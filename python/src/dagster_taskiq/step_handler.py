@@ -6,16 +6,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from dagster import DagsterEvent
-from dagster._core.events import EngineEventData
-from dagster._core.execution.plan.objects import StepFailureData
-from dagster._core.executor.step_delegating import (
+
+from dagster_taskiq.dagster_internals.producer import (
     CheckStepHealthResult,
     StepHandler,
     StepHandlerContext,
 )
-
+from dagster_taskiq.dagster_internals.shared import EngineEventData, StepFailureData
 from dagster_taskiq.enqueue import new_deduplication_id
-from dagster_taskiq.host.wire.errors import record_of
+from dagster_taskiq.error_record import record_of
 from dagster_taskiq.instance_id import instance_id
 from dagster_taskiq.launch import attempt_of, build_envelope, only_step_key
 from dagster_taskiq.resume import DEDUPLICATION_ID
@@ -23,8 +22,7 @@ from dagster_taskiq.tags import unknown_tags
 from dagster_taskiq.wire_fields import WireError, require_names
 
 if TYPE_CHECKING:
-    from dagster._core.execution.context.system import IStepContext
-
+    from dagster_taskiq.dagster_internals.producer import IStepContext
     from dagster_taskiq.enqueue import EnvelopeSender
     from dagster_taskiq.envelope import Envelope
     from dagster_taskiq.resume import Replay

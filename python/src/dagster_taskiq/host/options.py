@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dagster._core.remote_origin import CodeLocationOrigin
+    from dagster_taskiq.dagster_internals.host import CodeLocationOrigin
 
 
 class UsageError(Exception):
@@ -59,8 +59,7 @@ def location_origins(flags: Sequence[str]) -> list[CodeLocationOrigin]:
 
 
 def _resolve(flags: list[str]) -> list[CodeLocationOrigin]:
-    from dagster._cli.workspace.cli_target import workspace_opts_to_load_target
-    from dagster_shared.cli import WorkspaceOpts
+    from dagster_taskiq.dagster_internals.host import WorkspaceOpts, workspace_opts_to_load_target
 
     opts = WorkspaceOpts.extract_from_cli_options(_parse_dagster_flags(flags))
     if opts.grpc_port or opts.grpc_socket:
@@ -72,7 +71,7 @@ def _resolve(flags: list[str]) -> list[CodeLocationOrigin]:
 
 def _is_project(directory: Path) -> bool:
     """Tell whether Dagster's own commands, without flags, would find code locations there."""
-    from dagster._cli.utils import has_pyproject_dagster_block
+    from dagster_taskiq.dagster_internals.host import has_pyproject_dagster_block
 
     pyproject = str(directory / "pyproject.toml")
     return has_pyproject_dagster_block(pyproject) or (directory / "workspace.yaml").exists()
@@ -84,7 +83,8 @@ def _with_flags(message: str, flags: Sequence[str]) -> str:
 
 def _parse_dagster_flags(flags: list[str]) -> dict[str, Any]:
     import click
-    from dagster_shared.cli import workspace_options
+
+    from dagster_taskiq.dagster_internals.host import workspace_options
 
     @workspace_options
     def collect(**values: Any) -> dict[str, Any]:

@@ -93,14 +93,13 @@ def _run(options: Options, worker: Channel) -> None:
 
 
 def _import_dagster() -> None:
-    from dagster_taskiq.host.code.preload import preload
-
     # An import makes many objects and hardly any garbage; to look for it is a fifth of the time.
     gc.disable()
     try:
         require_supported_dagster()
         import dagster_taskiq.host.base.base
         import dagster_taskiq.host.step_process  # noqa: F401 - and with both all of Dagster
+        from dagster_taskiq.host.code.preload import preload
 
         preload()
     except UnsupportedDagsterError as error:
@@ -113,7 +112,7 @@ def _import_dagster() -> None:
 
 def build_instance() -> DagsterInstance:
     """Build it before any fork; it connects on use, so processes share no connection."""
-    from dagster._cli.utils import get_instance_for_cli
+    from dagster_taskiq.dagster_internals.host import get_instance_for_cli
 
     try:
         # As `dagster api execute_step` does, .env included. Left open: processes dispose of it.

@@ -9,8 +9,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from dagster._utils.interrupts import capture_interrupts
-
+from dagster_taskiq.dagster_internals.host import capture_interrupts
 from dagster_taskiq.host.child.birth import become_step_process
 from dagster_taskiq.host.child.interrupts import HELD_SIGNALS
 from dagster_taskiq.host.wire.errors import error_from

@@ -78,10 +78,10 @@ def test_it_is_interrupted_with_its_run_and_ends_with_its_host(
     eventually(lambda: not alive(going_on))
 
 
-def test_what_stands_before_any_work_is_told(tmp_path):
+def test_an_instance_that_cannot_be_opened_is_a_fault_before_any_work(tmp_path):
     ours, theirs = socket.socketpair()
     order, lifeline = os.memfd_create("order"), os.memfd_create("lifeline")
-    os.write(order, encode({"type": "run", "id": "w1"}))
+    os.write(order, encode({"type": "probe", "id": "w1", "run_id": None}))
     os.lseek(order, 0, os.SEEK_SET)
     fds = (theirs.fileno(), order, lifeline)
     command = [sys.executable, "-m", "dagster_taskiq.host.spawned", *map(str, (*fds, os.getpid()))]

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dagster import Definitions, JobDefinition, RepositoryDefinition
-from dagster._utils.test.definitions import LazyDefinitions
+
+from dagster_taskiq.dagster_internals.host import LazyDefinitions
 
 
 def counts_of(loaded: Iterable[Any]) -> Mapping[str, int]:

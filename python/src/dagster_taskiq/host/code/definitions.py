@@ -15,15 +15,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from dagster import Definitions
-from dagster._core import code_pointer
-from dagster._core.definitions.definitions_load_context import (
+
+from dagster_taskiq.dagster_internals.host import (
     DefinitionsLoadContext,
     DefinitionsLoadType,
+    LazyDefinitions,
+    RepositoryLoadData,
+    get_loadable_targets,
 )
-from dagster._core.definitions.repository_definition import RepositoryLoadData
-from dagster._grpc.utils import get_loadable_targets
-from dagster._utils.test.definitions import LazyDefinitions
-
+from dagster_taskiq.dagster_internals.patches import AUTOLOAD, call_definitions_by
 from dagster_taskiq.host.code.other_executors import warn_of_other_executors
 from dagster_taskiq.host.wire.errors import warn
 
@@ -36,7 +36,6 @@ _LOADING = (
     "working_directory",
     "attribute",
 )
-_AUTOLOAD = "AutoloadDefsModuleCodePointer"
 # Functions of Dagster's that fetch state; a run that was planned with some has it already.
 _FETCHING = frozenset({"fetch_state", "write_state_to_path"})
 
@@ -63,7 +62,7 @@ def load_target(target: Any, location: str | None) -> list[Any]:
 def load_pointer(pointer: Any, location: str | None) -> None:
     """Do the same for the code pointer of a run."""
     with _initializing(location) as context:
-        module = pointer.module if type(pointer).__name__ == _AUTOLOAD else None
+        module = pointer.module if type(pointer).__name__ == AUTOLOAD else None
         _make(pointer.load_target(), module, context)
 
 
@@ -132,21 +131,4 @@ def _made_from(source: object) -> Any:
     return next((made for known, made in _made if known is source or known == source), None)
 
 
-_call = LazyDefinitions.__call__
-
-
-def _call_once(self: Any, *args: Any, **options: Any) -> Any:
-    made = _made_from(self)
-    return _call(self, *args, **options) if made is None else made
-
-
-LazyDefinitions.__call__ = _call_once  # type: ignore[method-assign]
-
-if (_pointer := getattr(code_pointer, _AUTOLOAD, None)) is not None:
-    _load = _pointer.load_target
-
-    def _load_once(self: Any) -> Any:
-        made = _made_from(self.module)
-        return _load(self) if made is None else made
-
-    _pointer.load_target = _load_once
+call_definitions_by(_made_from)

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dagster._core.origin import JobPythonOrigin
-from dagster._serdes import deserialize_value
-from dagster._utils.hosted_user_process import recon_job_from_origin
-
+from dagster_taskiq.dagster_internals.host import (
+    JobPythonOrigin,
+    deserialize_value,
+    recon_job_from_origin,
+)
 from dagster_taskiq.host.code.counts import counts_of
 from dagster_taskiq.host.code.definitions import load_pointer, load_target
 from dagster_taskiq.host.code.sources import RunCode, Source, source_of_target
@@ -22,8 +23,8 @@ from dagster_taskiq.host.wire.errors import error_from, error_info, warn
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
-    from dagster._core.remote_origin import CodeLocationOrigin
 
+    from dagster_taskiq.dagster_internals.host import CodeLocationOrigin
     from dagster_taskiq.host.wire.frames import ErrorInfo
 
 

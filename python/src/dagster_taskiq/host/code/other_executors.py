@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from dagster._core.definitions.reconstruct import repository_def_from_target_def
-
+from dagster_taskiq.dagster_internals.host import repository_def_from_target_def
 from dagster_taskiq.host.record.planned import OUR_EXECUTOR
 from dagster_taskiq.host.wire.errors import warn
 from dagster_taskiq.local_run import LOCAL_VARIABLE

@@ -65,7 +65,7 @@ class RunCode:
 
 def code_of(run: DagsterRun, plan: StoredPlan | None = None) -> RunCode | None:
     """Return where the run's code is. None means that its record does not say."""
-    from dagster._serdes import serialize_value
+    from dagster_taskiq.dagster_internals.host import serialize_value
 
     origin = run.job_code_origin
     if origin is None:
@@ -90,7 +90,7 @@ def source_of_pointer(pointer: Any) -> Source:
         return Source("module", pointer.module, directory)
     if kind == "AutoloadDefsModuleCodePointer":
         return Source("autoload", pointer.module, directory)
-    from dagster._serdes import serialize_value
+    from dagster_taskiq.dagster_internals.host import serialize_value
 
     return Source("other", serialize_value(pointer), None)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from dagster import DagsterEventType
 
+from dagster_taskiq.dagster_internals.patches import write_events_by
 from dagster_taskiq.host.child.exit import leave_now
 from dagster_taskiq.host.child.interrupts import interrupts_deferred
 from dagster_taskiq.host.record.attempt_log import (
@@ -58,13 +59,11 @@ class Gate:
         self._channel = channel
         self._describe = describe
         self._tells_events = tells_events
-        self._write = instance.handle_new_event
         self._pid = os.getpid()
         self._asked = False
         self._log = AttemptLog()
         self.storage_error: BaseException | None = None
-        # The log manager looks the method up on the instance for every event.
-        instance.handle_new_event = self.handle_new_event  # type: ignore[method-assign]
+        self._write = write_events_by(instance, self.handle_new_event)
 
     @property
     def written(self) -> Outcome | None:

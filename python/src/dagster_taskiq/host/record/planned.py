@@ -12,18 +12,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dagster._core.execution.plan.handle import (
+from dagster_taskiq.dagster_internals.host import (
+    ExecutionStepSnap,
     ResolvedFromDynamicStepHandle,
+    SnapshotsTable,
     StepHandle,
+    StepOutputHandle,
     UnresolvedStepHandle,
+    db_select,
+    deserialize_value,
+    serialize_value,
 )
-from dagster._core.execution.plan.outputs import StepOutputHandle
-from dagster._core.execution.plan.state import KnownExecutionState
-from dagster._core.snap.execution_plan_snapshot import ExecutionStepSnap
-from dagster._core.storage.runs.schema import SnapshotsTable
-from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
-from dagster._core.storage.sqlalchemy_compat import db_select
-from dagster._serdes import deserialize_value, serialize_value
+from dagster_taskiq.dagster_internals.shared import KnownExecutionState, SqlRunStorage
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun

@@ -12,19 +12,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from dagster import DagsterEventType
-from dagster._core.execution.plan.inputs import (
+
+from dagster_taskiq.dagster_internals.host import (
     FromDynamicCollect,
     FromPendingDynamicStepOutput,
     FromUnresolvedStepOutput,
+    StepOutputHandle,
 )
-from dagster._core.execution.plan.outputs import StepOutputHandle
-
 from dagster_taskiq.host.record.planned import Plan, PlannedStep, mapping_key_of
 from dagster_taskiq.host.record.step_events import StepEvent, Wanted
 from dagster_taskiq.host.wire.outcomes import NotOpen
 
 if TYPE_CHECKING:
-    from dagster._core.execution.plan.state import KnownExecutionState
+    from dagster_taskiq.dagster_internals.shared import KnownExecutionState
 
 # Output name to mapping keys. None is Dagster's word for "skipped", unlike no keys at all.
 OutputKeys = Mapping[str, "Sequence[str] | None"]

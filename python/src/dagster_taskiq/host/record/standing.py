@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from dagster import DagsterRunStatus
-from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
+from dagster_taskiq.dagster_internals.host import FINISHED_STATUSES
 from dagster_taskiq.host.record.attempt_log import (
     AttemptLog,
     find_attempt,
@@ -34,7 +34,8 @@ from dagster_taskiq.instance_id import instance_id
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
-    from dagster._core.execution.plan.state import KnownExecutionState
+
+    from dagster_taskiq.dagster_internals.shared import KnownExecutionState
 
 # Of a run in any other status, or of none, nothing is started, and what runs is interrupted.
 GOING_ON = frozenset(DagsterRunStatus) - {*FINISHED_STATUSES, DagsterRunStatus.CANCELING}

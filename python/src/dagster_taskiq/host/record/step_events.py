@@ -14,11 +14,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from dagster import DagsterEventType, EventLogEntry
-from dagster._core.execution.plan.outputs import StepOutputHandle
-from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
-from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
-from dagster._core.storage.sqlalchemy_compat import db_select
-from dagster._serdes import deserialize_value, serialize_value
+
+from dagster_taskiq.dagster_internals.host import (
+    SqlEventLogStorage,
+    SqlEventLogStorageTable,
+    StepOutputHandle,
+    db_select,
+    deserialize_value,
+    serialize_value,
+)
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance

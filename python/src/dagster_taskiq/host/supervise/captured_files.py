@@ -25,7 +25,7 @@ def compute_log_folder(instance: DagsterInstance) -> str | None:
     None: the instance captures none, or its configuration does not say where. Builds no compute log
     manager, because those of the clouds connect, or start threads, which a fork would break.
     """
-    from dagster._config import process_config, resolve_to_config_type
+    from dagster_taskiq.dagster_internals.host import process_config, resolve_to_config_type
 
     data = instance.get_ref().compute_logs_data
     try:

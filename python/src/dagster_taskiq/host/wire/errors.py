@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dagster_taskiq.host.wire.frames import ErrorInfo
 
 if TYPE_CHECKING:
-    from dagster_shared.error import SerializableErrorInfo
+    from dagster_taskiq.dagster_internals.shared import SerializableErrorInfo
 
 LONGEST_TRACEBACK = 64 * 1024
 _LONGEST_MESSAGE = 8 * 1024
@@ -49,14 +49,6 @@ def error_from_record(error: SerializableErrorInfo) -> ErrorInfo:
     """Describe an error as Dagster recorded it; class and message are those of the user's own."""
     shown = _innermost(error)
     return error_info(shown.cls_name or "Error", _bare_message(shown), error.to_string())
-
-
-def record_of(name: str, message: str) -> SerializableErrorInfo:
-    """Build Dagster's own record of an error that was never raised."""
-    from dagster._utils.error import SerializableErrorInfo  # type: ignore[attr-defined]
-
-    record: SerializableErrorInfo = SerializableErrorInfo(f"{name}: {message}\n", [], name)
-    return record
 
 
 def cut_middle(text: str, limit: int) -> str:

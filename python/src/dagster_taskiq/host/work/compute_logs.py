@@ -10,13 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import dagster._core.storage.local_compute_log_manager as local_logs
-from dagster._core.execution.compute_logs import redirect_to_file
-from dagster._utils import ensure_file
+from dagster_taskiq.dagster_internals.host import ensure_file, redirect_to_file
+from dagster_taskiq.dagster_internals.patches import mirror_output_by
 
 Tell = Callable[[str, str], None]
-
-_MIRROR = "mirror_stream_to_file"
 
 
 def capture_into_files(tell: Tell) -> None:
@@ -34,5 +31,4 @@ def capture_into_files(tell: Tell) -> None:
                 begun.clear()
             yield None, None
 
-    # Looked up as a module global at each capture, hence the replacement there.
-    setattr(local_logs, _MIRROR, redirect)
+    mirror_output_by(redirect)

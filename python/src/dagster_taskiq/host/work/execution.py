@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import dagster._cli.api as dagster_api
-from dagster._core.errors import DagsterInvalidSubsetError, DagsterInvariantViolationError
-from dagster._core.execution.api import create_execution_plan, execute_plan_iterator
-from dagster._core.execution.plan.handle import StepHandle
-from dagster._core.execution.retries import RetryMode
-from dagster._grpc.types import ExecuteStepArgs
-from dagster._utils.hosted_user_process import recon_job_from_origin
-
+from dagster_taskiq.dagster_internals.host import (
+    DagsterInvalidSubsetError,
+    DagsterInvariantViolationError,
+    ExecuteStepArgs,
+    StepHandle,
+    create_execution_plan,
+    execute_plan_iterator,
+    execute_step_body,
+    recon_job_from_origin,
+)
+from dagster_taskiq.dagster_internals.shared import RetryMode
 from dagster_taskiq.host.wire.errors import error_info
 from dagster_taskiq.host.wire.outcomes import CODE_LACKS_STEP, MachineryFault
 
 if TYPE_CHECKING:
     from dagster import DagsterEvent, DagsterInstance, DagsterRun
-    from dagster._core.definitions.reconstruct import ReconstructableJob
-    from dagster._core.execution.plan.state import KnownExecutionState
-    from dagster._core.origin import JobPythonOrigin
 
+    from dagster_taskiq.dagster_internals.host import JobPythonOrigin, ReconstructableJob
+    from dagster_taskiq.dagster_internals.shared import KnownExecutionState
     from dagster_taskiq.envelope import Envelope
     from dagster_taskiq.host.wire.frames import ErrorInfo
-
-Body = Callable[[ExecuteStepArgs, "DagsterInstance", "DagsterRun"], Iterator["DagsterEvent"]]
 
 
 def code_origin(run: DagsterRun) -> JobPythonOrigin:
@@ -97,13 +97,9 @@ def execute(
         # Verifying would silently refuse a rerun; the ledger and the log have decided already.
         should_verify_step=False,
     )
-    for _event in _body()(args, instance, run):
+    body = execute_step_body or _public_body
+    for _event in body(args, instance, run):
         pass
-
-
-def _body() -> Body:
-    """Return Dagster's own body where this version has it, so that nothing it does is missed."""
-    return getattr(dagster_api, "_execute_step_command_body", None) or _public_body
 
 
 def _public_body(

@@ -6,10 +6,10 @@ import logging
 from typing import TYPE_CHECKING
 
 from dagster import DagsterEvent, DagsterEventType
-from dagster._core.events import EngineEventData
-from dagster._core.execution.plan.handle import StepHandle
-from dagster._core.execution.plan.objects import StepFailureData, StepRetryData
 
+from dagster_taskiq.dagster_internals.host import StepHandle
+from dagster_taskiq.dagster_internals.shared import EngineEventData, StepFailureData, StepRetryData
+from dagster_taskiq.error_record import record_of
 from dagster_taskiq.host.record.attempt_log import AttemptLog, result_of
 from dagster_taskiq.host.record.gate import Gate
 from dagster_taskiq.host.record.standing import (
@@ -19,7 +19,7 @@ from dagster_taskiq.host.record.standing import (
     reaching_storage,
     require_open,
 )
-from dagster_taskiq.host.wire.errors import error_info, record_of
+from dagster_taskiq.host.wire.errors import error_info
 from dagster_taskiq.host.wire.outcomes import NotOpen, Outcome, ended_now, outcome
 
 if TYPE_CHECKING:

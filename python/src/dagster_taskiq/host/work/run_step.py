@@ -6,9 +6,8 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from dagster._core.events import EngineEventData
-from dagster._utils.error import serializable_error_info_from_exc_info
-
+from dagster_taskiq.dagster_internals.host import serializable_error_info_from_exc_info
+from dagster_taskiq.dagster_internals.shared import EngineEventData
 from dagster_taskiq.host.record.attempt_log import AttemptLog
 from dagster_taskiq.host.record.gate import Gate
 from dagster_taskiq.host.record.pool_slots import free_slot
@@ -26,8 +25,8 @@ from dagster_taskiq.host.work.execution import execute, load_job, require_step
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
-    from dagster._core.execution.plan.state import KnownExecutionState
 
+    from dagster_taskiq.dagster_internals.shared import KnownExecutionState
     from dagster_taskiq.envelope import Envelope
     from dagster_taskiq.host.record.planned import Plan
     from dagster_taskiq.host.wire.channel import Channel

@@ -1,0 +1,9 @@
+"""The only door to what Dagster does not promise to keep: its private modules.
+
+`shared`, `producer` and `host` import names; `patches` changes Dagster's behaviour while it runs.
+A test imports all of them on each supported version (`npm run test:dagster`), and another one
+checks that no other file of this package imports a private module of Dagster.
+"""
+
+SEEN_IN = ("1.10.21", "1.11.16", "1.12.22", "1.13.27")
+"""The versions that had every name. A comment beside a name that is missing in some says so."""

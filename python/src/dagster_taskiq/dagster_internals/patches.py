@@ -1,0 +1,109 @@
+"""What this package changes in Dagster while it runs. Each function says how that is undone.
+
+Modules of Dagster are imported inside the functions, because the run worker needs one patch only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+    from dagster_taskiq.dagster_internals.producer import EventLogStorage
+
+
+@contextmanager
+def claim_slots_by(storage: EventLogStorage, claim: Callable[..., Any]) -> Iterator[None]:
+    """Have Dagster's executor claim slots of pools by `claim`.
+
+    The executor makes its concurrency context itself, with nothing but the storage.
+    Undone when the context ends: the storage's own method is put back.
+    """
+    own = storage.claim_concurrency_slot
+    storage.claim_concurrency_slot = claim  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        storage.claim_concurrency_slot = own  # type: ignore[method-assign]
+
+
+def write_events_by(instance: DagsterInstance, write: Callable[..., None]) -> Callable[..., None]:
+    """Have the instance write events by `write`; return its own method.
+
+    Dagster's log manager looks the method up on the instance for every event.
+    Not undone: it is of one instance in a process that does one piece of work and ends.
+    """
+    own = instance.handle_new_event
+    instance.handle_new_event = write  # type: ignore[method-assign]
+    return own
+
+
+def mirror_output_by(mirror: Callable[..., Any]) -> None:
+    """Have the local compute log manager capture each stream by `mirror`, a context manager.
+
+    Dagster looks it up as a global of the module at each capture.
+    Not undone: it is called in a process that runs one step and ends.
+    """
+    local_logs = import_module("dagster._core.storage.local_compute_log_manager")
+    name = "mirror_stream_to_file"
+    if not hasattr(local_logs, name):
+        raise AttributeError(f"{local_logs.__name__} has no {name}")
+    setattr(local_logs, name, mirror)
+
+
+def read_migrations_once() -> None:
+    """Keep SQLite's migration scripts once read. Raises ImportError, AttributeError.
+
+    Dagster has one event log per run there. At a process's first look into one it reads all scripts
+    to compare the schema's revision: 40 of a short step's 160 ms of CPU.
+    Not undone: the scripts are part of the installed package, and never change while it runs.
+    """
+    storage: Any = import_module("dagster._core.storage.sql")
+    read = storage.ScriptDirectory.from_config
+    kept: dict[str, Any] = {}
+
+    def from_config(config: Any) -> Any:
+        location = config.get_main_option("script_location")
+        if location not in kept:
+            kept[location] = read(config)
+        return kept[location]
+
+    storage.ScriptDirectory = SimpleNamespace(from_config=from_config)
+
+
+def call_definitions_by(made_from: Callable[[object], Any]) -> None:
+    """Have Dagster take definitions that `made_from` returns for their source.
+
+    The source is a function (`@definitions`) or the name of an autoloaded module. For `None`
+    Dagster makes them as always.
+    Not undone: where nothing was made, nothing is different.
+    """
+    from dagster._utils.test.definitions import LazyDefinitions
+
+    call = LazyDefinitions.__call__
+
+    def call_once(self: Any, *args: Any, **options: Any) -> Any:
+        made = made_from(self)
+        return call(self, *args, **options) if made is None else made
+
+    LazyDefinitions.__call__ = call_once  # type: ignore[method-assign]
+
+    pointer = getattr(import_module("dagster._core.code_pointer"), AUTOLOAD, None)
+    if pointer is None:
+        return
+    load = pointer.load_target
+
+    def load_once(self: Any) -> Any:
+        made = made_from(self.module)
+        return load(self) if made is None else made
+
+    pointer.load_target = load_once
+
+
+AUTOLOAD = "AutoloadDefsModuleCodePointer"
+"""The class of code pointers whose module is loaded whole."""
