@@ -14,7 +14,7 @@ describe("slots", () => {
     assert.deepEqual([slots.busy, slots.total], [2, 2]);
   });
 
-  test("are given to whoever waited first", async () => {
+  test("are given to the waiter that came first", async () => {
     const slots = new Slots(1);
     await slots.take(never);
     const order: string[] = [];
@@ -105,7 +105,7 @@ describe("a seat", () => {
   });
 });
 
-test("whatever is done with them, slots are neither lost nor made", async () => {
+test("no order of calls loses or makes a slot", async () => {
   const act = fc.constantFrom("take", "takeFree", "release", "giveUp");
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 1, max: 4 }), fc.array(act, { maxLength: 60 }), async (total, acts) => {

@@ -1,4 +1,4 @@
-// The circuit's table, row by row, and what holds whatever happens in whatever order.
+// The circuit's table, row by row, and the rules that hold in any order of events.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
@@ -73,7 +73,7 @@ describe("an outage", () => {
     assert.deepEqual(causes(due(circuit, 30_000)), ["ledger"]);
   });
 
-  test("whose probe passes is on trial: one message, nobody is reportable, and nothing waits for time", () => {
+  test("whose probe passes is on trial: one message, nothing to report, and nothing waits for time", () => {
     assert.deepEqual([leaveOf(onTrial()), reportable(onTrial(), 9_000), isTimed(onTrial())], [one, [], false]);
   });
 
@@ -116,7 +116,7 @@ describe("the queue", () => {
     assert.deepEqual(endProbe(probing("queue"), "queue", null, 0, 0), closed);
   });
 
-  test("that only hiccups is nobody's business for a while, though nothing is received", () => {
+  test("that only hiccups closes at once but is reported only after a while", () => {
     const circuit = trip(closed, passing, 0, 0.5);
     assert.deepEqual(
       [leaveOf(circuit), reportable(circuit, 29_999), reportable(circuit, 30_000).length],
@@ -126,7 +126,7 @@ describe("the queue", () => {
     assert.equal(reportable(later, 30_000).length, 1, "the patience does not start anew");
   });
 
-  test("that hiccuped and then denies is told at once", () => {
+  test("that hiccuped and then denies is reported at once", () => {
     const circuit = trip(trip(closed, passing, 0, 0.5), { cause: "queue", why: "denied" }, 5_000, 0.5);
     assert.deepEqual(
       reportable(circuit, 5_000).map(({ why }) => why),
@@ -153,8 +153,7 @@ describe("steps may be ended without their code", () => {
 describe("several outages", () => {
   const both = trip(open("ledger"), { cause: "instance", why: "no route to host" }, 100, 0.5);
 
-  test("are all reportable, oldest first", () =>
-    assert.deepEqual(causes(reportable(both, 100)), ["ledger", "instance"]));
+  test("are all reported, oldest first", () => assert.deepEqual(causes(reportable(both, 100)), ["ledger", "instance"]));
 
   test("keep the intake shut until the last is over", () => {
     const half = endProbe(beginProbe(both, "ledger"), "ledger", null, 1_000, 0.5);
@@ -171,7 +170,7 @@ describe("several outages", () => {
   });
 });
 
-describe("whatever happens", () => {
+describe("in any order of events", () => {
   type Change = (circuit: Circuit, cause: Cause, nowMs: number, chance: number) => Circuit;
   const changes: readonly Change[] = [
     (circuit, cause, nowMs, chance) => trip(circuit, { cause, why: "…" }, nowMs, chance),

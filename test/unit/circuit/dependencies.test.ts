@@ -1,4 +1,4 @@
-// What the breaker is told of, by whoever uses the ledger and the runner.
+// The failures and successes that reach the breaker from the ledger and the runner.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type Watcher, watchLedger, watchRunner } from "../../../core/circuit/dependencies.ts";
@@ -55,13 +55,13 @@ describe("the ledger", () => {
     return { heard, calls };
   };
 
-  test("that answers works, whatever the call", async () => {
+  test("that answers any call works", async () => {
     const { heard, calls } = used(async () => "the answer" as never);
     for (const call of calls) assert.equal(await call(), "the answer");
     assert.deepEqual(heard, Array(calls.length).fill("worked ledger"));
   });
 
-  test("that does not fails, whatever the call, and whoever called hears of it", async () => {
+  test("that does not answer a call fails, and the caller gets the error", async () => {
     const gone = new Fault("TQ_LEDGER", "ledger: connection refused");
     const { heard, calls } = used(async () => Promise.reject(gone));
     for (const call of calls) await assert.rejects(call(), gone);
@@ -133,7 +133,7 @@ describe("the runner", () => {
     assert.deepEqual(heard, ["worked instance host"]);
   });
 
-  test("three steps without their code in a row are an outage; a step that ran in between makes them start anew", async () => {
+  test("three steps without their code in a row are an outage; a step that ran in between starts the count again", async () => {
     const noCode = faults("location");
     const { heard, watched } = await run(inTurn(noCode, noCode, succeeds, noCode), false);
     const execute = async (attempt: number): Promise<Ending> =>

@@ -113,7 +113,7 @@ describe("a choice", () => {
   for (const [what, filter, ids, mismatches] of cases)
     test(what, () => assert.deepEqual(choose(filter), { ids, mismatches }));
 
-  test("among no letters at all misses what is named alone", () => {
+  test("among no letters at all misses only the values that name one", () => {
     assert.deepEqual(choose({ reason: "crash_loop", runId: "7f3c", names: ["9b9b"] }, []).mismatches, [
       ["id", "9b9b", "unknown", []],
     ]);

@@ -44,7 +44,7 @@ describe("looking", () => {
     assert.deepEqual(new Set(states()), new Set(["visible 1", "visible 0"]));
   });
 
-  test("that fails midway gives back what it has looked at, and tells the failure", async () => {
+  test("that fails midway gives back the letters it has looked at, and rejects with the failure", async () => {
     const { bury, inspect, states, deadLetters } = await bench();
     for (let i = 0; i < 30; i += 1) await bury(`step_${i}`);
     const away = new Fault("TQ_QUEUE", "connect ETIMEDOUT");
@@ -72,14 +72,14 @@ describe("looking", () => {
     assert.equal(hidden.length, 50);
   });
 
-  test("at a queue that would move on what is looked at is refused", () => {
+  test("at a queue with a redrive policy of its own is refused", () => {
     requireHarmless({ url: "u", redrives: false });
     assert.throws(() => requireHarmless({ url: "u", redrives: true }), { code: "TQ_CONFIG" });
   });
 });
 
-describe("what is listed", () => {
-  test("is what is meant, joined with the ledger and with Dagster", async () => {
+describe("the list", () => {
+  test("holds the chosen letters, joined with the ledger and with Dagster", async () => {
     const { bury, move, park, runner, inspect, states } = await bench();
     const step = (stepKey: string, runId = "run-1") => ({ runId, stepKey, attempt: 0 });
     await bury("parked");
@@ -106,7 +106,7 @@ describe("what is listed", () => {
     assert.deepEqual(states(), ["visible 3"]);
   });
 
-  test("is no more than wanted, and looking ends with it", async () => {
+  test("holds at most as many letters as wanted, and looking ends with the last", async () => {
     const { bury, inspect, deadLetters } = await bench();
     for (let i = 0; i < 40; i += 1) await bury(`step_${i}`);
     const { letters, looked, limited } = await inspect({}, { limit: 5 });
@@ -116,7 +116,7 @@ describe("what is listed", () => {
     assert.deepEqual([ofJob.letters.length, ofJob.looked, ofJob.limited], [5, 40, true]);
   });
 
-  test("without Dagster says what is unknown, and why", async () => {
+  test("without Dagster says which verdicts are unknown, and why", async () => {
     const { bury, park, runner, inspect } = await bench();
     await bury("parked");
     await park({ runId: "run-1", stepKey: "parked", attempt: 0 });

@@ -1,4 +1,4 @@
-// Dead letters as they are read, with whatever a test does not care about filled in.
+// Dead letters as they are read. Fields that a test does not care about are filled in.
 import type { DeadLetter } from "../../../core/dead-letters/letter.ts";
 import { readLetter } from "../../../core/dead-letters/read-letter.ts";
 import { deadLetterAttributes } from "../../../core/queue/dead-letter-note.ts";

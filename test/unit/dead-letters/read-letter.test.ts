@@ -34,7 +34,7 @@ test("one that SQS moved from another queue says which", () => {
   );
 });
 
-test("its expiry is not made up where the queue does not tell for how long it keeps messages", () => {
+test("its expiry is unknown if the queue does not say how long it keeps messages", () => {
   assert.equal(readLetter(message("m1"), { isMoved: () => true, retentionMs: null }).expiresAtMs, null);
 });
 

@@ -1,4 +1,4 @@
-// Two different bodies under one idempotency key: whoever sent the first one waits for its attempt, the second is never run.
+// Two different bodies under one idempotency key. The sender of the first waits for its attempt, and the second is never run.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { payloadDigest } from "../../../core/delivery/digest.ts";
@@ -51,7 +51,7 @@ describe("another body under the key of an attempt that is open", () => {
     assert.deepEqual([queue.buried.length, runner.orders.at(-1)?.envelope.opName], [1, "load"]);
   });
 
-  test("is buried without a report when nobody can read it", async (t) => {
+  test("is buried without a report if it cannot be read", async (t) => {
     const { runner, deliver, queue, ledger } = bench(t);
     runner.scripts.set("load", crashes);
     await deliver(first);
@@ -80,7 +80,7 @@ test("the same body sent again, at another time and with another delay, is the s
   assert.deepEqual([queue.buried, runner.orders.length], [[], 2]);
 });
 
-test("a step whose row a malformed body made is run: such a row says nothing of what was asked", async (t) => {
+test("a step runs although a malformed body made its row, because that row has no digest", async (t) => {
   const { clock, runner, deliver, queue } = bench(t);
   runner.onReport = crashes;
   assert.equal(await deliver(unreadable), "released");

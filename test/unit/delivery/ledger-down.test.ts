@@ -39,7 +39,7 @@ describe("the ledger cannot be reached", () => {
     assert.equal((await ledger.find("run-1:load"))?.state, "running");
   });
 
-  test("to permit, and the process dies meanwhile: nobody asks for it any more", async (t) => {
+  test("to permit, and the process dies meanwhile: the worker stops asking", async (t) => {
     const { clock, begin, finish, ledger, runner, journal } = bench(t);
     ledger.down.add("permit");
     runner.scripts.set("load", async (step) => {
@@ -54,7 +54,7 @@ describe("the ledger cannot be reached", () => {
     assert.equal((await ledger.find("run-1:load"))?.state, "pending");
   });
 
-  test("to permit, and the worker stops: killed, abandoned, released, and nobody asks any more", async (t) => {
+  test("to permit, and the worker stops: the step is killed, abandoned and released, and the worker stops asking", async (t) => {
     const { clock, begin, finish, ledger, runner, journal, kill } = bench(t);
     ledger.down.add("permit");
     runner.scripts.set("load", async (step) => {

@@ -1,4 +1,4 @@
-// What a step may use is told to its runner; one that is ended for it costs a start of the machinery's, never an attempt of Dagster's.
+// The runner gets the limits of a step. A step that is ended for them costs one of taskiq's starts, and never one of Dagster's attempts.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { defaultLimits } from "../../../core/delivery/limits.ts";
@@ -72,7 +72,7 @@ describe("a step that was ended for a limit", () => {
   });
 });
 
-test("a step that died with its term leaves everything to whoever takes it over", async (t) => {
+test("a step that died with its term leaves everything to the worker that takes it over", async (t) => {
   const { runner, deliver, deeds, told, queue } = bench(t, { maxStarts: 1 });
   runner.scripts.set("load", expires);
   assert.equal(await deliver(), "lost");

@@ -34,7 +34,7 @@ describe("a malformed body", () => {
     assert.deepEqual(deeds(), ["bury m1 malformed", "ack m1#1", "ack m1#2"]);
   });
 
-  test("that names its step is reported first: nobody else would ever end it", async (t) => {
+  test("that names its step is reported first, because no other message would end that step", async (t) => {
     const { deliver, deeds, runner, ledger } = bench(t);
     assert.equal(await deliver(message("m1", { body: readable })), "buried");
     assert.deepEqual(deeds(), [

@@ -77,7 +77,7 @@ describe("a step that ended", () => {
     assert.deepEqual(deeds().slice(3), ["settle run-1:load run_over", "ack m1#1"]);
   });
 
-  test("the process is told of the delivery, and gets the envelope as it came", async (t) => {
+  test("the process gets the facts of the delivery, and the envelope as it came", async (t) => {
     const { runner, deliver } = bench(t);
     await deliver(message("m1", { receiveCount: 3, body: bodyFor("load", { tags: { "taskiq/group": "oslo" } }) }));
     const [order] = runner.orders;

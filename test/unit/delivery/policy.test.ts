@@ -14,7 +14,7 @@ test("the tags that a worker reads are those of fixtures/step-tags.json but for 
 const almostOne = 1 - Number.EPSILON;
 
 describe("how long a released message stays invisible", () => {
-  test("now, short and long are what they say, whatever the chance", () => {
+  test("now, short and long do not depend on chance", () => {
     for (const chance of [0, 0.5, almostOne]) {
       assert.equal(releaseMs(defaultPolicy, "now", { receives: 1, starts: 2 }, chance), 0);
       assert.equal(releaseMs(defaultPolicy, "short", { receives: 1, starts: 2 }, chance), 5_000);
@@ -89,7 +89,7 @@ describe("any policy", () => {
     );
   });
 
-  test("stays one whatever the tags are, and says which of them it ignores", () => {
+  test("is valid with any tags, and names those that it ignores", () => {
     const known = [
       "taskiq/max_starts",
       "taskiq/backoff",

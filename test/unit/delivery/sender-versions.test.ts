@@ -33,7 +33,7 @@ describe("a message from another minor version of Dagster", () => {
     );
   });
 
-  test("costs no more than fifty warnings, whatever versions a producer makes up", async (t) => {
+  test("costs no more than fifty warnings, even if a producer invents versions", async (t) => {
     const { deliver, runner, told } = bench(t);
     runner.hostVersions = ours;
     for (let i = 0; i < 60; i += 1) await deliver(from(`1.${100 + i}.0`, `step${i}`));

@@ -61,7 +61,7 @@ describe("a message is not believed", () => {
 describe("a mended dead letter", () => {
   const body = bodyFor("load", { tags: { "taskiq/timeout": "5m" } });
 
-  test("is signed anew with the operator's key, whatever it carried", () => {
+  test("gets a new signature of the operator's key in place of any that it had", () => {
     for (const letter of [signed, unsigned]) {
       const { message: mended, problem } = mendLetter(letter, body, key);
       assert.deepEqual([mended.body, problem, whyUnsigned(mended, [key])], [body, null, null]);

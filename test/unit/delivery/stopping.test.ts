@@ -126,7 +126,7 @@ describe("giving back", () => {
     assert.equal(extended().at(-1), "extended 500");
   });
 
-  test("that fails is told, and the message comes back by itself", async (t) => {
+  test("that fails is logged, and the message comes back when its visibility ends", async (t) => {
     const { begin, finish, quiet, queue, told } = bench(t);
     quiet.abort();
     queue.onExtend = async () => ["failed"];

@@ -25,7 +25,7 @@ describe("a worker with a key", () => {
     });
   }
 
-  test("runs what is signed", async (t) => {
+  test("runs signed messages", async (t) => {
     const { deliver, runner } = bench(t, {}, keys);
     const body = bodyFor("load");
     assert.equal(await deliver(signedMessage(message("m1", { body }), body, key)), "acked");
@@ -33,7 +33,7 @@ describe("a worker with a key", () => {
   });
 });
 
-test("a worker without a key runs what is signed", async (t) => {
+test("a worker without a key runs signed messages", async (t) => {
   const { deliver } = bench(t);
   const body = bodyFor("load");
   assert.equal(await deliver(signedMessage(message("m1", { body }), body, key)), "acked");

@@ -47,7 +47,7 @@ describe("a FIFO group", () => {
     assert.deepEqual(begun, ["m1", "m2"]);
   });
 
-  test("tells each of its deliveries when it was received, not when its turn came", async (t) => {
+  test("gives each of its deliveries the time of the receive, not of its turn", async (t) => {
     const { clock, queue, end, underWay } = bench(t);
     const startMs = clock.wallMs();
     queue.offer(...group("oslo", "a1", "a2"));
@@ -73,7 +73,7 @@ describe("giving back", () => {
     ["too late", async () => ["gone" as const], "gone"],
     ["unanswered", async () => Promise.reject(new Error("connect ETIMEDOUT")), "connect ETIMEDOUT"],
   ] as const) {
-    test(`${what} is told; the message comes back by itself`, async (t) => {
+    test(`${what} is logged, and the message comes back when its visibility ends`, async (t) => {
       const { clock, queue, end, told } = bench(t);
       queue.onExtend = answer;
       queue.offer(...group("oslo", "a1", "a2"));
@@ -98,7 +98,7 @@ describe("a bug of ours in one delivery", () => {
     assert.deepEqual([lane.ended.lost, slots.busy], [1, 2]);
   });
 
-  test("gives back what is behind it in its group", async (t) => {
+  test("gives back the messages behind it in its group", async (t) => {
     const { clock, queue, end, journal } = bench(t);
     queue.offer(...group("oslo", "a1", "a2"));
     await clock.advance(0);

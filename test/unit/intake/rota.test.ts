@@ -54,7 +54,7 @@ describe("a queue without a weight", () => {
     );
   });
 
-  test("comes before every weight, whatever the order", () => {
+  test("comes before every weight in any order", () => {
     const world = new World(4, 100, [queue({ weight: 100 }), queue()]);
     world.live(10_000);
     assert.ok((world.started[0] ?? 0) <= 1, `handed out ${world.started.join(", ")}`);
@@ -83,7 +83,7 @@ describe("queues with weights", () => {
     );
   });
 
-  test("leave no queue waiting for ever", () => {
+  test("leave no queue waiting forever", () => {
     const world = new World(1, 100, [queue({ weight: 10 }), queue({ weight: 1 })]);
     world.live(60_000);
     assert.ok((world.started[1] ?? 0) >= 40, `handed out ${world.started.join(", ")}`);
@@ -121,7 +121,7 @@ test("no queue has more slots than it may, and nothing is asked for without one"
   );
 });
 
-test("whatever has messages and may have a slot gets one, unless one before it takes them all", () => {
+test("a queue that has messages and may take a slot gets one, unless queues before it take them all", () => {
   fc.assert(
     fc.property(slotsOf, fc.array(anyQueue, { minLength: 2, maxLength: 5 }), (slots, queues) => {
       const world = new World(
@@ -190,7 +190,7 @@ test("a queue that does not answer keeps the others waiting for a second, not lo
   assert.equal(rota.next(1_010, 2, [{ ...room, polled: true }, room])?.queue, 1);
 });
 
-test("a queue that may work again is asked for one message at once, whatever the others have", () => {
+test("a queue that may work again is asked for one message at once, even if others have messages", () => {
   const rota = new Rota([null, null]);
   const room = { free: 2, max: 10, probe: false, polled: false };
   const expected: Ask = { queue: 1, max: 1, wait: "none", alone: false };

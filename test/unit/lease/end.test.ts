@@ -1,4 +1,4 @@
-// The end of a lease: nothing is prolonged after it, and what was under way is over.
+// The end of a lease: nothing is prolonged after it, and the calls under way are over.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { EntryResult } from "../../../core/queue/port.ts";
@@ -42,7 +42,7 @@ describe("after its end", () => {
     await ending;
   });
 
-  test("an extension that finds the message deleted meanwhile is no loss", async (t) => {
+  test("an extension that finds the message deleted meanwhile is not a loss", async (t) => {
     const { clock, queue, told, receive } = bench(t);
     const lease = receive();
     const answer = Promise.withResolvers<readonly EntryResult[]>();
@@ -86,7 +86,7 @@ describe("once its claim is over", () => {
     assert.deepEqual([ledger.renewed, told.of("lease.lost")], [[], []]);
   });
 
-  test("a renewal that is answered before the settlement it crossed with is no loss", async (t) => {
+  test("a renewal that is answered before the settlement it crossed with is not a loss", async (t) => {
     const { clock, ledger, told, receiveAndClaim } = bench(t);
     const { lease, hold } = await receiveAndClaim();
     lease.closing();
@@ -107,7 +107,7 @@ describe("once its claim is over", () => {
     assert.equal(lease.lost.aborted, true);
   });
 
-  test("a renewal that is answered after the settlement it crossed with is no loss", async (t) => {
+  test("a renewal that is answered after the settlement it crossed with is not a loss", async (t) => {
     const { clock, ledger, told, receiveAndClaim } = bench(t);
     const { lease, hold } = await receiveAndClaim();
     ledger.before = async (method) => (method === "renew" ? await clock.sleep(1_000) : undefined);
@@ -129,7 +129,7 @@ describe("stopping the keeper", () => {
     assert.deepEqual([clock.sleeping, queue.extended], [0, []]);
   });
 
-  test("waits for what is under way", async (t) => {
+  test("waits for the calls under way", async (t) => {
     const { clock, queue, keeper, receive } = bench(t);
     receive();
     const answer = Promise.withResolvers<readonly EntryResult[]>();

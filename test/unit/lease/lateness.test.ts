@@ -5,7 +5,7 @@ import type { EntryResult } from "../../../core/queue/port.ts";
 import { bench, hour, killMarginMs, leaseMs, minute } from "./setup.ts";
 
 describe("a service that does not answer", () => {
-  test("keeps nobody else waiting: the ledger's lease is renewed while the queue hangs", async (t) => {
+  test("does not delay the ledger: its lease is renewed while the queue hangs", async (t) => {
     const { clock, queue, ledger, receiveAndClaim } = bench(t);
     const { lease } = await receiveAndClaim();
     const answer = Promise.withResolvers<readonly EntryResult[]>();
@@ -16,7 +16,7 @@ describe("a service that does not answer", () => {
     answer.resolve(["done"]);
   });
 
-  test("keeps nobody else waiting: visibility is prolonged while the ledger hangs", async (t) => {
+  test("does not delay the queue: visibility is prolonged while the ledger hangs", async (t) => {
     const { clock, queue, ledger, receive, receiveAndClaim } = bench(t);
     await receiveAndClaim("m1");
     receive("m2");

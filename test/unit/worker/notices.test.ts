@@ -20,7 +20,7 @@ function bench() {
 }
 
 describe("notices", () => {
-  test("are written one after the other, in the order told", async () => {
+  test("are written one after the other, in their order", async () => {
     const { clock, runner, notices, written } = bench();
     runner.onNotice = async () => {
       await clock.sleep(1_000);
@@ -35,7 +35,7 @@ describe("notices", () => {
     assert.deepEqual(written(), ["a", "b", "c", "d"]);
   });
 
-  test("beyond what can be kept are told to the log instead", async () => {
+  test("beyond the number that can be kept are logged instead", async () => {
     const { runner, told, notices } = bench();
     runner.onNotice = async () => await new Promise<boolean>(() => undefined);
     for (let i = 0; i <= 201; i += 1) notices.notify(notice(`${i}`));
@@ -44,7 +44,7 @@ describe("notices", () => {
     ]);
   });
 
-  test("under way at a stop are waited for, but not for ever", async () => {
+  test("under way at a stop are waited for, but not forever", async () => {
     const { clock, runner, told, notices } = bench();
     runner.onNotice = async () => {
       await clock.sleep(2_000);

@@ -141,7 +141,7 @@ describe("meanwhile", () => {
     assert.deepEqual([worker.snapshot().closedBecause, told.of("intake.open").length], [null, 1]);
   });
 
-  test("stopping is as quick as ever", async (t) => {
+  test("a stop is as quick as usual", async (t) => {
     const { clock, queue, ledger, worker, isOver } = bench(t);
     ledger.down.add("all");
     queue.offer(about("load"));
@@ -153,7 +153,7 @@ describe("meanwhile", () => {
 });
 
 describe("several at once", () => {
-  test("are all told, and the worker opens when the last is over", async (t) => {
+  test("are all reported, and the worker opens when the last is over", async (t) => {
     const { clock, queue, runner, ledger, told, worker } = bench(t);
     runner.scripts.set("load", faults("instance", "ConnectionError"));
     runner.onNotice = async () => false;
@@ -211,7 +211,7 @@ describe("code that cannot be imported", () => {
   });
 });
 
-test("a step that fails by itself, or whose process dies, is no outage", async (t) => {
+test("a step that fails, or whose process dies, is not an outage", async (t) => {
   const { clock, queue, runner, told } = bench(t);
   runner.scripts.set("load", inTurn(faults("step", "StepProcessDied")));
   queue.offer(about("load"));

@@ -97,7 +97,7 @@ test("of many workers one does it, and they do not ask all at once", async (t) =
   );
 });
 
-test("a ledger that is down is told, and asked again the next time", async (t) => {
+test("a ledger that is down is logged, and asked again the next time", async (t) => {
   const { clock, store, settle, start, left, told } = bench(t);
   await settle(1);
   await clock.advance(30 * day);

@@ -1,4 +1,4 @@
-// A queue that does not hand out messages: told when it does not pass by itself, probed by receives, and back as soon as one works.
+// A queue that hands out no messages: reported if that does not pass soon, probed by receives, and back as soon as one works.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Fault } from "../../../core/faults.ts";
@@ -56,7 +56,7 @@ describe("the queue", () => {
     assert.equal(worker.snapshot().closedBecause, "no AWS credentials");
   });
 
-  test("that hiccups is no reason to be not ready, nor to say that it opened", async (t) => {
+  test("that hiccups leaves the worker ready, and its opening is not logged", async (t) => {
     const { clock, queue, told, worker } = bench(t);
     const answers = [true, false];
     queue.onReceive = async () => (answers.shift() ? Promise.reject(new Error("socket hang up")) : undefined);

@@ -31,7 +31,7 @@ function two(t: TestContext, { settings = {}, weight = null, most = null }: Othe
 const stepsOf = (queue: FakeQueue) => queue.acked.map((receipt) => receipt.replace("#1", ""));
 
 describe("strict priority", () => {
-  test("gives the first queue each slot that frees while it has messages, and the second what is left", async (t) => {
+  test("gives the first queue each slot that frees while it has messages, and the second the slots that are left", async (t) => {
     const { clock, high, low, runner } = two(t, { settings: { concurrency: 2 } });
     const order: string[] = [];
     const lasting: Script = async (step) => {
@@ -95,7 +95,7 @@ describe("a queue's limit", () => {
 describe("a queue that denies its receives", () => {
   const denied = new Fault("TQ_QUEUE_DENIED", "AWS does not allow ReceiveMessage on the queue low");
 
-  test("is told by name; the others go on, and so does the worker's readiness", async (t) => {
+  test("is logged by name; the others go on, and the worker stays ready", async (t) => {
     const { clock, high, low, told, worker } = two(t);
     low.onReceive = async () => Promise.reject(denied);
     high.offer(...names("h", 20).map(about));
@@ -118,7 +118,7 @@ describe("a queue that denies its receives", () => {
     assert.equal(worker.snapshot().closedBecause, denied.message, "one cause is told once");
   });
 
-  test("that hangs keeps nobody waiting for more than a second", async (t) => {
+  test("that hangs keeps the other waiting for a second at most", async (t) => {
     const { clock, high, low } = two(t, { weight: 1 });
     high.offer(about("h1"));
     high.onReceive = async () => {

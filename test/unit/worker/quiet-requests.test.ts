@@ -85,7 +85,7 @@ describe("a request through the ledger", () => {
     assert.deepEqual([queue.acked, told.of("worker.quiet")], [["load#1"], []]);
   });
 
-  test("that names a machine concerns its worker, whatever the process id is", async (t) => {
+  test("that names a machine concerns its worker with any process id", async (t) => {
     const { clock, ledger, worker } = bench(t, { ...quietly, worker: "8e3c1f:17" });
     await ledger.quiet.ask(ask({ worker: "8e3c1f" }));
     await clock.advance(soon);

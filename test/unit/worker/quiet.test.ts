@@ -1,4 +1,4 @@
-// A worker that an operator made quiet: it starts nothing new, keeps what it has, and takes steps again when it is told to.
+// A worker that an operator made quiet: it starts nothing new, keeps what it has, and takes steps again when the operator asks.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { succeeds } from "../../support/ports/scripted-steps.ts";
@@ -45,7 +45,7 @@ describe("a quiet worker", () => {
     assert.equal(worker.snapshot().idle, true);
   });
 
-  test("takes steps again when it is told to", async (t) => {
+  test("takes steps again when an operator asks", async (t) => {
     const { clock, queue, worker, told } = bench(t);
     worker.quiet(by);
     worker.quiet("another");

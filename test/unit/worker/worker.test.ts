@@ -129,7 +129,7 @@ describe("stopping a worker", () => {
     assert.deepEqual(told.messages("worker.stopping"), ["stopping: 1 step may finish within 120 s"]);
   });
 
-  test("kills what is left after the grace, at no cost to it", async (t) => {
+  test("kills the steps that are left after the grace, and gives their starts back", async (t) => {
     const { clock, queue, runner, worker, isOver, journal, ledger } = bench(t);
     runner.scripts.set("load", blocks);
     queue.offer(about("load"));
@@ -147,7 +147,7 @@ describe("stopping a worker", () => {
     assert.equal((await ledger.find("run-1:load"))?.starts, 0);
   });
 
-  test("waits a little for what the runs' logs are still to be told", async (t) => {
+  test("waits a little for the last engine events", async (t) => {
     const { clock, queue, runner, worker, isOver } = bench(t, { concurrency: 1 });
     runner.scripts.set("load", blocks);
     runner.onNotice = async () => {

@@ -1,4 +1,4 @@
-// An exported file comes back from whoever edited it: it is read as one, or a sentence says why not.
+// An exported file comes back from an editor. It is read as an export, or a sentence says why not.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -20,7 +20,7 @@ function exported(bodies: readonly string[]): string {
   return exportText(letters);
 }
 
-test("what was exported comes back as it was, whatever the bodies hold", () => {
+test("an export of any bodies is read as it was written", () => {
   fc.assert(
     fc.property(fc.array(hostileBody, { maxLength: 4 }), (bodies) => {
       const read = readExport(exported(bodies));
@@ -32,7 +32,7 @@ test("what was exported comes back as it was, whatever the bodies hold", () => {
   );
 });
 
-test("any other text is an export, or told for what it is", () => {
+test("any other text is an export, or is refused with the reason", () => {
   const whole = exported(["{}", '{"version":1}']);
   const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
   const damaged = fc.tuple(fc.nat(whole.length), fc.nat(20), fc.string({ unit: "binary" })).map(([at, cut, put]) => {

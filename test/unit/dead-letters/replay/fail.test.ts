@@ -1,4 +1,4 @@
-// Failing dead letters that are open: the run gets its failure, whatever the step's policy says, and nobody else's attempt is touched.
+// Failing dead letters that are open. The run gets its failure even against the step's policy, and no other attempt is touched.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { mayFail } from "../../../../core/dead-letters/replay/fail.ts";
@@ -56,7 +56,7 @@ describe("failing a dead letter", () => {
     assert.deepEqual(runner.log(key), ["STEP_FAILURE"]);
   });
 
-  test("that somebody else reopened since it was looked at leaves it to them", async (t) => {
+  test("that another operator has reopened since the look leaves it to them", async (t) => {
     const { parked, inspect, fail, runner, store, letters } = await bench(t);
     await parked();
     const seen = await inspect();
@@ -91,7 +91,7 @@ describe("failing a dead letter", () => {
     assert.deepEqual(runner.log(key), []);
   });
 
-  test("that Dagster cannot be told of leaves it open, to be failed again", async (t) => {
+  test("that cannot be written to Dagster leaves it open, to be failed again", async (t) => {
     const { moved, inspect, fail, runner, verdicts } = await bench(t);
     await moved();
     const seen = await inspect();

@@ -1,4 +1,4 @@
-// Waiting for what becomes of replayed steps: their rows tell, and no wait is without end.
+// Waiting for the outcomes of replayed steps. Their rows have them, and each wait has an end.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type ReplayOutcome, waitForOutcomes } from "../../../../core/dead-letters/replay/await-outcomes.ts";
@@ -39,7 +39,7 @@ function world() {
 }
 
 describe("the outcomes of replayed steps", () => {
-  test("are those of their rows, whatever they are", async () => {
+  test("are those of their rows", async () => {
     const { clock, settle, wait } = world();
     await settle("a", "success");
     await settle("b", "failure");
@@ -55,7 +55,7 @@ describe("the outcomes of replayed steps", () => {
     });
   });
 
-  test("are waited for, those nobody has claimed yet too, and what is held is held on to", async () => {
+  test("are waited for, also before a worker has claimed them, and held letters stay held", async () => {
     const { clock, claim, settle, wait } = world();
     await claim("b");
     const { known, told, kept } = wait(["a", "b"], 3_600_000);

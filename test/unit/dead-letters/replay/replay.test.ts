@@ -33,7 +33,7 @@ async function worldOfFour(fifo: boolean) {
 
 describe("replaying", () => {
   for (const fifo of [true, false]) {
-    test(`sends what is open, in its group, and reopens its row, ${fifo ? "FIFO" : "standard"}`, async () => {
+    test(`sends a letter whose attempt is open, in its group, and reopens its row, ${fifo ? "FIFO" : "standard"}`, async () => {
       const world = await worldOfFour(fifo);
       const { ends } = await start(world);
       assert.deepEqual([...new Set(ends.map(([, kind]) => kind))], ["sent"]);
@@ -103,7 +103,7 @@ describe("replaying", () => {
     assert.equal((await world.ledger.reopenings("run-1:a")).length, 3);
   });
 
-  test("leaves and names what is not open: succeeded, failed, held; purging takes what succeeded alone", async () => {
+  test("leaves and names letters whose attempt is not open: succeeded, failed, held; purging takes only those that succeeded", async () => {
     const world = await bench();
     for (const key of ["ok", "bad", "held"]) await world.bury(key);
     world.runner.record("run-1:ok", "STEP_SUCCESS");
@@ -227,7 +227,7 @@ test("rounds hold ten, and of each group one, in order", () => {
   assert.deepEqual([rounds.flat().length, ofA.map(({ i }) => i)], [13, [0, 1, 12]]);
 });
 
-test("an export is read as it was written; edits and cuts are told", async () => {
+test("an export is read as it was written; edits and cuts are reported", async () => {
   const world = await bench();
   await world.bury("a");
   await world.bury("b");

@@ -1,4 +1,4 @@
-// How the sweep looks: without harm to what it leaves, without hammering, one worker at a time, and never for ever.
+// How the sweep looks: without harm to the letters that it leaves, without hammering, one worker at a time, and never forever.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Fault } from "../../../../core/faults.ts";
@@ -123,7 +123,7 @@ describe("looking", () => {
     const steps = Array.from({ length: 40 }, (_, i) => `step_${i}`);
     for (const step of steps) await moved(step);
     runner.down = "the step host ended (signal SIGKILL)";
-    // The first report that fails tells the breaker.
+    // The first report that fails opens the breaker.
     Object.defineProperty(circuit, "open", { get: () => runner.down !== null && runner.reports.length > 0 });
     start();
     await clock.advance(intervalMs);
@@ -176,7 +176,7 @@ describe("a sweep that cannot look", () => {
     });
   }
 
-  test("because it is not allowed to rests, and tells it anew when it was allowed to in between", async (t) => {
+  test("because access is denied rests, and is logged again if access was allowed in between", async (t) => {
     const { start, clock, told, faults, asked } = bench(t);
     const denied = new Fault("TQ_QUEUE_DENIED", "access denied");
     faults.depth = denied;

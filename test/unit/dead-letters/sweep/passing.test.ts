@@ -1,4 +1,4 @@
-// When a pass is under way: whoever empties a worker must know, since a dead letter may be on its way to Dagster then.
+// When a pass is under way. A drain must know, because a dead letter may be on its way to Dagster then.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Fault } from "../../../../core/faults.ts";
@@ -34,7 +34,7 @@ test("one that breaks off is over, too", async (t) => {
   assert.match(told.messages("sweep.failed")[0] ?? "", /ReceiveMessage: broken$/);
 });
 
-test("where nothing is to be looked at, there is no pass", async (t) => {
+test("an empty dead letter queue gets no pass", async (t) => {
   const { start, clock, passes, asked } = bench(t);
   start();
   await clock.advance(5 * intervalMs);

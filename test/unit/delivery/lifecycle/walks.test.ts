@@ -1,4 +1,4 @@
-// Whatever happens to a delivery, in whatever order it can: it ends, and on the way there it keeps to the order of things.
+// Random walks through the lifecycle: in any order of events a delivery ends, and it keeps the order of effects on the way.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -33,7 +33,7 @@ const runs = { numRuns: 5_000 };
 const did = (steps: readonly Step[], ...events: readonly Event["is"][]) =>
   steps.some(({ on }) => events.includes(on.is));
 
-/** What led up to each effect of this kind. */
+/** Returns the steps up to each effect of this kind. */
 function before(steps: readonly Step[], effect: Effect["do"]): readonly { past: readonly Step[]; step: Step }[] {
   return steps.flatMap((step, i) => (step.effect.do === effect ? [{ past: steps.slice(0, i + 1), step }] : []));
 }

@@ -111,7 +111,7 @@ test("after the longest time without a pause it is dropped, until the task has b
   last();
 });
 
-test("many short steps without a pause are not protected for ever either", async (t) => {
+test("many short steps without a pause are not protected forever either", async (t) => {
   const { clock, agent, runStep } = bench(t, { maxMs: minute });
   for (let i = 0; i < 900; i += 1) {
     await runStep(100);
@@ -132,7 +132,7 @@ test("a stop drops it at once though a step still runs", async (t) => {
   assert.deepEqual(agent.asked.slice(2), ["60001 protect 10"]);
 });
 
-test("an agent that says no is asked again with backoff, told once, and stops nothing", async (t) => {
+test("an agent that refuses is asked again with backoff, logged once, and stops nothing", async (t) => {
   const { clock, agent, told, begin } = bench(t);
   agent.no = { kind: "refused", why: "TASK_NOT_VALID" };
   const end = begin();

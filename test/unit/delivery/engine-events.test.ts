@@ -1,4 +1,4 @@
-// What a run's log in Dagster is told of a delivery; and that no delivery waits for it.
+// The engine events about a delivery in its run's log. No delivery waits for them.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { blocks, crashes, faults } from "../../support/ports/scripted-steps.ts";
@@ -128,7 +128,7 @@ describe("a run's log that cannot be written", () => {
     assert.equal(deeds().at(-1), "ack m1#2");
   });
 
-  test("is told to the worker's own", async (t) => {
+  test("loses the event to the worker's own log", async (t) => {
     const { runner, deliver, told } = bench(t);
     runner.scripts.set("load", crashes);
     runner.onNotice = async () => false;
