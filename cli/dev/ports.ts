@@ -1,5 +1,6 @@
 // Ports of 127.0.0.1 that no program listens on.
 import { createServer } from "node:net";
+import { requireListening } from "../../core/endpoints/may-listen.ts";
 
 /** Another program may take it before its user does, which then says so and ends. */
 export function freePort(): Promise<number> {
@@ -20,6 +21,7 @@ export async function isFree(port: number): Promise<boolean> {
 
 function portOf(wanted: number): Promise<number> {
   return new Promise((resolve, reject) => {
+    requireListening("127.0.0.1", wanted);
     const server = createServer();
     server.on("error", reject);
     server.listen(wanted, "127.0.0.1", () => {

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo, Socket } from "node:net";
 import { printableJson } from "../formats/printable.ts";
 import type { Observe } from "../observe.ts";
+import { requireListening } from "./may-listen.ts";
 
 export interface JsonServer {
   readonly port: number;
@@ -48,6 +49,7 @@ export async function startJsonServer(
   server.maxRequestsPerSocket = 1;
   server.on("connection", boundConnections());
   await new Promise<void>((resolve, reject) => {
+    requireListening(host, port);
     server.once("error", reject);
     server.listen({ host, port, exclusive: true }, () => {
       server.off("error", reject);

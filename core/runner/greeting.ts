@@ -1,6 +1,7 @@
 // Starts a step host only to hear what it says of itself, of its code locations and of Dagster's storages, and ends it.
 import type { Clock } from "../clock.ts";
 import type { Observe } from "../observe.ts";
+import { requireSignals } from "../process-group.ts";
 import type { ErrorInfo } from "../step/step.ts";
 import type { HostFrame, Ready } from "./frames.ts";
 import { HostProcess, type HostSettings } from "./host-process.ts";
@@ -22,11 +23,12 @@ const TOO_LATE: ErrorInfo = {
   traceback: "",
 };
 
-/** Rejects with a `Fault` when the host cannot work. `settings.startMs` is the time for all of it. */
+/** Rejects with a `Fault` when the host, or a worker beside it, cannot work. `settings.startMs` is the time for all of it. */
 export async function greetHost(
   settings: HostSettings,
   ports: { readonly clock: Clock; readonly observe: Observe },
 ): Promise<Greeting> {
+  requireSignals();
   const endsAtMs = ports.clock.monoMs() + settings.startMs;
   const heard = new Heard();
   const host = new HostProcess(settings, heard.hear, ports);

@@ -1,8 +1,10 @@
 // What is missing among the permissions that Deno was given is told by name, before any step is taken.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { PYTHON } from "../support/dagster/dagster-sidecar.ts";
 import { Deployment } from "../support/taskiq/deployment.ts";
 import { taskiqCommand } from "../support/taskiq/taskiq-command.ts";
+import { WorkerProcess } from "../support/taskiq/worker-process.ts";
 
 interface Missing {
   readonly permission: string;
@@ -29,11 +31,21 @@ const missing: readonly Missing[] = [
     says: /^taskiq run: a permission is missing: Requires sys access to "osUptime", run again with the --allow-sys flag \(TQ_CONFIG\)$/,
   },
   {
+    permission: "--allow-net",
+    says: /^taskiq run: health server: port 0 on 127.0.0.1 cannot be opened: Requires net access to "127.0.0.1:0", run again with the --allow-net flag \(TQ_HEALTH_SERVER\)$/,
+  },
+  {
     permission: "--allow-run",
     instead: "--allow-run=python3",
     says: /^taskiq run: this runtime may not signal groups of processes: Requires run access, .* \(TQ_CONFIG\)$/,
   },
 ];
+
+function denoWithout(permission: string, instead?: string): readonly [string, ...string[]] {
+  const [program, ...args] = taskiqCommand("deno");
+  const left = instead === undefined ? [] : [instead];
+  return [program, ...args.flatMap((word) => (word.split("=")[0] === permission ? left : [word]))];
+}
 
 describe("a worker under Deno", () => {
   let deployment: Deployment;
@@ -45,12 +57,7 @@ describe("a worker under Deno", () => {
 
   for (const { permission, instead, says } of missing) {
     test(`does not start ${instead === undefined ? "without" : `with ${instead} in place of`} ${permission}`, async () => {
-      const command = taskiqCommand("deno").flatMap((word) => {
-        if (word.split("=")[0] !== permission) return [word];
-        return instead === undefined ? [] : [instead];
-      });
-      const [program = "", ...args] = command;
-      const worker = deployment.spawnWorker({ command: [program, ...args] });
+      const worker = deployment.spawnWorker({ command: denoWithout(permission, instead) });
       assert.deepEqual(await worker.exit(), { code: 2, signal: null }, worker.tail());
       const said = worker.log.map(({ message }) => message);
       assert.ok(
@@ -59,4 +66,16 @@ describe("a worker under Deno", () => {
       );
     });
   }
+
+  test("is not found well by doctor where run could not kill its steps", async () => {
+    const command = denoWithout("--allow-run", `--allow-run=${PYTHON}`);
+    const args = ["doctor", "--json", "--python", PYTHON];
+    const doctor = new WorkerProcess({ args, command, env: deployment.env });
+    assert.deepEqual(await doctor.exit(60_000), { code: 1, signal: null }, doctor.tail());
+    const { checks } = JSON.parse(doctor.stdout.join("\n"));
+    const { level, found, todo } = checks.find(({ check }: { check: string }) => check === "python");
+    assert.equal(level, "fail");
+    assert.match(found, /^this runtime may not signal groups of processes: Requires run access/);
+    assert.equal(todo, "Deno: --allow-run without a list of programs, since a group is none.");
+  });
 });

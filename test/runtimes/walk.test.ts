@@ -8,7 +8,7 @@ import { freePort } from "../../cli/dev/ports.ts";
 import { homeWithHost } from "../support/dagster/step-hosts.ts";
 import { eventually } from "../support/eventually.ts";
 import { ledgerDatabases } from "../support/ledger/ledger-database.ts";
-import { createQueues, LOCAL_CREDENTIALS, LOCAL_REGION } from "../support/sqs/local-sqs.ts";
+import { createQueues, LOCAL_CREDENTIALS, LOCAL_REGION, sendMessage } from "../support/sqs/local-sqs.ts";
 import { bodyFor } from "../support/sqs/messages.ts";
 import { startSqsServer } from "../support/sqs/server/http.ts";
 import { asLocalSqs } from "../support/sqs/server/local.ts";
@@ -150,6 +150,34 @@ test("taskiq, from its tables to the last dead letter", async (t) => {
     const [told] = (await ended(site, 0, "replay", "--yes", "--why", "it can run now", "--json")).split("\n");
     assert.equal(JSON.parse(told ?? "").end, "sent");
     assert.deepEqual([source.inspect().length, deadLetters.inspect().length], [1, 0]);
+  });
+
+  await t.test("doctor can check all that run needs, and misses only what this step host lacks", async () => {
+    const { checks } = JSON.parse(await ended(site, 0, "doctor", "--json"));
+    const doubted = checks.filter(({ level }: { level: string }) => level !== "ok");
+    assert.equal(checks.length, 14);
+    assert.deepEqual(
+      doubted.map(({ check, level }: { check: string; level: string }) => `${level} ${check}`),
+      ["warn versions", "warn dagster home"],
+    );
+  });
+
+  await t.test("dev serves a queue and a worker of its own until Ctrl-C, and leaves nothing", async () => {
+    const dev = start("dev", "--no-ui", "-m", "of_no_consequence");
+    const [, url = ""] = await dev
+      .said("not-json", ({ message }) => message.includes("TASKIQ_QUEUE_URL="), PATIENCE_MS)
+      .then(({ message }) => /TASKIQ_QUEUE_URL=(\S+)/.exec(message) ?? []);
+    await sendMessage({ endpoint: new URL(url).origin }, url, {
+      body: bodyFor("of_dev"),
+      groupId: "g",
+      deduplicationId: "d",
+    });
+    const isOver = () => dev.log.some(({ message }) => /step\.ended.*of_dev/.test(message));
+    await eventually("its worker runs the step", isOver, PATIENCE_MS);
+    dev.signal("SIGINT");
+    assert.deepEqual(await dev.exit(PATIENCE_MS), { code: 0, signal: null }, dev.tail());
+    await eventually("nothing of it is left", () => dev.processes().length === 0, PATIENCE_MS);
+    await assert.rejects(fetch(url));
   });
 
   assert.ok(fronts.queues.secured() > 0 && fronts.ledger.secured() > 0, "all of it went over TLS");

@@ -4,6 +4,7 @@ import { Buffer } from "node:buffer";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type Clock, systemClock } from "../../../core/clock.ts";
+import { requireListening } from "../../../core/endpoints/may-listen.ts";
 import type { ActionContext } from "./actions.ts";
 import { type Answer, answerAction } from "./answer.ts";
 import { SqsModel, type SqsModelOptions } from "./model.ts";
@@ -106,6 +107,7 @@ async function readBody(request: IncomingMessage): Promise<string> {
 
 function listen(server: Server): Promise<void> {
   return new Promise((resolve, reject) => {
+    requireListening("127.0.0.1", 0);
     server.once("error", reject);
     server.listen(0, "127.0.0.1", () => {
       server.removeListener("error", reject);

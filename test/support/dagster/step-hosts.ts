@@ -17,11 +17,14 @@ const launcher = fileURLToPath(new URL("../../../fixtures/hosts/launcher", impor
 
 const hosts = fileURLToPath(new URL("../../../fixtures/hosts/", import.meta.url));
 
-/** Makes a home whose `python`, for `--python`, is a step host without Dagster. It writes into the folder `log` there. */
+/** Makes a home whose `python`, for `--python`, is a step host without Dagster, beside a Python with all packages. It writes into the folder `log` there. */
 export function homeWithHost(name: string): string {
   const home = mkdtempSync(join(tmpdir(), `taskiq-${name}-`));
   mkdirSync(join(home, "log"));
-  const program = `#!/bin/sh\nexec ${python} ${hosts}well-behaved.py ${join(home, "log")}\n`;
+  const program = `#!/bin/sh
+if [ "$1" = -c ]; then exec ${python} "$@"; fi
+exec ${python} ${hosts}well-behaved.py ${join(home, "log")}
+`;
   writeFileSync(join(home, "python"), program, { mode: 0o755 });
   return home;
 }

@@ -63,7 +63,11 @@ export interface TestMessage {
 }
 
 /** Answers the message id. */
-export async function sendMessage(local: LocalSqs, url: string, message: TestMessage): Promise<string> {
+export async function sendMessage(
+  local: Pick<LocalSqs, "endpoint">,
+  url: string,
+  message: TestMessage,
+): Promise<string> {
   const client = clientOf(local);
   const attributes = Object.entries(message.attributes ?? {}).map(([name, value]) => [name, writeAttribute(value)]);
   const command = new SendMessageCommand({
@@ -99,7 +103,7 @@ export interface WireAttribute {
   readonly BinaryValue?: string;
 }
 
-function clientOf(local: LocalSqs): SQSClient {
+function clientOf(local: Pick<LocalSqs, "endpoint">): SQSClient {
   return new SQSClient({ endpoint: local.endpoint, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS });
 }
 
