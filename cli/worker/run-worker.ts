@@ -4,6 +4,7 @@ import { systemClock as clock } from "../../core/clock.ts";
 import { noOutcomes } from "../../core/delivery/outcome-counts.ts";
 import { startHealthServer } from "../../core/endpoints/health-server.ts";
 import type { JsonServer } from "../../core/endpoints/json-server.ts";
+import { Fault } from "../../core/faults.ts";
 import { counted } from "../../core/formats/counted.ts";
 import type { Observe } from "../../core/observe.ts";
 import { preflight } from "../../core/preflight/preflight.ts";
@@ -115,7 +116,7 @@ async function live(life: Life): Promise<void> {
 
 /** A stop during the start is no failure of the start, and waits for nothing of it. */
 async function work(life: Life, wired: Wired): Promise<void> {
-  const { config, stop, companion } = life;
+  const { config, stop, companion, bugs } = life;
   const { worker } = wired;
   try {
     await Promise.race([start(config, wired), aborted(stop.quiet)]);
@@ -128,7 +129,11 @@ async function work(life: Life, wired: Wired): Promise<void> {
   life.started = true;
   const beside = companion?.beside(worker, stop.quiet).finally(() => stop.begin("companion"));
   const ends = await Promise.allSettled([worker.run(), beside]);
-  for (const end of ends) if (end.status === "rejected") throw end.reason;
+  for (const end of ends) {
+    if (end.status !== "rejected") continue;
+    if (end.reason instanceof Fault) throw end.reason;
+    bugs.report("companion", end.reason);
+  }
 }
 
 async function start(config: WorkerConfig, { ports: { runner, observe }, survey }: Wired): Promise<void> {

@@ -1,7 +1,7 @@
 // Looks for quiet requests in the ledger now and then, and reports there how far a quiet worker is. During an outage the worker stays as it is.
 import { jittered } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
-import { describeError } from "../faults.ts";
+import { describeError, Fault } from "../faults.ts";
 import type { QuietQueue, QuietRecords } from "../ledger/quiet-records.ts";
 import { unlessAborted } from "../on-abort.ts";
 import type { Outages } from "../outages.ts";
@@ -52,7 +52,7 @@ export class QuietLook {
     await unlessAborted(stopped, this.#once());
   }
 
-  /** Never rejects. */
+  /** Rejects only for a bug. */
   async #once(): Promise<void> {
     const { records, outages, quiet } = this.#ports;
     try {
@@ -60,6 +60,7 @@ export class QuietLook {
       await this.#report();
       outages.worked(CALL);
     } catch (error) {
+      if (!(error instanceof Fault)) throw error;
       const message = `could not read quiet requests; this worker stays quiet or takes steps as before: ${describeError(error)}`;
       outages.failed(CALL, error, { event: "quiet.unread", level: "warn", message });
     }

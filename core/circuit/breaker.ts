@@ -1,6 +1,7 @@
 // The breaker keeps the intake shut while a dependency of the worker is down, and probes until the intake may open again. Deliveries that wait or run go
 // on meanwhile: only the intake asks for leave. `core/circuit/circuit.ts` has the rules. `core/circuit/dependencies.ts` reports the calls that failed and
 // worked. Failed receives belong to the gate of their queue (`core/circuit/queue-gate.ts`).
+import type { Bugs } from "../bugs.ts";
 import type { Clock } from "../clock.ts";
 import { describeError } from "../faults.ts";
 import type { Ledger } from "../ledger/port.ts";
@@ -33,6 +34,7 @@ export interface BreakerPorts {
   readonly runner: Pick<Runner, "probe" | "unavailable" | "broken">;
   readonly clock: Clock;
   readonly observe: Observe;
+  readonly bugs: Pick<Bugs, "supervise">;
   /** Uniform in [0, 1). */
   readonly chance: () => number;
 }
@@ -98,7 +100,7 @@ export class Breaker {
   #become(circuit: Circuit): void {
     this.#circuit = circuit;
     this.#log();
-    if (isTimed(circuit) && !this.#looking) void this.#lookAfterIt();
+    if (isTimed(circuit) && !this.#looking) void this.#ports.bugs.supervise("circuit", this.#lookAfterIt());
   }
 
   async #lookAfterIt(): Promise<void> {
@@ -108,7 +110,7 @@ export class Breaker {
       while (isTimed(this.#circuit) && !this.#stopped.aborted) {
         await clock.sleep(LOOK_MS, this.#stopped);
         this.#circuit = passTrials(this.#circuit, clock.monoMs());
-        for (const outage of due(this.#circuit, clock.monoMs())) if (this.#canProbe(outage)) void this.#probe(outage);
+        for (const outage of due(this.#circuit, clock.monoMs())) if (this.#canProbe(outage)) this.#beginProbe(outage);
         this.#log();
       }
     } finally {
@@ -119,6 +121,10 @@ export class Breaker {
   /** Only the step host can probe some causes. While it is away, they wait: it comes back without help. */
   #canProbe({ cause }: Outage): boolean {
     return cause === "ledger" || this.#ports.runner.unavailable() === null;
+  }
+
+  #beginProbe(outage: Outage): void {
+    void this.#ports.bugs.supervise("circuit", this.#probe(outage));
   }
 
   async #probe(outage: Outage): Promise<void> {

@@ -1,6 +1,6 @@
 // A drain: watches a worker until the queues it takes steps from are proven empty. The worker is the same as ever; only its end is decided here.
 import type { Clock } from "../clock.ts";
-import { describeError } from "../faults.ts";
+import { describeError, Fault } from "../faults.ts";
 import type { Observe } from "../observe.ts";
 import type { Queue, QueueDepth } from "../queue/port.ts";
 import type { WorkerSnapshot } from "../worker/snapshot.ts";
@@ -117,6 +117,7 @@ async function count(watched: Watched, { clock, observe }: DrainPorts): Promise<
     watched.depth = await watched.queue.depth();
     note(watched, { is: "counted", atMs, ...watched.depth });
   } catch (error) {
+    if (!(error instanceof Fault)) throw error;
     note(watched, { is: "unknown" });
     observe({ event: "drain.count_failed", level: "warn", message: `could not count: ${describeError(error)}` });
   }

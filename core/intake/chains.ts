@@ -2,6 +2,7 @@
 
 import type { Seat } from "../admission/slots.ts";
 import type { Received } from "../delivery/delivery.ts";
+import { lostByBug } from "../delivery/one-bug.ts";
 import { askForOne } from "../delivery/one-entry.ts";
 import type { Disposition } from "../delivery/states.ts";
 import type { Lease } from "../lease/lease.ts";
@@ -49,17 +50,8 @@ export async function runChain(chain: Chain, seat: Seat | null, lane: Lane): Pro
   }
 }
 
-/** A bug of taskiq must not end the worker's other steps. The message comes back when its visibility ends. */
 async function deliver(received: Received, { executor, quiet, observe }: Lane): Promise<Disposition> {
-  try {
-    return await executor.processDelivery(received, quiet.signal);
-  } catch (error) {
-    const { lease } = received;
-    const message = `bug in the worker, please report it: ${error instanceof Error ? error.stack : error}`;
-    observe({ event: "delivery.bug", level: "error", message, messageId: lease.message.id });
-    await lease.end();
-    return "lost";
-  }
+  return await lostByBug(received, observe, executor.processDelivery(received, quiet.signal));
 }
 
 async function giveBack(lease: Lease, { queue, outages, observe }: Lane): Promise<Disposition> {

@@ -1,4 +1,5 @@
 // Writes engine events about deliveries, for readers of a run in Dagster. This is best effort: no delivery waits for one.
+import type { Bugs } from "../bugs.ts";
 import type { Clock } from "../clock.ts";
 import type { Observe } from "../observe.ts";
 import { Outages } from "../outages.ts";
@@ -8,6 +9,8 @@ export interface NoticePorts {
   readonly runner: Pick<Runner, "notice">;
   readonly clock: Clock;
   readonly observe: Observe;
+  /** Absent for an operator's command, which ends with what is thrown. */
+  readonly bugs?: Pick<Bugs, "supervise">;
 }
 
 /** While Dagster's database is down, each event takes a while to fail. More than this are not worth keeping. */
@@ -31,7 +34,7 @@ export class Notices {
   readonly notify = (notice: Notice): void => {
     if (this.#pending.length >= PENDING_MAX) this.#lose(notice, "too many are waiting");
     else this.#pending.push(notice);
-    this.#writing ??= this.#writeAll();
+    this.#writing ??= this.#ports.bugs?.supervise("notices", this.#writeAll()) ?? this.#writeAll();
   };
 
   /** Resolves when all events are written, or after `withinMs`. */

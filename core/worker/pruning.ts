@@ -56,8 +56,9 @@ async function turn(ports: PruningPorts, settings: PruningSettings, quiet: Abort
     const message = `pruned ${counted(pruned, "row")} of the ledger that no message can ask for any more`;
     observe({ event: "ledger.pruned", level: "info", message, pruned });
   } catch (error) {
-    const what = error instanceof Fault ? describeError(error) : `bug in the worker: ${(error as Error).stack}`;
-    observe({ event: "ledger.prune_failed", level: "warn", message: `could not prune the ledger: ${what}` });
+    if (!(error instanceof Fault)) throw error;
+    const message = `could not prune the ledger: ${describeError(error)}`;
+    observe({ event: "ledger.prune_failed", level: "warn", message });
   }
 }
 

@@ -131,7 +131,7 @@ export class Worker {
   async run(): Promise<void> {
     const { bugs, protection } = this.#ports;
     const look = this.#look;
-    if (look !== null) await look.first(this.#stopped.signal);
+    if (look !== null) await bugs.supervise("quiet requests", look.first(this.#stopped.signal));
     for (const { leases } of this.#lanes) void bugs.supervise("leases", leases.start());
     if (protection !== undefined) void bugs.supervise("task protection", protection.start());
     const beside = [

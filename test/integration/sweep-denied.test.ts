@@ -1,6 +1,7 @@
 // A sweep whose credentials may copy dead letters and not delete them, over HTTP: each letter gets one copy, however often the sweep looks.
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { Bugs } from "../../core/bugs.ts";
 import { systemClock } from "../../core/clock.ts";
 import { runSweep } from "../../core/dead-letters/sweep/sweep.ts";
 import { SenderVersions } from "../../core/delivery/effects/sender-versions.ts";
@@ -74,7 +75,7 @@ function start(t: TestContext, { queue }: Wired): Observations {
   const ledger = new MemoryLedger({ clock: systemClock, writeBoundMs: 5_000 });
   const runner = new FakeRunner(() => undefined);
   runner.down = null;
-  const common = { ledger, clock: systemClock, observe, outages, chance: () => 0 };
+  const common = { ledger, clock: systemClock, observe, bugs: new Bugs(observe), outages, chance: () => 0 };
   const executorPorts = {
     ...common,
     queue,

@@ -6,6 +6,7 @@ import { Seat, Slots } from "../../admission/slots.ts";
 import type { Clock } from "../../clock.ts";
 import type { Received } from "../../delivery/delivery.ts";
 import type { Executor } from "../../delivery/executor.ts";
+import { lostByBug } from "../../delivery/one-bug.ts";
 import { askForOne } from "../../delivery/one-entry.ts";
 import type { Swept } from "../../delivery/states.ts";
 import type { LeaseKeeper } from "../../lease/lease-keeper.ts";
@@ -72,7 +73,10 @@ export async function sweepOnce(ports: PassPorts, stopped: AbortSignal): Promise
   };
 }
 
-/** Resolves with `copied` for a letter that could not be deleted beside its copy, and with `left` for one that is held or dead already and was given back. */
+/**
+ * Resolves with `copied` for a letter that could not be deleted beside its copy. Resolves with `left` for one that is held or dead already and was
+ * given back, and for one that this worker lost.
+ */
 async function sweepOne(
   message: Message,
   at: ReceivedAt,
@@ -83,11 +87,10 @@ async function sweepOne(
   if (copied.has(message.id)) return (await deleteCopied(message, ports)) ? "ended" : "stays";
   if (!isToBeEnded(message, letters, lies)) return "stays";
   const received = takeAlone(message, at, leases);
-  const disposition = await executor
-    .processDeadLetter(received, lies, quiet.signal)
-    .finally(() => received.lease.end());
+  const ending = executor.processDeadLetter(received, lies, quiet.signal);
+  const disposition = await lostByBug(received, ports.outages.observe, ending);
   if (copied.has(message.id)) return "copied";
-  return disposition === "released" ? "left" : "ended";
+  return disposition === "released" || disposition === "lost" ? "left" : "ended";
 }
 
 async function deleteCopied(

@@ -3,6 +3,7 @@
 // fenced as usual: the lock only spares the others the work.
 import type { Quiet } from "../../admission/quiet.ts";
 import { jittered } from "../../backoff.ts";
+import type { Bugs } from "../../bugs.ts";
 import type { Breaker } from "../../circuit/breaker.ts";
 import type { Clock } from "../../clock.ts";
 import type { Executor } from "../../delivery/executor.ts";
@@ -21,6 +22,7 @@ export interface SweepPorts {
   readonly ledger: Pick<Ledger, "lock" | "renew">;
   readonly clock: Clock;
   readonly observe: Observe;
+  readonly bugs: Pick<Bugs, "supervise">;
   /** The outages of the dead letter queue. */
   readonly outages: Outages;
   /** Uniform in [0, 1). */
@@ -109,12 +111,13 @@ class Sweep {
     return true;
   }
 
+  /** Throws what is not a `Fault`: a bug. */
   #failed(error: unknown): void {
-    const denied = error instanceof Fault && error.code === "TQ_QUEUE_DENIED";
+    if (!(error instanceof Fault)) throw error;
+    const denied = error.code === "TQ_QUEUE_DENIED";
     if (denied) this.#deniedUntilMs = this.#ports.clock.monoMs() + DENIED_REST_MS;
-    const what = error instanceof Fault ? describeError(error) : `bug in the worker: ${(error as Error).stack}`;
     const after = denied ? `; tried again every ${formatDuration(DENIED_REST_MS)}` : "";
-    const message = `could not look through the dead letter queue: ${what}${after}`;
+    const message = `could not look through the dead letter queue: ${describeError(error)}${after}`;
     this.#ports.outages.failed(CALL, error, { event: "sweep.failed", level: "warn", message });
   }
 
@@ -141,7 +144,7 @@ class Sweep {
       return null;
     }
     const leases = new LeaseKeeper({ ...this.#ports, queue: letters }, this.#settings);
-    void leases.start();
+    void this.#ports.bugs.supervise("leases of the sweep", leases.start());
     return { letters, leases, executor: this.#ports.executor.outOf(letters, this.#ports.outages) };
   }
 

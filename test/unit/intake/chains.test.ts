@@ -94,7 +94,7 @@ describe("a bug of ours in one delivery", () => {
     await clock.advance(0);
     await end("m1", new Error("no transition from acking on granted"));
     assert.deepEqual(begun, ["m1", "m2", "m3"]);
-    assert.match(told.messages("delivery.bug")[0] ?? "", /^bug in the worker, please report it: Error: no transition/);
+    assert.match(told.messages("delivery.bug")[0] ?? "", /^bug in taskiq, please report it: Error: no transition/);
     assert.deepEqual([lane.ended.lost, slots.busy], [1, 2]);
   });
 

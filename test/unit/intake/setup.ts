@@ -46,6 +46,7 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
       runner: { broken: () => null, unavailable: () => gate.closed, probe: async () => null },
       clock,
       observe: told.observe,
+      bugs: new Bugs(told.observe),
       chance,
     },
     stopped.signal,

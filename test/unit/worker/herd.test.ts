@@ -1,6 +1,7 @@
 // A fleet that was started, or lost its ledger, in one moment does not come for it in one moment.
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { Bugs } from "../../../core/bugs.ts";
 import { Breaker } from "../../../core/circuit/breaker.ts";
 import { runSweep } from "../../../core/dead-letters/sweep/sweep.ts";
 import type { ExecutorPorts } from "../../../core/delivery/effects/ports.ts";
@@ -50,7 +51,7 @@ test("probes of a ledger that is down, and comes back, are spread over the longe
   const runner = { unavailable: () => null, broken: () => null, probe: async () => null };
   const fleetOf = Array.from(
     { length: workers },
-    () => new Breaker({ ledger: { ping }, runner, clock, observe, chance }, stopped),
+    () => new Breaker({ ledger: { ping }, runner, clock, observe, bugs: new Bugs(observe), chance }, stopped),
   );
   for (const breaker of fleetOf) breaker.failed({ cause: "ledger", why: "connection refused" });
   await clock.advance(90 * second);
@@ -79,6 +80,7 @@ test("first sweeps of workers that were started together are spread over an inte
     ledger: { lock, renew: async () => [] },
     clock,
     observe,
+    bugs: new Bugs(observe),
     outages,
     copied: new Set<string>(),
     chance,

@@ -42,6 +42,22 @@ for (const fifo of [true, false]) {
   });
 }
 
+test("a bug at one dead letter is logged, and the sweep ends the others", async (t) => {
+  const { moved, start, clock, runner, told } = bench(t);
+  const report = runner.report.bind(runner);
+  runner.report = async (order, ...rest) => {
+    if (order.stepKey === "odd") throw new TypeError("no such field");
+    return await report(order, ...rest);
+  };
+  const odd = await moved("odd");
+  await moved("load");
+  start();
+  await clock.advance(intervalMs);
+  assert.match(told.messages("delivery.bug")[0] ?? "", /^bug in taskiq, .*: TypeError: no such field\n +at /);
+  assert.deepEqual([told.of("delivery.bug")[0]?.["messageId"], told.of("worker.bug")], [odd, []]);
+  assert.deepEqual(runner.log(key), ["STEP_FAILURE"]);
+});
+
 describe("a step that SQS made a dead letter", () => {
   test("is reported with the retry that its policy still has", async (t) => {
     const { moved, start, clock, runner } = bench(t);

@@ -1,6 +1,7 @@
 // A sweep on a manual clock over the model of SQS: real queues with real redrives, a ledger in memory, a runner without processes.
 import type { TestContext } from "node:test";
 import { SqsModel } from "../../../../cli/dev/sqs-server/model.ts";
+import { Bugs } from "../../../../core/bugs.ts";
 import { runSweep } from "../../../../core/dead-letters/sweep/sweep.ts";
 import type { ExecutorPorts } from "../../../../core/delivery/effects/ports.ts";
 import { SenderVersions } from "../../../../core/delivery/effects/sender-versions.ts";
@@ -105,7 +106,7 @@ export function bench(t: TestContext, { fifo = true, dlqRedrives = false, envelo
     };
     const breaker = { mayReport: () => !circuit.open };
     const passing = (underWay: boolean) => void passes.push(underWay);
-    const ports = { ledger, clock, observe, outages, copied, chance, breaker, passing };
+    const ports = { ledger, clock, observe, bugs: new Bugs(observe), outages, copied, chance, breaker, passing };
     const executor = new Executor(executorPorts, kill.signal);
     const settings = { leaseMs, killMarginMs: 5_000, intervalMs, worker };
     let over = false;
