@@ -1,4 +1,4 @@
-// Which dead letters of a look are meant, and which given values none of them has: a mistyped one must not pass for a queue without such letters. Pure.
+// Chooses dead letters of a look, and finds the given values that no letter has: a mistyped value must not look like a queue without such letters. Pure.
 import { reasonNamed } from "../delivery/reasons.ts";
 import { isBeginning, type LetterFilter, matchesError, matchesLetter, matchesStep, namesOf } from "./filter.ts";
 import type { DeadLetter } from "./letter.ts";
@@ -6,9 +6,9 @@ import type { DeadLetter } from "./letter.ts";
 export interface Mismatch {
   readonly condition: "id" | "run" | "job" | "step" | "reason" | "error";
   readonly given: string;
-  /** `ambiguous`: it is the beginning of several, so that none of them is meant. */
+  /** `ambiguous`: it is the beginning of several, so it chooses none of them. */
   readonly kind: "unknown" | "ambiguous";
-  /** What there is, with the number of its letters: the most frequent first. Of an ambiguous one, what it may stand for. */
+  /** The values that there are, with the number of their letters, the most frequent first. For an ambiguous one, the values that it may stand for. */
   readonly there: Counts;
 }
 
@@ -20,7 +20,7 @@ export interface Chosen {
   readonly mismatches: readonly Mismatch[];
 }
 
-/** Sees each letter of a look once, and says in the end which of them are meant. */
+/** Sees each letter of a look once, and says in the end which of them are chosen. */
 export class Choice {
   readonly #filter: LetterFilter;
   readonly #found: DeadLetter[] = [];
@@ -36,17 +36,17 @@ export class Choice {
     this.#values = valuesOf(filter);
   }
 
-  /** How many may be meant so far. */
+  /** How many may be chosen so far. */
   get count(): number {
     return this.#found.length;
   }
 
-  /** Whether a beginning is that of one alone shows only when all letters were seen. */
+  /** A beginning may turn out to be that of several until all letters were seen. */
   get needsAll(): boolean {
     return this.#beginnings.length > 0;
   }
 
-  /** Returns whether the letter may be meant. */
+  /** Returns whether the letter may be chosen. */
   see(letter: DeadLetter): boolean {
     this.#seen += 1;
     if (this.#filter.names.length > 0) this.#ids.add(letter.message.id);
@@ -57,7 +57,7 @@ export class Choice {
     return meant;
   }
 
-  /** Once all were seen. An empty queue says nothing against a value; a letter that is named is missed all the same. */
+  /** Call it when all letters were seen. An empty queue does not prove a value wrong, but a letter that is named is missed all the same. */
   end(): Chosen {
     const found = [
       ...this.#beginnings.flatMap((one) => one.mismatch(this.#ids) ?? []),
@@ -125,7 +125,7 @@ class Beginning {
     return this.#whole() === null ? { condition, given, kind: "ambiguous", there: begun } : null;
   }
 
-  /** Null for the beginning of none, or of several. */
+  /** Returns `null` for the beginning of none, or of several. */
   #whole(): string | null {
     if (this.#begun.has(this.#given)) return this.#given;
     const [only, ...others] = this.#begun.counts();

@@ -1,17 +1,17 @@
-// Which dead letters are meant. Every value can be pasted from what the tables show. Pure.
+// The filter that chooses dead letters. Every value can be pasted from the tables. Pure.
 import { reasonNamed } from "../delivery/reasons.ts";
 import { foldMessage } from "../formats/folded.ts";
 import type { DeadLetter } from "./letter.ts";
 
-/** Null: any. Every condition must hold. */
+/** Every condition must hold. `null` means any. */
 export interface LetterFilter {
-  /** Ids of messages or idempotency keys, or beginnings of them; empty for any. */
+  /** Ids of messages or idempotency keys, or beginnings of them. Empty means any. */
   readonly names: readonly string[];
   /** Whole ids of messages. */
   readonly ids: ReadonlySet<string> | null;
   /** The id of a run, or its beginning. */
   readonly runId: string | null;
-  /** Known by the run's record alone. */
+  /** Only the run's record has it. */
   readonly job: string | null;
   /** A step key, in which `*` and `…` stand for any text and `?` for any character. ` #2` behind it names the attempt. */
   readonly step: string | null;
@@ -36,7 +36,7 @@ export const anyLetter: LetterFilter = {
   beforeMs: null,
 };
 
-/** Shorter beginnings would be those of too many. */
+/** A shorter beginning would fit too many. */
 export const LEAST_BEGINNING = 4;
 
 /** Checks all conditions but the job's, which the letter itself does not name. */
@@ -54,7 +54,7 @@ export function matchesLetter(filter: LetterFilter, letter: DeadLetter): boolean
   );
 }
 
-/** `job` is the name in the run's record; null when that is not known. */
+/** `job` is the name in the run's record. `null` means that it is not known. */
 export function matchesJob({ job: wanted }: LetterFilter, job: string | null): boolean {
   return wanted === null || wanted === job;
 }
@@ -75,7 +75,7 @@ export function matchesStep(wanted: string, { step }: DeadLetter): boolean {
   return matchesGlob(glob, step.stepKey) || matchesGlob(glob, `${step.stepKey} #${step.attempt}`);
 }
 
-/** In linear time, whatever the pattern: `*` for any text, `?` for one character, anything else for itself. Step keys hold brackets. */
+/** Matches in linear time: `*` stands for any text, `?` for one character, and every other character for itself. Step keys hold brackets. */
 export function matchesGlob(pattern: string, text: string): boolean {
   const [wanted, given] = [[...pattern], [...text]];
   let [at, from, star, resume] = [0, 0, -1, 0];
@@ -93,7 +93,7 @@ export function errorText(errorClass: string | null, detail: string): string {
   return errorClass === null || detail.startsWith(errorClass) ? detail : `${errorClass}: ${detail}`;
 }
 
-/** A table cuts a long text with `…`, and shows the texts of a group with what varies folded away. */
+/** A table cuts a long text with `…`, and folds away the parts of a group's texts that vary. */
 export function matchesError(wanted: string, { fingerprint, errorClass, detail }: DeadLetter): boolean {
   const part = wanted.replace(/…$/, "").toLowerCase();
   const shown = [detail, errorText(errorClass, detail), errorText(errorClass, foldMessage(detail))];

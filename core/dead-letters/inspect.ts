@@ -1,4 +1,4 @@
-// What lies in the dead letter queue: every letter that is meant, joined with what is known of its step.
+// Lists the dead letter queue: the chosen letters, each joined with the facts about its step.
 import type { Clock } from "../clock.ts";
 import { Fault } from "../faults.ts";
 import type { DeadLetterQueue, Message } from "../queue/port.ts";
@@ -12,39 +12,39 @@ import type { JoinedLetter } from "./verdict.ts";
 export interface InspectPorts extends Omit<JoinPorts, "nowMs"> {
   readonly letters: DeadLetterQueue;
   readonly clock: Clock;
-  /** The operator's, of which one must have signed each letter; absent or empty: none. */
+  /** The operator's keys. One of them must have signed each letter. Absent or empty means none. */
   readonly envelopeKeys?: readonly string[];
 }
 
 export interface Inspection {
   /** Oldest first. */
   readonly letters: readonly JoinedLetter[];
-  /** How many were looked at, meant or not; each counts one receive more now, or two if its FIFO group ended a full page. */
+  /** How many letters were looked at, chosen or not. Each counts one receive more now, or two if its FIFO group ended a full page. */
   readonly looked: number;
-  /** Stopped by `quiet`: nothing is listed, since nobody waits for it. */
+  /** `quiet` stopped the look. Nothing is listed then, because the operator no longer waits for it. */
   readonly interrupted: boolean;
-  /** The limit was reached: there may be more. */
+  /** The limit was reached, so there may be more. */
   readonly limited: boolean;
-  /** About how many could not be seen: other readers hid them, or, of a FIFO queue, others of their group that were looked at. */
+  /** About how many letters could not be seen. Other readers hid them, or, in a FIFO queue, letters of their group that were looked at. */
   readonly unseen: number;
   readonly dagsterSilent: string | null;
-  /** Values of the filter that no letter has, or several. */
+  /** Values of the filter that no letter has, or that several have. */
   readonly mismatches: readonly Mismatch[];
 }
 
-/** For whoever does more than look: what is found stays with them, bodies perhaps mended; they give it back. */
+/** For a caller that does more than look: it keeps the letters that were found, may mend their bodies, and must give them back. */
 export interface Keeping {
   keep(message: Message, hideMs: number): void;
   /** The message as it is to be read. */
   mended(message: Message): Message;
 }
 
-/** What is looked at is hidden for the least, and for longer the more there is; should this process be killed, for so long. */
+/** How long a look hides letters: longer the more there are. If this process is killed, they stay hidden for so long. */
 const HIDE_LEAST_MS = 30_000;
 const HIDE_MS_EACH = 20;
 const HIDE_MOST_MS = 3_600_000;
 
-/** Rejects with a `Fault` when the queue or the ledger cannot be reached; what was looked at is given back all the same. */
+/** Rejects with a `Fault` if the queue or the ledger cannot be reached. The letters that were looked at are given back all the same. */
 export async function inspectDeadLetters(
   ports: InspectPorts,
   filter: LetterFilter,
@@ -56,7 +56,7 @@ export async function inspectDeadLetters(
   requireHarmless(queue);
   const { visible, inFlight } = await queue.depth();
   const choice = new Choice(filter);
-  // Of which job a letter is, only Dagster knows: all of them have to be asked for.
+  // Only Dagster knows a letter's job, so it must be asked for all of them.
   const enough = filter.job === null && !choice.needsAll && limit !== null ? limit : Number.POSITIVE_INFINITY;
   const hideMs = Math.min(HIDE_MOST_MS, HIDE_LEAST_MS + visible * HIDE_MS_EACH);
   const looked = await lookThrough(
@@ -93,7 +93,7 @@ export async function inspectDeadLetters(
 
 const nothing = { letters: [], limited: false, unseen: 0, dagsterSilent: null, mismatches: [] };
 
-/** Dagster was asked for the jobs of letters that meet the other conditions alone. */
+/** Dagster was asked only for the jobs of letters that meet the other conditions. */
 function jobMismatch({ job }: LetterFilter, { letters, dagsterSilent }: Joined): readonly Mismatch[] {
   if (job === null || letters.length === 0 || dagsterSilent !== null) return [];
   const byJob = Map.groupBy(letters, ({ standing }) => standing?.run?.job ?? null);
@@ -101,7 +101,7 @@ function jobMismatch({ job }: LetterFilter, { letters, dagsterSilent }: Joined):
   return [{ condition: "job", given: job, kind: "unknown", there: there.toSorted(([, a], [, b]) => b - a) }];
 }
 
-/** Looking is a receive: a dead letter queue that redrives would move on, or lose, what is looked at. */
+/** Each look is a receive, so a dead letter queue that redrives would move on, or lose, the letters. */
 export function requireHarmless({ url, redrives }: Pick<DeadLetterQueue, "url" | "redrives">): void {
   if (!redrives) return;
   throw new Fault(

@@ -11,7 +11,7 @@ import type { Burial, DeadLetter } from "./letter.ts";
 
 type Where = Pick<DeadLetterQueue, "isMoved" | "retentionMs">;
 
-/** `keys`: one of them must have signed it; empty when the operator has none. */
+/** One of `keys` must have signed it. They are empty if the operator has none. */
 export function readLetter(message: Message, where: Where, keys: readonly string[] = []): DeadLetter {
   const note = readNote(message);
   const decoded = decode(message.body);

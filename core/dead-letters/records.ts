@@ -8,7 +8,7 @@ import type { LetterGroup } from "./groups.ts";
 import type { DeadLetter } from "./letter.ts";
 import type { JoinedLetter } from "./verdict.ts";
 
-/** Field names are the wire's; times are Unix seconds. */
+/** Field names are those of the wire. Times are Unix seconds. */
 export function letterRecord({ letter, row, standing, verdict }: JoinedLetter) {
   const { message, step, burial } = letter;
   return {
@@ -58,8 +58,8 @@ export function groupRecord(group: LetterGroup) {
 }
 
 /**
- * JSON lines: a record each with its body, what the producer sent beside it, and the body's SHA-256, by which a body that was edited shows; the last
- * line counts them and has the SHA-256 (hex) of all bytes before it.
+ * Returns JSON lines. Each is a record with its body, the producer's attributes, and the body's SHA-256, which shows an edited body. The last line has the
+ * number of records and the SHA-256 (hex) of all bytes before it.
  */
 export function exportText(letters: readonly JoinedLetter[]): string {
   const lines = letters.map((joined) => {
@@ -76,7 +76,7 @@ export function exportText(letters: readonly JoinedLetter[]): string {
   return `${text}${printableJson({ taskiq_export: 1, count: letters.length, sha256: sha256(text) })}\n`;
 }
 
-/** Of what the producer sent beside the body. */
+/** The producer's attributes, beside the body. */
 export function attributeNames({ message }: DeadLetter): readonly string[] {
   return Object.keys(producerAttributes(message));
 }

@@ -16,28 +16,32 @@ export interface FailPorts extends Omit<ExecutorPorts, "queue" | "ledger" | "sen
 }
 
 export interface FailOrder {
-  /** Of the operator, for the ledger and Dagster. */
+  /** The operator's name, for the ledger and Dagster. */
   readonly who: string;
   readonly why: string;
 }
 
 /**
- * `failed`: its failure stands in Dagster. `ended`: its attempt ended otherwise meanwhile. `in_hand`: a worker holds it. `changed`: it was reopened, or settled, since it was
- * looked at. `not_done`: it could not be recorded; it is as it was, or open to be failed again. `not_found`: it is not in the queue any more, or hidden.
+ * `failed`: its failure stands in Dagster. `ended`: its attempt ended otherwise meanwhile. `in_hand`: a worker holds it. `changed`: it was reopened or
+ * settled since the look. `not_done`: its failure could not be recorded, so it is as it was, or open to be failed again. `not_found`: it is not in the
+ * queue any more, or is hidden.
  */
 export type FailEnd = "failed" | "ended" | "in_hand" | "changed" | "not_done" | "not_found";
 
-/** Its attempt is open, by Dagster's own word, its run waits for it, and no worker holds it. */
+/** Returns whether an operator may fail it: Dagster says that its attempt is open, its run waits for it, and no worker holds it. */
 export function mayFail({ letter, standing, verdict }: JoinedLetter): boolean {
   if (letter.step === null || standing === null) return false;
   return ["parked", "moved", "waiting", "malformed_open"].includes(verdict.kind);
 }
 
-/** Longer than one page of them takes; what is at work is prolonged. */
+/** Longer than one page of letters takes. The letter at work is prolonged. */
 const HIDE_MS = 120_000;
 const KILL_MARGIN_MS = 5_000;
 
-/** By the ids of their messages. Rejects with a `Fault` when the queue or the ledger cannot be reached; what was done is done, and can be asked for again. */
+/**
+ * Fails letters, and returns their ends by message id. Rejects with a `Fault` if the queue or the ledger cannot be reached. Letters that were failed stay
+ * so, and a second call may name them again.
+ */
 export async function failLetters(
   targets: readonly JoinedLetter[],
   order: FailOrder,

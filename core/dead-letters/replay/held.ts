@@ -1,10 +1,10 @@
-// Dead letters that are held back for as long as something is done with them; what is left in the end is given back.
+// Holds dead letters back while a command works on them, and gives the rest back in the end.
 import type { Clock } from "../../clock.ts";
 import type { DeadLetterQueue, Message } from "../../queue/port.ts";
 
-/** How long they are held from each time on; a command that is killed lets go of them after as long. */
+/** How long each renewal holds them. If the command is killed, they become visible after so long. */
 export const HOLD_MS = 60_000;
-/** Renewed once no more than this is left. */
+/** They are renewed once no more than this is left. */
 const LEAST_LEFT_MS = 30_000;
 
 interface Hold {
@@ -30,7 +30,7 @@ export class HeldLetters {
     return this.#holds.has(id);
   }
 
-  /** What cannot be held any more, since its time was over, is not in the way of the others. */
+  /** A letter whose time was over cannot be held any more, and does not keep the others from being held. */
   async keep(): Promise<void> {
     const nowMs = this.#clock.monoMs();
     const due = [...this.#holds].filter(([, { untilMs }]) => untilMs - nowMs <= LEAST_LEFT_MS);
@@ -42,7 +42,7 @@ export class HeldLetters {
     }
   }
 
-  /** Answers, in order, whether each is gone from the queue. */
+  /** Resolves, in order, with whether each is gone from the queue. */
   async delete(ids: readonly string[]): Promise<readonly boolean[]> {
     if (ids.length === 0) return [];
     const ends = await this.#queue.ack(ids.map((id) => this.#holds.get(id)?.receipt ?? ""));

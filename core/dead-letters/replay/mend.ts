@@ -1,4 +1,4 @@
-// A dead letter with another body, which an operator gives it.
+// Gives a dead letter another body, from an operator.
 
 import { isSigned, signedMessage } from "../../delivery/signature.ts";
 import type { Message } from "../../queue/port.ts";
@@ -6,11 +6,11 @@ import { namesAnotherStep } from "./replay-plan.ts";
 
 export interface Mended {
   readonly message: Message;
-  /** `unsignable`: it was signed, its new body is not, and there is no key. Null when it may be replayed. */
+  /** `unsignable`: it was signed, its new body is not, and there is no key. `null` means that it may be replayed. */
   readonly problem: "misnamed" | "unsignable" | null;
 }
 
-/** `key` signs the body; null leaves the signature as it is. */
+/** `key` signs the body. `null` leaves the signature as it is. */
 export function mendLetter(message: Message, body: string, key: string | null): Mended {
   const mended = key === null ? { ...message, body } : signedMessage(message, body, key);
   if (namesAnotherStep(message.body, body)) return { message: mended, problem: "misnamed" };

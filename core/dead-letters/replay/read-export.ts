@@ -15,7 +15,7 @@ export interface ReadExport {
 const lineSchema = v.object({ message_id: v.string(), body: v.string(), body_sha256: v.string() });
 const lastSchema = v.object({ taskiq_export: v.literal(1), count: v.number(), sha256: v.string() });
 
-/** What is wrong with it, in a sentence, or what it says. */
+/** Returns the contents, or a sentence that says what is wrong. */
 export function readExport(text: string): ReadExport | { readonly problem: string } {
   const lines = text.split("\n").filter((line) => line.trim() !== "");
   const last = v.safeParse(lastSchema, parseJson(lines.at(-1) ?? ""));

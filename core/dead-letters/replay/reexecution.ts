@@ -1,4 +1,4 @@
-// Re-execution of the runs that dead letters belong to: one launch for a run, however many of its steps lie there and however often it is asked for.
+// Re-executes the runs of dead letters. A run gets one launch, however many of its steps lie there and however often operators ask for it.
 import type { Clock } from "../../clock.ts";
 import type { DagsterApi, Reexecution } from "../../dagster/port.ts";
 import type { Ledger } from "../../ledger/port.ts";
@@ -7,19 +7,19 @@ import type { JoinedLetter } from "../verdict.ts";
 export type ReexecutionEnd =
   | { readonly kind: "launched"; readonly run: Reexecution }
   | ReexecutionStop
-  /** Dagster says no; `why` is a sentence. */
+  /** Dagster refuses. `why` is a sentence. */
   | { readonly kind: "refused"; readonly why: string }
-  /** Whether it was launched is not known. */
+  /** It is not known whether it was launched. */
   | { readonly kind: "in_doubt"; readonly why: string }
-  /** Another operator is at it, or was a moment ago and does not know whether it was launched. */
+  /** Another operator is launching it, or was a moment ago and does not know whether it was launched. */
   | { readonly kind: "in_hand" };
 
-/** Why there is nothing to launch. */
+/** The reason why there is nothing to launch. */
 export type ReexecutionStop =
   | { readonly kind: "already"; readonly run: Reexecution }
-  /** Somebody created it just now, and it is not launched yet. */
+  /** It was created just now, and is not launched yet. */
   | { readonly kind: "being_launched"; readonly runId: string }
-  /** It still runs, or waits to. */
+  /** It still runs, or waits to run. */
   | { readonly kind: "goes_on"; readonly status: string }
   | { readonly kind: "succeeded" }
   | { readonly kind: "no_such_run" };
@@ -28,19 +28,19 @@ export type ReexecutionPlan = { readonly kind: "to_launch"; readonly status: str
 
 export interface ReexecutionPorts {
   readonly dagster: Pick<DagsterApi, "findRun" | "reexecuteFromFailure">;
-  /** Null: two operators at the same instant may both launch. */
+  /** `null` means that two operators at the same instant may both launch. */
   readonly ledger: Pick<Ledger, "lock"> | null;
   readonly clock: Pick<Clock, "wallMs">;
   /** This operator's identity, which no other process has. */
   readonly operator: string;
 }
 
-/** Longer than a launch may take with all that is done for its answer; one in doubt keeps everyone else from trying for as long. */
+/** Longer than a launch and its answer may take. A launch in doubt keeps other operators from trying for so long. */
 const LOCK_MS = 300_000;
-/** Dagster launches a run within seconds of its creation; what is older than this never will be, and stands in nobody's way. */
+/** Dagster launches a run within seconds of its creation. It will never launch an older one, so that does not count. */
 const LAUNCHED_WITHIN_MS = 300_000;
 
-/** Each run once, in the order in which its first letter comes; of letters that name no step, none. */
+/** Returns each run once, in the order of its first letter. Letters that name no step have none. */
 export function runsOf(letters: readonly JoinedLetter[]): ReadonlyMap<string, readonly JoinedLetter[]> {
   return Map.groupBy(
     letters.filter(({ letter }) => letter.step !== null),
@@ -48,22 +48,22 @@ export function runsOf(letters: readonly JoinedLetter[]): ReadonlyMap<string, re
   );
 }
 
-/** Changes nothing. Rejects with a `Fault` when Dagster cannot be asked. */
+/** Changes nothing. Rejects with a `Fault` if Dagster cannot be asked. */
 export async function planReexecution(runId: string, { dagster, clock }: ReexecutionPorts): Promise<ReexecutionPlan> {
   const run = await dagster.findRun(runId);
   if (run === null) return { kind: "no_such_run" };
-  // Whoever launched it, and however it ended: what is left to do is that run's to do, or a re-execution's of that run.
+  // A re-execution that was launched takes over, however it ended: the rest is up to it, or to a re-execution of it.
   if (run.reexecution !== null) return { kind: "already", run: run.reexecution };
   if (run.status === "SUCCESS") return { kind: "succeeded" };
   const { unlaunched } = run;
   if (unlaunched !== null && clock.wallMs() - unlaunched.createdAtMs < LAUNCHED_WITHIN_MS)
     return { kind: "being_launched", runId: unlaunched.runId };
-  // Dagster re-executes from failure what has ended so, and nothing else.
+  // Dagster re-executes from failure only a run that failed or was canceled.
   const over = run.status === "FAILURE" || run.status === "CANCELED";
   return over ? { kind: "to_launch", status: run.status } : { kind: "goes_on", status: run.status };
 }
 
-/** Rejects with a `Fault` when Dagster or the ledger cannot be reached, and nothing was launched. */
+/** Rejects with a `Fault` if Dagster or the ledger cannot be reached. Nothing was launched then. */
 export async function reexecute(runId: string, ports: ReexecutionPorts): Promise<ReexecutionEnd> {
   const { ledger, operator } = ports;
   const lock = async (ms: number) => (ledger === null ? true : await ledger.lock(`reexecute ${runId}`, operator, ms));
@@ -73,7 +73,7 @@ export async function reexecute(runId: string, ports: ReexecutionPorts): Promise
     end = await launchOnce(runId, ports);
     return end;
   } finally {
-    // Dagster may launch it yet: whoever comes next must find it, or wait.
+    // Dagster may still launch it. The next operator must find it, or wait.
     if (end?.kind !== "in_doubt") await lock(0);
   }
 }
@@ -83,7 +83,7 @@ async function launchOnce(runId: string, ports: ReexecutionPorts): Promise<Reexe
   return plan.kind === "to_launch" ? await ports.dagster.reexecuteFromFailure(runId) : plan;
 }
 
-/** What is to be done with the run, or was. */
+/** Says in words what will be done with the run, or was done. */
 export function reexecutionWords(plan: ReexecutionPlan | ReexecutionEnd): string {
   switch (plan.kind) {
     case "to_launch":

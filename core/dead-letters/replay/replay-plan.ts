@@ -16,7 +16,7 @@ export interface PlannedLetter {
   /** The plan of an earlier start of the command. `null` means that there is none. */
   readonly begun: Replay | null;
   readonly act: ReplayAct;
-  /** In a sentence. */
+  /** The reason in a sentence. */
   readonly why: string;
 }
 
@@ -27,7 +27,7 @@ export interface ReplayWish {
   readonly misnamed: ReadonlySet<string>;
   /** Ids of letters whose signature does not fit their mended body, for lack of a key to sign it with. */
   readonly unsignable: ReadonlySet<string>;
-  /** Delete what is safe to delete, instead, and what is named and nothing waits for. Null: replay. */
+  /** Instead, delete the letters that are safe to delete, and those that are named and that nothing waits for. `null` means replay. */
   readonly purge: Naming | null;
 }
 
