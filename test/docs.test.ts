@@ -1,6 +1,6 @@
 // The pages say what the code says, where they repeat it.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { commands } from "../cli/commands.ts";
 import { reasons } from "../core/delivery/reasons.ts";
@@ -34,6 +34,33 @@ test("every log event that a page names exists", () => {
   assert.ok(named.length > events.size);
   assert.deepEqual(
     named.filter((span) => !events.has(span) && !isCode(span)),
+    [],
+  );
+});
+
+test("fixtures/README.md names everything that lies in fixtures, and readers that exist", () => {
+  const rows = read("fixtures/README.md").match(/^\| .*\/.*`.*$/gm) ?? [];
+  const root = new URL("../", import.meta.url);
+  const places = rows.map((row) => /`([^`/]+)/.exec(row)?.[1] ?? row);
+  const lying = readdirSync(new URL("fixtures/", root)).filter(
+    (name) => name !== "README.md" && name !== "__pycache__",
+  );
+  assert.deepEqual(places.toSorted(), lying.toSorted());
+  const readers = rows.flatMap((row) => row.split("|")[3]?.match(/[\w./-]+\.(?:ts|py)/g) ?? []);
+  assert.deepEqual(
+    readers.filter((file) => !existsSync(new URL(file, root))),
+    [],
+  );
+});
+
+test("the files that the pages name are there", () => {
+  const named = /^(?:core|cli|test|dev|python|fixtures|bench|deploy|docs|examples)\/[\w./-]+$/;
+  const spans = pages.filter(({ path }) => path !== "CHANGELOG.md").flatMap((page) => page.spans);
+  const files = [...new Set(spans.filter((span) => named.test(span)))];
+  assert.ok(files.length > 50);
+  const root = new URL("../", import.meta.url);
+  assert.deepEqual(
+    files.filter((file) => !existsSync(new URL(file, root))),
     [],
   );
 });

@@ -24,9 +24,12 @@ export interface Page {
   readonly anchors: readonly string[];
 }
 
-export const pages: readonly Page[] = globSync(["*.md", "{docs,deploy,bench,python}/*.md", "fixtures/*/README.md"], {
-  cwd: root,
-})
+export const pages: readonly Page[] = globSync(
+  ["*.md", "{docs,deploy,bench,python}/*.md", "fixtures/README.md", "fixtures/*/README.md"],
+  {
+    cwd: root,
+  },
+)
   .toSorted()
   .map((path) => readPage(path, readFileSync(join(root, path), "utf8")));
 
