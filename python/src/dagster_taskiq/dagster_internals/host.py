@@ -32,6 +32,7 @@ from dagster._core.execution.plan.inputs import (
     FromUnresolvedStepOutput,
 )
 from dagster._core.execution.plan.outputs import StepOutputHandle
+from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.origin import JobPythonOrigin
 from dagster._core.snap.execution_plan_snapshot import ExecutionStepSnap
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
@@ -39,6 +40,7 @@ from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.runs.schema import SnapshotsTable
 from dagster._core.storage.sqlalchemy_compat import db_select
+from dagster._core.system_config.objects import ResolvedRunConfig
 from dagster._grpc.types import ExecuteStepArgs
 from dagster._grpc.utils import get_loadable_targets
 from dagster._serdes import deserialize_value, serialize_value
@@ -79,6 +81,7 @@ __all__ = [
     "DefinitionsLoadContext",
     "DefinitionsLoadType",
     "ExecuteStepArgs",
+    "ExecutionPlan",
     "ExecutionStepSnap",
     "FromDynamicCollect",
     "FromPendingDynamicStepOutput",
@@ -88,6 +91,7 @@ __all__ = [
     "ReconstructableJob",
     "RepositoryLoadData",
     "ResolvedFromDynamicStepHandle",
+    "ResolvedRunConfig",
     "SnapshotsTable",
     "SqlEventLogStorage",
     "SqlEventLogStorageTable",

@@ -12,8 +12,9 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance
+    from dagster import DagsterInstance, JobDefinition
 
+    from dagster_taskiq.dagster_internals.host import ReconstructableJob
     from dagster_taskiq.dagster_internals.producer import EventLogStorage
 
 
@@ -103,6 +104,34 @@ def call_definitions_by(made_from: Callable[[object], Any]) -> None:
         return load(self) if made is None else made
 
     pointer.load_target = load_once
+
+
+def use_built_job(
+    job: ReconstructableJob, definition: JobDefinition, plan_of: Callable[..., Any]
+) -> None:
+    """Have Dagster find the job's definition built, and plan its steps by `plan_of`.
+
+    `plan_of` takes step keys and what is known of the run. For `None` Dagster makes the plan.
+    `dagster api execute_step` asks for both by these names.
+    Not undone: it is called in a process that runs one step and ends.
+    """
+    build, plan = type(job).get_definition, _dagster_api().create_execution_plan
+
+    def get_definition(self: ReconstructableJob) -> JobDefinition:
+        return definition if self == job else build(self)
+
+    def create_execution_plan(of: ReconstructableJob, **options: Any) -> Any:
+        keys, known_state = options["step_keys_to_execute"], options["known_state"]
+        made = plan_of(keys, known_state) if of == job else None
+        return plan(of, **options) if made is None else made
+
+    type(job).get_definition = get_definition  # type: ignore[assignment, method-assign]
+    _dagster_api().create_execution_plan = create_execution_plan
+
+
+def _dagster_api() -> Any:
+    """Return the module of `dagster api`'s commands."""
+    return import_module("dagster._cli.api")
 
 
 AUTOLOAD = "AutoloadDefsModuleCodePointer"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dagster_taskiq.dagster_internals.host import capture_interrupts
@@ -15,6 +14,7 @@ from dagster_taskiq.host.child.interrupts import HELD_SIGNALS
 from dagster_taskiq.host.wire.errors import error_from
 from dagster_taskiq.host.wire.orders import LookOrder, NoticeOrder, Order, ProbeOrder, ReportOrder
 from dagster_taskiq.host.wire.outcomes import MachineryFault, Outcome, fault
+from dagster_taskiq.host.work.born_with import NOTHING, BornWith
 from dagster_taskiq.host.work.look import look
 from dagster_taskiq.host.work.probe import probe
 from dagster_taskiq.host.work.report import report_step, write_notice
@@ -24,10 +24,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from dagster_taskiq.host.child.lifeline import Lifeline
-    from dagster_taskiq.host.record.planned import Plan
     from dagster_taskiq.host.wire.channel import Channel
-
-Plans = Mapping[str, "Plan"]
 
 
 def live(
@@ -37,12 +34,12 @@ def live(
     host_pid: int,
     lifeline: Lifeline,
     arrange: Callable[[], None] = lambda: None,
-    plans: Plans = MappingProxyType({}),
+    born_with: BornWith = NOTHING,
 ) -> int:
     """Do the ordered work as a process of its own; return its exit code. Never raises.
 
-    `arrange` changes what a fork has of its parent and must not share. `plans` holds plans that a
-    fork is born with, by the id of their snapshots.
+    `arrange` changes what a fork has of its parent and must not share. `born_with` holds
+    what a fork need not find out itself.
     """
     code = 1
     try:
@@ -51,7 +48,7 @@ def live(
         # An interrupt is noted, and raised only where Dagster lets user code run.
         with capture_interrupts():
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_SIGNALS)
-            told = _outcome_of(order, instance, channel, plans)
+            told = _outcome_of(order, instance, channel, born_with)
             channel.send({"type": "outcome", "outcome": told})
             code = 1 if told["kind"] == "fault" else 0
         instance.dispose()
@@ -60,16 +57,20 @@ def live(
     return code
 
 
-def _outcome_of(order: Order, instance: DagsterInstance, channel: Channel, plans: Plans) -> Outcome:
+def _outcome_of(
+    order: Order, instance: DagsterInstance, channel: Channel, born_with: BornWith
+) -> Outcome:
     try:
-        return _work(order, instance, channel, plans)
+        return _work(order, instance, channel, born_with)
     except MachineryFault as error:
         return fault(error.scope, error.error or error_from(error.__cause__ or error))
     except BaseException as error:  # noqa: BLE001 - the outcome reports every error
         return fault("step", error_from(error))
 
 
-def _work(order: Order, instance: DagsterInstance, channel: Channel, plans: Plans) -> Outcome:
+def _work(
+    order: Order, instance: DagsterInstance, channel: Channel, born_with: BornWith
+) -> Outcome:
     match order:
         case ReportOrder():
             return report_step(order, instance, channel)
@@ -80,4 +81,4 @@ def _work(order: Order, instance: DagsterInstance, channel: Channel, plans: Plan
         case LookOrder():
             return look(order, instance)
         case _:
-            return run_step(order, instance, channel, plans)
+            return run_step(order, instance, channel, born_with)

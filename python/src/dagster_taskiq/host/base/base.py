@@ -19,7 +19,7 @@ from dagster_taskiq.host.base.known_runs import KnownRuns
 from dagster_taskiq.host.base.locations import Location, Locations
 from dagster_taskiq.host.base.watcher import be_watcher
 from dagster_taskiq.host.child.exit_hooks import forget_hooks
-from dagster_taskiq.host.location.live_with_plans import LiveWithPlans
+from dagster_taskiq.host.location.live_born_with import LiveBornWith
 from dagster_taskiq.host.location.location_host import be_location_host
 from dagster_taskiq.host.supervise.fork import Forked, fork_process
 from dagster_taskiq.host.supervise.guard import EXPIRED, Guard
@@ -52,12 +52,12 @@ class Base(Supervisor):
         self,
         worker: Channel,
         instance: DagsterInstance,
-        live: LiveWithPlans,
+        live: LiveBornWith,
         code: Sequence[CodeLocation],
         ready: Callable[[Sequence[Frame]], Frame],
     ) -> None:
         super().__init__(worker, instance, live)
-        self._live_with_plans = live
+        self._live_born_with = live
         self._stopping = False
         self._assigned: dict[str, Assignment] = {}
         self._hosting = Hosting(self, Locations(code), self._selector)
@@ -154,7 +154,7 @@ class Base(Supervisor):
 
     def _be_location_host(self, location: Location, base_pid: int, channel: Channel) -> NoReturn:
         self._let_go()
-        live = self._live_with_plans
+        live = self._live_born_with
         be_location_host(location.code, self._instance, channel, base_pid, self._lifeline, live)
 
     # The watcher of runs

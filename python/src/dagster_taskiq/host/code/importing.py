@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -10,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from dagster import AssetCheckKey, AssetKey
 
 from dagster_taskiq.dagster_internals.host import (
     JobPythonOrigin,
@@ -20,11 +23,12 @@ from dagster_taskiq.host.code.counts import counts_of
 from dagster_taskiq.host.code.definitions import load_pointer, load_target
 from dagster_taskiq.host.code.sources import RunCode, Source, source_of_target
 from dagster_taskiq.host.wire.errors import error_from, error_info, warn
+from dagster_taskiq.host.work.built_job import BuiltJob
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
-    from dagster_taskiq.dagster_internals.host import CodeLocationOrigin
+    from dagster_taskiq.dagster_internals.host import CodeLocationOrigin, ReconstructableJob
     from dagster_taskiq.host.wire.frames import ErrorInfo
 
 
@@ -107,13 +111,26 @@ def _count(location: CodeLocation, loaded: Any) -> Mapping[str, int]:
         return {}
 
 
-def build_job(instance: DagsterInstance, code: RunCode) -> None:
-    """Build the job's definition, which forks then find built. An error costs only time."""
+def build_job(instance: DagsterInstance, code: RunCode) -> BuiltJob | None:
+    """Build the job and the plan of the run's steps. `None`: it failed, which costs only time."""
+    parts = json.loads(code.planned_with or "{}")
     try:
         with _among_user_code(instance, code.location):
-            recon_job_from_origin(_origin_of(code)).get_definition()
+            return BuiltJob.build(_selected(code, parts), parts["config"])
     except BaseException as error:  # noqa: BLE001 - user code
-        warn(f"cannot keep a job's definition: {error!r}")
+        warn(f"cannot keep a job and its plan: {error!r}")
+        return None
+
+
+def _selected(code: RunCode, parts: Mapping[str, Any]) -> ReconstructableJob:
+    ops, assets, checks = (parts[name] for name in ("ops", "assets", "checks"))
+    return recon_job_from_origin(_origin_of(code)).get_subset(
+        op_selection=None if ops is None else frozenset(ops),
+        asset_selection=None if assets is None else frozenset(map(AssetKey, assets)),
+        asset_check_selection=None
+        if checks is None
+        else frozenset(AssetCheckKey(AssetKey(path), name) for *path, name in checks),
+    )
 
 
 def _origin_of(code: RunCode) -> JobPythonOrigin:

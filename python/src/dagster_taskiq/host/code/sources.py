@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,10 @@ from dagster_taskiq.host.wire.frames import Frame
 
 if TYPE_CHECKING:
     from dagster import DagsterRun
+
+
+# It travels with each order.
+_LONGEST_PLANNED_WITH = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,8 @@ class RunCode:
     """Whether the definitions are made by the import alone, without data kept with the run."""
     plan: StoredPlan | None = None
     """None leaves it to each step's process to read the plan."""
+    planned_with: str | None = None
+    """The run's config and selections, as JSON; see `planned_with`. `None` means too much of it."""
 
     def to_frame(self) -> Frame:
         """Return it as a frame carries it."""
@@ -58,7 +65,7 @@ class RunCode:
     @staticmethod
     def from_frame(told: Frame) -> RunCode:
         """Read what `to_frame` wrote."""
-        fields = {name: told[name] for name in ("location", "origin", "plain")}
+        fields = {name: told[name] for name in ("location", "origin", "plain", "planned_with")}
         plan = None if told["plan"] is None else StoredPlan(**told["plan"])
         return RunCode(source=Source(**told["source"]), plan=plan, **fields)
 
@@ -77,7 +84,26 @@ def code_of(run: DagsterRun, plan: StoredPlan | None = None) -> RunCode | None:
         serialize_value(origin),
         not run.has_repository_load_data,
         plan,
+        planned_with(run),
     )
+
+
+def planned_with(run: DagsterRun) -> str | None:
+    """Return what a run's plan depends on besides its code, as JSON with sorted keys."""
+    assets, checks = run.asset_selection, run.asset_check_selection
+    parts = {
+        "config": run.run_config,
+        "ops": None if run.resolved_op_selection is None else sorted(run.resolved_op_selection),
+        "assets": None if assets is None else sorted(list(key.path) for key in assets),
+        "checks": None
+        if checks is None
+        else sorted([*key.asset_key.path, key.name] for key in checks),
+    }
+    try:
+        text = json.dumps(parts, sort_keys=True)
+    except TypeError:
+        return None
+    return text if len(text) <= _LONGEST_PLANNED_WITH else None
 
 
 def source_of_pointer(pointer: Any) -> Source:

@@ -16,8 +16,9 @@ from dagster_taskiq.host.child.stacks import dump_on_signal
 from dagster_taskiq.host.code.changes import CodeFiles
 from dagster_taskiq.host.code.importing import build_job, import_code
 from dagster_taskiq.host.code.left_behind import LeftBehind
+from dagster_taskiq.host.location.built_jobs import BuiltJobs
 from dagster_taskiq.host.location.handover import HANDOVER, Handover
-from dagster_taskiq.host.location.live_with_plans import LiveWithPlans
+from dagster_taskiq.host.location.live_born_with import LiveBornWith
 from dagster_taskiq.host.location.unpacked_plans import UnpackedPlans
 from dagster_taskiq.host.supervise.guard import Guard
 from dagster_taskiq.host.supervise.supervisor import Supervisor
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
     from dagster_taskiq.host.code.importing import CodeLocation
     from dagster_taskiq.host.code.sources import RunCode
     from dagster_taskiq.host.wire.channel import Channel
-    from dagster_taskiq.host.wire.frames import Frame
-
+from dagster_taskiq.host.wire.frames import Frame
+from dagster_taskiq.host.work.born_with import BornWith
+from dagster_taskiq.host.work.built_job import BuiltJob
 
 # Exit hooks may take as long; then the process is killed.
 _END_SECONDS = 60
@@ -48,7 +50,7 @@ def be_location_host(
     base: Channel,
     base_pid: int,
     lifeline: Lifeline,
-    live: LiveWithPlans,
+    live: LiveBornWith,
 ) -> NoReturn:
     """Be that process: import the code, say how it went, fork steps until told to stop."""
     code = 1
@@ -81,17 +83,16 @@ class LocationHost(Supervisor):
         self,
         base: Channel,
         instance: DagsterInstance,
-        live: LiveWithPlans,
+        live: LiveBornWith,
         files: CodeFiles,
         left: LeftBehind,
     ) -> None:
         super().__init__(base, instance, live)
-        self._live_with_plans = live
+        self._live_born_with = live
         self._files = files
         self._left = left
         self._plans = UnpackedPlans()
-        self._jobs: dict[str, RunCode] = {}
-        self._built: set[str] = set()
+        self._jobs = BuiltJobs(self._build_job)
         self._stopping = False
 
     def _is_done(self) -> bool:
@@ -127,30 +128,23 @@ class LocationHost(Supervisor):
         if self._left.unforkable and isinstance(order, RunOrder) and not order.must_fork:
             self._upstream.post({"type": "unforkable", "id": order.id})
             return
-        self._build_jobs()
-        if code.plain and code.origin not in self._built:
-            self._jobs[order.id] = code
         plans = {} if code.plan is None else self._plans.of(code.plan)
-        self._fork(order, given.until, partial(self._live_with_plans, plans=plans))
+        job = self._jobs.of(order.id, code) if isinstance(order, RunOrder) else None
+        live = partial(self._live_born_with, born_with=BornWith(plans, job))
+        self._fork(order, given.until, live)
 
-    def _build_jobs(self) -> None:
-        """Build, in this process, jobs that a step has built in its own: it did no harm there.
-
-        Steps in flight that ask for a permit meanwhile wait as long; it happens once per job.
-        """
-        for identifier, code in list(self._jobs.items()):
-            guard = self._guards.get(identifier)
-            if guard is not None and not guard.process.asking:
-                continue
-            del self._jobs[identifier]
-            if code.origin not in self._built:
-                self._built.add(code.origin)
-                with self._left.watch.watching():
-                    build_job(self._instance, code)
-                self._files.note_imported(self._left.watch)
-                self._reaper.exits.watch()
+    def _build_job(self, code: RunCode) -> BuiltJob | None:
+        """Build it in this process. A step that asks for a permit meanwhile waits as long."""
+        with self._left.watch.watching():
+            built = build_job(self._instance, code)
+        self._files.note_imported(self._left.watch)
+        self._reaper.exits.watch()
+        return built
 
     def _end_of(self, guard: Guard) -> Frame:
+        told = guard.process.outcome
+        ended = told is not None and told["result"] is not None
+        self._jobs.note_end(guard.process.id, came_to_its_end=ended)
         return {**super()._end_of(guard), "canceled": guard.canceled}
 
 

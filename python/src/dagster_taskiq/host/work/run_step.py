@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from dagster_taskiq.dagster_internals.host import serializable_error_info_from_exc_info
@@ -28,9 +27,10 @@ if TYPE_CHECKING:
 
     from dagster_taskiq.dagster_internals.shared import KnownExecutionState
     from dagster_taskiq.envelope import Envelope
-    from dagster_taskiq.host.record.planned import Plan
     from dagster_taskiq.host.wire.channel import Channel
     from dagster_taskiq.host.wire.orders import Delivery, RunOrder, StepId
+    from dagster_taskiq.host.work.born_with import BornWith
+    from dagster_taskiq.host.work.built_job import BuiltJob
 
 # "fail": refuse to run an attempt again once its user code has begun.
 _ON_WORKER_LOST = "taskiq/on_worker_lost"
@@ -40,15 +40,14 @@ def run_step(
     order: RunOrder,
     instance: DagsterInstance,
     channel: Channel,
-    plans: Mapping[str, Plan],
+    born_with: BornWith,
 ) -> Outcome:
     """Run the step unless Dagster's records forbid it.
 
-    `plans` holds plans that this process was born with, by the id of their snapshots.
     Raises MachineryFault and what Dagster raises.
     """
     envelope, step = order.envelope, order.attempt
-    standing = look_up(instance, step, plans)
+    standing = look_up(instance, step, born_with.plans)
     over = already_over(instance, standing, step)
     if over is not None and over["kind"] in ("run_over", "unknown_run"):
         _settle_without_running(instance, standing.run, step, over)
@@ -68,7 +67,7 @@ def run_step(
         lambda out, err: channel.send({"type": "capture", "stdout": out, "stderr": err, "job": job})
     )
     try:
-        _prepare_and_execute(instance, standing.run, order, state)
+        _prepare_and_execute(instance, standing.run, order, state, born_with.job)
     except MachineryFault:
         raise
     except BaseException as error:
@@ -84,10 +83,13 @@ def _prepare_and_execute(
     run: DagsterRun,
     order: RunOrder,
     state: KnownExecutionState,
+    built: BuiltJob | None,
 ) -> None:
     envelope = order.envelope
     with reaching_storage():
         _note_claim(instance, run, envelope, order.delivery)
+    if built is not None:
+        built.be_used()
     try:
         load_job(instance, run, order.broken)
         require_step(instance, run, envelope.step_key)

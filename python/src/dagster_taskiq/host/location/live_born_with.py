@@ -1,20 +1,20 @@
-"""The life of a process that a location host forks: it is born with plans."""
+"""The life of a process that a location host forks: it is born with what the host has found out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from dagster_taskiq.host.child.lifeline import Lifeline
-    from dagster_taskiq.host.record.planned import Plan
     from dagster_taskiq.host.wire.channel import Channel
     from dagster_taskiq.host.wire.orders import Order
+    from dagster_taskiq.host.work.born_with import BornWith
 
 
-class LiveWithPlans(Protocol):
+class LiveBornWith(Protocol):
     """Does the ordered work in the fork; see `step_process.live`."""
 
     def __call__(
@@ -25,6 +25,6 @@ class LiveWithPlans(Protocol):
         host_pid: int,
         lifeline: Lifeline,
         arrange: Callable[[], None],
-        plans: Mapping[str, Plan] = ...,
+        born_with: BornWith = ...,
     ) -> int:
         """Return the exit code."""
