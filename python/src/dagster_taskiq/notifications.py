@@ -20,7 +20,8 @@ from dagster_taskiq.deadline import within
 
 if TYPE_CHECKING:
     from dagster import DagsterEventType
-    from dagster._core.storage.event_log import EventLogStorage
+
+    from dagster_taskiq.dagster_internals.producer import EventLogStorage
 
 CHANNEL = "run_events"
 APPLICATION_NAME = "taskiq run worker"
