@@ -9,7 +9,7 @@ declare const TASKIQ_INIT: string | undefined;
 type Self = Pick<typeof process, "pid" | "env" | "execPath" | "execve">;
 
 /** No environment, no user's packages, no `sitecustomize`: nothing of anybody's code runs in PID 1. */
-const bare = ["-I", "-S", "-c"];
+const BARE = ["-I", "-S", "-c"];
 
 /**
  * Where an init is missing, it does not return: this process becomes one, which runs the same command again. Nothing may have been opened
@@ -28,7 +28,7 @@ export function runUnderInit(python: string, self: Self = process): string | nul
     const text =
       typeof TASKIQ_INIT === "string" ? TASKIQ_INIT : readFileSync(new URL("init.py", import.meta.url), "utf8");
     // The environment is named, because Node 22 gives an empty one otherwise.
-    return self.execve(program, [python, ...bare, text, self.execPath, ...ownCommandLine()], self.env);
+    return self.execve(program, [python, ...BARE, text, self.execPath, ...ownCommandLine()], self.env);
   } catch (error) {
     return `${missing}: ${error instanceof Error ? error.message : String(error)}`;
   }

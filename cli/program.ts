@@ -7,7 +7,7 @@ import { type ExitCode, exitCodes, faultExitCodes } from "./exit-codes.ts";
 import { describing } from "./help/described.ts";
 import { commandHelp, programHelp } from "./help/texts.ts";
 import { movedTo } from "./moved-flags.ts";
-import { switches } from "./options/argv.ts";
+import { SWITCHES } from "./options/argv.ts";
 import { dagsterOptions } from "./options/dagster-options.ts";
 import { configText } from "./options/print-config.ts";
 import { redact } from "./options/redact.ts";
@@ -88,7 +88,7 @@ async function printDescription(
 }
 
 function refuseBare(word: string, io: Io): ExitCode {
-  return refuseOption(word, [...switches, "--version"], io);
+  return refuseOption(word, [...SWITCHES, "--version"], io);
 }
 
 function refuseOption(word: string, known: readonly string[], io: Io): ExitCode {

@@ -31,7 +31,7 @@ interface Entry {
   readonly echoMs: number;
 }
 
-const table: Readonly<Record<StopSignal, Entry>> = {
+const TABLE: Readonly<Record<StopSignal, Entry>> = {
   SIGTERM: { echoMs: 0 },
   // Ctrl-C reaches the whole foreground group, and npm (like other wrappers) passes its own copy on to us as well (@npmcli/run-script,
   // signal-manager.js). Nobody presses it twice this fast.
@@ -40,13 +40,13 @@ const table: Readonly<Record<StopSignal, Entry>> = {
 };
 
 /** Not SIGHUP: a worker that was started with `nohup` outlives its terminal. */
-const ofWorkers: readonly StopSignal[] = ["SIGTERM", "SIGINT"];
+const OF_WORKERS: readonly StopSignal[] = ["SIGTERM", "SIGINT"];
 
 export function listenForStop(
   source: SignalSource,
   clock: Pick<Clock, "monoMs">,
   observe: Observe,
-  signals: readonly StopSignal[] = ofWorkers,
+  signals: readonly StopSignal[] = OF_WORKERS,
 ): StopRequests {
   const quiet = new AbortController();
   const now = new AbortController();
@@ -55,7 +55,7 @@ export function listenForStop(
   const note = (signal: StopSignal) => {
     const sinceMs = clock.monoMs() - (lastAtMs.get(signal) ?? Number.NEGATIVE_INFINITY);
     lastAtMs.set(signal, clock.monoMs());
-    if (sinceMs < table[signal].echoMs || now.signal.aborted) return;
+    if (sinceMs < TABLE[signal].echoMs || now.signal.aborted) return;
     const [stage, message] = again
       ? [now, `${signal} again: ending what still runs`]
       : [quiet, `${signal}: taking no new steps, letting those that run finish; once more ends them at once`];

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { commands } from "../cli/commands.ts";
 import { describing } from "../cli/help/described.ts";
-import { switches } from "../cli/options/argv.ts";
+import { SWITCHES } from "../cli/options/argv.ts";
 import { openDatabase } from "../core/ledger/sqlite/open.ts";
 import { decode } from "../core/step/envelope.ts";
 import { type Block, pages, readPage, root } from "./support/pages.ts";
@@ -114,7 +114,7 @@ test("commands within sentences and tables name commands, options and scripts th
     assert.ok(command, `${path}: ${span}: there is no such command`);
     const flags = Object.values(command.options).map(({ flag }) => flag);
     for (const [flag] of rest.matchAll(/--[a-z-]+/g)) {
-      assert.ok([...flags, ...switches].includes(flag), `${path}: ${span}: there is no ${flag}`);
+      assert.ok([...flags, ...SWITCHES].includes(flag), `${path}: ${span}: there is no ${flag}`);
     }
   }
 });

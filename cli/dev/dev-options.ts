@@ -8,7 +8,7 @@ import { stepOptions } from "../options/step-options.ts";
 import { queueName, wholeNumber } from "../options/values.ts";
 import { workerOptions } from "../options/worker-options.ts";
 
-const group = "Development";
+const GROUP = "Development";
 
 /** Options that the worker has in common with `taskiq run`. */
 export const sharedOptions = {
@@ -30,14 +30,14 @@ export const devOptions = {
   noUi: onOff({
     flag: "--no-ui",
     env: ["TASKIQ_DEV_NO_UI"],
-    group,
+    group: GROUP,
     help: "Leave Dagster's web UI and its daemon out.",
   }),
   port: optional({
     flag: "--port",
     short: "-p",
     env: ["TASKIQ_DEV_PORT"],
-    group,
+    group: GROUP,
     help: "Port of the UI, on 127.0.0.1.",
     absent: "3000, or a free one if another program has that",
     kind: wholeNumber(1, 65_535),
@@ -63,7 +63,7 @@ export const devOptions = {
 };
 
 /** Flags of the options that the short help shows. */
-export const firstFlags: readonly string[] = [
+export const FIRST_FLAGS: readonly string[] = [
   "--no-ui",
   "--port",
   "--dagster-home",

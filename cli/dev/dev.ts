@@ -11,7 +11,7 @@ import { without } from "../options/own-variables.ts";
 import type { Env } from "../options/resolve.ts";
 import { aborted, listenForStop, type StopRequests } from "../signals.ts";
 import { type DevConfig, devSetup } from "./dev-config.ts";
-import { firstFlags } from "./dev-options.ts";
+import { FIRST_FLAGS } from "./dev-options.ts";
 import { type DevWorker, startWorker } from "./dev-worker.ts";
 import { endRuns } from "./end-runs.ts";
 import { requireFitEnvFile } from "./env-file.ts";
@@ -32,7 +32,7 @@ export const command = defineCommand({
     "taskiq dev -m my_project.definitions --queue-name orders.fifo --concurrency 8",
     "taskiq dev --no-ui",
   ],
-  first: firstFlags,
+  first: FIRST_FLAGS,
   no: "A part of it ended by itself; the last lines say which.",
   usageExit: exitCodes.usage,
   warnsOfVariables: true,

@@ -5,7 +5,7 @@ import { Fault } from "../../core/faults.ts";
 import { shellWord } from "../../core/formats/shell-word.ts";
 import type { Env } from "../options/resolve.ts";
 
-const dagsterYaml = `# Made by taskiq dev; it is yours to change.
+const DAGSTER_YAML = `# Made by taskiq dev; it is yours to change.
 telemetry:
   enabled: false
 # No question for a newsletter when the UI opens.
@@ -36,7 +36,7 @@ export function openHome(given: string | null, pid: number): Home {
   const isMade = mkdirSync(path, { recursive: true }) !== undefined;
   if (isMade && given === null) writeFileSync(join(path, ".gitignore"), "*\n");
   const config = join(path, "dagster.yaml");
-  if (!existsSync(config)) writeFileSync(config, dagsterYaml);
+  if (!existsSync(config)) writeFileSync(config, DAGSTER_YAML);
   const variablesFile = join(path, "dev.env");
   occupy(variablesFile, pid);
   return {

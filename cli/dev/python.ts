@@ -5,7 +5,7 @@ import type { Env } from "../options/resolve.ts";
 import { Program } from "./program.ts";
 
 /** Imports none of the packages: that would take seconds. */
-const script = `
+const SCRIPT = `
 import importlib.metadata, json, sys
 def version(name):
     try:
@@ -41,7 +41,7 @@ export async function requirePackages(python: string, env: Env, { ui }: { readon
 async function ask(python: string, env: Env): Promise<v.InferOutput<typeof answer>> {
   const lines = { stdout: [] as string[], stderr: [] as string[] };
   const program = new Program({
-    command: [python, "-c", script],
+    command: [python, "-c", SCRIPT],
     env,
     onLine: (line, from) => lines[from].push(line),
     stopSignal: "SIGTERM",

@@ -7,8 +7,8 @@ import { wantsColour } from "../terminal/terminal.ts";
 
 export type Part = "taskiq" | "worker" | "dagster";
 
-const colours = { taskiq: "green", worker: "cyan", dagster: "magenta" } as const;
-const WIDTH = Math.max(...Object.keys(colours).map((part) => part.length));
+const COLOURS = { taskiq: "green", worker: "cyan", dagster: "magenta" } as const;
+const WIDTH = Math.max(...Object.keys(COLOURS).map((part) => part.length));
 
 export class Screen {
   readonly #stream: Writable;
@@ -22,7 +22,7 @@ export class Screen {
   /** Prints a text, line by line. */
   say(part: Part, text: string): void {
     const name = part.padEnd(WIDTH);
-    const head = this.#coloured ? styleText(colours[part], name, { validateStream: false }) : name;
+    const head = this.#coloured ? styleText(COLOURS[part], name, { validateStream: false }) : name;
     for (const line of printable(text).split("\n")) this.#stream.write(`${head} | ${line}\n`);
   }
 

@@ -18,7 +18,7 @@ export interface UiOptions {
 }
 
 /** Ends `dagster dev` in order also when this process is killed, where the kernel can (Linux). */
-const launch = `
+const LAUNCH = `
 import os, signal, sys
 if sys.platform == "linux":
     import ctypes
@@ -44,7 +44,7 @@ export class Ui {
     const calm = ["-W", "ignore:Function `dev_command` is superseded"];
     const dagsterDev = [...calm, "-m", "dagster", "dev", "--log-level", "warning", ...place, ...locationArgs];
     this.program = new Program({
-      command: [python, "-c", launch, ...dagsterDev],
+      command: [python, "-c", LAUNCH, ...dagsterDev],
       env: { ...env, PYTHONUNBUFFERED: "1" },
       onLine,
       stopSignal: "SIGINT",

@@ -6,7 +6,7 @@ import { inSeconds } from "../../core/formats/durations.ts";
 export type Level = "ok" | "warn" | "fail";
 
 /** The names are stable: scripts match on them. */
-export const checkNames = [
+export const CHECK_NAMES = [
   "configuration",
   "credentials",
   "queue",
@@ -24,7 +24,7 @@ export const checkNames = [
 ] as const;
 
 export interface Finding {
-  readonly check: (typeof checkNames)[number];
+  readonly check: (typeof CHECK_NAMES)[number];
   readonly level: Level;
   readonly found: string;
   /** Null where there is nothing to do. */

@@ -7,18 +7,18 @@ import { type Column, type Paint, renderTable } from "../terminal/table.ts";
 import { version } from "../version.ts";
 import type { Finding, Level } from "./check.ts";
 
-const columns: readonly Column[] = [
+const COLUMNS: readonly Column[] = [
   { title: "", least: 4, lines: 1 },
   { title: "CHECK", least: 15, lines: 2 },
   { title: "FOUND", least: 30, lines: 60, most: 2_000 },
 ];
-const settingColumns: readonly Column[] = [
+const SETTING_COLUMNS: readonly Column[] = [
   { title: "OPTION", least: 20, lines: 2 },
   { title: "VALUE", least: 20, lines: 20, most: 1_000 },
   { title: "FROM", least: 20, lines: 2 },
 ];
 
-const colours = { ok: "green", warn: "yellow", fail: "red" } as const satisfies Record<Level, string>;
+const COLOURS = { ok: "green", warn: "yellow", fail: "red" } as const satisfies Record<Level, string>;
 
 export function textOf(
   findings: readonly Finding[],
@@ -36,19 +36,19 @@ export function textOf(
   const paint: Paint = (text, { title }) => {
     const level = text.trim();
     return isColoured && title === "" && isLevel(level)
-      ? styleText(colours[level], text, { validateStream: false })
+      ? styleText(COLOURS[level], text, { validateStream: false })
       : text;
   };
   return [
-    renderTable(settingColumns, named, width),
+    renderTable(SETTING_COLUMNS, named, width),
     "Every other option has its default (taskiq run --print-config).\n\n",
-    renderTable(columns, rows, width, paint),
+    renderTable(COLUMNS, rows, width, paint),
     `\n${count("ok")} ok, ${count("warn")} warn, ${count("fail")} fail\n`,
   ].join("");
 }
 
 function isLevel(text: string): text is Level {
-  return Object.hasOwn(colours, text);
+  return Object.hasOwn(COLOURS, text);
 }
 
 export function jsonOf(findings: readonly Finding[], settings: readonly Setting[]): string {

@@ -6,12 +6,12 @@ import { onOff, setting } from "../options/option.ts";
 import type { Setting } from "../options/resolve.ts";
 import { type Configured, configure, type Setup } from "../options/setup.ts";
 import { duration } from "../options/values.ts";
-import { firstWorkerFlags, workerOptions } from "../options/worker-options.ts";
+import { FIRST_WORKER_FLAGS, workerOptions } from "../options/worker-options.ts";
 import { wantsColour, widthOf } from "../terminal/terminal.ts";
 import { openLedgerSchema } from "../wiring/ledger.ts";
 import { ecsLaunchType } from "../worker/ecs-task.ts";
 import { type WorkerConfig, workerSetup } from "../worker/worker-config.ts";
-import { checkNames, type Finding, fail, failed, ok, warn } from "./check.ts";
+import { CHECK_NAMES, type Finding, fail, failed, ok, warn } from "./check.ts";
 import { jsonOf, textOf } from "./doctor-output.ts";
 import { checkHost } from "./host-checks.ts";
 import { checkHome, checkLedger, checkStopTimeout, checkTemporary } from "./machine-checks.ts";
@@ -52,7 +52,7 @@ export const command: Command = {
     "taskiq doctor --queue-name steps.fifo -m my_project.definitions",
     "TASKIQ_QUEUE_NAME=steps.fifo taskiq doctor --json",
   ],
-  first: [...firstWorkerFlags, "--timeout", "--json"],
+  first: [...FIRST_WORKER_FLAGS, "--timeout", "--json"],
   no: "A check failed.",
   usageExit: exitCodes.usage,
   warnsOfVariables: true,
@@ -76,7 +76,7 @@ async function examine(asked: Asked, io: Io, warnings: readonly string[]): Promi
     ...(asked.problems.length > 0 ? [] : await checksOf(asked.config(), io)),
   ];
   if (!findings.some(({ check }) => check === "configuration")) findings.push(ok("configuration", "makes sense"));
-  const inOrder = findings.sort((a, b) => checkNames.indexOf(a.check) - checkNames.indexOf(b.check));
+  const inOrder = findings.sort((a, b) => CHECK_NAMES.indexOf(a.check) - CHECK_NAMES.indexOf(b.check));
   const settings = Object.values<Setting>(asked.settings);
   const isJson = asked.settings.json.value === true;
   const width = Math.min(widthOf(io.stdout, io.env), WIDEST);

@@ -8,7 +8,7 @@ import { duration } from "../options/values.ts";
 import { workerOptions } from "../options/worker-options.ts";
 import { type WorkerConfig, workerSetup } from "../worker/worker-config.ts";
 
-const group = "Drain";
+const GROUP = "Drain";
 const SECONDS = 1_000;
 const DAYS = 86_400_000;
 
@@ -16,7 +16,7 @@ const options = {
   maxMs: optional({
     flag: "--max-time",
     env: ["TASKIQ_DRAIN_MAX_TIME"],
-    group,
+    group: GROUP,
     help: "How long to go on at most; then running steps have --grace, and the exit code is 1.",
     absent: "as long as it takes",
     kind: duration(SECONDS, 7 * DAYS),
@@ -24,12 +24,12 @@ const options = {
   settleMs: setting({
     flag: "--settle",
     env: ["TASKIQ_DRAIN_SETTLE"],
-    group,
+    group: GROUP,
     help: "How long the queue has to look empty. SQS's counts are approximate and settle within a minute: less than that proves less.",
     kind: duration(SECONDS, 3_600 * SECONDS),
     fallback: "60s",
   }),
-  json: onOff({ flag: "--json", env: [], group, help: "The summary as JSON on stdout." }),
+  json: onOff({ flag: "--json", env: [], group: GROUP, help: "The summary as JSON on stdout." }),
   ...workerOptions,
 };
 

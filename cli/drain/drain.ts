@@ -7,7 +7,7 @@ import type { WorkerSnapshot } from "../../core/worker/snapshot.ts";
 import type { Worker } from "../../core/worker/worker.ts";
 import { defineCommand, type Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
-import { firstWorkerFlags } from "../options/worker-options.ts";
+import { FIRST_WORKER_FLAGS } from "../options/worker-options.ts";
 import { createLogger, type Logger } from "../terminal/logger.ts";
 import { ProgressView } from "../terminal/progress.ts";
 import { wantsColour } from "../terminal/terminal.ts";
@@ -23,7 +23,7 @@ export const command = defineCommand({
     "taskiq drain --queue-name steps.fifo -m my_project.definitions --concurrency 8 --max-time 1h",
     "taskiq drain --queue-name steps.fifo -m my_project.definitions --json > summary.json",
   ],
-  first: ["--max-time", "--settle", "--json", ...firstWorkerFlags],
+  first: ["--max-time", "--settle", "--json", ...FIRST_WORKER_FLAGS],
   no: "The queue is not empty, or a step did not succeed.",
   usageExit: exitCodes.usage,
   warnsOfVariables: true,

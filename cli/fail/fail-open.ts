@@ -16,7 +16,7 @@ import { namesOf } from "../operator/letter-texts.ts";
 import { type Column, renderTable } from "../terminal/table.ts";
 import { widthOf } from "../terminal/terminal.ts";
 
-const columns: readonly Column[] = [
+const COLUMNS: readonly Column[] = [
   { title: "ID", least: 8, lines: 1 },
   { title: "RUN", least: 8, lines: 1, worth: 2 },
   { title: "STEP", least: 10, lines: 3 },
@@ -24,7 +24,7 @@ const columns: readonly Column[] = [
   { title: "FAILURE", least: 20, lines: 6 },
 ];
 
-const words: Readonly<Record<FailEnd | "to_fail" | "not_open", string>> = {
+const WORDS: Readonly<Record<FailEnd | "to_fail" | "not_open", string>> = {
   to_fail: "to be recorded in Dagster",
   not_open: "not to be failed: only an open attempt of a run that waits is",
   failed: "recorded in Dagster",
@@ -55,15 +55,15 @@ export async function failOpen(
 
 interface Row {
   readonly joined: JoinedLetter;
-  readonly end: keyof typeof words;
+  readonly end: keyof typeof WORDS;
 }
 
 function jsonLine({ joined: { letter }, end }: Row): string {
-  return `${printableJson({ message_id: letter.message.id, key: letter.key, kind: end, words: words[end] })}\n`;
+  return `${printableJson({ message_id: letter.message.id, key: letter.key, kind: end, words: WORDS[end] })}\n`;
 }
 
 function tableOf(rows: readonly Row[], width: number): string {
   if (rows.length === 0) return "";
-  const cells = rows.map(({ joined: { letter, verdict }, end }) => [...namesOf(letter), verdict.words, words[end]]);
-  return renderTable(columns, cells, width);
+  const cells = rows.map(({ joined: { letter, verdict }, end }) => [...namesOf(letter), verdict.words, WORDS[end]]);
+  return renderTable(COLUMNS, cells, width);
 }

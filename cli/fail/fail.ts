@@ -11,7 +11,7 @@ import { type LettersSession, withLetters } from "../operator/letters-session.ts
 import { OPERATOR_LEASE_MS } from "../operator/wire-operator.ts";
 import { actOptions } from "../options/act-options.ts";
 import { dagsterHome } from "../options/dagster-options.ts";
-import { letterFlags } from "../options/letter-options.ts";
+import { LETTER_FLAGS } from "../options/letter-options.ts";
 import { required } from "../options/option.ts";
 import { queueText } from "../options/queue-choice.ts";
 import type { Setup } from "../options/setup.ts";
@@ -34,7 +34,7 @@ export const command = defineCommand({
     "taskiq fail --queue-name steps.fifo --run 7f3c1f0e-5a86-4d0b-9a57-0c5a3f1f7b11",
     'taskiq fail --queue-name steps.fifo --run 7f3c1f0e-5a86-4d0b-9a57-0c5a3f1f7b11 --step load --yes --why "bad input"',
   ],
-  first: ["--yes", "--why", "--id", "--file", ...letterFlags, "--queue-url", "--queue-name", "--dagster-home"],
+  first: ["--yes", "--why", "--id", "--file", ...LETTER_FLAGS, "--queue-url", "--queue-name", "--dagster-home"],
   no: "A failure could not be recorded, was not to be, or a letter was not there.",
   usageExit: exitCodes.usage,
   warnsOfVariables: true,

@@ -29,7 +29,7 @@ interface Word {
 }
 
 /** Understood by every command. */
-const everywhere: readonly Word[] = [
+const EVERYWHERE: readonly Word[] = [
   { name: "--help", summary: "Show the help" },
   { name: "--print-config", summary: "Show every option's value and where it comes from" },
 ];
@@ -60,7 +60,7 @@ function bash(commands: readonly Described[], words: readonly Word[]): string {
     }),
   );
   const flags = commands.map(({ command }) => {
-    const own = [...typed(command).map(({ flag }) => flag), ...everywhere.map(({ name }) => name)].join(" ");
+    const own = [...typed(command).map(({ flag }) => flag), ...EVERYWHERE.map(({ name }) => name)].join(" ");
     return `    ${command.name}) COMPREPLY=($(compgen -W "${own}" -- "$cur")) ;;`;
   });
   return `# Completion of taskiq for bash: source <(taskiq completion bash)
@@ -96,7 +96,7 @@ function zsh(commands: readonly Described[], words: readonly Word[]): string {
     const own = typed(command).flatMap((option) =>
       [option.flag, option.short].filter((flag) => flag !== null).map((flag) => spec(flag, option)),
     );
-    const always = everywhere.map(({ name, summary }) => `'${name}[${quoted(summary)}]'`);
+    const always = EVERYWHERE.map(({ name, summary }) => `'${name}[${quoted(summary)}]'`);
     return `    ${command.name}) _arguments -s ${[...own, ...always].join(" \\\n      ")} ;;`;
   });
   return `#compdef taskiq
@@ -141,7 +141,7 @@ function fish(commands: readonly Described[], words: readonly Word[]): string {
       const short = option.short === null ? "" : ` -s ${option.short.slice(1)}`;
       return `${when}${short} -l ${option.flag.slice(2)}${value(option)} -d ${quoted(gist(option))}`;
     });
-    const always = everywhere.map(({ name, summary }) => `${when} -l ${name.slice(2)} -d ${quoted(summary)}`);
+    const always = EVERYWHERE.map(({ name, summary }) => `${when} -l ${name.slice(2)} -d ${quoted(summary)}`);
     return [...own, ...always];
   });
   const names = commands.map(({ command }) => command.name).join(" ");
@@ -157,7 +157,7 @@ function powershell(commands: readonly Described[], words: readonly Word[]): str
   const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
   const list = (texts: readonly string[]) => texts.map(quoted).join(", ");
   const flags = commands.map(({ command }) => {
-    const own = [...typed(command).map(({ flag }) => flag), ...everywhere.map(({ name }) => name)];
+    const own = [...typed(command).map(({ flag }) => flag), ...EVERYWHERE.map(({ name }) => name)];
     return `    ${quoted(command.name)} = @(${list(own)})`;
   });
   const values = commands.flatMap(({ command }) =>

@@ -32,11 +32,11 @@ export function usageOf({ short, flag, placeholder }: Option<unknown>): string {
 /** Words that the value may be; none when it may be anything. */
 export function wordsOf({ placeholder }: Option<unknown>): readonly string[] {
   const words = placeholder?.slice(1, -1).split("|") ?? [];
-  return words.length < 2 ? [] : words.filter((word) => !placeholders.includes(word));
+  return words.length < 2 ? [] : words.filter((word) => !PLACEHOLDERS.includes(word));
 }
 
 /** Placeholders that stand beside a word, as in `<duration|off>`. */
-const placeholders = ["duration", "size", "n", "time"];
+const PLACEHOLDERS = ["duration", "size", "n", "time"];
 
 export function takesFile({ placeholder }: Option<unknown>): boolean {
   return placeholder === "<path>" || placeholder === "<file>";

@@ -7,23 +7,28 @@ import { onOff, optional, type Values } from "../options/option.ts";
 import type { Setup } from "../options/setup.ts";
 import { text } from "../options/values.ts";
 
-const group = "Output";
+const GROUP = "Output";
 
 const options = {
   ...letterOptions,
-  group: onOff({ flag: "--group", env: [], group, help: "Count them by what went wrong, instead of listing each." }),
-  json: onOff({ flag: "--json", env: [], group, help: "Print JSON: one object a line." }),
+  group: onOff({
+    flag: "--group",
+    env: [],
+    group: GROUP,
+    help: "Count them by what went wrong, instead of listing each.",
+  }),
+  json: onOff({ flag: "--json", env: [], group: GROUP, help: "Print JSON: one object a line." }),
   show: optional({
     flag: "--show",
     env: [],
-    group,
+    group: GROUP,
     help: "Show one with its traceback and body: by its message id, its key (run:step[:attempt]), or the beginning of either, as the table shows it. Exit code 1 if there is none, or several.",
     kind: text("<key>", "a message id or a key"),
   }),
   export: optional({
     flag: "--export",
     env: [],
-    group,
+    group: GROUP,
     help: "Write them to this new file, bodies included: JSON lines, the last of which has a checksum.",
     kind: text("<file>", "a path"),
   }),

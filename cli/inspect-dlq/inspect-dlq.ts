@@ -8,7 +8,7 @@ import { mismatchText, remarksOn } from "../operator/look-remarks.ts";
 import { askDagster, openDeadLetters } from "../operator/operator-ports.ts";
 import { stoppable } from "../operator/stoppable.ts";
 import { type OperatorPorts, wireOperator } from "../operator/wire-operator.ts";
-import { letterFilter, letterFlags } from "../options/letter-options.ts";
+import { LETTER_FLAGS, letterFilter } from "../options/letter-options.ts";
 import { createLogger } from "../terminal/logger.ts";
 import { type Say, sayOn } from "../terminal/say.ts";
 import { wantsColour } from "../terminal/terminal.ts";
@@ -25,7 +25,7 @@ export const command = defineCommand({
     "taskiq inspect-dlq --queue-name steps.fifo --json | jq -r 'select(.act == \"replay\") | .message_id'",
     "taskiq inspect-dlq --queue-name steps.fifo --run 7f3c1f0e-5a86-4d0b-9a57-0c5a3f1f7b11 --export dead.jsonl",
   ],
-  first: ["--group", "--json", "--show", "--export", ...letterFlags, "--queue-url", "--queue-name", "--dagster-home"],
+  first: ["--group", "--json", "--show", "--export", ...LETTER_FLAGS, "--queue-url", "--queue-name", "--dagster-home"],
   no: "--show or a filter names something that no dead letter has, or the beginning of several; or the look was interrupted.",
   usageExit: exitCodes.usage,
   warnsOfVariables: true,

@@ -24,7 +24,7 @@ export interface Page {
   readonly colours: Colours;
 }
 
-const letterColumns: readonly Column[] = [
+const LETTER_COLUMNS: readonly Column[] = [
   { title: "ID", least: 8, lines: 1 },
   { title: "RUN", least: 8, lines: 1, worth: 5 },
   { title: "JOB", least: 6, lines: 2, most: 80, worth: 4 },
@@ -42,7 +42,7 @@ export function letterTable(letters: readonly JoinedLetter[], page: Page): strin
   const acts = new Map(letters.map(({ verdict }) => [verdict.words, verdict.act]));
   const rows = letters.map((joined) => letterRow(joined, page.nowMs));
   return renderTable(
-    letterColumns,
+    LETTER_COLUMNS,
     rows,
     page.width,
     verdictPaint(
@@ -53,7 +53,7 @@ export function letterTable(letters: readonly JoinedLetter[], page: Page): strin
   );
 }
 
-const groupColumns: readonly Column[] = [
+const GROUP_COLUMNS: readonly Column[] = [
   { title: "COUNT", least: 5, lines: 1 },
   { title: "FINGERPRINT", least: 12, lines: 1 },
   { title: "REASON", least: 8, lines: 2, most: 80, worth: 3 },
@@ -77,7 +77,7 @@ export function groupTable(groups: readonly LetterGroup[], { width, nowMs }: Pag
       .map(([kind, count]) => `${count} ${kind}`)
       .join(", "),
   ]);
-  return renderTable(groupColumns, rows, width);
+  return renderTable(GROUP_COLUMNS, rows, width);
 }
 
 /** Everything, with the traceback and the body. */

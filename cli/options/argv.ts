@@ -4,7 +4,7 @@ import { redact } from "./redact.ts";
 import { didYouMean } from "./suggest.ts";
 
 /** Understood by every command. */
-export const switches = ["--help", "--all", "--print-config"];
+export const SWITCHES = ["--help", "--all", "--print-config"];
 const SHORT_SWITCHES: Readonly<Record<string, string>> = { "-h": "--help" };
 
 export interface Arguments {
@@ -62,7 +62,7 @@ class ArgumentReader implements Arguments {
   #readFlag(flag: Flag): void {
     const name = SHORT_SWITCHES[flag.name] ?? flag.name;
     const named = this.#options.get(name);
-    if (switches.includes(name)) this.switched.add(name);
+    if (SWITCHES.includes(name)) this.switched.add(name);
     else if (named !== undefined) this.#readOption(named, flag);
     else if (!this.#readNegated(flag)) this.#refuseUnknown(flag);
   }
@@ -85,7 +85,7 @@ class ArgumentReader implements Arguments {
   }
 
   #refuseUnknown({ name, attached }: Flag): void {
-    const known = [...this.#options.keys(), ...switches].filter((flag) => flag.startsWith("--"));
+    const known = [...this.#options.keys(), ...SWITCHES].filter((flag) => flag.startsWith("--"));
     this.problems.push(`unknown option ${name}${didYouMean(name, known)}`);
     // What follows was most likely meant as its value: one mistake, one message.
     if (attached === null) this.#nextValue();

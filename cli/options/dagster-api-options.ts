@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { optional, repeated, required, type Values } from "./option.ts";
 import { httpUrl, type Kind, text } from "./values.ts";
 
-const group = "Dagster's web server";
+const GROUP = "Dagster's web server";
 
 /** A header as it is sent: a name and a value. */
 export type Header = readonly [name: string, value: string];
@@ -22,14 +22,14 @@ export const dagsterApiOptions = {
   dagsterUrl: required({
     flag: "--dagster-url",
     env: ["TASKIQ_DAGSTER_URL"],
-    group,
+    group: GROUP,
     help: "Address of Dagster's web server as in a browser, such as https://dagster.example.com/prod. A user and password in it are sent as basic authentication.",
     kind: httpUrl,
   }),
   dagsterHeaders: repeated({
     flag: "--dagster-header",
     env: ["TASKIQ_DAGSTER_HEADERS"],
-    group,
+    group: GROUP,
     help: "Sent with each question, and never shown. In the variable one a line; other users of this machine can read arguments, but not variables.",
     kind: header,
     separator: /\r?\n/,
@@ -38,7 +38,7 @@ export const dagsterApiOptions = {
   dagsterCa: optional({
     flag: "--dagster-ca",
     env: ["TASKIQ_DAGSTER_CA"],
-    group,
+    group: GROUP,
     help: "PEM file of the authorities to trust for it, instead of those that Node ships.",
     kind: text("<file>", "a path"),
   }),

@@ -2,7 +2,7 @@
 import { setting } from "./option.ts";
 import { duration, text, unlessOff, wholeNumber } from "./values.ts";
 
-const group = "Health";
+const GROUP = "Health";
 const host = text("<host>", "a host name or an IP address", /^[\w.:%-]+$/);
 
 /** 0 asks the system for any free port; a health check could not know which. */
@@ -10,7 +10,7 @@ export function healthPort(lowest: 0 | 1) {
   return setting({
     flag: "--health-port",
     env: ["TASKIQ_WORKER_HEALTH_PORT"],
-    group,
+    group: GROUP,
     help: `Port of the worker's /livez, /readyz and /healthz${lowest === 0 ? "; 0 takes any free one" : ""}.`,
     kind: wholeNumber(lowest, 65_535),
     fallback: "8080",
@@ -20,7 +20,7 @@ export function healthPort(lowest: 0 | 1) {
 export const readyWithin = setting({
   flag: "--ready-within",
   env: ["TASKIQ_READY_WITHIN"],
-  group,
+  group: GROUP,
   help: "How long a worker may live that has never been ready; then /livez fails, too, so that it is replaced. Once ready, no outage does that.",
   kind: unlessOff(duration(1_000, 24 * 3_600_000)),
   fallback: "5m",
@@ -30,7 +30,7 @@ export const readyWithin = setting({
 export const healthHost = setting({
   flag: "--health-host",
   env: ["TASKIQ_WORKER_HEALTH_HOST"],
-  group,
+  group: GROUP,
   help: "Address of the worker's health server; 0.0.0.0 lets other machines ask, as a load balancer or a Kubernetes probe must.",
   kind: host,
   fallback: "127.0.0.1",

@@ -6,7 +6,7 @@ import { isGiven, type Settings, settingOf } from "./resolve.ts";
 import type { Findings } from "./setup.ts";
 import { servicePort, text } from "./values.ts";
 
-const group = "Ledger";
+const GROUP = "Ledger";
 
 type Part = "host" | "port" | "user" | "password" | "database";
 
@@ -23,7 +23,7 @@ function isMissing(part: Part): Option<unknown>["isRead"] {
 const ledgerUrl = optional({
   flag: "--ledger-url",
   env: ["TASKIQ_LEDGER_URL"],
-  group,
+  group: GROUP,
   help: "Where outcomes are recorded: postgres://<user>@<host>:<port>/<database>, or sqlite:<path>. What a postgres URL leaves out, the following say.",
   absent: "the database at POSTGRES_HOST, else taskiq.sqlite in the Dagster home",
   kind: ledgerUrlKind,
@@ -32,7 +32,7 @@ const ledgerUrl = optional({
 const postgresHost = optional({
   flag: "--postgres-host",
   env: ["POSTGRES_HOST"],
-  group,
+  group: GROUP,
   help: "Host of the ledger's database.",
   kind: text("<host>", "a host name or an IP address", /^[\w.:%-]+$/),
   isRead: isMissing("host"),
@@ -44,7 +44,7 @@ export const ledgerOptions = {
   postgresPort: optional({
     flag: "--postgres-port",
     env: ["POSTGRES_PORT"],
-    group,
+    group: GROUP,
     help: "Its port.",
     absent: "5432",
     kind: servicePort,
@@ -53,7 +53,7 @@ export const ledgerOptions = {
   postgresUser: optional({
     flag: "--postgres-user",
     env: ["POSTGRES_USER"],
-    group,
+    group: GROUP,
     help: "Its user.",
     kind: text("<user>", "a name"),
     isRead: isMissing("user"),
@@ -62,7 +62,7 @@ export const ledgerOptions = {
   postgresPassword: optional({
     flag: "POSTGRES_PASSWORD",
     env: ["POSTGRES_PASSWORD"],
-    group,
+    group: GROUP,
     help: "Its password; only as a variable.",
     kind: text("<password>", "a text without control characters"),
     secret: true,
@@ -71,7 +71,7 @@ export const ledgerOptions = {
   postgresDatabase: optional({
     flag: "--postgres-db",
     env: ["POSTGRES_DB"],
-    group,
+    group: GROUP,
     help: "Its database.",
     absent: "called as its user",
     kind: text("<name>", "a name"),
@@ -85,7 +85,7 @@ export const ledgerAloneOptions = {
   dagsterHome: optional({
     flag: "--dagster-home",
     env: ["DAGSTER_HOME"],
-    group,
+    group: GROUP,
     help: "Where the default ledger's file is.",
     kind: text("<path>", "an absolute path", /^\//),
   }),

@@ -3,8 +3,8 @@ import { didYouMean } from "./suggest.ts";
 import { type Kind, readBy } from "./values.ts";
 
 /** libpq's words: https://www.postgresql.org/docs/current/libpq-ssl.html */
-const sslModes = ["disable", "prefer", "require", "verify-ca", "verify-full"] as const;
-const parameters = ["sslmode", "sslrootcert", "passfile", "pooler"];
+const SSL_MODES = ["disable", "prefer", "require", "verify-ca", "verify-full"] as const;
+const PARAMETERS = ["sslmode", "sslrootcert", "passfile", "pooler"];
 
 /** What the URL says of a database; null: nothing. */
 export interface PostgresUrl {
@@ -14,7 +14,7 @@ export interface PostgresUrl {
   readonly user: string | null;
   readonly password: string | null;
   readonly database: string | null;
-  readonly sslMode: (typeof sslModes)[number] | null;
+  readonly sslMode: (typeof SSL_MODES)[number] | null;
   readonly caFile: string | null;
   readonly passFile: string | null;
   readonly pooler: boolean;
@@ -22,11 +22,11 @@ export interface PostgresUrl {
 
 export type LedgerUrl = { readonly kind: "sqlite"; readonly path: string } | PostgresUrl;
 
-const either = "sqlite:<path of a file> or postgres://<user>@<host>:<port>/<database>";
+const EITHER = "sqlite:<path of a file> or postgres://<user>@<host>:<port>/<database>";
 
 export const ledgerUrlKind: Kind<LedgerUrl> = {
   placeholder: "<url>",
-  expects: (given) => whatIsWrong(given) ?? either,
+  expects: (given) => whatIsWrong(given) ?? EITHER,
   schema: readBy(readLedgerUrl),
 };
 
@@ -39,7 +39,7 @@ export function readLedgerUrl(text: string): LedgerUrl | null {
 
 function fieldsOf(url: URL): PostgresUrl {
   const given = (part: string) => (part === "" ? null : decodeURIComponent(part));
-  const sslMode = sslModes.find((mode) => mode === url.searchParams.get("sslmode")) ?? null;
+  const sslMode = SSL_MODES.find((mode) => mode === url.searchParams.get("sslmode")) ?? null;
   return {
     kind: "postgres",
     // An IPv6 address stands in brackets in a URL, and nowhere else.
@@ -59,24 +59,24 @@ function fieldsOf(url: URL): PostgresUrl {
 function whatIsWrong(text: string): string | null {
   const url = postgresUrl(text);
   if (url === null) return null;
-  const unknown = [...url.searchParams.keys()].find((name) => !parameters.includes(name));
+  const unknown = [...url.searchParams.keys()].find((name) => !PARAMETERS.includes(name));
   if (unknown !== undefined) {
-    return `${either} with ${parameters.join(", ")} as parameters (not ${unknown}${didYouMean(unknown, parameters)})`;
+    return `${EITHER} with ${PARAMETERS.join(", ")} as parameters (not ${unknown}${didYouMean(unknown, PARAMETERS)})`;
   }
   const sslMode = url.searchParams.get("sslmode");
-  if (sslMode !== null && !sslModes.some((mode) => mode === sslMode)) {
-    return `a URL whose sslmode is one of ${sslModes.join(", ")}`;
+  if (sslMode !== null && !SSL_MODES.some((mode) => mode === sslMode)) {
+    return `a URL whose sslmode is one of ${SSL_MODES.join(", ")}`;
   }
   const pooler = url.searchParams.get("pooler");
   return pooler === null || pooler === "transaction" ? null : "a URL whose pooler, if it has one, is transaction";
 }
 
 /** An @ ends the password and nothing else: one inside it, or a / or ?, must be percent-encoded. */
-const shape = /^postgres(?:ql)?:\/\/(?:[^/?#@]*@)?[^/?#@]*(?:\/[^/?#@]*)?(?:\?[^#@]*)?$/;
+const SHAPE = /^postgres(?:ql)?:\/\/(?:[^/?#@]*@)?[^/?#@]*(?:\/[^/?#@]*)?(?:\?[^#@]*)?$/;
 
 /** Null for what is none, or cannot be read. */
 function postgresUrl(text: string): URL | null {
-  if (!shape.test(text) || /\p{Cc}/u.test(text)) return null;
+  if (!SHAPE.test(text) || /\p{Cc}/u.test(text)) return null;
   const url = URL.parse(text);
   return url !== null && isDecodable(url) ? url : null;
 }

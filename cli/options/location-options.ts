@@ -4,7 +4,7 @@ import { optional, repeated, type Values } from "./option.ts";
 import { isGiven, originText, type Settings } from "./resolve.ts";
 import { text } from "./values.ts";
 
-const group =
+const GROUP =
   "Code locations (as in Dagster's own commands; without one, what these find in pyproject.toml or workspace.yaml, else each run's record)";
 const path = text("<path>", "a path");
 const dottedName = text("<name>", "a dotted Python name", /^[\p{L}_][\p{L}\p{N}_]*(?:\.[\p{L}_][\p{L}\p{N}_]*)*$/u);
@@ -15,7 +15,7 @@ export const locationOptions = {
     short: "-m",
     env: ["DAGSTER_MODULE_NAME"],
     separator: /\s+/,
-    group,
+    group: GROUP,
     help: "Python module to load definitions from. Can be repeated.",
     kind: dottedName,
   }),
@@ -24,7 +24,7 @@ export const locationOptions = {
     short: "-f",
     env: ["DAGSTER_PYTHON_FILE"],
     separator: ":",
-    group,
+    group: GROUP,
     help: "Python file to load definitions from. Can be repeated.",
     kind: path,
   }),
@@ -32,7 +32,7 @@ export const locationOptions = {
     flag: "--package-name",
     env: ["DAGSTER_PACKAGE_NAME"],
     separator: /\s+/,
-    group,
+    group: GROUP,
     help: "Python package to load definitions from. Can be repeated.",
     kind: dottedName,
   }),
@@ -41,7 +41,7 @@ export const locationOptions = {
     short: "-w",
     env: ["TASKIQ_WORKSPACE"],
     separator: ":",
-    group,
+    group: GROUP,
     help: "Workspace file that names the code locations. Can be repeated.",
     kind: path,
   }),
@@ -49,7 +49,7 @@ export const locationOptions = {
     flag: "--working-directory",
     short: "-d",
     env: ["DAGSTER_WORKING_DIRECTORY"],
-    group,
+    group: GROUP,
     help: "Directory to load the module, file or package from.",
     kind: path,
   }),
@@ -57,7 +57,7 @@ export const locationOptions = {
     flag: "--attribute",
     short: "-a",
     env: ["DAGSTER_ATTRIBUTE"],
-    group,
+    group: GROUP,
     help: "Name of the definitions, repository or job in the module, file or package, or of a function that returns it.",
     kind: text("<name>", "the name of an attribute", /^[\p{L}_][\p{L}\p{N}_]*$/u),
   }),

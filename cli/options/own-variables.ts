@@ -7,12 +7,12 @@ import type { OptionTable } from "./option.ts";
 import type { Env } from "./resolve.ts";
 import { workerOptions } from "./worker-options.ts";
 
-const secret = Object.values<OptionTable[string]>({ ...workerOptions, ...dagsterApiOptions })
+const SECRETS = Object.values<OptionTable[string]>({ ...workerOptions, ...dagsterApiOptions })
   .filter((option) => option.secret)
   .flatMap((option) => option.env);
-const passwords = ledgerOptions.postgresPassword.env;
+const PASSWORDS = ledgerOptions.postgresPassword.env;
 /** A password may stand in it. */
-const urls = ledgerOptions.ledgerUrl.env;
+const URLS = ledgerOptions.ledgerUrl.env;
 
 /**
  * Returns the names of the secrets in `env` that are taskiq's. `POSTGRES_PASSWORD` is one if the ledger was opened with it: it may as well be the step's
@@ -20,7 +20,7 @@ const urls = ledgerOptions.ledgerUrl.env;
  */
 export function ownVariables(env: Env, ledger: LedgerChoice | null, home: string): readonly string[] {
   const opens = (name: string) => ledger?.kind === "postgres" && env[name] === ledger.password;
-  const own = [...urls, ...secret].filter((name) => !passwords.includes(name) || opens(name));
+  const own = [...URLS, ...SECRETS].filter((name) => !PASSWORDS.includes(name) || opens(name));
   const named = new Set(configOf(home).match(/\w+/g));
   return own.filter((name) => env[name] !== undefined && !named.has(name));
 }

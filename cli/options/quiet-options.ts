@@ -6,7 +6,7 @@ import { isGiven, type Setting, type Settings } from "./resolve.ts";
 import { httpUrl, type Kind, queueName, text } from "./values.ts";
 import { workerOptions } from "./worker-options.ts";
 
-const group = "Which workers";
+const GROUP = "Which workers";
 
 const queueNameOrUrl: Kind<string> = {
   placeholder: "<name|url>",
@@ -23,14 +23,14 @@ export const whichOptions = {
   worker: optional({
     flag: "--worker",
     env: [],
-    group,
+    group: GROUP,
     help: "The worker with this id, as logs and Dagster show it. The id of its ECS task, or its machine's name, will do.",
     kind: text("<id>", "1 to 200 printable characters", /^.{1,200}$/u),
   }),
   queue: optional({
     flag: "--queue",
     env: [],
-    group,
+    group: GROUP,
     help: "Every worker, or with --worker that one, for the queue of this name alone. Of a URL, the name counts.",
     kind: queueNameOrUrl,
   }),
@@ -41,12 +41,12 @@ export const localOptions = {
   local: onOff({
     flag: "--local",
     env: [],
-    group,
+    group: GROUP,
     help: "The worker on this machine, asked directly and without the ledger; with --worker, the one of that id. Needs no ledger.",
   }),
   stateDir: {
     ...workerOptions.stateDir,
-    group,
+    group: GROUP,
     help: "With --local: where this user's workers leave how they are reached.",
   },
 };
@@ -62,7 +62,7 @@ export const whoOption = optional({
 
 type Everything = ReturnType<typeof everythingOption>;
 
-export const everythingOption = (help: string) => onOff({ flag: "--everything", env: [], group, help });
+export const everythingOption = (help: string) => onOff({ flag: "--everything", env: [], group: GROUP, help });
 
 /** Some workers or a queue is given, or everything. `none: null` allows neither. */
 export function whichProblems(

@@ -4,13 +4,13 @@ import type { Limits } from "../../core/runner/port.ts";
 import { setting, type Values } from "./option.ts";
 import { duration, size, unlessOff, wholeNumber } from "./values.ts";
 
-const group = "Steps";
+const GROUP = "Steps";
 
 export const stepOptions = {
   stepTimeoutMs: setting({
     flag: "--step-timeout",
     env: ["TASKIQ_STEP_TIMEOUT"],
-    group,
+    group: GROUP,
     help: "How long a step may run (tag taskiq/timeout).",
     kind: unlessOff(duration(...limitRanges.timeoutMs)),
     fallback: "off",
@@ -18,7 +18,7 @@ export const stepOptions = {
   silenceMs: setting({
     flag: "--silence-timeout",
     env: ["TASKIQ_SILENCE_TIMEOUT"],
-    group,
+    group: GROUP,
     help: "How long a step may go on without a Dagster event and without output (tag taskiq/silence_timeout).",
     kind: unlessOff(duration(...limitRanges.silenceMs)),
     fallback: "off",
@@ -26,7 +26,7 @@ export const stepOptions = {
   killGraceMs: setting({
     flag: "--kill-grace",
     env: ["TASKIQ_KILL_GRACE"],
-    group,
+    group: GROUP,
     help: "How long a step that is ended has between SIGINT and SIGKILL (tag taskiq/kill_grace).",
     kind: duration(...limitRanges.graceMs),
     fallback: "10s",
@@ -34,7 +34,7 @@ export const stepOptions = {
   stepMemoryBytes: setting({
     flag: "--step-memory",
     env: ["TASKIQ_STEP_MEMORY"],
-    group,
+    group: GROUP,
     help: "How much memory each process of a step may allocate, on top of what the imported code takes (tag taskiq/memory).",
     kind: unlessOff(size(...limitRanges.memoryBytes)),
     fallback: "off",
@@ -42,7 +42,7 @@ export const stepOptions = {
   stepProcesses: setting({
     flag: "--step-processes",
     env: ["TASKIQ_STEP_PROCESSES"],
-    group,
+    group: GROUP,
     help: "How many processes a step may have below its own (tag taskiq/processes).",
     kind: unlessOff(wholeNumber(...limitRanges.processes)),
     fallback: "off",
@@ -50,7 +50,7 @@ export const stepOptions = {
   maxOutputBytes: setting({
     flag: "--max-output",
     env: ["TASKIQ_MAX_OUTPUT"],
-    group,
+    group: GROUP,
     help: "How much a step may write to stdout, and as much to stderr (tag taskiq/max_output).",
     kind: unlessOff(size(...limitRanges.outputBytes)),
     fallback: "1GiB",
@@ -58,7 +58,7 @@ export const stepOptions = {
   afterEndMs: setting({
     flag: "--after-end",
     env: ["TASKIQ_AFTER_END"],
-    group,
+    group: GROUP,
     help: "How long hooks, the teardown of resources and exit hooks may take once a step's end is recorded (tag taskiq/after_end).",
     kind: duration(...limitRanges.afterEndMs),
     fallback: "10m",

@@ -106,8 +106,8 @@ export const logLevel: Kind<Level> = {
   ),
 };
 
-const on = ["true", "1", "yes", "on"];
-const off = ["false", "0", "no", "off"];
+const ON = ["true", "1", "yes", "on"];
+const OFF = ["false", "0", "no", "off"];
 
 export const truth: Kind<boolean> = {
   placeholder: "<true|false>",
@@ -115,8 +115,8 @@ export const truth: Kind<boolean> = {
   schema: v.pipe(
     v.string(),
     v.toLowerCase(),
-    v.picklist([...on, ...off]),
-    v.transform((word) => on.includes(word)),
+    v.picklist([...ON, ...OFF]),
+    v.transform((word) => ON.includes(word)),
   ),
 };
 

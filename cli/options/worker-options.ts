@@ -138,7 +138,7 @@ export const workerOptions = {
 };
 
 /** Flags of the options that a newcomer meets first: README.md and the short help show them. */
-export const firstWorkerFlags: readonly string[] = [
+export const FIRST_WORKER_FLAGS: readonly string[] = [
   "--queue-url",
   "--queue-name",
   "--queue",

@@ -6,7 +6,7 @@ import type { Pace } from "../operator/act-on-plans.ts";
 import { withLetters } from "../operator/letters-session.ts";
 import { planAndAct } from "../operator/plan-and-act.ts";
 import { ACT_GROUP, actOptions } from "../options/act-options.ts";
-import { letterFlags } from "../options/letter-options.ts";
+import { LETTER_FLAGS } from "../options/letter-options.ts";
 import { noDagster } from "../options/operator-options.ts";
 import { optional } from "../options/option.ts";
 import type { Setup } from "../options/setup.ts";
@@ -46,7 +46,7 @@ export const command = defineCommand({
     'taskiq purge --queue-name steps.fifo --yes --why "their runs are done"',
     'taskiq purge --queue-name steps.fifo --reason malformed --yes --why "a producer of another team"',
   ],
-  first: ["--yes", "--why", "--id", "--file", ...letterFlags, "--queue-url", "--queue-name", "--dagster-home"],
+  first: ["--yes", "--why", "--id", "--file", ...LETTER_FLAGS, "--queue-url", "--queue-name", "--dagster-home"],
   no: "Something was refused, could not be deleted, or was not there.",
   usageExit: exitCodes.usage,
   warnsOfVariables: true,

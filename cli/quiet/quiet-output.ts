@@ -3,7 +3,7 @@ import { span } from "../../core/formats/durations.ts";
 import type { QuietReport, QuietRequest } from "../../core/ledger/quiet-records.ts";
 import { type Column, renderTable } from "../terminal/table.ts";
 
-const requestColumns: readonly Column[] = [
+const REQUEST_COLUMNS: readonly Column[] = [
   { title: "WORKER", least: 10, lines: 3 },
   { title: "QUEUE", least: 8, lines: 3 },
   { title: "ASKED BY", least: 10, lines: 2, most: 80 },
@@ -12,7 +12,7 @@ const requestColumns: readonly Column[] = [
   { title: "ENDS IN", least: 7, lines: 1 },
 ];
 
-const reportColumns: readonly Column[] = [
+const REPORT_COLUMNS: readonly Column[] = [
   { title: "QUIET WORKER", least: 12, lines: 3 },
   { title: "QUEUE", least: 8, lines: 3 },
   { title: "RUNNING", least: 7, lines: 1 },
@@ -43,17 +43,17 @@ export function listText(
     `${span(agoMs)} ago`,
   ]);
   const tables = [
-    ...(asked.length === 0 ? [] : [renderTable(requestColumns, asked, width)]),
-    ...(quiet.length === 0 ? [] : [renderTable(reportColumns, quiet, width)]),
+    ...(asked.length === 0 ? [] : [renderTable(REQUEST_COLUMNS, asked, width)]),
+    ...(quiet.length === 0 ? [] : [renderTable(REPORT_COLUMNS, quiet, width)]),
   ];
   return tables.join("\n");
 }
 
 export function listRecord(requests: readonly QuietRequest[], reports: readonly QuietReport[]): object {
   return {
-    requests: requests.map(({ worker, queue, who, why, askedAtMs, untilMs }) => ({
-      ...{ worker, queue, who, why, asked_at_ms: askedAtMs, until_ms: untilMs },
-    })),
+    requests: requests.map(({ worker, queue, who, why, askedAtMs, untilMs }) => {
+      return { worker, queue, who, why, asked_at_ms: askedAtMs, until_ms: untilMs };
+    }),
     workers: reports.map(({ worker, queue, busy, idle, agoMs }) => ({ worker, queue, busy, idle, ago_ms: agoMs })),
   };
 }

@@ -21,7 +21,7 @@ export interface Reexecutions {
   readonly spent: readonly JoinedLetter[];
 }
 
-const columns: readonly Column[] = [
+const COLUMNS: readonly Column[] = [
   { title: "RUN", least: 8, lines: 1 },
   { title: "JOB", least: 6, lines: 2, worth: 1 },
   { title: "LETTERS", least: 7, lines: 1, worth: 2 },
@@ -71,5 +71,5 @@ function tableOf(rows: readonly Row[], { stdout, env }: Pick<Io, "stdout" | "env
     String(members.length),
     reexecutionWords(found),
   ]);
-  return renderTable(columns, cells, widthOf(stdout, env));
+  return renderTable(COLUMNS, cells, widthOf(stdout, env));
 }

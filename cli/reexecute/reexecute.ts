@@ -10,7 +10,7 @@ import { type ActConfig, actConfig, actRules } from "../operator/act-config.ts";
 import { type LettersSession, withLetters } from "../operator/letters-session.ts";
 import { ACT_GROUP, actOptions } from "../options/act-options.ts";
 import { type DagsterApiChoice, dagsterApiChoice, dagsterApiOptions } from "../options/dagster-api-options.ts";
-import { letterFlags } from "../options/letter-options.ts";
+import { LETTER_FLAGS } from "../options/letter-options.ts";
 import { noDagster } from "../options/operator-options.ts";
 import { onOff } from "../options/option.ts";
 import type { Setup } from "../options/setup.ts";
@@ -57,7 +57,7 @@ export const command = defineCommand({
     "--purge",
     "--id",
     "--file",
-    ...letterFlags,
+    ...LETTER_FLAGS,
     "--queue-url",
     "--queue-name",
     "--dagster-home",

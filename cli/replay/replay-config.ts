@@ -8,13 +8,11 @@ import { pick } from "../options/resolve.ts";
 import type { Setup } from "../options/setup.ts";
 import { duration, wholeNumber } from "../options/values.ts";
 
-const group = ACT_GROUP;
-
 const options = {
   perSecond: optional({
     flag: "--rate",
     env: [],
-    group,
+    group: ACT_GROUP,
     help: "Send at most so many a second.",
     kind: wholeNumber(1, 1_000),
     absent: "as fast as it goes",
@@ -22,16 +20,16 @@ const options = {
   canary: optional({
     flag: "--canary",
     env: [],
-    group,
+    group: ACT_GROUP,
     help: "Send so many first, and the others only when all of these have succeeded.",
     kind: wholeNumber(1, 1_000),
     absent: "all are sent",
   }),
-  wait: onOff({ flag: "--wait", env: [], group, help: "Wait for what becomes of the steps that are sent." }),
+  wait: onOff({ flag: "--wait", env: [], group: ACT_GROUP, help: "Wait for what becomes of the steps that are sent." }),
   waitTimeoutMs: setting({
     flag: "--wait-timeout",
     env: [],
-    group,
+    group: ACT_GROUP,
     help: "How long --canary and --wait wait at the most.",
     kind: duration(1_000, 24 * 3_600_000),
     fallback: "1h",
@@ -39,7 +37,7 @@ const options = {
   allowEdit: onOff({
     flag: "--allow-edit",
     env: [],
-    group,
+    group: ACT_GROUP,
     help: "Take bodies as they stand in --file, also edited ones.",
   }),
   ...actOptions,

@@ -7,7 +7,7 @@ import { exitCodes } from "../exit-codes.ts";
 import { readLetterFile } from "../operator/letter-file.ts";
 import { withLetters } from "../operator/letters-session.ts";
 import { planAndAct } from "../operator/plan-and-act.ts";
-import { letterFlags } from "../options/letter-options.ts";
+import { LETTER_FLAGS } from "../options/letter-options.ts";
 import { type ReplayConfig, replaySetup } from "./replay-config.ts";
 
 export const command = defineCommand({
@@ -28,7 +28,7 @@ export const command = defineCommand({
     "--wait",
     "--id",
     "--file",
-    ...letterFlags,
+    ...LETTER_FLAGS,
     "--queue-url",
     "--queue-name",
     "--dagster-home",

@@ -1,7 +1,7 @@
 // `taskiq run`: takes steps from the queue until it is stopped.
 import { defineCommand } from "../command.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { firstWorkerFlags } from "../options/worker-options.ts";
+import { FIRST_WORKER_FLAGS } from "../options/worker-options.ts";
 import { createLogger } from "../terminal/logger.ts";
 import { wantsColour } from "../terminal/terminal.ts";
 import { named, runWorker } from "../worker/run-worker.ts";
@@ -16,7 +16,7 @@ export const command = defineCommand({
     "taskiq run --queue high.fifo --queue default.fifo:3 --queue bulk.fifo:1:max=2 -m my_project.definitions",
     "TASKIQ_QUEUE_NAME=steps.fifo TASKIQ_WORKER_CONCURRENCY=8 taskiq run -m my_project.definitions",
   ],
-  first: firstWorkerFlags,
+  first: FIRST_WORKER_FLAGS,
   no: "A bug in taskiq stopped the worker.",
   usageExit: exitCodes.usage,
   warnsOfVariables: true,

@@ -9,14 +9,14 @@ export type Format = (record: LogRecord, at: Date) => string;
 /** Colours a part of a line for a terminal. */
 export type PaintPart = (part: Level | "aside", text: string) => string;
 
-const labels: Readonly<Record<Level, string>> = { debug: "DEBUG", info: "INFO ", warn: "WARN ", error: "ERROR" };
+const LABELS: Readonly<Record<Level, string>> = { debug: "DEBUG", info: "INFO ", warn: "WARN ", error: "ERROR" };
 /** Parts of the key, which stands beside them. */
 const IN_KEY = ["runId", "stepKey", "attempt"];
 
 /** `2026-01-02T03:04:05.678Z INFO  step.claimed  claimed by …  key=… fence=3`. */
 export function textLine(record: LogRecord, at: Date, paint: PaintPart = (_, text) => text): string {
   const { event, level, message, ...fields } = record;
-  const head = `${paint("aside", at.toISOString())} ${paint(level, labels[level])}`;
+  const head = `${paint("aside", at.toISOString())} ${paint(level, LABELS[level])}`;
   if (event === "step.output") {
     const key = paint("aside", `[${shownField(fields["key"] ?? "step")}]`);
     return `${head} ${key} ${indented(message)}`;

@@ -25,14 +25,14 @@ export interface Logger {
 }
 
 /** consola's own numbers (`LogLevels`): it prints what is not above its level. */
-const levels: Readonly<Record<Level, number>> = { debug: 4, info: 3, warn: 1, error: 0 };
+const LEVELS: Readonly<Record<Level, number>> = { debug: 4, info: 3, warn: 1, error: 0 };
 
 export function createLogger({ stream, level, format, worker, colour = false }: LoggerOptions): Logger {
   const text = format === "text" || (format === "auto" && stream.isTTY === true);
   const paint: PaintPart = colour ? painted : (_, plain) => plain;
   const line: Format = text ? (record, at) => textLine(record, at, paint) : jsonLine({ worker });
   const consola = createConsola({
-    level: levels[level],
+    level: LEVELS[level],
     // Otherwise the sixth of equal lines within a second is held back, and its fields with it.
     throttle: 0,
     throttleMin: Number.POSITIVE_INFINITY,
@@ -41,11 +41,11 @@ export function createLogger({ stream, level, format, worker, colour = false }: 
   return { observe: observeWith(consola), flush: () => flush(stream) };
 }
 
-const styles = { debug: "gray", info: "cyan", warn: "yellow", error: "red", aside: "dim" } as const;
+const STYLES = { debug: "gray", info: "cyan", warn: "yellow", error: "red", aside: "dim" } as const;
 
-function painted(part: keyof typeof styles, text: string): string {
+function painted(part: keyof typeof STYLES, text: string): string {
   // Not validated against the stream: that would look at the process's own.
-  return styleText(styles[part], text, { validateStream: false });
+  return styleText(STYLES[part], text, { validateStream: false });
 }
 
 function observeWith(consola: ConsolaInstance): Logger["observe"] {

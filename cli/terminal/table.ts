@@ -109,12 +109,12 @@ function endOfWords(text: string, beginning: string): number {
   return text[beginning.length] === " " ? beginning.length : beginning.lastIndexOf(" ");
 }
 
-const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+const GRAPHEMES = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
 /** The longest beginning that fits; one character at least, so that a line always gets on. */
 function takeColumns(text: string, width: number): string {
   let [taken, used] = ["", 0];
-  for (const { segment } of graphemes.segment(text)) {
+  for (const { segment } of GRAPHEMES.segment(text)) {
     used += stringWidth(segment);
     if (used > width && taken !== "") break;
     taken += segment;

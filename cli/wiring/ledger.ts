@@ -8,7 +8,7 @@ import type { LedgerChoice } from "../options/ledger-options.ts";
 const WRITE_BOUND_MS = 5_000;
 const ANSWER_CAP_MS = 5_000;
 
-const time = { clock: systemClock, chance: Math.random };
+const TIME = { clock: systemClock, chance: Math.random };
 
 /** Brings its schema up to date. Rejects with a `Fault`. */
 export async function openLedger(choice: LedgerChoice, worker: string, leaseMs: number): Promise<Ledger> {
@@ -21,7 +21,7 @@ export async function openLedger(choice: LedgerChoice, worker: string, leaseMs: 
   // A renewal is tried several times within the lease: each must know early enough that it failed.
   const answerMs = Math.min(ANSWER_CAP_MS, leaseMs / 8);
   const applicationName = `taskiq ${worker}`;
-  return openPostgresLedger({ target: choice, writeBoundMs, answerMs, applicationName, ...time });
+  return openPostgresLedger({ target: choice, writeBoundMs, answerMs, applicationName, ...TIME });
 }
 
 export async function openLedgerSchema(choice: LedgerChoice): Promise<LedgerSchema> {
@@ -31,5 +31,5 @@ export async function openLedgerSchema(choice: LedgerChoice): Promise<LedgerSche
   }
   const { openPostgresSchema } = await import("../../core/ledger/postgres/postgres.ts");
   const applicationName = "taskiq migrate";
-  return openPostgresSchema({ target: choice, answerMs: ANSWER_CAP_MS, applicationName, ...time });
+  return openPostgresSchema({ target: choice, answerMs: ANSWER_CAP_MS, applicationName, ...TIME });
 }

@@ -81,7 +81,7 @@ export async function runWorker(
 }
 
 function endOf({ wired, observe, bugs }: Life, inTime: boolean): WorkerEnd {
-  const snapshot = wired?.worker.snapshot() ?? { ...nothingDone, underWay: 0 };
+  const snapshot = wired?.worker.snapshot() ?? { ...NOTHING_DONE, underWay: 0 };
   const { received, ended, underWay } = snapshot;
   if (!inTime) {
     wired?.ports.runner.kill();
@@ -93,7 +93,7 @@ function endOf({ wired, observe, bugs }: Life, inTime: boolean): WorkerEnd {
   return { snapshot, bug: bugs.found.aborted };
 }
 
-const nothingDone = { received: 0, ended: { acked: 0, buried: 0, released: 0, lost: 0 }, outcomes: noOutcomes() };
+const NOTHING_DONE = { received: 0, ended: { acked: 0, buried: 0, released: 0, lost: 0 }, outcomes: noOutcomes() };
 
 async function live(life: Life): Promise<void> {
   const { config, io, observe, bugs, companion } = life;

@@ -1,7 +1,7 @@
 // Which pages have parts that are written by the code, and how they should be.
 import { readFileSync } from "node:fs";
 import { commands } from "../../cli/commands.ts";
-import { firstWorkerFlags, workerOptions } from "../../cli/options/worker-options.ts";
+import { FIRST_WORKER_FLAGS, workerOptions } from "../../cli/options/worker-options.ts";
 import { reasons } from "../../core/delivery/reasons.ts";
 import { eventGroups } from "../../core/events/events.ts";
 import { fieldWords } from "../../core/events/fields.ts";
@@ -21,7 +21,7 @@ export async function writtenPages(): Promise<readonly WrittenPage[]> {
     commands.map(async ({ name, summary, load }) => ({ name, summary, options: (await load()).options })),
   );
   return [
-    page("README.md", { "first options": firstOptions(workerOptions, firstWorkerFlags) }),
+    page("README.md", { "first options": firstOptions(workerOptions, FIRST_WORKER_FLAGS) }),
     page("docs/configuration.md", { "all options": allOptions(described) }),
     page("docs/events.md", { "all events": eventTables(eventGroups), "all fields": fieldTable(fieldWords) }),
     page("docs/operations.md", { reasons: table(["reason", "means"], reasons) }),
