@@ -16,9 +16,9 @@ export interface Io {
   readonly env: Env;
   readonly signals: SignalSource;
   readonly machine: Machine;
-  /** Passes what libraries print past the log to `hear`. Absent where nothing is to be taken from them. */
+  /** Passes what libraries print past the log to `hear`. Absent where their output is left alone. */
   readonly hearStray?: (hear: (text: string) => void) => void;
-  /** See `cli/init.ts`: as PID 1 it does not return, but for a warning. Absent where that is nobody's business. */
+  /** See `cli/init.ts`: as PID 1 it returns only for a warning. Absent where the process is not the command's own. */
   readonly runUnderInit?: (python: string) => string | null;
   /** See `cli/forget-variables.ts`. Absent where `env` is not the process's own. */
   readonly forgetVariables?: (names: readonly string[]) => boolean;
@@ -39,7 +39,7 @@ interface CommandSpec<T extends OptionTable, C> {
   run(config: C, io: Io, warnings: readonly string[]): Promise<ExitCode>;
 }
 
-/** A command whose configuration is its own business. */
+/** A command as the program sees it, whatever its configuration is. */
 export interface Command {
   readonly name: string;
   readonly options: OptionTable;

@@ -8,7 +8,7 @@ declare const TASKIQ_INIT: string | undefined;
 
 type Self = Pick<typeof process, "pid" | "env" | "execPath" | "execve">;
 
-/** No environment, no user's packages, no `sitecustomize`: nothing of anybody's code runs in PID 1. */
+/** No environment, no user's packages, no `sitecustomize`: no user code runs in PID 1. */
 const BARE = ["-I", "-S", "-c"];
 
 /**
@@ -34,7 +34,7 @@ export function runUnderInit(python: string, self: Self = process): string | nul
   }
 }
 
-/** As the kernel was given it: whatever the runtime reads itself is in it too. */
+/** As the kernel was given it, options of the runtime included. */
 function ownCommandLine(): readonly string[] {
   return readFileSync("/proc/self/cmdline", "utf8").split("\0").slice(0, -1);
 }

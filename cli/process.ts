@@ -14,7 +14,7 @@ const opened = new Set<Writable>();
 
 /** Opening a stream costs milliseconds that a health check without anything to say need not spend. */
 function open<S extends Writable>(stream: S): S {
-  // Whoever read it is gone (EPIPE). That is no reason to stop working, and there is nobody left to tell.
+  // The reader has gone (EPIPE). The worker goes on, and has nowhere to report it.
   if (!opened.has(stream)) stream.on("error", () => undefined);
   opened.add(stream);
   return stream;
@@ -52,5 +52,5 @@ const io: Io = {
 withoutExpectedWarnings(process);
 const exitCode = await runProgram(process.argv.slice(2), io, commands);
 await Promise.all([...opened].map(flush));
-// Not left to the event loop: a socket that some library forgot must not keep a worker alive that has said that it is done.
+// Exit explicitly. A socket that a library left open would otherwise keep a finished worker alive.
 process.exit(exitCode);

@@ -1,4 +1,4 @@
-// From arguments to exit code: finds the command, settles its configuration, runs it, and says what was wrong.
+// From arguments to exit code: finds the command, settles its configuration, runs it, and prints what was wrong.
 import { cac } from "cac";
 import { describeError, Fault } from "../core/faults.ts";
 import { printableJson } from "../core/formats/printable.ts";
@@ -141,7 +141,7 @@ function leavePidOne(settings: readonly Setting[], { runUnderInit }: Io): string
   return python == null || runUnderInit === undefined ? null : runUnderInit(python);
 }
 
-/** Warnings are told too: a mistyped variable may be why an option is missing. */
+/** Prints the warnings too: a mistyped variable may be why an option is missing. */
 function refuse({ name, usageExit }: Command, problems: readonly string[], io: Io): ExitCode {
   sayOn(io.stderr, `taskiq ${name}`)(["cannot start", ...problems].join("\n"));
   io.stderr.write(`Try: taskiq ${name} --help\n`);
@@ -158,7 +158,7 @@ async function warnOfVariables(command: Command, { env }: Io, commands: readonly
   );
 }
 
-/** A fault is told without a stack trace: it is the environment's. Anything else is ours. */
+/** Prints a fault, which is the environment's, without a stack trace. Any other error is a bug of taskiq. */
 async function guard(name: string, io: Io, run: () => Promise<ExitCode>): Promise<ExitCode> {
   const say = sayOn(io.stderr, `taskiq ${name}`);
   try {

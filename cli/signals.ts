@@ -1,4 +1,4 @@
-// Signals as a table. The handlers only note what was asked; each command decides what follows from it.
+// Signals as a table. The handlers only note the request; each command decides what follows from it.
 import type { Clock } from "../core/clock.ts";
 import type { Observe } from "../core/observe.ts";
 import { onAbort } from "../core/on-abort.ts";
@@ -34,7 +34,7 @@ interface Entry {
 const TABLE: Readonly<Record<StopSignal, Entry>> = {
   SIGTERM: { echoMs: 0 },
   // Ctrl-C reaches the whole foreground group, and npm (like other wrappers) passes its own copy on to us as well (@npmcli/run-script,
-  // signal-manager.js). Nobody presses it twice this fast.
+  // signal-manager.js). No hand presses it twice this fast.
   SIGINT: { echoMs: 150 },
   SIGHUP: { echoMs: 150 },
 };

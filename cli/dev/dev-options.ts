@@ -19,7 +19,7 @@ export const sharedOptions = {
   maxStarts: workerOptions.maxStarts,
   onExhausted: workerOptions.onExhausted,
   leaseMs: workerOptions.leaseMs,
-  // A look costs nothing here, and nobody waits a minute to see what SQS moved to the dead letter queue.
+  // A look costs nothing here, and a developer should soon see a message that SQS moved to the dead letter queue.
   sweepMs: { ...workerOptions.sweepMs, fallback: "5s" },
   ...stepOptions,
   envelopeKeys,

@@ -91,7 +91,7 @@ async function atHome(config: DevConfig, io: Io, screen: Screen, stop: StopReque
     const env = { ...without(io.env, FOREIGN), ...variables, [mark[0]]: mark[1] };
     return await live({ config, io, screen, stop, home, server, variables, env, healthPort });
   } finally {
-    // Run workers, which Dagster's code servers start, and whatever hangs.
+    // Run workers, which Dagster's code servers start, and processes that hang.
     await killMarked(mark.join("="), clock);
     await server.stop();
   }

@@ -1,4 +1,4 @@
-// What is installed in the Python that runs the user's code, found out before anything starts.
+// Finds out, before anything starts, what is installed in the Python that runs the user's code.
 import * as v from "valibot";
 import { Fault } from "../../core/faults.ts";
 import type { Env } from "../options/resolve.ts";

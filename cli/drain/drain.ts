@@ -30,7 +30,7 @@ export const command = defineCommand({
   run: drain,
 });
 
-/** How often it says how far it has come where nobody sees a bar. */
+/** How often the progress is printed where there is no bar. */
 const SAY_MS = 30_000;
 const SWEEPS_PER_SETTLE = 4;
 
@@ -83,7 +83,7 @@ async function work(
   return { end, snapshot, bug, closedBecause, seconds: Math.round((clock.monoMs() - beganMs) / 1_000) };
 }
 
-/** What SQS itself moved to the dead letter queue is to be ended before the drain is over, so that no run is left hanging. */
+/** Sweeps often enough that letters which SQS itself moved are ended before the drain is over, and no run is left hanging. */
 function sweepMsOf({ sweepMs }: WorkerConfig, settleMs: number): number | null {
   return sweepMs === null ? null : Math.min(sweepMs, settleMs / SWEEPS_PER_SETTLE);
 }

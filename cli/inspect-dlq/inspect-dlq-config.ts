@@ -43,7 +43,7 @@ export interface InspectConfig extends OperatorConfig {
     | { readonly to: "list" | "groups"; readonly json: boolean }
     | { readonly to: "details"; readonly name: string; readonly json: boolean }
     | { readonly to: "file"; readonly path: string };
-  /** Why Dagster is not asked, if nobody said so; null otherwise. */
+  /** Why Dagster is not asked although no option says so. `null` otherwise. */
   readonly dagsterMissing: string | null;
 }
 

@@ -1,4 +1,4 @@
-// `taskiq inspect-dlq`: lists the dead letters without harm, with what is to be done about each.
+// `taskiq inspect-dlq`: lists the dead letters without harm, each with its verdict.
 import { type Inspection, inspectDeadLetters } from "../../core/dead-letters/inspect.ts";
 import { counted } from "../../core/formats/counted.ts";
 import type { DeadLetterQueue } from "../../core/queue/port.ts";

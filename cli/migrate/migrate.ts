@@ -1,4 +1,4 @@
-// `taskiq migrate`: brings the ledger's tables up to date, or tells whether they are.
+// `taskiq migrate`: brings the ledger's tables up to date, or says whether they are.
 
 import { printableJson } from "../../core/formats/printable.ts";
 import type { LedgerSchema, Migration } from "../../core/ledger/schema.ts";

@@ -7,7 +7,7 @@ import { type Progress, ProgressView } from "../terminal/progress.ts";
 import type { LettersSession } from "./letters-session.ts";
 import { isDone, plansSummary, type ShownLetter, showPlans } from "./plans-output.ts";
 
-/** How fast letters are sent, and what is waited for. */
+/** How fast letters are sent, and whether the command waits for their outcomes. */
 export interface Pace {
   /** `null` means as fast as it goes. */
   readonly perSecond: number | null;
@@ -17,7 +17,7 @@ export interface Pace {
   readonly waitTimeoutMs: number;
 }
 
-/** How often it says how far it has come where there is no bar. */
+/** How often the progress is printed where there is no bar. */
 const SAY_MS = 10_000;
 
 /** What became of the letters so far. */
@@ -124,7 +124,7 @@ function progressOf(known: ReadonlyMap<string, ReplayOutcome>, total: number): P
   return { done: known.size, total, approximate: false, note };
 }
 
-/** The first `count` that are sent, with what lies between them; all, when there is no canary. */
+/** Splits after the first `count` letters that are sent. Without a canary, all are first. */
 export function canaryAndRest(
   todo: readonly PlannedLetter[],
   count: number | null,
@@ -135,7 +135,7 @@ export function canaryAndRest(
   return [todo.slice(0, end), todo.slice(end)];
 }
 
-/** The key whose row tells what became of it; null for what was not sent, by this start or the one that began it. */
+/** Returns the key whose row shows the step's outcome. `null` when the letter was not sent, by this start or the one that began it. */
 function keyOf(planned: PlannedLetter, { ends }: Done): string | null {
   const end = ends.get(planned)?.kind;
   const sent = end === "sent" || end === "not_deleted" || (planned.act === "finish" && end === "deleted");

@@ -143,7 +143,7 @@ function stepText({ stepKey, attempt }: StepId): string {
   return `${stepKey}${attempt === 0 ? "" : ` #${attempt}`}`;
 }
 
-/** A cell that wraps is painted line by line; a line of it tells which verdict it is part of by being in one. */
+/** A cell that wraps is painted line by line. A line belongs to the verdict whose words contain it. */
 function verdictPaint(words: readonly string[], acts: ReadonlyMap<string, Act>, { colours }: Page): Paint {
   const all = [...new Set(words)];
   return (text, { title }) => {

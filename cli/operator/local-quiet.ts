@@ -14,7 +14,7 @@ import { operatorName } from "./operator-name.ts";
 
 /** How often a worker is asked whether it is idle. */
 const LOOK_MS = 250;
-/** How often it says how far it has come where there is no bar. */
+/** How often the progress is printed where there is no bar. */
 const SAY_MS = 30_000;
 
 export interface LocalRequest {

@@ -53,7 +53,7 @@ const BECAME: Readonly<Record<NonNullable<ShownLetter["outcome"]>, string>> = {
 export interface ShownLetter {
   readonly planned: PlannedLetter;
   readonly end: ReplayEnd | null;
-  /** What became of its step; null when nobody waited for it, or it was not sent. */
+  /** What became of its step. `null` when the command did not wait for it, or did not send it. */
   readonly outcome: ReplayOutcome | "open" | null;
 }
 

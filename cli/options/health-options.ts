@@ -1,4 +1,4 @@
-// The options that a worker and its health check share: the same variables tell one where to listen and the other where to ask.
+// The options that a worker and its health check share. The worker listens where the health check asks.
 import { setting } from "./option.ts";
 import { duration, text, unlessOff, wholeNumber } from "./values.ts";
 

@@ -109,7 +109,7 @@ export type LedgerChoice =
 type LedgerSettings = Settings<typeof ledgerOptions>;
 type LedgerValues = Values<typeof ledgerOptions>;
 
-/** True when somebody chose a ledger. */
+/** True when the command line or the environment names a ledger. */
 export function isLedgerGiven({ ledgerUrl, postgresHost }: LedgerSettings): boolean {
   return isGiven(ledgerUrl) || isGiven(postgresHost);
 }

@@ -6,7 +6,7 @@ import { type Kind, readBy } from "./values.ts";
 const SSL_MODES = ["disable", "prefer", "require", "verify-ca", "verify-full"] as const;
 const PARAMETERS = ["sslmode", "sslrootcert", "passfile", "pooler"];
 
-/** What the URL says of a database; null: nothing. */
+/** What the URL says of a database. `null` means that it does not say. */
 export interface PostgresUrl {
   readonly kind: "postgres";
   readonly host: string | null;
@@ -74,7 +74,7 @@ function whatIsWrong(text: string): string | null {
 /** An @ ends the password and nothing else: one inside it, or a / or ?, must be percent-encoded. */
 const SHAPE = /^postgres(?:ql)?:\/\/(?:[^/?#@]*@)?[^/?#@]*(?:\/[^/?#@]*)?(?:\?[^#@]*)?$/;
 
-/** Null for what is none, or cannot be read. */
+/** Returns `null` for a text that is not the URL of a database. */
 function postgresUrl(text: string): URL | null {
   if (!SHAPE.test(text) || /\p{Cc}/u.test(text)) return null;
   const url = URL.parse(text);

@@ -82,7 +82,7 @@ export function locationRules(settings: LocationSettings) {
   return { problems, warnings: found.warnings };
 }
 
-/** The same flags again, for whoever loads the location: those that count, with every default and origin settled. */
+/** Returns the flags that count as Dagster's own commands take them, with every default and origin settled. */
 export function locationArgs(values: Values<typeof locationOptions>, settings: LocationSettings): readonly string[] {
   const { moduleNames, pythonFiles, packageNames, workspaces } = settings;
   const target = checkAlternatives([moduleNames, pythonFiles, packageNames, workspaces]).chosen;

@@ -7,9 +7,9 @@ import { type Kind, truth } from "./values.ts";
 export interface Machine {
   hostname(): string;
   pid(): number;
-  /** Of the user; null where the runtime does not tell (Windows; Deno without `--allow-sys=uid`). */
+  /** Of the user. `null` where the runtime does not know it (Windows; Deno without `--allow-sys=uid`). */
   uid(): number | null;
-  /** Where this user may leave what is needed until the machine is restarted. */
+  /** A directory for files that a restart of the machine may remove. */
   tmpdir(): string;
   isDirectory(path: string): boolean;
 }
@@ -32,7 +32,7 @@ export interface Option<V> {
   /** Null for a switch, which takes no value. */
   readonly placeholder: string | null;
   readonly fallback: Fallback | null;
-  /** What happens without it, when there is no default to show. */
+  /** What happens without the option, when there is no default to show. */
   readonly absent: string | null;
   readonly required: boolean;
   readonly repeats: boolean;
@@ -126,7 +126,7 @@ function base<T>({ kind, flag, short, env, group, help, secret, shared, isRead }
   };
 }
 
-// The last one counts, as everywhere: whoever wraps a command line adds to its end what they want to be different.
+// The last one counts, as in other programs: a script that wraps a command line adds its own options at the end.
 function readLast<T>(kind: Kind<T>, texts: readonly string[]): Read<T> {
   return readOne(kind, texts.at(-1) ?? "");
 }

@@ -70,7 +70,7 @@ export function pick<V, K extends keyof V & string>(values: V, keys: readonly K[
   return keyed(keys.map((key) => [key, values[key]] as const));
 }
 
-/** Entries made from a table have its keys, and each value the type that its option gives it: only here is the compiler told so. */
+/** Makes an object of entries. The compiler cannot see that each entry keeps the type that its key has in `R`; the callers take both from one table. */
 function keyed<R>(entries: readonly (readonly [string, unknown])[]): R {
   return Object.fromEntries(entries) as R;
 }

@@ -17,7 +17,7 @@ import { widthOf } from "../terminal/terminal.ts";
 
 export interface Reexecutions {
   readonly code: ExitCode;
-  /** Of runs that have their re-execution: nobody needs them any more. */
+  /** Letters of runs that have their re-execution, which makes the letters useless. */
   readonly spent: readonly JoinedLetter[];
 }
 
@@ -28,7 +28,7 @@ const COLUMNS: readonly Column[] = [
   { title: "RE-EXECUTION", least: 20, lines: 6 },
 ];
 
-/** Launches nothing without `act`. Rejects with a `Fault` when Dagster cannot be asked; what was launched before is told. */
+/** Launches nothing without `act`. Prints what was launched even when it rejects with a `Fault` because Dagster stops answering. */
 export async function reexecuteRuns(
   letters: readonly JoinedLetter[],
   { act, json }: { readonly act: boolean; readonly json: boolean },

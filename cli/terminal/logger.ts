@@ -14,7 +14,7 @@ export interface LoggerOptions {
   readonly format: "auto" | "text" | "json";
   /** In every JSON line. */
   readonly worker: string;
-  /** Whether text is coloured; not for what is no terminal. */
+  /** Whether text is coloured. Pass `false` for a stream that is not a terminal. */
   readonly colour?: boolean;
 }
 
@@ -24,7 +24,7 @@ export interface Logger {
   flush(): Promise<void>;
 }
 
-/** consola's own numbers (`LogLevels`): it prints what is not above its level. */
+/** consola's own numbers (`LogLevels`). It prints a line whose number is at most its level. */
 const LEVELS: Readonly<Record<Level, number>> = { debug: 4, info: 3, warn: 1, error: 0 };
 
 export function createLogger({ stream, level, format, worker, colour = false }: LoggerOptions): Logger {

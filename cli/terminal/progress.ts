@@ -9,7 +9,7 @@ import { wantsColour, widthOf } from "./terminal.ts";
 
 export interface Progress {
   readonly done: number;
-  /** Null while nobody knows. */
+  /** `null` while it is not known. */
   readonly total: number | null;
   /** The total is SQS's, which only ever counts approximately. */
   readonly approximate: boolean;
@@ -23,18 +23,18 @@ export interface ProgressPlace {
   readonly stream: Terminal;
   readonly env: Env;
   readonly clock: Pick<Clock, "monoMs">;
-  /** Where nobody sees a bar: takes one line, at most every `everyMs`. */
+  /** Prints one line where there is no bar, at most every `everyMs`. */
   readonly say: (text: string) => void;
   readonly everyMs: number;
 }
 
 const ERASE = "\r\u001b[K";
 const BAR_COLUMNS = 24;
-/** Faster than this nobody reads. */
+/** Faster changes cannot be read. */
 const REDRAW_MS = 100;
 
 export class ProgressView {
-  /** Whatever else is written to the same terminal is written here, so that the bar stays below it. */
+  /** Everything else for the same terminal is written here, so that the bar stays below it. */
   readonly stream: Terminal;
   readonly #place: ProgressPlace;
   readonly #drawn: boolean;
@@ -83,7 +83,7 @@ const PACE_WINDOW_MS = 60_000;
 export class Pace {
   readonly #seen: { readonly atMs: number; readonly done: number }[] = [];
 
-  /** Per second; null while there is too little to tell. */
+  /** Per second. `null` while too little is known. */
   at(atMs: number, done: number): number | null {
     this.#seen.push({ atMs, done });
     while ((this.#seen[1]?.atMs ?? atMs) <= atMs - PACE_WINDOW_MS) this.#seen.shift();
@@ -98,7 +98,7 @@ export class Estimate {
   #endMs = Number.POSITIVE_INFINITY;
   #total = 0;
 
-  /** Null while there is too little to tell, and once the end that was told is over. */
+  /** `null` while too little is known, and once the estimated end is over. */
   at(atMs: number, { done, total }: Progress, perSecond: number | null): number | null {
     if (total === null || total > this.#total) this.#endMs = Number.POSITIVE_INFINITY;
     this.#total = total ?? 0;

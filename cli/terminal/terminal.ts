@@ -1,4 +1,4 @@
-// What is known of the stream that people may read on: its width, and whether to colour.
+// The width of the stream that people may read on, and whether it has colours.
 import type { Writable } from "node:stream";
 import type { Env } from "../options/resolve.ts";
 
@@ -6,14 +6,14 @@ export type Terminal = Writable & { readonly isTTY?: boolean; readonly columns?:
 
 const LEAST_WIDTH = 40;
 
-/** Infinite where nobody looks at columns. */
+/** Infinite for a stream that is not a terminal. */
 export function widthOf(stream: Terminal, env: Env): number {
   if (stream.isTTY !== true) return Number.POSITIVE_INFINITY;
   const told = stream.columns ?? Number(env["COLUMNS"] ?? 80);
   return Math.max(LEAST_WIDTH, Number.isFinite(told) ? told : 80);
 }
 
-/** Not for a file, nor for whoever said NO_COLOR (https://no-color.org), nor on a terminal that cannot. */
+/** False for a file, with NO_COLOR set (https://no-color.org), and on a terminal without colours. */
 export function wantsColour(stream: Terminal, env: Env): boolean {
   return stream.isTTY === true && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";
 }

@@ -12,7 +12,7 @@ import { Fault } from "../../core/faults.ts";
 /** Who looks for the files, and where. */
 export interface ControlPlace {
   readonly directory: string;
-  /** Null where the runtime does not tell. */
+  /** `null` where the runtime does not know it. */
   readonly uid: number | null;
   /** Containers may share a directory, and never each other's loopback. */
   readonly hostname: string;
@@ -31,14 +31,14 @@ export type ControlFile = v.InferOutput<typeof schema> & { readonly path: string
 
 const NAME = /^control-[\w-]+\.json$/;
 const LONGEST_FILE = 4_096;
-/** Loopback answers at once, or never. */
+/** Loopback answers at once or not at all. */
 const ANSWER_MS = 1_000;
 
 export function newToken(): string {
   return randomBytes(32).toString("hex");
 }
 
-/** Answers the file's path. Rejects with a `Fault` when the directory is not this user's alone, or cannot be written to. */
+/** Returns the file's path. Rejects with a `Fault` when the directory is not this user's alone, or cannot be written to. */
 export async function writeControlFile(
   place: ControlPlace,
   content: Pick<ControlFile, "pid" | "worker" | "port" | "token">,
@@ -54,7 +54,7 @@ export async function writeControlFile(
   const name = `control-${randomUUID()}.json`;
   const draft = join(directory, `.${name}`);
   try {
-    // Exclusively: whatever else has that name, a link too, is not written through. Whole before it is seen under its own name.
+    // Exclusively, so that no file or link of that name is written through. Renamed when it is whole.
     const file = await open(draft, "wx", 0o600);
     await file.writeFile(`${JSON.stringify({ version: 1, host: hostname, ...content })}\n`);
     await file.close();
@@ -65,7 +65,7 @@ export async function writeControlFile(
   return join(directory, name);
 }
 
-/** The files of this machine's workers, dead ones too; none where there is no directory. Rejects with a `Fault`, as above. */
+/** Reads the files of this machine's workers, dead ones too. No directory means no files. Rejects with a `Fault`, as above. */
 export async function readControlFiles(place: ControlPlace): Promise<readonly ControlFile[]> {
   if ((await statusOf(place.directory)) === null) return [];
   const owner = await requirePrivate(place);
@@ -74,7 +74,7 @@ export async function readControlFiles(place: ControlPlace): Promise<readonly Co
   return files.filter((file) => file !== null).filter(({ host }) => host === place.hostname);
 }
 
-/** Takes away what workers left that were killed. */
+/** Removes the files of workers that were killed. */
 export async function sweepControlFiles(place: ControlPlace): Promise<void> {
   const files = await readControlFiles(place);
   const answers = await Promise.all(files.map(async (file) => [file, await isAnswered(file)] as const));
@@ -132,7 +132,7 @@ async function statusOf(path: string) {
 }
 
 /**
- * Null for what is no such file (any more). Its own user and mode are checked too, on what was opened: in a directory that others may write to, the
+ * Returns `null` for a file that is gone or not a worker's. Checks user and mode of the opened file too: in a directory that others may write to, the
  * directory itself can be swapped after it was looked at.
  */
 async function readControlFile(path: string, owner: number): Promise<ControlFile | null> {
@@ -152,7 +152,7 @@ async function readControlFile(path: string, owner: number): Promise<ControlFile
   }
 }
 
-/** False only when nobody listens there any more; the token is not shown to whoever does. */
+/** False only when no process listens there any more. Sends nothing, since the listener may be another program. */
 function isAnswered({ port }: ControlFile): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: CONTROL_HOST, port, timeout: ANSWER_MS });

@@ -48,7 +48,7 @@ interface Life {
   readonly stop: StopRequests;
   readonly bugs: Bugs;
   readonly companion: Companion | undefined;
-  /** Null before it is wired. */
+  /** `null` before it is wired. */
   wired: Wired | null;
   started: boolean;
 }
@@ -114,7 +114,7 @@ async function live(life: Life): Promise<void> {
   }
 }
 
-/** A stop during the start is no failure of the start, and waits for nothing of it. */
+/** A stop during the start ends the start at once, and is not a failure. */
 async function work(life: Life, wired: Wired): Promise<void> {
   const { config, stop, companion, bugs } = life;
   const { worker } = wired;

@@ -21,7 +21,7 @@ export interface Wired {
   survey(): Promise<readonly QueueSurvey[]>;
 }
 
-/** Stands between the worker and a queue, to see what is received. */
+/** Stands between the worker and a queue, and sees every message that is received. */
 export type WatchQueue = (queue: Queue) => Queue;
 
 const PRUNE_MS = 3_600_000;

@@ -74,9 +74,9 @@ function rules(settings: WorkerSettings, machine: Machine): Findings {
 // Two machines with a ledger file each would both run a step that is delivered twice, and both record it.
 function sharedLedgerRules(settings: WorkerSettings): Findings {
   const { endpointUrl, localSqs, allowLocalLedger } = settings;
-  // The rules judge a refused URL as well: it is no queue on AWS.
+  // A refused URL is judged as well: it is not a queue on AWS.
   const endpoint = isGiven(localSqs) ? "http://localhost" : endpointOf(settings);
-  // What was refused says nothing about where a queue is; that it was refused is told already.
+  // A refused endpoint does not say where a queue is, and is reported already.
   const queues = endpointUrl.value === undefined ? [] : queuesTaken(settings);
   const onAws = queues.some(({ queue }) => isAws(endpoint ?? ("url" in queue ? queue.url : null)));
   const fine = !onAws || isLedgerGiven(settings) || allowLocalLedger.value === true;
