@@ -25,7 +25,8 @@ export interface IntakePorts {
 
 export interface IntakeSettings {
   readonly waitMs: number;
-  readonly visibilityMs: number;
+  /** Also how long SQS hides a received message. */
+  readonly leaseMs: number;
 }
 
 /** A message that was fetched ahead of its need goes back after this long without a slot: another worker may have one. */
@@ -159,7 +160,7 @@ export class Intake {
     const { lanes, clock } = this.#ports;
     const lane = lanes[ask.queue];
     if (lane === undefined) throw new Error(`no queue ${ask.queue} to ask`);
-    const { visibilityMs } = this.#settings;
+    const { leaseMs: visibilityMs } = this.#settings;
     this.#rota.asked(ask, clock.monoMs());
     const poll = lane.beginPoll(ask.max);
     const options = { max: ask.max, waitMs: this.#waitMs(ask), visibilityMs, cut: this.#cut.signal };

@@ -124,7 +124,7 @@ export class Worker {
     const { clock, bugs } = this.#ports;
     const { leaseMs, waitMs } = this.#settings;
     const own = { lanes: this.#lanes, slots: this.#slots, breaker: this.#breaker, kill: this.#kill.signal };
-    return new Intake({ clock, bugs, ...own }, { waitMs, visibilityMs: leaseMs }, this.#stopped.signal);
+    return new Intake({ clock, bugs, ...own }, { waitMs, leaseMs }, this.#stopped.signal);
   }
 
   /** Takes steps until `stop`; resolves when every delivery has met its end. Never rejects: a loop that throws is reported as a bug. */

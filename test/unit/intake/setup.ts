@@ -89,7 +89,7 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
   const bugs = new Bugs(told.observe);
   const kill = new AbortController();
   const ports = { lanes: [lane], slots, breaker, clock, bugs, kill: kill.signal };
-  const intake = new Intake(ports, { waitMs, visibilityMs }, stopped.signal);
+  const intake = new Intake(ports, { waitMs, leaseMs: visibilityMs }, stopped.signal);
   // In a moment: a test first says what the queue is like.
   const running = Promise.resolve().then(() => intake.run());
   let over = false;
