@@ -23,9 +23,10 @@ interface Ports {
   readonly chance: () => number;
 }
 
-export class LeaseKeeper {
+export class LeaseKeeper implements Keeper {
   readonly #ports: Ports;
-  readonly #settings: LeaseSettings;
+  readonly clock: Clock;
+  readonly settings: LeaseSettings;
   readonly #held = new Set<KeptLease>();
   readonly #stopped = new AbortController();
   /** Aborted when a lease ends before the watch would look at deadlines again, and replaced when it has looked. */
@@ -36,7 +37,8 @@ export class LeaseKeeper {
 
   constructor(ports: Ports, settings: LeaseSettings) {
     this.#ports = ports;
-    this.#settings = settings;
+    this.clock = ports.clock;
+    this.settings = settings;
   }
 
   /** Prolongs until `stop`. Rejects only for a bug. */
@@ -61,23 +63,18 @@ export class LeaseKeeper {
 
   /** Prolongs a received message from now on. `receivedAtMs` is the monotonic time just before the receive was answered. */
   hold(message: Message, receivedAtMs: number): Lease {
-    const lease = new KeptLease(message, receivedAtMs, this.#keeper);
+    const lease = new KeptLease(message, receivedAtMs, this);
     this.#held.add(lease);
     return lease;
   }
 
-  get #keeper(): Keeper {
-    return {
-      clock: this.#ports.clock,
-      settings: this.#settings,
-      watch: (endsAtMs) => {
-        if (endsAtMs < this.#wakesAtMs) this.#changed.abort("a lease that ends sooner");
-      },
-      letGo: async (lease) => {
-        this.#held.delete(lease);
-        await this.#extending;
-      },
-    };
+  watch(endsAtMs: number): void {
+    if (endsAtMs < this.#wakesAtMs) this.#changed.abort("a lease that ends sooner");
+  }
+
+  async letGo(lease: KeptLease): Promise<void> {
+    this.#held.delete(lease);
+    await this.#extending;
   }
 
   /**
@@ -85,12 +82,12 @@ export class LeaseKeeper {
    * so a slow call delays the next and never overlaps it. Queue and ledger have a loop each, so that one that hangs costs the other nothing.
    */
   async #keepProlonging(prolong: () => Promise<boolean>): Promise<void> {
-    const { clock, chance } = this.#ports;
+    const { chance } = this.#ports;
     const stopped = this.#stopped.signal;
     let failed = false;
     while (!stopped.aborted) {
-      const third = this.#settings.leaseMs / 3;
-      await clock.sleep(failed ? Math.min(RETRY_MS, third) : third * (0.8 + 0.2 * chance()), stopped);
+      const third = this.settings.leaseMs / 3;
+      await this.clock.sleep(failed ? Math.min(RETRY_MS, third) : third * (0.8 + 0.2 * chance()), stopped);
       if (stopped.aborted) return;
       failed = !(await prolong());
     }
@@ -120,18 +117,18 @@ export class LeaseKeeper {
 
   /** Returns `null` for a message that SQS would not hide any longer. */
   #extensionOf(lease: KeptLease): Extension | null {
-    const left = VISIBILITY_CAP_MS - CAP_MARGIN_MS - (this.#ports.clock.monoMs() - lease.receivedAtMs);
-    if (left < this.#settings.leaseMs / 3) return null;
-    return { receipt: lease.message.receipt, visibilityMs: Math.min(this.#settings.leaseMs, left) };
+    const left = VISIBILITY_CAP_MS - CAP_MARGIN_MS - (this.clock.monoMs() - lease.receivedAtMs);
+    if (left < this.settings.leaseMs / 3) return null;
+    return { receipt: lease.message.receipt, visibilityMs: Math.min(this.settings.leaseMs, left) };
   }
 
   async #renewLeases(): Promise<boolean> {
     const due = [...this.#held].flatMap((lease) => (lease.hold === null ? [] : [{ lease, hold: lease.hold }]));
     if (due.length === 0) return true;
-    const askedAtMs = this.#ports.clock.monoMs();
+    const askedAtMs = this.clock.monoMs();
     try {
       const holds = due.map(({ hold }) => hold);
-      const results = await this.#ports.ledger.renew(holds, this.#settings.leaseMs);
+      const results = await this.#ports.ledger.renew(holds, this.settings.leaseMs);
       this.#ports.outages.worked("the ledger");
       for (const [i, { lease, hold }] of due.entries()) {
         if (lease.hold !== hold) continue; // settled, abandoned or permitted meanwhile
@@ -146,7 +143,7 @@ export class LeaseKeeper {
   }
 
   async #watchDeadlines(): Promise<void> {
-    const { clock } = this.#ports;
+    const { clock } = this;
     while (!this.#stopped.signal.aborted) {
       this.#changed = new AbortController();
       const now = clock.monoMs();
@@ -159,7 +156,7 @@ export class LeaseKeeper {
       }
       // Renewals push deadlines back, so a wake-up may find nothing due. That is cheaper than a timer for each lease. The watch never sleeps
       // for long: timers stand still while a machine is suspended, and the lease does not.
-      const longestMs = Number.isFinite(next) ? this.#settings.killMarginMs : this.#settings.leaseMs;
+      const longestMs = Number.isFinite(next) ? this.settings.killMarginMs : this.settings.leaseMs;
       this.#wakesAtMs = Math.min(next, now + longestMs);
       await clock.sleep(this.#wakesAtMs - now, this.#changed.signal);
     }
