@@ -115,7 +115,8 @@ def use_built_job(
     `dagster api execute_step` asks for both by these names.
     Not undone: it is called in a process that runs one step and ends.
     """
-    build, plan = type(job).get_definition, _dagster_api().create_execution_plan
+    dagster_api: Any = import_module("dagster._cli.api")
+    build, plan = type(job).get_definition, dagster_api.create_execution_plan
 
     def get_definition(self: ReconstructableJob) -> JobDefinition:
         return definition if self == job else build(self)
@@ -126,12 +127,7 @@ def use_built_job(
         return plan(of, **options) if made is None else made
 
     type(job).get_definition = get_definition  # type: ignore[assignment, method-assign]
-    _dagster_api().create_execution_plan = create_execution_plan
-
-
-def _dagster_api() -> Any:
-    """Return the module of `dagster api`'s commands."""
-    return import_module("dagster._cli.api")
+    dagster_api.create_execution_plan = create_execution_plan
 
 
 AUTOLOAD = "AutoloadDefsModuleCodePointer"
