@@ -119,6 +119,21 @@ async function attackWithKey(scene: Scene): Promise<void> {
   await replayEdited(scene, { runId, letter, edited, signed });
 }
 
+/** Copies of a message that a run worker signed: the first runs the attempt, which is open. Later ones find it over. */
+async function sendCopies({ deployment, rows }: Scene, worker: WorkerProcess): Promise<void> {
+  const { dagster } = deployment;
+  const runId = await dagster.createRun("one_success");
+  const body = bodyOf(runId);
+  const attributes = { [SIGNATURE_ATTRIBUTE]: attribute(signatureOf(body, key)) };
+  for (let copy = 0; copy < 2; copy += 1) {
+    const id = await deployment.send({ body, attributes, groupId: randomUUID(), deduplicationId: randomUUID() });
+    const done = await worker.said("delivery.done", ({ message_id }) => message_id === id, within);
+    assert.equal(done["disposition"], "acked");
+  }
+  const types = (await dagster.eventsOf(runId, "succeed")).filter((type) => /^STEP_(START|SUCCESS)$/.test(type));
+  assert.deepEqual([types, await rows(runId)], [["STEP_START", "STEP_SUCCESS"], ["succeed 0 completed 1"]]);
+}
+
 interface EditedLetter {
   readonly runId: string;
   readonly letter: string;
@@ -184,6 +199,9 @@ for (const [name, open] of Object.entries(ledgers)) {
     const keyed = await startWorker(scene, `${"x".repeat(32)},${key}`);
     await t.test("a worker with a key runs what run workers signed, and buries what others send", () =>
       attackWithKey(scene),
+    );
+    await t.test("a copy of a signed message runs an attempt that is open, and no other", () =>
+      sendCopies(scene, keyed),
     );
     assert.doesNotMatch(keyed.stdout + JSON.stringify(keyed.log), new RegExp(key));
     assert.deepEqual(await keyed.stop(), { code: 0, signal: null });

@@ -18,7 +18,7 @@ export async function makeStepWait(scene: Scene, worker: WorkerProcess): Promise
   const config = { started, release, timeout_seconds: 600 };
   const runId = await dagster.createRun("waits_for_file", { ops: { wait: { config } } });
   const genuine = bodyOf(runId, { step_key: "wait" });
-  const first = bodyOf(runId, { step_key: "wait", tags: { "taskiq/timeout": "1h" } });
+  const first = bodyOf(runId, { step_key: "wait", tags: { "taskiq/timeout": "1h" }, job: "forged" });
   await send(scene, first);
   await announced(started);
   const waiting = [await send(scene, genuine), await send(scene, genuine), await send(scene, first)];
@@ -33,6 +33,10 @@ export async function makeStepWait(scene: Scene, worker: WorkerProcess): Promise
     ["STEP_START", "STEP_SUCCESS"],
   );
   assert.deepEqual(await rows(runId), ["wait 0 completed 1"]);
+  const jobs = worker.log.flatMap(({ event, run_id, job }) =>
+    run_id === runId && /^step\.(claimed|ended)$/.test(event) ? [job] : [],
+  );
+  assert.deepEqual(jobs, ["forged", "waits_for_file"]);
 }
 
 /** A message that every worker gives back for minutes stands before the step's own in its FIFO group. */
