@@ -148,8 +148,8 @@ export class Worker {
   }
 
   async #sweep({ queue, gate, quiet, executor, observe }: Lane): Promise<void> {
-    const { worker, sweepMs: intervalMs } = this.#settings;
-    if (intervalMs === null) return;
+    const { worker, sweepMs } = this.#settings;
+    if (sweepMs === null) return;
     const outages = new Outages({ clock: this.#ports.clock, observe });
     const passing = (underWay: boolean) => {
       this.#sweeping += underWay ? 1 : -1;
@@ -157,7 +157,7 @@ export class Worker {
     await runSweep(
       () => queue.deadLetters(),
       { ...this.#ports, observe, outages, breaker: gate, executor, quiet, passing, copied: this.#copied },
-      { ...this.#lease, worker, intervalMs },
+      { ...this.#lease, worker, sweepMs },
       this.#stopped.signal,
     );
   }

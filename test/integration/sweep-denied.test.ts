@@ -91,7 +91,7 @@ function start(t: TestContext, { queue }: Wired): Observations {
   };
   const executor = new Executor(executorPorts, quiet.signal);
   const ports = { ...common, copied, breaker: { mayReport: () => true }, executor, quiet };
-  const settings = { leaseMs, killMarginMs: 5_000, intervalMs, worker: "worker-a" };
+  const settings = { leaseMs, killMarginMs: 5_000, sweepMs: intervalMs, worker: "worker-a" };
   const running = runSweep(() => queue.deadLetters(), ports, settings, quiet.signal);
   t.after(async () => {
     quiet.abort();

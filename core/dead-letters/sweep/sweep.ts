@@ -40,7 +40,7 @@ export interface SweepPorts {
 
 export interface SweepSettings extends LeaseSettings {
   /** How often the dead letter queue is asked for how much it holds. */
-  readonly intervalMs: number;
+  readonly sweepMs: number;
   readonly worker: string;
 }
 
@@ -64,11 +64,11 @@ export async function runSweep(
   stopped: AbortSignal,
 ): Promise<void> {
   const { clock, chance } = ports;
-  const { intervalMs } = settings;
+  const { sweepMs } = settings;
   const sweep = new Sweep(open, ports, settings);
   // Workers that were started together should not all ask for the lock together.
-  await clock.sleep(jittered(intervalMs, "full", chance()), stopped);
-  while (!stopped.aborted && (await sweep.turn(stopped))) await clock.sleep(intervalMs, stopped);
+  await clock.sleep(jittered(sweepMs, "full", chance()), stopped);
+  while (!stopped.aborted && (await sweep.turn(stopped))) await clock.sleep(sweepMs, stopped);
   await sweep.stop();
 }
 
@@ -178,12 +178,12 @@ class Sweep {
     if (this.#last === null) return true;
     const passedMs = this.#ports.clock.monoMs() - this.#last.atMs;
     if (passedMs < this.#last.restMs) return false;
-    return visible !== this.#last.visible || passedMs >= QUIET_INTERVALS * this.#settings.intervalMs;
+    return visible !== this.#last.visible || passedMs >= QUIET_INTERVALS * this.#settings.sweepMs;
   }
 
   #lock(letters: DeadLetterQueue): Promise<boolean> {
-    const { worker, intervalMs } = this.#settings;
-    return this.#ports.ledger.lock(lockName(letters), worker, intervalMs + LOCK_MARGIN_MS);
+    const { worker, sweepMs } = this.#settings;
+    return this.#ports.ledger.lock(lockName(letters), worker, sweepMs + LOCK_MARGIN_MS);
   }
 }
 

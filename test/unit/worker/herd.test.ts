@@ -89,7 +89,7 @@ test("first sweeps of workers that were started together are spread over an inte
     // The lock is always another worker's, so no letter is ever ended.
     executor: new Executor({} as ExecutorPorts, stopped),
   };
-  const settings = { leaseMs: minute, killMarginMs: second, intervalMs: minute };
+  const settings = { leaseMs: minute, killMarginMs: second, sweepMs: minute };
   for (let i = 0; i < workers; i += 1) {
     void runSweep(async () => letters, ports, { ...settings, worker: `w${i}` }, stopped);
   }

@@ -108,7 +108,7 @@ export function bench(t: TestContext, { fifo = true, dlqRedrives = false, envelo
     const passing = (underWay: boolean) => void passes.push(underWay);
     const ports = { ledger, clock, observe, bugs: new Bugs(observe), outages, copied, chance, breaker, passing };
     const executor = new Executor(executorPorts, kill.signal);
-    const settings = { leaseMs, killMarginMs: 5_000, intervalMs, worker };
+    const settings = { leaseMs, killMarginMs: 5_000, sweepMs: intervalMs, worker };
     let over = false;
     const running = runSweep(opened, { ...ports, executor, quiet }, settings, quiet.signal).then(() => {
       over = true;
