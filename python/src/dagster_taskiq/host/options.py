@@ -70,7 +70,7 @@ def _resolve(flags: list[str]) -> list[CodeLocationOrigin]:
 
 
 def _is_project(directory: Path) -> bool:
-    """Tell whether Dagster's own commands, without flags, would find code locations there."""
+    """Return whether Dagster's own commands, without flags, would find code locations there."""
     from dagster_taskiq.dagster_internals.host import has_pyproject_dagster_block
 
     pyproject = str(directory / "pyproject.toml")

@@ -1,6 +1,6 @@
 """`python -m dagster_taskiq.host`: from the arguments to the event loop.
 
-Dagster is imported late, so that its absence or its failure can be told as a frame.
+Dagster is imported late, so that a frame can report that it is missing or fails.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
         options = parse_options(arguments)
         worker = _open_frames(options.frames_fd)
     except UsageError as error:
-        # No descriptor to tell it on.
+        # There is no channel to report it on.
         sys.stderr.write(f"dagster_taskiq.host: {error}\n")
         return USAGE
     return _serve(options, worker)

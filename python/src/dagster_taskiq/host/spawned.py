@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
         from dagster_taskiq.host.step_process import live
 
         instance = build_instance()
-    except BaseException as error:  # noqa: BLE001 - whatever it is, it is told
+    except BaseException as error:  # noqa: BLE001 - the outcome reports every error
         cause = error_from(error.__cause__ or error)
         told = {"kind": "fault", "result": None, "error": cause, "scope": "instance"}
         channel.send({"type": "outcome", "outcome": told})

@@ -108,7 +108,7 @@ class Links:
             link.process.channel.post(frame)
 
     def flush(self) -> None:
-        """Send what is left, as far as there is room; for every turn of the loop."""
+        """Send what is left, as far as there is room. Called at every turn of the loop."""
         for link in self._all:
             channel = link.process.channel
             with contextlib.suppress(OSError, KeyError):

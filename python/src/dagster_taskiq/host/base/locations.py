@@ -64,7 +64,7 @@ class Location:
 
     @property
     def told(self) -> Frame:
-        """What the worker is told of it."""
+        """What the worker's frames say of it."""
         left = {"unforkable": self.unforkable} if self.unforkable else {}
         return {"name": self.code.name, "error": self.error, **left, **self.counts}
 
@@ -128,7 +128,7 @@ class Location:
         return waiting
 
     def lacks_step_of(self, run_id: str, now: float) -> bool:
-        """Tell whether to import it again for a step of this run that it lacks."""
+        """Return whether to import it again for a step of this run that it lacks."""
         if now < self._lacked.get(run_id, -math.inf) + _LACK_SECONDS:
             return False
         if len(self._lacked) >= _MOST_LACKED:
@@ -137,7 +137,7 @@ class Location:
         return True
 
     def must_import(self, now: float) -> bool:
-        """Tell whether an import would tell something new."""
+        """Return whether an import could change its state."""
         return self.state is Is.ABSENT or (self.state is Is.BROKEN and now >= self.retries_at)
 
 

@@ -1,4 +1,4 @@
-"""What a fresh fork does to itself before it touches the step: nothing of the host may stick."""
+"""What a fresh fork does to itself before it touches the step: it sheds what is the host's."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _end_with(host_pid: int, lifeline: Lifeline) -> None:
     else:
         lifeline.watch()
     if os.getppid() != host_pid:
-        # The host ended between the fork and the line above: nobody would hear of this process.
+        # The host ended between the fork and the line above, so no frame can report this process.
         os._exit(1)
 
 

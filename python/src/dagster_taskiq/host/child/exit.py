@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from dagster_taskiq.host.child.exit_hooks import run_exit_hooks
 
-# EX_TEMPFAIL of sysexits.h; for whoever reads logs. Nothing decides by exit codes.
+# EX_TEMPFAIL of sysexits.h, for readers of logs. No code decides by exit codes.
 GAVE_UP = 75
 
 

@@ -114,7 +114,7 @@ def _is_of_directory(function: Any) -> bool:
 
 
 def _close_files() -> None:
-    """Write out files that nobody closed; remove temporary ones that the step still holds.
+    """Write out files that were left open; remove temporary ones that the step still holds.
 
     Python does both when it clears the modules at its end.
     """

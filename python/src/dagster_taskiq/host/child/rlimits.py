@@ -1,4 +1,4 @@
-"""Limits that the kernel keeps for a step process and, each by itself, for those below it."""
+"""Limits that the kernel enforces for a step process and, separately, for each one below it."""
 
 from __future__ import annotations
 

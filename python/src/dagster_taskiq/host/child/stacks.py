@@ -12,7 +12,7 @@ import os
 import signal
 import stat
 
-# Real-time signals are nobody's by convention, as SIGUSR1 and SIGQUIT are not; macOS has none.
+# By convention, programs use SIGUSR1 and SIGQUIT, but not real-time signals. macOS has none.
 DUMP_SIGNAL = int(getattr(signal, "SIGRTMAX", signal.SIGUSR2))
 
 _STDERR = 2

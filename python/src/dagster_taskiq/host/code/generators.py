@@ -106,7 +106,7 @@ def _replace(seed: Any, seed_shared: Any, randbits: Any) -> None:
 
 
 def _is_seeded(state: Any) -> bool:
-    """Tell whether a whole number was its seed, and nothing was drawn since."""
+    """Return whether a whole number was its seed, and nothing was drawn since."""
     words = [int(word) for word in state.get_state()[1][:4]]
     made = [words[0]]
     for position in range(1, len(words)):

@@ -31,7 +31,7 @@ class Source:
     """The working directory that Dagster puts into `sys.path`. None means none."""
 
     def is_same_code(self, other: Source) -> bool:
-        """Tell whether one process may serve both.
+        """Return whether one process may serve both.
 
         A directory that is missing on this machine adds nothing to what can be imported: the run
         may have been launched from another container.

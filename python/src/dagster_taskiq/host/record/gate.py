@@ -1,7 +1,7 @@
 """The gate before terminal events: a step process writes one, under a permit, or none.
 
 Two terminal events for one attempt make Dagster fail the whole run, and only the holder of the
-ledger's fence may write. Raising to refuse is no way out: Dagster would record the exception.
+ledger's fence may write. The gate cannot refuse by raising, because Dagster would record that.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ class Gate:
         """Go on when the write stands although it raised; else end before Dagster tries another."""
         try:
             log = read_attempt(self._instance, self._step)
-        except Exception as unreadable:  # noqa: BLE001 - both errors are told
+        except Exception as unreadable:  # noqa: BLE001 - the outcome reports both errors
             self._give_up("WriteInDoubt", f"{error!r}; the log cannot be read: {unreadable!r}")
         if log.terminal is None:
             self._give_up("WriteFailed", repr(error))

@@ -95,7 +95,7 @@ class Plan:
         return len(self._steps)
 
     def executes(self, step_key: str) -> bool:
-        """Tell whether the run executes the step, or the mapped step that it is resolved from."""
+        """Return whether the run executes the step, or the mapped step that it is resolved from."""
         return bool({step_key, unresolved(step_key)} & self._executed)
 
     def step(self, step_key: str) -> PlannedStep:
@@ -180,7 +180,7 @@ def mapping_key_of(step_key: str) -> str | None:
 
 
 def _names_one(step_key: str) -> bool:
-    """Tell whether the key is the one that the step's events will bear.
+    """Return whether the step's events will bear this key.
 
     Dagster reads `shout[a]…` as `shout[a]`, whose terminal event the gate would let pass.
     `shout[?]` stands for all steps that will be mapped.

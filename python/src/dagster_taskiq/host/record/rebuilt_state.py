@@ -1,8 +1,8 @@
 """What a step must know of the steps before it, from the plan and the event log alone.
 
-A message could name files, runs and steps that nobody yielded, so what it says of them is not
-looked at. Read are the events of the steps that this one loads from, and of those that yielded the
-keys it is mapped by.
+A message could name files, runs and steps that do not exist, so its known state is ignored. The
+host reads the events of the steps that this one loads from, and of those that yielded the keys it
+is mapped by.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ class Inputs:
         keys: dict[str, list[str]] = {}
         for event in events:
             if event.kind is DagsterEventType.STEP_UP_FOR_RETRY:
-                keys.clear()  # the next attempt maps anew
+                keys.clear()  # the next attempt maps again
             elif event.kind is DagsterEventType.STEP_SKIPPED:
                 return dict.fromkeys(outputs)
             elif event.kind is DagsterEventType.STEP_SUCCESS:

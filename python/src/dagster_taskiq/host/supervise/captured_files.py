@@ -53,7 +53,7 @@ def path_below(folder: str | None, path: object) -> str | None:
 
 
 def size_of(path: str) -> int:
-    """Return the size of a regular file, and 0 for all else: a device has none, nor has a link."""
+    """Return the size of a regular file. Devices and links count as 0."""
     try:
         status = os.lstat(path)
     except (OSError, ValueError):

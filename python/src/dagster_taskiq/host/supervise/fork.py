@@ -161,7 +161,7 @@ def fork_process(
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
-    # Both sides do this, so that the group exists whoever runs first.
+    # Both sides do this, so that the group exists whichever runs first.
     with contextlib.suppress(OSError):
         os.setpgid(pid, pid)
     channel = Channel(ours, longest=longest, chunk=_READ_TOGETHER)

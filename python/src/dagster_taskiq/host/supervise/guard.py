@@ -66,7 +66,7 @@ class Guard:
         if self._refused and told is not None and told.get("kind") == "permit_refused":
             told = None  # refused here, for what `killed` says
         if self._canceled and (told is None or told.get("kind") == "fault"):
-            # A step that its run's end interrupted is no fault.
+            # A step that the end of its run interrupted is not a fault.
             return outcome("run_over", ended_now("run_over", since=self.process.born_at))
         return told
 
@@ -108,8 +108,8 @@ class Guard:
         """Take the growth of these files for a sign of life, and limit it."""
         self._usage.captured(paths, now)
 
-    def told(self, outcome: Outcome, now: float) -> None:
-        """Keep what it says became of its work; the first time its end begins."""
+    def note_outcome(self, outcome: Outcome, now: float) -> None:
+        """Keep the outcome that it sent. From the first one on its end has begun."""
         if self.process.outcome is None:
             self._usage.ended(now)
             if self._ladder is not None and self._ladder.is_pointless_after_end:

@@ -39,7 +39,7 @@ class Inbox:
         if isinstance(frame, Broken):
             self._warn_once(guard, f"not a frame: {frame.line}")
         elif frame["type"] == "outcome" and isinstance(frame.get("outcome"), dict):
-            guard.told(frame["outcome"], boot_time())
+            guard.note_outcome(frame["outcome"], boot_time())
         elif frame["type"] == "event":
             guard.hear_event(boot_time())
         elif frame["type"] == "ask":

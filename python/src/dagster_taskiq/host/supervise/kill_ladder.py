@@ -1,6 +1,6 @@
-"""The kill ladder: how the host ends a step that must not go on, and what that step may still say.
+"""The kill ladder: how the host ends a step that must not go on, and which end it may record.
 
-Stack dump, SIGINT, grace, SIGKILL to the group. Pure: time is an argument, deeds are the process's.
+Stack dump, SIGINT, grace, SIGKILL to the group. Pure: time is an argument, the process acts.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class KillLadder:
         return self.cause in _FORGIVEN and not self._interrupted
 
     def refuses(self, event: object) -> bool:
-        """Tell whether the terminal event is only what the interrupt came to.
+        """Return whether the terminal event is only a result of the interrupt.
 
         A step that really finished meanwhile says STEP_SUCCESS, whatever it did with the interrupt.
         """

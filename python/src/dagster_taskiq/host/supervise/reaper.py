@@ -1,4 +1,4 @@
-"""Reaps processes, and tells of a step's end once nothing that it left behind is alive."""
+"""Reaps processes, and reports a step's end once all that it left behind is dead."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LAST_SECONDS = 5.0
 
 
 class Reaper:
-    """Owns the ends of all children: steps, orphans, and whatever else there is."""
+    """Owns the ends of all children: steps, orphans, and others."""
 
     def __init__(self) -> None:
         self.exits = ChildExits()
@@ -40,7 +40,7 @@ class Reaper:
     def reap(self, guards: Iterable[Guard], others: Callable[[int], None]) -> list[Guard]:
         """Reap what has ended; return the steps that are gone with all that was below them.
 
-        `others` gets the pids of all else.
+        `others` gets the pids of all other children.
         """
         now = boot_time()
         by_pid = {guard.process.pid: guard for guard in guards if guard.process.status is None}

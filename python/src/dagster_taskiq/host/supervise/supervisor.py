@@ -1,4 +1,4 @@
-"""What every host does with its processes: forks, hears, limits, reaps, and passes frames on.
+"""What every host does with its processes: forks, hears, limits and reaps them, relays frames.
 
 One thread, which waits on nothing but the selector.
 """
@@ -73,7 +73,7 @@ class Supervisor(ABC):
 
     @abstractmethod
     def _is_done(self) -> bool:
-        """Tell whether this host may end."""
+        """Return whether this host may end."""
 
     @abstractmethod
     def _obey(self, frame: Frame, sent_after: float) -> None:

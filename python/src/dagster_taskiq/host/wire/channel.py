@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dagster_taskiq.host.wire.frames import LONGEST_LINE, Broken, Frame, FrameReader, encode
 
 _CHUNK = 256 * 1024
-# Whoever writes without a pause is never caught up with. A socket's buffer holds less than this.
+# The reader never catches up with a process that writes without a pause, so it stops here.
+# A socket's buffer holds less than this.
 _MOST_DRAINED = 1024 * 1024
 
 

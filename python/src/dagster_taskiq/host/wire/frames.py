@@ -15,13 +15,13 @@ from dagster_taskiq.wire_fields import read_json
 
 PROTOCOL = 1
 
-# An envelope is at most 1 MiB; whoever sends more without a newline is not speaking frames.
+# An envelope is at most 1 MiB. A longer text without a newline is not a frame.
 LONGEST_LINE = 16 * 1024 * 1024
 _SHOWN_BYTES = 200
 
 Frame = Mapping[str, Any]
 
-# Functional form, because "class" is no identifier.
+# Functional form, because "class" is not an identifier.
 ErrorInfo = TypedDict("ErrorInfo", {"class": str, "message": str, "traceback": str})
 """What failed: bare class name, message, and a traceback of at most 64 KiB."""
 
@@ -50,7 +50,7 @@ class ExecutionResult(TypedDict):
 
 @dataclass(frozen=True)
 class Broken:
-    """A line that is no frame, cut short for the log."""
+    """A line that is not a frame, cut short for the log."""
 
     line: str
 
@@ -64,7 +64,7 @@ class FrameReader:
         self._skipping = False
 
     def feed(self, data: bytes) -> Iterator[Frame | Broken]:
-        """Yield what `data` completes. Lines that are no JSON object with a `type` are Broken.
+        """Yield what `data` completes. Lines that are not a JSON object with a `type` are Broken.
 
         So is a line longer than `longest` bytes. Its rest is skipped up to the newline.
         """
