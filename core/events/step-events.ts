@@ -10,7 +10,14 @@ export const stepEvents = {
   },
   "step.output": {
     levels: ["info", "debug", "warn", "error"],
-    fields: { key: "string", runId: "string", stepKey: "string", attempt: "number", stream: "string" },
+    fields: {
+      key: "string",
+      runId: "string",
+      stepKey: "string",
+      attempt: "number",
+      "job?": "string",
+      stream: "string",
+    },
     means: "A line that the step's process printed. The level is the one that the line names, otherwise `info`.",
     act: "Choose which lines reach the log with `--step-output`.",
   },

@@ -192,11 +192,11 @@ export class HostRunner implements Runner {
     this.#lastId += 1;
     const id = String(this.#lastId);
     const following: Following[] = [];
-    const hear = step === null ? null : outputHearer(step, this.#ports);
     const work = new Work(frame.type, {
       ask,
       onPermit: (permit) => host.send(permitFrame(id, permit)),
       onCapture: (files) => {
+        const hear = step === null ? null : outputHearer(step, work.job, this.#ports);
         if (hear !== null && following.length === 0) following.push(followOutput(files, hear, this.#ports.clock));
       },
     });

@@ -5,15 +5,16 @@ import type { OnLine } from "./output.ts";
 import type { StepOutput } from "./port.ts";
 import { Severity } from "./severity.ts";
 
-/** Returns what hears the lines of one step; null when none are wanted. */
+/** Returns what hears the lines of one step of that job, if its process names one. Returns null when none are wanted. */
 export function outputHearer(
   step: StepId,
+  job: string | null,
   { observe, stepOutput = "all" }: { readonly observe: Observe; readonly stepOutput?: StepOutput },
 ): OnLine | null {
   if (stepOutput === "off") return null;
   const severities = { stdout: new Severity(), stderr: new Severity() };
   const { runId, stepKey, attempt } = step;
-  const about = { key: idempotencyKey(step), runId, stepKey, attempt };
+  const about = { key: idempotencyKey(step), runId, stepKey, attempt, ...(job === null ? {} : { job }) };
   return (stream, message) => {
     const level = severities[stream].of(message);
     if (stepOutput === "errors" && (level === "debug" || level === "info")) return;

@@ -71,14 +71,14 @@ test("a host that floods its output is neither slowed down nor misread", async (
   assert.deepEqual(told.of("host.broken_frame"), []);
 });
 
-test("what a step prints reaches the log with its key, the last line too", async (t) => {
+test("what a step prints reaches the log with its key and its job, the last line too", async (t) => {
   const { runner, told } = await stepHost(t, "well-behaved", (logs) => [logs]);
   await runner.start();
   await runner.execute(stepOrder("prints"), granting(), never);
-  const lines = told.of("step.output").map(({ key, message, stream }) => ({ key, message, stream }));
+  const lines = told.of("step.output").map(({ key, job, message, stream }) => ({ key, job, message, stream }));
   const expected = (stream: string) => [
-    { key: "run-1:prints", message: `first line of ${stream}`, stream },
-    { key: "run-1:prints", message: `last line of ${stream}, without its end`, stream },
+    { key: "run-1:prints", job: "nightly", message: `first line of ${stream}`, stream },
+    { key: "run-1:prints", job: "nightly", message: `last line of ${stream}, without its end`, stream },
   ];
   assert.deepEqual(
     lines.filter(({ stream }) => stream === "stdout"),

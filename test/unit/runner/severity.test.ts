@@ -92,7 +92,7 @@ describe("the level of a line", () => {
 describe("--step-output", () => {
   const heard = (stepOutput: StepOutput) => {
     const told = new Observations();
-    const hear = outputHearer({ runId: "r", stepKey: "load", attempt: 1 }, { observe: told.observe, stepOutput });
+    const hear = outputHearer({ runId: "r", stepKey: "load", attempt: 1 }, null, { observe: told.observe, stepOutput });
     hear?.("stdout", "half done");
     hear?.("stderr", dagster("ERROR", "STEP_FAILURE"));
     hear?.("stdout", "done");
