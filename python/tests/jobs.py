@@ -138,6 +138,16 @@ def has_a_long_name() -> None:
     well_named()
 
 
+@op(out=Out(Nothing), tags={"taskiq/group": "n" * 1_100_000})
+def large() -> None: ...
+
+
+@job(executor_def=taskiq_executor)
+def has_a_large_tag() -> None:
+    large()
+    well_named()
+
+
 class Weather(Config):
     fair: bool = True
 

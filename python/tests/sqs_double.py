@@ -41,6 +41,11 @@ class SqsDouble:
     """The access key of each request."""
     faults: list[Fault] = field(default_factory=list)
     """Each is used up by one request."""
+    entry_faults: list[dict[str, Any] | None] = field(default_factory=list)
+    """Each is used up by one entry of a batch: what is said of it in place of taking it."""
+    batches: list[int] = field(default_factory=list)
+    """How many entries each batch had."""
+    batch_bytes: int = 1_048_576
     arrived: threading.Condition = field(default_factory=threading.Condition)
 
     def __enter__(self) -> Self:
@@ -158,17 +163,36 @@ class _Request(BaseHTTPRequestHandler):
             if answer is not None:
                 self.answer(200, json.dumps(answer).encode())
 
-    def act(self) -> dict[str, str] | None:
+    def act(self) -> dict[str, Any] | None:
         name = self.fields.get("QueueName") or self.fields["QueueUrl"].rpartition("/")[2]
         if name not in self.double.queues:
             self.error(400, "QueueDoesNotExist", "The specified queue does not exist.")
             return None
         if self.action == "GetQueueUrl":
             return {"QueueUrl": self.double.url(name)}
+        if self.action == "SendMessageBatch":
+            return self.act_on_each(name, self.fields["Entries"])
         assert self.action == "SendMessage", self.action
-        body_digest = hashlib.md5(self.fields["MessageBody"].encode()).hexdigest()
-        message = self.double.take(name, self.fields)
-        return {"MessageId": message.message_id, "MD5OfMessageBody": body_digest}
+        return self.send(name, self.fields)
+
+    def act_on_each(self, name: str, entries: list[dict[str, Any]]) -> dict[str, Any] | None:
+        if sum(len(entry["MessageBody"]) for entry in entries) > self.double.batch_bytes:
+            self.error(400, "BatchRequestTooLong", "The batch is too long.")
+            return None
+        self.double.batches.append(len(entries))
+        answer: dict[str, Any] = {"Successful": [], "Failed": []}
+        for entry in entries:
+            fault = self.double.entry_faults.pop(0) if self.double.entry_faults else None
+            if fault is None:
+                answer["Successful"].append({"Id": entry["Id"], **self.send(name, entry)})
+            else:
+                answer["Failed"].append({"Id": entry["Id"], **fault})
+        return answer
+
+    def send(self, name: str, fields: dict[str, Any]) -> dict[str, str]:
+        message = self.double.take(name, fields)
+        digest = hashlib.md5(fields["MessageBody"].encode()).hexdigest()
+        return {"MessageId": message.message_id, "MD5OfMessageBody": digest}
 
     def error(self, status: int, code: str, message: str) -> bool:
         body = {"__type": f"com.amazonaws.sqs#{code}", "message": message}

@@ -263,7 +263,7 @@ def test_a_throttled_send_is_told_in_the_run(
     warnings = [entry.user_message for entry in instance.all_logs(run.run_id) if entry.level == 30]
     assert len(warnings) == 1
     assert warnings[0].startswith(
-        f"Could not send step tick_a (attempt 0) of run {run.run_id} to queue "
+        f"Could not send step tick_a (attempt 0) and 1 more of run {run.run_id} to queue "
         f"{sqs.url('steps.fifo')} after 1 try: RequestThrottled: Rate exceeded. Trying again in "
     )
 
@@ -286,7 +286,8 @@ def test_a_send_that_fails_fails_the_run_and_says_why(
 def test_terminating_says_who_ends_the_steps(
     worker: StepWorker, sqs: SqsDouble, instance: DagsterInstance
 ) -> None:
-    sqs.faults += [lambda _: False, refuse(400, "AccessDenied")]
+    denied = refuse(400, "AccessDenied")
+    sqs.faults += [denied, lambda _: False, denied]
     run = create_run(instance, "ticks", executor_config(sqs))
     work_on(instance, run)
     told = [event.message for event in step_events(instance, run) if event.step_key == "tick_a"][-1]

@@ -77,12 +77,12 @@ def test_a_step_that_may_have_been_sent_is_sent_again(
     resuming = threading.Thread(target=resume, args=(instance, run))
     resuming.start()
     # A worker that is faster than the new run worker would end the step before it is sent again.
-    poll_until(lambda: len(sqs.requests) == 3)
+    poll_until(lambda: len(sqs.requests) == 2)
     with worker:
         resuming.join()
     assert status(instance, run) is DagsterRunStatus.SUCCESS
     assert succeeded_once(instance, run) == {"tick_a", "tick_b"}
-    assert sqs.requests == ["SendMessage"] * 3
+    assert sqs.requests == ["SendMessageBatch"] * 2
     assert sorted(envelope.step_key for envelope in worker.envelopes) == ["tick_a", "tick_b"]
 
 
@@ -112,12 +112,12 @@ def test_what_ended_meanwhile_is_not_sent_again(
     instance: DagsterInstance, sqs: SqsDouble, worker: StepWorker, killed_while_sending: Begin
 ) -> None:
     with worker:
-        run = killed_while_sending("adds_up", nth=4, sent=True)
+        run = killed_while_sending("adds_up", nth=2, sent=True)
         poll_until(lambda: ("add", "STEP_SUCCESS") in types(instance, run))
         resume(instance, run)
     assert status(instance, run) is DagsterRunStatus.SUCCESS
     assert succeeded_once(instance, run) == {"one_0", "one_1", "one_2", "add", "expect_three"}
-    assert sqs.requests == ["SendMessage"] * 5
+    assert sqs.requests == ["SendMessageBatch", "SendMessage", "SendMessage"]
 
 
 def test_logs_longer_than_one_page_are_read_to_their_end(
@@ -129,10 +129,10 @@ def test_logs_longer_than_one_page_are_read_to_their_end(
 ) -> None:
     monkeypatch.setenv("DAGSTER_EXECUTOR_POP_EVENTS_LIMIT", "7")
     with worker:
-        run = killed_while_sending("adds_up", nth=5, sent=False)
+        run = killed_while_sending("adds_up", nth=3, sent=False)
         resume(instance, run)
     assert status(instance, run) is DagsterRunStatus.SUCCESS
-    assert sqs.requests == ["SendMessage"] * 6
+    assert sqs.requests == ["SendMessageBatch", *["SendMessage"] * 3]
 
 
 def test_retries_that_began_are_not_waited_for_again(

@@ -9,7 +9,7 @@ import pytest
 from dagster import DagsterInvalidConfigError, job, op, validate_run_config
 
 from dagster_taskiq import taskiq_executor
-from dagster_taskiq.enqueue import Queue
+from dagster_taskiq.outgoing import Queue
 from dagster_taskiq.queue_place import place_of
 from dagster_taskiq.settings import (
     ConfigurationError,

@@ -10,16 +10,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dagster_taskiq.enqueue import EnqueueError as EnqueueError
     from dagster_taskiq.envelope import Envelope as Envelope
     from dagster_taskiq.executor import taskiq_executor as taskiq_executor
+    from dagster_taskiq.outgoing import EnqueueError as EnqueueError
 
 __version__ = "0.1.0"
 
 __all__ = ["EnqueueError", "Envelope", "__version__", "taskiq_executor"]
 
 _HOMES = {
-    "EnqueueError": "dagster_taskiq.enqueue",
+    "EnqueueError": "dagster_taskiq.outgoing",
     "Envelope": "dagster_taskiq.envelope",
     "taskiq_executor": "dagster_taskiq.executor",
 }

@@ -1,20 +1,21 @@
-"""Sends envelopes to SQS, and keeps trying for a while: a send that fails ends the whole run."""
+"""Sends messages to SQS, and keeps trying for a while: a send that fails ends the whole run."""
 
 from __future__ import annotations
 
 import random
-import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dagster_taskiq.backoff import doubled
 from dagster_taskiq.deadline import within
-from dagster_taskiq.envelope import GROUP_TAG, Envelope, sqs_group_id
+from dagster_taskiq.envelope import Envelope
+from dagster_taskiq.outgoing import EnqueueError, Message, Queue, Warn, batches_of
 from dagster_taskiq.send_troubles import (
     TROUBLES,
     OddAnswerError,
@@ -22,7 +23,6 @@ from dagster_taskiq.send_troubles import (
     is_of_credentials,
     may_pass,
 )
-from dagster_taskiq.signature import attributes_of
 from dagster_taskiq.sqs_client import Connection, Site, build_client, new_session, site_of
 
 if TYPE_CHECKING:
@@ -30,31 +30,6 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
 QUEUE_TAG = "taskiq/queue"
-
-# SQS's limit in bytes, on body and attributes together: their names, types and texts.
-MAX_MESSAGE_BYTES = 1_048_576
-
-Warn = Callable[[str], None]
-
-
-class EnqueueError(Exception):
-    """A step could not be put on its queue."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Queue:
-    """The queue that steps go to unless a tag says otherwise: exactly one of the two is set."""
-
-    url: str | None = None
-    name: str | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> Queue:
-        """Read a URL or a name."""
-        return cls(url=text) if text.startswith(("http://", "https://")) else cls(name=text)
-
-    def __str__(self) -> str:
-        return self.url or self.name or ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,17 +51,8 @@ class Patience:
         return random.uniform(0, limit)  # noqa: S311 - jitter, no secret
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sent:
-    """What SQS took."""
-
-    queue_url: str
-    message_id: str
-
-
-def new_deduplication_id() -> str:
-    """Return an id that no other sender can use up: SQS drops what comes under a known one."""
-    return secrets.token_hex(16)
+# What a try came to, for one message: nothing when SQS took it.
+_Trouble = tuple[Message, Exception]
 
 
 class EnvelopeSender:
@@ -111,55 +77,83 @@ class EnvelopeSender:
         self._session: boto3.Session | None = None
         self._clients: dict[Site, SQSClient] = {}
 
-    def queue_for(self, envelope: Envelope) -> Queue:
-        """Return the queue this envelope goes to: the step's tag `taskiq/queue` or the default."""
-        tag = envelope.tags.get(QUEUE_TAG)
-        return Queue.parse(tag) if tag else self._queue
+    def message(
+        self, envelope: Envelope, warn: Warn, deduplication_id: str | None = None
+    ) -> Message:
+        """Address and sign an envelope. Raises TooLargeError.
 
-    def send(self, envelope: Envelope, warn: Warn, deduplication_id: str | None = None) -> Sent:
-        """Send, and report each retry to `warn`. Raises EnqueueError: step, queue and cause.
-
-        A FIFO queue takes one message of a deduplication id. A send without one gets its own.
+        It goes to the queue of the step's tag `taskiq/queue`, or else to the default one. It gets
+        a deduplication id of its own, unless it was sent before.
         """
-        queue = self.queue_for(envelope)
-        body = envelope.to_json()
-        attributes = attributes_of(body, self._key)
-        size = len(body) + sum(len(f"{name}String{text}") for name, text in attributes.items())
-        if size > MAX_MESSAGE_BYTES:
-            raise EnqueueError(_too_large(envelope, queue, size))
-        asked = {"MessageBody": body, **_attributes_field(attributes)}
-        once = deduplication_id or new_deduplication_id()
+        tag = envelope.tags.get(QUEUE_TAG)
+        queue = Queue.parse(tag) if tag else self._queue
+        known = {} if deduplication_id is None else {"deduplication_id": deduplication_id}
+        return Message(envelope=envelope, queue=queue, warn=warn, key=self._key, **known)
+
+    def send(self, messages: Sequence[Message]) -> None:
+        """Send them all, up to ten in a request. Raises EnqueueError: step, queue and cause.
+
+        What SQS does not take for good keeps no other message from being sent.
+        """
+        failed: list[EnqueueError] = []
+        for batch in batches_of(messages):
+            failed += self._send_batch(batch)
+        if failed:
+            raise failed[0]
+
+    def _send_batch(self, batch: list[Message]) -> list[EnqueueError]:
+        failed: list[EnqueueError] = []
         give_up_at = time.monotonic() + self._patience.give_up_after
         tries = 0
-        while True:
+        while batch:
             tries += 1
             try:
-                send = partial(self._send_once, envelope, queue, asked, once)
-                return within(self._patience.longest_try, send)
+                troubles = within(self._patience.longest_try, partial(self._try, batch))
             # ValueError: the URL is none, which the client says when it is made.
             except (*TROUBLES, ValueError) as error:
-                if is_of_credentials(error):
+                if len(batch) > 1 and not may_pass(error):
+                    # Alone, those that SQS would take are taken, and the others get its reason.
+                    return failed + [each for one in batch for each in self._send_batch([one])]
+                troubles = [(message, error) for message in batch]
+            wait = self._patience.wait_after(tries)
+            is_late = time.monotonic() + wait > give_up_at
+            batch = []
+            for cause, messages in _by_cause(troubles):
+                text = _failed(messages, cause, tries)
+                if is_late or not may_pass(cause):
+                    failed.append(_caused(EnqueueError(text), cause))
+                    continue
+                if is_of_credentials(cause):
                     self._session, self._clients = None, {}
-                wait = self._patience.wait_after(tries)
-                if not may_pass(error) or time.monotonic() + wait > give_up_at:
-                    raise EnqueueError(_failed(envelope, queue, error, tries)) from error
-                warn(f"{_failed(envelope, queue, error, tries)}. Trying again in {wait:.1f} s.")
+                messages[0].warn(f"{text}. Trying again in {wait:.1f} s.")
+                batch += messages
+            if batch:
                 time.sleep(wait)
+        return failed
 
-    def _send_once(
-        self, envelope: Envelope, queue: Queue, message: dict[str, Any], deduplication_id: str
-    ) -> Sent:
+    def _try(self, batch: Sequence[Message]) -> list[_Trouble]:
+        """Make one request. Return what SQS did not take of it, and raise if it took nothing."""
         # A queue given by name is asked where its name is: its URL may not be reachable from here.
+        queue = batch[0].queue
         client = self._client(queue.url)
         url = queue.url or self._look_up(client, str(queue.name))
-        send = client.send_message
-        asked = {"QueueUrl": url, **message, **_routing(envelope, url, deduplication_id)}
-        return Sent(queue_url=url, message_id=_text_in_answer(send, asked, "MessageId"))
+        if len(batch) == 1:
+            asked = {"QueueUrl": url, **batch[0].fields(url)}
+            _text_in(_answer(client.send_message, asked), "MessageId")
+            return []
+        entries = [{"Id": str(n), **message.fields(url)} for n, message in enumerate(batch)]
+        answer = _answer(client.send_message_batch, {"QueueUrl": url, "Entries": entries})
+        ends = _ends_of_entries(answer)
+        return [
+            (message, error)
+            for n, message in enumerate(batch)
+            if (error := ends.get(str(n), _UNANSWERED)) is not None
+        ]
 
     def _look_up(self, client: SQSClient, name: str) -> str:
         if name not in self._urls:
-            look_up = client.get_queue_url
-            self._urls[name] = _text_in_answer(look_up, {"QueueName": name}, "QueueUrl")
+            answer = _answer(client.get_queue_url, {"QueueName": name})
+            self._urls[name] = _text_in(answer, "QueueUrl")
         return self._urls[name]
 
     def _client(self, queue_url: str | None) -> SQSClient:
@@ -172,49 +166,67 @@ class EnvelopeSender:
         return clients[site]
 
 
-def _text_in_answer(call: Callable[..., Any], asked: dict[str, Any], name: str) -> str:
+_UNANSWERED = OddAnswerError("no answer of SQS's: it leaves out this message of the request")
+
+
+def _answer(call: Callable[..., Any], asked: dict[str, Any]) -> Mapping[str, Any]:
     try:
-        text = call(**asked).get(name)
+        answer = call(**asked)
     except (BotoCoreError, ClientError):
         raise
     except Exception as error:
         # botocore's parsers take any JSON for an object of the right shape.
         raise OddAnswerError(f"no answer of SQS's: {error!r}") from error
+    if not isinstance(answer, Mapping):
+        raise OddAnswerError(f"no answer of SQS's: {answer!r}")
+    return answer
+
+
+def _text_in(answer: Mapping[str, Any], name: str) -> str:
+    text = answer.get(name)
     if not isinstance(text, str) or text == "":
         raise OddAnswerError(f"no answer of SQS's: it has no {name}")
     return text
 
 
-def _attributes_field(attributes: dict[str, str]) -> dict[str, Any]:
-    if not attributes:
-        return {}
-    typed = {name: {"DataType": "String", "StringValue": text} for name, text in attributes.items()}
-    return {"MessageAttributes": typed}
+def _ends_of_entries(answer: Mapping[str, Any]) -> dict[Any, Exception | None]:
+    """Return what became of each entry: None if SQS took it."""
+    ends: dict[Any, Exception | None] = {}
+    try:
+        for taken in answer.get("Successful") or ():
+            _text_in(taken, "MessageId")
+            ends[taken["Id"]] = None
+        for refused in answer.get("Failed") or ():
+            ends[refused["Id"]] = _refusal(refused)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise OddAnswerError(f"no answer of SQS's: {error!r}") from error
+    return ends
 
 
-def _routing(envelope: Envelope, queue_url: str, deduplication_id: str) -> dict[str, Any]:
-    if queue_url.endswith(".fifo"):
-        return {
-            "MessageGroupId": envelope.group_id,
-            "MessageDeduplicationId": deduplication_id,
-        }
-    # On a standard queue the group is the tenant of SQS's fair queues: a run with thousands of
-    # steps does not keep the others waiting. The ledger recognises duplicates, SQS does not.
-    return {"MessageGroupId": sqs_group_id(envelope.tags.get(GROUP_TAG) or envelope.run_id)}
+def _refusal(entry: Mapping[str, Any]) -> ClientError:
+    """Return what SendMessage would have raised."""
+    status = 400 if entry.get("SenderFault") else 500
+    detail = {"Code": entry["Code"], "Message": entry.get("Message") or "no message"}
+    response = {"Error": detail, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(response, "SendMessageBatch")  # type: ignore[arg-type]
 
 
-def _failed(envelope: Envelope, queue: Queue, error: Exception, tries: int) -> str:
+def _by_cause(troubles: list[_Trouble]) -> Iterator[tuple[Exception, list[Message]]]:
+    for _, group in groupby(troubles, key=lambda trouble: cause_of(trouble[1])):
+        alike = list(group)
+        yield alike[0][1], [message for message, _ in alike]
+
+
+def _caused(error: EnqueueError, cause: Exception) -> EnqueueError:
+    error.__cause__ = cause
+    return error
+
+
+def _failed(messages: Sequence[Message], error: Exception, tries: int) -> str:
     counted = "1 try" if tries == 1 else f"{tries} tries"
+    first, more = messages[0], len(messages) - 1
+    others = f" and {more} more" if more else ""
     return (
-        f"Could not send step {envelope.step_key} (attempt {envelope.retry_count}) of run "
-        f"{envelope.run_id} to queue {queue} after {counted}: {cause_of(error)}"
-    )
-
-
-def _too_large(envelope: Envelope, queue: Queue, size: int) -> str:
-    tags = sum(len(name) + len(value) for name, value in envelope.tags.items())
-    return (
-        f"Step {envelope.step_key} (attempt {envelope.retry_count}) of run {envelope.run_id} does "
-        f"not fit in a message for queue {queue}: {size} bytes, SQS takes {MAX_MESSAGE_BYTES}. "
-        f"The op's taskiq/… tags are {tags} bytes of it. Shorten them."
+        f"Could not send {first.step}{others} of run {first.envelope.run_id}"
+        f" to queue {first.queue} after {counted}: {cause_of(error)}"
     )

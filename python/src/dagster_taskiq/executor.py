@@ -146,7 +146,8 @@ class TaskiqExecutor(StepDelegatingExecutor):
 
     @property
     def _sleep_seconds(self) -> float:
-        """Pause. Dagster's loop reads this right before it sleeps, and only then."""
+        """Send and pause. Dagster's loop reads this when it has launched, and before it sleeps."""
+        self._taskiq_handler.flush()
         # Dagster finds out that a run is over after the pause.
         may_be_over = self._has_found and not self._taskiq_handler.in_flight
         if not self._is_behind and not may_be_over:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from dagster_taskiq.backoff import doubled
 from dagster_taskiq.deadline import within
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class RunNotifications:
     def _lose(self) -> None:
         # Not closed here: a query that is late holds the connection's lock.
         self._connection, self.arrive = None, False
-        wait = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0 ** min(self._failures, 32))
+        wait = doubled(FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, self._failures)
         self._failures += 1
         self._retry_at = time.monotonic() + random.uniform(wait / 2, wait)  # noqa: S311 - jitter
 
@@ -132,13 +133,19 @@ class RunNotifications:
             return cursor.fetchone() is not None
 
 
+def postgres_storage() -> Any:
+    """Return the class of Dagster's PostgreSQL event log, if the instance may use it."""
+    # Dagster has imported the module by then.
+    module = sys.modules.get("dagster_postgres.event_log.event_log")
+    return None if module is None else module.PostgresEventLogStorage
+
+
 def notifications_of(
     storage: EventLogStorage, run_id: str, kinds: Sequence[DagsterEventType]
 ) -> RunNotifications | None:
     """Return the run's notifications, or None where the storage sends none."""
-    # Dagster has imported the module when the instance uses it.
-    module = sys.modules.get("dagster_postgres.event_log.event_log")
-    if module is None or not isinstance(storage, module.PostgresEventLogStorage):
+    postgres = postgres_storage()
+    if postgres is None or not isinstance(storage, postgres):
         return None
     engine = storage._engine
     # Other drivers tell of notifications in other ways.

@@ -14,7 +14,7 @@ from dagster_taskiq.dagster_internals.producer import (
     get_step_dependency_config_field,
     get_tag_concurrency_limits_config,
 )
-from dagster_taskiq.enqueue import Queue
+from dagster_taskiq.outgoing import Queue
 from dagster_taskiq.signature import key_of
 from dagster_taskiq.sqs_client import Connection
 

@@ -33,6 +33,19 @@ def claim_slots_by(storage: EventLogStorage, claim: Callable[..., Any]) -> Itera
         storage.claim_concurrency_slot = own  # type: ignore[method-assign]
 
 
+@contextmanager
+def store_events_by(storage: EventLogStorage, store: Callable[..., Any]) -> Iterator[None]:
+    """Have the storage store each event by `store`.
+
+    Undone when the context ends: the method of the storage's class is found again.
+    """
+    storage.store_event = store  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del storage.store_event
+
+
 def write_events_by(instance: DagsterInstance, write: Callable[..., None]) -> Callable[..., None]:
     """Have the instance write events by `write`; return its own method.
 

@@ -19,7 +19,12 @@ from dagster._core.executor.step_delegating import (
     StepHandler,
     StepHandlerContext,
 )
-from dagster._core.storage.event_log import EventLogStorage
+from dagster._core.storage.event_log import (
+    EventLogStorage,
+    SqlEventLogStorage,
+    SqlEventLogStorageTable,
+    SqliteEventLogStorage,
+)
 from dagster._utils.concurrency import ConcurrencyClaimStatus, ConcurrencySlotStatus
 
 StepDependencyConfig: Any = None
@@ -38,6 +43,9 @@ __all__ = [
     "ExecutionPlan",
     "IStepContext",
     "PlanOrchestrationContext",
+    "SqlEventLogStorage",
+    "SqlEventLogStorageTable",
+    "SqliteEventLogStorage",
     "StepDelegatingExecutor",
     "StepDependencyConfig",
     "StepHandler",
