@@ -1,5 +1,5 @@
-// Bundles the worker into one file, dist/taskiq.mjs, that runs on any Node >= 22.19 without node_modules, and builds what is
-// released with it.
+// Bundles the worker into one file, dist/taskiq.mjs, that runs on any Node >= 22.19 without
+// node_modules, and builds what is released with it.
 //
 //   node build.mjs bundle       the bundle alone; dev/ imports `build` for it
 //   node build.mjs executable   that and the executable: what the Dockerfile takes
@@ -13,14 +13,15 @@ import { lazyBuiltins, withoutLazyBuiltins } from "./dev/lazy-builtins.mjs";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 
-// Some dependencies are CommonJS inside and call require() for Node's own modules, which an ES module does not have.
+// Some dependencies are CommonJS inside and call require() for Node's own modules, which an ES
+// module does not have.
 const banner = `#!/usr/bin/env node
 import { createRequire as createRequireForBundle } from "node:module";
 const require = createRequireForBundle(import.meta.url);`;
 
 /**
- * Writes taskiq.mjs, its source map, and meta.json (which file imports which). Throws esbuild's `BuildFailure` when the sources
- * do not bundle; esbuild has then printed why.
+ * Writes taskiq.mjs, its source map, and meta.json (which file imports which). Throws esbuild's
+ * `BuildFailure` when the sources do not bundle; esbuild has then printed why.
  *
  * @param {string} [outdir]
  * @returns {Promise<{ path: string, bytes: number }>} the bundle, its path relative to the checkout
@@ -39,9 +40,11 @@ export async function build(outdir = `${root}dist`) {
     // The AWS SDK's ES modules can be cut down to what is used; its CommonJS ones cannot.
     mainFields: ["module", "main"],
     target: "node22.19",
-    // A command's import() must stay lazy in the one file: esbuild keeps such modules unevaluated until they are asked for.
+    // A command's import() must stay lazy in the one file: esbuild keeps such modules unevaluated
+    // until they are asked for.
     splitting: false,
-    // Syntax only: names and lines stay as they are, so that a stack trace from production can be read.
+    // Syntax only: names and lines stay as they are, so that a stack trace from production can be
+    // read.
     minifySyntax: true,
     minifyWhitespace: false,
     minifyIdentifiers: false,
@@ -106,7 +109,8 @@ function isBuildFailure(error) {
   return error instanceof Error && "errors" in error;
 }
 
-// Not import.meta.main: Node 20, which may be the one at hand, does not have it and would do nothing without a word.
+// Not import.meta.main: Node 20, which may be the one at hand, does not have it and would do
+// nothing without a word.
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   try {
     await main(process.argv.slice(2));

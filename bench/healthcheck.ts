@@ -1,5 +1,6 @@
-// `node bench/healthcheck.ts [--rounds 40]`: the CPU time of a container's health check, beside a Node that does nothing; in turn, so that all bear the
-// same machine. On Linux: the kernel's own account of the ended processes.
+// `node bench/healthcheck.ts [--rounds 40]`: the CPU time of a container's health check, beside a
+// Node that does nothing; in turn, so that all bear the same machine. On Linux: the kernel's own
+// account of the ended processes.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";

@@ -16,9 +16,14 @@ export interface Io {
   readonly env: Env;
   readonly signals: SignalSource;
   readonly machine: Machine;
-  /** Passes what libraries print past the log to `hear`. Absent where their output is left alone. */
+  /**
+   * Passes what libraries print past the log to `hear`. Absent where their output is left alone.
+   */
   readonly hearStray?: (hear: (text: string) => void) => void;
-  /** See `cli/init.ts`: as PID 1 it returns only for a warning. Absent where the process is not the command's own. */
+  /**
+   * See `cli/init.ts`: as PID 1 it returns only for a warning. Absent where the process is not the
+   * command's own.
+   */
   readonly runUnderInit?: (python: string) => string | null;
   /** See `cli/forget-variables.ts`. Absent where `env` is not the process's own. */
   readonly forgetVariables?: (names: readonly string[]) => boolean;

@@ -1,4 +1,5 @@
-// The subcommands there are. Each is loaded when it is asked for: a health check must not pay for the AWS SDK.
+// The subcommands there are. Each is loaded when it is asked for: a health check must not pay for
+// the AWS SDK.
 import type { Listed } from "./command.ts";
 
 export const commands: readonly Listed[] = [

@@ -1,4 +1,5 @@
-// What the process's exit code says. `healthcheck` alone knows only 0 and 1, because that is all a container health check knows.
+// What the process's exit code says. `healthcheck` alone knows only 0 and 1, because that is all a
+// container health check knows.
 import type { FaultCode } from "../core/faults.ts";
 
 export const exitCodes = {

@@ -1,14 +1,19 @@
-// Takes secrets out of what the kernel shows of this process's environment: any process of the same user can read /proc/<pid>/environ.
+// Takes secrets out of what the kernel shows of this process's environment: any process of the same
+// user can read /proc/<pid>/environ.
 import { closeSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
 
-/** Where a process's environment begins and ends in its memory: fields 50 and 51 of /proc/<pid>/stat, of which the first two are cut off here. */
+/**
+ * Where a process's environment begins and ends in its memory: fields 50 and 51 of
+ * /proc/<pid>/stat, of which the first two are cut off here.
+ */
 const ENV_START = 47;
 const ENV_END = 48;
 
 /**
- * Overwrites the values of these variables with blanks, in the memory that the kernel shows; `process.env` has blanks from then on, too. Returns false
- * where that is not possible (only Linux has these files, and Deno does not let a program write to its memory). The values stay elsewhere on the heap,
- * which only a debugger can read.
+ * Overwrites the values of these variables with blanks, in the memory that the kernel shows;
+ * `process.env` has blanks from then on, too. Returns false where that is not possible (only Linux
+ * has these files, and Deno does not let a program write to its memory). The values stay elsewhere
+ * on the heap, which only a debugger can read.
  */
 export function forgetVariables(names: readonly string[]): boolean {
   if (names.length === 0) return true;

@@ -1,9 +1,13 @@
-// PID 1 of a container must reap the processes whose parents have ended: a step host that was killed leaves many. Node never does. So where taskiq
-// finds itself to be PID 1, it puts a small init in its place (init.py), in the Python that it needs anyway, and runs below that.
+// PID 1 of a container must reap the processes whose parents have ended: a step host that was
+// killed leaves many. Node never does. So where taskiq finds itself to be PID 1, it puts a small
+// init in its place (init.py), in the Python that it needs anyway, and runs below that.
 import { accessSync, constants, readFileSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
-/** The text of init.py. Replaced when the bundle is built; not there when the sources run as they are. */
+/**
+ * The text of init.py. Replaced when the bundle is built; not there when the sources run as they
+ * are.
+ */
 declare const TASKIQ_INIT: string | undefined;
 
 type Self = Pick<typeof process, "pid" | "env" | "execPath" | "execve">;
@@ -12,8 +16,9 @@ type Self = Pick<typeof process, "pid" | "env" | "execPath" | "execve">;
 const BARE = ["-I", "-S", "-c"];
 
 /**
- * Where an init is missing, it does not return: this process becomes one, which runs the same command again. Nothing may have been opened
- * or written yet. Answers null where there is one, and else a warning that says why it was not possible.
+ * Where an init is missing, it does not return: this process becomes one, which runs the same
+ * command again. Nothing may have been opened or written yet. Answers null where there is one, and
+ * else a warning that says why it was not possible.
  *
  * @param python a path or the name of a program, as `--python` has it
  */

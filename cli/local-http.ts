@@ -1,5 +1,6 @@
-// One HTTP request to a worker on this machine, over a bare socket. An HTTP client takes longer to load than a health check may last, and a proxy
-// setting could lead it, and the token that it sends, to another machine.
+// One HTTP request to a worker on this machine, over a bare socket. An HTTP client takes longer to
+// load than a health check may last, and a proxy setting could lead it, and the token that it
+// sends, to another machine.
 import { connect } from "node:net";
 
 export interface LocalRequest {

@@ -1,4 +1,5 @@
-// The executable. On a runtime that is too old, nothing else is evaluated: most modules would not get far there.
+// The executable. On a runtime that is too old, nothing else is evaluated: most modules would not
+// get far there.
 import { exitCodes } from "./exit-codes.ts";
 import { unfitRuntime } from "./node-version.ts";
 

@@ -1,4 +1,5 @@
-// Flags that have become commands. They work for one more release, and say which command replaces them.
+// Flags that have become commands. They work for one more release, and say which command replaces
+// them.
 import type { Command, Io, Listed } from "./command.ts";
 import { readArguments } from "./options/argv.ts";
 import { type Option, type OptionTable, onOff } from "./options/option.ts";
@@ -59,7 +60,9 @@ export async function movedTo(
   };
 }
 
-/** Options by their flags: all that the old command took is in it and in what its parts have become. */
+/**
+ * Options by their flags: all that the old command took is in it and in what its parts have become.
+ */
 function tableOf(parts: readonly MovedFlag[], commands: readonly Command[]): OptionTable {
   const flags = parts.map(({ flag }) => onOff({ flag, env: [], group: "", help: "" }));
   return byFlag([...flags, ...commands.flatMap(({ options }) => Object.values(options))]);

@@ -1,9 +1,13 @@
-// The oldest Node that taskiq runs on. An older one lacks modules (`node:sqlite`), and would fail in the middle of a command.
+// The oldest Node that taskiq runs on. An older one lacks modules (`node:sqlite`), and would fail
+// in the middle of a command.
 
 /** `engines` in package.json. */
 export const OLDEST_NODE = "22.19";
 
-/** What the parts of `process.versions` say against this runtime. Null when it will do, as Deno does. */
+/**
+ * What the parts of `process.versions` say against this runtime. Null when it will do, as Deno
+ * does.
+ */
 export function unfitRuntime({ node, deno }: Readonly<Record<string, string | undefined>>): string | null {
   if (deno !== undefined || node === undefined) return null;
   const [major = 0, minor = 0] = node.split(".").map(Number);

@@ -12,7 +12,9 @@ import { hearStrayOutput, withoutExpectedWarnings } from "./terminal/stray-outpu
 
 const opened = new Set<Writable>();
 
-/** Opening a stream costs milliseconds that a health check without anything to say need not spend. */
+/**
+ * Opening a stream costs milliseconds that a health check without anything to say need not spend.
+ */
 function open<S extends Writable>(stream: S): S {
   // The reader has gone (EPIPE). The worker goes on, and has nowhere to report it.
   if (!opened.has(stream)) stream.on("error", () => undefined);

@@ -1,4 +1,5 @@
-// From arguments to exit code: finds the command, settles its configuration, runs it, and prints what was wrong.
+// From arguments to exit code: finds the command, settles its configuration, runs it, and prints
+// what was wrong.
 import { cac } from "cac";
 import { describeError, Fault } from "../core/faults.ts";
 import { printableJson } from "../core/formats/printable.ts";
@@ -48,8 +49,9 @@ export async function runProgram(argv: readonly string[], io: Io, commands: read
 }
 
 /**
- * cac knows the commands and finds the one that was named. It does not see the options: it turns 007 into 7 and 1e5 into 100000,
- * takes the word after `--print-config` for its value, and drops `-m a` when there is a `--module-name b`.
+ * cac knows the commands and finds the one that was named. It does not see the options: it turns
+ * 007 into 7 and 1e5 into 100000, takes the word after `--print-config` for its value, and drops
+ * `-m a` when there is a `--module-name b`.
  */
 function listedAs(word: string, commands: readonly Listed[]): Listed | null {
   const program = cac("taskiq");
@@ -135,7 +137,9 @@ async function runCommand(
   return exitCodes.done;
 }
 
-/** Called before the command runs: one that has a Python starts processes, and PID 1 must reap them. */
+/**
+ * Called before the command runs: one that has a Python starts processes, and PID 1 must reap them.
+ */
 function leavePidOne(settings: readonly Setting[], { runUnderInit }: Io): string | null {
   const python = settingOf(dagsterOptions.python, settings)?.value;
   return python == null || runUnderInit === undefined ? null : runUnderInit(python);
@@ -158,7 +162,10 @@ async function warnOfVariables(command: Command, { env }: Io, commands: readonly
   );
 }
 
-/** Prints a fault, which is the environment's, without a stack trace. Any other error is a bug of taskiq. */
+/**
+ * Prints a fault, which is the environment's, without a stack trace. Any other error is a bug of
+ * taskiq.
+ */
 async function guard(name: string, io: Io, run: () => Promise<ExitCode>): Promise<ExitCode> {
   const say = sayOn(io.stderr, `taskiq ${name}`);
   try {

@@ -1,4 +1,5 @@
-// Signals as a table. The handlers only note the request; each command decides what follows from it.
+// Signals as a table. The handlers only note the request; each command decides what follows from
+// it.
 import type { Clock } from "../core/clock.ts";
 import type { Observe } from "../core/observe.ts";
 import { onAbort } from "../core/on-abort.ts";
@@ -12,11 +13,17 @@ export interface SignalSource {
   off(event: StopSignal | "uncaughtException", listener: (error?: unknown) => void): unknown;
 }
 
-/** How long a stop may take after its grace, and after a second signal: to give back, to close, and to write the last lines of the log. */
+/**
+ * How long a stop may take after its grace, and after a second signal: to give back, to close, and
+ * to write the last lines of the log.
+ */
 export const LAST_MS = 1_000;
 
 export interface StopRequests {
-  /** Aborts at the first signal: take nothing new, let what runs finish. The reason is the signal's name. */
+  /**
+   * Aborts at the first signal: take nothing new, let what runs finish. The reason is the signal's
+   * name.
+   */
   readonly quiet: AbortSignal;
   /** Aborts at the second: end what runs. */
   readonly now: AbortSignal;
@@ -33,8 +40,8 @@ interface Entry {
 
 const TABLE: Readonly<Record<StopSignal, Entry>> = {
   SIGTERM: { echoMs: 0 },
-  // Ctrl-C reaches the whole foreground group, and npm (like other wrappers) passes its own copy on to us as well (@npmcli/run-script,
-  // signal-manager.js). No hand presses it twice this fast.
+  // Ctrl-C reaches the whole foreground group, and npm (like other wrappers) passes its own copy on
+  // to us as well (@npmcli/run-script, signal-manager.js). No hand presses it twice this fast.
   SIGINT: { echoMs: 150 },
   SIGHUP: { echoMs: 150 },
 };
@@ -76,8 +83,9 @@ export function listenForStop(
 }
 
 /**
- * Waits for `work`, but no longer than a stop may take: `LAST_MS` beyond the grace that the first stage has, or beyond the second
- * stage. `graceMs` is asked when the first stage begins; null means that only the second stage hurries.
+ * Waits for `work`, but no longer than a stop may take: `LAST_MS` beyond the grace that the first
+ * stage has, or beyond the second stage. `graceMs` is asked when the first stage begins; null means
+ * that only the second stage hurries.
  */
 export async function withinStop<T>(
   work: Promise<T>,

@@ -9,7 +9,7 @@ export const version = typeof TASKIQ_VERSION === "string" ? TASKIQ_VERSION : "0.
 const origin = typeof TASKIQ_ORIGIN === "object" ? TASKIQ_ORIGIN : { commit: null, sourceDate: null };
 
 /**
- * For `taskiq --version --json`. The date is the commit's, or `SOURCE_DATE_EPOCH`: a build does not depend on when it was made.
- * `null` means that the build did not know.
+ * For `taskiq --version --json`. The date is the commit's, or `SOURCE_DATE_EPOCH`: a build does not
+ * depend on when it was made. `null` means that the build did not know.
  */
 export const build = { version, commit: origin.commit, source_date: origin.sourceDate };

@@ -1,4 +1,5 @@
-// How long to wait before the next try, and how to keep a fleet from trying in step. Pure; `chance` is uniform in [0, 1).
+// How long to wait before the next try, and how to keep a fleet from trying in step. Pure; `chance`
+// is uniform in [0, 1).
 
 export interface Doubling {
   /** The first wait. */
@@ -8,8 +9,8 @@ export interface Doubling {
 }
 
 /**
- * How a wait is spread: `full` from nothing to all of it, `half` from half to all of it, `around` from half to one and a half of it.
- * A fleet that failed together must not come back together.
+ * How a wait is spread: `full` from nothing to all of it, `half` from half to all of it, `around`
+ * from half to one and a half of it. A fleet that failed together must not come back together.
  */
 export type Jitter = "full" | "half" | "around";
 

@@ -1,5 +1,6 @@
-// Calls that coincide share one request. A call goes out with the others of the same turn of the event loop. Calls that come while a request is under
-// way go with the next one. So a call waits for one request at most, and for company only where the options ask for it.
+// Calls that coincide share one request. A call goes out with the others of the same turn of the
+// event loop. Calls that come while a request is under way go with the next one. So a call waits
+// for one request at most, and for company only where the options ask for it.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "./clock.ts";
 import { Fault, isOneRowsFault } from "./faults.ts";
@@ -13,7 +14,9 @@ export interface BatchOptions<Q, A> {
   readonly company?: Company;
 }
 
-/** For questions that can wait: the first one waits until there are `enough`, for `waitMs` at most. */
+/**
+ * For questions that can wait: the first one waits until there are `enough`, for `waitMs` at most.
+ */
 export interface Company {
   readonly enough: number;
   readonly waitMs: number;
@@ -82,7 +85,8 @@ export class Batches<Q, A> {
       const answers = await this.#options.send(batch.map(({ question }) => question));
       for (const [i, { resolve }] of batch.entries()) resolve(answers[i] as A);
     } catch (error) {
-      // One question may have caused the failure, and the others must not fail with it: each is asked again alone.
+      // One question may have caused the failure, and the others must not fail with it: each is
+      // asked again alone.
       const concernsAll = error instanceof Fault && !isOneRowsFault(error);
       if (concernsAll || batch.length === 1) for (const { reject } of batch) reject(error);
       else for (const waiting of batch) await this.#sendOne([waiting]);

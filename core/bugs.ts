@@ -1,4 +1,5 @@
-// The crash policy: an error that no code expects is logged once, with its stack, and the worker stops gracefully.
+// The crash policy: an error that no code expects is logged once, with its stack, and the worker
+// stops gracefully.
 import type { Observe } from "./observe.ts";
 
 export class Bugs {
@@ -11,7 +12,10 @@ export class Bugs {
     this.#observe = observe;
   }
 
-  /** Aborts at the first bug. From then on the worker stops as after a first signal, and the process exits with 1. */
+  /**
+   * Aborts at the first bug. From then on the worker stops as after a first signal, and the process
+   * exits with 1.
+   */
   get found(): AbortSignal {
     return this.#found.signal;
   }

@@ -1,13 +1,20 @@
-// Time, always injected: two clocks named for their use, the one way to wait, and limits to how long a wait may take.
+// Time, always injected: two clocks named for their use, the one way to wait, and limits to how
+// long a wait may take.
 import { platform, uptime } from "node:os";
 import { type TimeLimits, timeLimits } from "./time-limits.ts";
 
 export interface Clock extends TimeLimits {
   /** Unix milliseconds: for records and messages, never for differences. */
   wallMs(): number;
-  /** Milliseconds since some fixed instant, never going back: for differences, never for records. Time in which the machine is suspended counts. */
+  /**
+   * Milliseconds since some fixed instant, never going back: for differences, never for records.
+   * Time in which the machine is suspended counts.
+   */
   monoMs(): number;
-  /** Resolves after `ms`, 24 days at most, or as soon as `signal` aborts; never rejects. Time in which the machine is suspended may not count. */
+  /**
+   * Resolves after `ms`, 24 days at most, or as soon as `signal` aborts; never rejects. Time in
+   * which the machine is suspended may not count.
+   */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
@@ -17,11 +24,13 @@ const UPTIME_GRAIN_MS = 20;
 const WALL_GRAIN_MS = 5;
 
 /**
- * A monotonic clock that counts suspended time: of Node's own, `performance.now` and `process.hrtime` stand still then (libuv reads CLOCK_MONOTONIC), and
- * `os.uptime` goes on, but only in steps of 10 ms. A lease ends in another machine's time, which waits for nobody.
+ * A monotonic clock that counts suspended time: of Node's own, `performance.now` and
+ * `process.hrtime` stand still then (libuv reads CLOCK_MONOTONIC), and `os.uptime` goes on, but
+ * only in steps of 10 ms. A lease ends in another machine's time, which waits for nobody.
  *
- * Reading the uptime means reading a file, so it is read only when the wall clock went another way than the monotonic one: it did when the machine was
- * suspended, and else only when somebody set it.
+ * Reading the uptime means reading a file, so it is read only when the wall clock went another way
+ * than the monotonic one: it did when the machine was suspended, and else only when somebody set
+ * it.
  */
 export function countSuspended(monotonicMs: () => number, uptimeMs: () => number, wallMs: () => number): () => number {
   const aheadMs = uptimeMs() - monotonicMs();

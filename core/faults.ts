@@ -1,4 +1,5 @@
-// The one error class: something in the environment is broken, or a setting is. What a step or a message may do is a value, never a Fault.
+// The one error class: something in the environment is broken, or a setting is. What a step or a
+// message may do is a value, never a Fault.
 
 /** Stable names, safe to match on in logs, alarms and tests. */
 export type FaultCode =
@@ -43,7 +44,10 @@ export function isUnreadableRow(error: unknown): error is Fault {
   return error instanceof Fault && error.code === "TQ_LEDGER_ROW";
 }
 
-/** The ledger cannot hold what it was to write: what one caller asked for is at fault, and the ledger itself is well. */
+/**
+ * The ledger cannot hold what it was to write: what one caller asked for is at fault, and the
+ * ledger itself is well.
+ */
 export function isRefusedRow(error: unknown): error is Fault {
   return error instanceof Fault && error.code === "TQ_LEDGER_REFUSED";
 }

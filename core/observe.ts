@@ -1,4 +1,5 @@
-// How the core reports what happens: one flat record per transition, rendered elsewhere, unable to affect control flow.
+// How the core reports what happens: one flat record per transition, rendered elsewhere, unable to
+// affect control flow.
 import type { Level } from "./events/entry.ts";
 import type { EventName, FieldsOf, LevelOf } from "./events/events.ts";
 

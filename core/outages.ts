@@ -1,4 +1,5 @@
-// Outages of calls that are made again and again: one line when calls begin to fail, and one when they work again.
+// Outages of calls that are made again and again: one line when calls begin to fail, and one when
+// they work again.
 import type { Clock } from "./clock.ts";
 import { Fault } from "./faults.ts";
 import { counted } from "./formats/counted.ts";
@@ -29,8 +30,9 @@ export class Outages {
   }
 
   /**
-   * Logs the first failure of each cause as it is given, and those after it at debug level until `what` works. `what` names the call for an
-   * operator, such as `DeleteMessage`. The cause is a Fault's code or a word.
+   * Logs the first failure of each cause as it is given, and those after it at debug level until
+   * `what` works. `what` names the call for an operator, such as `DeleteMessage`. The cause is a
+   * Fault's code or a word.
    */
   failed(what: string, cause: unknown, observation: RepeatedObservation): void {
     const { clock, observe } = this.#ports;

@@ -1,4 +1,5 @@
-// Killing what a step host that is gone has left: the groups of its steps, and what had left its group.
+// Killing what a step host that is gone has left: the groups of its steps, and what had left its
+// group.
 import { readdir, readFile } from "node:fs/promises";
 // biome-ignore lint/style/noRestrictedImports: only process.kill can signal a group
 import { kill } from "node:process";
@@ -8,10 +9,16 @@ import { Fault } from "./faults.ts";
 /** Leads no group: no system numbers its processes so high. */
 const NOBODY = 0x7fff_ffff;
 const LOOK_AGAIN_MS = 20;
-/** Where nobody reaps the members (a container without an init), zombies stay; they do no harm to what comes next. */
+/**
+ * Where nobody reaps the members (a container without an init), zombies stay; they do no harm to
+ * what comes next.
+ */
 const GIVE_UP_MS = 2_000;
 
-/** Throws a `Fault` where this runtime may not signal groups: found out only when one must be killed, that would end the worker. */
+/**
+ * Throws a `Fault` where this runtime may not signal groups: found out only when one must be
+ * killed, that would end the worker.
+ */
 export function requireSignals(): void {
   try {
     signalGroup(NOBODY);
@@ -32,8 +39,9 @@ export async function killGroup(pid: number, clock: Clock): Promise<void> {
 }
 
 /**
- * Kills every process that began with `mark` (`NAME=value`) in its environment, and waits until none is left. Only Linux shows what that was;
- * a process that a program started in an emptied environment is not found.
+ * Kills every process that began with `mark` (`NAME=value`) in its environment, and waits until
+ * none is left. Only Linux shows what that was; a process that a program started in an emptied
+ * environment is not found.
  */
 export async function killMarked(mark: string, clock: Clock): Promise<void> {
   const giveUpAtMs = clock.monoMs() + GIVE_UP_MS;
@@ -58,7 +66,9 @@ async function marked(mark: string): Promise<readonly number[]> {
   return found.flat();
 }
 
-/** Sends SIGKILL to the group that `pid` leads. Returns false when there is no such group any more. */
+/**
+ * Sends SIGKILL to the group that `pid` leads. Returns false when there is no such group any more.
+ */
 export function signalGroup(pid: number): boolean {
   return signal(-pid);
 }
@@ -69,7 +79,8 @@ function signal(pid: number): boolean {
     return true;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    // EPERM: nobody is left in it but zombies (macOS), or processes that user code gave to another user.
+    // EPERM: nobody is left in it but zombies (macOS), or processes that user code gave to another
+    // user.
     if (code === "ESRCH" || code === "EPERM") return false;
     throw error;
   }

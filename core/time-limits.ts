@@ -10,16 +10,25 @@ export class NoAnswer extends Error {
 export type InTime<T> = { readonly inTime: true; readonly value: T } | { readonly inTime: false };
 
 export interface Deadline {
-  /** Aborts with a `NoAnswer` when the time is over, or with the reason of a signal that aborted sooner. */
+  /**
+   * Aborts with a `NoAnswer` when the time is over, or with the reason of a signal that aborted
+   * sooner.
+   */
   readonly signal: AbortSignal;
   /** Call it once the work is done: until then the deadline keeps the process alive. */
   clear(): void;
 }
 
 export interface TimeLimits {
-  /** Waits for `work`, `ms` at most. Rejects if `work` rejects in time. `work` that is late goes on, and is ignored. */
+  /**
+   * Waits for `work`, `ms` at most. Rejects if `work` rejects in time. `work` that is late goes on,
+   * and is ignored.
+   */
   within<T>(ms: number, work: Promise<T>): Promise<InTime<T>>;
-  /** Starts a deadline. It also ends when one of `sooner` aborts, and leaves nothing on them once it is cleared. */
+  /**
+   * Starts a deadline. It also ends when one of `sooner` aborts, and leaves nothing on them once it
+   * is cleared.
+   */
   deadline(ms: number, sooner?: readonly AbortSignal[]): Deadline;
 }
 
@@ -40,7 +49,8 @@ export function timeLimits(sleep: (ms: number, signal: AbortSignal) => Promise<v
       void sleep(ms, cleared.signal).then(() => {
         if (!cleared.signal.aborted) ended.abort(new NoAnswer(`no answer within ${inSeconds(ms)}`));
       });
-      // Not AbortSignal.any: the signals may live as long as the worker, and Node 22 keeps some memory for each of those.
+      // Not AbortSignal.any: the signals may live as long as the worker, and Node 22 keeps some
+      // memory for each of those.
       const undo = sooner.map((one) => onAbort(one, () => ended.abort(one.reason)));
       const clear = () => {
         cleared.abort();

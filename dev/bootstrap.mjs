@@ -1,5 +1,6 @@
-// Makes a fresh checkout able to run, then hands over: `npm start` and `npm test` begin here. Plain JavaScript without
-// dependencies, because Node 18 may be all there is and node_modules may not exist yet.
+// Makes a fresh checkout able to run, then hands over: `npm start` and `npm test` begin here. Plain
+// JavaScript without dependencies, because Node 18 may be all there is and node_modules may not
+// exist yet.
 //
 //   node dev/bootstrap.mjs                 set up only
 //   node dev/bootstrap.mjs start --keep    set up, then run dev/start.ts with --keep on the project's own Node

@@ -1,4 +1,5 @@
-// `npm run chaos`: kills workers, hosts, steps and run workers at random under real Dagster runs, and says whether anything was lost.
+// `npm run chaos`: kills workers, hosts, steps and run workers at random under real Dagster runs,
+// and says whether anything was lost.
 //
 //   npm run chaos                                   300 steps, three workers, a new seed
 //   npm run chaos -- --seed 7 --minutes 30 --workers 5

@@ -1,4 +1,5 @@
-// Refuses to release what is not ready: the release workflow runs this before anything else, on the tag that started it.
+// Refuses to release what is not ready: the release workflow runs this before anything else, on the
+// tag that started it.
 import { readFileSync } from "node:fs";
 
 export interface Release {
@@ -13,7 +14,10 @@ export interface Sources {
   readonly changelog: string;
 }
 
-/** Returns every reason against it. Versions of the packages are compared by a test: test/release.test.ts. */
+/**
+ * Returns every reason against it. Versions of the packages are compared by a test:
+ * test/release.test.ts.
+ */
 export function reasonsAgainst({ tag, repository }: Release, { manifest, changelog }: Sources): readonly string[] {
   const { version } = manifest;
   const named = manifest.repository.url.replace(/^git\+/, "").replace(/\.git$/, "");

@@ -1,4 +1,5 @@
-// `npm run simulate`: simulated fleets, as many deliveries as asked for, from a seed on. A failure is told with its seed and its smallest trace.
+// `npm run simulate`: simulated fleets, as many deliveries as asked for, from a seed on. A failure
+// is told with its seed and its smallest trace.
 //
 //   npm run simulate                                        100,000 deliveries, from a seed that is made up and told
 //   npm run simulate -- --deliveries 1000000 --seed 7       a million, from seed 7 on

@@ -1,4 +1,5 @@
-// `npm start`: a whole deployment on this machine, and a real Dagster run through it. See `demo` for what happens in which order.
+// `npm start`: a whole deployment on this machine, and a real Dagster run through it. See `demo`
+// for what happens in which order.
 import { parseArgs } from "node:util";
 import { demo } from "./start/demo.ts";
 import { DemoFailed } from "./start/demo-failed.ts";
@@ -12,7 +13,9 @@ Dagster instance, all on this machine and gone at the end.
   --keep    leave it running, with the Dagster UI beside it, until Ctrl-C
   --help    this text`;
 
-/** Ends what runs; the first Ctrl-C lets the worker finish the steps it has, the second does not. */
+/**
+ * Ends what runs; the first Ctrl-C lets the worker finish the steps it has, the second does not.
+ */
 const stopping = new AbortController();
 const hurrying = new AbortController();
 

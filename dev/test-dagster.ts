@@ -1,9 +1,11 @@
-// `npm run test:dagster`: the Python tests on other versions of Dagster, each in an environment of its own under .taskiq/dagster.
+// `npm run test:dagster`: the Python tests on other versions of Dagster, each in an environment of
+// its own under .taskiq/dagster.
 //
 //   npm run test:dagster                       the oldest supported, the last of each minor version, and the locked one
 //   npm run test:dagster -- 1.10.21 1.12.22    some
 //   npm run test:dagster -- 1.10.21 python/tests/test_executor.py
-// No stage of `npm test`: of the Python tests' 490 seconds of CPU the conformance suite alone takes 200, and the executor's 60.
+// No stage of `npm test`: of the Python tests' 490 seconds of CPU the conformance suite alone takes
+// 200, and the executor's 60.
 import { readFileSync } from "node:fs";
 import { environmentOf } from "./test/dagster-environment.ts";
 import { chooseVersions, lockedVersion } from "./test/dagster-versions.ts";

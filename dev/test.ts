@@ -10,7 +10,10 @@ import { runSideBySide } from "./test/side-by-side.ts";
 import { type Stage, stages } from "./test/stages.ts";
 import { type Result, summarize } from "./test/summary.ts";
 
-/** On two cores, two stages of up to two processes each keep both busy; more would only make each other late. */
+/**
+ * On two cores, two stages of up to two processes each keep both busy; more would only make each
+ * other late.
+ */
 const AT_A_TIME = 2;
 
 const stopping = new AbortController();
@@ -18,7 +21,10 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => st
 
 const write: Print = (text) => void process.stdout.write(text);
 
-/** A stage alone prints as it goes; of several, each prints all it said when it ends, so that none is torn apart by another. */
+/**
+ * A stage alone prints as it goes; of several, each prints all it said when it ends, so that none
+ * is torn apart by another.
+ */
 async function runStage(stage: Stage, alone: boolean): Promise<Result> {
   const said: (string | Uint8Array)[] = [`\n── ${stage.name}: ${stage.what} ──\n\n`];
   if (alone) said.splice(0).forEach(write);

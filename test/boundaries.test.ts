@@ -1,4 +1,5 @@
-// What each module must not know, read from the graph that the bundler sees. ARCHITECTURE.md, "Layout", has the rules in words.
+// What each module must not know, read from the graph that the bundler sees. ARCHITECTURE.md,
+// "Layout", has the rules in words.
 import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
@@ -9,13 +10,22 @@ import { readImports } from "./support/import-graph.ts";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const sources = globSync("{core,cli}/**/*.ts", { cwd: root }).sort();
 
-/** For each file of ours, what it imports: what the bundler sees, and types, which are erased before it looks. */
+/**
+ * For each file of ours, what it imports: what the bundler sees, and types, which are erased before
+ * it looks.
+ */
 const imports: ReadonlyMap<string, readonly string[]> = await readImports(root, sources);
 
-/** Modules that decide. Their heading says "Pure", and tests need no clock, no chance and no machine for them. */
+/**
+ * Modules that decide. Their heading says "Pure", and tests need no clock, no chance and no machine
+ * for them.
+ */
 const pure = sources.filter((file) => file.startsWith("core/") && /\bPure[.:;]/.test(headingOf(file)));
 
-/** The rooms of core/, lowest first. A room imports from the lines above its own, never from its own line or below. */
+/**
+ * The rooms of core/, lowest first. A room imports from the lines above its own, never from its own
+ * line or below.
+ */
 const order = [
   ["events", "formats"],
   [""],
@@ -198,7 +208,10 @@ function headingOf(file: string): string {
   return /^(?:\/\/.*\n)*/.exec(readFileSync(`${root}${file}`, "utf8"))?.[0] ?? "";
 }
 
-/** The folder directly below core/ or cli/. A file that lies in core/ itself is in the room "", one in cli/ in a room of its own name. */
+/**
+ * The folder directly below core/ or cli/. A file that lies in core/ itself is in the room "", one
+ * in cli/ in a room of its own name.
+ */
 function roomOf(file: string): string {
   const [, tree, folder, name] = /^(core|cli)\/(?:([^/]+)\/.*|([^/]+)\.ts)$/.exec(file) ?? [];
   return folder ?? (tree === "cli" ? (name ?? "") : "");

@@ -1,5 +1,6 @@
-// Whatever stands in the pages as code is code: commands that the real options take, scripts and files that exist, texts that parse. Python and
-// YAML blocks are run and read by python/tests/test_docs.py, the grants by test/integration/ledger-postgres-schema.test.ts.
+// Whatever stands in the pages as code is code: commands that the real options take, scripts and
+// files that exist, texts that parse. Python and YAML blocks are run and read by
+// python/tests/test_docs.py, the grants by test/integration/ledger-postgres-schema.test.ts.
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

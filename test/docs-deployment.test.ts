@@ -1,4 +1,5 @@
-// What docs/deployment.md has people make by hand is what a worker wants, and what docs/security.md claims has a test.
+// What docs/deployment.md has people make by hand is what a worker wants, and what docs/security.md
+// claims has a test.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

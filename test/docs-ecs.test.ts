@@ -1,4 +1,5 @@
-// What docs/ecs.md has people run on ECS: commands that the worker's container takes, and roles that name what the policies allow.
+// What docs/ecs.md has people run on ECS: commands that the worker's container takes, and roles
+// that name what the policies allow.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

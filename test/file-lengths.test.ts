@@ -1,10 +1,14 @@
-// Files have at most 250 lines of code. Comments and blank lines do not count, so a table above the code costs nothing.
+// Files have at most 250 lines of code. Comments and blank lines do not count, so a table above the
+// code costs nothing. Comments wrap at 100 columns.
 import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 const MOST_LINES = 250;
+const MOST_COLUMNS = 100;
+/** Rows of tables, shown commands, JSDoc tags, and words that cannot be divided. */
+const UNWRAPPED = /^\s*(?:\/\/|\*) ?(?:\||\s|@|#|\S+$)/;
 const root = fileURLToPath(new URL("..", import.meta.url));
 const files = globSync("{core,cli,test,bench,dev,deploy}/**/*.{ts,mjs}", {
   cwd: root,
@@ -29,4 +33,14 @@ test(`no file has more than ${MOST_LINES} lines of code`, () => {
     counted.filter(({ lines }) => lines > MOST_LINES),
     [],
   );
+});
+
+test(`no comment is wider than ${MOST_COLUMNS} columns`, () => {
+  const wide = files.flatMap((file) =>
+    readFileSync(`${root}${file}`, "utf8")
+      .split("\n")
+      .filter((line) => line.length > MOST_COLUMNS && /^\s*(?:\/\/|\/\*\*|\*)/.test(line) && !UNWRAPPED.test(line))
+      .map((line) => `${file}: ${line}`),
+  );
+  assert.deepEqual(wide, []);
 });

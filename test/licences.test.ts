@@ -1,4 +1,5 @@
-// Everything that is installed, and above all what the bundle holds, comes under a licence that asks for no more than to be named.
+// Everything that is installed, and above all what the bundle holds, comes under a licence that
+// asks for no more than to be named.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";

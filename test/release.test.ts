@@ -1,4 +1,5 @@
-// What a release is named by agrees everywhere: package.json, the Python package, the component, the changelog, the tag.
+// What a release is named by agrees everywhere: package.json, the Python package, the component,
+// the changelog, the tag.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";

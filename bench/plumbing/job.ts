@@ -4,7 +4,9 @@ export interface Job {
   readonly contender: "sqs-consumer" | "sdk-alone" | "taskiq";
   readonly endpoint: string;
   readonly queueUrl: string;
-  /** Messages before the clock starts, so that what is measured is neither loading nor compiling. */
+  /**
+   * Messages before the clock starts, so that what is measured is neither loading nor compiling.
+   */
   readonly warmUp: number;
   readonly count: number;
   readonly concurrency: number;

@@ -1,5 +1,5 @@
-// The bound: the AWS SDK's own calls for the same messages, ten at a time, and nothing else. No consumer that makes them through this SDK can
-// cost less.
+// The bound: the AWS SDK's own calls for the same messages, ten at a time, and nothing else. No
+// consumer that makes them through this SDK can cost less.
 import { DeleteMessageBatchCommand, ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from "../../test/support/sqs/local-sqs.ts";
 import type { Job } from "./job.ts";

@@ -1,4 +1,5 @@
-// The comparison: sqs-consumer, receiving and deleting in batches, recording nothing. Eight of them, since one polls one at a time.
+// The comparison: sqs-consumer, receiving and deleting in batches, recording nothing. Eight of
+// them, since one polls one at a time.
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { Consumer } from "sqs-consumer";
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from "../../test/support/sqs/local-sqs.ts";

@@ -1,4 +1,5 @@
-// Measures from the end of the warm-up to the last message: wall time, CPU time of this process, requests, and where the time went.
+// Measures from the end of the warm-up to the last message: wall time, CPU time of this process,
+// requests, and where the time went.
 import { subscribe } from "node:diagnostics_channel";
 import { Session } from "node:inspector/promises";
 import process from "node:process";

@@ -65,7 +65,10 @@ function nameOf({ queue }: QueueTaken): string {
   return "url" in queue ? (new URL(queue.url).pathname.split("/").at(-1) ?? "") : queue.name;
 }
 
-/** What came from a variable comes from it again; the defaults here are not all those of `taskiq run`. */
+/**
+ * What came from a variable comes from it again; the defaults here are not all those of `taskiq
+ * run`.
+ */
 function given({ option, origin, texts }: Setting): readonly string[] {
   const counts = origin.from === "flag" || origin.from === "default";
   return counts ? texts.flatMap((text) => [option.flag, text]) : [];

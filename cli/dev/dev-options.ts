@@ -1,4 +1,5 @@
-// Every option of `taskiq dev`: its own, and those of `taskiq run` that make sense with a queue on this machine.
+// Every option of `taskiq dev`: its own, and those of `taskiq run` that make sense with a queue on
+// this machine.
 import { dagsterHome } from "../options/dagster-options.ts";
 import { envelopeKeys } from "../options/envelope-key.ts";
 import { locationOptions } from "../options/location-options.ts";
@@ -19,7 +20,8 @@ export const sharedOptions = {
   maxStarts: workerOptions.maxStarts,
   onExhausted: workerOptions.onExhausted,
   leaseMs: workerOptions.leaseMs,
-  // A look costs nothing here, and a developer should soon see a message that SQS moved to the dead letter queue.
+  // A look costs nothing here, and a developer should soon see a message that SQS moved to the dead
+  // letter queue.
   sweepMs: { ...workerOptions.sweepMs, fallback: "5s" },
   ...stepOptions,
   envelopeKeys,

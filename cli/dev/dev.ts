@@ -1,4 +1,5 @@
-// `taskiq dev`: a queue, a worker and Dagster's UI on this machine, for the code in the working directory, until they are stopped.
+// `taskiq dev`: a queue, a worker and Dagster's UI on this machine, for the code in the working
+// directory, until they are stopped.
 import { randomBytes } from "node:crypto";
 import { dirname, join, relative, resolve } from "node:path";
 import { systemClock as clock } from "../../core/clock.ts";
@@ -143,7 +144,8 @@ async function live(bench: Bench): Promise<ExitCode> {
 async function openUi({ config, io, home, server, screen, env, stop }: Bench): Promise<Ui> {
   const port = config.port ?? (await freePortNear(UI_PORT));
   const onLine = (line: string) => {
-    // A stop ends Dagster's processes in the middle of their work; what they say of that frightens for nothing.
+    // A stop ends Dagster's processes in the middle of their work; what they say of that frightens
+    // for nothing.
     if (!isDagsterDebug(line) && !stop.quiet.aborted) screen.say("dagster", line);
   };
   return new Ui({

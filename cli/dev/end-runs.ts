@@ -1,4 +1,5 @@
-// The runs of a `taskiq dev` that stops: those whose last step has just ended are left to finish, the others are terminated.
+// The runs of a `taskiq dev` that stops: those whose last step has just ended are left to finish,
+// the others are terminated.
 import type { Clock } from "../../core/clock.ts";
 import type { QueueServer } from "./queue-server.ts";
 import type { Ui } from "./ui.ts";
@@ -10,7 +11,10 @@ const LOOK_AGAIN_MS = 250;
 
 type Runs = Pick<Ui, "runsUnderWay" | "terminate">;
 
-/** The worker has stopped. Returns how many runs were terminated; rejects when the UI does not answer or `hurrying` aborts. */
+/**
+ * The worker has stopped. Returns how many runs were terminated; rejects when the UI does not
+ * answer or `hurrying` aborts.
+ */
 export async function endRuns(
   ui: Runs,
   queue: Pick<QueueServer, "depth">,

@@ -1,4 +1,5 @@
-// The Dagster home of `taskiq dev`: it stays from one start to the next, and serves one `taskiq dev` at a time.
+// The Dagster home of `taskiq dev`: it stays from one start to the next, and serves one `taskiq
+// dev` at a time.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Fault } from "../../core/faults.ts";
@@ -30,7 +31,10 @@ export interface Home {
   close(): void;
 }
 
-/** Throws a `Fault` when another `taskiq dev` has this home. `given` is `null` for the one in the working directory. */
+/**
+ * Throws a `Fault` when another `taskiq dev` has this home. `given` is `null` for the one in the
+ * working directory.
+ */
 export function openHome(given: string | null, pid: number): Home {
   const path = given ?? resolve(".taskiq");
   const isMade = mkdirSync(path, { recursive: true }) !== undefined;

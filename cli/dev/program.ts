@@ -1,4 +1,5 @@
-// A program beside the worker: a child process whose lines are passed on, and an end that comes when asked.
+// A program beside the worker: a child process whose lines are passed on, and an end that comes
+// when asked.
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
@@ -15,9 +16,15 @@ export interface ProgramOptions {
 }
 
 export class Program {
-  /** Resolves when the process is gone: `exit code 1`, `SIGKILL`, or why it could not start. Never rejects. */
+  /**
+   * Resolves when the process is gone: `exit code 1`, `SIGKILL`, or why it could not start. Never
+   * rejects.
+   */
   readonly ended: Promise<string>;
-  /** Resolves like `ended`, once its output was read to the end, too. What it started may hold that open. */
+  /**
+   * Resolves like `ended`, once its output was read to the end, too. What it started may hold that
+   * open.
+   */
   readonly closed: Promise<string>;
   readonly #child: ChildProcess;
   readonly #options: ProgramOptions;
@@ -26,7 +33,8 @@ export class Program {
   constructor(options: ProgramOptions) {
     this.#options = options;
     const [command, ...args] = options.command;
-    // In a group of its own: Ctrl-C in the terminal is for its parent alone, which ends its programs in the right order.
+    // In a group of its own: Ctrl-C in the terminal is for its parent alone, which ends its
+    // programs in the right order.
     this.#child = spawn(command, args, { detached: true, env: options.env, stdio: ["pipe", "pipe", "pipe"] });
     this.ended = this.#follow();
     this.closed = this.#close();
@@ -45,7 +53,9 @@ export class Program {
     this.#child.stdin?.write(`${line}\n`);
   }
 
-  /** Sends its stop signal, and SIGKILL to its group when the grace is over or `hurrying` aborts. */
+  /**
+   * Sends its stop signal, and SIGKILL to its group when the grace is over or `hurrying` aborts.
+   */
   async stop(hurrying: AbortSignal): Promise<void> {
     if (!this.#running) return;
     const kill = () => this.#killGroup();

@@ -16,7 +16,10 @@ export interface MadeQueue {
   readonly deadLetterName: string;
 }
 
-/** As docs/deployment.md advises for the real ones: enough receives for three starts, and for messages that are given back. */
+/**
+ * As docs/deployment.md advises for the real ones: enough receives for three starts, and for
+ * messages that are given back.
+ */
 const MAX_RECEIVE_COUNT = 10;
 /** SQS's longest, 14 days. */
 const RETENTION_SECONDS = "1209600";

@@ -38,7 +38,10 @@ export class Screen {
   }
 }
 
-/** Dagster prints its own events, a dozen for each step, beside what user code logs. They are in its UI. */
+/**
+ * Dagster prints its own events, a dozen for each step, beside what user code logs. They are in its
+ * UI.
+ */
 export function isDagsterDebug(line: string): boolean {
   return / - dagster - DEBUG - /.test(line);
 }

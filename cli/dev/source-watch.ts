@@ -1,4 +1,5 @@
-// Finds out that code has changed, by looking: file system events are lost in containers and on network drives.
+// Finds out that code has changed, by looking: file system events are lost in containers and on
+// network drives.
 import { existsSync } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,7 +13,10 @@ const isSource = (name: string) => /\.(?:py|ya?ml|toml)$/.test(name);
 /** Hidden, generated, or installed; virtual environments of other names have a `pyvenv.cfg`. */
 const isForeign = (name: string) => /^(?:\.|__pycache__$|node_modules$|site-packages$|dist$|build$|s?venv)/.test(name);
 
-/** Calls `changed` after each change of a source file below `roots`, once the files have rested for a look. Ends when `stopping` aborts. */
+/**
+ * Calls `changed` after each change of a source file below `roots`, once the files have rested for
+ * a look. Ends when `stopping` aborts.
+ */
 export async function watchSources(
   roots: readonly string[],
   clock: Pick<Clock, "sleep">,

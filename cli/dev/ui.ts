@@ -1,4 +1,5 @@
-// Dagster's web UI and daemon beside the worker: `dagster dev`, which finds the code by the same flags.
+// Dagster's web UI and daemon beside the worker: `dagster dev`, which finds the code by the same
+// flags.
 import * as v from "valibot";
 import type { Clock } from "../../core/clock.ts";
 import { describeError } from "../../core/faults.ts";
@@ -52,7 +53,10 @@ export class Ui {
     });
   }
 
-  /** Resolves when it answers, has ended, or `stopping` aborts. Another Dagster that was faster to take the port is not it. */
+  /**
+   * Resolves when it answers, has ended, or `stopping` aborts. Another Dagster that was faster to
+   * take the port is not it.
+   */
   async ready(clock: Pick<Clock, "sleep">, stopping: AbortSignal): Promise<void> {
     while (this.program.running && !stopping.aborted) {
       const { info } = await this.#ask(INSTANCE, {}, instance, stopping).then(

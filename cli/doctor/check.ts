@@ -1,4 +1,5 @@
-// A check of `taskiq doctor`: what was found, how good that is, and what to do. One that fails, or hangs, hides no other.
+// A check of `taskiq doctor`: what was found, how good that is, and what to do. One that fails, or
+// hangs, hides no other.
 import { systemClock as clock } from "../../core/clock.ts";
 import { describeError, Fault } from "../../core/faults.ts";
 import { inSeconds } from "../../core/formats/durations.ts";
@@ -43,7 +44,9 @@ export function fail(check: Finding["check"], found: string, todo: string | null
   return { check, level: "fail", found, todo };
 }
 
-/** Returns a failed line of that name if the check rejects, or does not answer within `withinMs`. */
+/**
+ * Returns a failed line of that name if the check rejects, or does not answer within `withinMs`.
+ */
 export async function perform(
   check: Finding["check"],
   withinMs: number,

@@ -1,4 +1,5 @@
-// How `taskiq doctor` shows what it found: for people in 80 columns, for scripts as one JSON object.
+// How `taskiq doctor` shows what it found: for people in 80 columns, for scripts as one JSON
+// object.
 import { styleText } from "node:util";
 import { printableJson } from "../../core/formats/printable.ts";
 import { redact } from "../options/redact.ts";

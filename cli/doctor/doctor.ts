@@ -1,4 +1,5 @@
-// `taskiq doctor`: looks at everything that `taskiq run` needs, and says of each what was found and what to do. It changes nothing.
+// `taskiq doctor`: looks at everything that `taskiq run` needs, and says of each what was found and
+// what to do. It changes nothing.
 import { systemClock as clock } from "../../core/clock.ts";
 import type { Command, Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";

@@ -1,4 +1,5 @@
-// What `taskiq doctor` learns from the step host of `taskiq run`: Python, versions, instance, code locations.
+// What `taskiq doctor` learns from the step host of `taskiq run`: Python, versions, instance, code
+// locations.
 
 import { counted } from "../../core/formats/counted.ts";
 import type { Observation } from "../../core/observe.ts";

@@ -57,7 +57,10 @@ const AFTER_GRACE_MS = 10_000;
 const DEFAULT_STOP_MS = 30_000;
 const FARGATE_STOP_MS = 120_000;
 
-/** The task's metadata names its launch type but no stop timeout, so only the limits are known. `launchType` is null outside of ECS. */
+/**
+ * The task's metadata names its launch type but no stop timeout, so only the limits are known.
+ * `launchType` is null outside of ECS.
+ */
 export function checkStopTimeout(graceMs: number, isEcs: boolean, launchType: string | null): Finding {
   if (!isEcs) return ok("stop timeout", `not an ECS task; give it ${formatDuration(graceMs + AFTER_GRACE_MS)} to stop`);
   const needed = formatDuration(graceMs + AFTER_GRACE_MS);

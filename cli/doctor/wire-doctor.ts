@@ -9,11 +9,16 @@ import type { WorkerConfig } from "../worker/worker-config.ts";
 /** The caller closes the queues. */
 export interface Patient {
   readonly queues: readonly { readonly name: string; readonly queue: ReturnType<typeof openQueue> }[];
-  /** Starts the step host of `taskiq run`, hears what it says, and ends it. Rejects with a `Fault`. */
+  /**
+   * Starts the step host of `taskiq run`, hears what it says, and ends it. Rejects with a `Fault`.
+   */
   greet(observe: Observe, withinMs: number): ReturnType<typeof greet>;
 }
 
-/** `hearTime` hears the server's time of each answer of SQS. Throws a `Fault` for variables of AWS that make no sense. */
+/**
+ * `hearTime` hears the server's time of each answer of SQS. Throws a `Fault` for variables of AWS
+ * that make no sense.
+ */
 export function wireDoctor(config: WorkerConfig, env: Env, hearTime: (serverMs: number) => void): Patient {
   const queues = config.queues.map((taken) => ({
     name: queueText(taken.queue),

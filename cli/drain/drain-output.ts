@@ -51,8 +51,8 @@ export function summaryText(drained: Drained): string {
 }
 
 /**
- * A step that Dagster will retry has not failed yet, and one whose run was over was not wanted any more. Time that ended because of an outage is the
- * outage's doing.
+ * A step that Dagster will retry has not failed yet, and one whose run was over was not wanted any
+ * more. Time that ended because of an outage is the outage's doing.
  */
 export function exitCodeOf(drained: Drained): ExitCode {
   const { failed, given_up, buried } = summaryOf(drained);

@@ -83,7 +83,10 @@ async function work(
   return { end, snapshot, bug, closedBecause, seconds: Math.round((clock.monoMs() - beganMs) / 1_000) };
 }
 
-/** Sweeps often enough that letters which SQS itself moved are ended before the drain is over, and no run is left hanging. */
+/**
+ * Sweeps often enough that letters which SQS itself moved are ended before the drain is over, and
+ * no run is left hanging.
+ */
 function sweepMsOf({ sweepMs }: WorkerConfig, settleMs: number): number | null {
   return sweepMs === null ? null : Math.min(sweepMs, settleMs / SWEEPS_PER_SETTLE);
 }

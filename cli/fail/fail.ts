@@ -1,4 +1,5 @@
-// `taskiq fail`: records the failure of open attempts in Dagster, so that their runs can end. Shows only, unless --yes.
+// `taskiq fail`: records the failure of open attempts in Dagster, so that their runs can end. Shows
+// only, unless --yes.
 import type { Inspection } from "../../core/dead-letters/inspect.ts";
 import { defaultPolicy } from "../../core/delivery/policy.ts";
 import { Fault } from "../../core/faults.ts";

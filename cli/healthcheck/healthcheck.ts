@@ -1,5 +1,5 @@
-// `taskiq healthcheck`: asks the worker in this container. Exit code 0 or 1, wrong usage included, since a container health check
-// knows nothing else; silent when all is well.
+// `taskiq healthcheck`: asks the worker in this container. Exit code 0 or 1, wrong usage included,
+// since a container health check knows nothing else; silent when all is well.
 import * as v from "valibot";
 import { formatDuration } from "../../core/formats/durations.ts";
 import { parseJson } from "../../core/formats/json.ts";
@@ -96,7 +96,9 @@ const LONGEST_BODY = 200;
 
 const Refusal = v.object({ why: v.string() });
 
-/** Returns the reason that a worker's answer gives, or the beginning of another program's answer. */
+/**
+ * Returns the reason that a worker's answer gives, or the beginning of another program's answer.
+ */
 export function whyIn(body: string): string {
   const read = v.safeParse(Refusal, parseJson(body));
   return read.success

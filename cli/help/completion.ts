@@ -1,4 +1,5 @@
-// Completion scripts, written from the tables of options. They are static: a shell starts no program at TAB. Pure.
+// Completion scripts, written from the tables of options. They are static: a shell starts no
+// program at TAB. Pure.
 import type { Option } from "../options/option.ts";
 import { type Described, describing, gist, takesFile, typed, wordsOf } from "./described.ts";
 

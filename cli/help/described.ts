@@ -1,4 +1,5 @@
-// The commands as the help, the man page and the completions describe them. Pure but for loading the commands.
+// The commands as the help, the man page and the completions describe them. Pure but for loading
+// the commands.
 import type { Command, Listed } from "../command.ts";
 import type { Option } from "../options/option.ts";
 
@@ -7,7 +8,9 @@ export interface Described {
   readonly command: Command;
 }
 
-/** Commands that describe the others: `taskiq help run`. They take a word in the place of options. */
+/**
+ * Commands that describe the others: `taskiq help run`. They take a word in the place of options.
+ */
 export const describing = [
   { name: "help", summary: "Show the help of a command", word: "[command]" },
   { name: "completion", summary: "Print a completion script for a shell", word: "<shell>" },
@@ -18,7 +21,10 @@ export async function describe(commands: readonly Listed[]): Promise<readonly De
   return Promise.all(commands.map(async ({ summary, load }) => ({ summary, command: await load() })));
 }
 
-/** What can be typed on a command line. A secret is only a variable, and has the variable's name for a flag. */
+/**
+ * What can be typed on a command line. A secret is only a variable, and has the variable's name for
+ * a flag.
+ */
 export function typed({ options }: Command): readonly Option<unknown>[] {
   return Object.values(options).filter(({ flag }) => flag.startsWith("--"));
 }

@@ -40,7 +40,10 @@ function section({ command, summary }: Described): readonly string[] {
   ];
 }
 
-/** A backslash begins an escape, a hyphen may become a dash, and a full stop or an apostrophe begins a request at the start of a line. */
+/**
+ * A backslash begins an escape, a hyphen may become a dash, and a full stop or an apostrophe begins
+ * a request at the start of a line.
+ */
 function escaped(text: string): string {
   const plain = text.replaceAll("\\", "\\e").replaceAll("-", "\\-");
   return /^[.']/.test(plain) ? `\\&${plain}` : plain;

@@ -1,4 +1,5 @@
-// The help texts. Every option's ends with where else its value can come from: `(env: TASKIQ_X, default: 60s)`.
+// The help texts. Every option's ends with where else its value can come from: `(env: TASKIQ_X,
+// default: 60s)`.
 import type { Command } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import type { Option } from "../options/option.ts";
@@ -34,7 +35,10 @@ export function programHelp(commands: readonly Listed[]): string {
   ].join("\n");
 }
 
-/** With `all`, every option; else those that the command calls its first, or every one when it names none. */
+/**
+ * With `all`, every option; else those that the command calls its first, or every one when it names
+ * none.
+ */
 export function commandHelp(command: Command, summary: string, all: boolean): string {
   const { name, options, examples, first } = command;
   const every = Object.values(options);
@@ -95,7 +99,10 @@ export function sources({ env, fallback, absent, required }: Option<unknown>): s
   return parts.length === 0 ? "" : `(${parts.join(", ")})`;
 }
 
-/** A command that is too long for a line goes on after a backslash, before an option or the program, so that it can be pasted. */
+/**
+ * A command that is too long for a line goes on after a backslash, before an option or the program,
+ * so that it can be pasted.
+ */
 function exampleLines(example: string): readonly string[] {
   const lines: string[] = [];
   let line = " ";

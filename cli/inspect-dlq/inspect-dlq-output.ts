@@ -1,4 +1,5 @@
-// What `taskiq inspect-dlq` prints or writes: data on stdout or into a file, with what it says of it.
+// What `taskiq inspect-dlq` prints or writes: data on stdout or into a file, with what it says of
+// it.
 import { writeFile } from "node:fs/promises";
 import { groupLetters } from "../../core/dead-letters/groups.ts";
 import { exportText, groupRecord, letterRecord } from "../../core/dead-letters/records.ts";

@@ -1,4 +1,5 @@
-// The configuration that the commands share which act on dead letters: replay, purge, fail and reexecute.
+// The configuration that the commands share which act on dead letters: replay, purge, fail and
+// reexecute.
 import type { actOptions } from "../options/act-options.ts";
 import type { letterOptions } from "../options/letter-options.ts";
 import type { Machine, Values } from "../options/option.ts";

@@ -11,7 +11,9 @@ import { isDone, plansSummary, type ShownLetter, showPlans } from "./plans-outpu
 export interface Pace {
   /** `null` means as fast as it goes. */
   readonly perSecond: number | null;
-  /** How many are sent first; the others only when all of these have succeeded. `null` means all. */
+  /**
+   * How many are sent first; the others only when all of these have succeeded. `null` means all.
+   */
   readonly canary: number | null;
   readonly wait: boolean;
   readonly waitTimeoutMs: number;
@@ -23,7 +25,9 @@ const SAY_MS = 10_000;
 /** What became of the letters so far. */
 interface Done {
   readonly ends: Map<PlannedLetter, ReplayEnd>;
-  /** By idempotency key, of what was waited for: `open` for what had not ended when the waiting did. */
+  /**
+   * By idempotency key, of what was waited for: `open` for what had not ended when the waiting did.
+   */
   readonly outcomes: Map<string, ReplayOutcome | "open">;
 }
 
@@ -135,7 +139,10 @@ export function canaryAndRest(
   return [todo.slice(0, end), todo.slice(end)];
 }
 
-/** Returns the key whose row shows the step's outcome. `null` when the letter was not sent, by this start or the one that began it. */
+/**
+ * Returns the key whose row shows the step's outcome. `null` when the letter was not sent, by this
+ * start or the one that began it.
+ */
 function keyOf(planned: PlannedLetter, { ends }: Done): string | null {
   const end = ends.get(planned)?.kind;
   const sent = end === "sent" || end === "not_deleted" || (planned.act === "finish" && end === "deleted");

@@ -17,6 +17,7 @@ const STYLES = {
 
 export function coloursOf(stream: Terminal, env: Env): Colours {
   const wanted = wantsColour(stream, env);
-  // Not validated against the stream: that would look at the process's own, and we have looked already.
+  // Not validated against the stream: that would look at the process's own, and we have looked
+  // already.
   return (act, text) => (wanted ? styleText(STYLES[act], text, { validateStream: false }) : text);
 }

@@ -1,4 +1,5 @@
-// Dead letters as people read them: the table, the groups, and one letter with everything that is known of it. Pure.
+// Dead letters as people read them: the table, the groups, and one letter with everything that is
+// known of it. Pure.
 import { errorText } from "../../core/dead-letters/filter.ts";
 import type { LetterGroup } from "../../core/dead-letters/groups.ts";
 import type { DeadLetter } from "../../core/dead-letters/letter.ts";
@@ -132,7 +133,10 @@ function letterRow({ letter, standing, verdict }: JoinedLetter, nowMs: number): 
   ];
 }
 
-/** By which a letter is known in a table: the beginnings of its message's and its run's id, and its step. */
+/**
+ * By which a letter is known in a table: the beginnings of its message's and its run's id, and its
+ * step.
+ */
 export function namesOf({ message, step }: DeadLetter): readonly [id: string, run: string, step: string] {
   const id = message.id.slice(0, 8);
   return step === null ? [id, "-", "-"] : [id, step.runId.slice(0, 8), stepText(step)];
@@ -143,7 +147,9 @@ function stepText({ stepKey, attempt }: StepId): string {
   return `${stepKey}${attempt === 0 ? "" : ` #${attempt}`}`;
 }
 
-/** A cell that wraps is painted line by line. A line belongs to the verdict whose words contain it. */
+/**
+ * A cell that wraps is painted line by line. A line belongs to the verdict whose words contain it.
+ */
 function verdictPaint(words: readonly string[], acts: ReadonlyMap<string, Act>, { colours }: Page): Paint {
   const all = [...new Set(words)];
   return (text, { title }) => {
@@ -174,7 +180,10 @@ function instant(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-/** Indented, unless that would be far more than the body itself: each level costs every line below it two characters. */
+/**
+ * Indented, unless that would be far more than the body itself: each level costs every line below
+ * it two characters.
+ */
 function bodyText(body: string): string {
   if (isNested(body, DEEPEST_INDENTED)) return body;
   try {

@@ -1,4 +1,5 @@
-// One start of a command that acts on dead letters: it looks, says what it found, acts, and gives back what it held.
+// One start of a command that acts on dead letters: it looks, says what it found, acts, and gives
+// back what it held.
 import { type Inspection, inspectDeadLetters } from "../../core/dead-letters/inspect.ts";
 import { HeldLetters } from "../../core/dead-letters/replay/held.ts";
 import { Fault } from "../../core/faults.ts";

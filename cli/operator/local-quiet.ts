@@ -1,4 +1,5 @@
-// `taskiq quiet --local` and `taskiq resume --local`: finds the worker on this machine, asks it, and may wait until it is idle.
+// `taskiq quiet --local` and `taskiq resume --local`: finds the worker on this machine, asks it,
+// and may wait until it is idle.
 import { systemClock as clock } from "../../core/clock.ts";
 import { counted } from "../../core/formats/counted.ts";
 import { formatDuration } from "../../core/formats/durations.ts";
@@ -36,7 +37,10 @@ interface Asked {
   readonly state: ControlState | null;
 }
 
-/** Exit code 2 when there are several workers and none is named, 3 when there is none that can be asked. */
+/**
+ * Exit code 2 when there are several workers and none is named, 3 when there is none that can be
+ * asked.
+ */
 export async function askLocalWorker(request: LocalRequest, io: Io, say: Say): Promise<ExitCode> {
   const by = request.who ?? operatorName(io);
   const found = await findWorkers(request, io);

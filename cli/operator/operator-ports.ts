@@ -13,7 +13,10 @@ export async function openDeadLetters(queue: Queue): Promise<DeadLetterQueue> {
   });
 }
 
-/** Starts the step host at once, since importing Dagster takes seconds; one that cannot start is an answer like any other. */
+/**
+ * Starts the step host at once, since importing Dagster takes seconds; one that cannot start is an
+ * answer like any other.
+ */
 export function askDagster(runner: Runner, quiet: AbortSignal): Pick<Runner, "look"> {
   const failed = runner.start().then(
     () => null,

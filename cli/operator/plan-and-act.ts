@@ -1,4 +1,5 @@
-// Decides about each dead letter whether it is sent, deleted or left; shows that, or does it with --yes.
+// Decides about each dead letter whether it is sent, deleted or left; shows that, or does it with
+// --yes.
 import type { Inspection } from "../../core/dead-letters/inspect.ts";
 import { type PlannedLetter, planLetter, type ReplayWish } from "../../core/dead-letters/replay/replay-plan.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";

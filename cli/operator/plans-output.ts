@@ -1,4 +1,5 @@
-// What `taskiq replay` and `taskiq purge` print: each dead letter with what would be done, or was. Data on stdout.
+// What `taskiq replay` and `taskiq purge` print: each dead letter with what would be done, or was.
+// Data on stdout.
 
 import { letterRecord } from "../../core/dead-letters/records.ts";
 import type { ReplayOutcome } from "../../core/dead-letters/replay/await-outcomes.ts";

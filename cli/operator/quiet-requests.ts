@@ -1,4 +1,5 @@
-// The requests of `taskiq quiet` in the ledger: how a command opens them, and what it calls their targets.
+// The requests of `taskiq quiet` in the ledger: how a command opens them, and what it calls their
+// targets.
 import { existsSync } from "node:fs";
 import { Fault } from "../../core/faults.ts";
 import type { QuietRecords, QuietTarget } from "../../core/ledger/quiet-records.ts";

@@ -1,4 +1,5 @@
-// An operator's work and its stop: the first signal lets it finish what it began, the second ends it within a second.
+// An operator's work and its stop: the first signal lets it finish what it began, the second ends
+// it within a second.
 import type { Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { listenForStop, withinStop } from "../signals.ts";

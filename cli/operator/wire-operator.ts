@@ -1,4 +1,5 @@
-// Puts together what an operator's command works with: the queue, the ledger, and a step host that only looks.
+// Puts together what an operator's command works with: the queue, the ledger, and a step host that
+// only looks.
 import { existsSync } from "node:fs";
 import { type Clock, systemClock as clock } from "../../core/clock.ts";
 import type { Ledger } from "../../core/ledger/port.ts";
@@ -24,7 +25,10 @@ export interface OperatorPorts {
 /** How soon a ledger must answer an operator, and how long an operator's claim holds. */
 export const OPERATOR_LEASE_MS = 60_000;
 
-/** Wires no worker: nothing here takes steps, and the step host imports no code location. Rejects with a `Fault`. */
+/**
+ * Wires no worker: nothing here takes steps, and the step host imports no code location. Rejects
+ * with a `Fault`.
+ */
 export async function wireOperator(config: OperatorConfig, env: Env, observe: Observe): Promise<OperatorPorts> {
   const { ledger, dagster } = config;
   // Opening a file makes it, and a fresh ledger knows nothing.

@@ -1,4 +1,5 @@
-// What the commands that act on dead letters share: which letters, whether it is done, who does it and why.
+// What the commands that act on dead letters share: which letters, whether it is done, who does it
+// and why.
 import { letterOptions } from "./letter-options.ts";
 import { reachOptions } from "./operator-options.ts";
 import { onOff, optional, repeated } from "./option.ts";

@@ -8,7 +8,9 @@ export interface Chosen<S extends Setting> extends Findings {
   readonly chosen: S | null;
 }
 
-/** One on the command line beats those in the environment, as it would if they were the same option. */
+/**
+ * One on the command line beats those in the environment, as it would if they were the same option.
+ */
 export function checkAlternatives<S extends Setting>(settings: readonly S[]): Chosen<S> {
   const given = settings.filter(isGiven);
   const onCommandLine = given.filter((setting) => setting.origin.from === "flag");

@@ -1,4 +1,5 @@
-// Reads a command's arguments into the texts given for each option, exactly as they were typed. Nothing is interpreted here.
+// Reads a command's arguments into the texts given for each option, exactly as they were typed.
+// Nothing is interpreted here.
 import type { Option, OptionTable } from "./option.ts";
 import { redact } from "./redact.ts";
 import { didYouMean } from "./suggest.ts";

@@ -1,4 +1,5 @@
-// The options that a worker and its health check share. The worker listens where the health check asks.
+// The options that a worker and its health check share. The worker listens where the health check
+// asks.
 import { setting } from "./option.ts";
 import { duration, text, unlessOff, wholeNumber } from "./values.ts";
 
@@ -26,7 +27,8 @@ export const readyWithin = setting({
   fallback: "5m",
 });
 
-// Loopback is enough for a health check that runs inside the container, as the one of ECS does, and shows nothing to the network.
+// Loopback is enough for a health check that runs inside the container, as the one of ECS does, and
+// shows nothing to the network.
 export const healthHost = setting({
   flag: "--health-host",
   env: ["TASKIQ_WORKER_HEALTH_HOST"],

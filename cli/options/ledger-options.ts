@@ -10,7 +10,10 @@ const GROUP = "Ledger";
 
 type Part = "host" | "port" | "user" | "password" | "database";
 
-/** Whether the ledger is a database whose URL does not say this. Otherwise the variables may be another program's, with any value. */
+/**
+ * Whether the ledger is a database whose URL does not say this. Otherwise the variables may be
+ * another program's, with any value.
+ */
 function isMissing(part: Part): Option<unknown>["isRead"] {
   return (settings) => {
     const url = settingOf(ledgerUrl, settings);
@@ -58,7 +61,8 @@ export const ledgerOptions = {
     kind: text("<user>", "a name"),
     isRead: isMissing("user"),
   }),
-  // Without dashes no argument can be it: every process of a machine can read the others' command lines.
+  // Without dashes no argument can be it: every process of a machine can read the others' command
+  // lines.
   postgresPassword: optional({
     flag: "POSTGRES_PASSWORD",
     env: ["POSTGRES_PASSWORD"],

@@ -1,4 +1,5 @@
-// Where the ledger is, as one text: `sqlite:<path>`, or a database: `postgres://user@host:port/database?sslmode=verify-full`.
+// Where the ledger is, as one text: `sqlite:<path>`, or a database:
+// `postgres://user@host:port/database?sslmode=verify-full`.
 import { didYouMean } from "./suggest.ts";
 import { type Kind, readBy } from "./values.ts";
 
@@ -31,7 +32,8 @@ export const ledgerUrlKind: Kind<LedgerUrl> = {
 };
 
 export function readLedgerUrl(text: string): LedgerUrl | null {
-  // Not sqlite://…: whether its path is relative or absolute, every program reads differently. Not :memory:, it would forget.
+  // Not sqlite://…: whether its path is relative or absolute, every program reads differently. Not
+  // :memory:, it would forget.
   if (/^sqlite:(?!\/\/|:memory:)\P{Cc}+$/u.test(text)) return { kind: "sqlite", path: text.slice("sqlite:".length) };
   const url = postgresUrl(text);
   return url === null || whatIsWrong(text) !== null ? null : fieldsOf(url);

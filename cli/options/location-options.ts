@@ -1,4 +1,5 @@
-// The code location, by Dagster's own flags and variables (dagster_shared.cli), and the rules that Dagster has between them.
+// The code location, by Dagster's own flags and variables (dagster_shared.cli), and the rules that
+// Dagster has between them.
 import { checkAlternatives } from "./alternatives.ts";
 import { optional, repeated, type Values } from "./option.ts";
 import { isGiven, originText, type Settings } from "./resolve.ts";
@@ -82,7 +83,10 @@ export function locationRules(settings: LocationSettings) {
   return { problems, warnings: found.warnings };
 }
 
-/** Returns the flags that count as Dagster's own commands take them, with every default and origin settled. */
+/**
+ * Returns the flags that count as Dagster's own commands take them, with every default and origin
+ * settled.
+ */
 export function locationArgs(values: Values<typeof locationOptions>, settings: LocationSettings): readonly string[] {
   const { moduleNames, pythonFiles, packageNames, workspaces } = settings;
   const target = checkAlternatives([moduleNames, pythonFiles, packageNames, workspaces]).chosen;

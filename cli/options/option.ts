@@ -1,4 +1,5 @@
-// One option of a command: its flag, its environment variables, its default, and how its text becomes a value.
+// One option of a command: its flag, its environment variables, its default, and how its text
+// becomes a value.
 import * as v from "valibot";
 import type { Setting } from "./resolve.ts";
 import { type Kind, truth } from "./values.ts";
@@ -7,7 +8,10 @@ import { type Kind, truth } from "./values.ts";
 export interface Machine {
   hostname(): string;
   pid(): number;
-  /** Of the user. `null` where the runtime does not know it (Windows; Deno without `--allow-sys=uid`). */
+  /**
+   * Of the user. `null` where the runtime does not know it (Windows; Deno without
+   * `--allow-sys=uid`).
+   */
   uid(): number | null;
   /** A directory for files that a restart of the machine may remove. */
   tmpdir(): string;
@@ -38,15 +42,24 @@ export interface Option<V> {
   readonly repeats: boolean;
   /** Never shown, not even in an error. */
   readonly secret: boolean;
-  /** Other programs share its variables: a value that is not acceptable there is ignored with a warning. */
+  /**
+   * Other programs share its variables: a value that is not acceptable there is ignored with a
+   * warning.
+   */
   readonly shared: boolean;
-  /** Whether its variables are read, given what the other options say. Does not concern the command line. */
+  /**
+   * Whether its variables are read, given what the other options say. Does not concern the command
+   * line.
+   */
   isRead(settings: readonly Setting[]): boolean;
   /** Several values in one environment variable. */
   splitEnv(text: string): readonly string[];
   /** Completes "must be …". */
   expects(text: string): string;
-  /** `texts` is empty when the option was given nowhere and has no default; `refused` is the text that is not acceptable. */
+  /**
+   * `texts` is empty when the option was given nowhere and has no default; `refused` is the text
+   * that is not acceptable.
+   */
   read(texts: readonly string[]): Read<V>;
 }
 
@@ -126,7 +139,8 @@ function base<T>({ kind, flag, short, env, group, help, secret, shared, isRead }
   };
 }
 
-// The last one counts, as in other programs: a script that wraps a command line adds its own options at the end.
+// The last one counts, as in other programs: a script that wraps a command line adds its own
+// options at the end.
 function readLast<T>(kind: Kind<T>, texts: readonly string[]): Read<T> {
   return readOne(kind, texts.at(-1) ?? "");
 }

@@ -1,4 +1,5 @@
-// The variables that only taskiq may read: neither the step host nor the code that it runs has a use for them.
+// The variables that only taskiq may read: neither the step host nor the code that it runs has a
+// use for them.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { dagsterApiOptions } from "./dagster-api-options.ts";
@@ -15,8 +16,9 @@ const PASSWORDS = ledgerOptions.postgresPassword.env;
 const URLS = ledgerOptions.ledgerUrl.env;
 
 /**
- * Returns the names of the secrets in `env` that are taskiq's. `POSTGRES_PASSWORD` is one if the ledger was opened with it: it may as well be the step's
- * own. What `dagster.yaml` in `home` names stays, since Dagster's storage cannot be opened without it.
+ * Returns the names of the secrets in `env` that are taskiq's. `POSTGRES_PASSWORD` is one if the
+ * ledger was opened with it: it may as well be the step's own. What `dagster.yaml` in `home` names
+ * stays, since Dagster's storage cannot be opened without it.
  */
 export function ownVariables(env: Env, ledger: LedgerChoice | null, home: string): readonly string[] {
   const opens = (name: string) => ledger?.kind === "postgres" && env[name] === ledger.password;

@@ -1,4 +1,5 @@
-// Which queues: one, by URL or by name; or several for one worker, each with its share of the slots: `high`, `default:3`, `bulk:1:max=2`.
+// Which queues: one, by URL or by name; or several for one worker, each with its share of the
+// slots: `high`, `default:3`, `bulk:1:max=2`.
 import * as v from "valibot";
 import { checkAlternatives } from "./alternatives.ts";
 import { repeated } from "./option.ts";
@@ -36,7 +37,9 @@ function readQueue(text: string): QueueTaken | null {
   return { queue, deadLetter: null, weight: numberOf(weight), most: numberOf(most) };
 }
 
-/** Null for neither. A queue's URL has a path: what looks like a weight behind a host is its port. */
+/**
+ * Null for neither. A queue's URL has a path: what looks like a weight behind a host is its port.
+ */
 function choice(text: string): QueueChoice | null {
   if (v.is(queueName.schema, text)) return { name: text };
   return v.is(httpUrl.schema, text) && new URL(text).pathname.length > 1 ? { url: text } : null;
@@ -101,7 +104,9 @@ export function queueText(queue: QueueChoice): string {
   return "url" in queue ? queue.url : queue.name;
 }
 
-/** The queues that the settings name, in their order; empty when they name none that makes sense. */
+/**
+ * The queues that the settings name, in their order; empty when they name none that makes sense.
+ */
 export function queuesTaken({
   queueUrl,
   queueName: name,

@@ -36,7 +36,10 @@ export const whichOptions = {
   }),
 };
 
-/** The worker of this machine, which is asked through its control endpoint and not through the ledger. */
+/**
+ * The worker of this machine, which is asked through its control endpoint and not through the
+ * ledger.
+ */
 export const localOptions = {
   local: onOff({
     flag: "--local",

@@ -5,7 +5,8 @@ import { printableJson } from "../../core/formats/printable.ts";
 export function redact(text: string): string {
   return (
     text
-      // Up to the last @: a password that was not percent-encoded may hold any character, even / and @.
+      // Up to the last @: a password that was not percent-encoded may hold any character, even /
+      // and @.
       .replace(/:\/\/\S*@/g, "://***@")
       .replace(/((?:password|passwd|secret|token|signature|credential)[^=\s&]*=)[^&\s]+/gi, "$1***")
   );

@@ -1,4 +1,5 @@
-// Where each option's value comes from: flag, else environment, else default. Every unacceptable one is reported, not only the first.
+// Where each option's value comes from: flag, else environment, else default. Every unacceptable
+// one is reported, not only the first.
 import type { Arguments } from "./argv.ts";
 import type { Machine, Option, OptionTable, ValueOf, Values } from "./option.ts";
 import { quoteRedacted } from "./redact.ts";
@@ -70,7 +71,10 @@ export function pick<V, K extends keyof V & string>(values: V, keys: readonly K[
   return keyed(keys.map((key) => [key, values[key]] as const));
 }
 
-/** Makes an object of entries. The compiler cannot see that each entry keeps the type that its key has in `R`; the callers take both from one table. */
+/**
+ * Makes an object of entries. The compiler cannot see that each entry keeps the type that its key
+ * has in `R`; the callers take both from one table.
+ */
 function keyed<R>(entries: readonly (readonly [string, unknown])[]): R {
   return Object.fromEntries(entries) as R;
 }
@@ -112,7 +116,8 @@ function locate(
   machine: Machine,
 ): Located {
   if (flags !== undefined) return { origin: { from: "flag", name: option.flag }, texts: flags };
-  // Empty is as good as unset: task definitions and compose files cannot leave a variable out conditionally.
+  // Empty is as good as unset: task definitions and compose files cannot leave a variable out
+  // conditionally.
   const name = option.env.find((candidate) => (env[candidate] ?? "") !== "" && usable(candidate));
   if (name !== undefined) return { origin: { from: "env", name }, texts: option.splitEnv(env[name] ?? "") };
   const { fallback } = option;
@@ -120,7 +125,10 @@ function locate(
   return { origin: { from: "default" }, texts: [typeof fallback === "string" ? fallback : fallback.text(machine)] };
 }
 
-/** False, with a warning, for a value that is not this option's: another program's, or one that Kubernetes made up. */
+/**
+ * False, with a warning, for a value that is not this option's: another program's, or one that
+ * Kubernetes made up.
+ */
 function isUsable(option: Option<unknown>, name: string, env: Env, warnings: string[]): boolean {
   const text = env[name] ?? "";
   const isLink = isServiceLink(text);
@@ -144,7 +152,9 @@ function settle<V>(option: Option<V>, { origin, texts }: Located): Setting<V> {
   return { option, origin, texts, value: undefined, problem: refusal(option, read.refused, origin) };
 }
 
-/** `--concurrency must be a whole number from 1 to 256, got "abc" (from TASKIQ_WORKER_CONCURRENCY)`. */
+/**
+ * `--concurrency must be a whole number from 1 to 256, got "abc" (from TASKIQ_WORKER_CONCURRENCY)`.
+ */
 export function refusal(
   option: Option<unknown>,
   given: string,

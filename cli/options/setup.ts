@@ -1,4 +1,5 @@
-// How a command's arguments and variables become its configuration: its table of options, the rules between them, and plain data.
+// How a command's arguments and variables become its configuration: its table of options, the rules
+// between them, and plain data.
 import { type Arguments, readArguments } from "./argv.ts";
 import type { Machine, OptionTable, Values } from "./option.ts";
 import { type Env, resolve, type Settings, valuesOf } from "./resolve.ts";

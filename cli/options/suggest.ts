@@ -22,8 +22,8 @@ function bare(name: string): string {
 }
 
 /**
- * Null when they have nothing to do with each other. One may be the other's end (`--worker-concurrency` and `--concurrency`), or
- * the word may be the name's beginning.
+ * Null when they have nothing to do with each other. One may be the other's end
+ * (`--worker-concurrency` and `--concurrency`), or the word may be the name's beginning.
  */
 function distanceBetween(word: string, name: string): number | null {
   if (word.length >= 3 && name.startsWith(word)) return 1;

@@ -1,4 +1,5 @@
-// What an option's text may be: the check, the words that say what is expected, and the value it becomes.
+// What an option's text may be: the check, the words that say what is expected, and the value it
+// becomes.
 import * as v from "valibot";
 import { formatDuration, parseDuration } from "../../core/formats/durations.ts";
 import { formatSize, parseSize } from "../../core/formats/sizes.ts";

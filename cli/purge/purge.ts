@@ -1,4 +1,5 @@
-// `taskiq purge`: deletes dead letters that are safe to delete, or that the operator names. Shows only, unless --yes.
+// `taskiq purge`: deletes dead letters that are safe to delete, or that the operator names. Shows
+// only, unless --yes.
 import { defineCommand } from "../command.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { type ActConfig, actConfig, actRules } from "../operator/act-config.ts";

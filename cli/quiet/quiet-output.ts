@@ -1,4 +1,5 @@
-// The list of `taskiq quiet --list`: requests in force, and the workers that say that they are quiet. Pure.
+// The list of `taskiq quiet --list`: requests in force, and the workers that say that they are
+// quiet. Pure.
 import { span } from "../../core/formats/durations.ts";
 import type { QuietReport, QuietRequest } from "../../core/ledger/quiet-records.ts";
 import { type Column, renderTable } from "../terminal/table.ts";

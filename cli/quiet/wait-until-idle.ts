@@ -1,4 +1,5 @@
-// Waits until the workers that a request concerns have reported, through the ledger, that they do nothing any more.
+// Waits until the workers that a request concerns have reported, through the ledger, that they do
+// nothing any more.
 
 import { isQueueMeant, isWorkerMeant } from "../../core/admission/quiet-requests.ts";
 import type { Clock } from "../../core/clock.ts";
@@ -29,7 +30,9 @@ export interface WaitPorts {
 
 const LOOK_MS = 1_000;
 const SAY_MS = 30_000;
-/** Within this each worker has read the request and reported: it looks every 7.5 s at the latest. */
+/**
+ * Within this each worker has read the request and reported: it looks every 7.5 s at the latest.
+ */
 const HEARD_MS = 12_000;
 /** A worker that has not reported for so long is gone. */
 const GONE_MS = 20_000;

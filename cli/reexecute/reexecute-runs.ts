@@ -28,7 +28,10 @@ const COLUMNS: readonly Column[] = [
   { title: "RE-EXECUTION", least: 20, lines: 6 },
 ];
 
-/** Launches nothing without `act`. Prints what was launched even when it rejects with a `Fault` because Dagster stops answering. */
+/**
+ * Launches nothing without `act`. Prints what was launched even when it rejects with a `Fault`
+ * because Dagster stops answering.
+ */
 export async function reexecuteRuns(
   letters: readonly JoinedLetter[],
   { act, json }: { readonly act: boolean; readonly json: boolean },

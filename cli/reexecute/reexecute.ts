@@ -1,4 +1,5 @@
-// `taskiq reexecute`: has Dagster re-execute the runs of dead letters from failure, once for each run. Shows only, unless --yes.
+// `taskiq reexecute`: has Dagster re-execute the runs of dead letters from failure, once for each
+// run. Shows only, unless --yes.
 import type { Inspection } from "../../core/dead-letters/inspect.ts";
 import { replayLetters } from "../../core/dead-letters/replay/replay.ts";
 import type { PlannedLetter } from "../../core/dead-letters/replay/replay-plan.ts";

@@ -53,10 +53,15 @@ type Bodies = ReadonlyMap<string, string>;
 
 /** Replaces the bodies of letters by those of the file. */
 class Mending {
-  /** Ids of letters that a mended body would make another step's, and of those whose mended body cannot be signed. */
+  /**
+   * Ids of letters that a mended body would make another step's, and of those whose mended body
+   * cannot be signed.
+   */
   readonly problems = { misnamed: new Set<string>(), unsignable: new Set<string>() };
   readonly #bodies: Bodies;
-  /** The operator vouches for what stands in an edited file: with a key, all of it is signed again. */
+  /**
+   * The operator vouches for what stands in an edited file: with a key, all of it is signed again.
+   */
   readonly #signingKey: string | null;
 
   constructor(bodies: Bodies, { allowEdit, envelopeKeys }: ReplayConfig) {

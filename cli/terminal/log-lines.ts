@@ -1,4 +1,5 @@
-// One log record as one line of log, for people or for machines. Pure. Field names are the wire's: `messageId` is `message_id`.
+// One log record as one line of log, for people or for machines. Pure. Field names are the wire's:
+// `messageId` is `message_id`.
 
 import { printable, printableJson, printableLine } from "../../core/formats/printable.ts";
 import { shortened } from "../../core/formats/shortened.ts";
@@ -63,7 +64,10 @@ function shownField(value: Field): string {
   return /^[^\s"=]+$/.test(text) || typeof value !== "string" ? printableLine(text) : printableJson(text);
 }
 
-/** Line ends within a message (stack traces) stay. Indented, none of its lines passes for a line of ours. */
+/**
+ * Line ends within a message (stack traces) stay. Indented, none of its lines passes for a line of
+ * ours.
+ */
 function indented(message: string): string {
   return printable(shortened(message, LONGEST_MESSAGE)).replaceAll("\n", "\n    ");
 }

@@ -1,7 +1,8 @@
 // The log: what the core observes, on stderr, as text for people or JSON lines for machines.
 import type { Writable } from "node:stream";
 import { styleText } from "node:util";
-// Not "consola": that one writes to stdout, colours, guesses at tests and CI, and lets CONSOLA_LEVEL override us.
+// Not "consola": that one writes to stdout, colours, guesses at tests and CI, and lets
+// CONSOLA_LEVEL override us.
 import { type ConsolaInstance, createConsola } from "consola/core";
 import type { Level, LogRecord } from "../../core/observe.ts";
 import { flush } from "./flush.ts";

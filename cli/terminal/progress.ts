@@ -93,7 +93,10 @@ export class Pace {
   }
 }
 
-/** How long it still takes. The end never moves away but for new work: a pace falls by itself while long steps run. */
+/**
+ * How long it still takes. The end never moves away but for new work: a pace falls by itself while
+ * long steps run.
+ */
 export class Estimate {
   #endMs = Number.POSITIVE_INFINITY;
   #total = 0;

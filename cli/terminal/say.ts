@@ -8,7 +8,10 @@ export type Say = (text: string) => void;
 
 const LONGEST_SAID = 16_000;
 
-/** `name` is the command, as in `taskiq drain`. Further lines of a text are indented, so that none passes for one of ours. */
+/**
+ * `name` is the command, as in `taskiq drain`. Further lines of a text are indented, so that none
+ * passes for one of ours.
+ */
 export function sayOn(stream: Writable, name: string): Say {
   return (text) => {
     const lines = printable(shortened(text, LONGEST_SAID)).replaceAll("\n", "\n  ");

@@ -1,4 +1,5 @@
-// What libraries and Node itself print past the log: `console.…`, and warnings of the process. Between lines of JSON it is noise.
+// What libraries and Node itself print past the log: `console.…`, and warnings of the process.
+// Between lines of JSON it is noise.
 
 export type Hear = (text: string) => void;
 

@@ -1,4 +1,5 @@
-// A table that fits the terminal: cells wrap, and where there is no room at all the least important columns are left out. Pure.
+// A table that fits the terminal: cells wrap, and where there is no room at all the least important
+// columns are left out. Pure.
 import stringWidth from "string-width";
 import { printableLine } from "../../core/formats/printable.ts";
 import { shortened } from "../../core/formats/shortened.ts";
@@ -20,7 +21,10 @@ export type Paint = (text: string, column: Column) => string;
 
 const GAP = "  ";
 const MOST_SHOWN = 300;
-/** Such a word can be copied whole; room for a longer one would take that of other columns, so it is cut. */
+/**
+ * Such a word can be copied whole; room for a longer one would take that of other columns, so it is
+ * cut.
+ */
 const LONGEST_WORD = 32;
 /** Of the terminals that tables are made for. */
 const WIDEST_LINE = 80;
@@ -67,7 +71,10 @@ export function renderTable(
   return [head, ...body].map((text) => `${text}\n`).join("");
 }
 
-/** Lines of at most `width` columns, broken and cut between words alone. A word that does not fit into one ends in `…`. */
+/**
+ * Lines of at most `width` columns, broken and cut between words alone. A word that does not fit
+ * into one ends in `…`.
+ */
 export function wrap(text: string, width: number, lines: number): readonly string[] {
   const found: string[] = [];
   let rest = text;
@@ -88,7 +95,10 @@ function takeLine(text: string, width: number): readonly [line: string, rest: st
   return [`${takeColumns(text, width - 1)}…`, text.slice(word.length + 1)];
 }
 
-/** The beginning of a text that needs more than this line: it ends between words, unless there is but one. */
+/**
+ * The beginning of a text that needs more than this line: it ends between words, unless there is
+ * but one.
+ */
 function lastLine(text: string, width: number): string {
   const blank = endOfWords(text, takeColumns(text, width - ELLIPSIS.length));
   return blank > 0 && width > ELLIPSIS.length
@@ -104,7 +114,10 @@ function shortenedCell(text: string, most: number): string {
   return blank > 0 && word.length <= WIDEST_LINE ? `${text.slice(0, blank)}${ELLIPSIS}` : shortened(text, most);
 }
 
-/** Index of the blank after the last whole word of `beginning`, with which `text` begins. 0 or less: it holds no whole word. */
+/**
+ * Index of the blank after the last whole word of `beginning`, with which `text` begins. 0 or less:
+ * it holds no whole word.
+ */
 function endOfWords(text: string, beginning: string): number {
   return text[beginning.length] === " " ? beginning.length : beginning.lastIndexOf(" ");
 }
@@ -144,7 +157,10 @@ function fitColumns(columns: readonly Column[], least: readonly number[], width:
   return kept;
 }
 
-/** Each its least, and what is left to the one that lacks the most, column by column. What is missing is taken from the widest. */
+/**
+ * Each its least, and what is left to the one that lacks the most, column by column. What is
+ * missing is taken from the widest.
+ */
 function shareWidth(
   columns: readonly Column[],
   natural: readonly number[],

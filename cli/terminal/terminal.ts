@@ -13,7 +13,9 @@ export function widthOf(stream: Terminal, env: Env): number {
   return Math.max(LEAST_WIDTH, Number.isFinite(told) ? told : 80);
 }
 
-/** False for a file, with NO_COLOR set (https://no-color.org), and on a terminal without colours. */
+/**
+ * False for a file, with NO_COLOR set (https://no-color.org), and on a terminal without colours.
+ */
 export function wantsColour(stream: Terminal, env: Env): boolean {
   return stream.isTTY === true && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";
 }

@@ -1,4 +1,5 @@
-// What AWS's own variables say, beside what the SDK reads by itself: how requests reach AWS, and where credentials come from.
+// What AWS's own variables say, beside what the SDK reads by itself: how requests reach AWS, and
+// where credentials come from.
 import { Fault } from "../../core/faults.ts";
 import type { ContainerEndpoint } from "../../core/queue/sqs/container-credentials.ts";
 import type { SqsConnection } from "../../core/queue/sqs/sites.ts";
@@ -8,7 +9,10 @@ import type { Env } from "../options/resolve.ts";
 /** The address at which ECS serves `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI`. */
 const ECS_ADDRESS = "http://169.254.170.2";
 
-/** Throws a `Fault` for a bundle of authorities that cannot be read and for a proxy that is not a URL. */
+/**
+ * Throws a `Fault` for a bundle of authorities that cannot be read and for a proxy that is not a
+ * URL.
+ */
 export function awsEnvironment(env: Env): Required<Pick<SqsConnection, "http" | "sources">> {
   return {
     http: {

@@ -4,7 +4,10 @@ import type { Ledger } from "../../core/ledger/port.ts";
 import type { LedgerSchema } from "../../core/ledger/schema.ts";
 import type { LedgerChoice } from "../options/ledger-options.ts";
 
-/** How long after its lease's end a permitted step's write may still be on its way into Dagster's storage. */
+/**
+ * How long after its lease's end a permitted step's write may still be on its way into Dagster's
+ * storage.
+ */
 const WRITE_BOUND_MS = 5_000;
 const ANSWER_CAP_MS = 5_000;
 

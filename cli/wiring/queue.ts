@@ -17,10 +17,16 @@ export interface QueuePlace {
   readonly localSqs: string | null;
 }
 
-/** Nothing checks them, but the SDK sends nothing unsigned. `python/src/dagster_taskiq/sqs_client.py` has the same. */
+/**
+ * Nothing checks them, but the SDK sends nothing unsigned.
+ * `python/src/dagster_taskiq/sqs_client.py` has the same.
+ */
 const PLACEHOLDERS = { region: "us-east-1", credentials: { accessKeyId: "local", secretAccessKey: "local" } };
 
-/** Opens no connection yet. `hearTime` hears the server's time of each answer. Throws a `Fault` for variables of AWS that make no sense. */
+/**
+ * Opens no connection yet. `hearTime` hears the server's time of each answer. Throws a `Fault` for
+ * variables of AWS that make no sense.
+ */
 export function openQueue(
   place: QueuePlace,
   env: Env,

@@ -28,7 +28,10 @@ export function openStepHost(place: HostPlace, stepOutput: StepOutput, env: Env,
   return new HostRunner(settingsOf(place, env), { clock, observe, chance: Math.random, stepOutput });
 }
 
-/** Opens a host that imports no code location, even if Dagster's own variables name some. Starts nothing yet. */
+/**
+ * Opens a host that imports no code location, even if Dagster's own variables name some. Starts
+ * nothing yet.
+ */
 export function openLookingHost(place: Omit<HostPlace, "locationArgs">, env: Env, observe: Observe): Runner {
   const codeless = without(env, variablesOf(locationOptions));
   const settings = settingsOf({ ...place, locationArgs: [] }, codeless);

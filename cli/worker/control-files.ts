@@ -1,5 +1,5 @@
-// Where a worker leaves the address and the token of its control endpoint, and where an operator on the same machine finds them: a file of its own, for
-// each worker, that only its user can read.
+// Where a worker leaves the address and the token of its control endpoint, and where an operator on
+// the same machine finds them: a file of its own, for each worker, that only its user can read.
 import { randomBytes, randomUUID } from "node:crypto";
 import { constants } from "node:fs";
 import { lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
@@ -38,7 +38,10 @@ export function newToken(): string {
   return randomBytes(32).toString("hex");
 }
 
-/** Returns the file's path. Rejects with a `Fault` when the directory is not this user's alone, or cannot be written to. */
+/**
+ * Returns the file's path. Rejects with a `Fault` when the directory is not this user's alone, or
+ * cannot be written to.
+ */
 export async function writeControlFile(
   place: ControlPlace,
   content: Pick<ControlFile, "pid" | "worker" | "port" | "token">,
@@ -54,7 +57,8 @@ export async function writeControlFile(
   const name = `control-${randomUUID()}.json`;
   const draft = join(directory, `.${name}`);
   try {
-    // Exclusively, so that no file or link of that name is written through. Renamed when it is whole.
+    // Exclusively, so that no file or link of that name is written through. Renamed when it is
+    // whole.
     const file = await open(draft, "wx", 0o600);
     await file.writeFile(`${JSON.stringify({ version: 1, host: hostname, ...content })}\n`);
     await file.close();
@@ -65,7 +69,10 @@ export async function writeControlFile(
   return join(directory, name);
 }
 
-/** Reads the files of this machine's workers, dead ones too. No directory means no files. Rejects with a `Fault`, as above. */
+/**
+ * Reads the files of this machine's workers, dead ones too. No directory means no files. Rejects
+ * with a `Fault`, as above.
+ */
 export async function readControlFiles(place: ControlPlace): Promise<readonly ControlFile[]> {
   if ((await statusOf(place.directory)) === null) return [];
   const owner = await requirePrivate(place);
@@ -132,8 +139,9 @@ async function statusOf(path: string) {
 }
 
 /**
- * Returns `null` for a file that is gone or not a worker's. Checks user and mode of the opened file too: in a directory that others may write to, the
- * directory itself can be swapped after it was looked at.
+ * Returns `null` for a file that is gone or not a worker's. Checks user and mode of the opened file
+ * too: in a directory that others may write to, the directory itself can be swapped after it was
+ * looked at.
  */
 async function readControlFile(path: string, owner: number): Promise<ControlFile | null> {
   try {
@@ -152,7 +160,10 @@ async function readControlFile(path: string, owner: number): Promise<ControlFile
   }
 }
 
-/** False only when no process listens there any more. Sends nothing, since the listener may be another program. */
+/**
+ * False only when no process listens there any more. Sends nothing, since the listener may be
+ * another program.
+ */
 function isAnswered({ port }: ControlFile): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: CONTROL_HOST, port, timeout: ANSWER_MS });

@@ -1,4 +1,5 @@
-// The control endpoint of a running worker, opened and closed with it. A worker that cannot have one works without.
+// The control endpoint of a running worker, opened and closed with it. A worker that cannot have
+// one works without.
 import { startControlServer } from "../../core/endpoints/control-server.ts";
 import type { JsonServer } from "../../core/endpoints/json-server.ts";
 import { describeError } from "../../core/faults.ts";

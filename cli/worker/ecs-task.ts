@@ -1,4 +1,5 @@
-// Who this worker is, on ECS: the task's id, as the console and CloudWatch show it. A container's host name says nothing there.
+// Who this worker is, on ECS: the task's id, as the console and CloudWatch show it. A container's
+// host name says nothing there.
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4.html
 import * as v from "valibot";
 import { answerText } from "../../core/formats/answer-text.ts";
@@ -19,7 +20,10 @@ export async function ecsTaskId(env: Env): Promise<string | null> {
   return arn === null ? null : idOf(arn);
 }
 
-/** Returns `FARGATE`, `EC2` or `EXTERNAL`; null as above. The metadata does not name the container's stop timeout. */
+/**
+ * Returns `FARGATE`, `EC2` or `EXTERNAL`; null as above. The metadata does not name the container's
+ * stop timeout.
+ */
 export async function ecsLaunchType(env: Env): Promise<string | null> {
   return (await ecsTask(env))?.LaunchType ?? null;
 }
@@ -35,7 +39,10 @@ async function ecsTask(env: Env): Promise<v.InferOutput<typeof Task> | null> {
   }
 }
 
-/** `arn:aws:ecs:<region>:<account>:task/<cluster>/<id>`, or without the cluster where ARNs are still of the old form. */
+/**
+ * `arn:aws:ecs:<region>:<account>:task/<cluster>/<id>`, or without the cluster where ARNs are still
+ * of the old form.
+ */
 function idOf(arn: string): string | null {
   return /^arn:[\w-]+:ecs:[\w-]+:\d+:task\/(?:[\w-]+\/)?([\w-]+)$/.exec(arn)?.[1] ?? null;
 }

@@ -1,4 +1,5 @@
-// Reports what a preflight found: warnings in the log, or all findings in one fault when a worker must not start.
+// Reports what a preflight found: warnings in the log, or all findings in one fault when a worker
+// must not start.
 import { Fault } from "../../core/faults.ts";
 import type { Observe } from "../../core/observe.ts";
 import { describeFinding, type Finding } from "../../core/preflight/findings.ts";

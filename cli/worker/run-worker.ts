@@ -25,7 +25,10 @@ import type { WorkerConfig } from "./worker-config.ts";
 /** Another command's part in a worker's life. */
 export interface Companion {
   readonly watch: WatchQueue;
-  /** Runs beside the worker, which has started. The worker stops when it is over. `stopped` aborts when something else stops the worker. */
+  /**
+   * Runs beside the worker, which has started. The worker stops when it is over. `stopped` aborts
+   * when something else stops the worker.
+   */
   beside(worker: Worker, stopped: AbortSignal): Promise<void>;
 }
 

@@ -29,7 +29,10 @@ const QUIET_MS = 5_000;
 
 const chance = Math.random;
 
-/** Opens the ledger; the queues and the step host are opened by their first use. Rejects with a `Fault`. */
+/**
+ * Opens the ledger; the queues and the step host are opened by their first use. Rejects with a
+ * `Fault`.
+ */
 export async function wireWorker(
   config: WorkerConfig,
   env: Env,

@@ -1,4 +1,5 @@
-// The configuration of `taskiq run`: the rules between its options, and the plain data that comes out.
+// The configuration of `taskiq run`: the rules between its options, and the plain data that comes
+// out.
 import { formatDuration } from "../../core/formats/durations.ts";
 import type { Level } from "../../core/observe.ts";
 import { placeOf } from "../../core/queue/queue-place.ts";
@@ -41,7 +42,10 @@ export interface WorkerConfig extends Pick<Given, (typeof PLAIN)[number]> {
   readonly queues: readonly QueueTaken[];
   /** `null` means that each queue's URL decides. */
   readonly endpointUrl: string | null;
-  /** How long ECS is asked, without a pause in the work, not to stop the task. `null` means that it is not asked. */
+  /**
+   * How long ECS is asked, without a pause in the work, not to stop the task. `null` means that it
+   * is not asked.
+   */
   readonly protectMs: number | null;
   readonly limits: Limits;
   /** `--worker-id` was not given, so the id of the ECS task may replace it. */
@@ -71,7 +75,8 @@ function rules(settings: WorkerSettings, machine: Machine): Findings {
   return { problems: found.flatMap((one) => one.problems), warnings: found.flatMap((one) => one.warnings) };
 }
 
-// Two machines with a ledger file each would both run a step that is delivered twice, and both record it.
+// Two machines with a ledger file each would both run a step that is delivered twice, and both
+// record it.
 function sharedLedgerRules(settings: WorkerSettings): Findings {
   const { endpointUrl, localSqs, allowLocalLedger } = settings;
   // A refused URL is judged as well: it is not a queue on AWS.

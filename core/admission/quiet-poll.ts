@@ -1,4 +1,5 @@
-// Looks for quiet requests in the ledger now and then, and reports there how far a quiet worker is. During an outage the worker stays as it is.
+// Looks for quiet requests in the ledger now and then, and reports there how far a quiet worker is.
+// During an outage the worker stays as it is.
 import { jittered } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import { describeError, Fault } from "../faults.ts";
@@ -47,7 +48,10 @@ export class QuietLook {
     }
   }
 
-  /** Looks once. Call it before the first receive, so that a restarted worker takes no steps of a quiet queue. A stop ends the wait. */
+  /**
+   * Looks once. Call it before the first receive, so that a restarted worker takes no steps of a
+   * quiet queue. A stop ends the wait.
+   */
   async first(stopped: AbortSignal): Promise<void> {
     await unlessAborted(stopped, this.#once());
   }

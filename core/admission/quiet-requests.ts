@@ -3,8 +3,9 @@ import type { QuietRequest, QuietTarget } from "../ledger/quiet-records.ts";
 import type { AskedQuiet } from "./quiet.ts";
 
 /**
- * Returns whether a request concerns the worker. A worker without a given name is called `<machine>:<process id>`. A request that names only the machine
- * concerns it, too, so that the request survives a restart of the process.
+ * Returns whether a request concerns the worker. A worker without a given name is called
+ * `<machine>:<process id>`. A request that names only the machine concerns it, too, so that the
+ * request survives a restart of the process.
  */
 export function isWorkerMeant({ worker: asked }: Pick<QuietTarget, "worker">, worker: string): boolean {
   return asked === null || asked === worker || asked === worker.replace(/:\d+$/, "");

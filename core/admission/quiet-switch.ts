@@ -1,4 +1,5 @@
-// Makes the queues of a worker quiet, and lets them go on, as operators ask on its own machine and through the ledger.
+// Makes the queues of a worker quiet, and lets them go on, as operators ask on its own machine and
+// through the ledger.
 import type { Clock } from "../clock.ts";
 import { counted } from "../formats/counted.ts";
 import type { QuietRequest } from "../ledger/quiet-records.ts";
@@ -35,7 +36,10 @@ export class QuietSwitch {
     this.#ports = ports;
   }
 
-  /** Makes all queues quiet. The first request on this machine stays in force, and later ones change nothing. */
+  /**
+   * Makes all queues quiet. The first request on this machine stays in force, and later ones change
+   * nothing.
+   */
   askHere(by: string): void {
     if (this.#here !== null) return;
     this.#here = { by, why: null, atMs: this.#ports.clock.wallMs(), untilMs: null, queue: null };

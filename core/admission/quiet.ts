@@ -1,5 +1,6 @@
-// Quiet: a worker starts no new steps of one queue, while running steps go on with their leases. It is the first stage of a stop, and then for good, or an
-// operator asked for it, and then for a while.
+// Quiet: a worker starts no new steps of one queue, while running steps go on with their leases. It
+// is the first stage of a stop, and then for good, or an operator asked for it, and then for a
+// while.
 import { onAbort } from "../on-abort.ts";
 
 export interface AskedQuiet {
@@ -26,7 +27,9 @@ export class Quiet {
     onAbort(stopped, () => this.#spell.abort());
   }
 
-  /** Aborts when a message that is taken now may no longer start. Aborted while the queue is quiet. */
+  /**
+   * Aborts when a message that is taken now may no longer start. Aborted while the queue is quiet.
+   */
   get signal(): AbortSignal {
     return this.#spell.signal;
   }

@@ -1,4 +1,5 @@
-// Slots: how many steps may run at once. The waiter that came first gets the next free slot, and the intake waits like the others.
+// Slots: how many steps may run at once. The waiter that came first gets the next free slot, and
+// the intake waits like the others.
 
 export class Slots {
   readonly total: number;
@@ -101,7 +102,10 @@ export class Share {
   }
 }
 
-/** One delivery's claim on a slot. It leaves the slot while it only waits, and takes one again before it runs. */
+/**
+ * One delivery's claim on a slot. It leaves the slot while it only waits, and takes one again
+ * before it runs.
+ */
 export class Seat {
   readonly #slots: Pick<Slots, "take" | "release">;
   #taken = true;

@@ -1,4 +1,5 @@
-// The seam to whoever may stop this worker's task for a scale-in or a deploy: ECS, asked by way of its agent.
+// The seam to whoever may stop this worker's task for a scale-in or a deploy: ECS, asked by way of
+// its agent.
 
 export type AgentAnswer =
   | { readonly kind: "done" }
@@ -8,7 +9,10 @@ export type AgentAnswer =
   | { readonly kind: "unknown"; readonly why: string };
 
 export interface Agent {
-  /** Protects the task for so many whole minutes (1 to 2880) from now, whatever was asked before. Rejects for nothing that the agent does. */
+  /**
+   * Protects the task for so many whole minutes (1 to 2880) from now, whatever was asked before.
+   * Rejects for nothing that the agent does.
+   */
   protect(minutes: number, signal: AbortSignal): Promise<AgentAnswer>;
   /** Ends the protection; done, too, when there was none. */
   drop(signal: AbortSignal): Promise<AgentAnswer>;

@@ -1,6 +1,8 @@
-// The breaker keeps the intake shut while a dependency of the worker is down, and probes until the intake may open again. Deliveries that wait or run go
-// on meanwhile: only the intake asks for leave. `core/circuit/circuit.ts` has the rules. `core/circuit/dependencies.ts` reports the calls that failed and
-// worked. Failed receives belong to the gate of their queue (`core/circuit/queue-gate.ts`).
+// The breaker keeps the intake shut while a dependency of the worker is down, and probes until the
+// intake may open again. Deliveries that wait or run go on meanwhile: only the intake asks for
+// leave. `core/circuit/circuit.ts` has the rules. `core/circuit/dependencies.ts` reports the calls
+// that failed and worked. Failed receives belong to the gate of their queue
+// (`core/circuit/queue-gate.ts`).
 import type { Bugs } from "../bugs.ts";
 import type { Clock } from "../clock.ts";
 import { describeError } from "../faults.ts";
@@ -56,7 +58,10 @@ export class Breaker {
     this.#closing = new Closing(ports);
   }
 
-  /** Says why nothing is received, for operators. `null` means that all is well, or that it is too early to say. */
+  /**
+   * Says why nothing is received, for operators. `null` means that all is well, or that it is too
+   * early to say.
+   */
   closedBecause(): string | null {
     const reasons = this.#reasons(reportable(this.#circuit, this.#ports.clock.monoMs()));
     return reasons.length === 0 ? null : sentence(reasons);
@@ -67,13 +72,19 @@ export class Breaker {
     return this.#ports.runner.broken();
   }
 
-  /** Call it before each receive. `own` holds the outages of the one queue. Returns `null` if nothing may be received. */
+  /**
+   * Call it before each receive. `own` holds the outages of the one queue. Returns `null` if
+   * nothing may be received.
+   */
   leave(own: Circuit = closed): Leave | null {
     this.#log();
     return this.#ports.runner.unavailable() === null ? leaveOf([...this.#circuit, ...own]) : null;
   }
 
-  /** Returns whether the sweep may report steps. It needs no code, so a host that only cannot import some will do. */
+  /**
+   * Returns whether the sweep may report steps. It needs no code, so a host that only cannot import
+   * some will do.
+   */
   mayReport(): boolean {
     return mayReport(this.#circuit);
   }
@@ -118,7 +129,10 @@ export class Breaker {
     }
   }
 
-  /** Only the step host can probe some causes. While it is away, they wait: it comes back without help. */
+  /**
+   * Only the step host can probe some causes. While it is away, they wait: it comes back without
+   * help.
+   */
   #canProbe({ cause }: Outage): boolean {
     return cause === "ledger" || this.#ports.runner.unavailable() === null;
   }

@@ -1,5 +1,6 @@
-// The circuit between a worker and its dependencies. While one is down, the worker receives nothing, so it buries nothing. Pure: times are monotonic
-// milliseconds, and chance is uniform in [0, 1). `core/circuit/breaker.ts` trips it and probes.
+// The circuit between a worker and its dependencies. While one is down, the worker receives
+// nothing, so it buries nothing. Pure: times are monotonic milliseconds, and chance is uniform in
+// [0, 1). `core/circuit/breaker.ts` trips it and probes.
 //
 // | An outage is | and on                                      | becomes |
 // |--------------|---------------------------------------------|---------|
@@ -10,8 +11,9 @@
 // | on trial     | a failure                                   | open, with twice the backoff |
 // | on trial     | proof, or nothing failing for a while after a delivery began | over |
 //
-// There is a trial because a probe may pass where work fails, as with a database that can be read but not written. Without a trial, every probe would
-// cost a whole batch of receives, and SQS allows each message only so many.
+// There is a trial because a probe may pass where work fails, as with a database that can be read
+// but not written. Without a trial, every probe would cost a whole batch of receives, and SQS
+// allows each message only so many.
 import { backoff } from "../backoff.ts";
 
 import { MESSAGES_A_REQUEST } from "../queue/port.ts";
@@ -58,9 +60,13 @@ export const closed: Circuit = [];
 const probeBackoff = backoff({ baseMs: 1_000, capMs: 30_000, jitter: "full" });
 /** Chance may give 0 every time, which would be a hot loop. */
 const PROBE_LEAST_MS = 250;
-/** A dependency that is down shows within seconds of a start, when the step's process reads the log. */
+/**
+ * A dependency that is down shows within seconds of a start, when the step's process reads the log.
+ */
 const TRIAL_MS = 30_000;
-/** Under a backlog a trial gets its delivery at once. Without a backlog there may be none for hours. */
+/**
+ * Under a backlog a trial gets its delivery at once. Without a backlog there may be none for hours.
+ */
 const IDLE_TRIAL_MS = 5_000;
 
 /** Opens an outage, or opens it again if it is on trial. */
@@ -86,7 +92,9 @@ export function beginProbe(circuit: Circuit, cause: Cause): Circuit {
   return replace(circuit, { ...known, phase: { is: "probing" } });
 }
 
-/** `failure` is `null` if the probe passed. A receive probes the queue, so the queue needs no trial. */
+/**
+ * `failure` is `null` if the probe passed. A receive probes the queue, so the queue needs no trial.
+ */
 export function endProbe(
   circuit: Circuit,
   cause: Cause,
@@ -110,7 +118,10 @@ export function tried(circuit: Circuit, nowMs: number): Circuit {
   );
 }
 
-/** Ends an outage on trial, since there is proof that the dependency works. For an outage in another phase, the proof may be from before it began. */
+/**
+ * Ends an outage on trial, since there is proof that the dependency works. For an outage in another
+ * phase, the proof may be from before it began.
+ */
 export function worked(circuit: Circuit, cause: Cause): Circuit {
   return find(circuit, cause)?.phase.is === "trial" ? without(circuit, cause) : circuit;
 }
@@ -148,7 +159,10 @@ export function reportable(circuit: Circuit, nowMs: number): Circuit {
   return circuit.filter(({ phase, reportAtMs }) => phase.is !== "trial" && reportAtMs <= nowMs);
 }
 
-/** Returns the outages that the log must not call over. A trial that has just begun, or that a delivery goes through, may still be the same outage. */
+/**
+ * Returns the outages that the log must not call over. A trial that has just begun, or that a
+ * delivery goes through, may still be the same outage.
+ */
 export function unproven(circuit: Circuit, nowMs: number): Circuit {
   return circuit.filter(({ phase, reportAtMs }) => {
     const isTried = phase.is !== "trial" || phase.untilMs !== null || nowMs < phase.sinceMs + IDLE_TRIAL_MS;

@@ -22,7 +22,10 @@ export class Closing {
     this.#from = from;
   }
 
-  /** `reasons` are all that keep the intake shut now. Logs one line when it closes, one for each cause that joins, one when it opens, and none for new words. */
+  /**
+   * `reasons` are all that keep the intake shut now. Logs one line when it closes, one for each
+   * cause that joins, one when it opens, and none for new words.
+   */
   log(reasons: readonly Reason[]): void {
     const { clock, observe } = this.#ports;
     const before = this.#shut;

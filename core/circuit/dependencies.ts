@@ -1,4 +1,5 @@
-// The ledger and the runner as deliveries and leases use them. Each call reports to the breaker whether the dependency failed or worked.
+// The ledger and the runner as deliveries and leases use them. Each call reports to the breaker
+// whether the dependency failed or worked.
 import { describeError, isOneRowsFault } from "../faults.ts";
 import type { Ledger } from "../ledger/port.ts";
 import type { AskPermit, Ending, Runner, StepOrder } from "../runner/port.ts";
@@ -20,7 +21,10 @@ export interface Dependencies {
 type UsedLedger = Pick<Ledger, "claim" | "renew" | "permit" | "settle" | "abandon" | "burialKey" | "lock" | "prune">;
 type UsedRunner = Pick<Runner, "execute" | "report" | "notice" | "instance" | "versions">;
 
-/** So many steps in a row whose code cannot be imported mean that no step can run. Fewer mean that one location of several is broken. */
+/**
+ * So many steps in a row whose code cannot be imported mean that no step can run. Fewer mean that
+ * one location of several is broken.
+ */
 const LOCATION_FAULTS = 3;
 
 export function watchLedger(ledger: UsedLedger, watcher: Watcher): UsedLedger {

@@ -1,4 +1,5 @@
-// Checks a step process's claim before it closes the intake for every other step. Such a process runs user code. The host runs none, so it looks itself.
+// Checks a step process's claim before it closes the intake for every other step. Such a process
+// runs user code. The host runs none, so it looks itself.
 
 import { shortened } from "../formats/shortened.ts";
 import { unlessAborted } from "../on-abort.ts";
@@ -10,8 +11,9 @@ type Fault = Extract<Ending, { kind: "fault" }>;
 const LONGEST_CLAIM = 500;
 
 /**
- * Resolves with whether the claim holds. For Dagster's storage, the host writes an event to the step's run, so a database that can only be read fails,
- * too. For the code, the host imports it once more. Resolves with `null` if `signal` aborts first.
+ * Resolves with whether the claim holds. For Dagster's storage, the host writes an event to the
+ * step's run, so a database that can only be read fails, too. For the code, the host imports it
+ * once more. Resolves with `null` if `signal` aborts first.
  */
 export async function confirms(
   runner: Pick<Runner, "notice" | "probe">,

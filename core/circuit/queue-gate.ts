@@ -1,5 +1,6 @@
-// The gate of one queue decides whether it may be received from. It is shut while the queue's receives fail, which shuts no other gate, and while the
-// breaker is open, which shuts all. `core/circuit/circuit.ts` has the rules.
+// The gate of one queue decides whether it may be received from. It is shut while the queue's
+// receives fail, which shuts no other gate, and while the breaker is open, which shuts all.
+// `core/circuit/circuit.ts` has the rules.
 
 import type { Quiet } from "../admission/quiet.ts";
 import { quietReason } from "../admission/quiet-requests.ts";
@@ -20,7 +21,10 @@ export interface GatePorts {
   readonly chance: () => number;
 }
 
-/** Throttling, network errors and missing credentials are reported only once they have lasted this long. */
+/**
+ * Throttling, network errors and missing credentials are reported only once they have lasted this
+ * long.
+ */
 const QUEUE_PATIENCE_MS = 30_000;
 const PASSING: readonly FaultCode[] = ["TQ_QUEUE", "TQ_CREDENTIALS"];
 
@@ -31,7 +35,10 @@ export class QueueGate {
   #circuit: Circuit = closed;
   readonly #closing: Closing;
 
-  /** `name` is `null` for the only queue of a worker, which needs none. `stopped` aborts when nothing more may be received. */
+  /**
+   * `name` is `null` for the only queue of a worker, which needs none. `stopped` aborts when
+   * nothing more may be received.
+   */
   constructor(ports: GatePorts, name: string | null, stopped: AbortSignal) {
     this.#ports = ports;
     this.#from = name === null ? "" : ` from ${name}`;
@@ -39,7 +46,10 @@ export class QueueGate {
     this.#stopped = stopped;
   }
 
-  /** The intake calls it before each receive and while it waits for leave. Returns `null` if nothing may be received. */
+  /**
+   * The intake calls it before each receive and while it waits for leave. Returns `null` if nothing
+   * may be received.
+   */
   leave(): Leave | null {
     const { breaker, clock } = this.#ports;
     // The next receive is the probe.
@@ -71,7 +81,10 @@ export class QueueGate {
     this.#log();
   }
 
-  /** Says why nothing is received from this queue. `null` means that all is well, or that it is too early to say. */
+  /**
+   * Says why nothing is received from this queue. `null` means that all is well, or that it is too
+   * early to say.
+   */
   closedBecause(): string | null {
     const asked = this.#ports.quiet.asked.map(quietReason);
     const failing = reportable(this.#circuit, this.#ports.clock.monoMs()).map(({ why }) => why);

@@ -1,4 +1,5 @@
-// Runs and their re-executions, by the GraphQL API of Dagster's web server (schema of dagster-graphql 1.10.21 to 1.13).
+// Runs and their re-executions, by the GraphQL API of Dagster's web server (schema of
+// dagster-graphql 1.10.21 to 1.13).
 import * as v from "valibot";
 import type { Clock } from "../clock.ts";
 import { describeError, Fault } from "../faults.ts";
@@ -7,7 +8,10 @@ import { type DagsterTarget, type Graphql, openGraphql } from "./graphql.ts";
 import type { DagsterApi, FoundRun, Launched, Reexecution } from "./port.ts";
 import { launchAnswer, readLaunch } from "./refusals.ts";
 
-/** What a run that we launch says of itself, besides Dagster's own tags: the run that it re-executes. */
+/**
+ * What a run that we launch says of itself, besides Dagster's own tags: the run that it
+ * re-executes.
+ */
 export const REEXECUTION_TAG = "taskiq/reexecution_of";
 /** Dagster's own, on every re-execution, whoever launched it (`PARENT_RUN_ID_TAG`). */
 const PARENT_TAG = "dagster/parent_run_id";
@@ -53,7 +57,10 @@ const found = v.object({
 const LONGEST_SAID = 300;
 const launched = v.object({ launchRunReexecution: launchAnswer });
 
-/** How often, and how far apart, a launch without an answer is looked for: Dagster may still be at it. */
+/**
+ * How often, and how far apart, a launch without an answer is looked for: Dagster may still be at
+ * it.
+ */
 const LOOKS = 3;
 const LOOK_REST_MS = 2_000;
 
@@ -123,7 +130,10 @@ async function answerTo<T>(
   });
 }
 
-/** By graphql-core's own words (`validation/rules`), a question that is refused before anything happens. */
+/**
+ * By graphql-core's own words (`validation/rules`), a question that is refused before anything
+ * happens.
+ */
 const UNKNOWN_TO_SCHEMA =
   /^(?:Cannot query field|Unknown (?:type|argument|fragment)|Field '?.* is not defined by type|Variable ')/;
 

@@ -1,4 +1,5 @@
-// GraphQL over HTTP: one question, one answer. Whatever answers instead of Dagster (a proxy, a login page, nobody) is told for what it is.
+// GraphQL over HTTP: one question, one answer. Whatever answers instead of Dagster (a proxy, a
+// login page, nobody) is told for what it is.
 import { Buffer } from "node:buffer";
 import type { Dispatcher } from "undici";
 import * as v from "valibot";
@@ -11,7 +12,10 @@ import { NoAnswer } from "../time-limits.ts";
 import { EnvHttpProxyAgent, errors } from "./undici.ts";
 
 export interface DagsterTarget {
-  /** Of the web server, as in a browser: any path before `/graphql` included. A user and password in it are sent as basic authentication. */
+  /**
+   * Of the web server, as in a browser: any path before `/graphql` included. A user and password in
+   * it are sent as basic authentication.
+   */
   readonly url: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** PEM of the authorities that are trusted instead of the usual ones; null for those. */
@@ -40,7 +44,9 @@ const MOST_ERRORS = 3;
 const errorsSchema = v.pipe(v.array(v.object({ message: v.string() })), v.minLength(1));
 const bodySchema = v.object({ data: v.optional(v.unknown()), errors: v.optional(errorsSchema) });
 
-/** Connects with the first question. A proxy named by HTTPS_PROXY, HTTP_PROXY or NO_PROXY counts. */
+/**
+ * Connects with the first question. A proxy named by HTTPS_PROXY, HTTP_PROXY or NO_PROXY counts.
+ */
 export function openGraphql(target: DagsterTarget, clock: Pick<Clock, "deadline">): Graphql {
   const { url: given, headers, ca, answerMs } = target;
   const { url, credentials } = endpointOf(given);

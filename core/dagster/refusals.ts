@@ -3,7 +3,10 @@ import * as v from "valibot";
 import { shortened } from "../formats/shortened.ts";
 import type { Launched } from "./port.ts";
 
-/** The fields of every member of `LaunchRunReexecutionResult`; which of them a member has, its `__typename` decides. */
+/**
+ * The fields of every member of `LaunchRunReexecutionResult`; which of them a member has, its
+ * `__typename` decides.
+ */
 export const launchAnswer = v.object({
   __typename: v.string(),
   run: v.optional(v.object({ runId: v.string(), status: v.string() })),

@@ -1,4 +1,5 @@
-// Chooses dead letters of a look, and finds the given values that no letter has: a mistyped value must not look like a queue without such letters. Pure.
+// Chooses dead letters of a look, and finds the given values that no letter has: a mistyped value
+// must not look like a queue without such letters. Pure.
 import { reasonNamed } from "../delivery/reasons.ts";
 import { isBeginning, type LetterFilter, matchesError, matchesLetter, matchesStep, namesOf } from "./filter.ts";
 import type { DeadLetter } from "./letter.ts";
@@ -8,7 +9,10 @@ export interface Mismatch {
   readonly given: string;
   /** `ambiguous`: it is the beginning of several, so it chooses none of them. */
   readonly kind: "unknown" | "ambiguous";
-  /** The values that there are, with the number of their letters, the most frequent first. For an ambiguous one, the values that it may stand for. */
+  /**
+   * The values that there are, with the number of their letters, the most frequent first. For an
+   * ambiguous one, the values that it may stand for.
+   */
   readonly there: Counts;
 }
 
@@ -57,7 +61,10 @@ export class Choice {
     return meant;
   }
 
-  /** Call it when all letters were seen. An empty queue does not prove a value wrong, but a letter that is named is missed all the same. */
+  /**
+   * Call it when all letters were seen. An empty queue does not prove a value wrong, but a letter
+   * that is named is missed all the same.
+   */
   end(): Chosen {
     const found = [
       ...this.#beginnings.flatMap((one) => one.mismatch(this.#ids) ?? []),

@@ -13,10 +13,16 @@ export interface LetterFilter {
   readonly runId: string | null;
   /** Only the run's record has it. */
   readonly job: string | null;
-  /** A step key, in which `*` and `…` stand for any text and `?` for any character. ` #2` behind it names the attempt. */
+  /**
+   * A step key, in which `*` and `…` stand for any text and `?` for any character. ` #2` behind it
+   * names the attempt.
+   */
   readonly step: string | null;
   readonly reason: string | null;
-  /** A fingerprint, the class of an error, or a part of the text that a table shows of it; case does not count. */
+  /**
+   * A fingerprint, the class of an error, or a part of the text that a table shows of it; case does
+   * not count.
+   */
   readonly error: string | null;
   /** Dead letters since this instant or later, in Unix milliseconds. */
   readonly sinceMs: number | null;
@@ -59,7 +65,10 @@ export function matchesJob({ job: wanted }: LetterFilter, job: string | null): b
   return wanted === null || wanted === job;
 }
 
-/** Returns what a dead letter can be called: its message's id, its key, and the id of the message that was buried. */
+/**
+ * Returns what a dead letter can be called: its message's id, its key, and the id of the message
+ * that was buried.
+ */
 export function namesOf({ message, key, burial }: DeadLetter): readonly string[] {
   return [message.id, key, burial?.messageId].filter((name) => name != null);
 }
@@ -75,7 +84,10 @@ export function matchesStep(wanted: string, { step }: DeadLetter): boolean {
   return matchesGlob(glob, step.stepKey) || matchesGlob(glob, `${step.stepKey} #${step.attempt}`);
 }
 
-/** Matches in linear time: `*` stands for any text, `?` for one character, and every other character for itself. Step keys hold brackets. */
+/**
+ * Matches in linear time: `*` stands for any text, `?` for one character, and every other character
+ * for itself. Step keys hold brackets.
+ */
 export function matchesGlob(pattern: string, text: string): boolean {
   const [wanted, given] = [[...pattern], [...text]];
   let [at, from, star, resume] = [0, 0, -1, 0];

@@ -19,32 +19,49 @@ export interface InspectPorts extends Omit<JoinPorts, "nowMs"> {
 export interface Inspection {
   /** Oldest first. */
   readonly letters: readonly JoinedLetter[];
-  /** How many letters were looked at, chosen or not. Each counts one receive more now, or two if its FIFO group ended a full page. */
+  /**
+   * How many letters were looked at, chosen or not. Each counts one receive more now, or two if its
+   * FIFO group ended a full page.
+   */
   readonly looked: number;
-  /** `quiet` stopped the look. Nothing is listed then, because the operator no longer waits for it. */
+  /**
+   * `quiet` stopped the look. Nothing is listed then, because the operator no longer waits for it.
+   */
   readonly interrupted: boolean;
   /** The limit was reached, so there may be more. */
   readonly limited: boolean;
-  /** About how many letters could not be seen. Other readers hid them, or, in a FIFO queue, letters of their group that were looked at. */
+  /**
+   * About how many letters could not be seen. Other readers hid them, or, in a FIFO queue, letters
+   * of their group that were looked at.
+   */
   readonly unseen: number;
   readonly dagsterSilent: string | null;
   /** Values of the filter that no letter has, or that several have. */
   readonly mismatches: readonly Mismatch[];
 }
 
-/** For a caller that does more than look: it keeps the letters that were found, may mend their bodies, and must give them back. */
+/**
+ * For a caller that does more than look: it keeps the letters that were found, may mend their
+ * bodies, and must give them back.
+ */
 export interface Keeping {
   keep(message: Message, hideMs: number): void;
   /** The message as it is to be read. */
   mended(message: Message): Message;
 }
 
-/** How long a look hides letters: longer the more there are. If this process is killed, they stay hidden for so long. */
+/**
+ * How long a look hides letters: longer the more there are. If this process is killed, they stay
+ * hidden for so long.
+ */
 const HIDE_LEAST_MS = 30_000;
 const HIDE_MS_EACH = 20;
 const HIDE_MOST_MS = 3_600_000;
 
-/** Rejects with a `Fault` if the queue or the ledger cannot be reached. The letters that were looked at are given back all the same. */
+/**
+ * Rejects with a `Fault` if the queue or the ledger cannot be reached. The letters that were looked
+ * at are given back all the same.
+ */
 export async function inspectDeadLetters(
   ports: InspectPorts,
   filter: LetterFilter,
@@ -101,7 +118,9 @@ function jobMismatch({ job }: LetterFilter, { letters, dagsterSilent }: Joined):
   return [{ condition: "job", given: job, kind: "unknown", there: there.toSorted(([, a], [, b]) => b - a) }];
 }
 
-/** Each look is a receive, so a dead letter queue that redrives would move on, or lose, the letters. */
+/**
+ * Each look is a receive, so a dead letter queue that redrives would move on, or lose, the letters.
+ */
 export function requireHarmless({ url, redrives }: Pick<DeadLetterQueue, "url" | "redrives">): void {
   if (!redrives) return;
   throw new Fault(

@@ -1,4 +1,5 @@
-// Joins dead letters with the ledger's rows and Dagster's standings of their steps, and gives each its verdict.
+// Joins dead letters with the ledger's rows and Dagster's standings of their steps, and gives each
+// its verdict.
 import type { Ledger, LedgerRow } from "../ledger/port.ts";
 import type { AttemptStanding, Runner } from "../runner/port.ts";
 import type { DeadLetter } from "./letter.ts";
@@ -18,7 +19,10 @@ export interface Joined {
   readonly dagsterSilent: string | null;
 }
 
-/** How many questions are under way at once. One at a time is too slow for a ledger far away, which has few connections. */
+/**
+ * How many questions are under way at once. One at a time is too slow for a ledger far away, which
+ * has few connections.
+ */
 const TOGETHER = 20;
 
 /** Rejects with a `Fault` when the ledger cannot be reached. */

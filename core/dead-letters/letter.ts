@@ -1,4 +1,5 @@
-// A dead letter as it lies in its queue: the step that it names, why it is there, since when, and until when. Pure.
+// A dead letter as it lies in its queue: the step that it names, why it is there, since when, and
+// until when. Pure.
 import type { Message } from "../queue/port.ts";
 import type { StepId } from "../step/step.ts";
 
@@ -9,7 +10,10 @@ export interface DeadLetter {
   readonly step: StepId | null;
   /** Idempotency key of that step. */
   readonly key: string | null;
-  /** It has no signature of the operator's keys. If the operator has no keys: a worker buried it as unsigned. */
+  /**
+   * It has no signature of the operator's keys. If the operator has no keys: a worker buried it as
+   * unsigned.
+   */
   readonly unsigned: boolean;
   /** Identity of the Dagster instance that its body names. `null` means that it names none. */
   readonly instance: string | null;
@@ -24,13 +28,20 @@ export interface DeadLetter {
   readonly fingerprint: string;
   /** How a worker buried it. `null` means that SQS itself moved it, and nothing more is known. */
   readonly burial: Burial | null;
-  /** Its group before it was a dead letter. In the dead letter queue it has another. `null` means none. */
+  /**
+   * Its group before it was a dead letter. In the dead letter queue it has another. `null` means
+   * none.
+   */
   readonly groupId: string | null;
   /**
-   * Since when it is a dead letter, in Unix milliseconds. SQS does not say when it moved a message, so without a burial this is when the message was sent.
+   * Since when it is a dead letter, in Unix milliseconds. SQS does not say when it moved a message,
+   * so without a burial this is when the message was sent.
    */
   readonly sinceMs: number;
-  /** When SQS deletes it, in Unix milliseconds. `null` means that the queue does not say how long it keeps messages. */
+  /**
+   * When SQS deletes it, in Unix milliseconds. `null` means that the queue does not say how long it
+   * keeps messages.
+   */
   readonly expiresAtMs: number | null;
 }
 

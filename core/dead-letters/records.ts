@@ -58,8 +58,9 @@ export function groupRecord(group: LetterGroup) {
 }
 
 /**
- * Returns JSON lines. Each is a record with its body, the producer's attributes, and the body's SHA-256, which shows an edited body. The last line has the
- * number of records and the SHA-256 (hex) of all bytes before it.
+ * Returns JSON lines. Each is a record with its body, the producer's attributes, and the body's
+ * SHA-256, which shows an edited body. The last line has the number of records and the SHA-256
+ * (hex) of all bytes before it.
  */
 export function exportText(letters: readonly JoinedLetter[]): string {
   const lines = letters.map((joined) => {

@@ -1,15 +1,22 @@
-// The verdict on a dead letter: what an operator can do about it. Pure. Dagster's event log outweighs the ledger, and both outweigh the note.
+// The verdict on a dead letter: what an operator can do about it. Pure. Dagster's event log
+// outweighs the ledger, and both outweigh the note.
 import type { LedgerRow } from "../ledger/port.ts";
 import type { AttemptStanding } from "../runner/port.ts";
 import type { DeadLetter } from "./letter.ts";
 
-/** What an operator can do: put it back, re-execute its run in Dagster, delete it, mend its body, leave it alone, or find out more. */
+/**
+ * What an operator can do: put it back, re-execute its run in Dagster, delete it, mend its body,
+ * leave it alone, or find out more.
+ */
 export type Act = "replay" | "reexecute" | "purge" | "mend" | "wait" | "ask";
 
 interface Meaning {
   readonly act: Act;
   readonly words: string;
-  /** Nothing waits for it, so an operator who names it may delete it: by its id, or by one of these reasons. */
+  /**
+   * Nothing waits for it, so an operator who names it may delete it: by its id, or by one of these
+   * reasons.
+   */
   readonly purgedAs?: readonly string[];
 }
 
@@ -59,7 +66,10 @@ export interface Verdict {
   readonly act: Act;
   /** For people; may be reworded. */
   readonly words: string;
-  /** It may be deleted when it is named: by its id, or by one of these reasons. Absent: not even then. */
+  /**
+   * It may be deleted when it is named: by its id, or by one of these reasons. Absent: not even
+   * then.
+   */
   readonly purgedAs?: readonly string[];
 }
 
@@ -68,7 +78,9 @@ export interface JoinedLetter {
   readonly letter: DeadLetter;
   /** `null` means that the ledger has none, or was not asked. */
   readonly row: LedgerRow | null;
-  /** `null` means that Dagster was not asked or did not answer, or that the letter names no step. */
+  /**
+   * `null` means that Dagster was not asked or did not answer, or that the letter names no step.
+   */
   readonly standing: AttemptStanding | null;
   readonly verdict: Verdict;
 }
@@ -86,7 +98,10 @@ export interface Evidence {
   readonly reason: string | null;
   /** Null: the ledger has none, or was not asked. */
   readonly row: Pick<LedgerRow, "state" | "outcome" | "leaseExpiresAtMs"> | null;
-  /** Whether its body names the Dagster instance that was asked; null when either has no identity, or Dagster was not asked. */
+  /**
+   * Whether its body names the Dagster instance that was asked; null when either has no identity,
+   * or Dagster was not asked.
+   */
   readonly sameInstance: boolean | null;
   /** Null: Dagster was not asked, or did not answer. */
   readonly standing: AttemptStanding | null;
@@ -134,7 +149,10 @@ function isHeld({ row, nowMs }: Evidence): boolean {
   return (row.leaseExpiresAtMs ?? 0) > nowMs;
 }
 
-/** The ledger settles only what stands in Dagster, so its word is good where Dagster's is not to be had. */
+/**
+ * The ledger settles only what stands in Dagster, so its word is good where Dagster's is not to be
+ * had.
+ */
 function endInLedger({ row, retryPlanned }: Evidence): AttemptStanding["ended"] {
   const state = row?.outcome?.state;
   switch (state) {

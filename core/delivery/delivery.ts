@@ -1,4 +1,5 @@
-// One delivery under way: the message, the step that it names, and the facts that its effects have found so far.
+// One delivery under way: the message, the step that it names, and the facts that its effects have
+// found so far.
 
 import type { Seat } from "../admission/slots.ts";
 import type { EventName, FieldsOf, LevelOf } from "../events/events.ts";
@@ -24,7 +25,9 @@ export type Granted = Extract<Claim, { kind: "granted" }>;
 /** The events that carry what `about` adds. */
 type DeliveryEvent = { [E in EventName]: "receiveCount" extends keyof FieldsOf<E> ? E : never }[EventName];
 
-/** What an event carries beside that: one argument, which may be left out if none of it is required. */
+/**
+ * What an event carries beside that: one argument, which may be left out if none of it is required.
+ */
 type OwnFields<E extends DeliveryEvent> =
   Own<E> extends infer F ? (Record<never, never> extends F ? [fields?: F] : [fields: F]) : never;
 type Own<E extends DeliveryEvent> = Omit<FieldsOf<E>, keyof FieldsOf<"delivery.bug">>;
@@ -44,11 +47,16 @@ export class Delivery implements Received {
   permitted = false;
   /** The claimed row is for this message's body, not for another's. */
   sameBody = false;
-  /** A process of this claim found the attempt open, so that the ledger binds the row to this body. */
+  /**
+   * A process of this claim found the attempt open, so that the ledger binds the row to this body.
+   */
   foundOpen = false;
   /** This delivery or an earlier one left the attempt open for an operator. */
   parked = false;
-  /** The job of its run: first the one that the message names, then the one that the step's process has found. */
+  /**
+   * The job of its run: first the one that the message names, then the one that the step's process
+   * has found.
+   */
   job: string | null;
   /** Time from its sending to its claim. `null` before the claim. */
   queuedMs: number | null = null;
@@ -79,7 +87,9 @@ export class Delivery implements Received {
     return this.decoded.kind === "step" ? this.decoded.envelope.instance : null;
   }
 
-  /** Version of Dagster in the run worker that sent it. `null` means that the message does not say. */
+  /**
+   * Version of Dagster in the run worker that sent it. `null` means that the message does not say.
+   */
   get senderDagster(): string | null {
     return this.decoded.kind === "step" ? this.decoded.envelope.dagster : null;
   }
@@ -108,12 +118,14 @@ export class Delivery implements Received {
   ): Observation<E> {
     const key = this.step === null ? {} : { key: idempotencyKey(this.step), ...this.step };
     const { id: messageId, receiveCount, groupId, deduplicationId } = this.message;
-    // A standard queue's group is a tenant. A FIFO queue's repeats the key, or stands in the step's tags.
+    // A standard queue's group is a tenant. A FIFO queue's repeats the key, or stands in the step's
+    // tags.
     const group = groupId === null || deduplicationId !== null ? {} : { group: groupId };
     const job = this.job === null ? {} : { job: this.job };
     const [own = {}] = fields as readonly [object?];
     const observation = { event, level, message, ...key, ...job, messageId, receiveCount, ...group, ...own };
-    // The compiler has checked level and fields against the event. It cannot put them together again.
+    // The compiler has checked level and fields against the event. It cannot put them together
+    // again.
     return observation as unknown as Observation<E>;
   }
 }

@@ -1,4 +1,5 @@
-// The executor: takes one delivery through its life, one effect at a time. Every command that runs or fails steps goes through it.
+// The executor: takes one delivery through its life, one effect at a time. Every command that runs
+// or fails steps goes through it.
 
 import type { Outages } from "../outages.ts";
 import { stepIdOf } from "../step/step.ts";
@@ -17,8 +18,9 @@ import type { Disposition, Effect, Event, EventIn, State, Swept } from "./states
 type SweptEvent = Pick<Extract<Event, { is: "swept" }>, "reason" | "detail" | "lies">;
 
 /**
- * Each method resolves when its delivery has met its end. It rejects only for a bug, and never because of a message, a step or a dependency.
- * `quiet` aborts when the delivery may start nothing new.
+ * Each method resolves when its delivery has met its end. It rejects only for a bug, and never
+ * because of a message, a step or a dependency. `quiet` aborts when the delivery may start nothing
+ * new.
  */
 export class Executor {
   readonly #ports: ExecutorPorts;
@@ -45,13 +47,19 @@ export class Executor {
     return await this.#live(delivery, strange ?? decodedEvent(delivery, false), quiet);
   }
 
-  /** Ends the step of a message that SQS itself moved to the dead letter queue. The executor's queue is that queue. */
+  /**
+   * Ends the step of a message that SQS itself moved to the dead letter queue. The executor's queue
+   * is that queue.
+   */
   async processDeadLetter(received: Received, lies: Swept, quiet: AbortSignal): Promise<Disposition> {
     const detail = "SQS moved it to the dead letter queue: it was received too often without an end";
     return await this.#endDeadLetter(received, { reason: "moved_by_sqs", detail, lies }, quiet);
   }
 
-  /** Fails the attempt of any dead letter for an operator, even if its policy asks for a retry or for leaving it open. */
+  /**
+   * Fails the attempt of any dead letter for an operator, even if its policy asks for a retry or
+   * for leaving it open.
+   */
   async failDeadLetter(received: Received, detail: string, quiet: AbortSignal): Promise<Disposition> {
     return await this.#endDeadLetter(received, { reason: "failed_by_operator", detail, lies: "aside" }, quiet);
   }

@@ -1,4 +1,5 @@
-// The life of one delivery: `advance(state, event) → [state, effect]`, one effect at a time. Pure; `core/delivery/executor.ts` performs the effects.
+// The life of one delivery: `advance(state, event) → [state, effect]`, one effect at a time. Pure;
+// `core/delivery/executor.ts` performs the effects.
 //
 // | State      | Event                                   | Next                  | Effect |
 // |------------|-----------------------------------------|-----------------------|--------|
@@ -48,11 +49,13 @@
 // | acking     | acked, ack failed                       | done                  | none: a redelivery finds the ledger's row |
 // | releasing  | released, release failed                | done                  | none: visibility ends by itself |
 //
-// A host fault is also a step that exceeded a limit. A process that died with its permit spent may have a write in flight. Its attempt is abandoned
-// and never reported under the same fence, because the ledger makes the next claim wait for that write.
+// A host fault is also a step that exceeded a limit. A process that died with its permit spent may
+// have a write in flight. Its attempt is abandoned and never reported under the same fence, because
+// the ledger makes the next claim wait for that write.
 //
-// A swept message lies in the dead letter queue: SQS itself moved it there, or an operator fails it. Burying it puts a copy there that says why,
-// and acking takes the original out. A swept message that is malformed is treated as malformed, but a delivery never waits for it.
+// A swept message lies in the dead letter queue: SQS itself moved it there, or an operator fails
+// it. Burying it puts a copy there that says why, and acking takes the original out. A swept
+// message that is malformed is treated as malformed, but a delivery never waits for it.
 import type { Hold } from "../ledger/port.ts";
 import type { ErrorInfo, ExecutionResult, StepId } from "../step/step.ts";
 import {
@@ -74,14 +77,20 @@ export type Move = readonly [State, Effect];
 
 export const received: State = { at: "received" };
 
-/** Throws on a pair that is not in the table. That is a bug in the executor: no message and no step can cause it. */
+/**
+ * Throws on a pair that is not in the table. That is a bug in the executor: no message and no step
+ * can cause it.
+ */
 export function advance(state: State, event: Event): Move {
   const possible: readonly Event["is"][] = happens[state.at];
   if (!possible.includes(event.is)) throw new Error(`no transition from ${state.at} on ${event.is}`);
   return transitions[state.at](state as never, event as never);
 }
 
-/** A function that has no row for an event that its state lets happen lacks an ending return, and does not compile. */
+/**
+ * A function that has no row for an event that its state lets happen lacks an ending return, and
+ * does not compile.
+ */
 const transitions: { readonly [At in State["at"]]: (state: StateAt<At>, event: EventIn<At>) => Move } = {
   received: (_, event) => fromReceived(event),
   claiming: fromClaiming,
@@ -156,7 +165,10 @@ function fromGranted(asked: Asked, { hold, starts, budget }: On<"granted">): Mov
   ];
 }
 
-/** The sender of the first body waits for its attempt, and did not ask for what this message asks for. */
+/**
+ * The sender of the first body waits for its attempt, and did not ask for what this message asks
+ * for.
+ */
 function fromMismatch(giveUp: Why | null, { hold, starts }: On<"granted">): Move {
   const detail = "another body was claimed under this idempotency key before";
   const why: Why = giveUp?.reason === "malformed" ? giveUp : { reason: "payload_mismatch", detail, error: null };
@@ -255,7 +267,10 @@ function wait(asked: Asked, leftMs: number): Move {
   ];
 }
 
-/** This worker's Dagster does not know the run. A worker of the run's own instance may still receive the message. */
+/**
+ * This worker's Dagster does not know the run. A worker of the run's own instance may still receive
+ * the message.
+ */
 function leaveToOthers(why: Why, spent: boolean): Move {
   const { after, toBury } = afterStranger(why, spent);
   return toBury === null ? release(after) : bury(toBury);
@@ -335,8 +350,9 @@ function unreported({ detail, error }: Cause): Cause {
 }
 
 /**
- * Whether a reported message is buried. A report that found the attempt over has nothing to bury: the log's outcome stands. Two kinds are buried
- * all the same: a body that cannot be read, and a message that SQS moved of a run that is over, because it names a step that the run never got.
+ * Whether a reported message is buried. A report that found the attempt over has nothing to bury:
+ * the log's outcome stands. Two kinds are buried all the same: a body that cannot be read, and a
+ * message that SQS moved of a run that is over, because it names a step that the run never got.
  */
 function staysDead({ state }: ExecutionResult, why: Why): boolean {
   const ours = state === "reported" || state === "parked";

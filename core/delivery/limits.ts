@@ -1,4 +1,5 @@
-// The limits of a step: the worker's settings, and the tags that change them for one step. Pure. The step host enforces them.
+// The limits of a step: the worker's settings, and the tags that change them for one step. Pure.
+// The step host enforces them.
 import { formatDuration, parseDuration } from "../formats/durations.ts";
 import { formatSize, parseSize } from "../formats/sizes.ts";
 import type { Limits } from "../runner/port.ts";

@@ -1,9 +1,13 @@
-// A bug in one delivery must not end the worker's other steps: only bugs in loops do (`core/bugs.ts`).
+// A bug in one delivery must not end the worker's other steps: only bugs in loops do
+// (`core/bugs.ts`).
 import type { Observe } from "../observe.ts";
 import type { Received } from "./delivery.ts";
 import type { Disposition } from "./states.ts";
 
-/** Settles as `work` does. If `work` rejects, logs the bug and lets go of the message, which comes back when its visibility ends. */
+/**
+ * Settles as `work` does. If `work` rejects, logs the bug and lets go of the message, which comes
+ * back when its visibility ends.
+ */
 export async function lostByBug(
   { lease }: Pick<Received, "lease">,
   observe: Observe,

@@ -6,7 +6,10 @@ import type { EntryResult } from "../queue/port.ts";
 
 export type OneEntryCall = "ChangeMessageVisibility" | "DeleteMessage";
 
-/** Returns whether the entry is done. `failure` makes the log line from the cause, and says what happens to the message next. */
+/**
+ * Returns whether the entry is done. `failure` makes the log line from the cause, and says what
+ * happens to the message next.
+ */
 export async function askForOne(
   call: OneEntryCall,
   ask: () => Promise<readonly EntryResult[]>,

@@ -1,4 +1,5 @@
-// The policy of a step: how often taskiq starts it, and how long it waits in between. Pure: chance is an argument.
+// The policy of a step: how often taskiq starts it, and how long it waits in between. Pure: chance
+// is an argument.
 import { backoff, doubled } from "../backoff.ts";
 import type { Limits } from "../runner/port.ts";
 import { defaultLimits, limitTags } from "./limits.ts";
@@ -97,8 +98,9 @@ export function policyFor(policy: Policy, given: Tags): StepPolicy {
 }
 
 /**
- * How often a message may be received before a worker stops leaving it to others that may know its run: some 15 minutes of short waits. If the queue's own
- * maxReceiveCount is smaller, SQS moves the message first, and the sweep of a worker that knows the run ends its step.
+ * How often a message may be received before a worker stops leaving it to others that may know its
+ * run: some 15 minutes of short waits. If the queue's own maxReceiveCount is smaller, SQS moves the
+ * message first, and the sweep of a worker that knows the run ends its step.
  */
 export const MOST_STRANGE_RECEIVES = 10;
 
@@ -112,9 +114,11 @@ export interface Counts {
 const CHEAP_RECEIVES = 3;
 
 /**
- * Returns how long a released message stays invisible, in milliseconds. The backoff after a fault is exponential with full jitter, so that steps that
- * failed together do not come back together. The short wait grows with the receives that a message has cost. In an outage it may meet one worker after
- * the other, which each have to notice the outage, and SQS moves a message that was received too often. `chance` is uniform in [0, 1).
+ * Returns how long a released message stays invisible, in milliseconds. The backoff after a fault
+ * is exponential with full jitter, so that steps that failed together do not come back together.
+ * The short wait grows with the receives that a message has cost. In an outage it may meet one
+ * worker after the other, which each have to notice the outage, and SQS moves a message that was
+ * received too often. `chance` is uniform in [0, 1).
  */
 export function releaseMs(policy: Policy, after: Release, { receives, starts }: Counts, chance: number): number {
   switch (after) {

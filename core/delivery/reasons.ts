@@ -1,4 +1,5 @@
-// The reasons why a message is a dead letter: one word each, in notes, logs, Dagster's events, filters and pages. Pure.
+// The reasons why a message is a dead letter: one word each, in notes, logs, Dagster's events,
+// filters and pages. Pure.
 
 const words = {
   malformed: "its body cannot be read as a step",
@@ -30,7 +31,10 @@ export const reasons: ReadonlyMap<string, string> = new Map(Object.entries(words
 /** Words of earlier releases, which still stand in the notes that those wrote. */
 const former: ReadonlyMap<string, Reason> = new Map([["dead_lettered", "moved_by_sqs"]]);
 
-/** Returns today's word for a word that was stored or given. A word of a newer release stays as it is. */
+/**
+ * Returns today's word for a word that was stored or given. A word of a newer release stays as it
+ * is.
+ */
 export function reasonNamed(word: string): string {
   return former.get(word) ?? word;
 }

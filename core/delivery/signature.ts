@@ -1,4 +1,5 @@
-// Signatures of messages: an HMAC-SHA256 over the exact bytes of the body, in a message attribute. The executor in Python makes the same.
+// Signatures of messages: an HMAC-SHA256 over the exact bytes of the body, in a message attribute.
+// The executor in Python makes the same.
 import { Buffer } from "node:buffer";
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { producerAttributes } from "../queue/dead-letter-note.ts";
@@ -14,8 +15,8 @@ export function signatureOf(body: string, key: string): string {
 }
 
 /**
- * Returns why the worker does not believe the message. `null` means that one of the keys made its signature, or that there are no keys: then the worker
- * trusts every sender.
+ * Returns why the worker does not believe the message. `null` means that one of the keys made its
+ * signature, or that there are no keys: then the worker trusts every sender.
  */
 export function whyUnsigned(
   message: Pick<Message, "body" | "attributes">,

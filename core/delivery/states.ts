@@ -1,4 +1,5 @@
-// The words of a delivery's life: its states, the events in each, and the effects. `core/delivery/lifecycle.ts` has the rules. Pure.
+// The words of a delivery's life: its states, the events in each, and the effects.
+// `core/delivery/lifecycle.ts` has the rules. Pure.
 import type { Hold } from "../ledger/port.ts";
 import type { Envelope } from "../step/envelope.ts";
 import type { ErrorInfo, ExecutionResult, StepId } from "../step/step.ts";
@@ -16,7 +17,10 @@ export interface Why extends Cause {
   readonly swept?: Swept;
 }
 
-/** `in_the_way`: the sweep cannot see the letters behind it in its FIFO group for as long as it lies there. */
+/**
+ * `in_the_way`: the sweep cannot see the letters behind it in its FIFO group for as long as it lies
+ * there.
+ */
 export type Swept = "aside" | "in_the_way";
 export type Release = "now" | "short" | "backoff" | "long";
 export const dispositions = ["acked", "buried", "released", "lost"] as const;
@@ -49,7 +53,10 @@ export type State =
 
 export type Event =
   | { readonly is: "decoded"; readonly step: StepId; readonly envelope: Envelope }
-  /** The envelope's version is unknown, or the sender's Dagster is too new for this worker. `swept`: it lies in the dead letter queue. */
+  /**
+   * The envelope's version is unknown, or the sender's Dagster is too new for this worker. `swept`:
+   * it lies in the dead letter queue.
+   */
   | { readonly is: "unknown_version"; readonly swept: boolean }
   /** `step`: the attempt that the body names all the same. `null` means that it names none. */
   | { readonly is: "malformed"; readonly detail: string; readonly step: StepId | null }
@@ -89,7 +96,10 @@ export type Event =
   | { readonly is: "permit_refused" }
   | { readonly is: "lease_lost" }
   | { readonly is: "host_fault"; readonly why: Why; readonly permitted: boolean }
-  /** Something that the step needs is missing, through no fault of the step: Dagster's storage, its code, or the step host. */
+  /**
+   * Something that the step needs is missing, through no fault of the step: Dagster's storage, its
+   * code, or the step host.
+   */
   | { readonly is: "unavailable"; readonly error: ErrorInfo }
   | { readonly is: "rerun_refused"; readonly why: Why }
   | { readonly is: "not_open"; readonly why: Why }
@@ -105,8 +115,9 @@ export type Event =
   | { readonly is: "release_failed" };
 
 /**
- * The events that can happen in each state. Performers of effects are typed by it, and the lifecycle must have a row for each pair.
- * A state or an event that is missing here does not compile.
+ * The events that can happen in each state. Performers of effects are typed by it, and the
+ * lifecycle must have a row for each pair. A state or an event that is missing here does not
+ * compile.
  */
 export const happens = {
   received: ["decoded", "unknown_version", "malformed", "unsigned", "other_instance", "swept"],

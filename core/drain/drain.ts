@@ -1,4 +1,5 @@
-// A drain: watches a worker until the queues it takes steps from are proven empty. The worker is the same as ever; only its end is decided here.
+// A drain: watches a worker until the queues it takes steps from are proven empty. The worker is
+// the same as ever; only its end is decided here.
 import type { Clock } from "../clock.ts";
 import { describeError, Fault } from "../faults.ts";
 import type { Observe } from "../observe.ts";
@@ -11,14 +12,17 @@ export interface DrainPorts {
   readonly observe: Observe;
   snapshot(): WorkerSnapshot;
   /**
-   * Called at every look; `left` is approximate. `elsewhere`: how many of those in flight are none of this worker's, not even of those that it had
-   * when SQS counted, which may be a minute ago.
+   * Called at every look; `left` is approximate. `elsewhere`: how many of those in flight are none
+   * of this worker's, not even of those that it had when SQS counted, which may be a minute ago.
    */
   progress(snapshot: WorkerSnapshot, left: QueueDepth, elsewhere: number): void;
 }
 
 export interface DrainSettings {
-  /** How long nothing may speak against the queues' being empty; SQS's counts settle within a minute. */
+  /**
+   * How long nothing may speak against the queues' being empty; SQS's counts settle within a
+   * minute.
+   */
   readonly settleMs: number;
   /** Null: as long as it takes. */
   readonly maxMs: number | null;
@@ -60,7 +64,8 @@ export class Drain {
         const beganMs = this.#clock.monoMs();
         try {
           const messages = await queue.receive(options);
-          // Only a long poll asks every server of the queue (developer guide, "short and long polling").
+          // Only a long poll asks every server of the queue (developer guide, "short and long
+          // polling").
           const told = options.waitMs > 0 || messages.length > 0;
           if (told) note(watched, { is: "polled", beganMs, received: messages.length });
           return messages;
@@ -78,7 +83,10 @@ export class Drain {
     };
   };
 
-  /** Resolves when the queues are proven empty, the time is over, or `stopped` aborts. Rejects with a `Fault` when they cannot be counted at all. */
+  /**
+   * Resolves when the queues are proven empty, the time is over, or `stopped` aborts. Rejects with
+   * a `Fault` when they cannot be counted at all.
+   */
   async run(ports: DrainPorts, { settleMs, maxMs }: DrainSettings, stopped: AbortSignal): Promise<DrainEnd> {
     const { clock } = ports;
     const untilMs = maxMs === null ? Number.POSITIVE_INFINITY : clock.monoMs() + maxMs;

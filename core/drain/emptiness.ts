@@ -1,6 +1,7 @@
-// Whether a queue is empty: no single answer of SQS says so. Its counts are approximate and settle within a minute (API reference,
-// GetQueueAttributes), and a long poll may find nothing while another worker holds what there is. So a queue is called empty after a spell in which
-// nothing spoke against it. Pure; times are monotonic milliseconds.
+// Whether a queue is empty: no single answer of SQS says so. Its counts are approximate and settle
+// within a minute (API reference, GetQueueAttributes), and a long poll may find nothing while
+// another worker holds what there is. So a queue is called empty after a spell in which nothing
+// spoke against it. Pure; times are monotonic milliseconds.
 
 export type Seen =
   /** A long poll of ours was answered. */
@@ -15,7 +16,10 @@ export type Seen =
   /** A call failed, or we are at work ourselves: nothing can be told. */
   | { readonly is: "unknown" };
 
-/** A time in which every count was zero and every poll empty; null when the last thing seen spoke against it. */
+/**
+ * A time in which every count was zero and every poll empty; null when the last thing seen spoke
+ * against it.
+ */
 export type Spell = {
   readonly sinceMs: number;
   /** When the last count was taken. */

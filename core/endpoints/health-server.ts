@@ -1,4 +1,5 @@
-// The worker's health over HTTP: GET /livez, /readyz and /healthz, 200 or 503, with the reason as JSON.
+// The worker's health over HTTP: GET /livez, /readyz and /healthz, 200 or 503, with the reason as
+// JSON.
 import type { Clock } from "../clock.ts";
 import { Fault } from "../faults.ts";
 import { type Health, type HealthFacts, judgeHealth, READY_HELD_MS } from "./health.ts";
@@ -7,7 +8,10 @@ import { type JsonServer, type Reply, type ServerPlace, startJsonServer } from "
 export interface HealthServerOptions extends ServerPlace {
   readonly worker: string;
   readonly clock: Pick<Clock, "monoMs">;
-  /** Asked at every request; must not wait for anything. `queues` and `advice` are for the reader of the answer. */
+  /**
+   * Asked at every request; must not wait for anything. `queues` and `advice` are for the reader of
+   * the answer.
+   */
   facts(): WorkerFacts & { readonly queues?: readonly object[]; readonly advice?: readonly string[] };
 }
 
@@ -48,7 +52,10 @@ export async function startHealthServer(options: HealthServerOptions): Promise<J
   }
 }
 
-/** What the server remembers between requests: when it ticked last, and how long the worker has been ready. */
+/**
+ * What the server remembers between requests: when it ticked last, and how long the worker has been
+ * ready.
+ */
 class History {
   readonly #options: HealthServerOptions;
   readonly #beganAtMs: number;

@@ -1,10 +1,12 @@
 // What a worker says of its own health. Pure: facts in, verdicts out.
 //
-// Healthy is what a container's health check asks: live, and ready once. A deploy whose workers never become ready is thereby never healthy,
-// and ECS rolls it back. Once a worker was ready, outages do not count, as they do not for live.
+// Healthy is what a container's health check asks: live, and ready once. A deploy whose workers
+// never become ready is thereby never healthy, and ECS rolls it back. Once a worker was ready,
+// outages do not count, as they do not for live.
 //
-// Live means that our own loops turn; only a restart mends the opposite. It never depends on SQS, a database or the step host, or an
-// outage of theirs would have every container of the fleet replaced. Ready means that steps are being taken.
+// Live means that our own loops turn; only a restart mends the opposite. It never depends on SQS, a
+// database or the step host, or an outage of theirs would have every container of the fleet
+// replaced. Ready means that steps are being taken.
 import { formatDuration, inSeconds } from "../formats/durations.ts";
 
 export interface HealthFacts {
@@ -54,7 +56,10 @@ export const READY_HELD_MS = 5_000;
 
 /** Three missed checks of a container that is asked every 10 seconds. */
 const TICK_LIMIT_MS = 30_000;
-/** A receive is tried four times with up to 5 s for each answer, and a failed one waits up to 30 s: all of that is still life. */
+/**
+ * A receive is tried four times with up to 5 s for each answer, and a failed one waits up to 30 s:
+ * all of that is still life.
+ */
 const POLL_MARGIN_MS = 90_000;
 
 const fine: Verdict = { ok: true, why: "ok" };

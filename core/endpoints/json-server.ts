@@ -1,4 +1,5 @@
-// A small HTTP server that answers one JSON text per connection: what health and control have in common.
+// A small HTTP server that answers one JSON text per connection: what health and control have in
+// common.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { printableJson } from "../formats/printable.ts";
@@ -25,12 +26,20 @@ export interface ServerPlace {
   readonly observe: Observe;
 }
 
-/** From its first byte to its last. Node's own timeouts are looked at every 30 s, and know nothing of an answer that is not read. */
+/**
+ * From its first byte to its last. Node's own timeouts are looked at every 30 s, and know nothing
+ * of an answer that is not read.
+ */
 const CONNECTION_MS = 5_000;
-/** More than probes and operators ever need, and few enough to leave the process its descriptors. */
+/**
+ * More than probes and operators ever need, and few enough to leave the process its descriptors.
+ */
 const MOST_CONNECTIONS = 64;
 
-/** Rejects with Node's own error when it cannot listen. `reply` gets the port that the server listens on. If it throws, the answer is 500. */
+/**
+ * Rejects with Node's own error when it cannot listen. `reply` gets the port that the server
+ * listens on. If it throws, the answer is 500.
+ */
 export async function startJsonServer(
   { host, port, observe }: ServerPlace,
   reply: (request: IncomingMessage, port: number) => Reply | Promise<Reply>,
@@ -45,7 +54,8 @@ export async function startJsonServer(
     }
   });
   const portOf = () => (server.address() as AddressInfo).port;
-  // What follows the first request of a connection is not answered, so that one connection costs one answer.
+  // What follows the first request of a connection is not answered, so that one connection costs
+  // one answer.
   server.maxRequestsPerSocket = 1;
   server.on("connection", boundConnections());
   await new Promise<void>((resolve, reject) => {
@@ -66,7 +76,10 @@ export async function startJsonServer(
   };
 }
 
-/** Ends what stays too long, and the oldest connection when there are too many: whoever holds connections shuts nobody out. */
+/**
+ * Ends what stays too long, and the oldest connection when there are too many: whoever holds
+ * connections shuts nobody out.
+ */
 function boundConnections(): (socket: Socket) => void {
   const open = new Set<Socket>();
   return (socket) => {

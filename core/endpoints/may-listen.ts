@@ -1,4 +1,5 @@
-// Whether this runtime may listen. Deno reports a missing permission to a server where no listener hears it, and the process ends as by a bug.
+// Whether this runtime may listen. Deno reports a missing permission to a server where no listener
+// hears it, and the process ends as by a bug.
 
 interface WithPermissions {
   readonly Deno?: {

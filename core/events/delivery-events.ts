@@ -1,4 +1,5 @@
-// Log events about a delivery: a message in this worker's hands, its lease, and its row in the ledger. Pure.
+// Log events about a delivery: a message in this worker's hands, its lease, and its row in the
+// ledger. Pure.
 import { type EventTable, ofDelivery, outage } from "./entry.ts";
 
 export const deliveryEvents = {

@@ -1,4 +1,5 @@
-// What the tables of this room hold: each log event with its levels, its fields, and its words for docs/events.md. Pure.
+// What the tables of this room hold: each log event with its levels, its fields, and its words for
+// docs/events.md. Pure.
 
 export type Level = "debug" | "info" | "warn" | "error";
 
@@ -42,5 +43,8 @@ export const ofDelivery = {
   "group?": "string",
 } as const;
 
-/** Levels of an event that is repeated while an outage lasts: only the first one of each cause is a warning. */
+/**
+ * Levels of an event that is repeated while an outage lasts: only the first one of each cause is a
+ * warning.
+ */
 export const outage = ["warn", "debug"] as const;

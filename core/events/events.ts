@@ -1,4 +1,5 @@
-// Every log event that taskiq writes: the types of `core/observe.ts`, and the tables of docs/events.md. Pure.
+// Every log event that taskiq writes: the types of `core/observe.ts`, and the tables of
+// docs/events.md. Pure.
 import { deliveryEvents } from "./delivery-events.ts";
 import type { EventEntry, Kind, ValueOf } from "./entry.ts";
 import { hostEvents } from "./host-events.ts";

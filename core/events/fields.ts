@@ -1,4 +1,5 @@
-// What each field of a log event means, for docs/events.md. By its name in the code: the log writes `messageId` as `message_id`. Pure.
+// What each field of a log event means, for docs/events.md. By its name in the code: the log writes
+// `messageId` as `message_id`. Pure.
 
 export const fieldWords: ReadonlyMap<string, string> = new Map([
   ["key", "Idempotency key of the step: run, step and attempt. It is the key of the ledger's row."],

@@ -1,4 +1,5 @@
-// Log events about the queues: receiving, requests to SQS, and the sweep of the dead letter queue. Pure.
+// Log events about the queues: receiving, requests to SQS, and the sweep of the dead letter queue.
+// Pure.
 import { type EventTable, outage } from "./entry.ts";
 
 export const queueEvents = {

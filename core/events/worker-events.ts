@@ -1,4 +1,5 @@
-// Log events about the worker's process: start, stop, quiet, endpoints, and protection on ECS. Pure.
+// Log events about the worker's process: start, stop, quiet, endpoints, and protection on ECS.
+// Pure.
 import { type EventTable, outage } from "./entry.ts";
 
 export const workerEvents = {

@@ -1,4 +1,5 @@
-// The body of an HTTP answer from ECS's own endpoints, which are small. Whatever else answers there must not fill the memory.
+// The body of an HTTP answer from ECS's own endpoints, which are small. Whatever else answers there
+// must not fill the memory.
 
 const LONGEST_ANSWER = 64 * 1024;
 

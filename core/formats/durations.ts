@@ -1,4 +1,5 @@
-// Durations: as operators write them in settings (`90`, `90s`, `1m30s`, `500ms`, `12h`; a plain number is in seconds), and as they read them. Pure.
+// Durations: as operators write them in settings (`90`, `90s`, `1m30s`, `500ms`, `12h`; a plain
+// number is in seconds), and as they read them. Pure.
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
@@ -13,7 +14,10 @@ export function parseDuration(text: string): number | null {
   return wholeMs(total);
 }
 
-/** Returns the shortest text that `parseDuration` reads back as the same whole number of milliseconds. */
+/**
+ * Returns the shortest text that `parseDuration` reads back as the same whole number of
+ * milliseconds.
+ */
 export function formatDuration(ms: number): string {
   if (ms === 0) return "0s";
   const units = ["h", "m", "s", "ms"];
@@ -27,7 +31,9 @@ export function inSeconds(ms: number): string {
   return `${Math.round(ms / 100) / 10} s`;
 }
 
-/** Returns the largest unit that leaves no rest, for settings of queues: `14 d`, `5 min`, `90 s`. */
+/**
+ * Returns the largest unit that leaves no rest, for settings of queues: `14 d`, `5 min`, `90 s`.
+ */
 export function inLargestUnit(ms: number): string {
   const seconds = Math.round(ms / 1_000);
   for (const [unit, size] of [

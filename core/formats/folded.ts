@@ -3,7 +3,10 @@
 /** A message may carry a whole payload; what tells errors apart stands at its start. */
 const MESSAGE_CHARS = 2000;
 
-/** What varies between occurrences of one fault, most specific first: a path would otherwise lose its digits before it is seen. */
+/**
+ * What varies between occurrences of one fault, most specific first: a path would otherwise lose
+ * its digits before it is seen.
+ */
 const folds: readonly (readonly [RegExp, string])[] = [
   [/\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b/gi, "<uuid>"],
   [/(?<!\w)(?:'[^'\n]*'|"[^"\n]*"|`[^`\n]*`)(?!\w)/g, "<text>"],

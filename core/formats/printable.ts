@@ -1,22 +1,32 @@
 // Text from outside, made safe for terminals and log lines. Pure.
 //
-// Unsafe is what Unicode calls "other": control characters, which steer terminals, format characters such as those that turn the direction of writing,
-// lone surrogates, and what is not assigned; and the two separators that count as line ends. Not unsafe are the two joiners, which scripts and emoji need.
+// Unsafe is what Unicode calls "other": control characters, which steer terminals, format
+// characters such as those that turn the direction of writing, lone surrogates, and what is not
+// assigned; and the two separators that count as line ends. Not unsafe are the two joiners, which
+// scripts and emoji need.
 
 const UNSAFE = /[[\p{C}\p{Zl}\p{Zp}]--[\u200c\u200d]]/gv;
 const UNSAFE_IN_LINES = /[[\p{C}\p{Zl}\p{Zp}]--[\u200c\u200d\n\t]]/gv;
 
-/** Writes unsafe characters out: `\x1b`, `\u202e`. Line ends and tabs stay, and a line ends in `\n` only. */
+/**
+ * Writes unsafe characters out: `\x1b`, `\u202e`. Line ends and tabs stay, and a line ends in `\n`
+ * only.
+ */
 export function printable(text: string): string {
   return text.replaceAll("\r\n", "\n").replace(UNSAFE_IN_LINES, writtenOut);
 }
 
-/** Does the same for text that must stay in its line: white space of any kind and length becomes one blank. */
+/**
+ * Does the same for text that must stay in its line: white space of any kind and length becomes one
+ * blank.
+ */
 export function printableLine(text: string): string {
   return text.replace(/\s+/gu, " ").replace(UNSAFE, writtenOut).trim();
 }
 
-/** Returns `value` as JSON without an unsafe character. It reads back as `JSON.stringify` says it. */
+/**
+ * Returns `value` as JSON without an unsafe character. It reads back as `JSON.stringify` says it.
+ */
 export function printableJson(value: unknown): string {
   // What is left of unsafe characters after that stands within strings.
   return JSON.stringify(value).replace(UNSAFE, (character) => character.split("").map(inJson).join(""));

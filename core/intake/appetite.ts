@@ -1,7 +1,8 @@
 // The appetite: how many messages the next receive may bring. Pure.
 //
-// As many as there are free slots, so that every message can start. Where steps are short, a slot would be idle for a noticeable part of its time while a
-// receive is under way. There a receive may bring a few more: as many as will start within half a second, at the pace of the last seconds.
+// As many as there are free slots, so that every message can start. Where steps are short, a slot
+// would be idle for a noticeable part of its time while a receive is under way. There a receive may
+// bring a few more: as many as will start within half a second, at the pace of the last seconds.
 
 import { MESSAGES_A_REQUEST } from "../queue/port.ts";
 
@@ -29,7 +30,9 @@ export interface Pace {
 const POLLS_MAX = 8;
 const AHEAD_S = 0.5;
 const AHEAD_MAX = 50;
-/** A receive may take so long. The messages that were fetched ahead must last until it is answered. */
+/**
+ * A receive may take so long. The messages that were fetched ahead must last until it is answered.
+ */
 const RECEIVE_S = 0.1;
 /** A message must not wait here behind long steps while another worker is idle. */
 const SHORT_MS = 1_000;

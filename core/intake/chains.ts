@@ -1,4 +1,5 @@
-// Chains: the messages of one FIFO group, in order, or a message alone. A chain runs in one slot, one message after the other.
+// Chains: the messages of one FIFO group, in order, or a message alone. A chain runs in one slot,
+// one message after the other.
 
 import type { Seat } from "../admission/slots.ts";
 import type { Received } from "../delivery/delivery.ts";
@@ -14,12 +15,16 @@ import type { Lane } from "./lane.ts";
 export type Unseated = Omit<Received, "seat">;
 export type Chain = readonly Unseated[];
 
-/** Prolongs the leases of received messages from now on, and orders them in chains. A message that has no FIFO group is a chain of its own. */
+/**
+ * Prolongs the leases of received messages from now on, and orders them in chains. A message that
+ * has no FIFO group is a chain of its own.
+ */
 export function chainsOf(messages: readonly Message[], { leases, clock }: Lane): readonly Chain[] {
   const [receivedAtMs, monoMs] = [clock.wallMs(), clock.monoMs()];
   const chains = new Map<string, Unseated[]>();
   for (const message of messages) {
-    // A standard queue's group is a tenant, which asks for no order. Such a queue has no deduplication ids.
+    // A standard queue's group is a tenant, which asks for no order. Such a queue has no
+    // deduplication ids.
     const group = message.deduplicationId === null ? null : message.groupId;
     const name = group === null ? `message ${message.id}` : `group ${group}`;
     const unseated = { receivedAtMs, lease: leases.hold(message, monoMs) };
@@ -31,8 +36,8 @@ export function chainsOf(messages: readonly Message[], { leases, clock }: Lane):
 }
 
 /**
- * Runs a chain in its seat. Gives it back if there is no seat. When one of its messages goes back to the queue, the messages behind it go back, too:
- * they must not overtake it.
+ * Runs a chain in its seat. Gives it back if there is no seat. When one of its messages goes back
+ * to the queue, the messages behind it go back, too: they must not overtake it.
  */
 export async function runChain(chain: Chain, seat: Seat | null, lane: Lane): Promise<void> {
   const quiet = lane.quiet.signal;

@@ -1,5 +1,6 @@
-// The intake: fetches the messages that can start at once, or almost at once, and starts them. It runs or gives back every received message.
-// `core/intake/appetite.ts` decides how much of one queue is fetched. `core/intake/rota.ts` decides how much of which of several queues.
+// The intake: fetches the messages that can start at once, or almost at once, and starts them. It
+// runs or gives back every received message. `core/intake/appetite.ts` decides how much of one
+// queue is fetched. `core/intake/rota.ts` decides how much of which of several queues.
 
 import { Seat, type Slots } from "../admission/slots.ts";
 import type { Bugs } from "../bugs.ts";
@@ -19,7 +20,10 @@ export interface IntakePorts {
   readonly breaker: Pick<Breaker, "pause">;
   readonly clock: Clock;
   readonly bugs: Pick<Bugs, "supervise">;
-  /** Aborts when a stop cannot wait any longer. Deliveries end by themselves then, and the intake cuts the receives under way. */
+  /**
+   * Aborts when a stop cannot wait any longer. Deliveries end by themselves then, and the intake
+   * cuts the receives under way.
+   */
   readonly kill: AbortSignal;
 }
 
@@ -29,7 +33,10 @@ export interface IntakeSettings {
   readonly leaseMs: number;
 }
 
-/** A message that was fetched ahead of its need goes back after this long without a slot: another worker may have one. */
+/**
+ * A message that was fetched ahead of its need goes back after this long without a slot: another
+ * worker may have one.
+ */
 const AHEAD_PATIENCE_MS = 1_000;
 /** The longest wait of each receive where there are more queues than slots to wait with. */
 const SECOND_MS = 1_000;
@@ -74,8 +81,9 @@ export class Intake {
   }
 
   /**
-   * Receives until `stopped` aborts, then finishes the receives under way, because SQS may hide the messages of an aborted one. Resolves when every
-   * delivery that was started has ended. While a queue is quiet, gives back what its receives fetch. Never rejects.
+   * Receives until `stopped` aborts, then finishes the receives under way, because SQS may hide the
+   * messages of an aborted one. Resolves when every delivery that was started has ended. While a
+   * queue is quiet, gives back what its receives fetch. Never rejects.
    */
   async run(): Promise<void> {
     const { bugs, kill } = this.#ports;
@@ -86,7 +94,10 @@ export class Intake {
     this.#cut.abort("over");
   }
 
-  /** Cuts the receives once no delivery is left, and once SQS has handed out what they gave back: it hides what it hands to a cut receive. */
+  /**
+   * Cuts the receives once no delivery is left, and once SQS has handed out what they gave back: it
+   * hides what it hands to a cut receive.
+   */
   async #cutWhenAlone(): Promise<void> {
     while (this.#chains.size > 0) {
       await Promise.all(this.#chains);
@@ -130,7 +141,10 @@ export class Intake {
     return this.#rota.next(clock.monoMs(), onTrial ? Math.min(1, slots.free) : slots.free, rooms);
   }
 
-  /** Resolves at the next `wake`: a slot became free, a waiting chain took one, a receive ended, or the worker stops. `soon`: after a moment at the latest. */
+  /**
+   * Resolves at the next `wake`: a slot became free, a waiting chain took one, a receive ended, or
+   * the worker stops. `soon`: after a moment at the latest.
+   */
   async #change(soon: boolean): Promise<void> {
     if (soon && !this.#pausing) void this.#pause();
     await new Promise<void>((resolve) => {
@@ -178,7 +192,10 @@ export class Intake {
     return wait === "long" ? waitMs : Math.min(waitMs, SECOND_MS);
   }
 
-  /** Gives the reserved slots to the chains in the order they came in. Frees the slots that are left over, and lets the chains that are left over wait. */
+  /**
+   * Gives the reserved slots to the chains in the order they came in. Frees the slots that are left
+   * over, and lets the chains that are left over wait.
+   */
   #start(lane: Lane, messages: readonly Message[], reserved: number): void {
     const chains = chainsOf(messages, lane);
     for (const [i, chain] of chains.entries()) {

@@ -1,5 +1,5 @@
-// A lane: everything that a worker has for one of its queues. A receipt is valid for its own queue only, so each queue has its own leases and
-// its own executor.
+// A lane: everything that a worker has for one of its queues. A receipt is valid for its own queue
+// only, so each queue has its own leases and its own executor.
 
 import { Quiet } from "../admission/quiet.ts";
 import { Share, type Slots } from "../admission/slots.ts";
@@ -133,7 +133,9 @@ export class Lane implements LaneParts {
     this.received += received;
   }
 
-  /** Receives once. Returns no messages if the receive fails: the gate decides when to try again. */
+  /**
+   * Receives once. Returns no messages if the receive fails: the gate decides when to try again.
+   */
   async receive(options: ReceiveOptions): Promise<readonly Message[]> {
     const sinceMs = this.clock.monoMs();
     try {

@@ -1,7 +1,9 @@
-// The rota: which of several queues is asked next, for how many messages, and how long it may wait for one. Pure.
+// The rota: which of several queues is asked next, for how many messages, and how long it may wait
+// for one. Pure.
 //
-// Queues without a weight come first, in their order, and each is asked before those behind it (strict priority). The others share the remaining slots
-// by their weights: over time, each is handed messages in proportion to its weight, as long as it has them.
+// Queues without a weight come first, in their order, and each is asked before those behind it
+// (strict priority). The others share the remaining slots by their weights: over time, each is
+// handed messages in proportion to its weight, as long as it has them.
 //
 // | Now                          | Asked is                                                                    |
 // |------------------------------|-----------------------------------------------------------------------------|
@@ -9,7 +11,8 @@
 // | none is                      | each of them, for one message, until one comes: a long poll, which keeps one slot free |
 // | fewer slots than such queues | one after the other, for a second each                                      |
 //
-// Every message that is asked for has a slot that waits for it. A message that waited for a slot would come before a more urgent one.
+// Every message that is asked for has a slot that waits for it. A message that waited for a slot
+// would come before a more urgent one.
 import { MESSAGES_A_REQUEST } from "../queue/port.ts";
 
 /** The room that one queue has for messages now. */
@@ -28,15 +31,23 @@ export interface Ask {
   /** Its place in the list of queues. */
   readonly queue: number;
   readonly max: number;
-  /** How long it waits for a message: not at all, a second at most, or as long as a receive waits. */
+  /**
+   * How long it waits for a message: not at all, a second at most, or as long as a receive waits.
+   */
   readonly wait: "none" | "second" | "long";
   /** No other queue is asked before it is answered. */
   readonly alone: boolean;
 }
 
-/** While others have messages, a queue that was found empty is not asked again for so long: requests cost money. */
+/**
+ * While others have messages, a queue that was found empty is not asked again for so long: requests
+ * cost money.
+ */
 const EMPTY_MS = 1_000;
-/** A receive that does not wait looks at only some of SQS's servers and may miss messages. So one receive in this time waits, which costs 1 % of a slot. */
+/**
+ * A receive that does not wait looks at only some of SQS's servers and may miss messages. So one
+ * receive in this time waits, which costs 1 % of a slot.
+ */
 const THOROUGH_MS = 100_000;
 /** A queue that does not answer keeps the others waiting for so long at most. */
 const ANSWER_MS = 1_000;
@@ -57,7 +68,10 @@ export class Rota {
   readonly #queues: readonly Standing[];
   readonly #strict: readonly number[];
   readonly #weighted: readonly number[];
-  /** `handed` of the queue that was last chosen by weight. A queue that had nothing to ask for until now starts from there. */
+  /**
+   * `handed` of the queue that was last chosen by weight. A queue that had nothing to ask for until
+   * now starts from there.
+   */
   #level = 0;
   #alone: { readonly queue: number; readonly untilMs: number } | null = null;
 

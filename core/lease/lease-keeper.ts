@@ -1,4 +1,5 @@
-// The keeper prolongs the visibility of every delivery of a queue, and the ledger lease of every claim, in batches, from receive to confirmed delete.
+// The keeper prolongs the visibility of every delivery of a queue, and the ledger lease of every
+// claim, in batches, from receive to confirmed delete.
 import type { Clock } from "../clock.ts";
 import { describeError } from "../faults.ts";
 import { counted } from "../formats/counted.ts";
@@ -8,10 +9,16 @@ import type { Outages } from "../outages.ts";
 import type { Extension, Message, Queue } from "../queue/port.ts";
 import { type Keeper, KeptLease, type Lease, type LeaseSettings } from "./lease.ts";
 
-/** SQS hides a message for at most 12 hours after a receive. ChangeMessageVisibility refuses a longer time and does not shorten it. */
+/**
+ * SQS hides a message for at most 12 hours after a receive. ChangeMessageVisibility refuses a
+ * longer time and does not shorten it.
+ */
 const VISIBILITY_CAP_MS = 12 * 60 * 60 * 1000;
 const CAP_MARGIN_MS = 60_000;
-/** Failed renewals are tried again soon, because nothing but the lease's remaining time is left for them. */
+/**
+ * Failed renewals are tried again soon, because nothing but the lease's remaining time is left for
+ * them.
+ */
 const RETRY_MS = 1_000;
 
 interface Ports {
@@ -29,7 +36,10 @@ export class LeaseKeeper implements Keeper {
   readonly settings: LeaseSettings;
   readonly #held = new Set<KeptLease>();
   readonly #stopped = new AbortController();
-  /** Aborted when a lease ends before the watch would look at deadlines again, and replaced when it has looked. */
+  /**
+   * Aborted when a lease ends before the watch would look at deadlines again, and replaced when it
+   * has looked.
+   */
   #changed = new AbortController();
   #wakesAtMs = Number.POSITIVE_INFINITY;
   #loops: Promise<unknown> | null = null;
@@ -61,7 +71,10 @@ export class LeaseKeeper implements Keeper {
     await Promise.allSettled([this.#loops]);
   }
 
-  /** Prolongs a received message from now on. `receivedAtMs` is the monotonic time just before the receive was answered. */
+  /**
+   * Prolongs a received message from now on. `receivedAtMs` is the monotonic time just before the
+   * receive was answered.
+   */
   hold(message: Message, receivedAtMs: number): Lease {
     const lease = new KeptLease(message, receivedAtMs, this);
     this.#held.add(lease);
@@ -78,8 +91,9 @@ export class LeaseKeeper implements Keeper {
   }
 
   /**
-   * Calls `prolong` again and again. It prolongs all deliveries at once, and resolves with whether all went well. Each tick waits for the one before,
-   * so a slow call delays the next and never overlaps it. Queue and ledger have a loop each, so that one that hangs costs the other nothing.
+   * Calls `prolong` again and again. It prolongs all deliveries at once, and resolves with whether
+   * all went well. Each tick waits for the one before, so a slow call delays the next and never
+   * overlaps it. Queue and ledger have a loop each, so that one that hangs costs the other nothing.
    */
   async #keepProlonging(prolong: () => Promise<boolean>): Promise<void> {
     const { chance } = this.#ports;
@@ -105,7 +119,8 @@ export class LeaseKeeper implements Keeper {
       const results = await this.#ports.queue.extend(extensions);
       this.#ports.outages.worked("ChangeMessageVisibility");
       for (const [i, lease] of open.entries()) {
-        // The receipt of an ended lease is gone as expected: its message was just deleted or released.
+        // The receipt of an ended lease is gone as expected: its message was just deleted or
+        // released.
         if (results[i] === "gone" && this.#held.has(lease)) this.#loseVisibility(lease, "receipt expired");
       }
       return !results.includes("failed");
@@ -154,8 +169,9 @@ export class LeaseKeeper implements Keeper {
         if (endsAtMs <= now) this.#lose(lease, "it could not be renewed in time");
         else next = Math.min(next, endsAtMs);
       }
-      // Renewals push deadlines back, so a wake-up may find nothing due. That is cheaper than a timer for each lease. The watch never sleeps
-      // for long: timers stand still while a machine is suspended, and the lease does not.
+      // Renewals push deadlines back, so a wake-up may find nothing due. That is cheaper than a
+      // timer for each lease. The watch never sleeps for long: timers stand still while a machine
+      // is suspended, and the lease does not.
       const longestMs = Number.isFinite(next) ? this.settings.killMarginMs : this.settings.leaseMs;
       this.#wakesAtMs = Math.min(next, now + longestMs);
       await clock.sleep(this.#wakesAtMs - now, this.#changed.signal);

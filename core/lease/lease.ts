@@ -1,8 +1,11 @@
-// The lease that a delivery holds, from receive to confirmed delete. `core/lease/lease-keeper.ts` prolongs all leases of a queue.
+// The lease that a delivery holds, from receive to confirmed delete. `core/lease/lease-keeper.ts`
+// prolongs all leases of a queue.
 //
-// The lease is the ledger's. When the worker's own clock says that it is about to end, or when the ledger says that another claim has it, `lost`
-// aborts and the step's process group is killed. That happens inside the margin, before another worker can claim. SQS visibility is a courtesy to
-// the queue: losing it (expired receipt, the 12 h cap) stops nothing, because a redelivery finds the row held.
+// The lease is the ledger's. When the worker's own clock says that it is about to end, or when the
+// ledger says that another claim has it, `lost` aborts and the step's process group is killed. That
+// happens inside the margin, before another worker can claim. SQS visibility is a courtesy to the
+// queue: losing it (expired receipt, the 12 h cap) stops nothing, because a redelivery finds the
+// row held.
 import type { Clock } from "../clock.ts";
 import type { Hold } from "../ledger/port.ts";
 import type { Message } from "../queue/port.ts";
@@ -11,28 +14,45 @@ import type { Term } from "../runner/port.ts";
 export interface LeaseSettings {
   /** How long a receive hides its message, and how long a claim lasts. */
   readonly leaseMs: number;
-  /** Time to kill a process group: from the end by the worker's own clock to the lease's real end. */
+  /**
+   * Time to kill a process group: from the end by the worker's own clock to the lease's real end.
+   */
   readonly killMarginMs: number;
 }
 
 /** Its term says how long a process under the ledger lease may live. */
 export interface Lease extends Term {
   readonly message: Message;
-  /** Aborts when the ledger lease is gone, or about to be. Processes under it must be dead before the margin is over. */
+  /**
+   * Aborts when the ledger lease is gone, or about to be. Processes under it must be dead before
+   * the margin is over.
+   */
   readonly lost: AbortSignal;
   /** Aborts when the receipt is no longer valid. SQS may deliver the message again. */
   readonly visibilityLost: AbortSignal;
-  /** The ledger granted or renewed a lease. `askedAtMs` is the monotonic time just before the request. */
+  /**
+   * The ledger granted or renewed a lease. `askedAtMs` is the monotonic time just before the
+   * request.
+   */
   granted(hold: Hold, askedAtMs: number): void;
-  /** Returns the monotonic time at which the worker's own clock gives the ledger lease up. `null` means that there is none. */
+  /**
+   * Returns the monotonic time at which the worker's own clock gives the ledger lease up. `null`
+   * means that there is none.
+   */
   endsAtMs(): number | null;
-  /** The worker is about to settle or abandon the claim. A renewal that then finds the claim over does not count as a loss. */
+  /**
+   * The worker is about to settle or abandon the claim. A renewal that then finds the claim over
+   * does not count as a loss.
+   */
   closing(): void;
-  /** The claim is settled or abandoned, so the ledger lease is over for good. Visibility is still prolonged. */
+  /**
+   * The claim is settled or abandoned, so the ledger lease is over for good. Visibility is still
+   * prolonged.
+   */
   unclaimed(): void;
   /**
-   * Stops prolonging. Resolves once no extension is under way, so that a late one cannot overwrite a release. Await it before you change the
-   * visibility for good, and after the delete.
+   * Stops prolonging. Resolves once no extension is under way, so that a late one cannot overwrite
+   * a release. Await it before you change the visibility for good, and after the delete.
    */
   end(): Promise<void>;
 }
@@ -79,7 +99,10 @@ export class KeptLease implements Lease {
     return this.#hold;
   }
 
-  /** Whether a claim that the ledger refuses to renew counts as lost. It does not once the delivery is ending the claim. */
+  /**
+   * Whether a claim that the ledger refuses to renew counts as lost. It does not once the delivery
+   * is ending the claim.
+   */
   get isOpen(): boolean {
     return this.#claim === "open";
   }

@@ -1,4 +1,5 @@
-// Whether a row may be claimed at an instant: the one rule that keeps two terminal events apart. Pure.
+// Whether a row may be claimed at an instant: the one rule that keeps two terminal events apart.
+// Pure.
 import type { LedgerRow, SettledState } from "./port.ts";
 
 export type Claimable =
@@ -25,9 +26,10 @@ export function claimable(row: Held, nowMs: number, writeBoundMs: number): Claim
 }
 
 /**
- * Returns the digest that a row carries once it is claimed. A row that is bound to a body keeps that body, through every claim and every
- * lease that ends. Any other row takes the body of its claim, because the message before may have come before its attempt was open.
- * `asked` is empty for a body that cannot be read. Such a body never takes a row from another.
+ * Returns the digest that a row carries once it is claimed. A row that is bound to a body keeps
+ * that body, through every claim and every lease that ends. Any other row takes the body of its
+ * claim, because the message before may have come before its attempt was open. `asked` is empty for
+ * a body that cannot be read. Such a body never takes a row from another.
  */
 export function claimedDigest(
   { payloadDigest, bodyBound }: Pick<LedgerRow, "payloadDigest" | "bodyBound">,
@@ -37,9 +39,10 @@ export function claimedDigest(
 }
 
 /**
- * When an abandoned row may be claimed; null: at once. The process of an abandoned claim is dead, but a permitted one may have
- * sent its terminal event just before, and a database goes on committing for a client that is gone. So the write bound counts
- * from the abandonment here, as it does from the lease's end elsewhere.
+ * When an abandoned row may be claimed; null: at once. The process of an abandoned claim is dead,
+ * but a permitted one may have sent its terminal event just before, and a database goes on
+ * committing for a client that is gone. So the write bound counts from the abandonment here, as it
+ * does from the lease's end elsewhere.
  */
 export function abandonedUntilMs(from: "running" | "permitted", nowMs: number, writeBoundMs: number): number | null {
   return from === "permitted" ? nowMs + writeBoundMs : null;

@@ -1,8 +1,11 @@
-// Tokens of writes whose answer never came: they may have been committed all the same. Whoever asks again takes the same token, and
-// the database then answers as it did the first time instead of calling the write someone else's.
+// Tokens of writes whose answer never came: they may have been committed all the same. Whoever asks
+// again takes the same token, and the database then answers as it did the first time instead of
+// calling the write someone else's.
 import { randomUUID } from "node:crypto";
 
-/** More are not kept: a worker has few claims, and an old token is of no use once the lease is over. */
+/**
+ * More are not kept: a worker has few claims, and an old token is of no use once the lease is over.
+ */
 const MAX_KEPT = 1_000;
 
 export class InDoubt {

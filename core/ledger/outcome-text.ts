@@ -1,10 +1,14 @@
-// An outcome as the ledger's text column holds it: the fields in one fixed order, so that equal outcomes are equal texts.
+// An outcome as the ledger's text column holds it: the fields in one fixed order, so that equal
+// outcomes are equal texts.
 import * as v from "valibot";
 import { parseJson } from "../formats/json.ts";
 import { executionResult } from "../step/result.ts";
 import type { ExecutionResult } from "../step/step.ts";
 
-/** Lone surrogates and NULs come out as JSON escapes, so any text a traceback may hold survives any database's text column. */
+/**
+ * Lone surrogates and NULs come out as JSON escapes, so any text a traceback may hold survives any
+ * database's text column.
+ */
 export function encodeOutcome(outcome: ExecutionResult): string {
   const { state, output, error, started_at, completed_at, execution_time_seconds } = outcome;
   return JSON.stringify({
@@ -17,7 +21,10 @@ export function encodeOutcome(outcome: ExecutionResult): string {
   });
 }
 
-/** Any JSON text, since the column may have been changed by hand; anything that is no outcome is told by valibot's first issue. */
+/**
+ * Any JSON text, since the column may have been changed by hand; anything that is no outcome is
+ * told by valibot's first issue.
+ */
 export function decodeOutcome(text: string): v.SafeParseResult<typeof executionResult> {
   return v.safeParse(executionResult, parseJson(text));
 }

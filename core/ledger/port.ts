@@ -1,4 +1,5 @@
-// The idempotency ledger: who may run an attempt, and how it ended. Every write is conditional on the fence a claim got.
+// The idempotency ledger: who may run an attempt, and how it ended. Every write is conditional on
+// the fence a claim got.
 import type { ExecutionResult, StepId } from "../step/step.ts";
 import type { QuietRecords } from "./quiet-records.ts";
 
@@ -25,8 +26,9 @@ export interface AbandonOptions {
   /** Uncounts the start, because the step was interrupted or never began. */
   readonly giveStartBack: boolean;
   /**
-   * `bind`: a process found the attempt open for the body of this claim, and no other body gets the row from then on. `forget`: nobody knows
-   * whether the attempt was open, so the row keeps no body unless an earlier claim bound it. Absent leaves both as they are.
+   * `bind`: a process found the attempt open for the body of this claim, and no other body gets the
+   * row from then on. `forget`: nobody knows whether the attempt was open, so the row keeps no body
+   * unless an earlier claim bound it. Absent leaves both as they are.
    */
   readonly body?: "bind" | "forget";
 }
@@ -35,9 +37,14 @@ export type Claim =
   | {
       readonly kind: "granted";
       readonly fence: number;
-      /** How often the step was started, this time included; an interruption gave its start back. */
+      /**
+       * How often the step was started, this time included; an interruption gave its start back.
+       */
       readonly starts: number;
-      /** The worker whose lease ended before this claim; null for a fresh row or one that was abandoned. */
+      /**
+       * The worker whose lease ended before this claim; null for a fresh row or one that was
+       * abandoned.
+       */
       readonly takenOverFrom: string | null;
       /** Of the body that the row is for; see `claimedDigest`. */
       readonly payloadDigest: string;
@@ -62,7 +69,10 @@ export interface LedgerRow {
   readonly starts: number;
   readonly outcome: ExecutionResult | null;
   readonly payloadDigest: string;
-  /** A process found the attempt open for that body. Only an operator's reopening changes it from then on. */
+  /**
+   * A process found the attempt open for that body. Only an operator's reopening changes it from
+   * then on.
+   */
   readonly bodyBound: boolean;
   readonly messageId: string;
   readonly receivedAtMs: number;
@@ -79,42 +89,55 @@ export interface RowFilter {
 }
 
 /**
- * The port. Methods reject with a `Fault`: `TQ_LEDGER` when the store cannot be reached, `TQ_LEDGER_ROW` when the row makes no sense, and
- * `TQ_LEDGER_REFUSED` when the store cannot hold what it was to write. The last two concern that row alone. Every other answer is a value.
- * One contract suite (`test/contract/ledger.ts`) says what each adapter must do.
+ * The port. Methods reject with a `Fault`: `TQ_LEDGER` when the store cannot be reached,
+ * `TQ_LEDGER_ROW` when the row makes no sense, and `TQ_LEDGER_REFUSED` when the store cannot hold
+ * what it was to write. The last two concern that row alone. Every other answer is a value. One
+ * contract suite (`test/contract/ledger.ts`) says what each adapter must do.
  */
 export interface Ledger extends OperatorRecords {
   /**
-   * Takes the row for `leaseMs`, counting a start, unless it is settled or another lease still runs. A row whose lease ended is
-   * taken over with a higher fence; a `permitted` one only after its lease's end plus the write bound, within which its owner's
-   * terminal event may still be committing.
+   * Takes the row for `leaseMs`, counting a start, unless it is settled or another lease still
+   * runs. A row whose lease ended is taken over with a higher fence; a `permitted` one only after
+   * its lease's end plus the write bound, within which its owner's terminal event may still be
+   * committing.
    */
   claim(request: ClaimRequest): Promise<Claim>;
-  /** Prolongs many leases in one statement; answers, in order, whether each is still held by that fence. */
+  /**
+   * Prolongs many leases in one statement; answers, in order, whether each is still held by that
+   * fence.
+   */
   renew(holds: readonly Hold[], leaseMs: number): Promise<readonly boolean[]>;
-  /** Leave to write the terminal event: row → `permitted`, lease renewed in full. Once per fence: a second ask is refused. */
+  /**
+   * Leave to write the terminal event: row → `permitted`, lease renewed in full. Once per fence: a
+   * second ask is refused.
+   */
   permit(hold: Hold, leaseMs: number): Promise<"granted" | "refused">;
-  /** Records how the attempt ended and ends the lease. Recording the same end again under the same fence is `recorded`. */
+  /**
+   * Records how the attempt ended and ends the lease. Recording the same end again under the same
+   * fence is `recorded`.
+   */
   settle(hold: Hold, outcome: ExecutionResult): Promise<"recorded" | "stale">;
   /** Ends the lease without an outcome: row → `pending`. */
   abandon(hold: Hold, options: AbandonOptions): Promise<"abandoned" | "stale">;
   find(key: string): Promise<LedgerRow | null>;
   list(filter: RowFilter): Promise<readonly LedgerRow[]>;
   /**
-   * Takes a named lock for `leaseMs`, or renews it for its owner; false while another owner's still runs. No time at all gives it up.
-   * It only spares work that one worker is enough for: nothing that must not happen twice may rest on it, since it has no fence.
+   * Takes a named lock for `leaseMs`, or renews it for its owner; false while another owner's still
+   * runs. No time at all gives it up. It only spares work that one worker is enough for: nothing
+   * that must not happen twice may rest on it, since it has no fence.
    */
   lock(name: string, owner: string, leaseMs: number): Promise<boolean>;
   /**
-   * The ledger's own secret, the same for all who open it. The deduplication ids of buried messages are made from it, so that only its readers can
-   * foresee them.
+   * The ledger's own secret, the same for all who open it. The deduplication ids of buried messages
+   * are made from it, so that only its readers can foresee them.
    */
   burialKey(): Promise<string>;
   /** Which workers are to take no new steps, and how far those are. */
   readonly quiet: QuietRecords;
   /**
-   * Deletes at most `limit` rows that are settled since before `beforeMs`, or pending since then with no message received since then; answers how
-   * many. A row that a worker holds stays, however old.
+   * Deletes at most `limit` rows that are settled since before `beforeMs`, or pending since then
+   * with no message received since then; answers how many. A row that a worker holds stays, however
+   * old.
    */
   prune(beforeMs: number, limit: number): Promise<number>;
   /** Resolves when the store answers. */
@@ -122,9 +145,13 @@ export interface Ledger extends OperatorRecords {
   close(): Promise<void>;
 }
 
-// What operators write: which dead letters they put back or deleted, and which attempts they reopened, with who did it and why.
+// What operators write: which dead letters they put back or deleted, and which attempts they
+// reopened, with who did it and why.
 
-/** Planned before the first effect; sent once the queue has confirmed the copy; deleted once the letter is gone. */
+/**
+ * Planned before the first effect; sent once the queue has confirmed the copy; deleted once the
+ * letter is gone.
+ */
 export type ReplayState = "planned" | "sent" | "deleted";
 
 /** One for each dead letter, so that a replay that was killed is found again by its letter. */
@@ -161,7 +188,10 @@ export interface ReopenRequest {
   /** As it was seen: any other fence means that somebody was faster. */
   readonly key: string;
   readonly fence: number;
-  /** Digest of the body that is sent now, to which the row is bound from then on. Null leaves the row's. */
+  /**
+   * Digest of the body that is sent now, to which the row is bound from then on. Null leaves the
+   * row's.
+   */
   readonly payloadDigest: string | null;
   readonly who: string;
   readonly why: string;
@@ -182,15 +212,19 @@ export interface Reopening {
 
 /** Part of the ledger's port. */
 export interface OperatorRecords {
-  /** Writes the plan and the copy's deduplication id, unless the letter has them: then answers those. */
+  /**
+   * Writes the plan and the copy's deduplication id, unless the letter has them: then answers
+   * those.
+   */
   planReplay(plan: ReplayPlan, deduplicationId: string): Promise<BegunReplay>;
   /** The letter's replay; null when there is none. */
   findReplay(letterId: string): Promise<Replay | null>;
   /** `sentId` goes with `sent`. A replay never goes back: one that is deleted stays so. */
   advanceReplay(letterId: string, to: "sent" | "deleted", sentId: string | null): Promise<void>;
   /**
-   * Row → `pending` with no start counted and a higher fence, if it is settled as dead, or free to be claimed: then nobody writes under its
-   * old fence any more. `changed` for anything else, and for another fence.
+   * Row → `pending` with no start counted and a higher fence, if it is settled as dead, or free to
+   * be claimed: then nobody writes under its old fence any more. `changed` for anything else, and
+   * for another fence.
    */
   reopen(request: ReopenRequest): Promise<"reopened" | "changed">;
   /** Of one row, oldest first. They outlive the row. */

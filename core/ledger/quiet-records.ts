@@ -1,6 +1,10 @@
-// Quiet through the ledger: operators ask workers to take no new steps, and quiet workers say how far they are.
+// Quiet through the ledger: operators ask workers to take no new steps, and quiet workers say how
+// far they are.
 
-/** Which workers, and for which of their queues. `null` means all of them. `core/admission/quiet-requests.ts` says which names match. */
+/**
+ * Which workers, and for which of their queues. `null` means all of them.
+ * `core/admission/quiet-requests.ts` says which names match.
+ */
 export interface QuietTarget {
   readonly worker: string | null;
   /** The queue's name, without the rest of its URL. */
@@ -45,9 +49,14 @@ export interface QuietRecords {
   ask(ask: QuietAsk): Promise<QuietRequest>;
   /** Ends the request for exactly this target. `false` means that none was in force. */
   lift(target: QuietTarget, who: string): Promise<boolean>;
-  /** Returns the requests in force, oldest first, and after them those that were lifted within the last ten minutes. */
+  /**
+   * Returns the requests in force, oldest first, and after them those that were lifted within the
+   * last ten minutes.
+   */
   requests(): Promise<readonly QuietRequest[]>;
-  /** Replaces what the worker reported before. No queue at all means that it is not quiet any more. */
+  /**
+   * Replaces what the worker reported before. No queue at all means that it is not quiet any more.
+   */
   report(worker: string, queues: readonly QuietQueue[]): Promise<void>;
   /** Returns what workers reported within the last minute, in the order of their names. */
   reports(): Promise<readonly QuietReport[]>;

@@ -1,5 +1,6 @@
-// Rows of the ledger's tables as a database answers them, to the port's shapes. The tables check their columns, yet a row may have been changed by
-// hand, or written by a later version: what it holds is read as anything else that comes from outside.
+// Rows of the ledger's tables as a database answers them, to the port's shapes. The tables check
+// their columns, yet a row may have been changed by hand, or written by a later version: what it
+// holds is read as anything else that comes from outside.
 import * as v from "valibot";
 import { Fault } from "../faults.ts";
 import { shortened } from "../formats/shortened.ts";
@@ -211,7 +212,10 @@ function readOutcome(text: string | null, place: Place): ExecutionResult {
   throw unreadable(place, "outcome", parsed.issues[0]);
 }
 
-/** SQLite gives whole numbers as bigints, for some of its own no number can hold; those come out as no whole number here. */
+/**
+ * SQLite gives whole numbers as bigints, for some of its own no number can hold; those come out as
+ * no whole number here.
+ */
 function numbersOf(found: Found): Found {
   const numbers = Object.entries(found).map(([name, value]) => [
     name,

@@ -10,7 +10,10 @@ export interface Migration {
 export interface LedgerSchema {
   /** How the ledger is called in messages. */
   readonly name: string;
-  /** Those that the store does not have yet, oldest first. Rejects with a `Fault` (`TQ_LEDGER_SCHEMA`) for a schema that is too new. */
+  /**
+   * Those that the store does not have yet, oldest first. Rejects with a `Fault`
+   * (`TQ_LEDGER_SCHEMA`) for a schema that is too new.
+   */
   pending(): Promise<readonly Migration[]>;
   /** Applies what is pending, unless another process is faster; answers what this one applied. */
   migrate(): Promise<readonly Migration[]>;

@@ -1,4 +1,5 @@
-// What is wrong with the queues, found before the first receive. Pure: what they say of themselves and the settings in, findings out.
+// What is wrong with the queues, found before the first receive. Pure: what they say of themselves
+// and the settings in, findings out.
 import { counted } from "../formats/counted.ts";
 import { inLargestUnit } from "../formats/durations.ts";
 import type { QueueAttributes, QueueSurvey, SurveyedQueue } from "../queue/port.ts";
@@ -8,13 +9,16 @@ import { about, type Finding, type Found } from "./findings.ts";
 export interface PreflightSettings {
   /** How often a step may be started. */
   readonly maxStarts: number;
-  /** Visibility timeout and lease alike: the queue's own timeout counts for nothing, every receive names ours. */
+  /**
+   * Visibility timeout and lease alike: the queue's own timeout counts for nothing, every receive
+   * names ours.
+   */
   readonly leaseMs: number;
 }
 
 /**
- * Each deploy and each outage that meets a waiting message costs it a receive, which SQS counts and cannot be told to forget: room for
- * a few of them beside the starts of our own budget.
+ * Each deploy and each outage that meets a waiting message costs it a receive, which SQS counts and
+ * cannot be told to forget: room for a few of them beside the starts of our own budget.
  */
 const RELEASES = 5;
 const DAY_MS = 86_400_000;

@@ -1,10 +1,14 @@
-// What is written beside a dead letter's body: one JSON message attribute, since a message may have only ten.
+// What is written beside a dead letter's body: one JSON message attribute, since a message may have
+// only ten.
 import { Buffer } from "node:buffer";
 import * as v from "valibot";
 import { parseJson } from "../formats/json.ts";
 import type { DeadLetterReason, Message, MessageAttribute } from "./port.ts";
 
-/** The attribute's name is ours: one of this name that is already there, from an earlier burial, is replaced. */
+/**
+ * The attribute's name is ours: one of this name that is already there, from an earlier burial, is
+ * replaced.
+ */
 export const NOTE_ATTRIBUTE = "taskiq";
 
 /** As it stands in the attribute. Times are Unix seconds. */
@@ -70,9 +74,10 @@ const ATTRIBUTE_LIMIT = 10;
 const BYTE_LIMIT = 1_048_576;
 
 /**
- * The attributes of the copy: the producer's, and our note. With ten of the producer's, the smallest is folded into the note, so that
- * both survive. `cut` says that the note was shortened for lack of room, `left_out` that not even a short one fits: the body and the
- * producer's attributes come first.
+ * The attributes of the copy: the producer's, and our note. With ten of the producer's, the
+ * smallest is folded into the note, so that both survive. `cut` says that the note was shortened
+ * for lack of room, `left_out` that not even a short one fits: the body and the producer's
+ * attributes come first.
  */
 export function deadLetterAttributes(burial: Burial): { attributes: Attributes; note: "whole" | "cut" | "left_out" } {
   const theirs = withoutNote(burial.message.attributes);
@@ -96,7 +101,10 @@ export function readNote(message: Pick<Message, "attributes">): DeadLetterNote |
   return read.success ? read.output : null;
 }
 
-/** Not every server tells where it moved a message from; what has no note was moved all the same. Null: nor what our queue is called. */
+/**
+ * Not every server tells where it moved a message from; what has no note was moved all the same.
+ * Null: nor what our queue is called.
+ */
 export function isMovedBySqs(message: Pick<Message, "attributes" | "movedFrom">, sourceArn: string | null): boolean {
   const { movedFrom } = message;
   const ours = movedFrom === undefined || sourceArn === null || movedFrom === sourceArn;
@@ -170,7 +178,8 @@ function unfold({ data_type, string_value, binary_value }: FoldedAttribute): Mes
   };
 }
 
-// JSON escapes control characters and lone surrogates by itself; these two are all that is left of what SQS refuses.
+// JSON escapes control characters and lone surrogates by itself; these two are all that is left of
+// what SQS refuses.
 function toAttributeText(note: DeadLetterNote): string {
   return JSON.stringify(note).replaceAll("\ufffe", "\\ufffe").replaceAll("\uffff", "\\uffff");
 }

@@ -1,4 +1,5 @@
-// The queue: messages in, and the four things that can happen to a received one. Knows nothing of steps or of the ledger.
+// The queue: messages in, and the four things that can happen to a received one. Knows nothing of
+// steps or of the ledger.
 
 /** SQS takes and hands out at most ten messages in one request. */
 export const MESSAGES_A_REQUEST = 10;
@@ -17,7 +18,10 @@ export interface Message {
   readonly firstReceivedAtMs: number;
   /** The producer's own message attributes, carried over to a dead letter as they are. */
   readonly attributes: Readonly<Record<string, MessageAttribute>>;
-  /** ARN of the queue that SQS itself moved it from; absent from what was never moved, and where the server does not tell. */
+  /**
+   * ARN of the queue that SQS itself moved it from; absent from what was never moved, and where the
+   * server does not tell.
+   */
   readonly movedFrom?: string;
 }
 
@@ -27,7 +31,10 @@ export interface MessageAttribute {
   readonly binaryValue?: Uint8Array;
 }
 
-/** How one entry of a batch call ended. `gone`: the receipt is no longer good (expired, or the message is deleted). */
+/**
+ * How one entry of a batch call ended. `gone`: the receipt is no longer good (expired, or the
+ * message is deleted).
+ */
 export type EntryResult = "done" | "gone" | "failed";
 
 export interface ReceiveOptions {
@@ -37,8 +44,9 @@ export interface ReceiveOptions {
   readonly waitMs: number;
   readonly visibilityMs: number;
   /**
-   * Ends the wait when it aborts. A FIFO queue is then asked once more, without waiting, for what the aborted request may have
-   * fetched. On a standard queue such messages stay hidden until their visibility ends. Absent means that nothing cuts the wait.
+   * Ends the wait when it aborts. A FIFO queue is then asked once more, without waiting, for what
+   * the aborted request may have fetched. On a standard queue such messages stay hidden until their
+   * visibility ends. Absent means that nothing cuts the wait.
    */
   readonly cut?: AbortSignal;
 }
@@ -49,7 +57,10 @@ export interface Extension {
   readonly visibilityMs: number;
 }
 
-/** Why a message became a dead letter; stored as one JSON message attribute beside the untouched body. */
+/**
+ * Why a message became a dead letter; stored as one JSON message attribute beside the untouched
+ * body.
+ */
 export interface DeadLetterReason {
   /** A word of `core/delivery/reasons.ts`. */
   readonly reason: string;
@@ -89,7 +100,10 @@ export interface QueueAttributes {
   /** For how long each message is hidden at first. */
   readonly delayMs: number | null;
   readonly largestBytes: number | null;
-  /** Where SQS itself moves what was received more than `maxReceiveCount` times; `target` is that queue's name. */
+  /**
+   * Where SQS itself moves what was received more than `maxReceiveCount` times; `target` is that
+   * queue's name.
+   */
   readonly redrive: { readonly target: string; readonly maxReceiveCount: number } | null;
 }
 
@@ -109,7 +123,10 @@ export interface SurveyedDeadLetterQueue {
   readonly queue: SurveyedQueue | null;
 }
 
-/** A queue and its dead letter queue as they are, whatever is wrong with them; for `core/preflight/preflight.ts`. */
+/**
+ * A queue and its dead letter queue as they are, whatever is wrong with them; for
+ * `core/preflight/preflight.ts`.
+ */
 export interface QueueSurvey {
   readonly queue: SurveyedQueue;
   readonly deadLetter: SurveyedDeadLetterQueue | null;
@@ -123,21 +140,26 @@ export interface QueueDepth {
 }
 
 /**
- * The port. Methods reject with a `Fault` (`TQ_QUEUE…`) when the service cannot be reached or refuses; entries of batch calls that
- * fail alone are values. One contract suite (`test/contract/queue.ts`) says what each adapter must do.
+ * The port. Methods reject with a `Fault` (`TQ_QUEUE…`) when the service cannot be reached or
+ * refuses; entries of batch calls that fail alone are values. One contract suite
+ * (`test/contract/queue.ts`) says what each adapter must do.
  */
 export interface Queue {
   /** What the queue itself says of itself; read once at start. */
   describe(): Promise<QueueFacts>;
-  /** One long poll. Cut it only in need: SQS goes on handing messages to an abandoned request for a while. */
+  /**
+   * One long poll. Cut it only in need: SQS goes on handing messages to an abandoned request for a
+   * while.
+   */
   receive(options: ReceiveOptions): Promise<readonly Message[]>;
   /** Changes when messages become visible again; any number of entries. Answers in order. */
   extend(extensions: readonly Extension[]): Promise<readonly EntryResult[]>;
   /** Deletes messages; any number. Answers in order. */
   ack(receipts: readonly string[]): Promise<readonly EntryResult[]>;
   /**
-   * Copies a message, body byte-identical, to the dead letter queue. Does not ack it. A FIFO queue takes one copy with the same deduplication id
-   * within five minutes, and drops others without an error.
+   * Copies a message, body byte-identical, to the dead letter queue. Does not ack it. A FIFO queue
+   * takes one copy with the same deduplication id within five minutes, and drops others without an
+   * error.
    */
   bury(message: Message, reason: DeadLetterReason, deduplicationId: string): Promise<void>;
   depth(): Promise<QueueDepth>;
@@ -146,23 +168,31 @@ export interface Queue {
   close(): Promise<void>;
 }
 
-/** A dead letter queue as a queue of its own. Burying what lies in it puts a copy beside it that says why; acking takes the original out. */
+/**
+ * A dead letter queue as a queue of its own. Burying what lies in it puts a copy beside it that
+ * says why; acking takes the original out.
+ */
 export interface DeadLetterQueue extends Pick<Queue, "receive" | "extend" | "ack" | "bury" | "depth"> {
   readonly url: string;
   /** Whose dead letters are meant. It may be the dead letter queue of others, too. */
   readonly sourceUrl: string;
   /**
-   * Sends copies to our queue, with what the producer sent beside the body; any number, in order. Answers in order. Deletes nothing. Rejects
-   * when a request got no answer: then it is not known what was sent of it.
+   * Sends copies to our queue, with what the producer sent beside the body; any number, in order.
+   * Answers in order. Deletes nothing. Rejects when a request got no answer: then it is not known
+   * what was sent of it.
    */
   resend(copies: readonly Resend[]): Promise<readonly Resent[]>;
-  /** SQS itself moved it here, from our queue: false for what a worker buried, and for the dead letters of other queues. */
+  /**
+   * SQS itself moved it here, from our queue: false for what a worker buried, and for the dead
+   * letters of other queues.
+   */
   isMoved(message: Message): boolean;
   /** It has a redrive policy itself, which would move on whatever is looked at too often. */
   readonly redrives: boolean;
   /**
-   * How long it keeps a message, counted from `sentAtMs`: a standard queue's dead letters keep the time at which they were first sent, those of a FIFO queue
-   * get a new one when SQS moves them (developer guide, "dead-letter queue retention"). Null where it is not told.
+   * How long it keeps a message, counted from `sentAtMs`: a standard queue's dead letters keep the
+   * time at which they were first sent, those of a FIFO queue get a new one when SQS moves them
+   * (developer guide, "dead-letter queue retention"). Null where it is not told.
    */
   readonly retentionMs: number | null;
 }

@@ -1,11 +1,15 @@
-// Where a queue is, read from its URL. Pure. `fixtures/aws/queue-places.json` has the table, which the executor's `queue_place.py` follows, too.
+// Where a queue is, read from its URL. Pure. `fixtures/aws/queue-places.json` has the table, which
+// the executor's `queue_place.py` follows, too.
 
 export interface QueuePlace {
   /** The server belongs to AWS. */
   readonly aws: boolean;
   /** Requests are signed for it. `null` means that the URL names none. */
   readonly region: string | null;
-  /** Where requests go. `null` means AWS's usual endpoint of that region, which the SDK knows (FIPS and dual-stack by its own settings). */
+  /**
+   * Where requests go. `null` means AWS's usual endpoint of that region, which the SDK knows (FIPS
+   * and dual-stack by its own settings).
+   */
   readonly endpoint: string | null;
 }
 

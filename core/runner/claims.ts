@@ -1,11 +1,14 @@
-// What a process may claim as its outcome. User code shares its process, so a claim that cannot be true is a fault. Pure.
+// What a process may claim as its outcome. User code shares its process, so a claim that cannot be
+// true is a fault. Pure.
 import type { Outcome, WorkerFrame } from "./frames.ts";
 
 export type Order = Extract<WorkerFrame, { type: "run" | "report" | "notice" | "probe" | "look" }>["type"];
 
 const ofSteps: readonly Order[] = ["run", "report"];
 
-/** Which orders each kind of outcome answers; a kind that is not listed answers those about a step. */
+/**
+ * Which orders each kind of outcome answers; a kind that is not listed answers those about a step.
+ */
 const answers: Readonly<Partial<Record<Outcome["kind"], readonly Order[]>>> = {
   success: ["run"],
   failure: ["run"],
@@ -28,7 +31,10 @@ const underPermit: ReadonlySet<string> = new Set([...recorded, "reported"]);
 /** Kinds that say the state which their result has. */
 const stated: ReadonlySet<string> = new Set([...underPermit, "run_over", "parked"]);
 
-/** Returns why this outcome cannot be true of a process with that order, or `null`. `permitted`: the worker has granted its permit. */
+/**
+ * Returns why this outcome cannot be true of a process with that order, or `null`. `permitted`: the
+ * worker has granted its permit.
+ */
 export function falsehoodIn(outcome: Outcome, order: Order, permitted: boolean): string | null {
   const { kind } = outcome;
   if (!(answers[kind] ?? ofSteps).includes(order)) return `${kind} does not answer a ${order}`;

@@ -1,4 +1,5 @@
-// The frames between worker and step host: JSON lines, decoded into values. Pure. ARCHITECTURE.md lists them; fixtures/frames has golden ones.
+// The frames between worker and step host: JSON lines, decoded into values. Pure. ARCHITECTURE.md
+// lists them; fixtures/frames has golden ones.
 import * as v from "valibot";
 import { shortened } from "../formats/shortened.ts";
 import { errorInfo, hostResult } from "../step/result.ts";
@@ -44,7 +45,10 @@ const Outcome = v.variant("kind", [
   v.object({ kind: v.literal("fault"), scope: v.picklist(["step", "location", "instance"]), error: errorInfo }),
 ]);
 
-/** What a fork of the location's process would break, in words for operators; a host without the field forks all. */
+/**
+ * What a fork of the location's process would break, in words for operators; a host without the
+ * field forks all.
+ */
 const unforkable = v.optional(v.array(v.string()), []);
 
 /** What a code location defines; only a host that was asked to count says it. */

@@ -1,4 +1,5 @@
-// Starts a step host only to hear what it says of itself, of its code locations and of Dagster's storages, and ends it.
+// Starts a step host only to hear what it says of itself, of its code locations and of Dagster's
+// storages, and ends it.
 import type { Clock } from "../clock.ts";
 import type { Observe } from "../observe.ts";
 import { requireSignals } from "../process-group.ts";
@@ -23,7 +24,10 @@ const TOO_LATE: ErrorInfo = {
   traceback: "",
 };
 
-/** Rejects with a `Fault` when the host, or a worker beside it, cannot work. `settings.startMs` is the time for all of it. */
+/**
+ * Rejects with a `Fault` when the host, or a worker beside it, cannot work. `settings.startMs` is
+ * the time for all of it.
+ */
 export async function greetHost(
   settings: HostSettings,
   ports: { readonly clock: Clock; readonly observe: Observe },

@@ -36,10 +36,16 @@ type Greeting = Extract<DecodedFrame, { type: "ready" | "fatal" | "broken" }>;
 const MARK = "TASKIQ_STEP_HOST";
 /** The descriptor that carries frames; 0 to 2 belong to whatever user code prints. */
 const FRAMES_FD = 3;
-/** A frame holds at most one envelope (1 MiB as a message) or one result (tracebacks are capped by the host). */
+/**
+ * A frame holds at most one envelope (1 MiB as a message) or one result (tracebacks are capped by
+ * the host).
+ */
 const LONGEST_FRAME = 16 * 1024 * 1024;
 const LONGEST_OUTPUT_LINE = 8 * 1024;
-/** The last frames arrive at once, unless user code smuggled the descriptor into a process that lives on. */
+/**
+ * The last frames arrive at once, unless user code smuggled the descriptor into a process that
+ * lives on.
+ */
 const LAST_FRAMES_MS = 1_000;
 
 interface Ports {
@@ -48,9 +54,15 @@ interface Ports {
 }
 
 export class HostProcess {
-  /** Resolves with what the host said of itself; rejects with a `Fault`, once it is gone, when it could not start. */
+  /**
+   * Resolves with what the host said of itself; rejects with a `Fault`, once it is gone, when it
+   * could not start.
+   */
   readonly ready: Promise<Ready>;
-  /** Resolves, once the process is gone, with how it ended; everything it sent has been heard by then. */
+  /**
+   * Resolves, once the process is gone, with how it ended; everything it sent has been heard by
+   * then.
+   */
   readonly ended: Promise<string>;
   /** An entry of the environment that the host and all that ever comes of it begin with. */
   readonly mark: string;
@@ -70,7 +82,8 @@ export class HostProcess {
     const heard = followLines(this.#frames, LONGEST_FRAME, (line) => this.#hear(line, onFrame, observe));
     for (const stream of ["stdout", "stderr"] as const) {
       const pipe = this.#child[stream] as Readable;
-      // Steps inherit both pipes. A flood is read, so that the host never waits, and left out of the log.
+      // Steps inherit both pipes. A flood is read, so that the host never waits, and left out of
+      // the log.
       const allowance = new LineAllowance();
       const severity = new Severity();
       void followLines(pipe, LONGEST_OUTPUT_LINE, (line) => {
@@ -79,7 +92,8 @@ export class HostProcess {
         }
       });
     }
-    // Not 'close': step processes hold copies of the output pipes and may outlive the host by a moment.
+    // Not 'close': step processes hold copies of the output pipes and may outlive the host by a
+    // moment.
     const exited = new Promise<string>((resolve) => {
       this.#child.once("exit", (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
       this.#child.once("error", (error) => resolve(error.message));
@@ -135,7 +149,10 @@ export class HostProcess {
   }
 }
 
-/** Throws a `Fault` where it is not even tried: an environment that is too big, a program that Deno may not run. */
+/**
+ * Throws a `Fault` where it is not even tried: an environment that is too big, a program that Deno
+ * may not run.
+ */
 function spawnHost(settings: HostSettings, env: HostSettings["env"]): ChildProcess {
   const args = ["-m", "dagster_taskiq.host", "--frames-fd", String(FRAMES_FD)];
   if (settings.count === true) args.push("--count");

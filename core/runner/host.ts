@@ -1,4 +1,5 @@
-// The runner over Python step hosts: keeps one alive, sends it work, and answers how each piece of work ended.
+// The runner over Python step hosts: keeps one alive, sends it work, and answers how each piece of
+// work ended.
 import { backoff } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import { describeError } from "../faults.ts";
@@ -212,7 +213,9 @@ export class HostRunner implements Runner {
     return { work, end };
   }
 
-  /** The host is gone; so must be what it ran, grandchildren included, before anyone hears of it. */
+  /**
+   * The host is gone; so must be what it ran, grandchildren included, before anyone hears of it.
+   */
   async #lose(host: HostProcess, how: string): Promise<void> {
     this.#host = null;
     const stopping = this.#stopped.signal.aborted;

@@ -5,7 +5,10 @@ export class LineSplitter {
   readonly #longest: number;
   #rest = "";
 
-  /** Lines longer than `longest` characters are cut there, so that a writer that never ends a line cannot fill the memory. */
+  /**
+   * Lines longer than `longest` characters are cut there, so that a writer that never ends a line
+   * cannot fill the memory.
+   */
   constructor(longest: number) {
     this.#longest = longest;
   }
@@ -36,7 +39,9 @@ function cut(line: string, longest: number): string[] {
 const LINES_A_SECOND = 1_000;
 const CHARACTERS_A_SECOND = 1024 * 1024;
 
-/** What of a flood of lines is passed on: so many each second, and a remark when that is used up. */
+/**
+ * What of a flood of lines is passed on: so many each second, and a remark when that is used up.
+ */
 export class LineAllowance {
   #renewedAtMs = Number.NEGATIVE_INFINITY;
   #lines = 0;

@@ -1,4 +1,5 @@
-// What a step host says of its code locations: which can run steps, and what the log is told of them.
+// What a step host says of its code locations: which can run steps, and what the log is told of
+// them.
 import type { Observe } from "../observe.ts";
 import type { ErrorInfo } from "../step/step.ts";
 import type { HostFrame, Ready } from "./frames.ts";
@@ -10,7 +11,9 @@ export class CodeLocations {
   readonly #observe: Observe;
   /** Those of the worker's own flags. Null: imported. */
   #own = new Map<string, ErrorInfo | null>();
-  /** What the log said last of each, across hosts: an outage is reported once, with its traceback. */
+  /**
+   * What the log said last of each, across hosts: an outage is reported once, with its traceback.
+   */
   readonly #logged = new Map<string, string | null>();
   readonly #advice: LocationAdvice;
 
@@ -52,7 +55,10 @@ export class CodeLocations {
     return this.#advice.sentences();
   }
 
-  /** Why no step can run, if none of the worker's own locations can be imported; one is enough to go on. */
+  /**
+   * Why no step can run, if none of the worker's own locations can be imported; one is enough to go
+   * on.
+   */
   unavailable(): string | null {
     const errors = [...this.#own.values()];
     return errors.length === 0 || errors.includes(null) ? null : this.broken();

@@ -12,7 +12,10 @@ export interface LookEnd {
   readonly late: boolean;
 }
 
-/** As many as are asked for in one process: a frame must stay far below the longest line, and a slow storage must answer in time. */
+/**
+ * As many as are asked for in one process: a frame must stay far below the longest line, and a slow
+ * storage must answer in time.
+ */
 const TOGETHER = 1_000;
 const ANSWER_MS = 60_000;
 

@@ -1,14 +1,19 @@
-// Opens the file that a step says its output goes to. User code can name any path, and swap what is there at any moment.
+// Opens the file that a step says its output goes to. User code can name any path, and swap what is
+// there at any moment.
 import { constants } from "node:fs";
 import { type FileHandle, open, realpath, stat } from "node:fs/promises";
 import { sep } from "node:path";
 
-/** A FIFO would block an open without O_NONBLOCK, on one of the four threads that all file calls of Node share. */
+/**
+ * A FIFO would block an open without O_NONBLOCK, on one of the four threads that all file calls of
+ * Node share.
+ */
 const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
 
 /**
- * Opens `path` if it is a regular file below `folder`, and throws otherwise. `null`, from a step host of an older release, means any folder. What is opened
- * is checked after it was opened, so that swapping it in between gains nothing.
+ * Opens `path` if it is a regular file below `folder`, and throws otherwise. `null`, from a step
+ * host of an older release, means any folder. What is opened is checked after it was opened, so
+ * that swapping it in between gains nothing.
  */
 export async function openOutputFile(path: string, folder: string | null): Promise<FileHandle> {
   const file = await open(path, FLAGS);

@@ -5,7 +5,10 @@ import type { OnLine } from "./output.ts";
 import type { StepOutput } from "./port.ts";
 import { Severity } from "./severity.ts";
 
-/** Returns what hears the lines of one step of that job, if its process names one. Returns null when none are wanted. */
+/**
+ * Returns what hears the lines of one step of that job, if its process names one. Returns null when
+ * none are wanted.
+ */
 export function outputHearer(
   step: StepId,
   job: string | null,

@@ -1,4 +1,5 @@
-// A step's captured output, followed from its files into the worker's log. The files are the record; the log is a bounded courtesy copy.
+// A step's captured output, followed from its files into the worker's log. The files are the
+// record; the log is a bounded courtesy copy.
 import type { FileHandle } from "node:fs/promises";
 import { StringDecoder } from "node:string_decoder";
 import type { Clock } from "../clock.ts";
@@ -14,7 +15,10 @@ export interface OutputFiles extends Readonly<Record<Stream, string>> {
   readonly folder: string | null;
 }
 
-/** Pause between two turns. Short enough to watch a step by its log, long enough to cost nothing with a hundred steps. */
+/**
+ * Pause between two turns. Short enough to watch a step by its log, long enough to cost nothing
+ * with a hundred steps.
+ */
 const FOLLOW_MS = 250;
 /** A step that writes faster than this is copied in part; its compute logs hold everything. */
 const BYTES_PER_TURN = 64 * 1024;
@@ -25,13 +29,16 @@ const LONGEST_LINE = 8 * 1024;
 const LAST_READ_MS = 2_000;
 
 export interface Following {
-  /** Reads the rest and closes the files. Gives up without an error if that takes longer than two seconds. */
+  /**
+   * Reads the rest and closes the files. Gives up without an error if that takes longer than two
+   * seconds.
+   */
   end(): Promise<void>;
 }
 
 /**
- * Follows both files until `end`. Reading a file instead of a pipe means that a step can neither be slowed down by its log nor lose
- * its last lines when it is killed.
+ * Follows both files until `end`. Reading a file instead of a pipe means that a step can neither be
+ * slowed down by its log nor lose its last lines when it is killed.
  */
 export function followOutput(files: OutputFiles, onLine: OnLine, clock: Pick<Clock, "sleep" | "within">): Following {
   const [ending, givenUp] = [new AbortController(), new AbortController()];
@@ -58,7 +65,10 @@ export function followOutput(files: OutputFiles, onLine: OnLine, clock: Pick<Clo
   };
 }
 
-/** File calls share four threads of Node's. Those that hang must leave some to the ledger, to credentials and to names. */
+/**
+ * File calls share four threads of Node's. Those that hang must leave some to the ledger, to
+ * credentials and to names.
+ */
 const FILES_AT_ONCE = 2;
 const waiting: (() => void)[] = [];
 let underWay = 0;
@@ -93,7 +103,10 @@ class Tail {
     this.#onLine = onLine;
   }
 
-  /** A file that is not there yet is tried again at the next turn; one that cannot be read is said once and given up. */
+  /**
+   * A file that is not there yet is tried again at the next turn; one that cannot be read is said
+   * once and given up.
+   */
   turn(): Promise<void> {
     return this.#givenUp ? Promise.resolve() : inTurn(() => this.#follow());
   }

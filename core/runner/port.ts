@@ -1,4 +1,5 @@
-// The runner: runs one step in a process of its own and says how that ended. Knows no queue, no ledger and no attempts left.
+// The runner: runs one step in a process of its own and says how that ended. Knows no queue, no
+// ledger and no attempts left.
 import type { Envelope } from "../step/envelope.ts";
 import type { ErrorInfo, ExecutionResult, StepId } from "../step/step.ts";
 
@@ -25,11 +26,17 @@ export interface Limits {
   readonly processes: number | null;
   /** For each of stdout and stderr. */
   readonly outputBytes: number | null;
-  /** From the recorded end of the step to the end of its process: for hooks, the teardown of resources, and exit hooks. */
+  /**
+   * From the recorded end of the step to the end of its process: for hooks, the teardown of
+   * resources, and exit hooks.
+   */
   readonly afterEndMs: number;
 }
 
-/** How long a process may live. It is prolonged while it runs, and dies in time when it is not: though nobody here can see to it. */
+/**
+ * How long a process may live. It is prolonged while it runs, and dies in time when it is not:
+ * though nobody here can see to it.
+ */
 export interface Term {
   /** From now; not negative. */
   leftMs(): number;
@@ -69,27 +76,35 @@ export interface Notice {
   readonly metadata: Readonly<Record<string, string | number>>;
 }
 
-/** The answer to a step process that wants to write its terminal event; `withinMs` counts from the instant it asked. */
+/**
+ * The answer to a step process that wants to write its terminal event; `withinMs` counts from the
+ * instant it asked.
+ */
 export type Permit = { readonly granted: true; readonly withinMs: number } | { readonly granted: false };
 
-/** Asked at most once per process. Never rejects: an unreachable ledger is retried until the lease ends, then refused. */
+/**
+ * Asked at most once per process. Never rejects: an unreachable ledger is retried until the lease
+ * ends, then refused.
+ */
 export type AskPermit = () => Promise<Permit>;
 
 /**
- * How a process ended. `interrupted` means that its signal was aborted before it had an outcome; why is the caller's to know. `open` is set
- * when the process had found the attempt open; without it nobody knows. `job` is that of the step's run, where the process has said it.
+ * How a process ended. `interrupted` means that its signal was aborted before it had an outcome;
+ * why is the caller's to know. `open` is set when the process had found the attempt open; without
+ * it nobody knows. `job` is that of the step's run, where the process has said it.
  */
 export type Ending = EndingKind & { readonly job?: string };
 
 type EndingKind =
   /**
-   * The attempt is over; `result` is what to record. `wrote` is false when the log already said so. `cutShort` says why the process was
-   * killed after that, while hooks, teardown or exit hooks still ran; absent if it ended by itself.
+   * The attempt is over; `result` is what to record. `wrote` is false when the log already said so.
+   * `cutShort` says why the process was killed after that, while hooks, teardown or exit hooks
+   * still ran; absent if it ended by itself.
    */
   | { readonly kind: "ended"; readonly result: ExecutionResult; readonly wrote: boolean; readonly cutShort?: string }
   /**
-   * Dagster knows no such run, so nothing ran. `instance` is the identity of the instance that was asked (null: it has none), `result`
-   * what to record if the run was one of its own.
+   * Dagster knows no such run, so nothing ran. `instance` is the identity of the instance that was
+   * asked (null: it has none), `result` what to record if the run was one of its own.
    */
   | { readonly kind: "unknown_run"; readonly instance: string | null; readonly result: ExecutionResult }
   | { readonly kind: "rerun_refused"; readonly error: ErrorInfo }
@@ -101,7 +116,10 @@ type EndingKind =
   | { readonly kind: "over_limit"; readonly limit: OverLimit; readonly error: ErrorInfo; readonly open?: true }
   /** Its term ended, and it with it; it recorded nothing. */
   | { readonly kind: "expired" }
-  /** `step`: this step cannot run here, or its process died; `location`, `instance`, `host`: nothing of that can run, and nothing ran. */
+  /**
+   * `step`: this step cannot run here, or its process died; `location`, `instance`, `host`: nothing
+   * of that can run, and nothing ran.
+   */
   | { readonly kind: "fault"; readonly scope: FaultScope; readonly error: ErrorInfo; readonly open?: true };
 
 export type OverLimit = "timed_out" | "silent" | "output" | "processes";
@@ -118,7 +136,10 @@ export type StepOutput = "all" | "errors" | "off";
 
 /** What Dagster knows of one attempt. */
 export interface AttemptStanding {
-  /** Null: this instance knows no such run. `goesOn`: it still waits for its steps; neither finished nor being canceled. */
+  /**
+   * Null: this instance knows no such run. `goesOn`: it still waits for its steps; neither finished
+   * nor being canceled.
+   */
   readonly run: { readonly status: string; readonly job: string; readonly goesOn: boolean } | null;
   /** How the attempt ended, by the event log; null while it is open. */
   readonly ended: "success" | "failure" | "up_for_retry" | "resource_init_failure" | null;
@@ -135,41 +156,64 @@ export type Looked =
 export interface HostVersions {
   readonly dagster: string;
   readonly dagsterTaskiq: string;
-  /** The versions of Dagster that its `dagster_taskiq` supports: from `oldest` up to, and without, `below`. Null: it does not say. */
+  /**
+   * The versions of Dagster that its `dagster_taskiq` supports: from `oldest` up to, and without,
+   * `below`. Null: it does not say.
+   */
   readonly supported: { readonly oldest: string; readonly below: string } | null;
 }
 
 export interface Runner {
-  /** Starts the step host; rejects with a `Fault` (`TQ_HOST_…`) when it cannot. Safe to call again after it was lost. */
+  /**
+   * Starts the step host; rejects with a `Fault` (`TQ_HOST_…`) when it cannot. Safe to call again
+   * after it was lost.
+   */
   start(): Promise<void>;
   /**
-   * Resolves when the step's process is dead and reaped, its whole group with it. Aborting `signal` kills the group at once (SIGKILL):
-   * a process must never outlive the lease under which it runs. Never rejects.
+   * Resolves when the step's process is dead and reaped, its whole group with it. Aborting `signal`
+   * kills the group at once (SIGKILL): a process must never outlive the lease under which it runs.
+   * Never rejects.
    */
   execute(order: StepOrder, ask: AskPermit, signal: AbortSignal): Promise<Ending>;
-  /** Like `execute`, for a report: `ended` with state `reported` or `parked`, or with what the log already said. */
+  /**
+   * Like `execute`, for a report: `ended` with state `reported` or `parked`, or with what the log
+   * already said.
+   */
   report(order: ReportOrder, ask: AskPermit, signal: AbortSignal): Promise<Ending>;
   /** Best effort: false when the event could not be written. */
   notice(notice: Notice): Promise<boolean>;
   /**
-   * Whether a step could run now: forks a process that reads Dagster's storages and, when given a run, imports that run's code. Null
-   * when it could, else what failed. Touches no run, asks for no permit, never rejects.
+   * Whether a step could run now: forks a process that reads Dagster's storages and, when given a
+   * run, imports that run's code. Null when it could, else what failed. Touches no run, asks for no
+   * permit, never rejects.
    */
   probe(runId: string | null): Promise<ProbeFailure | null>;
-  /** Where any number of attempts stand, read from Dagster's storages without user code. Touches no run, never rejects. */
+  /**
+   * Where any number of attempts stand, read from Dagster's storages without user code. Touches no
+   * run, never rejects.
+   */
   look(attempts: readonly StepId[]): Promise<Looked>;
-  /** Identity of the Dagster instance that steps run in; null before it is known, or where its storage has none. */
+  /**
+   * Identity of the Dagster instance that steps run in; null before it is known, or where its
+   * storage has none.
+   */
   instance(): string | null;
   /** Null before the first step host was ready. */
   versions(): HostVersions | null;
   /** Null while the host can take steps, else why it cannot. */
   unavailable(): string | null;
-  /** What it cannot run for want of its code, though it may take other steps; null when there is nothing of that. */
+  /**
+   * What it cannot run for want of its code, though it may take other steps; null when there is
+   * nothing of that.
+   */
   broken(): string | null;
   /** Sentences for an operator: what makes steps slower than they could be, and what to change. */
   advice(): readonly string[];
   /** Ends the host; step processes still alive are killed. */
   stop(): Promise<void>;
-  /** Kills the host and the groups of its steps, without waiting for their end: for a process that is about to exit. */
+  /**
+   * Kills the host and the groups of its steps, without waiting for their end: for a process that
+   * is about to exit.
+   */
   kill(): void;
 }

@@ -1,4 +1,5 @@
-// How important a line of a step's output is, from the record of a logger that it begins or goes on with.
+// How important a line of a step's output is, from the record of a logger that it begins or goes on
+// with.
 import type { Level } from "../observe.ts";
 
 const levels: Readonly<Record<string, Level>> = {
@@ -12,7 +13,10 @@ const levels: Readonly<Record<string, Level>> = {
 const NAMES = Object.keys(levels).join("|");
 // biome-ignore lint/suspicious/noControlCharactersInRegex: a logger may colour its records
 const COLOURS = /\u001b\[[\d;]*m/g;
-/** Dagster's console loggers, `dagster` and those of an op's own: `2026-01-02 03:04:05 +0000 - dagster - DEBUG - …`. */
+/**
+ * Dagster's console loggers, `dagster` and those of an op's own: `2026-01-02 03:04:05 +0000 -
+ * dagster - DEBUG - …`.
+ */
 const DAGSTER = new RegExp(
   `^\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d(?:,\\d+)?(?: [+-]\\d{4})? - \\S+ - (${NAMES}) - `,
 );
@@ -27,7 +31,10 @@ const FATAL = /^(?:Traceback \(most recent call last\):|Fatal Python error: )/;
 export class Severity {
   /** Of the last record. */
   #record: Level | null = null;
-  /** Of lines that are no records. Those behind a warning or an error are the rest of it, and so are those behind a record and a blank line: tracebacks. */
+  /**
+   * Of lines that are no records. Those behind a warning or an error are the rest of it, and so are
+   * those behind a record and a blank line: tracebacks.
+   */
   #rest: Level = "info";
 
   of(line: string): Level {

@@ -106,7 +106,10 @@ export class Work {
 
 type Heard = Pick<Work, "pid" | "outcome"> & { readonly open?: boolean; readonly job?: string | null };
 
-/** What the outcome, the way the process ended, and our own wish to end it (`interrupted`) add up to. */
+/**
+ * What the outcome, the way the process ended, and our own wish to end it (`interrupted`) add up
+ * to.
+ */
 export function endingOf(work: Heard, end: WorkEnd, interrupted: boolean): Ending {
   const ending = withoutStanding(work, end, interrupted);
   const saysSo = ending.kind === "fault" || ending.kind === "interrupted" || ending.kind === "over_limit";

@@ -1,5 +1,5 @@
-// Versions of Dagster and of its packages, compared: `1.13.27`, or `1.13.0rc1`. Pure. Text that is not such a version, as of a checkout of Dagster's source
-// (`1!0+dev`), is not judged.
+// Versions of Dagster and of its packages, compared: `1.13.27`, or `1.13.0rc1`. Pure. Text that is
+// not such a version, as of a checkout of Dagster's source (`1!0+dev`), is not judged.
 
 /** True for a version that is `below` or newer. */
 export function isAtLeast(version: string, below: string): boolean {

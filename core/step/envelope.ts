@@ -1,4 +1,5 @@
-// The message contract: text in, envelope out, nothing thrown. Pure. ARCHITECTURE.md has the contract, fixtures/envelopes the golden files.
+// The message contract: text in, envelope out, nothing thrown. Pure. ARCHITECTURE.md has the
+// contract, fixtures/envelopes the golden files.
 import * as v from "valibot";
 import { parseJson } from "../formats/json.ts";
 import { shortened } from "../formats/shortened.ts";
@@ -8,23 +9,33 @@ export interface Envelope extends StepId {
   /** Null when the producer does not know it; the run record decides what runs. */
   readonly opName: string | null;
   /**
-   * What an executor of the version before sends. It is untrusted and nothing acts on it; the step host asks the event log. It stays part of
-   * the digest, so that a row which a worker of the version before made is still the row of its message. `null` if it is absent or no text.
+   * What an executor of the version before sends. It is untrusted and nothing acts on it; the step
+   * host asks the event log. It stays part of the digest, so that a row which a worker of the
+   * version before made is still the row of its message. `null` if it is absent or no text.
    */
   readonly knownState: string | null;
   readonly retryMode: "deferred" | "disabled";
-  /** What the op's RetryPolicy says should the machinery fail this attempt, in seconds; null: no retry is left. */
+  /**
+   * What the op's RetryPolicy says should the machinery fail this attempt, in seconds; null: no
+   * retry is left.
+   */
   readonly onFault: { readonly retryIn: number } | null;
   /** Unix seconds; null when the producer does not say. */
   readonly enqueuedAt: number | null;
   readonly tags: Readonly<Record<string, string>>;
   /** Of the Dagster instance that the run belongs to; null when the producer does not say. */
   readonly instance: string | null;
-  /** Version of Dagster in the run worker; null when the producer does not say. Like the next, it is no part of the digest. */
+  /**
+   * Version of Dagster in the run worker; null when the producer does not say. Like the next, it is
+   * no part of the digest.
+   */
   readonly dagster: string | null;
   /** Version of `dagster_taskiq` in the run worker; null when the producer does not say. */
   readonly dagsterTaskiq: string | null;
-  /** Name of the run's job, for the log until the step's process has looked it up; null when the producer does not say. It is no part of the digest. */
+  /**
+   * Name of the run's job, for the log until the step's process has looked it up; null when the
+   * producer does not say. It is no part of the digest.
+   */
   readonly job: string | null;
 }
 
@@ -34,7 +45,9 @@ export type Decoded =
   | { readonly kind: "unknown_version"; readonly version: number }
   | { readonly kind: "malformed"; readonly detail: string; readonly step: StepId | null };
 
-/** What is wrong quotes the value; a log and a note on a dead letter are no places for all of it. */
+/**
+ * What is wrong quotes the value; a log and a note on a dead letter are no places for all of it.
+ */
 const LONGEST_DETAIL = 160;
 /** A year of 366 days. */
 const LONGEST_DELAY_SECONDS = 31_622_400;
@@ -77,7 +90,10 @@ const VersionOne = v.object({
   job: v.optional(v.nullable(Job), null),
 });
 
-/** The original contract: it carries neither version nor known_state, and its op_config and inputs are the run record's to say. */
+/**
+ * The original contract: it carries neither version nor known_state, and its op_config and inputs
+ * are the run record's to say.
+ */
 const BareTask = v.object({
   run_id: RunId,
   step_key: StepKey,
@@ -185,7 +201,9 @@ function carriedPayload(taskIq: Fields): Fields | null {
   return null;
 }
 
-/** Enough to report the step's end before the message is buried: nobody would ever end it otherwise. */
+/**
+ * Enough to report the step's end before the message is buried: nobody would ever end it otherwise.
+ */
 function readableStep(fields: Fields): StepId | null {
   const runId = v.safeParse(RunId, fields["run_id"]);
   const stepKey = v.safeParse(StepKey, fields["step_key"]);
@@ -208,7 +226,10 @@ function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** A part of the ledger's key. Text that a database refuses would look like an unreachable ledger at every receive. */
+/**
+ * A part of the ledger's key. Text that a database refuses would look like an unreachable ledger at
+ * every receive.
+ */
 function nameOf(mostBytes: number) {
   return v.pipe(
     shortText(mostBytes),

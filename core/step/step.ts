@@ -14,15 +14,17 @@ export function stepIdOf({ runId, stepKey, attempt }: StepId): StepId {
 }
 
 /**
- * The longest names in UTF-8 bytes. Dagster's own column holds run ids of 255 characters. An index row of Postgres holds 2,704 bytes
- * (https://www.postgresql.org/docs/current/btree.html), and the ledger's widest one is the run id beside the whole key.
+ * The longest names in UTF-8 bytes. Dagster's own column holds run ids of 255 characters. An index
+ * row of Postgres holds 2,704 bytes (https://www.postgresql.org/docs/current/btree.html), and the
+ * ledger's widest one is the run id beside the whole key.
  */
 export const RUN_ID_BYTES = 255;
 export const STEP_KEY_BYTES = 2_000;
 
 /**
- * The ledger's key. Attempt 0 has no suffix, so that a producer of the original contract (`run_id:step_key`) is deduplicated
- * too. `core/step/envelope.ts` refuses names with a colon, so no two attempts share a key.
+ * The ledger's key. Attempt 0 has no suffix, so that a producer of the original contract
+ * (`run_id:step_key`) is deduplicated too. `core/step/envelope.ts` refuses names with a colon, so
+ * no two attempts share a key.
  */
 export function idempotencyKey(step: StepId): string {
   const base = `${step.runId}:${step.stepKey}`;

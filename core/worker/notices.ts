@@ -1,4 +1,5 @@
-// Writes engine events about deliveries, for readers of a run in Dagster. This is best effort: no delivery waits for one.
+// Writes engine events about deliveries, for readers of a run in Dagster. This is best effort: no
+// delivery waits for one.
 import type { Bugs } from "../bugs.ts";
 import type { Clock } from "../clock.ts";
 import type { Observe } from "../observe.ts";
@@ -13,7 +14,10 @@ export interface NoticePorts {
   readonly bugs?: Pick<Bugs, "supervise">;
 }
 
-/** While Dagster's database is down, each event takes a while to fail. More than this are not worth keeping. */
+/**
+ * While Dagster's database is down, each event takes a while to fail. More than this are not worth
+ * keeping.
+ */
 const PENDING_MAX = 200;
 
 /** How the log names it. */

@@ -1,4 +1,5 @@
-// Pruning deletes rows of the ledger that no message can ask for any more, a few at a time, by one worker at a time.
+// Pruning deletes rows of the ledger that no message can ask for any more, a few at a time, by one
+// worker at a time.
 import { jittered } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import { describeError, Fault } from "../faults.ts";
@@ -25,9 +26,11 @@ const DAY_MS = 86_400_000;
 /** SetQueueAttributes, MessageRetentionPeriod. */
 const LONGEST_RETENTION_MS = 14 * DAY_MS;
 /**
- * A row is kept for as long as the queue keeps a message, then for as long as any dead letter queue may, and a day for clocks and for operators who look
- * a little later. A pending row is kept as long, counted from its last receive: the message that was received then is gone afterwards, and so are the
- * starts that it spent. Refused messages leave such rows behind, and so does a message that expires before it is run.
+ * A row is kept for as long as the queue keeps a message, then for as long as any dead letter queue
+ * may, and a day for clocks and for operators who look a little later. A pending row is kept as
+ * long, counted from its last receive: the message that was received then is gone afterwards, and
+ * so are the starts that it spent. Refused messages leave such rows behind, and so does a message
+ * that expires before it is run.
  */
 const MARGIN_MS = LONGEST_RETENTION_MS + DAY_MS;
 /** Few enough for a statement of milliseconds. */

@@ -1,4 +1,5 @@
-// A worker's facts about itself and its queues, for health and control endpoints, drains, logs and the ledger.
+// A worker's facts about itself and its queues, for health and control endpoints, drains, logs and
+// the ledger.
 
 import type { AskedQuiet } from "../admission/quiet.ts";
 import type { Breaker } from "../circuit/breaker.ts";
@@ -42,7 +43,9 @@ export function snapshotOf({ label: name, busy, received, gate }: Lane): LaneSna
   return { name, busy, received, closedBecause: gate.closedBecause() };
 }
 
-/** Returns the queues that take no steps because an operator asked. Queues of one name count as one. */
+/**
+ * Returns the queues that take no steps because an operator asked. Queues of one name count as one.
+ */
 export function quietQueuesOf(lanes: readonly Lane[]): readonly QuietQueue[] {
   const quiet = lanes.filter((lane) => lane.quiet.asked.length > 0);
   return [...Map.groupBy(quiet, ({ name }) => name)].map(([queue, same]) => {
@@ -58,7 +61,10 @@ export function endedOf(lanes: readonly Lane[]): Record<Disposition, number> {
   return sum;
 }
 
-/** Says why the worker receives nothing. One queue that is down does not count while another is received from. */
+/**
+ * Says why the worker receives nothing. One queue that is down does not count while another is
+ * received from.
+ */
 export function closedBecause(breaker: Breaker, lanes: readonly Lane[]): string | null {
   const own = lanes.map(({ gate }) => gate.closedBecause());
   const everyOne = own.includes(null) ? [] : own;

@@ -1,4 +1,5 @@
-// A worker: its lanes, intake, slots and breaker put together, from the first receive to a clean stop.
+// A worker: its lanes, intake, slots and breaker put together, from the first receive to a clean
+// stop.
 import { QuietLook } from "../admission/quiet-poll.ts";
 import { QuietSwitch } from "../admission/quiet-switch.ts";
 import { Slots } from "../admission/slots.ts";
@@ -49,11 +50,17 @@ export interface WorkerSettings {
   readonly policy: Policy;
   /** See `ExecutorPorts`. */
   readonly envelopeKeys?: readonly string[];
-  /** How often the worker looks in the dead letter queue for messages that SQS itself moved there. `null` means never. */
+  /**
+   * How often the worker looks in the dead letter queue for messages that SQS itself moved there.
+   * `null` means never.
+   */
   readonly sweepMs: number | null;
   /** How often the worker reads quiet requests from the ledger. `null` means never. */
   readonly quietMs: number | null;
-  /** How often the worker prunes the ledger of rows that no message can ask for any more. `null` means never. */
+  /**
+   * How often the worker prunes the ledger of rows that no message can ask for any more. `null`
+   * means never.
+   */
   readonly pruneMs: number | null;
 }
 
@@ -127,7 +134,10 @@ export class Worker {
     return new Intake({ clock, bugs, ...own }, { waitMs, leaseMs }, this.#stopped.signal);
   }
 
-  /** Takes steps until `stop`; resolves when every delivery has met its end. Never rejects: a loop that throws is reported as a bug. */
+  /**
+   * Takes steps until `stop`; resolves when every delivery has met its end. Never rejects: a loop
+   * that throws is reported as a bug.
+   */
   async run(): Promise<void> {
     const { bugs, protection } = this.#ports;
     const look = this.#look;
@@ -176,7 +186,10 @@ export class Worker {
     );
   }
 
-  /** Starts nothing new until `resume`. Running steps go on, and messages of the receives under way are given back. */
+  /**
+   * Starts nothing new until `resume`. Running steps go on, and messages of the receives under way
+   * are given back.
+   */
   quiet(by: string): void {
     this.#quiet.askHere(by);
   }
@@ -192,8 +205,8 @@ export class Worker {
   }
 
   /**
-   * Takes nothing new, lets running steps finish for `graceMs`, then kills the rest. Killed steps go back to the queue and get their start back. A second
-   * call with less grace shortens the wait.
+   * Takes nothing new, lets running steps finish for `graceMs`, then kills the rest. Killed steps
+   * go back to the queue and get their start back. A second call with less grace shortens the wait.
    */
   stop(graceMs: number): void {
     this.#stopped.abort();

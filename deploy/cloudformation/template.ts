@@ -1,5 +1,5 @@
-// The component as a CloudFormation template, for those who do not use Pulumi. Nothing is asked of AWS: Pulumi's mocks record what the
-// component makes.
+// The component as a CloudFormation template, for those who do not use Pulumi. Nothing is asked of
+// AWS: Pulumi's mocks record what the component makes.
 //
 //   npm run template                                     writes cloudformation/template.json
 //   npm run template -- '{"concurrency": 8, "spot": true}'  prints a template with other arguments
@@ -60,7 +60,10 @@ const args: TaskiqWorkersArgs = {
   alarmTopicArns: ["${AlarmTopicArn}"],
 };
 
-/** Throws what the component throws for arguments that contradict each other. Once in a process: Pulumi's mocks are global. */
+/**
+ * Throws what the component throws for arguments that contradict each other. Once in a process:
+ * Pulumi's mocks are global.
+ */
 export async function template(given: Partial<TaskiqWorkersArgs> = {}): Promise<string> {
   const Resources = translate(await recorded({ ...args, ...given }));
   return `${JSON.stringify(
@@ -89,7 +92,8 @@ async function recorded(all: TaskiqWorkersArgs): Promise<readonly Recorded[]> {
       newResource: ({ type, name, inputs }) => {
         if (type.startsWith("aws:")) made.push({ type, name, inputs });
         const id = logicalId({ type, name });
-        // Ref of a role, a service and a log group is its name, and of a queue its URL (CloudFormation template reference).
+        // Ref of a role, a service and a log group is its name, and of a queue its URL
+        // (CloudFormation template reference).
         const own = { name: inputs.name ?? `\${${id}}`, arn: `\${${id}.Arn}`, url: `\${${id}}` };
         return { id: `\${${id}}`, state: { ...inputs, ...own, ...attributes(type, id) } };
       },

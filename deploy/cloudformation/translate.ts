@@ -1,6 +1,8 @@
-// From what the component makes to a CloudFormation template. Pure: recorded resources in, template out.
+// From what the component makes to a CloudFormation template. Pure: recorded resources in, template
+// out.
 //
-// Texts hold `${…}` where Fn::Sub has a value: `${Image}` of a parameter, `${Queue.Arn}` of a resource, `${AWS::Region}`.
+// Texts hold `${…}` where Fn::Sub has a value: `${Image}` of a parameter, `${Queue.Arn}` of a
+// resource, `${AWS::Region}`.
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the placeholders of Fn::Sub
 
 export interface Recorded {
@@ -35,14 +37,18 @@ export function logicalId({ type, name }: Pick<Recorded, "type" | "name">): stri
   return words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("") + kind;
 }
 
-/** Throws an error that names the type when the component has begun to make something that is not translated yet. */
+/**
+ * Throws an error that names the type when the component has begun to make something that is not
+ * translated yet.
+ */
 export function translate(recorded: readonly Recorded[]): Readonly<Record<string, Resource>> {
   const resources = recorded
     .filter(({ type }) => type !== ALLOW)
     .map((one) => [logicalId(one), resourceOf(one)] as const);
   const template: Record<string, Resource> = Object.fromEntries(resources);
   for (const { name, inputs } of recorded.filter(({ type }) => type === ALLOW)) {
-    // A queue and its dead letter queue name each other: one of them by its name, or the template has a circle.
+    // A queue and its dead letter queue name each other: one of them by its name, or the template
+    // has a circle.
     const text = String(inputs["redriveAllowPolicy"]).replace("${Queue.Arn}", `${QUEUE_ARN}${queueName(recorded)}`);
     const id = logicalId({ type: "aws:sqs/queue:Queue", name });
     const queue = template[id];
@@ -179,7 +185,9 @@ function metricQuery({ metric, ...query }: Fields): unknown {
   return { ...(capitalized(query) as Fields), MetricStat: { Metric: capitalized(named), Period: period, Stat: stat } };
 }
 
-/** Keys that do not follow by a capital letter, and tags, which are left out when there are none. */
+/**
+ * Keys that do not follow by a capital letter, and tags, which are left out when there are none.
+ */
 function renamed({ tags, ...inputs }: Fields, names: Readonly<Record<string, string>>): Fields {
   const entries = Object.entries(inputs).map(([key, value]) => [names[key] ?? capital(key), capitalized(value, key)]);
   const pairs = Object.entries((tags as Fields | undefined) ?? {}).map(([Key, Value]) => ({ Key, Value }));
@@ -199,7 +207,10 @@ function capital(name: string): string {
   return name.charAt(0).toUpperCase() + name.slice(1);
 }
 
-/** Texts with `${…}` become Fn::Sub, a text that is nothing else Ref or Fn::GetAtt, and a list of one such parameter the parameter. */
+/**
+ * Texts with `${…}` become Fn::Sub, a text that is nothing else Ref or Fn::GetAtt, and a list of
+ * one such parameter the parameter.
+ */
 function substituted(value: unknown): unknown {
   if (Array.isArray(value))
     return value.length === 1 && isList(value[0]) ? substituted(value[0]) : value.map(substituted);

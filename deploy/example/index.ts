@@ -1,4 +1,5 @@
-// A whole deployment beside an existing Dagster: a cluster, the workers with their queues, and the run launcher's leave to send steps.
+// A whole deployment beside an existing Dagster: a cluster, the workers with their queues, and the
+// run launcher's leave to send steps.
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { createTaskiqInfrastructure } from "@taskiq/deploy";

@@ -54,7 +54,8 @@ function longWait(settings: AlarmSettings, alarm: Alarm): void {
         returnData: true,
       },
     ],
-    // The estimate is about steps that come now. It must have held for as long before a step has waited for so long.
+    // The estimate is about steps that come now. It must have held for as long before a step has
+    // waited for so long.
     evaluationPeriods: Math.ceil(longestWaitSeconds / 60),
     threshold: longestWaitSeconds,
     comparisonOperator: "GreaterThanThreshold",
@@ -97,7 +98,10 @@ interface LoggedEvent {
   readonly description: string;
 }
 
-/** Log events that a person should look at. One alone may be a hiccup of a dependency; the alarm counts five minutes. */
+/**
+ * Log events that a person should look at. One alone may be a hiccup of a dependency; the alarm
+ * counts five minutes.
+ */
 export const loggedEvents: readonly LoggedEvent[] = [
   {
     what: "lost-leases",

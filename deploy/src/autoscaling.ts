@@ -9,7 +9,9 @@ export interface AutoscalingSettings extends Measured<pulumi.Input<string>> {
   readonly tags: Readonly<Record<string, string>>;
 }
 
-/** Seconds. More workers help at once; fewer save money, and a task that stops gives its steps back. */
+/**
+ * Seconds. More workers help at once; fewer save money, and a task that stops gives its steps back.
+ */
 export const SCALE_OUT_COOLDOWN = 60;
 export const SCALE_IN_COOLDOWN = 300;
 
@@ -30,7 +32,10 @@ export function createAutoscaling(name: string, settings: AutoscalingSettings, p
   if (sizing.minTasks === 0) wakeFromZero(name, settings, target, parent);
 }
 
-/** Metric math, without a metric of our own (Application Auto Scaling guide, "target tracking scaling policy using metric math"). */
+/**
+ * Metric math, without a metric of our own (Application Auto Scaling guide, "target tracking
+ * scaling policy using metric math").
+ */
 function followLoad(
   name: string,
   settings: AutoscalingSettings,

@@ -21,8 +21,9 @@ export interface ContainerSettings {
 }
 
 /**
- * Seconds, the most that ECS allows. The health check fails until the worker has been ready once; in this time ECS does not count that. A check
- * that passed earlier would end the start period, and with it ECS's chance to roll a bad deploy back (API reference, HealthCheck, startPeriod).
+ * Seconds, the most that ECS allows. The health check fails until the worker has been ready once;
+ * in this time ECS does not count that. A check that passed earlier would end the start period, and
+ * with it ECS's chance to roll a bad deploy back (API reference, HealthCheck, startPeriod).
  */
 const START_PERIOD = 300;
 
@@ -38,7 +39,8 @@ export function workerContainer(settings: ContainerSettings) {
     mountPoints: [{ sourceVolume: TMP_VOLUME, containerPath: "/tmp", readOnly: false }],
     // Unless told otherwise ECS sends SIGTERM, and SIGKILL after this.
     stopTimeout: settings.sizing.stopTimeoutSeconds,
-    // CMD, not CMD-SHELL: there is no shell in the image. It fails until the worker has been ready once, and never for an outage after that.
+    // CMD, not CMD-SHELL: there is no shell in the image. It fails until the worker has been ready
+    // once, and never for an outage after that.
     healthCheck: {
       command: ["CMD", ...settings.entryPoint, "healthcheck"],
       interval: 10,
@@ -57,7 +59,8 @@ export function workerContainer(settings: ContainerSettings) {
         "awslogs-group": settings.logGroup,
         "awslogs-region": settings.region,
         "awslogs-stream-prefix": "worker",
-        // A log that is slow must not hold up the worker's loops; what does not fit is dropped, and CloudWatch counts it.
+        // A log that is slow must not hold up the worker's loops; what does not fit is dropped, and
+        // CloudWatch counts it.
         mode: "non-blocking",
         "max-buffer-size": "25m",
       },

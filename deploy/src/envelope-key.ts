@@ -1,4 +1,5 @@
-// The key that run workers sign messages with, and workers check: made once, kept in Secrets Manager.
+// The key that run workers sign messages with, and workers check: made once, kept in Secrets
+// Manager.
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { envelopeKeyPolicy } from "./policies.ts";
@@ -12,7 +13,10 @@ export interface EnvelopeKey {
   readonly policy: aws.iam.Policy;
 }
 
-/** To rotate it, put `<new>,<old>` into the secret and restart both sides, then `<new>`: a later deployment leaves the secret's value as it is. */
+/**
+ * To rotate it, put `<new>,<old>` into the secret and restart both sides, then `<new>`: a later
+ * deployment leaves the secret's value as it is.
+ */
 export function createEnvelopeKey(
   name: string,
   tags: Readonly<Record<string, string>>,

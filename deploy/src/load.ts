@@ -1,4 +1,5 @@
-// The load of a fleet as CloudWatch metric math, and what follows from it. Pure: names in, metric queries out.
+// The load of a fleet as CloudWatch metric math, and what follows from it. Pure: names in, metric
+// queries out.
 import type { Sizing } from "./settings.ts";
 
 /** Names of what is measured, in CloudWatch's dimensions. */
@@ -18,7 +19,10 @@ export interface Source<Name> {
   readonly dimensions: Readonly<Record<string, Name>>;
 }
 
-/** The sources of all expressions. ECS counts tasks only where the cluster has Container Insights enabled. */
+/**
+ * The sources of all expressions. ECS counts tasks only where the cluster has Container Insights
+ * enabled.
+ */
 export function sourcesOf<Name>({ clusterName, serviceName, queueName }: Measured<Name>) {
   const queue = { namespace: "AWS/SQS", dimensions: { QueueName: queueName } };
   const service = {
@@ -35,8 +39,9 @@ export function sourcesOf<Name>({ clusterName, serviceName, queueName }: Measure
 }
 
 /**
- * Steps that wait or run, per slot. 1 means that every slot is busy and no step waits. Without a running task the steps are divided by
- * one task's slots. A queue that SQS counts as inactive reports nothing and has no load.
+ * Steps that wait or run, per slot. 1 means that every slot is busy and no step waits. Without a
+ * running task the steps are divided by one task's slots. A queue that SQS counts as inactive
+ * reports nothing and has no load.
  */
 export function loadPerSlot({ concurrency }: Pick<Sizing, "concurrency">): string {
   const steps = "(FILL(waiting, 0) + FILL(inflight, 0))";
@@ -56,7 +61,10 @@ export interface WakeStep {
   readonly tasks: number;
 }
 
-/** How many tasks a sleeping service starts. Doubling steps, because a policy may have 20 of them and a service 5,000 tasks. */
+/**
+ * How many tasks a sleeping service starts. Doubling steps, because a policy may have 20 of them
+ * and a service 5,000 tasks.
+ */
 export function wakeSteps({ maxTasks }: Pick<Sizing, "maxTasks">): readonly WakeStep[] {
   const steps: WakeStep[] = [];
   for (let from = 0, to = 1; from < maxTasks; from = to, to *= 2) {
@@ -66,8 +74,9 @@ export function wakeSteps({ maxTasks }: Pick<Sizing, "maxTasks">): readonly Wake
 }
 
 /**
- * Seconds that a step waits for a slot, by Little's law: the steps that wait, over the steps that end in a second. While steps wait and
- * none ends, it is above any threshold. ApproximateAgeOfOldestMessage cannot say this: it counts a message until it is deleted, so on a
+ * Seconds that a step waits for a slot, by Little's law: the steps that wait, over the steps that
+ * end in a second. While steps wait and none ends, it is above any threshold.
+ * ApproximateAgeOfOldestMessage cannot say this: it counts a message until it is deleted, so on a
  * FIFO queue it is the age of the longest running step.
  */
 export function secondsOfWaiting(threshold: number): string {

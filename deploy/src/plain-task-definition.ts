@@ -1,4 +1,5 @@
-// The task definition for those who do not use Pulumi, with names in capitals where theirs go. `npm run task-definition` writes it.
+// The task definition for those who do not use Pulumi, with names in capitals where theirs go. `npm
+// run task-definition` writes it.
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { TMP_VOLUME, workerContainer } from "./container.ts";

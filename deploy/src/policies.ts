@@ -1,4 +1,5 @@
-// Who may do what with the queues: the least that each role needs. Pure: ARNs in, policy documents out.
+// Who may do what with the queues: the least that each role needs. Pure: ARNs in, policy documents
+// out.
 
 export interface PolicyStatement {
   readonly Sid: string;
@@ -30,8 +31,8 @@ export function producerPolicy({ queue, key }: QueueArns): PolicyDocument {
 }
 
 /**
- * What `taskiq run` does: takes steps, buries those that cannot be run, and ends what SQS buried by itself, whose message it replaces by a
- * copy that says so. Without the delete, both stay.
+ * What `taskiq run` does: takes steps, buries those that cannot be run, and ends what SQS buried by
+ * itself, whose message it replaces by a copy that says so. Without the delete, both stay.
  */
 export function workerPolicy({ queue, deadLetterQueue, key }: QueueArns): PolicyDocument {
   return document([
@@ -54,7 +55,10 @@ export function operatorPolicy({ queue, deadLetterQueue, key }: QueueArns): Poli
   ]);
 }
 
-/** What reads the key that signs messages: the execution role of run workers' tasks, and operators who replay edited letters. */
+/**
+ * What reads the key that signs messages: the execution role of run workers' tasks, and operators
+ * who replay edited letters.
+ */
 export function envelopeKeyPolicy(secret: string): PolicyDocument {
   return document([allow("ReadEnvelopeKey", ["secretsmanager:GetSecretValue"], [secret])]);
 }
@@ -82,8 +86,9 @@ export function executionPolicy(settings: {
 }
 
 /**
- * The ARN of the ECR repository that an image lies in; `null` for an image of another registry. ECR's hosts are
- * `ACCOUNT.dkr.ecr.REGION.amazonaws.com`, with `.cn` behind it in China (ECR user guide, "Private registry authentication").
+ * The ARN of the ECR repository that an image lies in; `null` for an image of another registry.
+ * ECR's hosts are `ACCOUNT.dkr.ecr.REGION.amazonaws.com`, with `.cn` behind it in China (ECR user
+ * guide, "Private registry authentication").
  */
 export function repositoryArn(image: string): string | null {
   const host = /^(\d{12})\.dkr\.ecr(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?\/([^:@]+)/;

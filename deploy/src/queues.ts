@@ -57,7 +57,8 @@ function queueOf(
       tags: { ...tags },
       ...redrive,
       ...(kmsKeyArn === undefined ? { sqsManagedSseEnabled: true } : { kmsMasterKeyId: kmsKeyArn }),
-      // Each step key is a group of its own, so the quotas per group leave room for thousands of steps a second.
+      // Each step key is a group of its own, so the quotas per group leave room for thousands of
+      // steps a second.
       ...(fifo
         ? { fifoQueue: true, deduplicationScope: "messageGroup", fifoThroughputLimit: "perMessageGroupId" }
         : {}),

@@ -1,22 +1,29 @@
-// What the numbers of a deployment mean for each other, and the errors for those that contradict. Pure.
+// What the numbers of a deployment mean for each other, and the errors for those that contradict.
+// Pure.
 
 /** Numbers that a user may set; seconds where a name does not say otherwise. */
 export interface Sizing {
   /** Steps at once in one task. */
   readonly concurrency: number;
-  /** How long ECS waits between SIGTERM and SIGKILL. Fargate allows 2 to 120 (ContainerDefinition, stopTimeout). */
+  /**
+   * How long ECS waits between SIGTERM and SIGKILL. Fargate allows 2 to 120 (ContainerDefinition,
+   * stopTimeout).
+   */
   readonly stopTimeoutSeconds: number;
   /** How long a dead worker's steps stay hidden and claimed. */
   readonly visibilityTimeoutSeconds: number;
   /** How often a step is started whose process or worker dies. */
   readonly maxStarts: number;
-  /** How often SQS hands a message out before it moves it to the dead letter queue by itself: a backstop, not the budget. */
+  /**
+   * How often SQS hands a message out before it moves it to the dead letter queue by itself: a
+   * backstop, not the budget.
+   */
   readonly maxReceiveCount: number;
   readonly minTasks: number;
   readonly maxTasks: number;
   /**
-   * Steps that wait or run for each slot, which the service is kept at. 1: every slot is busy and no step waits. Less keeps slots free for
-   * what comes; more lets steps wait, for fewer tasks.
+   * Steps that wait or run for each slot, which the service is kept at. 1: every slot is busy and
+   * no step waits. Less keeps slots free for what comes; more lets steps wait, for fewer tasks.
    */
   readonly loadPerSlot: number;
   /** With Spot: tasks that stay on demand, so that a lack of Spot capacity leaves workers. */
@@ -41,12 +48,17 @@ export const defaultSizing: Sizing = {
 /** For killing what is left, giving it back, and writing the last log lines. */
 const AFTER_GRACE_SECONDS = 10;
 
-/** How long running steps may go on after SIGTERM, so that the worker is done before ECS kills it. */
+/**
+ * How long running steps may go on after SIGTERM, so that the worker is done before ECS kills it.
+ */
 export function graceSeconds(stopTimeoutSeconds: number): number {
   return stopTimeoutSeconds - AFTER_GRACE_SECONDS;
 }
 
-/** Fills in the defaults, and leaves out what is no number of ours. Throws one error that names every number that cannot be, what is expected, and the value. */
+/**
+ * Fills in the defaults, and leaves out what is no number of ours. Throws one error that names
+ * every number that cannot be, what is expected, and the value.
+ */
 export function resolveSizing(given: Partial<Sizing>): Sizing {
   const named = Object.entries(defaultSizing).map(([name, value]) => [name, given[name as keyof Sizing] ?? value]);
   const sizing: Sizing = Object.fromEntries(named);
@@ -80,7 +92,8 @@ function rangeProblems(sizing: Sizing): string[] {
 function pairProblems({ minTasks, maxTasks, maxStarts, maxReceiveCount }: Sizing): string[] {
   return [
     ...(minTasks > maxTasks ? [`minTasks must not be above maxTasks (${maxTasks}), got ${minTasks}`] : []),
-    // Each deploy that gives a message back costs a receive as well: SQS must not bury what was never tried.
+    // Each deploy that gives a message back costs a receive as well: SQS must not bury what was
+    // never tried.
     ...(maxReceiveCount <= 2 * maxStarts
       ? [`maxReceiveCount must be above twice maxStarts (${maxStarts}), got ${maxReceiveCount}`]
       : []),

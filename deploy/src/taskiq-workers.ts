@@ -22,7 +22,10 @@ export class TaskiqWorkers extends pulumi.ComponentResource {
   readonly producerPolicyArn: pulumi.Output<string>;
   /** To attach to the role of whoever uses `inspect-dlq`, `replay` and `drain`. */
   readonly operatorPolicyArn: pulumi.Output<string>;
-  /** The secret for `TASKIQ_ENVELOPE_KEY` of run workers and operators; undefined unless messages are signed. */
+  /**
+   * The secret for `TASKIQ_ENVELOPE_KEY` of run workers and operators; undefined unless messages
+   * are signed.
+   */
   readonly envelopeKeyArn: pulumi.Output<string> | undefined;
   /** To attach to whichever role reads that secret: of ECS tasks, it is the execution role. */
   readonly envelopeKeyPolicyArn: pulumi.Output<string> | undefined;
@@ -182,7 +185,10 @@ function ownRepository(image: pulumi.Input<string>): pulumi.Output<string[]> {
   });
 }
 
-/** The same in one call, for programs that keep to functions: `const { queueUrl } = createTaskiqInfrastructure("steps", {…})`. */
+/**
+ * The same in one call, for programs that keep to functions: `const { queueUrl } =
+ * createTaskiqInfrastructure("steps", {…})`.
+ */
 export function createTaskiqInfrastructure(
   name: string,
   args: TaskiqWorkersArgs,

@@ -8,10 +8,16 @@ type Texts = readonly pulumi.Input<string>[];
 export interface TaskiqWorkersArgs extends Partial<Sizing> {
   /** The image with `taskiq`, Python, and your code. */
   readonly image: pulumi.Input<string>;
-  /** An ECS cluster with the Fargate capacity providers and Container Insights: task counts come from there. */
+  /**
+   * An ECS cluster with the Fargate capacity providers and Container Insights: task counts come
+   * from there.
+   */
   readonly cluster: { readonly arn: pulumi.Input<string>; readonly name: pulumi.Input<string> };
   readonly subnetIds: pulumi.Input<pulumi.Input<string>[]>;
-  /** They must let tasks reach SQS, Dagster's database and the ledger's. Nothing needs to reach a task. */
+  /**
+   * They must let tasks reach SQS, Dagster's database and the ledger's. Nothing needs to reach a
+   * task.
+   */
   readonly securityGroupIds: pulumi.Input<pulumi.Input<string>[]>;
   readonly assignPublicIp?: boolean;
 
@@ -27,11 +33,14 @@ export interface TaskiqWorkersArgs extends Partial<Sizing> {
   readonly secrets?: Readonly<Record<string, pulumi.Input<string>>>;
   /** Keys that decrypt those secrets, when they are your own. */
   readonly secretsKeyArns?: Texts;
-  /** ECR repositories that the image comes from. Default: the image's own, when its name says that it lies in ECR. */
+  /**
+   * ECR repositories that the image comes from. Default: the image's own, when its name says that
+   * it lies in ECR.
+   */
   readonly repositoryArns?: Texts;
   /**
-   * Makes a key in Secrets Manager and gives it to the workers, which then bury every message that is not signed with it. Run workers need it,
-   * too: see `envelopeKeyArn`. Default false.
+   * Makes a key in Secrets Manager and gives it to the workers, which then bury every message that
+   * is not signed with it. Run workers need it, too: see `envelopeKeyArn`. Default false.
    */
   readonly signedMessages?: boolean;
   /** Policies that your steps need. */
@@ -48,11 +57,15 @@ export interface TaskiqWorkersArgs extends Partial<Sizing> {
   readonly memory?: number;
   readonly cpuArchitecture?: "X86_64" | "ARM64";
   /**
-   * Fargate Spot, but for the first `onDemandTasks`. AWS stops Spot tasks with two minutes' notice, or gives none when it has no capacity;
-   * the steps of a stopped task go back to the queue at no cost.
+   * Fargate Spot, but for the first `onDemandTasks`. AWS stops Spot tasks with two minutes' notice,
+   * or gives none when it has no capacity; the steps of a stopped task go back to the queue at no
+   * cost.
    */
   readonly spot?: boolean;
-  /** Busy tasks ask ECS not to stop them for a deploy or a scale-in. Default true: otherwise a scale-in restarts long steps. */
+  /**
+   * Busy tasks ask ECS not to stop them for a deploy or a scale-in. Default true: otherwise a
+   * scale-in restarts long steps.
+   */
   readonly taskProtection?: boolean;
   /** Default 8080. */
   readonly healthPort?: number;

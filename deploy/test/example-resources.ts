@@ -1,4 +1,5 @@
-// What the example makes. As a program it prints the worker's container, for the test that runs one: test/deploy/runs.test.ts.
+// What the example makes. As a program it prints the worker's container, for the test that runs
+// one: test/deploy/runs.test.ts.
 import * as pulumi from "@pulumi/pulumi";
 import { type Made, resourcesOf } from "./mocked.ts";
 

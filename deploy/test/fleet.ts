@@ -1,13 +1,18 @@
-// A model of an ECS service that Application Auto Scaling scales by this package's own expressions. Ticks of five seconds.
+// A model of an ECS service that Application Auto Scaling scales by this package's own expressions.
+// Ticks of five seconds.
 //
-// Target tracking as AWS documents and shows it: an alarm above the target after three datapoints, an alarm below nine tenths of it after
-// fifteen, and a desired count in proportion to the metric, rounded up. Metrics are a minute old when an alarm reads them.
+// Target tracking as AWS documents and shows it: an alarm above the target after three datapoints,
+// an alarm below nine tenths of it after fifteen, and a desired count in proportion to the metric,
+// rounded up. Metrics are a minute old when an alarm reads them.
 import { SCALE_IN_COOLDOWN, SCALE_OUT_COOLDOWN } from "../src/autoscaling.ts";
 import { loadPerSlot, tasksToWake, wakeSteps } from "../src/load.ts";
 import type { Sizing } from "../src/settings.ts";
 
 const TICK = 5;
-/** From a higher desired count to a task that takes steps: a network interface, the image, Dagster's import. */
+/**
+ * From a higher desired count to a task that takes steps: a network interface, the image, Dagster's
+ * import.
+ */
 const START_SECONDS = 75;
 
 export interface Arrival {
@@ -148,7 +153,10 @@ class Fleet implements Ran {
     this.#lastOut = now;
   }
 
-  /** ECS stops tasks that are not protected; a protected one that is too many runs on until it is idle. */
+  /**
+   * ECS stops tasks that are not protected; a protected one that is too many runs on until it is
+   * idle.
+   */
   #resize(now: number): void {
     while (this.#tasks.length < this.#wanted) this.#tasks.push({ startsAt: now + START_SECONDS, steps: [] });
     for (const task of [...this.#tasks].reverse()) {

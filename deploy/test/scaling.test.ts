@@ -5,7 +5,10 @@ import { defaultSizing, type Sizing } from "../src/settings.ts";
 import { type Arrival, type Ran, runFleet } from "./fleet.ts";
 
 const HOUR = 3_600;
-/** USD for a Fargate task of 1 vCPU and 4 GB for an hour (Linux on x86, us-east-1, 2026): 0.04048 + 4 × 0.004445. */
+/**
+ * USD for a Fargate task of 1 vCPU and 4 GB for an hour (Linux on x86, us-east-1, 2026): 0.04048 +
+ * 4 × 0.004445.
+ */
 const TASK_HOUR = 0.058_26;
 
 const sleepy: Sizing = { ...defaultSizing, minTasks: 0, maxTasks: 20 };
@@ -93,7 +96,8 @@ test("half a step per slot keeps half of the slots free for what comes", (t) => 
 });
 
 test("a working day of bursts is followed at less than half the cost of a fleet that never shrinks", (t) => {
-  // Every quarter of an hour a run of 4 to 60 steps, most at noon. A scale-in needs fifteen quiet minutes, which such days lack at noon.
+  // Every quarter of an hour a run of 4 to 60 steps, most at noon. A scale-in needs fifteen quiet
+  // minutes, which such days lack at noon.
   const arrivals = Array.from({ length: 48 }, (_, quarter) => {
     const steps = Math.round(4 + 56 * Math.sin((Math.PI * quarter) / 48) ** 2);
     return burst(steps, quarter * 900, 120);

@@ -10,7 +10,10 @@ const names = ["python3", "python3.14", "python3.13", "python3.12", "python3.11"
 /** Also Python 2 understands it. */
 const probe = "import sys; sys.stdout.write('%d.%d.%d %s' % (sys.version_info[:3] + (sys.executable,)))";
 
-/** @typedef {{ name: string, found: string | null, path: string }} Candidate  `found`: its version, null when it does not run */
+/**
+ * @typedef {{ name: string, found: string | null, path: string }} Candidate `found`: its version,
+ * null when it does not run
+ */
 
 /**
  * The environment variable PYTHON, when set, is the only one tried.

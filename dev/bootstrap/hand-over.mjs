@@ -1,4 +1,5 @@
-// Starts the script proper on the project's own Node and becomes its shadow: same terminal, same signals, same exit code.
+// Starts the script proper on the project's own Node and becomes its shadow: same terminal, same
+// signals, same exit code.
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { projectNode } from "./node-packages.mjs";
@@ -12,7 +13,8 @@ import { SetupError } from "./setup-error.mjs";
 export function handOver(script, args) {
   return new Promise((resolve, reject) => {
     const child = spawn(projectNode, [script, ...args], { stdio: "inherit" });
-    // A terminal sends Ctrl-C to both; the script decides what it means, and this process must outlive it to report.
+    // A terminal sends Ctrl-C to both; the script decides what it means, and this process must
+    // outlive it to report.
     process.on("SIGINT", () => undefined);
     process.on("SIGTERM", () => child.kill("SIGTERM"));
     child.on("error", (error) => {

@@ -1,4 +1,5 @@
-// The npm dependencies, the project's own Node among them: installed from the lock file when they are not what it says.
+// The npm dependencies, the project's own Node among them: installed from the lock file when they
+// are not what it says.
 import { existsSync, readFileSync, symlinkSync } from "node:fs";
 import { basename } from "node:path";
 import { attempt, run } from "./run.mjs";
@@ -7,7 +8,9 @@ import { SetupError } from "./setup-error.mjs";
 /** The project's own Node, whatever Node the machine has. */
 export const projectNode = "node_modules/.bin/node";
 
-/** @typedef {Record<string, { version?: string, integrity?: string, optional?: boolean }>} Packages */
+/**
+ * @typedef {Record<string, { version?: string, integrity?: string, optional?: boolean }>} Packages
+ */
 
 export async function ensureNodePackages() {
   const locked = packagesIn("package-lock.json");
@@ -42,7 +45,8 @@ function isUpToDate(folder) {
 /** @param {string} folder */
 async function install(folder) {
   const [npm, ...args] = npmCommand();
-  // Whatever NODE_ENV or the user's settings say: the tools that build and test are what is wanted here.
+  // Whatever NODE_ENV or the user's settings say: the tools that build and test are what is wanted
+  // here.
   const include = ["--include=dev", "--include=optional", "--engine-strict=false"];
   const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];
   const where = folder === "." ? [] : [`--prefix=${folder}`, "--ignore-scripts"];
@@ -51,8 +55,8 @@ async function install(folder) {
 }
 
 /**
- * Whether everything that the lock file asks for on this platform is there. An optional package that is absent is one
- * for another platform.
+ * Whether everything that the lock file asks for on this platform is there. An optional package
+ * that is absent is one for another platform.
  *
  * @param {Packages} locked
  * @param {Packages} installed

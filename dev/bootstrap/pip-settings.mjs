@@ -1,4 +1,5 @@
-// Where packages come from is the user's business and stands in pip's settings; uv reads its own. This translates.
+// Where packages come from is the user's business and stands in pip's settings; uv reads its own.
+// This translates.
 import { existsSync } from "node:fs";
 
 /** pip's key → uv's environment variable. */

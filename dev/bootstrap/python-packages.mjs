@@ -1,5 +1,5 @@
-// The Python environment .venv: Dagster and the tools at the versions and hashes of the lock file, and this project's own
-// package, editable. Redone when what it was made from has changed.
+// The Python environment .venv: Dagster and the tools at the versions and hashes of the lock file,
+// and this project's own package, editable. Redone when what it was made from has changed.
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
@@ -24,7 +24,10 @@ export async function ensurePythonPackages() {
   renameSync(`${stampFile}.${process.pid}`, stampFile);
 }
 
-/** Everything the environment is made from, its place included: a moved environment points to where it was. */
+/**
+ * Everything the environment is made from, its place included: a moved environment points to where
+ * it was.
+ */
 function currentStamp() {
   const hash = createHash("sha256").update(resolve(".venv"));
   for (const file of [lockFile, uvLockFile, "python/pyproject.toml"]) hash.update(readFileSync(file));
@@ -44,15 +47,16 @@ async function ensureEnvironment() {
 
 async function installPackages() {
   const install = await installerFor(python);
-  // Without dependencies: the lock file names them all, and pip would find those with extras not pinned.
+  // Without dependencies: the lock file names them all, and pip would find those with extras not
+  // pinned.
   const locked = ["--no-deps", "--require-hashes", "-r", lockFile];
   await install("Installing Dagster and the Python tools into .venv (the longest part of a first setup)", locked);
   await install("Installing this project's Python package, editable", ["--no-deps", "-e", "python"]);
 }
 
 /**
- * uv, which lives in .venv, installs in seconds what takes pip minutes. It does not know pip's settings, so they are translated, and pip
- * does the work itself where uv cannot be had or fails.
+ * uv, which lives in .venv, installs in seconds what takes pip minutes. It does not know pip's
+ * settings, so they are translated, and pip does the work itself where uv cannot be had or fails.
  *
  * @param {string} into  the Python of the environment that gets the packages
  * @returns {Promise<(progress: string, args: string[]) => Promise<void>>}
@@ -66,7 +70,8 @@ export async function installerFor(into) {
   const env = { ...uvEnvironment(settings.stdout), ...process.env };
   return async (progress, args) => {
     try {
-      // Compiled at once, as pip does: where PYTHONDONTWRITEBYTECODE is set, each of the many Pythons of a test run would do it again.
+      // Compiled at once, as pip does: where PYTHONDONTWRITEBYTECODE is set, each of the many
+      // Pythons of a test run would do it again.
       await run(progress, uv, ["pip", "install", "--quiet", "--compile-bytecode", "--python", into, ...args], env);
     } catch (error) {
       if (!(error instanceof SetupError)) throw error;

@@ -2,7 +2,10 @@
 import { spawn } from "node:child_process";
 import { SetupError } from "./setup-error.mjs";
 
-/** @typedef {{ code: number | null, stdout: string, output: string }} Ended  `output` is both streams as they came */
+/**
+ * @typedef {{ code: number | null, stdout: string, output: string }} Ended `output` is both streams
+ * as they came
+ */
 
 /**
  * One line of progress. On stderr: what the script proper prints stays alone on stdout.
@@ -39,7 +42,8 @@ export function attempt(command, args, env = process.env) {
 }
 
 /**
- * As `attempt`, and says how long it took; throws a `SetupError` with the program's own words when it fails.
+ * As `attempt`, and says how long it took; throws a `SetupError` with the program's own words when
+ * it fails.
  *
  * @param {string} progress  what is being done, for people
  * @param {string} command

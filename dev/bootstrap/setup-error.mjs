@@ -1,4 +1,5 @@
-// What a person can put right: the message says what was expected and found, the hint what to do about it.
+// What a person can put right: the message says what was expected and found, the hint what to do
+// about it.
 
 export class SetupError extends Error {
   /**

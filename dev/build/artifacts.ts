@@ -1,4 +1,5 @@
-// Everything that a release consists of, beside the bundle: the executable, the packages for npm and PyPI, licences, bill of materials, checksums.
+// Everything that a release consists of, beside the bundle: the executable, the packages for npm
+// and PyPI, licences, bill of materials, checksums.
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

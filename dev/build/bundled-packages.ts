@@ -1,4 +1,5 @@
-// Which npm packages are inside the bundle: what esbuild read, by the lock file's names and versions.
+// Which npm packages are inside the bundle: what esbuild read, by the lock file's names and
+// versions.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 

@@ -5,11 +5,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { OLDEST_NODE } from "../../cli/node-version.ts";
 
-/** From the checkout, and from what was built. The bundle keeps its name: stack traces from production have it. */
+/**
+ * From the checkout, and from what was built. The bundle keeps its name: stack traces from
+ * production have it.
+ */
 const pages = ["LICENSE", "README.md", "CHANGELOG.md"];
 const built = ["taskiq.mjs", "LICENSES.txt"];
 
-/** Takes the bundle and the licences from `outdir`, leaves the archive there, and returns its file name. */
+/**
+ * Takes the bundle and the licences from `outdir`, leaves the archive there, and returns its file
+ * name.
+ */
 export function buildNpmPackage(root: string, outdir: string): string {
   const folder = mkdtempSync(join(tmpdir(), "taskiq-npm-"));
   try {
@@ -34,8 +40,9 @@ interface RootManifest {
 }
 
 /**
- * The package's own manifest. The checkout's has what development needs, and is private. `provenance` makes npm refuse to publish
- * from anywhere but a CI that can attest where the package was built.
+ * The package's own manifest. The checkout's has what development needs, and is private.
+ * `provenance` makes npm refuse to publish from anywhere but a CI that can attest where the package
+ * was built.
  */
 export function npmManifest({ version, description, license, repository, engines }: RootManifest) {
   return {
@@ -54,7 +61,9 @@ export function npmManifest({ version, description, license, repository, engines
   };
 }
 
-/** In a scope: PyPI's `taskiq` is another project, and a bare name here would be taken for its own. */
+/**
+ * In a scope: PyPI's `taskiq` is another project, and a bare name here would be taken for its own.
+ */
 export const NPM_NAME = "@dagster-taskiq/worker";
 
 /** npm gives every file in an archive the same time and owner. */

@@ -1,9 +1,10 @@
-// Which sources a build was made of: `taskiq --version --json` names them. Plain JavaScript, for build.mjs on an older Node.
+// Which sources a build was made of: `taskiq --version --json` names them. Plain JavaScript, for
+// build.mjs on an older Node.
 import { execFileSync } from "node:child_process";
 
 /**
- * Depends on the sources and on two variables, never on the clock, so that two builds of a commit are the same. The image has no
- * repository to ask: its build sets the variables.
+ * Depends on the sources and on two variables, never on the clock, so that two builds of a commit
+ * are the same. The image has no repository to ask: its build sets the variables.
  *
  * @param {string} root the checkout
  * @param {Readonly<Record<string, string | undefined>>} [env]

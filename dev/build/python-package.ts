@@ -4,8 +4,8 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * Returns the names of both files. hatchling stamps every file with the same instant, 2020-02-02, so they depend on nothing but the
- * sources.
+ * Returns the names of both files. hatchling stamps every file with the same instant, 2020-02-02,
+ * so they depend on nothing but the sources.
  */
 export function buildPythonPackage(root: string, outdir: string): readonly string[] {
   const { SOURCE_DATE_EPOCH: _, ...env } = process.env;

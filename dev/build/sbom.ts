@@ -1,5 +1,5 @@
-// The software bill of materials of the bundle and the executable: CycloneDX 1.6, JSON. Pure, without time or chance, so that two
-// builds of the same sources are the same.
+// The software bill of materials of the bundle and the executable: CycloneDX 1.6, JSON. Pure,
+// without time or chance, so that two builds of the same sources are the same.
 import type { BundledPackage } from "./bundled-packages.ts";
 
 export interface SbomSubject {

@@ -1,4 +1,5 @@
-// One chaos run from its start to the line of figures; what it leaves behind when something was wrong.
+// One chaos run from its start to the line of figures; what it leaves behind when something was
+// wrong.
 import { Chaos } from "../../test/chaos/chaos.ts";
 import { keepEvidence } from "../../test/chaos/evidence.ts";
 import type { ChaosPlan } from "../../test/chaos/plan.ts";

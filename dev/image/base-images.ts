@@ -1,4 +1,5 @@
-// Stand-ins for the images that the Dockerfile begins with: the same names, assembled from Debian's packages and npm's Node.
+// Stand-ins for the images that the Dockerfile begins with: the same names, assembled from Debian's
+// packages and npm's Node.
 import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
 import { run } from "../bootstrap/run.mjs";
 import { askBuildah, buildah, IMAGE_HOME } from "./buildah.ts";
@@ -56,7 +57,10 @@ async function usePip(root: string): Promise<void> {
   await run("  for pip", "sh", ["-c", `rm -f ${root}/usr/lib/python3*/EXTERNALLY-MANAGED`]);
 }
 
-/** Without a shell, a package manager, or any program but Python; with the user that distroless calls nonroot. */
+/**
+ * Without a shell, a package manager, or any program but Python; with the user that distroless
+ * calls nonroot.
+ */
 async function stripToDistroless(root: string): Promise<void> {
   const script = `
     cd "$1"

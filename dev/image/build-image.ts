@@ -1,4 +1,5 @@
-// Builds the Dockerfile offline: packages come from a wheelhouse and an npm cache that are filled first.
+// Builds the Dockerfile offline: packages come from a wheelhouse and an npm cache that are filled
+// first.
 import {
   copyFileSync,
   cpSync,
@@ -99,7 +100,10 @@ async function fillNpmCache(): Promise<void> {
   }
 }
 
-/** Files, not variables: those would stay in the image. npm's cache goes by the registry that filled it. */
+/**
+ * Files, not variables: those would stay in the image. npm's cache goes by the registry that filled
+ * it.
+ */
 async function offlineSettings(): Promise<readonly string[]> {
   const { stdout: registry } = await attempt("npm", ["config", "get", "registry"]);
   const npmrc = `${IMAGE_HOME}/npmrc`;

@@ -1,4 +1,5 @@
-// buildah with a storage of its own inside the checkout, in the way that needs no container engine and no kernel features.
+// buildah with a storage of its own inside the checkout, in the way that needs no container engine
+// and no kernel features.
 import { resolve } from "node:path";
 import { attempt, failed, run } from "../bootstrap/run.mjs";
 
@@ -11,7 +12,10 @@ export async function buildah(progress: string, args: readonly string[]): Promis
   await run(progress, "buildah", [...storage, ...args]);
 }
 
-/** The same in a network namespace with nothing in it: buildah's own `--network none` does not go with a chroot. */
+/**
+ * The same in a network namespace with nothing in it: buildah's own `--network none` does not go
+ * with a chroot.
+ */
 export async function buildahOffline(progress: string, args: readonly string[]): Promise<void> {
   await run(progress, "unshare", ["--net", "buildah", ...storage, ...args]);
 }

@@ -1,4 +1,5 @@
-// The attempts of a run's steps, put together from Dagster's events (when) and the ledger's rows (who, and how it ended).
+// The attempts of a run's steps, put together from Dagster's events (when) and the ledger's rows
+// (who, and how it ended).
 import type { LedgerRow } from "../../core/ledger/port.ts";
 import type { StepEvent } from "./run.ts";
 
@@ -10,7 +11,10 @@ export interface Attempt {
   readonly worker: string | null;
   /** The step's own process. */
   readonly pid: number | null;
-  /** The ledger's word for it: `success`, `failure`, `up_for_retry`, …; or the state of its row; or `queued`. */
+  /**
+   * The ledger's word for it: `success`, `failure`, `up_for_retry`, …; or the state of its row; or
+   * `queued`.
+   */
   readonly outcome: string;
   /** Seconds from sending it to the start of its process. */
   readonly queuedFor: number | null;

@@ -1,4 +1,5 @@
-// The demo from beginning to end: bundle, `taskiq dev`, run, table; with `keep`, the Dagster UI until stopped.
+// The demo from beginning to end: bundle, `taskiq dev`, run, table; with `keep`, the Dagster UI
+// until stopped.
 import { build } from "../../build.mjs";
 import { freePort } from "../../cli/dev/ports.ts";
 import { DemoFailed } from "./demo-failed.ts";
@@ -23,7 +24,10 @@ export interface DemoOptions {
   readonly hurrying: AbortSignal;
 }
 
-/** Rejects with a `DemoFailed` when something does not work. Nothing is left running, whatever happens. */
+/**
+ * Rejects with a `DemoFailed` when something does not work. Nothing is left running, whatever
+ * happens.
+ */
 export async function demo(options: DemoOptions): Promise<void> {
   const { path, bytes } = await bundle();
   report("Bundle", `${path}, ${Math.round(bytes / 1024)} KiB`);
@@ -46,7 +50,8 @@ async function bundle(): ReturnType<typeof build> {
 /** `programs` gets what is started, in the order in which the others need it. */
 async function perform(programs: LoggedProgram[], { keep, stopping }: DemoOptions): Promise<void> {
   const home = createHome();
-  // Not the usual one: demos that start side by side would find it free, and only one could have it.
+  // Not the usual one: demos that start side by side would find it free, and only one could have
+  // it.
   const deployment = new Deployment(home, keep ? await freePort() : null);
   programs.push(deployment.program);
   report("Worker", `taskiq ${devArguments(keep).join(" ")}`);
@@ -89,7 +94,10 @@ async function keepRunning({ ui, program: worker }: Deployment, stopping: AbortS
   await Promise.race([stopped, worker.mustGoOn()]);
 }
 
-/** Waits for something, but no longer than the programs that it needs are alive and nobody says stop. */
+/**
+ * Waits for something, but no longer than the programs that it needs are alive and nobody says
+ * stop.
+ */
 async function unlessEnded<T>(wanted: Promise<T>, needed: readonly LoggedProgram[], stopping: AbortSignal): Promise<T> {
   stopping.throwIfAborted();
   const stopped = new Promise<never>((_, reject) => stopping.addEventListener("abort", () => reject(stopping.reason)));

@@ -1,4 +1,5 @@
-// A program of the demo: its output goes to a log, of which the end is shown when it ends by itself.
+// A program of the demo: its output goes to a log, of which the end is shown when it ends by
+// itself.
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { Program, type ProgramOptions } from "../../cli/dev/program.ts";
 import { DemoFailed } from "./demo-failed.ts";
@@ -30,7 +31,10 @@ export class LoggedProgram extends Program {
     void this.closed.then(() => closeSync(file));
   }
 
-  /** Rejects with the end of its log as soon as the program ends: nothing that the demo needs may end by itself. */
+  /**
+   * Rejects with the end of its log as soon as the program ends: nothing that the demo needs may
+   * end by itself.
+   */
   async mustGoOn(): Promise<never> {
     const how = await this.closed;
     throw new DemoFailed(`${this.#name} ended: ${how}`, { detail: this.tail() });

@@ -24,7 +24,10 @@ export interface FinishedRun {
 /** Acks follow the last event of a run at once; this is for a machine with much else to do. */
 const settleWithinMs = 15_000;
 
-/** Rejects with a `DemoFailed`, after all is shown, when the run did not succeed or something was left behind. */
+/**
+ * Rejects with a `DemoFailed`, after all is shown, when the run did not succeed or something was
+ * left behind.
+ */
 export async function showResult(
   { home, queue }: Deployed,
   { runId, status, events }: FinishedRun,
@@ -43,7 +46,10 @@ export async function showResult(
   if (!settled) throw new DemoFailed("expected every message to be settled and gone", { detail: worker.tail() });
 }
 
-/** Whether the queue is empty and the ledger final; a step's row and its message follow its last event. */
+/**
+ * Whether the queue is empty and the ledger final; a step's row and its message follow its last
+ * event.
+ */
 async function settle({ home, queue }: Deployed, runId: string): Promise<boolean> {
   const isSettled = async () => {
     return (

@@ -1,6 +1,8 @@
 // A run of the sample job: what `launch.py` tells of it, line by line.
 
-/** `at` is Unix seconds. `attempt` (0 first) and `pid` are null where the event does not name them. */
+/**
+ * `at` is Unix seconds. `attempt` (0 first) and `pid` are null where the event does not name them.
+ */
 export interface StepEvent {
   readonly type: string;
   readonly step: string;

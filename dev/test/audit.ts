@@ -1,5 +1,6 @@
-// The stage that asks the registry whether what the worker is made of has known vulnerabilities. Not every registry can say (mirrors cannot), nor
-// is there always a network: then the summary says that nothing was audited.
+// The stage that asks the registry whether what the worker is made of has known vulnerabilities.
+// Not every registry can say (mirrors cannot), nor is there always a network: then the summary says
+// that nothing was audited.
 import { npmCommand } from "../bootstrap/node-packages.mjs";
 import { attempt } from "../bootstrap/run.mjs";
 import type { Check } from "./command.ts";

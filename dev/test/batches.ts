@@ -1,4 +1,5 @@
-// Test files that share a process: to start one and to load the product into it costs more than most small files.
+// Test files that share a process: to start one and to load the product into it costs more than
+// most small files.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -10,7 +11,10 @@ export interface Batch {
   readonly files: readonly string[];
 }
 
-/** A hook outside of every suite belongs to the process: it would run for the tests of the other files, too. */
+/**
+ * A hook outside of every suite belongs to the process: it would run for the tests of the other
+ * files, too.
+ */
 const HOOK_OF_ALL = /^(before|after|beforeEach|afterEach)\(/m;
 
 /** Neighbours, which are alike, go to different batches. */
@@ -19,7 +23,10 @@ export function split(files: readonly string[], perBatch: number): readonly (rea
   return Array.from({ length: count }, (_, batch) => files.filter((_, index) => index % count === batch));
 }
 
-/** Writes the entries, which are there until `use` is done. Rejects when a file could not share a process. */
+/**
+ * Writes the entries, which are there until `use` is done. Rejects when a file could not share a
+ * process.
+ */
 export async function withBatches<T>(
   files: readonly string[],
   perBatch: number,
@@ -44,7 +51,10 @@ export async function withBatches<T>(
   }
 }
 
-/** What the runner would have said of each file in a process of its own, from what it said of the batches. */
+/**
+ * What the runner would have said of each file in a process of its own, from what it said of the
+ * batches.
+ */
 export function endsOfFiles(batches: readonly Batch[], ends: readonly TestEnd[]): readonly TestEnd[] {
   const told = ends.flatMap((end) => {
     const batch = batches.find(({ entry }) => entry === end.name);

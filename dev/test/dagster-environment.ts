@@ -1,5 +1,5 @@
-// A Python environment with another version of Dagster, made on first use and kept. What Dagster needs besides is not locked: it is what a
-// user who installs that version today gets.
+// A Python environment with another version of Dagster, made on first use and kept. What Dagster
+// needs besides is not locked: it is what a user who installs that version today gets.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { installerFor } from "../bootstrap/python-packages.mjs";
 import { run } from "../bootstrap/run.mjs";

@@ -1,6 +1,9 @@
 // Which versions of Dagster are tested, and what goes with them. Pure.
 
-/** The oldest supported one and the last of each minor version since; README.md and python/pyproject.toml name the first, too. */
+/**
+ * The oldest supported one and the last of each minor version since; README.md and
+ * python/pyproject.toml name the first, too.
+ */
 const VERSIONS = ["1.10.21", "1.11.16", "1.12.22"];
 
 export type Chosen =
@@ -30,7 +33,10 @@ export function lockedVersion(requirements: string): string {
   return version;
 }
 
-/** What the tests need in an environment with this version. Dagster numbers its libraries 0.(16 + minor).patch. */
+/**
+ * What the tests need in an environment with this version. Dagster numbers its libraries 0.(16 +
+ * minor).patch.
+ */
 export function requirementsFor(version: string, requirements: string): readonly string[] {
   const [, minor, patch] = version.split(".");
   const pinned = (name: string) => requirements.split("\n").filter((line) => line.startsWith(`${name}==`));

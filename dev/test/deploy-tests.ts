@@ -1,5 +1,5 @@
-// The stage of `deploy/`, a package of its own: installed only here, built as its users build it, then tested against Pulumi's mocks. Last, what it
-// would deploy is run.
+// The stage of `deploy/`, a package of its own: installed only here, built as its users build it,
+// then tested against Pulumi's mocks. Last, what it would deploy is run.
 import { ensurePackagesOf } from "../bootstrap/node-packages.mjs";
 import { command, type Print } from "./command.ts";
 import { nodeTests } from "./node-tests.ts";

@@ -1,5 +1,5 @@
-// A stage of node:test files. Stricter than the runner: no file, a file without a test, a skipped test, and a file whose
-// process does not end are failures.
+// A stage of node:test files. Stricter than the runner: no file, a file without a test, a skipped
+// test, and a file whose process does not end are failures.
 import { globSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { run } from "node:test";
@@ -15,13 +15,19 @@ export interface NodeTests {
   readonly concurrency: number;
   /** For one test. */
   readonly timeoutMs: number;
-  /** So many files share a process, which only those can that leave it as they found it. Each has its own when left out. */
+  /**
+   * So many files share a process, which only those can that leave it as they found it. Each has
+   * its own when left out.
+   */
   readonly filesPerProcess?: number;
   /** Variables for the tests, beside those that are there. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** What the runner says of a test that has passed or failed. A file that ends without tests, or badly, is one named by its path. */
+/**
+ * What the runner says of a test that has passed or failed. A file that ends without tests, or
+ * badly, is one named by its path.
+ */
 export interface TestEnd {
   readonly file?: string | undefined;
   readonly name: string;
@@ -30,7 +36,10 @@ export interface TestEnd {
   readonly details: { readonly type?: string | undefined; readonly error?: Error & { readonly failureType?: string } };
 }
 
-/** Where the processes of test files find what earlier ones have compiled: most of what a small file costs. */
+/**
+ * Where the processes of test files find what earlier ones have compiled: most of what a small file
+ * costs.
+ */
 const COMPILED = ".taskiq/compiled";
 
 export function nodeTests(options: NodeTests): Check {
@@ -81,8 +90,9 @@ async function execute(
 ): Promise<TestEnd[]> {
   const { concurrency, timeoutMs: timeout } = options;
   const silence = new AbortController();
-  // No test may take longer than its timeout, so after more silence than that only a process is left that does not end: a
-  // forgotten timer, socket or thread. The runner itself would wait for it for ever.
+  // No test may take longer than its timeout, so after more silence than that only a process is
+  // left that does not end: a forgotten timer, socket or thread. The runner itself would wait for
+  // it for ever.
   const alarm = setTimeout(() => silence.abort(), timeout + 15_000);
   const env = { ...process.env, NODE_COMPILE_CACHE: resolve(COMPILED), ...options.env };
   const events = run({

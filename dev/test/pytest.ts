@@ -1,4 +1,5 @@
-// A stage of pytest. As with node:test, a skipped test is a failure; pytest itself fails when it finds no test.
+// A stage of pytest. As with node:test, a skipped test is a failure; pytest itself fails when it
+// finds no test.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

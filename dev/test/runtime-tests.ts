@@ -1,5 +1,5 @@
-// The stages that run a part of the tests on everything else that taskiq runs on. The whole end-to-end suite on one of them:
-// `TASKIQ_TEST_RUNTIME=deno npm run test:e2e`.
+// The stages that run a part of the tests on everything else that taskiq runs on. The whole
+// end-to-end suite on one of them: `TASKIQ_TEST_RUNTIME=deno npm run test:e2e`.
 import { globSync } from "node:fs";
 import { deno, oldestNode, type Runtime, runtimes } from "../../test/support/taskiq/taskiq-command.ts";
 import { ensurePackagesOf } from "../bootstrap/node-packages.mjs";
@@ -17,7 +17,10 @@ export async function prepareRuntimes(signal: AbortSignal, print: Print): Promis
   return await build(signal, print);
 }
 
-/** Of the built thing, by a Node that tests: every command, what is refused and how, and one run of Dagster, with whatever a step can print. */
+/**
+ * Of the built thing, by a Node that tests: every command, what is refused and how, and one run of
+ * Dagster, with whatever a step can print.
+ */
 const part = [
   "test/runtimes/walk.test.ts",
   "test/e2e/cli.test.ts",
@@ -25,7 +28,10 @@ const part = [
   "test/e2e/output.test.ts",
 ];
 
-/** Of the sources, by the runtime itself, where it can: what leans on it most, SQLite and child processes, in every case. */
+/**
+ * Of the sources, by the runtime itself, where it can: what leans on it most, SQLite and child
+ * processes, in every case.
+ */
 const inside = ["test/contract/ledger-sqlite.test.ts", "test/contract/runner-host*.test.ts"];
 const insideFiles = [...inside, "test/integration/ledger-sqlite-file.test.ts"];
 

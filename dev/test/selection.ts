@@ -8,8 +8,8 @@ export type Selection =
   | { readonly kind: "unknown"; readonly message: string };
 
 /**
- * No argument: all of them. Else each is a stage, the beginning of stage names up to a dash (`python`), `quick`, or a test
- * file. The order stays that of the table.
+ * No argument: all of them. Else each is a stage, the beginning of stage names up to a dash
+ * (`python`), `quick`, or a test file. The order stays that of the table.
  */
 export function select(args: readonly string[], stages: readonly Stage[]): Selection {
   if (args.length === 0) return { kind: "stages", stages };

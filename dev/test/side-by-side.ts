@@ -1,4 +1,5 @@
-// Runs stages side by side: most of them wait half of their time, for processes, leases and polls, and would leave a core idle.
+// Runs stages side by side: most of them wait half of their time, for processes, leases and polls,
+// and would leave a core idle.
 import type { Result } from "./summary.ts";
 
 export interface Startable {
@@ -8,8 +9,9 @@ export interface Startable {
 }
 
 /**
- * Begins them in the order given, `atATime` of them at once; one whose needs are still under way lets the next one go first. Once
- * `signal` is aborted, none begins. The results are in the order of the stages.
+ * Begins them in the order given, `atATime` of them at once; one whose needs are still under way
+ * lets the next one go first. Once `signal` is aborted, none begins. The results are in the order
+ * of the stages.
  */
 export async function runSideBySide<S extends Startable>(
   stages: readonly S[],

@@ -19,7 +19,8 @@ const bin = "node_modules/.bin";
 const python = [".venv/bin/python", "-m"] as const;
 const ruff = [...python, "ruff"] as const;
 const mypy = [...python, "mypy", "--config-file", "python/pyproject.toml"] as const;
-// The package's settings count for its own files by themselves, with paths that begin there; for these they must be named.
+// The package's settings count for its own files by themselves, with paths that begin there; for
+// these they must be named.
 const otherPython = ["--config", "python/pyproject.toml", "fixtures", "dev", "test", "cli"];
 
 export const stages: readonly Stage[] = [
@@ -50,7 +51,8 @@ export const stages: readonly Stage[] = [
     ),
   },
   {
-    // Before the unit tests: the one that guards the module boundaries reads what the bundler found.
+    // Before the unit tests: the one that guards the module boundaries reads what the bundler
+    // found.
     name: "build",
     what: "the bundle dist/taskiq.mjs",
     quick: true,

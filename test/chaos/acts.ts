@@ -123,9 +123,10 @@ function onBusy(act: (borrowed: Borrowed, scene: Scene) => Promise<string | null
 }
 
 /**
- * Stops processes, new ones among them, and lets them go on after `ms`; at once, and false, when they must not be stopped here. What must
- * not: between the check of a permit's deadline and the commit a machine may not freeze for longer than a lease (the README says
- * so), and a process that holds a lock of Dagster's database would freeze those that are checked, too.
+ * Stops processes, new ones among them, and lets them go on after `ms`; at once, and false, when
+ * they must not be stopped here. What must not: between the check of a permit's deadline and the
+ * commit a machine may not freeze for longer than a lease (the README says so), and a process that
+ * holds a lock of Dagster's database would freeze those that are checked, too.
  */
 async function frozenFor(
   pids: () => readonly number[],
@@ -158,7 +159,10 @@ function isPermitted({ deployment }: Scene, { id }: Member): boolean {
   return deployment.ledger().some(({ state, owner }) => state === "permitted" && owner === id);
 }
 
-/** As another process's transaction would; false when somebody else has it locked, a stopped worker perhaps. */
+/**
+ * As another process's transaction would; false when somebody else has it locked, a stopped worker
+ * perhaps.
+ */
 async function ledgerLockedFor({ home }: Deployment, ms: number): Promise<boolean> {
   const db = new DatabaseSync(join(home, "taskiq.sqlite"));
   try {

@@ -44,7 +44,9 @@ function signalOne(pid: number, signal: NodeJS.Signals): boolean {
   }
 }
 
-/** Whether any of them holds a lock to write: a database that it stopped in the middle of a commit. */
+/**
+ * Whether any of them holds a lock to write: a database that it stopped in the middle of a commit.
+ */
 export function writesNow(pids: readonly number[]): boolean {
   const locks = readFileSync("/proc/locks", "utf8").split("\n");
   // "1: POSIX  ADVISORY  WRITE 1234 00:2d:5678 120 120"

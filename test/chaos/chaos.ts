@@ -1,5 +1,6 @@
-// A deployment with real workers, real Dagster runs and an SQS server that has faults; everything that can die is killed meanwhile. At the
-// end every run must have finished, and the ledger and Dagster's log must agree.
+// A deployment with real workers, real Dagster runs and an SQS server that has faults; everything
+// that can die is killed meanwhile. At the end every run must have finished, and the ledger and
+// Dagster's log must agree.
 import { setTimeout as pause } from "node:timers/promises";
 import { Dice } from "../simulation/dice.ts";
 import { eventually } from "../support/eventually.ts";
@@ -28,7 +29,9 @@ export interface ChaosResult {
 const LANES = { each_once: 3, at_random: 2 };
 const LONGEST_PAUSE_MS = 2_000;
 const CALM_MS = 300_000;
-/** How long acts go on after the last launch, so that the last runs have their share and yet an end. */
+/**
+ * How long acts go on after the last launch, so that the last runs have their share and yet an end.
+ */
 const LAST_ACTS_MS = 30_000;
 /** SQS itself gives up what it handed out that often, and the sweep ends it. */
 const MAX_RECEIVES = 8;

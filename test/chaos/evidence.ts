@@ -1,4 +1,5 @@
-// What is kept of a chaos run that went wrong: the workers' logs, the runs' logs, the ledger and the queues.
+// What is kept of a chaos run that went wrong: the workers' logs, the runs' logs, the ledger and
+// the queues.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Chaos } from "./chaos.ts";

@@ -21,7 +21,9 @@ export interface FleetSettings {
 
 const READY_MS = 180_000;
 const BUSY_MS = 180_000;
-/** A refused start (exit 3: a dependency is unreachable) is tried again, as an orchestrator does. */
+/**
+ * A refused start (exit 3: a dependency is unreachable) is tried again, as an orchestrator does.
+ */
 const UNREACHABLE = 3;
 
 export class Fleet {
@@ -38,7 +40,10 @@ export class Fleet {
     this.#settings = settings;
   }
 
-  /** The first alone: two processes that set up Dagster's new SQLite storage at once get in each other's way. */
+  /**
+   * The first alone: two processes that set up Dagster's new SQLite storage at once get in each
+   * other's way.
+   */
   async start(): Promise<void> {
     for (let number = 1; number <= this.#settings.size; number += 1) {
       const name = `worker-${number}`;
@@ -50,7 +55,10 @@ export class Fleet {
     for (const member of this.#members) await this.#ready(member);
   }
 
-  /** Waits for a member with a step under way that nobody disturbs, and lends it out; `chance` picks among several. */
+  /**
+   * Waits for a member with a step under way that nobody disturbs, and lends it out; `chance` picks
+   * among several.
+   */
   async borrow(chance: () => number): Promise<{ readonly member: Member; readonly anatomy: Anatomy }> {
     return await eventually("a worker runs a step", () => this.#pick(chance), BUSY_MS);
   }

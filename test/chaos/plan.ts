@@ -1,12 +1,15 @@
-// What a chaos run is to do. The seed gives what is launched and which faults and acts come in which order; when they
-// meet which step is the machine's doing.
+// What a chaos run is to do. The seed gives what is launched and which faults and acts come in
+// which order; when they meet which step is the machine's doing.
 import { type ActName, acts } from "./acts.ts";
 
 export interface ChaosPlan {
   readonly seed: number;
   readonly workers: number;
   readonly fifo: boolean;
-  /** `each_once`: every act there is, then no more runs. Else acts at random until so many steps are launched or minutes have passed. */
+  /**
+   * `each_once`: every act there is, then no more runs. Else acts at random until so many steps are
+   * launched or minutes have passed.
+   */
   readonly until: { readonly is: "each_once" } | { readonly is: "steps" | "minutes"; readonly number: number };
 }
 

@@ -1,4 +1,5 @@
-// An SQS that has its days: faults of every kind by a seeded die, outages, and messages that are delivered again.
+// An SQS that has its days: faults of every kind by a seeded die, outages, and messages that are
+// delivered again.
 import { type FaultSource, type SeededFault, type ServerFault, seededFaults } from "../support/sqs/server/faults.ts";
 import type { SqsServer } from "../support/sqs/server/http.ts";
 

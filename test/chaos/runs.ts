@@ -1,4 +1,5 @@
-// The runs: real ones of the jobs in `fixtures/definitions/chaos.py`, launched as long as they are wanted.
+// The runs: real ones of the jobs in `fixtures/definitions/chaos.py`, launched as long as they are
+// wanted.
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";

@@ -37,14 +37,19 @@ async function disagreementsOf(run: ChaosRun, deployment: Deployment): Promise<r
   return found;
 }
 
-/** Every dead letter's attempt was given up: what SQS itself moved there although it had ended is out again. */
+/**
+ * Every dead letter's attempt was given up: what SQS itself moved there although it had ended is
+ * out again.
+ */
 export async function noneOpen(deployment: Deployment): Promise<boolean> {
   return (await deadLetters(deployment)).every((line) => !line.startsWith(NOT_GIVEN_UP));
 }
 
 const NOT_GIVEN_UP = "a dead letter that was not given up";
 
-/** Every dead letter's step was given up, and every step given up is a dead letter, at least once. */
+/**
+ * Every dead letter's step was given up, and every step given up is a dead letter, at least once.
+ */
 async function deadLetters(deployment: Deployment): Promise<readonly string[]> {
   const given = new Set(
     deployment

@@ -16,7 +16,9 @@ const settledAs: readonly (readonly [ExecutionState, SettledState])[] = [
   ["malformed", "dead"],
 ];
 
-/** Text that a column, an encoding or a JSON parser may not like, nearly as long as a host sends it. */
+/**
+ * Text that a column, an encoding or a JSON parser may not like, nearly as long as a host sends it.
+ */
 const awkward = {
   class: "Ünïcode",
   message: `quote " backslash \\ NUL \u0000 line separator \u2028 lone surrogate \ud83d pair 😀 – ${"長".repeat(10)}`,

@@ -1,4 +1,5 @@
-// A tiny model of one row, for random walks. Written from the contract's words alone, without the adapters' code.
+// A tiny model of one row, for random walks. Written from the contract's words alone, without the
+// adapters' code.
 import type { Ledger } from "../../core/ledger/port.ts";
 import { leaseMs, outcome, requestFor, writeBoundMs } from "./ledger-setup.ts";
 
@@ -13,7 +14,10 @@ export type Move =
 
 type Write = Exclude<Move, { do: "claim" | "advance" }>;
 
-/** What the model knows of its row. `freeAt` is when a claim may have it; Infinity once it has ended. */
+/**
+ * What the model knows of its row. `freeAt` is when a claim may have it; Infinity once it has
+ * ended.
+ */
 export class RowModel {
   now = 0;
   fence = 0;
@@ -108,7 +112,9 @@ async function askClaim(ledger: Ledger, key: string, owner: string): Promise<unk
   return ["settled", claim.outcome.state === "failure"];
 }
 
-/** Mostly the newest fence, else an older one; 0, which nobody ever gets, before the first claim. */
+/**
+ * Mostly the newest fence, else an older one; 0, which nobody ever gets, before the first claim.
+ */
 function fenceOf({ nth }: { readonly nth: number }, newest: number): number {
   return Math.max(0, newest - nth);
 }

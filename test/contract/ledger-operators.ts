@@ -1,4 +1,5 @@
-// Contract: what operators write. A letter has one replay, whoever plans it; a row is reopened only as it was seen, and only when nobody writes any more.
+// Contract: what operators write. A letter has one replay, whoever plans it; a row is reopened only
+// as it was seen, and only when nobody writes any more.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,4 +1,5 @@
-// Contract: quiet requests are in force until they are lifted or their time is over, and quiet workers' reports are forgotten when they stop.
+// Contract: quiet requests are in force until they are lifted or their time is over, and quiet
+// workers' reports are forgotten when they stop.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { QuietAsk, QuietRequest } from "../../core/ledger/quiet-records.ts";

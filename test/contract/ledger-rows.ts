@@ -7,7 +7,9 @@ import type { Ledger, RowFilter } from "../../core/ledger/port.ts";
 import { RUN_ID_BYTES, STEP_KEY_BYTES } from "../../core/step/step.ts";
 import { claimed, leaseMs, type MakeLedger, outcome, request, requestFor } from "./ledger-setup.ts";
 
-/** Four rows in key order: a pending, b completed, c failed (all of run-1), d running (of run-2). */
+/**
+ * Four rows in key order: a pending, b completed, c failed (all of run-1), d running (of run-2).
+ */
 async function fill(ledger: Ledger): Promise<void> {
   await claimed(ledger, requestFor("run-2:d", { step: { runId: "run-2", stepKey: "d", attempt: 0 } }));
   const [c, a, b] = [await claim("c"), await claim("a"), await claim("b")];

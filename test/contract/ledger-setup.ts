@@ -1,4 +1,5 @@
-// What the ledger contract's rows share: the thing under test, and requests and outcomes that matter only where a row says so.
+// What the ledger contract's rows share: the thing under test, and requests and outcomes that
+// matter only where a row says so.
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import type { Claim, ClaimRequest, Ledger } from "../../core/ledger/port.ts";
@@ -16,7 +17,10 @@ export interface LedgerUnderTest {
   readonly advance: (ms: number) => Promise<void>;
 }
 
-/** Makes one for a test whose ledger has `writeBoundMs` as its write bound; what it opens ends with the test. */
+/**
+ * Makes one for a test whose ledger has `writeBoundMs` as its write bound; what it opens ends with
+ * the test.
+ */
 export type MakeLedger = (t: TestContext) => Promise<LedgerUnderTest>;
 
 export type Granted = Extract<Claim, { kind: "granted" }>;

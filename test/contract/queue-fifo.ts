@@ -1,4 +1,5 @@
-// What a FIFO queue adds: order within a group, groups that wait, duplicates that are dropped, receipts that end with their visibility.
+// What a FIFO queue adds: order within a group, groups that wait, duplicates that are dropped,
+// receipts that end with their visibility.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readNote } from "../../core/queue/dead-letter-note.ts";
@@ -41,7 +42,8 @@ export function fifoContract(make: MakeQueue): void {
     assert.equal((await receiveOne(queue)).body, "a1");
   });
 
-  // How a head that goes back with a backoff keeps what follows it, which is given back at once, from overtaking.
+  // How a head that goes back with a backoff keeps what follows it, which is given back at once,
+  // from overtaking.
   test("a head that is hidden for longer than what follows it keeps that waiting", async (t) => {
     const { queue, send } = await make(t, { fifo });
     for (const body of ["a1", "a2", "b1"]) await send(aMessage(fifo, body, body.slice(0, 1)));
@@ -62,7 +64,8 @@ export function fifoContract(make: MakeQueue): void {
     assert.deepEqual(await receiveAll(queue), []);
   });
 
-  // AWS answers that the receipt has expired, fauxqs that all is well: neither deletes the message, and that is what counts.
+  // AWS answers that the receipt has expired, fauxqs that all is well: neither deletes the message,
+  // and that is what counts.
   test("an ack after a redelivery does not delete the message", async (t) => {
     const { queue, send, inspect } = await make(t, { fifo });
     await send(aMessage(fifo));

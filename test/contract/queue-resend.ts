@@ -1,4 +1,5 @@
-// Putting dead letters back: the copy is what the producer sent, in its group, and each has an end of its own.
+// Putting dead letters back: the copy is what the producer sent, in its group, and each has an end
+// of its own.
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import type { DeadLetterQueue, Message, MessageAttribute, Resend } from "../../core/queue/port.ts";

@@ -1,4 +1,5 @@
-// Step hosts that die or go deaf: what they ran is dead before anyone hears of it, and another host takes over.
+// Step hosts that die or go deaf: what they ran is dead before anyone hears of it, and another host
+// takes over.
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { describe, test } from "node:test";

@@ -1,4 +1,5 @@
-// Step hosts that do not start: each says what is wrong, within its time, and leaves nothing running.
+// Step hosts that do not start: each says what is wrong, within its time, and leaves nothing
+// running.
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { describe, test } from "node:test";

@@ -1,4 +1,5 @@
-// The runner contract on real child processes, over a step host that has no Dagster but keeps to the frames.
+// The runner contract on real child processes, over a step host that has no Dagster but keeps to
+// the frames.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock } from "../../core/clock.ts";

@@ -1,4 +1,5 @@
-// Limits and terms: whoever oversteps them is dead when its ending is known, has recorded nothing, and the ending says why.
+// Limits and terms: whoever oversteps them is dead when its ending is known, has recorded nothing,
+// and the ending says why.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { defaultLimits } from "../../core/delivery/limits.ts";
@@ -9,7 +10,10 @@ import type { MakeRunner, RunnerUnderTest } from "./runner-setup.ts";
 
 /** Long enough for nothing, so that it is over whatever the step has got to by then. */
 const shortMs = 300;
-/** A host may have been frozen, so it counts a term from when it last found nothing to read: up to a second before the term came. */
+/**
+ * A host may have been frozen, so it counts a term from when it last found nothing to read: up to a
+ * second before the term came.
+ */
 const termMs = 2_000;
 
 export function limitContract(make: MakeRunner): void {

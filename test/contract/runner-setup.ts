@@ -3,7 +3,10 @@ import type { TestContext } from "node:test";
 import type { Runner, StepOrder } from "../../core/runner/port.ts";
 import type { StepId } from "../../core/step/step.ts";
 
-/** What a step is to do. `blocks` goes on until it is killed, with a process of its own below it where there are processes. */
+/**
+ * What a step is to do. `blocks` goes on until it is killed, with a process of its own below it
+ * where there are processes.
+ */
 export type Deed =
   | "succeeds"
   | "fails"

@@ -1,4 +1,5 @@
-// The runner contract on the runner of simulated fleets: a simulation is only as true as its step processes.
+// The runner contract on the runner of simulated fleets: a simulation is only as true as its step
+// processes.
 import type { TestContext } from "node:test";
 import { SqsModel } from "../../cli/dev/sqs-server/model.ts";
 import type { StepId } from "../../core/step/step.ts";

@@ -1,4 +1,5 @@
-// What the production example and the plain task definition give a task is what a worker in the image needs: one starts with it, and runs a step.
+// What the production example and the plain task definition give a task is what a worker in the
+// image needs: one starts with it, and runs a step.
 import assert from "node:assert/strict";
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";

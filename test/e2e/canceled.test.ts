@@ -1,5 +1,5 @@
-// A run that is canceled, or marked so by force: what runs is interrupted on every worker, what waits in the queue never starts, and
-// nothing stays taken.
+// A run that is canceled, or marked so by force: what runs is interrupted on every worker, what
+// waits in the queue never starts, and nothing stays taken.
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { eventually } from "../support/eventually.ts";
@@ -14,7 +14,8 @@ describe("a canceled run", () => {
 
   before(async () => {
     deployment = await Deployment.open();
-    // One after the other: two processes that create a SQLite instance at once trip over each other in Dagster.
+    // One after the other: two processes that create a SQLite instance at once trip over each other
+    // in Dagster.
     for (const id of ["worker-1", "worker-2"]) await deployment.startWorker({ id, flags: ["--concurrency", "2"] });
   });
   afterEach((t) => deployment.explain(t));

@@ -1,4 +1,5 @@
-// `npm run chaos` in short: everything that can die is killed, stopped or cut off once, under real runs, and nothing is lost or recorded twice.
+// `npm run chaos` in short: everything that can die is killed, stopped or cut off once, under real
+// runs, and nothing is lost or recorded twice.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { acts } from "../chaos/acts.ts";

@@ -1,4 +1,5 @@
-// Operators' commands on a machine whose clock is an hour off: AWS refuses their first requests, and says what time it is.
+// Operators' commands on a machine whose clock is an hour off: AWS refuses their first requests,
+// and says what time it is.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { buryThree, replayedOnce } from "../support/ledger/replayed-once.ts";

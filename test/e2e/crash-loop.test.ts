@@ -1,4 +1,5 @@
-// A step that takes its process down: its starts are counted, its end is reported, its run ends, and its neighbours hear nothing of it.
+// A step that takes its process down: its starts are counted, its end is reported, its run ends,
+// and its neighbours hear nothing of it.
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { readNote } from "../../core/queue/dead-letter-note.ts";

@@ -1,4 +1,5 @@
-// `taskiq dev` as a person uses it in a project of their own: from the bundle, without anything else of this repository.
+// `taskiq dev` as a person uses it in a project of their own: from the bundle, without anything
+// else of this repository.
 import assert from "node:assert/strict";
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,5 +1,6 @@
-// `taskiq drain`: the built bundle works a real queue until it is empty, and makes a running worker quiet. Steps are those of a step host without
-// Dagster, since they are many and none of this is about what they do.
+// `taskiq drain`: the built bundle works a real queue until it is empty, and makes a running worker
+// quiet. Steps are those of a step host without Dagster, since they are many and none of this is
+// about what they do.
 import assert from "node:assert/strict";
 import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -18,7 +18,8 @@ describe("two workers on one queue", () => {
 
   test("share the steps of several runs, each step once", async () => {
     const { dagster } = deployment;
-    // One by one: two Dagster processes that set up the same new SQLite storage at once get in each other's way.
+    // One by one: two Dagster processes that set up the same new SQLite storage at once get in each
+    // other's way.
     for (const id of ["worker-1", "worker-2"]) await deployment.startWorker({ id, flags: ["--concurrency", "2"] });
     const runs = await Promise.all(
       ["fan_in", "one_success", "fan_in", "one_success"].map((job) => dagster.launch(job)),

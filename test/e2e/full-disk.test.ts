@@ -1,4 +1,5 @@
-// A disk without a free byte: what a worker keeps on it cannot be written for a while. One line for each outage, nothing lost, and all of it goes on.
+// A disk without a free byte: what a worker keeps on it cannot be written for a while. One line for
+// each outage, nothing lost, and all of it goes on.
 import assert from "node:assert/strict";
 import { appendFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
-// The health of a real worker, over HTTP and as its container asks: ready while it takes steps, alive until it is gone.
+// The health of a real worker, over HTTP and as its container asks: ready while it takes steps,
+// alive until it is gone.
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

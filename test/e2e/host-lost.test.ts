@@ -1,4 +1,5 @@
-// The step host is killed, as the kernel does when memory runs out: nothing it ran is left, and its steps start again in a new one.
+// The step host is killed, as the kernel does when memory runs out: nothing it ran is left, and its
+// steps start again in a new one.
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { after, afterEach, before, describe, test } from "node:test";

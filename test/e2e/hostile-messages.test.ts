@@ -1,5 +1,6 @@
-// A queue writer and a writer of the dead letter queue against a worker, on each ledger, through the real queue, step host and Dagster: every message of
-// `test/support/sqs/attacks.ts` at once while a genuine step runs, forged letters, and the same again once the workers have a key.
+// A queue writer and a writer of the dead letter queue against a worker, on each ledger, through
+// the real queue, step host and Dagster: every message of `test/support/sqs/attacks.ts` at once
+// while a genuine step runs, forged letters, and the same again once the workers have a key.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
@@ -38,7 +39,9 @@ async function sendAll({ deployment }: Scene, victims: Victims): Promise<Readonl
   return new Map(await Promise.all(attacks.map(send)));
 }
 
-/** By title: how a delivery ended, or why it was buried; null while it waits for the step that runs. */
+/**
+ * By title: how a delivery ended, or why it was buried; null while it waits for the step that runs.
+ */
 async function ends(scene: Scene, worker: WorkerProcess, sent: ReadonlyMap<string, Attack>) {
   const buried = await reasons(scene);
   const done = new Map(
@@ -119,7 +122,10 @@ async function attackWithKey(scene: Scene): Promise<void> {
   await replayEdited(scene, { runId, letter, edited, signed });
 }
 
-/** Copies of a message that a run worker signed: the first runs the attempt, which is open. Later ones find it over. */
+/**
+ * Copies of a message that a run worker signed: the first runs the attempt, which is open. Later
+ * ones find it over.
+ */
 async function sendCopies({ deployment, rows }: Scene, worker: WorkerProcess): Promise<void> {
   const { dagster } = deployment;
   const runId = await dagster.createRun("one_success");
@@ -141,7 +147,10 @@ interface EditedLetter {
   readonly signed: string;
 }
 
-/** An operator without the key puts nothing back; one with it puts back what stands in the file, and it runs. */
+/**
+ * An operator without the key puts nothing back; one with it puts back what stands in the file, and
+ * it runs.
+ */
 async function replayEdited(scene: Scene, { runId, letter, edited, signed }: EditedLetter): Promise<void> {
   const { dagster } = scene.deployment;
   const file = join(scene.deployment.home, `${letter}.jsonl`);

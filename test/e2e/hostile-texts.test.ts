@@ -1,4 +1,5 @@
-// Texts that steer terminals, in everything that others may name: no command writes one of their characters, and a long one is cut.
+// Texts that steer terminals, in everything that others may name: no command writes one of their
+// characters, and a long one is cut.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:net";

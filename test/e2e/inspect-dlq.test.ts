@@ -1,4 +1,5 @@
-// `taskiq inspect-dlq` as an operator meets it: over a real SQS server, the ledger's file and a real Dagster; everything is left as it was.
+// `taskiq inspect-dlq` as an operator meets it: over a real SQS server, the ledger's file and a
+// real Dagster; everything is left as it was.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -74,7 +75,10 @@ async function letter(
   return await sendMessage(sqs, pair.deadLetterUrl, { body, attributes, ...ordering });
 }
 
-/** Every one of them may be received again. Each look counts a receive, and a second one of the group that ends a full page. */
+/**
+ * Every one of them may be received again. Each look counts a receive, and a second one of the
+ * group that ends a full page.
+ */
 async function givenBack(looks: number) {
   const letters = await sqs.inspect(pair.deadLetterName);
   assert.ok(letters.every(({ state }) => state === "visible"));

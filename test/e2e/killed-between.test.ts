@@ -1,5 +1,6 @@
-// SIGKILL in the places that no step can show: claimed but not started, settled but not deleted, copied to the dead letter queue but not
-// deleted. One worker stands in all three at once when its container ends.
+// SIGKILL in the places that no step can show: claimed but not started, settled but not deleted,
+// copied to the dead letter queue but not deleted. One worker stands in all three at once when its
+// container ends.
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { afterEach, describe, test } from "node:test";
@@ -24,7 +25,8 @@ describe("a worker killed between two effects", () => {
     const sqs = asLocalSqs(server);
     deployment = new Deployment(sqs, await createQueues(sqs, "steps", { maxReceiveCount: 50 }));
     const first = await deployment.startWorker({ id: "worker-1" });
-    // Every delete hangs, and with it the delivery: its outcome is durable, its message is not gone.
+    // Every delete hangs, and with it the delivery: its outcome is durable, its message is not
+    // gone.
     server.faults.otherwise((action) => (action === "DeleteMessageBatch" ? { kind: "cut", effect: "before" } : null));
     const settled = await launch();
     await eventually("it is settled", () => stateOf(settled.runId) === "completed");

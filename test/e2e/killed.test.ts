@@ -1,4 +1,5 @@
-// SIGKILL in the two places that matter: after the step's terminal event and before its row, and before any event at all.
+// SIGKILL in the two places that matter: after the step's terminal event and before its row, and
+// before any event at all.
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { afterEach, describe, test } from "node:test";
@@ -55,7 +56,8 @@ describe("a worker killed", () => {
         40_000,
       );
       assert.ok(second.processes().some(({ pid }) => pid === secondPid));
-      // The run is still under way: a second terminal event now would have Dagster's executor fail it.
+      // The run is still under way: a second terminal event now would have Dagster's executor fail
+      // it.
       await eventually(
         "the recorded step is settled",
         () => statesOf(runId)["succeed_at_once"] === "completed",

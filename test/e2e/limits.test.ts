@@ -1,4 +1,5 @@
-// A step that must not go on is ended whatever it does: by its limits, and by its host when its worker is not there to do it.
+// A step that must not go on is ended whatever it does: by its limits, and by its host when its
+// worker is not there to do it.
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { after, afterEach, before, describe, test } from "node:test";

@@ -1,4 +1,5 @@
-// Steps whose user code says on its process's channel what their hosts and workers believe of steps, through the real host and the built worker.
+// Steps whose user code says on its process's channel what their hosts and workers believe of
+// steps, through the real host and the built worker.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";

@@ -1,4 +1,5 @@
-// A worker with another Dagster home at the same queue: it neither acks nor settles what is not its own, and the right worker runs it.
+// A worker with another Dagster home at the same queue: it neither acks nor settles what is not its
+// own, and the right worker runs it.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,5 @@
-// What a real worker depends on goes away under it: it says why, spends no message on it, and comes back by itself.
+// What a real worker depends on goes away under it: it says why, spends no message on it, and comes
+// back by itself.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { renameSync } from "node:fs";

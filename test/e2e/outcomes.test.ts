@@ -1,4 +1,5 @@
-// Runs of real jobs through one worker: whatever a step does, Dagster's log and the ledger say the same, once, before the message goes.
+// Runs of real jobs through one worker: whatever a step does, Dagster's log and the ledger say the
+// same, once, before the message goes.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, afterEach, before, describe, test } from "node:test";

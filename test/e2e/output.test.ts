@@ -1,4 +1,5 @@
-// What a step writes, by whatever way: into Dagster's compute logs and the worker's log, never between the frames.
+// What a step writes, by whatever way: into Dagster's compute logs and the worker's log, never
+// between the frames.
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
-// What the tables of the operators' commands show can be pasted back as it stands, and what is not there is an error that says what is.
+// What the tables of the operators' commands show can be pasted back as it stands, and what is not
+// there is an error that says what is.
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { deadLetterAttributes } from "../../core/queue/dead-letter-note.ts";

@@ -1,4 +1,5 @@
-// A worker on EKS: it has no keys but the address of the pod identity agent, and a file with a token that EKS replaces from time to time.
+// A worker on EKS: it has no keys but the address of the pod identity agent, and a file with a
+// token that EKS replaces from time to time.
 import assert from "node:assert/strict";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

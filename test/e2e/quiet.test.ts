@@ -1,5 +1,6 @@
-// `taskiq quiet` and `taskiq resume`: workers that share a Postgres ledger are made quiet by a process that reaches nothing but the ledger.
-// Steps are those of a step host without Dagster, since none of this is about what they do.
+// `taskiq quiet` and `taskiq resume`: workers that share a Postgres ledger are made quiet by a
+// process that reaches nothing but the ledger. Steps are those of a step host without Dagster,
+// since none of this is about what they do.
 import assert from "node:assert/strict";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
-// What keeps a worker from starting is said in words that help, with an exit code that tells settings (2) from dependencies (3).
+// What keeps a worker from starting is said in words that help, with an exit code that tells
+// settings (2) from dependencies (3).
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +11,10 @@ interface Refusal {
   readonly what: string;
   readonly with: () => WorkerOptions | Promise<WorkerOptions>;
   readonly code: 2 | 3;
-  /** Word for word; `<home>` stands for the deployment's directory, `<endpoint>` and `<address>` for the SQS it was sent to. */
+  /**
+   * Word for word; `<home>` stands for the deployment's directory, `<endpoint>` and `<address>` for
+   * the SQS it was sent to.
+   */
   readonly says: readonly string[];
 }
 

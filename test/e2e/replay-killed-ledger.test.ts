@@ -1,5 +1,6 @@
-// `taskiq replay`, killed with SIGKILL while PostgreSQL is at one of its writes: that write is rolled back, or committed without anybody hearing of it. Started
-// again with the same words, it ends as if nothing had been. At every request to SQS: replay-killed.test.ts.
+// `taskiq replay`, killed with SIGKILL while PostgreSQL is at one of its writes: that write is
+// rolled back, or committed without anybody hearing of it. Started again with the same words, it
+// ends as if nothing had been. At every request to SQS: replay-killed.test.ts.
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { eventually } from "../support/eventually.ts";
@@ -7,7 +8,9 @@ import { ledgerDatabases } from "../support/ledger/ledger-database.ts";
 import { type Buried, buryThree, replayedOnce } from "../support/ledger/replayed-once.ts";
 import { ALL_SHOWN_MS, type Desk, openDesk, YES } from "../support/taskiq/operators-desk.ts";
 
-/** Of three letters, two of them of one group, so that they go in two rounds: every write, in order. */
+/**
+ * Of three letters, two of them of one group, so that they go in two rounds: every write, in order.
+ */
 const WRITES = [
   ...["a planned", "a reopened", "c planned", "c reopened"],
   ...["a sent", "c sent", "a deleted", "c deleted"],
@@ -66,7 +69,10 @@ async function gatedDesk(t: TestContext): Promise<Gated> {
   return { ...desk, buried, writes, heldAt };
 }
 
-/** Each write takes a lock of its number, which a test may have; numbers are given once, whatever is rolled back. */
+/**
+ * Each write takes a lock of its number, which a test may have; numbers are given once, whatever is
+ * rolled back.
+ */
 function gateSql(gate: number): string {
   return `CREATE SEQUENCE gate_writes MINVALUE 0 START 0;
     CREATE TABLE gate_told (nth bigint, what text);

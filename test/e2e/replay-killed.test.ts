@@ -1,12 +1,16 @@
-// `taskiq replay`, killed with SIGKILL at every request to SQS that has an effect, before that effect and after it, and started again with the same words:
-// every letter is in the work queue once, and none is left. At every write to the ledger: replay-killed-ledger.test.ts.
+// `taskiq replay`, killed with SIGKILL at every request to SQS that has an effect, before that
+// effect and after it, and started again with the same words: every letter is in the work queue
+// once, and none is left. At every write to the ledger: replay-killed-ledger.test.ts.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { eventually } from "../support/eventually.ts";
 import { buryThree, replayedOnce } from "../support/ledger/replayed-once.ts";
 import { ALL_SHOWN_MS, openDesk, YES } from "../support/taskiq/operators-desk.ts";
 
-/** Of three letters, two of them of one group, so that they go in two rounds: every request that changes anything, in order. */
+/**
+ * Of three letters, two of them of one group, so that they go in two rounds: every request that
+ * changes anything, in order.
+ */
 const REQUESTS = [
   "ReceiveMessage", // looks at the three, and hides them
   "ReceiveMessage", // there are no more

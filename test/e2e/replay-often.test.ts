@@ -1,4 +1,5 @@
-// `taskiq replay` of the same steps again and again within the five minutes for which a FIFO queue drops duplicates, and of a thousand letters at once.
+// `taskiq replay` of the same steps again and again within the five minutes for which a FIFO queue
+// drops duplicates, and of a thousand letters at once.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type Desk, openDesk } from "../support/taskiq/operators-desk.ts";

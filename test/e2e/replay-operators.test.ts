@@ -1,4 +1,5 @@
-// Two operators who replay the same dead letters at once, each in a process of their own: every letter goes once, and both say what is true.
+// Two operators who replay the same dead letters at once, each in a process of their own: every
+// letter goes once, and both say what is true.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { eventually } from "../support/eventually.ts";

@@ -1,4 +1,5 @@
-// `taskiq fail` and `taskiq reexecute` with a real Dagster: a parked step of a live run is failed, and a failed run is re-executed once.
+// `taskiq fail` and `taskiq reexecute` with a real Dagster: a parked step of a live run is failed,
+// and a failed run is re-executed once.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -1,5 +1,6 @@
-// What is secret stays where it is: op config in the run record, a message's body in its queue, variables in the environment. Neither the worker's
-// log at its most talkative, nor its health, the ledger, the notes on dead letters or the events in Dagster repeat them.
+// What is secret stays where it is: op config in the run record, a message's body in its queue,
+// variables in the environment. Neither the worker's log at its most talkative, nor its health, the
+// ledger, the notes on dead letters or the events in Dagster repeat them.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -12,7 +13,9 @@ import { recordedOnce } from "../support/ledger/recorded-once.ts";
 import { Deployment } from "../support/taskiq/deployment.ts";
 import type { WorkerProcess } from "../support/taskiq/worker-process.ts";
 
-/** Long enough not to be there by chance, and longer than what an error may quote of a wrong value. */
+/**
+ * Long enough not to be there by chance, and longer than what an error may quote of a wrong value.
+ */
 const secret = (where: string) => `${where}-${"s3cr3t".repeat(50)}-end`;
 
 describe("a worker that has secrets all around it", () => {

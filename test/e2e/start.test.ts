@@ -1,4 +1,5 @@
-// `npm start` as people run it, but for the setup before it: the demo succeeds, and however it ends nothing is left running.
+// `npm start` as people run it, but for the setup before it: the demo succeeds, and however it ends
+// nothing is left running.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";

@@ -1,4 +1,5 @@
-// Starting: the one file is enough, and so is the environment; a code location that cannot be imported closes the intake.
+// Starting: the one file is enough, and so is the environment; a code location that cannot be
+// imported closes the intake.
 import assert from "node:assert/strict";
 import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";

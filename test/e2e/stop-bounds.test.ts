@@ -1,5 +1,5 @@
-// However a worker waits, a second signal ends it within a second, and a stop ends within its grace and a second. Steps are those of a step host without
-// Dagster.
+// However a worker waits, a second signal ends it within a second, and a stop ends within its grace
+// and a second. Steps are those of a step host without Dagster.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { rmSync, writeFileSync } from "node:fs";

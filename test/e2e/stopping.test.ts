@@ -1,5 +1,5 @@
-// A stop with real steps: what runs may finish, what has not started goes back at once, what cannot finish costs nothing. `stop-bounds.test.ts`
-// has how long a stop takes, by either signal.
+// A stop with real steps: what runs may finish, what has not started goes back at once, what cannot
+// finish costs nothing. `stop-bounds.test.ts` has how long a stop takes, by either signal.
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { after, afterEach, before, describe, test } from "node:test";

@@ -1,4 +1,5 @@
-// Every verdict names actions that the commands accept: the words are read, and what they say is asked of the real `taskiq replay`.
+// Every verdict names actions that the commands accept: the words are read, and what they say is
+// asked of the real `taskiq replay`.
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +12,10 @@ import { fakeDagster, startGraphqlServer } from "../support/dagster/graphql-serv
 import { bodyFor, message } from "../support/sqs/messages.ts";
 import { type Desk, openDesk, settle } from "../support/taskiq/operators-desk.ts";
 
-/** What brings about a verdict about a letter, which by default is buried, of a run that goes on, and not in the ledger. */
+/**
+ * What brings about a verdict about a letter, which by default is buried, of a run that goes on,
+ * and not in the ledger.
+ */
 interface Case {
   readonly runId?: string;
   readonly fields?: Readonly<Record<string, unknown>>;

@@ -1,4 +1,5 @@
-// The image's own file tree, started as a container engine would start it, with a real Dagster outside. `npm run image:check` runs this.
+// The image's own file tree, started as a container engine would start it, with a real Dagster
+// outside. `npm run image:check` runs this.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -29,7 +30,10 @@ function runIn(options: ContainerOptions, env: Readonly<Record<string, string>> 
   return spawnSync(program, args, { env: { ...process.env, ...container.env, ...env }, encoding: "utf8" });
 }
 
-/** Of all that runs in it, and of what has run and was reaped; the kernel counts in hundredths of a second. */
+/**
+ * Of all that runs in it, and of what has run and was reaped; the kernel counts in hundredths of a
+ * second.
+ */
 function cpuSeconds(container: WorkerProcess): number {
   const ticks = container.processes().flatMap(({ pid }) => {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");

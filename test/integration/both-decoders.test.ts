@@ -1,4 +1,5 @@
-// The two halves meet in messages and frames, and each has a decoder of its own: whatever text there is, both take it or neither does, and for the same.
+// The two halves meet in messages and frames, and each has a decoder of its own: whatever text
+// there is, both take it or neither does, and for the same.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
@@ -61,7 +62,10 @@ function goldenBodies(): readonly string[] {
     .map((body) => (typeof body === "string" ? body : JSON.stringify(body)));
 }
 
-/** The good body with each field left out, and with each odd value in it; and the same said twice, the odd one first. */
+/**
+ * The good body with each field left out, and with each odd value in it; and the same said twice,
+ * the odd one first.
+ */
 function mutations(): readonly string[] {
   const names = Object.keys(good);
   const text = (fields: readonly (readonly [string, string])[]) =>
@@ -109,7 +113,9 @@ function differences(texts: readonly string[], ours: readonly unknown[], theirs:
   });
 }
 
-/** Python is never sent what only TypeScript reads: bare tasks, and what a TaskIQ envelope carries. */
+/**
+ * Python is never sent what only TypeScript reads: bare tasks, and what a TaskIQ envelope carries.
+ */
 function isVersioned(text: string): boolean {
   try {
     const parsed: unknown = JSON.parse(text);

@@ -1,4 +1,5 @@
-// Another user who may write to the parent of the state directory, and swaps the directory all the time: for its own, for links, and back again.
+// Another user who may write to the parent of the state directory, and swaps the directory all the
+// time: for its own, for links, and back again.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import {
@@ -116,7 +117,8 @@ test("another user who swaps the state directory reads no token, has none of its
   const { swaps, read } = JSON.parse(await said) as { readonly swaps: number; readonly read: readonly string[] };
   assert.deepEqual([read, believed.filter((file) => !tokens.has(file.token))], [[], []]);
   assert.equal(readFileSync(join(victims, "control-kept.json"), "utf8"), "kept");
-  // Through a link, a file of a new name and of this user alone can come to lie in another of its directories.
+  // Through a link, a file of a new name and of this user alone can come to lie in another of its
+  // directories.
   for (const name of readdirSync(victims).filter((one) => one !== "control-kept.json")) {
     assert.match(name, /^\.?control-[\da-f-]{36}\.json$/);
     assert.equal(statSync(join(victims, name)).mode & 0o777, 0o600);

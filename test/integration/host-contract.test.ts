@@ -1,5 +1,5 @@
-// The runner contract on the real thing: a Python step host, Dagster's own execution, and its event log. Twice, because a step's process may
-// be a fork or, by its tag, an interpreter of its own.
+// The runner contract on the real thing: a Python step host, Dagster's own execution, and its event
+// log. Twice, because a step's process may be a fork or, by its tag, an interpreter of its own.
 import { after, afterEach, before } from "node:test";
 import type { StepOrder } from "../../core/runner/port.ts";
 import type { StepId } from "../../core/step/step.ts";
@@ -10,7 +10,10 @@ import { granting, never, stepOrder } from "../support/dagster/step-orders.ts";
 import { Deployment } from "../support/taskiq/deployment.ts";
 
 let deployment: Deployment;
-/** One for all tests, for it takes seconds to import Dagster; those that stop it make the next one start another. */
+/**
+ * One for all tests, for it takes seconds to import Dagster; those that stop it make the next one
+ * start another.
+ */
 let host: DagsterHost | null = null;
 
 before(async () => {

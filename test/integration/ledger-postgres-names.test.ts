@@ -1,4 +1,5 @@
-// Names that no index of Postgres holds, sent to a whole worker: each is buried, the intake stays open, and other steps run.
+// Names that no index of Postgres holds, sent to a whole worker: each is buried, the intake stays
+// open, and other steps run.
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { test } from "node:test";

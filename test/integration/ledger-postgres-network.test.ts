@@ -1,4 +1,5 @@
-// The Postgres ledger when the way to its database is bad: lost answers, broken connections, outages, poolers.
+// The Postgres ledger when the way to its database is bad: lost answers, broken connections,
+// outages, poolers.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Fault } from "../../core/faults.ts";

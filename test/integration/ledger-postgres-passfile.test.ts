@@ -1,4 +1,5 @@
-// A password that is replaced under a running worker: it stands in a file, which the ledger and Dagster's libpq read at each connection.
+// A password that is replaced under a running worker: it stands in a file, which the ledger and
+// Dagster's libpq read at each connection.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";

@@ -1,4 +1,5 @@
-// The Postgres ledger with a million rows: every statement that a worker asks all day finds its rows by an index.
+// The Postgres ledger with a million rows: every statement that a worker asks all day finds its
+// rows by an index.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { statements } from "../../core/ledger/postgres/sql.ts";
@@ -19,7 +20,10 @@ interface Plan {
   readonly Plans?: readonly Plan[];
 }
 
-/** The nodes of the plan that read the table, as the server would run the prepared statement for any parameters. */
+/**
+ * The nodes of the plan that read the table, as the server would run the prepared statement for any
+ * parameters.
+ */
 async function readsOf({ admin }: LedgerDatabase, text: string): Promise<readonly string[]> {
   const parameters = [...new Set(text.match(/\$\d/g))].length;
   return admin.begin(async (sql) => {
@@ -62,7 +66,10 @@ test("with a million rows", async (t) => {
   });
 });
 
-/** Most are settled, a few are not, as in a ledger that is used. The indexes are made anew afterwards, which is faster. */
+/**
+ * Most are settled, a few are not, as in a ledger that is used. The indexes are made anew
+ * afterwards, which is faster.
+ */
 async function fill({ admin }: LedgerDatabase): Promise<void> {
   const indexes = await admin`SELECT indexdef FROM pg_indexes WHERE tablename = 'taskiq_idempotency_records'
     AND schemaname = current_schema AND indexdef NOT LIKE '%UNIQUE%'`;

@@ -1,4 +1,5 @@
-// The tables of the Postgres ledger: made once, whoever comes first; old and new workers side by side; what the workers' role must be allowed.
+// The tables of the Postgres ledger: made once, whoever comes first; old and new workers side by
+// side; what the workers' role must be allowed.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { type TestContext, test } from "node:test";

@@ -1,4 +1,5 @@
-// The npm package as its users meet it: packed, installed without network, started; and as npm meets it, which must not publish it by accident.
+// The npm package as its users meet it: packed, installed without network, started; and as npm
+// meets it, which must not publish it by accident.
 import assert from "node:assert/strict";
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -30,7 +31,8 @@ describe("the npm package", () => {
     archive = join(folder, buildNpmPackage(root, folder));
     const prefix = join(folder, "project");
     mkdirSync(prefix);
-    // Nothing of the developer's npm: an empty cache and no registry, so that whatever it needs beyond the archive would be missed.
+    // Nothing of the developer's npm: an empty cache and no registry, so that whatever it needs
+    // beyond the archive would be missed.
     env = {
       PATH: process.env["PATH"] ?? "",
       HOME: folder,
@@ -70,7 +72,10 @@ describe("the npm package", () => {
     assert.match(refused.stderr, /^taskiq run: cannot start/);
   });
 
-  /** Starts `program` as it would find itself on another Node, where most of the worker's modules cannot be evaluated. */
+  /**
+   * Starts `program` as it would find itself on another Node, where most of the worker's modules
+   * cannot be evaluated.
+   */
   function runOn(node: string, program: string) {
     const disguise = join(folder, "disguise.cjs");
     const older = node.startsWith(OLDEST_NODE) ? "" : "globalThis.RegExp = () => { throw new Error('evaluated') };";
@@ -94,7 +99,8 @@ describe("the npm package", () => {
 
   test("has a command that Node 12 can parse", async () => {
     const source = readFileSync(join(installed, "taskiq.cjs"), "utf8");
-    // What the target lacks, esbuild rewrites: the same text for both means that there was nothing to rewrite.
+    // What the target lacks, esbuild rewrites: the same text for both means that there was nothing
+    // to rewrite.
     const [old, present] = await Promise.all(
       ["node12.20", "esnext"].map((target) => transform(source, { format: "cjs", platform: "node", target })),
     );
@@ -129,7 +135,8 @@ describe("the npm package", () => {
       asked.filter((request) => request.startsWith("PUT")),
       [],
     );
-    // The same with provenance turned off on purpose does reach the registry: what is above was refused for no other reason.
+    // The same with provenance turned off on purpose does reach the registry: what is above was
+    // refused for no other reason.
     assert.equal((await publish(archive, ["--no-provenance"])).code, 0);
     assert.ok(asked.some((request) => request.startsWith("PUT")));
   });

@@ -1,4 +1,5 @@
-// Everything but receives, on a failing service or network: entries that fail alone, calls that fail whole, effects without an answer.
+// Everything but receives, on a failing service or network: entries that fail alone, calls that
+// fail whole, effects without an answer.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Input, listOf } from "../../cli/dev/sqs-server/wire.ts";

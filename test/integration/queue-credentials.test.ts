@@ -1,4 +1,5 @@
-// Credentials that cannot be had, come late, are replaced, or are refused: the real chain of sources against servers on this machine.
+// Credentials that cannot be had, come late, are replaced, or are refused: the real chain of
+// sources against servers on this machine.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";

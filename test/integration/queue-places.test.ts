@@ -1,4 +1,5 @@
-// Where requests go and what they are signed for: the real client, through a proxy that has certificates for hosts of AWS.
+// Where requests go and what they are signed for: the real client, through a proxy that has
+// certificates for hosts of AWS.
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import type { SqsConnection } from "../../core/queue/sqs/sites.ts";

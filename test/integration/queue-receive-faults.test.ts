@@ -1,4 +1,5 @@
-// Receives that meet a failing service or network: what is asked again, with which attempt id, and when it ends in a Fault.
+// Receives that meet a failing service or network: what is asked again, with which attempt id, and
+// when it ends in a Fault.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { systemClock } from "../../core/clock.ts";

@@ -1,4 +1,5 @@
-// One delivery through the executor, with a queue that only takes notes, a ledger in memory, and real steps in a real Dagster.
+// One delivery through the executor, with a queue that only takes notes, a ledger in memory, and
+// real steps in a real Dagster.
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
@@ -122,7 +123,9 @@ describe("a delivery", () => {
     assert.deepEqual(ends, [`claim ${one}`, "ack m1#1", `claim ${two}`, "ack m2#1"]);
   });
 
-  /** Takes these messages, of one group, through a worker that stops when all have met their end. */
+  /**
+   * Takes these messages, of one group, through a worker that stops when all have met their end.
+   */
   async function work(...messages: readonly Message[]): Promise<void> {
     const queues = [{ queue, name: "steps", weight: null, most: null }];
     const { observe } = told;

@@ -1,4 +1,5 @@
-// A sweep whose credentials may copy dead letters and not delete them, over HTTP: each letter gets one copy, however often the sweep looks.
+// A sweep whose credentials may copy dead letters and not delete them, over HTTP: each letter gets
+// one copy, however often the sweep looks.
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { Bugs } from "../../core/bugs.ts";

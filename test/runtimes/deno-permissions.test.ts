@@ -1,4 +1,5 @@
-// What is missing among the permissions that Deno was given is told by name, before any step is taken.
+// What is missing among the permissions that Deno was given is told by name, before any step is
+// taken.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { PYTHON } from "../support/dagster/dagster-sidecar.ts";

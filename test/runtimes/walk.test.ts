@@ -1,5 +1,7 @@
-// Every command once on the runtime under test, in the surroundings of production: SQS over HTTPS, the ledger in PostgreSQL over TLS. What kills leave,
-// the control endpoint and a stop are seen on the way. Steps are those of a step host without Dagster, which runs in Python wherever taskiq runs.
+// Every command once on the runtime under test, in the surroundings of production: SQS over HTTPS,
+// the ledger in PostgreSQL over TLS. What kills leave, the control endpoint and a stop are seen on
+// the way. Steps are those of a step host without Dagster, which runs in Python wherever taskiq
+// runs.
 import assert from "node:assert/strict";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

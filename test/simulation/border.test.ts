@@ -1,4 +1,5 @@
-// The border itself: a dead worker does nothing and hears nothing, a stalled one hears everything late, and each fault is what its name says.
+// The border itself: a dead worker does nothing and hears nothing, a stalled one hears everything
+// late, and each fault is what its name says.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ManualClock } from "../support/clocks/manual-clock.ts";

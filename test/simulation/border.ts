@@ -1,4 +1,5 @@
-// The border between a worker and a service: one effect crosses it at a time, and everything that can go wrong with a call goes wrong here.
+// The border between a worker and a service: one effect crosses it at a time, and everything that
+// can go wrong with a call goes wrong here.
 import type { ManualClock } from "../support/clocks/manual-clock.ts";
 import type { Dice } from "./dice.ts";
 import { type CallFault, callFaults, type FaultPlan, type Strike } from "./faults.ts";
@@ -35,7 +36,10 @@ export class Border {
     this.#around = around;
   }
 
-  /** `effect` learns which fault it has to show itself. Settles for a worker that lives and is awake, and never for a dead one. */
+  /**
+   * `effect` learns which fault it has to show itself. Settles for a worker that lives and is
+   * awake, and never for a dead one.
+   */
   cross<T>(call: Call, effect: (fault: CallFault | null) => Promise<T>): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     if (!this.#life.dead) {

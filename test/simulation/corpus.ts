@@ -1,5 +1,5 @@
-// Every seed that ever broke a rule. `npm test` lives through all of them. A change of the model makes another world of a seed; what it showed
-// has a test of its own, named here.
+// Every seed that ever broke a rule. `npm test` lives through all of them. A change of the model
+// makes another world of a seed; what it showed has a test of its own, named here.
 import type { Violation } from "./referee.ts";
 
 export interface Known {

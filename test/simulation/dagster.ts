@@ -1,5 +1,5 @@
-// Dagster's storage: runs, and per step the events that decide. `readAttempt` is `find_attempt` of the step host
-// (python/src/dagster_taskiq/host/record/attempt_log.py), event by event.
+// Dagster's storage: runs, and per step the events that decide. `readAttempt` is `find_attempt` of
+// the step host (python/src/dagster_taskiq/host/record/attempt_log.py), event by event.
 import type { ExecutionResult, ExecutionState, StepId } from "../../core/step/step.ts";
 import { errorInfo, terminalEvents } from "../support/ports/scripted-steps.ts";
 

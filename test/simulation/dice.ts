@@ -1,5 +1,6 @@
-// Chance by name: the same seed and the same name give the same number, whatever else was asked for. So a fault, a step or a run can be
-// left out of a world without changing what happens to the others, which is what makes a found failure shrink.
+// Chance by name: the same seed and the same name give the same number, whatever else was asked
+// for. So a fault, a step or a run can be left out of a world without changing what happens to the
+// others, which is what makes a found failure shrink.
 
 export class Dice {
   readonly #basis: number;

@@ -1,4 +1,5 @@
-// What must hold once everything is calm and the fleet has stopped: every run at its end, queues empty, ledger and event log of one mind.
+// What must hold once everything is calm and the fleet has stopped: every run at its end, queues
+// empty, ledger and event log of one mind.
 import { idempotencyKey } from "../../core/step/step.ts";
 import { readAttempt } from "./dagster.ts";
 import { isDead, isUnreadable } from "./referee.ts";

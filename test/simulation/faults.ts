@@ -1,4 +1,5 @@
-// Which fault strikes where. Each place that a fault can strike has a name, `ledger.settle run-1:load #2`, and its die is thrown by that name.
+// Which fault strikes where. Each place that a fault can strike has a name, `ledger.settle
+// run-1:load #2`, and its die is thrown by that name.
 import type { Dice } from "./dice.ts";
 
 /** Between a worker and a service, around one effect. */
@@ -16,7 +17,10 @@ export const callFaults = [
   /** The request takes long; it arrives also when its sender is dead by then. */
   "late_request",
   "late_answer",
-  /** Batch calls: some entries fail alone. Receives: messages are taken, and the answer is that there are none. */
+  /**
+   * Batch calls: some entries fail alone. Receives: messages are taken, and the answer is that
+   * there are none.
+   */
   "partial",
 ] as const;
 

@@ -1,4 +1,5 @@
-// The fleet: a few places, each with one worker after the other. Crashes, stalls, and rolling deploys happen to a place.
+// The fleet: a few places, each with one worker after the other. Crashes, stalls, and rolling
+// deploys happen to a place.
 import { Bugs } from "../../core/bugs.ts";
 import type { LogRecord } from "../../core/observe.ts";
 import { idempotencyKey } from "../../core/step/step.ts";

@@ -1,5 +1,6 @@
-// A hostile producer: it may send to the queue whatever it likes, and knows the runs, their steps and how ours are written. The referee says
-// what its messages may do (run an open attempt once more, make it wait, be buried) and what they never do.
+// A hostile producer: it may send to the queue whatever it likes, and knows the runs, their steps
+// and how ours are written. The referee says what its messages may do (run an open attempt once
+// more, make it wait, be buried) and what they never do.
 import { idempotencyKey, type StepId } from "../../core/step/step.ts";
 import type { Dagster } from "./dagster.ts";
 import type { Dice } from "./dice.ts";
@@ -86,7 +87,8 @@ export function sendHostile(
   const ours = producer.instance;
   const instance = { none: null, ours, theirs: "theirs" }[whose];
   const isOurs = ours !== null && instance === ours;
-  // Without an instance of its own, a worker cannot tell; a run that it does not know is of another unless it says otherwise.
+  // Without an instance of its own, a worker cannot tell; a run that it does not know is of another
+  // unless it says otherwise.
   const isElsewhere =
     attack === "unknown_run" ? !isOurs : ours !== null && whose === "theirs" && attack !== "malformed";
   const strange = producer.signed || isElsewhere;

@@ -1,4 +1,5 @@
-// One worker's life as its machine sees it: awake, stalled, or dead. Everything that would run its code comes through here.
+// One worker's life as its machine sees it: awake, stalled, or dead. Everything that would run its
+// code comes through here.
 import type { Clock } from "../../core/clock.ts";
 import { timeLimits } from "../../core/time-limits.ts";
 import type { ManualClock } from "../support/clocks/manual-clock.ts";
@@ -43,7 +44,10 @@ export class Life {
     });
   }
 
-  /** None of its code runs for `ms`, while time goes on: SIGSTOP, a paused machine, an event loop that is stuck. */
+  /**
+   * None of its code runs for `ms`, while time goes on: SIGSTOP, a paused machine, an event loop
+   * that is stuck.
+   */
   stall(ms: number): void {
     if (this.#dead) return;
     this.#stalledUntilMs = Math.max(this.#stalledUntilMs ?? 0, this.#clock.monoMs() + ms);

@@ -1,4 +1,5 @@
-// A scenario lived through, from the first message to a fleet that has stopped, and the referee's verdict.
+// A scenario lived through, from the first message to a fleet that has stopped, and the referee's
+// verdict.
 import { judgeEnd } from "./ending.ts";
 import type { Violation } from "./referee.ts";
 import { planScenario, type Scenario } from "./scenario.ts";
@@ -19,7 +20,10 @@ export interface WorldReport {
 
 const TURN_MS = 10_000;
 const TURNS_OVER = 5;
-/** Calm for so long, and not at its end: it never will be. The longest waits are a 12-fold backoff and a version that is unknown. */
+/**
+ * Calm for so long, and not at its end: it never will be. The longest waits are a 12-fold backoff
+ * and a version that is unknown.
+ */
 const PATIENCE_MS = 2 * 60 * 60_000;
 
 export async function liveThrough(

@@ -1,4 +1,5 @@
-// A thread in which one line of the product is another one: lives through worlds until one shows it.
+// A thread in which one line of the product is another one: lives through worlds until one shows
+// it.
 import { readFileSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { fileURLToPath } from "node:url";

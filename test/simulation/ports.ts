@@ -1,4 +1,5 @@
-// The ledger and the queue as one worker of a simulated fleet reaches them: across its border, under the referee's eyes.
+// The ledger and the queue as one worker of a simulated fleet reaches them: across its border,
+// under the referee's eyes.
 import { Fault } from "../../core/faults.ts";
 import type { Hold, Ledger } from "../../core/ledger/port.ts";
 import type { DeadLetterQueue, EntryResult, Queue } from "../../core/queue/port.ts";

@@ -17,7 +17,10 @@ export interface Sent {
   readonly form: StepPlan["form"] | "garbage";
   /** Sent by the hostile producer. */
   readonly hostile: boolean;
-  /** Of another Dagster instance, as far as a worker can tell, or without the signature of a run worker. */
+  /**
+   * Of another Dagster instance, as far as a worker can tell, or without the signature of a run
+   * worker.
+   */
   readonly strange: boolean;
   readonly body: string;
   /** FIFO order is kept within it; null on a standard queue. */
@@ -169,7 +172,10 @@ function bodyOf(id: StepId, step: StepPlan, instance: string | null, nowMs: numb
   }
 }
 
-/** What tells the two kinds of newer messages apart: chance, but the same for a run whatever else happens. */
+/**
+ * What tells the two kinds of newer messages apart: chance, but the same for a run whatever else
+ * happens.
+ */
 function isOdd(runId: string): boolean {
   return [...runId].reduce((sum, char) => sum + char.charCodeAt(0), 0) % 2 === 1;
 }

@@ -1,4 +1,5 @@
-// The rules that hold after every step, whatever goes wrong. The referee keeps books of its own: it believes neither the worker nor the ledger.
+// The rules that hold after every step, whatever goes wrong. The referee keeps books of its own: it
+// believes neither the worker nor the ledger.
 
 import { messageIdOf } from "../../cli/dev/sqs-server/stored-message.ts";
 import type { Hold } from "../../core/ledger/port.ts";
@@ -47,7 +48,10 @@ export class Referee {
   readonly settledAs = new Map<string, ExecutionResult>();
   /** Messages with a copy in the dead letter queue. */
   readonly copied = new Set<string>();
-  /** Of those, the ones whose attempt may have any end: another body under its key, one that no run worker sent, or of a run that is over. */
+  /**
+   * Of those, the ones whose attempt may have any end: another body under its key, one that no run
+   * worker sent, or of a run that is over.
+   */
   readonly refused = new Set<string>();
   /** Messages that SQS itself moved there. */
   readonly moved = new Set<string>();
@@ -58,7 +62,9 @@ export class Referee {
   readonly #producer: Producer;
   readonly #parked = new Set<string>();
   readonly #fences = new Map<string, number>();
-  /** Messages of each FIFO group in the order in which they were sent, without those that are over. */
+  /**
+   * Messages of each FIFO group in the order in which they were sent, without those that are over.
+   */
   readonly #groups = new Map<string, Sent[]>();
 
   constructor(dagster: Dagster, producer: Producer) {

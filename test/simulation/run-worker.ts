@@ -1,5 +1,6 @@
-// A run's worker, as the StepDelegatingExecutor has it: sends attempts, tails the log, sends the next attempt after STEP_UP_FOR_RETRY,
-// answers a RESOURCE_INIT_FAILURE, and when it is lost, another one begins with what stands in the log.
+// A run's worker, as the StepDelegatingExecutor has it: sends attempts, tails the log, sends the
+// next attempt after STEP_UP_FOR_RETRY, answers a RESOURCE_INIT_FAILURE, and when it is lost,
+// another one begins with what stands in the log.
 import type { ManualClock } from "../support/clocks/manual-clock.ts";
 import type { Dagster, LogEntry } from "./dagster.ts";
 import type { Dice } from "./dice.ts";
@@ -23,7 +24,10 @@ const LONGEST_LOOK_MS = 1_500;
 export class RunWorker {
   readonly plan: RunPlan;
   readonly #ports: RunWorkerPorts;
-  /** Grows with every death; what an earlier one had in mind does not happen. Null while there is none. */
+  /**
+   * Grows with every death; what an earlier one had in mind does not happen. Null while there is
+   * none.
+   */
   #epoch: number | null = null;
   #epochs = 0;
   /** Attempts that this epoch sent, or will. */

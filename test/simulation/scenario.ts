@@ -1,5 +1,6 @@
-// What a seed means: the fleet, the queue, the runs and their steps, and what goes wrong at set times. Each world has other rules and other
-// faults switched on (swarm testing): worlds that are all alike find all the same.
+// What a seed means: the fleet, the queue, the runs and their steps, and what goes wrong at set
+// times. Each world has other rules and other faults switched on (swarm testing): worlds that are
+// all alike find all the same.
 import { defaultPolicy, type Policy } from "../../core/delivery/policy.ts";
 import { Dice } from "./dice.ts";
 import { callFaults, processFaults, type Rates } from "./faults.ts";
@@ -23,7 +24,9 @@ export interface Scenario {
   readonly runs: readonly RunPlan[];
   readonly garbage: readonly GarbagePlan[];
   readonly hostile: readonly HostilePlan[];
-  /** Groups of letters of other programs that lie in the dead letter queue: about a page of them. */
+  /**
+   * Groups of letters of other programs that lie in the dead letter queue: about a page of them.
+   */
   readonly strangers: readonly string[];
   readonly rates: Rates;
   readonly incidents: readonly Incident[];

@@ -1,4 +1,5 @@
-// A thread's share of a simulation. Broken worlds come back as they are found, the first of each kind as its story.
+// A thread's share of a simulation. Broken worlds come back as they are found, the first of each
+// kind as its story.
 import { parentPort, Worker, workerData } from "node:worker_threads";
 import type { Simulation, Sum } from "./simulate.ts";
 import { hostRules } from "./step-process.ts";
@@ -10,7 +11,10 @@ export interface Broken {
   readonly story: string | null;
 }
 
-/** Worlds are made and forgotten: with room for young objects, a tenth of the CPU is not spent on looking which of them live. */
+/**
+ * Worlds are made and forgotten: with room for young objects, a tenth of the CPU is not spent on
+ * looking which of them live.
+ */
 export const roomForWorlds = { maxYoungGenerationSizeMb: 96 } as const;
 
 export interface Share extends Pick<Simulation, "fromSeed" | "deliveries" | "stride" | "untilMs"> {
@@ -30,7 +34,9 @@ export function runShard(share: Share, onBroken: (broken: Broken) => void): Prom
   });
 }
 
-/** Shares take turns at the seeds, so that together they live through all of them from `seed` on. */
+/**
+ * Shares take turns at the seeds, so that together they live through all of them from `seed` on.
+ */
 export function shares({ fromSeed, deliveries, ...rest }: Share, count: number): readonly Share[] {
   const each = Math.ceil(deliveries / count);
   return Array.from({ length: count }, (_, i) => ({

@@ -1,4 +1,5 @@
-// A short simulation for the inner loop, and what makes a found failure worth something: the same seed is the same world, and it shrinks.
+// A short simulation for the inner loop, and what makes a found failure worth something: the same
+// seed is the same world, and it shrinks.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";

@@ -1,4 +1,5 @@
-// From a world that broke a rule to the smallest part of it that still does: fewer runs, faults and workers, one try after the other.
+// From a world that broke a rule to the smallest part of it that still does: fewer runs, faults and
+// workers, one try after the other.
 
 import { liveThrough, type WorldReport } from "./live.ts";
 import type { Violation } from "./referee.ts";
@@ -82,7 +83,10 @@ class Search {
     }
   }
 
-  /** Leaves out halves, then quarters, down to single ones, as long as that breaks the rule (delta debugging). */
+  /**
+   * Leaves out halves, then quarters, down to single ones, as long as that breaks the rule (delta
+   * debugging).
+   */
   async #leaveOut(all: readonly string[], select: (kept: readonly string[]) => Selection): Promise<void> {
     let kept = all;
     for (let size = Math.ceil(kept.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {

@@ -1,4 +1,5 @@
-// The runner of a simulated fleet: step processes without processes, over one Dagster. Passes the runner's contract suite.
+// The runner of a simulated fleet: step processes without processes, over one Dagster. Passes the
+// runner's contract suite.
 import type {
   AskPermit,
   AttemptStanding,

@@ -52,7 +52,10 @@ export async function simulate(
   return { ...sum, found, nextSeed: seed };
 }
 
-/** Two broken worlds of one kind mostly have one cause: the rule, and what was seen, without the names and numbers of the world. */
+/**
+ * Two broken worlds of one kind mostly have one cause: the rule, and what was seen, without the
+ * names and numbers of the world.
+ */
 export function kindOf({ rule, detail }: Violation): string {
   return `${rule}: ${detail.replaceAll(/\b[a-z]+\d[\w.:/]*|\d+/g, "…")}`;
 }

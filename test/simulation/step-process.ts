@@ -1,5 +1,6 @@
-// A step process: the host's side of the border (python/src/dagster_taskiq/host), reduced to what decides. It reads the log first, asks for its
-// permit once, looks at the deadline right before it writes, and tells its outcome before its hooks run.
+// A step process: the host's side of the border (python/src/dagster_taskiq/host), reduced to what
+// decides. It reads the log first, asks for its permit once, looks at the deadline right before it
+// writes, and tells its outcome before its hooks run.
 import type { Outcome } from "../../core/runner/frames.ts";
 import type { AskPermit, Permit } from "../../core/runner/port.ts";
 import type { WorkEnd } from "../../core/runner/work.ts";
@@ -27,7 +28,10 @@ export const hostRules = {
   requiresOpen: true,
   asksPermit: true,
   keepsDeadline: true,
-  /** Without it the other defences are seen for themselves: it would hide that one of them is missing. */
+  /**
+   * Without it the other defences are seen for themselves: it would hide that one of them is
+   * missing.
+   */
   endsWithTerm: true,
 };
 
@@ -42,7 +46,10 @@ export interface ProcessPorts extends Surroundings {
   readonly loseHost: () => void;
 }
 
-/** After a worker's death its host kills what it ran; one that outlives it does so for at most this long. */
+/**
+ * After a worker's death its host kills what it ran; one that outlives it does so for at most this
+ * long.
+ */
 const ORPHAN_MS = 30_000;
 const KILL_MS = 50;
 /** A kill that takes longer than this after whoever had to do it woke is none. */
@@ -106,7 +113,10 @@ export class StepProcess {
     clock.schedule(dice.between(`${this.name} killed in`, 0, KILL_MS), () => this.#killed());
   }
 
-  /** The host ends it by itself, whatever its worker is about: not after the host's own end, and not while the whole machine stalls. */
+  /**
+   * The host ends it by itself, whatever its worker is about: not after the host's own end, and not
+   * while the whole machine stalls.
+   */
   endFor(cause: "timed_out" | "expired"): void {
     const { clock } = this.#ports;
     if (this.#orphan) return;

@@ -1,4 +1,5 @@
-// What a step process does, and that of a report: the order of looks, events and refusals of the step host.
+// What a step process does, and that of a report: the order of looks, events and refusals of the
+// step host.
 
 import type { Outcome } from "../../core/runner/frames.ts";
 import type { ReportOrder, StepOrder } from "../../core/runner/port.ts";

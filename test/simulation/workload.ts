@@ -1,4 +1,5 @@
-// The work of a world: runs of a few steps that wait for each other, what their code does, and messages that are none of ours.
+// The work of a world: runs of a few steps that wait for each other, what their code does, and
+// messages that are none of ours.
 import type { Dice } from "./dice.ts";
 
 /** What the step's code does once it runs. */

@@ -132,7 +132,10 @@ function addStrangers({ strangers, fifo }: Scenario, deadLetters: QueueModel, re
   }
 }
 
-/** What SQS itself moved to the dead letter queue, names a step of this instance, and has not been looked after yet. */
+/**
+ * What SQS itself moved to the dead letter queue, names a step of this instance, and has not been
+ * looked after yet.
+ */
 export function unswept({ deadLetters, producer, referee }: World): readonly Sent[] {
   const moved = deadLetters.inspect().filter(({ deadLetterSourceArn }) => deadLetterSourceArn !== null);
   return moved

@@ -1,12 +1,13 @@
-// The one way tests wait: for a fact, with a deadline, and with what was seen last when it does not come.
+// The one way tests wait: for a fact, with a deadline, and with what was seen last when it does not
+// come.
 import { setTimeout as pause } from "node:timers/promises";
 
 const LOOK_AGAIN_MS = 50;
 
 /**
- * Asks until the answer is neither null, undefined nor false, and returns it. Rejects after `withinMs` (20 s), naming the fact; a
- * probe that throws is asked again, and its last error is the cause. Between two looks it waits `lookAgainMs`: more for what is dear to
- * look at.
+ * Asks until the answer is neither null, undefined nor false, and returns it. Rejects after
+ * `withinMs` (20 s), naming the fact; a probe that throws is asked again, and its last error is the
+ * cause. Between two looks it waits `lookAgainMs`: more for what is dear to look at.
  */
 export async function eventually<T>(
   fact: string,

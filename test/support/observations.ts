@@ -1,4 +1,5 @@
-// Collects what the core reports. Refuses what no log could show, and what the tables of core/events do not have.
+// Collects what the core reports. Refuses what no log could show, and what the tables of
+// core/events do not have.
 import assert from "node:assert/strict";
 import { events } from "../../core/events/events.ts";
 import type { LogRecord } from "../../core/observe.ts";

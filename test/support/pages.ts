@@ -1,4 +1,5 @@
-// The project's pages: what stands in them as code, where their links go, and what can be linked to.
+// The project's pages: what stands in them as code, where their links go, and what can be linked
+// to.
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 

@@ -4,7 +4,10 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { countSuspended, systemClock } from "../../core/clock.ts";
 
-/** A machine: awake time passes on both clocks, suspended time on one; the uptime is told in hundredths of a second. */
+/**
+ * A machine: awake time passes on both clocks, suspended time on one; the uptime is told in
+ * hundredths of a second.
+ */
 function machine() {
   let [awakeMs, suspendedMs, wallMs] = [0.25, 3_161_620, 1_790_000_000_000];
   let uptimesRead = 0;

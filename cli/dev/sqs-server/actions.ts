@@ -1,4 +1,5 @@
-// The protocol's actions, each over the model. All answer at once, except ReceiveMessage, which may wait.
+// The protocol's actions, each over the model. All answer at once, except ReceiveMessage, which may
+// wait.
 import type { Clock } from "../../../core/clock.ts";
 import { checkBatchSize, forEachEntry } from "./batches.ts";
 import { receiveOrWait } from "./long-poll.ts";

@@ -1,4 +1,5 @@
-// FIFO deduplication: an id is remembered for five minutes, also after its message was deleted (service model: MessageDeduplicationId).
+// FIFO deduplication: an id is remembered for five minutes, also after its message was deleted
+// (service model: MessageDeduplicationId).
 
 const WINDOW_MS = 300_000;
 

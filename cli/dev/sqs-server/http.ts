@@ -1,5 +1,5 @@
-// SQS over HTTP on 127.0.0.1: the JSON protocol with its query-compatible error codes, for the real SDK clients of both languages.
-// It keeps messages in memory and checks no signature.
+// SQS over HTTP on 127.0.0.1: the JSON protocol with its query-compatible error codes, for the real
+// SDK clients of both languages. It keeps messages in memory and checks no signature.
 import { Buffer } from "node:buffer";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -16,7 +16,10 @@ export interface SqsRequest {
   readonly headers: IncomingMessage["headers"];
 }
 
-/** Stands between a request and its answer. Returns `null` once it has dealt with the response itself. */
+/**
+ * Stands between a request and its answer. Returns `null` once it has dealt with the response
+ * itself.
+ */
 export type Intercept = (
   request: SqsRequest,
   context: ActionContext,

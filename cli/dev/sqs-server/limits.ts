@@ -12,7 +12,8 @@ const MOST_ATTRIBUTES = 10;
 // #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF, else InvalidMessageContents (service model: SendMessage).
 const REFUSED_CHARACTER = /[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/u;
 
-// Group, deduplication and attempt ids: 1 to 128 alphanumeric or punctuation characters (service model), so no space.
+// Group, deduplication and attempt ids: 1 to 128 alphanumeric or punctuation characters (service
+// model), so no space.
 const ID = /^[\x21-\x7E]{1,128}$/;
 
 const ATTRIBUTE_NAME = /^(?!\.)(?!.*\.\.)[A-Za-z0-9_.-]{1,256}(?<!\.)$/;

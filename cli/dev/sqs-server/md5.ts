@@ -1,4 +1,5 @@
-// The digests by which clients check an answer (guide, "calculating the MD5 message digest for message attributes").
+// The digests by which clients check an answer (guide, "calculating the MD5 message digest for
+// message attributes").
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import type { MessageAttribute } from "../../../core/queue/port.ts";

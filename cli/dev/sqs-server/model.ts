@@ -1,5 +1,6 @@
-// All queues of one account: names, URLs, ARNs, and who is whose dead letter queue. Synchronous and deterministic over an injected clock, so
-// that simulations can use it without the HTTP server in front.
+// All queues of one account: names, URLs, ARNs, and who is whose dead letter queue. Synchronous and
+// deterministic over an injected clock, so that simulations can use it without the HTTP server in
+// front.
 import type { Clock } from "../../../core/clock.ts";
 import { QueueModel } from "./queue-model.ts";
 import { type QueueAttributes, readSettings, writeSettings } from "./queue-settings.ts";
@@ -25,7 +26,10 @@ export class SqsModel {
     this.#options = options;
   }
 
-  /** The same name with the same attributes answers with the queue that is there (service model: CreateQueue). */
+  /**
+   * The same name with the same attributes answers with the queue that is there (service model:
+   * CreateQueue).
+   */
   createQueue(name: string, attributes: QueueAttributes = {}): QueueModel {
     if (!QUEUE_NAME.test(name)) {
       throw new Refusal(
@@ -85,7 +89,8 @@ export class SqsModel {
     entry.attributes = attributes;
   }
 
-  // "The dead-letter queue of a FIFO queue must also be a FIFO queue", standard likewise (service model: CreateQueue).
+  // "The dead-letter queue of a FIFO queue must also be a FIFO queue", standard likewise (service
+  // model: CreateQueue).
   #checkedSettings(name: string, attributes: QueueAttributes) {
     const settings = readSettings(name, attributes);
     if (settings.redrive === null) return settings;
@@ -103,7 +108,10 @@ export class SqsModel {
     return entry;
   }
 
-  /** As those of SQS, they differ from the first digits on: the odd factor scatters the numbers, each to one of its own. */
+  /**
+   * As those of SQS, they differ from the first digits on: the odd factor scatters the numbers,
+   * each to one of its own.
+   */
   #nextMessageId(): string {
     this.#messageIds += 1;
     const scattered = (Math.imul(this.#messageIds, 0x9e3779b1) >>> 0).toString(16).padStart(8, "0");

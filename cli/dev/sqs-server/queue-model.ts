@@ -1,5 +1,6 @@
-// One queue's rules: pure bookkeeping over an injected clock, deterministic and synchronous, used by the HTTP server and, without
-// it, by simulations. Each rule says where SQS states it; "service model" is the API description that AWS publishes.
+// One queue's rules: pure bookkeeping over an injected clock, deterministic and synchronous, used
+// by the HTTP server and, without it, by simulations. Each rule says where SQS states it; "service
+// model" is the API description that AWS publishes.
 import { Deduplication } from "./deduplication.ts";
 import { deliverable } from "./deliverable.ts";
 import type { QueueSettings } from "./queue-settings.ts";
@@ -82,9 +83,11 @@ export class QueueModel {
     const message = this.#find(receipt);
     if (message === null) return;
     const current = message.receive?.receipt === receipt;
-    // "If you use an old receipt handle, the request will succeed, but the message might not be deleted" (service model: DeleteMessage).
+    // "If you use an old receipt handle, the request will succeed, but the message might not be
+    // deleted" (service model: DeleteMessage).
     if (!current && !this.settings.fifo) return;
-    // FIFO: "tries to delete … after the visibility timeout expires, the action fails with an error" (service model: ReceiveMessage).
+    // FIFO: "tries to delete … after the visibility timeout expires, the action fails with an
+    // error" (service model: ReceiveMessage).
     const expired = this.settings.fifo && (!current || stateOf(message, this.#now()) !== "in_flight");
     if (expired) throw expiredReceipt(receipt);
     this.#attempts.forget(receipt);
@@ -115,7 +118,8 @@ export class QueueModel {
   }
 
   /**
-   * Shows a message in flight to the next receive as well, its receipt still good: a standard queue may deliver more than once.
+   * Shows a message in flight to the next receive as well, its receipt still good: a standard queue
+   * may deliver more than once.
    */
   deliverAgain(messageId: string): void {
     const message = this.#messages.find(({ id }) => id === messageId);
@@ -149,7 +153,8 @@ export class QueueModel {
   #takeUpTo(max: number, nowMs: number): StoredMessage[] {
     this.#expire();
     const room = this.#around.inFlightLimit - this.#inFlight().length;
-    // Standard queues answer OverLimit, FIFO queues just hand out nothing (service model: ChangeMessageVisibility).
+    // Standard queues answer OverLimit, FIFO queues just hand out nothing (service model:
+    // ChangeMessageVisibility).
     if (room <= 0 && !this.settings.fifo) throw new Refusal("OverLimit", "Too many messages in flight.");
     const taken: StoredMessage[] = [];
     for (const message of deliverable(this.#messages, this.settings.fifo, nowMs)) {
@@ -168,7 +173,8 @@ export class QueueModel {
     message.receive = { receipt: receiptFor(message.id, this.#receives), atMs: nowMs };
   }
 
-  // Moved once the count would exceed maxReceiveCount, so by the next receive and not by the end of a visibility (service model: CreateQueue).
+  // Moved once the count would exceed maxReceiveCount, so by the next receive and not by the end of
+  // a visibility (service model: CreateQueue).
   #redrive(message: StoredMessage, nowMs: number): boolean {
     const { redrive } = this.settings;
     if (redrive === null || message.receiveCount < redrive.maxReceiveCount) return false;
@@ -179,8 +185,9 @@ export class QueueModel {
     return true;
   }
 
-  // The message id and the receive count stay. A FIFO queue replaces the deduplication id by the message id (guide, "configure a
-  // dead-letter queue redrive"); retention restarts on FIFO and keeps counting on standard queues (guide, "message retention").
+  // The message id and the receive count stay. A FIFO queue replaces the deduplication id by the
+  // message id (guide, "configure a dead-letter queue redrive"); retention restarts on FIFO and
+  // keeps counting on standard queues (guide, "message retention").
   #takeOver(message: StoredMessage, sourceArn: string, nowMs: number): void {
     const { fifo } = this.settings;
     const moved: StoredMessage = {

@@ -54,7 +54,10 @@ export function readSettings(name: string, attributes: QueueAttributes): QueueSe
   };
 }
 
-/** The queue's own settings as GetQueueAttributes tells them; a standard queue has no FIFO attributes. */
+/**
+ * The queue's own settings as GetQueueAttributes tells them; a standard queue has no FIFO
+ * attributes.
+ */
 export function writeSettings(attributes: QueueAttributes): QueueAttributes {
   const numbers = Object.entries(NUMBERS).map(([name, { initial }]) => [name, attributes[name] ?? String(initial)]);
   const fifo = attributes["FifoQueue"] === "true" ? { ContentBasedDeduplication: "false" } : {};
@@ -85,7 +88,8 @@ function readBoolean(attributes: QueueAttributes, name: string): boolean {
 function readRedrive(text: string | undefined): QueueSettings["redrive"] {
   if (text === undefined || text === "") return null;
   const policy: { deadLetterTargetArn?: unknown; maxReceiveCount?: unknown } = JSON.parse(text);
-  // maxReceiveCount: 1 to 1,000, 10 when left out (service model; guide, "configure a dead-letter queue").
+  // maxReceiveCount: 1 to 1,000, 10 when left out (service model; guide, "configure a dead-letter
+  // queue").
   const maxReceiveCount = Number(policy.maxReceiveCount ?? 10);
   const inRange = Number.isInteger(maxReceiveCount) && maxReceiveCount >= 1 && maxReceiveCount <= 1_000;
   if (typeof policy.deadLetterTargetArn !== "string" || !inRange) {

@@ -1,5 +1,6 @@
-// ReceiveRequestAttemptId: for five minutes the same id answers with the same messages and receipts and hides them anew, as long as none
-// of them was deleted or had its visibility changed (service model: ReceiveMessage).
+// ReceiveRequestAttemptId: for five minutes the same id answers with the same messages and receipts
+// and hides them anew, as long as none of them was deleted or had its visibility changed (service
+// model: ReceiveMessage).
 import type { StoredMessage } from "./stored-message.ts";
 
 const VALID_MS = 300_000;
@@ -18,8 +19,8 @@ export class ReceiveAttempts {
   }
 
   /**
-   * The set to hand out again, or null for a receive like any other. What SQS does with an id whose messages have changed is not written
-   * anywhere; here it is a new receive.
+   * The set to hand out again, or null for a receive like any other. What SQS does with an id whose
+   * messages have changed is not written anywhere; here it is a new receive.
    */
   replay(id: string, inFlight: readonly StoredMessage[], nowMs: number): readonly StoredMessage[] | null {
     const attempt = this.#attempts.get(id);
@@ -29,7 +30,9 @@ export class ReceiveAttempts {
     return messages.length === attempt.receipts.length ? messages : null;
   }
 
-  /** A message was deleted or had its visibility changed: no attempt that holds it can be replayed. */
+  /**
+   * A message was deleted or had its visibility changed: no attempt that holds it can be replayed.
+   */
   forget(receipt: string): void {
     for (const [id, { receipts }] of this.#attempts) if (receipts.includes(receipt)) this.#attempts.delete(id);
   }

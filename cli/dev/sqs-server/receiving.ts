@@ -27,8 +27,9 @@ export function checkAttemptId({ fifo }: QueueSettings, attemptId: string | null
   checkId("ReceiveRequestAttemptId", attemptId);
 }
 
-// "The maximum visibility timeout is 12 hours from the time that Amazon SQS receives the ReceiveMessage request" (guide, "visibility
-// timeout"), and more than what is left of it is an error, not clamped (service model: ChangeMessageVisibility).
+// "The maximum visibility timeout is 12 hours from the time that Amazon SQS receives the
+// ReceiveMessage request" (guide, "visibility timeout"), and more than what is left of it is an
+// error, not clamped (service model: ChangeMessageVisibility).
 export function checkTotalVisibility(totalMs: number, visibilityMs: number): void {
   if (totalMs <= LONGEST_VISIBILITY_MS) return;
   const reason = "Total VisibilityTimeout for the message is beyond the limit [43200 seconds]";

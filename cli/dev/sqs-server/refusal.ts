@@ -1,6 +1,10 @@
-// What SQS says no with. Thrown by the model's rules, turned into an HTTP answer or a failed batch entry at the edge.
+// What SQS says no with. Thrown by the model's rules, turned into an HTTP answer or a failed batch
+// entry at the edge.
 
-/** `code` is the JSON protocol's name of the error; `AWS.SimpleQueueService.…` and the like are the query protocol's (service model, `awsQueryError`). */
+/**
+ * `code` is the JSON protocol's name of the error; `AWS.SimpleQueueService.…` and the like are the
+ * query protocol's (service model, `awsQueryError`).
+ */
 export class Refusal extends Error {
   readonly code: string;
   readonly senderFault: boolean;

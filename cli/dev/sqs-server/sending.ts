@@ -22,7 +22,8 @@ export function checkSending(settings: QueueSettings, sending: Sending): void {
   checkDelay(settings, sending.delayMs ?? null);
 }
 
-// An explicit id wins over the content's hash, which leaves the attributes out (service model: MessageDeduplicationId).
+// An explicit id wins over the content's hash, which leaves the attributes out (service model:
+// MessageDeduplicationId).
 export function deduplicationIdOf(settings: QueueSettings, { body, deduplicationId = null }: Sending): string | null {
   if (!settings.fifo || deduplicationId !== null) return deduplicationId;
   if (settings.contentBasedDeduplication) return createHash("sha256").update(body).digest("hex");
@@ -32,7 +33,8 @@ export function deduplicationIdOf(settings: QueueSettings, { body, deduplication
   );
 }
 
-// A group on a standard queue is a tenant of a fair queue; a deduplication id there is refused (service model: SendMessage).
+// A group on a standard queue is a tenant of a fair queue; a deduplication id there is refused
+// (service model: SendMessage).
 function checkOrdering({ fifo }: QueueSettings, { groupId = null, deduplicationId = null }: Sending): void {
   if (groupId !== null) checkId("MessageGroupId", groupId);
   if (deduplicationId !== null) checkId("MessageDeduplicationId", deduplicationId);

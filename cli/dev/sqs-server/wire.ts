@@ -1,4 +1,5 @@
-// The JSON shapes of the protocol (service model, `AwsJson1.0`) and how they map to the model's data.
+// The JSON shapes of the protocol (service model, `AwsJson1.0`) and how they map to the model's
+// data.
 import { Buffer } from "node:buffer";
 import type { MessageAttribute } from "../../../core/queue/port.ts";
 import { md5OfAttributes, md5OfBody } from "./md5.ts";

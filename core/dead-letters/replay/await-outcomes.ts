@@ -3,7 +3,10 @@ import { doubled } from "../../backoff.ts";
 import type { Clock } from "../../clock.ts";
 import type { Ledger, LedgerRow } from "../../ledger/port.ts";
 
-/** `buried`: it is a dead letter again. `failed`: any other end but success, an attempt that Dagster retries included. */
+/**
+ * `buried`: it is a dead letter again. `failed`: any other end but success, an attempt that Dagster
+ * retries included.
+ */
 export type ReplayOutcome = "succeeded" | "failed" | "buried";
 
 export interface OutcomePorts {
@@ -13,12 +16,18 @@ export interface OutcomePorts {
   readonly keep: () => Promise<void>;
 }
 
-/** Between two looks: the ends of short steps are seen at once, and the ledger is not asked all the time for long ones. */
+/**
+ * Between two looks: the ends of short steps are seen at once, and the ledger is not asked all the
+ * time for long ones.
+ */
 const pause = { baseMs: 250, capMs: 5_000 };
 /** Rows that are asked for side by side. */
 const TOGETHER = 20;
 
-/** Waits until all outcomes are known, `timeoutMs` have passed or `quiet` aborts. Returns those that are known by then. Calls `report` with their number. */
+/**
+ * Waits until all outcomes are known, `timeoutMs` have passed or `quiet` aborts. Returns those that
+ * are known by then. Calls `report` with their number.
+ */
 export async function waitForOutcomes(
   keys: readonly string[],
   { ledger, clock, keep }: OutcomePorts,

@@ -1,4 +1,5 @@
-// Fails dead letters whose attempts are open, so that their runs can end. The failure is recorded in Dagster, through the same life as a sweep's.
+// Fails dead letters whose attempts are open, so that their runs can end. The failure is recorded
+// in Dagster, through the same life as a sweep's.
 import type { ExecutorPorts, Stopping } from "../../delivery/effects/ports.ts";
 import { SenderVersions } from "../../delivery/effects/sender-versions.ts";
 import { Executor } from "../../delivery/executor.ts";
@@ -22,13 +23,17 @@ export interface FailOrder {
 }
 
 /**
- * `failed`: its failure stands in Dagster. `ended`: its attempt ended otherwise meanwhile. `in_hand`: a worker holds it. `changed`: it was reopened or
- * settled since the look. `not_done`: its failure could not be recorded, so it is as it was, or open to be failed again. `not_found`: it is not in the
- * queue any more, or is hidden.
+ * `failed`: its failure stands in Dagster. `ended`: its attempt ended otherwise meanwhile.
+ * `in_hand`: a worker holds it. `changed`: it was reopened or settled since the look. `not_done`:
+ * its failure could not be recorded, so it is as it was, or open to be failed again. `not_found`:
+ * it is not in the queue any more, or is hidden.
  */
 export type FailEnd = "failed" | "ended" | "in_hand" | "changed" | "not_done" | "not_found";
 
-/** Returns whether an operator may fail it: Dagster says that its attempt is open, its run waits for it, and no worker holds it. */
+/**
+ * Returns whether an operator may fail it: Dagster says that its attempt is open, its run waits for
+ * it, and no worker holds it.
+ */
 export function mayFail({ letter, standing, verdict }: JoinedLetter): boolean {
   if (letter.step === null || standing === null) return false;
   return ["parked", "moved", "waiting", "malformed_open"].includes(verdict.kind);
@@ -39,8 +44,9 @@ const HIDE_MS = 120_000;
 const KILL_MARGIN_MS = 5_000;
 
 /**
- * Fails letters, and returns their ends by message id. Rejects with a `Fault` if the queue or the ledger cannot be reached. Letters that were failed stay
- * so, and a second call may name them again.
+ * Fails letters, and returns their ends by message id. Rejects with a `Fault` if the queue or the
+ * ledger cannot be reached. Letters that were failed stay so, and a second call may name them
+ * again.
  */
 export async function failLetters(
   targets: readonly JoinedLetter[],
@@ -99,7 +105,8 @@ async function fail(
   quiet: AbortSignal,
 ): Promise<{ readonly end: FailEnd; readonly gone: boolean }> {
   const key = letter.key ?? "";
-  // A settled row refuses every claim, so it is reopened. Here it can only be dead, and the claim's fence decides the rest.
+  // A settled row refuses every claim, so it is reopened. Here it can only be dead, and the claim's
+  // fence decides the rest.
   if (row !== null && row.state === "dead") {
     const reopened = await ledger.reopen({ key, fence: row.fence, payloadDigest: null, who, why });
     if (reopened === "changed") return { end: "changed", gone: false };

@@ -2,7 +2,9 @@
 import type { Clock } from "../../clock.ts";
 import type { DeadLetterQueue, Message } from "../../queue/port.ts";
 
-/** How long each renewal holds them. If the command is killed, they become visible after so long. */
+/**
+ * How long each renewal holds them. If the command is killed, they become visible after so long.
+ */
 export const HOLD_MS = 60_000;
 /** They are renewed once no more than this is left. */
 const LEAST_LEFT_MS = 30_000;
@@ -30,7 +32,10 @@ export class HeldLetters {
     return this.#holds.has(id);
   }
 
-  /** A letter whose time was over cannot be held any more, and does not keep the others from being held. */
+  /**
+   * A letter whose time was over cannot be held any more, and does not keep the others from being
+   * held.
+   */
   async keep(): Promise<void> {
     const nowMs = this.#clock.monoMs();
     const due = [...this.#holds].filter(([, { untilMs }]) => untilMs - nowMs <= LEAST_LEFT_MS);

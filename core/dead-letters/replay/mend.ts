@@ -6,7 +6,10 @@ import { namesAnotherStep } from "./replay-plan.ts";
 
 export interface Mended {
   readonly message: Message;
-  /** `unsignable`: it was signed, its new body is not, and there is no key. `null` means that it may be replayed. */
+  /**
+   * `unsignable`: it was signed, its new body is not, and there is no key. `null` means that it may
+   * be replayed.
+   */
   readonly problem: "misnamed" | "unsignable" | null;
 }
 

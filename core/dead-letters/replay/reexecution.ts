@@ -1,4 +1,5 @@
-// Re-executes the runs of dead letters. A run gets one launch, however many of its steps lie there and however often operators ask for it.
+// Re-executes the runs of dead letters. A run gets one launch, however many of its steps lie there
+// and however often operators ask for it.
 import type { Clock } from "../../clock.ts";
 import type { DagsterApi, Reexecution } from "../../dagster/port.ts";
 import type { Ledger } from "../../ledger/port.ts";
@@ -11,7 +12,10 @@ export type ReexecutionEnd =
   | { readonly kind: "refused"; readonly why: string }
   /** It is not known whether it was launched. */
   | { readonly kind: "in_doubt"; readonly why: string }
-  /** Another operator is launching it, or was a moment ago and does not know whether it was launched. */
+  /**
+   * Another operator is launching it, or was a moment ago and does not know whether it was
+   * launched.
+   */
   | { readonly kind: "in_hand" };
 
 /** The reason why there is nothing to launch. */
@@ -35,9 +39,15 @@ export interface ReexecutionPorts {
   readonly operator: string;
 }
 
-/** Longer than a launch and its answer may take. A launch in doubt keeps other operators from trying for so long. */
+/**
+ * Longer than a launch and its answer may take. A launch in doubt keeps other operators from trying
+ * for so long.
+ */
 const LOCK_MS = 300_000;
-/** Dagster launches a run within seconds of its creation. It will never launch an older one, so that does not count. */
+/**
+ * Dagster launches a run within seconds of its creation. It will never launch an older one, so that
+ * does not count.
+ */
 const LAUNCHED_WITHIN_MS = 300_000;
 
 /** Returns each run once, in the order of its first letter. Letters that name no step have none. */
@@ -52,7 +62,8 @@ export function runsOf(letters: readonly JoinedLetter[]): ReadonlyMap<string, re
 export async function planReexecution(runId: string, { dagster, clock }: ReexecutionPorts): Promise<ReexecutionPlan> {
   const run = await dagster.findRun(runId);
   if (run === null) return { kind: "no_such_run" };
-  // A re-execution that was launched takes over, however it ended: the rest is up to it, or to a re-execution of it.
+  // A re-execution that was launched takes over, however it ended: the rest is up to it, or to a
+  // re-execution of it.
   if (run.reexecution !== null) return { kind: "already", run: run.reexecution };
   if (run.status === "SUCCESS") return { kind: "succeeded" };
   const { unlaunched } = run;

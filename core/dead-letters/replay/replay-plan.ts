@@ -25,9 +25,15 @@ export interface ReplayWish {
   readonly sourceUrl: string;
   /** Ids of letters whose mended body names another step than the one that lies there. */
   readonly misnamed: ReadonlySet<string>;
-  /** Ids of letters whose signature does not fit their mended body, for lack of a key to sign it with. */
+  /**
+   * Ids of letters whose signature does not fit their mended body, for lack of a key to sign it
+   * with.
+   */
   readonly unsignable: ReadonlySet<string>;
-  /** Instead, delete the letters that are safe to delete, and those that are named and that nothing waits for. `null` means replay. */
+  /**
+   * Instead, delete the letters that are safe to delete, and those that are named and that nothing
+   * waits for. `null` means replay.
+   */
   readonly purge: Naming | null;
 }
 
@@ -81,7 +87,10 @@ function finished({ act, sentId, who }: Replay): Decision {
   return { act: "finish", why: `${what} before: only its deletion is left` };
 }
 
-/** Returns `null` if it came from our queue. Compares names, because URLs of one queue differ by endpoint. */
+/**
+ * Returns `null` if it came from our queue. Compares names, because URLs of one queue differ by
+ * endpoint.
+ */
 function foreignQueue({ reason, burial, message }: JoinedLetter["letter"], sourceUrl: string): string | null {
   if (reason === "moved_from_elsewhere") return message.movedFrom ?? "which is not known";
   if (burial === null) return null;
@@ -100,13 +109,19 @@ function stepNamed(body: string): StepId | null {
   return decoded.kind === "step" ? decoded.envelope : decoded.step;
 }
 
-/** A row that counts no start and knows this body needs no reopening. It is left so by a reopening whose message was not sent. */
+/**
+ * A row that counts no start and knows this body needs no reopening. It is left so by a reopening
+ * whose message was not sent.
+ */
 export function needsReopening(row: LedgerRow, digest: string | null): boolean {
   const known = digest === null || row.payloadDigest === digest;
   return row.state !== "pending" || row.starts > 0 || !known;
 }
 
-/** Splits letters into rounds of one request, each with at most one letter of a group: no letter may overtake one of its group that failed. */
+/**
+ * Splits letters into rounds of one request, each with at most one letter of a group: no letter may
+ * overtake one of its group that failed.
+ */
 export function inRounds<T>(letters: readonly T[], groupOf: (letter: T) => string | null): readonly (readonly T[])[] {
   const rounds: T[][] = [];
   const lastRound = new Map<string, number>();

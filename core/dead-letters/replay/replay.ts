@@ -1,5 +1,6 @@
-// Puts dead letters back into their queue, or deletes them. The order is: plan in the ledger → reopen the row → send → note it sent → delete the letter
-// → note it deleted. So a kill at any point loses nothing, and a second start finishes what was begun.
+// Puts dead letters back into their queue, or deletes them. The order is: plan in the ledger →
+// reopen the row → send → note it sent → delete the letter → note it deleted. So a kill at any
+// point loses nothing, and a second start finishes what was begun.
 import { randomUUID } from "node:crypto";
 import type { Clock } from "../../clock.ts";
 import { payloadDigest } from "../../delivery/digest.ts";
@@ -44,13 +45,19 @@ interface Acting {
   readonly planned: PlannedLetter;
   /** Its plan in the ledger. `null` means that there is none yet. */
   replay: BegunReplay | null;
-  /** Id of the message that takes its place in the queue: this round's, or that of an operator who was faster. */
+  /**
+   * Id of the message that takes its place in the queue: this round's, or that of an operator who
+   * was faster.
+   */
   sentId: string | null;
   /** `null` while its end is open. */
   end: ReplayEnd | null;
 }
 
-/** Acts on the letters in order, and ends early when `quiet` aborts. Rejects with a `Fault`: the next start finishes what was begun. */
+/**
+ * Acts on the letters in order, and ends early when `quiet` aborts. Rejects with a `Fault`: the
+ * next start finishes what was begun.
+ */
 export async function replayLetters(
   letters: readonly PlannedLetter[],
   ports: ReplayPorts,
@@ -74,7 +81,10 @@ export async function replayLetters(
   }
 }
 
-/** If SQS or the ledger stops answering, reports every unfinished letter of the round as in doubt, and rejects. */
+/**
+ * If SQS or the ledger stops answering, reports every unfinished letter of the round as in doubt,
+ * and rejects.
+ */
 async function replayRound(
   round: readonly PlannedLetter[],
   ports: ReplayPorts,
@@ -159,7 +169,10 @@ async function reopened({ joined }: PlannedLetter, { ledger }: ReplayPorts, audi
   return (await ledger.reopen({ key: row.key, fence: row.fence, payloadDigest: digest, who, why })) === "reopened";
 }
 
-/** Its id is random. A producer that could foresee it could use it up: SQS would drop the copy, and the letter would be deleted. */
+/**
+ * Its id is random. A producer that could foresee it could use it up: SQS would drop the copy, and
+ * the letter would be deleted.
+ */
 function copyOf(planned: PlannedLetter, { deduplicationId }: BegunReplay): Resend {
   const { message, groupId, key } = planned.joined.letter;
   const ownGroup = key === null ? null : deduplicationId;

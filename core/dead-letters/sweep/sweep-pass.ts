@@ -1,5 +1,6 @@
-// One pass of the sweep through the dead letter queue. It ends the letters that SQS itself moved there, and gives back the rest as it found them. After a
-// pass, `core/dead-letters/sweep/sweep.ts` rests in proportion to the letters seen, because each look raises receive counts.
+// One pass of the sweep through the dead letter queue. It ends the letters that SQS itself moved
+// there, and gives back the rest as it found them. After a pass, `core/dead-letters/sweep/sweep.ts`
+// rests in proportion to the letters seen, because each look raises receive counts.
 
 import type { Quiet } from "../../admission/quiet.ts";
 import { Seat, Slots } from "../../admission/slots.ts";
@@ -34,7 +35,10 @@ export interface PassPorts {
 export interface Pass {
   readonly looked: number;
   readonly ended: number;
-  /** FIFO groups that hide letters: SQS shows their first ten only, and the sweep may not take those away. */
+  /**
+   * FIFO groups that hide letters: SQS shows their first ten only, and the sweep may not take those
+   * away.
+   */
   readonly hiding: readonly string[];
 }
 
@@ -74,8 +78,9 @@ export async function sweepOnce(ports: PassPorts, stopped: AbortSignal): Promise
 }
 
 /**
- * Resolves with `copied` for a letter that could not be deleted beside its copy. Resolves with `left` for one that is held or dead already and was
- * given back, and for one that this worker lost.
+ * Resolves with `copied` for a letter that could not be deleted beside its copy. Resolves with
+ * `left` for one that is held or dead already and was given back, and for one that this worker
+ * lost.
  */
 async function sweepOne(
   message: Message,
@@ -113,8 +118,9 @@ function count(counts: Map<string, number>, of: string): void {
 }
 
 /**
- * Returns whether the sweep ends a letter: it must name a step, even if nothing else in it can be read. The sweep leaves any other version or body to newer
- * workers and to people. It puts an unreadable body aside only if that hides other letters and surely came from our queue.
+ * Returns whether the sweep ends a letter: it must name a step, even if nothing else in it can be
+ * read. The sweep leaves any other version or body to newer workers and to people. It puts an
+ * unreadable body aside only if that hides other letters and surely came from our queue.
  */
 function isToBeEnded(message: Message, letters: DeadLetterQueue, lies: Swept): boolean {
   if (!letters.isMoved(message)) return false;
@@ -123,7 +129,10 @@ function isToBeEnded(message: Message, letters: DeadLetterQueue, lies: Swept): b
   return decoded.step !== null || (lies === "in_the_way" && message.movedFrom !== undefined);
 }
 
-/** Prolongs a dead letter from now on. Its slot is beside the worker's own, because a report is short and one letter is ended at a time. */
+/**
+ * Prolongs a dead letter from now on. Its slot is beside the worker's own, because a report is
+ * short and one letter is ended at a time.
+ */
 export function takeAlone(message: Message, at: ReceivedAt, leases: Pick<LeaseKeeper, "hold">): Received {
   const slots = new Slots(1);
   slots.takeFree(1);

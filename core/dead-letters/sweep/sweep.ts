@@ -1,6 +1,7 @@
-// The sweep ends the steps of messages that SQS itself moved to the dead letter queue because they were received too often. Without it their Dagster runs
-// would wait forever. One worker at a time, by a lock of the ledger, looks through that queue and ends the attempts that are still open. Every write is
-// fenced as usual: the lock only spares the others the work.
+// The sweep ends the steps of messages that SQS itself moved to the dead letter queue because they
+// were received too often. Without it their Dagster runs would wait forever. One worker at a time,
+// by a lock of the ledger, looks through that queue and ends the attempts that are still open.
+// Every write is fenced as usual: the lock only spares the others the work.
 import type { Quiet } from "../../admission/quiet.ts";
 import { jittered } from "../../backoff.ts";
 import type { Bugs } from "../../bugs.ts";
@@ -47,16 +48,31 @@ export interface SweepSettings extends LeaseSettings {
 /** How the log names a turn. */
 const CALL = "the sweep";
 
-/** The sweep looks every so many intervals, even if SQS's count stays the same. The count lags, is approximate, and misses a letter that comes as another leaves. */
+/**
+ * The sweep looks every so many intervals, even if SQS's count stays the same. The count lags, is
+ * approximate, and misses a letter that comes as another leaves.
+ */
 const QUIET_INTERVALS = 15;
-/** How long a pass rests for each dead letter that it looked at. So it looks at ten a second on average, however many there are. */
+/**
+ * How long a pass rests for each dead letter that it looked at. So it looks at ten a second on
+ * average, however many there are.
+ */
 const REST_MS = 100;
-/** How long the sweep rests after access was denied. People renew expired credentials and mend permissions at their own pace. */
+/**
+ * How long the sweep rests after access was denied. People renew expired credentials and mend
+ * permissions at their own pace.
+ */
 const DENIED_REST_MS = 600_000;
-/** Longer than a pass may take to renew the lock. The lock lasts from one turn to the next, or each worker would look in turn. */
+/**
+ * Longer than a pass may take to renew the lock. The lock lasts from one turn to the next, or each
+ * worker would look in turn.
+ */
 const LOCK_MARGIN_MS = 120_000;
 
-/** Looks until `stopped` aborts, or until it has found that this queue can or need never be looked through. */
+/**
+ * Looks until `stopped` aborts, or until it has found that this queue can or need never be looked
+ * through.
+ */
 export async function runSweep(
   open: () => Promise<DeadLetterQueue | null>,
   ports: SweepPorts,
@@ -187,7 +203,10 @@ class Sweep {
   }
 }
 
-/** One ledger, and one dead letter queue, may serve several queues. Each of these queues has a sweep of its own, and so a lock of its own. */
+/**
+ * One ledger, and one dead letter queue, may serve several queues. Each of these queues has a sweep
+ * of its own, and so a lock of its own.
+ */
 function lockName({ url, sourceUrl }: DeadLetterQueue): string {
   return `sweep ${url} of ${sourceUrl}`;
 }

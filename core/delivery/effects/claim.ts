@@ -23,7 +23,10 @@ export async function claim(scene: Scene, { step }: EffectOf<"claim">): Promise<
   return grantedEvent(scene, hold, answer);
 }
 
-/** Frees the slot meanwhile: a step that another worker runs for hours must not keep others from running here. */
+/**
+ * Frees the slot meanwhile: a step that another worker runs for hours must not keep others from
+ * running here.
+ */
 export async function wait(
   { delivery, ports, stopping }: Scene,
   { leftMs }: EffectOf<"wait">,
@@ -93,7 +96,10 @@ function grantedEvent(scene: Scene, hold: Hold, answer: Granted): EventIn<"claim
   return { is: "granted", hold, starts, budget: policy.maxStarts, sameBody: delivery.sameBody };
 }
 
-/** A malformed body has no digest. A row that such a body made fits any body, and a row that a step made fits no malformed one. */
+/**
+ * A malformed body has no digest. A row that such a body made fits any body, and a row that a step
+ * made fits no malformed one.
+ */
 function isSameBody({ delivery }: Scene, { payloadDigest: first }: Granted): boolean {
   return first === "" || first === digestOf(delivery);
 }

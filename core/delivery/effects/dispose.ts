@@ -16,7 +16,8 @@ const BURY = "copying to the dead letter queue";
 
 export async function ack({ delivery, ports }: Scene): Promise<EventIn<"acking">> {
   const { id, receipt } = delivery.message;
-  // The delete may wait a moment to share a request with others. The next step must not wait for that.
+  // The delete may wait a moment to share a request with others. The next step must not wait for
+  // that.
   delivery.seat.leave();
   const failure = (why: string) => {
     const message = `could not be deleted (${why}); the redelivery will find its outcome recorded`;
@@ -49,8 +50,9 @@ export async function bury(scene: Scene, { why }: EffectOf<"bury">): Promise<Eve
 }
 
 /**
- * Returns the same id for every burial of this message, by any worker, so that a repetition makes no second dead letter. A replay sends a new message,
- * whose burial has another id. Returns a random id if the ledger's key cannot be read: better two dead letters than none.
+ * Returns the same id for every burial of this message, by any worker, so that a repetition makes
+ * no second dead letter. A replay sends a new message, whose burial has another id. Returns a
+ * random id if the ledger's key cannot be read: better two dead letters than none.
  */
 async function burialId(scene: Scene): Promise<string> {
   const key = await askLedger(scene, "burial key", (ledger) => ledger.burialKey());
@@ -76,7 +78,10 @@ export async function release(scene: Scene, { after, starts }: EffectOf<"release
   return { is: "released" };
 }
 
-/** `hiddenMs` is for how long the message is hidden. `null` means until its visibility ends by itself. */
+/**
+ * `hiddenMs` is for how long the message is hidden. `null` means until its visibility ends by
+ * itself.
+ */
 function logAbandoned(scene: Scene, hiddenMs: number | null): void {
   const { delivery } = scene;
   const why = delivery.abandoned;
@@ -92,7 +97,10 @@ function hiddenText(ms: number | null): string {
   return `for ${inSeconds(ms)}`;
 }
 
-/** Returns whether no engine event can be written: this worker's instance has no such run, or the message is not believed when it names one. */
+/**
+ * Returns whether no engine event can be written: this worker's instance has no such run, or the
+ * message is not believed when it names one.
+ */
 function isUnknownHere({ reason }: Why): boolean {
   return reason === "other_instance" || reason === "unknown_run" || reason === "unsigned";
 }

@@ -27,7 +27,10 @@ export interface ExecutorPorts {
   readonly policy: Policy;
   /** Shared by all queues of the worker, so that it warns of each pair of versions once. */
   readonly senders: SenderVersions;
-  /** Ids of messages that lie in the dead letter queue as a copy and could not be deleted yet. They get no second copy. */
+  /**
+   * Ids of messages that lie in the dead letter queue as a copy and could not be deleted yet. They
+   * get no second copy.
+   */
   readonly copied: Set<string>;
   /** Counts what the ledger recorded. */
   readonly outcomes: OutcomeCounts;
@@ -36,7 +39,10 @@ export interface ExecutorPorts {
   readonly leaseMs: number;
   /** Name or URL of the queue, as the worker's settings have it. */
   readonly queueName: string;
-  /** Each message must be signed with one of these keys. Absent or empty means that messages are not signed. */
+  /**
+   * Each message must be signed with one of these keys. Absent or empty means that messages are not
+   * signed.
+   */
   readonly envelopeKeys?: readonly string[];
   /** Absent: nothing protects the worker's machine while steps run. */
   readonly protection?: StepProtection;
@@ -50,7 +56,9 @@ export interface StepProtection {
   end(): void;
 }
 
-/** The two stages of stopping: after `quiet` nothing new starts, and `kill` ends the steps that run. */
+/**
+ * The two stages of stopping: after `quiet` nothing new starts, and `kill` ends the steps that run.
+ */
 export interface Stopping {
   readonly quiet: AbortSignal;
   readonly kill: AbortSignal;
@@ -67,7 +75,10 @@ export interface Scene {
   readonly stopping: Stopping;
 }
 
-/** The pace at which an unreachable ledger is asked again until the lease ends. Hours of work may depend on one answer. */
+/**
+ * The pace at which an unreachable ledger is asked again until the lease ends. Hours of work may
+ * depend on one answer.
+ */
 const LEDGER_RETRY_MS = 500;
 
 /** Resolves with `null` if the ledger cannot be reached. */
@@ -87,7 +98,10 @@ export async function askLedger<T>(
   }
 }
 
-/** Asks until the ledger answers. Resolves with `null` once the lease has ended: it was lost, or the process that needed the answer is dead. */
+/**
+ * Asks until the ledger answers. Resolves with `null` once the lease has ended: it was lost, or the
+ * process that needed the answer is dead.
+ */
 export async function askLedgerWhileLeased<T>(
   scene: Scene,
   what: string,
@@ -102,7 +116,10 @@ export async function askLedgerWhileLeased<T>(
   }
 }
 
-/** Writes an engine event for readers of the run's log in Dagster. The delivery neither waits for it nor depends on it. */
+/**
+ * Writes an engine event for readers of the run's log in Dagster. The delivery neither waits for it
+ * nor depends on it.
+ */
 export function noticeInDagster(
   { delivery, ports }: Scene,
   level: "warning" | "error",

@@ -45,19 +45,26 @@ export async function report(scene: Scene, { hold, step, why }: EffectOf<"report
   return event.is === "rerun_refused" ? { is: "host_fault", why: event.why, permitted: delivery.permitted } : event;
 }
 
-/** The claim's answer may arrive when its lease is over. Then nothing starts, because another worker may have ended the attempt. */
+/**
+ * The claim's answer may arrive when its lease is over. Then nothing starts, because another worker
+ * may have ended the attempt.
+ */
 function isOver({ lease }: Delivery): boolean {
   return lease.leftMs() === 0;
 }
 
-/** Aborts when the process must die: nothing that runs under the lease may outlive it, nor the worker. */
+/**
+ * Aborts when the process must die: nothing that runs under the lease may outlive it, nor the
+ * worker.
+ */
 function killSignal({ delivery, stopping }: Scene): AbortSignal {
   return AbortSignal.any([delivery.lease.lost, stopping.kill]);
 }
 
 /**
- * Sets the permit's deadline halfway through the lease that the permit renewed. It counts from the instant at which the process asked, which is
- * earlier than `heardAtMs`. Time that the worker spent on an unreachable ledger is added to it.
+ * Sets the permit's deadline halfway through the lease that the permit renewed. It counts from the
+ * instant at which the process asked, which is earlier than `heardAtMs`. Time that the worker spent
+ * on an unreachable ledger is added to it.
  */
 function permitFor(scene: Scene, hold: Hold): AskPermit {
   const { delivery, ports } = scene;
@@ -126,7 +133,10 @@ function eventOf({ delivery }: Scene, runId: string, ending: Ending): EventIn<"e
   }
 }
 
-/** Logs the end. Operators see a step that failed by itself as a warning, like one that taskiq gave up. */
+/**
+ * Logs the end. Operators see a step that failed by itself as a warning, like one that taskiq gave
+ * up.
+ */
 function logEnd(
   delivery: Delivery,
   { state, error, execution_time_seconds: seconds }: ExecutionResult,

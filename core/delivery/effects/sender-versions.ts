@@ -1,5 +1,6 @@
-// Judges messages of run workers with another Dagster than this worker's. A worker runs those of another minor version, and warns once for each pair
-// of versions. It leaves those of a Dagster that is too new to a newer worker, as it does with a newer version of the envelope.
+// Judges messages of run workers with another Dagster than this worker's. A worker runs those of
+// another minor version, and warns once for each pair of versions. It leaves those of a Dagster
+// that is too new to a newer worker, as it does with a newer version of the envelope.
 
 import type { HostVersions } from "../../runner/port.ts";
 import { isAtLeast, minorOf } from "../../step/dagster-version.ts";
@@ -12,7 +13,10 @@ const MOST_PAIRS = 50;
 export class SenderVersions {
   readonly #said = new Set<string>();
 
-  /** Returns `null` for a message that this worker may run. `swept`: it lies in the dead letter queue. */
+  /**
+   * Returns `null` for a message that this worker may run. `swept`: it lies in the dead letter
+   * queue.
+   */
   judge(
     delivery: Delivery,
     ours: HostVersions | null,

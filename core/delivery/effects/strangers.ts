@@ -1,4 +1,5 @@
-// Judges messages whose run the worker's Dagster instance does not know: the run is of another instance, was deleted, or never existed.
+// Judges messages whose run the worker's Dagster instance does not know: the run is of another
+// instance, was deleted, or never existed.
 import type { Ending } from "../../runner/port.ts";
 import type { Delivery } from "../delivery.ts";
 import { MOST_STRANGE_RECEIVES } from "../policy.ts";
@@ -8,8 +9,8 @@ const MEND =
   "Give each instance a queue of its own, or point this worker's DAGSTER_HOME at the instance of the run workers";
 
 /**
- * Returns `null` for a message of the instance `ours`, and if one of the two is not known. `lies` says where it lies in the dead letter queue, and is
- * `null` for a message of the queue.
+ * Returns `null` for a message of the instance `ours`, and if one of the two is not known. `lies`
+ * says where it lies in the dead letter queue, and is `null` for a message of the queue.
  */
 export function otherInstance(
   delivery: Delivery,
@@ -25,8 +26,8 @@ export function otherInstance(
 }
 
 /**
- * Counts a run that Dagster does not know as deleted only if the message names the instance that was asked. A deleted run leaves no other proof behind
- * in Dagster.
+ * Counts a run that Dagster does not know as deleted only if the message names the instance that
+ * was asked. A deleted run leaves no other proof behind in Dagster.
  */
 export function unknownRun(
   delivery: Delivery,

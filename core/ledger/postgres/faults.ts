@@ -1,4 +1,5 @@
-// What the errors of Postgres and of the way to it mean to whoever runs a worker. What stands for a bug of ours stays what it is.
+// What the errors of Postgres and of the way to it mean to whoever runs a worker. What stands for a
+// bug of ours stays what it is.
 import { describeError, Fault, type FaultCode } from "../../faults.ts";
 import { NoAnswer } from "../../time-limits.ts";
 import { PASSFILE_CODE } from "./passfile.ts";
@@ -20,7 +21,10 @@ const CANNOT_HOLD = "it cannot hold what was to be written";
 const SHORT_TEXTS = "Look at the texts of that row: at their length, their characters and their numbers.";
 const MIGRATE = "Run taskiq migrate with a role that may create tables.";
 
-/** By SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html), whole or its class, and by Node's and the library's codes. */
+/**
+ * By SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html), whole or its class,
+ * and by Node's and the library's codes.
+ */
 const meanings: Readonly<Record<string, Meaning>> = {
   "08": { what: "the connection broke", hint: NETWORK, transient: true },
   "08P01": { what: "it does not understand us", hint: POOLER_HINT },
@@ -72,7 +76,9 @@ export function isTransient(error: unknown): boolean {
   return meaningOf(error)?.transient === true;
 }
 
-/** Whether the connection is as good as before: the server answered, and not that it is going away. */
+/**
+ * Whether the connection is as good as before: the server answered, and not that it is going away.
+ */
 export function isConnectionFine(error: unknown): boolean {
   const code = codeOf(error);
   return /^[0-9A-Z]{5}$/.test(code) && !/^(?:08|57|25006|53|XX)/.test(code);

@@ -1,4 +1,5 @@
-// One connection to Postgres, for one statement at a time. It connects once: when it breaks, it is thrown away and another is made.
+// One connection to Postgres, for one statement at a time. It connects once: when it breaks, it is
+// thrown away and another is made.
 import postgres, { type Sql, type TransactionSql } from "postgres";
 import type { Clock } from "../../clock.ts";
 import { passwordFrom } from "./passfile.ts";
@@ -13,7 +14,9 @@ export interface LinkOptions extends Address {
   readonly database: string;
   /** What operators see in pg_stat_activity. */
   readonly applicationName: string;
-  /** A pooler gives each transaction another connection: nothing may be left in one for the next. */
+  /**
+   * A pooler gives each transaction another connection: nothing may be left in one for the next.
+   */
   readonly pooler: boolean;
   /** The server ends a statement after this long; a pooler knows no such setting. */
   readonly statementMs: number;
@@ -49,7 +52,10 @@ export class Link {
     } as NonNullable<Parameters<typeof postgres>[0]> & object);
   }
 
-  /** Prepared by its text, once for each connection. When `signal` aborts, the server is told to stop, too. */
+  /**
+   * Prepared by its text, once for each connection. When `signal` aborts, the server is told to
+   * stop, too.
+   */
   async run(text: string, parameters: readonly Parameter[], signal: AbortSignal): Promise<readonly Row[]> {
     const query = this.#sql.unsafe<Row[]>(text, [...parameters], { prepare: !this.#options.pooler });
     const cancel = () => void this.#cancel(query).catch(() => undefined);
@@ -116,7 +122,10 @@ const fixed = {
   onnotice: () => undefined,
 } as const;
 
-/** A lost commit would be a lost outcome or a fence given twice: it is on disk before anything is done because of it. */
+/**
+ * A lost commit would be a lost outcome or a fence given twice: it is on disk before anything is
+ * done because of it.
+ */
 function sessionOf({ statementMs }: LinkOptions): Record<string, string> {
   return { statement_timeout: String(statementMs), synchronous_commit: "on" };
 }

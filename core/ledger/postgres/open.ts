@@ -11,7 +11,9 @@ export interface PostgresTarget {
   readonly port: number;
   readonly user: string;
   readonly password: string;
-  /** File that has the password, read at each connection, where none is given; null: there is none. */
+  /**
+   * File that has the password, read at each connection, where none is given; null: there is none.
+   */
   readonly passFile: string | null;
   readonly database: string;
   readonly sslMode: SslMode;
@@ -24,8 +26,9 @@ export interface PostgresTarget {
 export interface PostgresOptions {
   readonly target: PostgresTarget;
   /**
-   * How long a call may take once its statement's turn has come, all attempts together; then it is a `Fault`. A call waits for the
-   * statement of its kind that is under way, so it may take twice as long. Keep it well inside the lease.
+   * How long a call may take once its statement's turn has come, all attempts together; then it is
+   * a `Fault`. A call waits for the statement of its kind that is under way, so it may take twice
+   * as long. Keep it well inside the lease.
    */
   readonly answerMs: number;
   /** What operators see in pg_stat_activity. */

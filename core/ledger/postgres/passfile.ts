@@ -1,5 +1,5 @@
-// A password file in libpq's format, read at each connection: a password that is replaced there needs no restart.
-// https://www.postgresql.org/docs/current/libpq-pgpass.html
+// A password file in libpq's format, read at each connection: a password that is replaced there
+// needs no restart. https://www.postgresql.org/docs/current/libpq-pgpass.html
 import { readFile } from "node:fs/promises";
 
 export interface Login {

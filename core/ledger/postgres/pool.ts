@@ -1,4 +1,5 @@
-// The connections of one ledger: few, made when needed, and a question is asked again over another while there is time.
+// The connections of one ledger: few, made when needed, and a question is asked again over another
+// while there is time.
 import type { TransactionSql } from "postgres";
 import { backoff, jittered } from "../../backoff.ts";
 import type { Clock } from "../../clock.ts";
@@ -17,10 +18,15 @@ export interface PoolOptions extends LinkOptions {
   readonly chance: () => number;
 }
 
-/** Statements are shared by the calls that coincide, so a worker never has many of them under way. */
+/**
+ * Statements are shared by the calls that coincide, so a worker never has many of them under way.
+ */
 const MAX_LINKS = 3;
 const retryAfterMs = backoff({ baseMs: 25, capMs: 1_000, jitter: "around" });
-/** A connection is renewed now and then, not by all workers at once: an address that moved is found, and a server's memory freed. */
+/**
+ * A connection is renewed now and then, not by all workers at once: an address that moved is found,
+ * and a server's memory freed.
+ */
 const LIFETIME_MS = 30 * 60_000;
 
 interface Used {
@@ -39,7 +45,10 @@ export class PostgresPool {
     this.#options = options;
   }
 
-  /** `work` runs once per attempt, and must be safe to repeat: an answer may be lost after the server has committed. */
+  /**
+   * `work` runs once per attempt, and must be safe to repeat: an answer may be lost after the
+   * server has committed.
+   */
   async ask<T>(work: (link: Link, signal: AbortSignal) => Promise<T>): Promise<T> {
     const { clock, chance, answerMs, name } = this.#options;
     const endsAtMs = clock.monoMs() + answerMs;

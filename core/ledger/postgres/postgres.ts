@@ -47,7 +47,10 @@ export async function openPostgresSchema(options: PostgresOptions): Promise<Ledg
   return postgresSchema(await openPool(options), nameOf(options.target));
 }
 
-/** Brings the schema up to date if the role may. Rejects with a `Fault`: `TQ_LEDGER` or `TQ_LEDGER_SCHEMA`. */
+/**
+ * Brings the schema up to date if the role may. Rejects with a `Fault`: `TQ_LEDGER` or
+ * `TQ_LEDGER_SCHEMA`.
+ */
 export async function openPostgresLedger(options: PostgresLedgerOptions): Promise<Ledger> {
   const pool = await openPool(options);
   try {
@@ -94,7 +97,10 @@ class PostgresLedger implements Ledger {
     });
   }
 
-  /** Each reads its own answer, so that a row that cannot be read costs those nothing that were claimed with it. */
+  /**
+   * Each reads its own answer, so that a row that cannot be read costs those nothing that were
+   * claimed with it.
+   */
   async claim(request: ClaimRequest): Promise<Claim> {
     const { key } = request;
     return readClaim(await this.#certainly(`claim ${key}`, (token) => this.#claims.ask({ key, request, token })), key);
@@ -180,7 +186,10 @@ class PostgresLedger implements Ledger {
     return this.#pool.close();
   }
 
-  /** A question that fails without an answer may have been committed: the next one under its name has the same token. */
+  /**
+   * A question that fails without an answer may have been committed: the next one under its name
+   * has the same token.
+   */
   async #certainly<A>(name: string, ask: (token: string) => Promise<A>): Promise<A> {
     const token = this.#inDoubt.token(name);
     try {

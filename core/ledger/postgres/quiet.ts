@@ -1,4 +1,5 @@
-// Quiet requests and reports in Postgres. An empty text stands for `null` in a target, because a primary key holds no NULL.
+// Quiet requests and reports in Postgres. An empty text stands for `null` in a target, because a
+// primary key holds no NULL.
 import type { QuietRecords } from "../quiet-records.ts";
 import { readQuietReport, readQuietRequest } from "../rows.ts";
 import type { Parameter, Row } from "./link.ts";

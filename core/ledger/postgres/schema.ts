@@ -1,4 +1,5 @@
-// The tables of the Postgres ledger: numbered migrations, applied in one transaction each time, by one process at a time.
+// The tables of the Postgres ledger: numbered migrations, applied in one transaction each time, by
+// one process at a time.
 import { Fault } from "../../faults.ts";
 import type { LedgerSchema, Migration } from "../schema.ts";
 import { LACKS_PRIVILEGE } from "./faults.ts";
@@ -12,7 +13,10 @@ import { deduplication } from "./migrations/0007-deduplication.ts";
 import { burialKey } from "./migrations/0008-burial-key.ts";
 import type { PostgresPool } from "./pool.ts";
 
-/** A published one is never edited, and only adds: workers of the version before run beside those of this one while a deploy lasts. */
+/**
+ * A published one is never edited, and only adds: workers of the version before run beside those of
+ * this one while a deploy lasts.
+ */
 const texts: readonly (readonly [name: string, sql: string])[] = [
   ["records", records],
   ["locks", locks],
@@ -26,7 +30,10 @@ const texts: readonly (readonly [name: string, sql: string])[] = [
 
 export const SCHEMA_VERSION = texts.length;
 
-/** The oldest schema version whose workers this schema's tables still serve. It grows only with a release that says so. */
+/**
+ * The oldest schema version whose workers this schema's tables still serve. It grows only with a
+ * release that says so.
+ */
 export const SERVES_FROM = 1;
 
 /** Any number that nobody else uses: "taskiq" in ASCII. */
@@ -46,7 +53,10 @@ const migrations: readonly Migration[] = texts.map(([name, sql], index) => {
   return { version, name, sql: [createVersions, sql.trim(), record].join("\n") };
 });
 
-/** SQL_ASCII stores bytes as they come. In any other encoding, some texts of steps and errors could not be written. */
+/**
+ * SQL_ASCII stores bytes as they come. In any other encoding, some texts of steps and errors could
+ * not be written.
+ */
 const ENCODINGS: readonly unknown[] = ["UTF8", "SQL_ASCII"];
 
 interface Found {
@@ -72,7 +82,10 @@ export function postgresSchema(pool: PostgresPool, name: string): LedgerSchema {
   };
 }
 
-/** The lock is the transaction's, so that it works through a pooler, and is free again however this process ends. */
+/**
+ * The lock is the transaction's, so that it works through a pooler, and is free again however this
+ * process ends.
+ */
 async function migrate(pool: PostgresPool, name: string): Promise<readonly Migration[]> {
   try {
     return await pool.transaction(async (sql) => {
@@ -101,8 +114,9 @@ function isDenied(error: unknown): error is Fault {
 }
 
 /**
- * The tables are looked up in pg_class, not by to_regclass(): that may answer from the connection's memory that there is none, also when
- * another process made it while we waited for the lock. To read pg_class, the connection must first hear what has changed.
+ * The tables are looked up in pg_class, not by to_regclass(): that may answer from the connection's
+ * memory that there is none, also when another process made it while we waited for the lock. To
+ * read pg_class, the connection must first hear what has changed.
  */
 async function read(query: Query): Promise<Found> {
   const [setting] = await query("SELECT pg_catalog.current_setting('server_encoding') AS encoding");

@@ -16,12 +16,17 @@ export interface Address {
   readonly ca: string | null;
 }
 
-/** The protocol's SSLRequest: https://www.postgresql.org/docs/current/protocol-message-formats.html */
+/**
+ * The protocol's SSLRequest: https://www.postgresql.org/docs/current/protocol-message-formats.html
+ */
 const sslRequest = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 const YES = "S".charCodeAt(0);
 const NO = "N".charCodeAt(0);
 
-/** Rejects with the network's own error, or a `Fault` when TLS cannot be had as asked. An abort of `signal` gives the socket up. */
+/**
+ * Rejects with the network's own error, or a `Fault` when TLS cannot be had as asked. An abort of
+ * `signal` gives the socket up.
+ */
 export async function openSocket(address: Address, signal: AbortSignal): Promise<Socket> {
   const socket = connect({ host: address.host, port: address.port, noDelay: true, signal });
   // Whoever uses it listens, too; but not between here and there, nor after its end.
@@ -53,7 +58,8 @@ async function offersTls(socket: Socket, signal: AbortSignal): Promise<boolean> 
 
 async function secure(socket: Socket, address: Address, signal: AbortSignal): Promise<Socket> {
   const { host } = address;
-  // `host` is whose the certificate must be: without it, Node would compare an IP address's with "localhost".
+  // `host` is whose the certificate must be: without it, Node would compare an IP address's with
+  // "localhost".
   const tls = connectTls({ socket, host, ...verification(address), ...(isIP(host) ? {} : { servername: host }) });
   try {
     await once(tls, "secureConnect", { signal });

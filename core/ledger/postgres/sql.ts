@@ -1,7 +1,9 @@
-// Every statement of the Postgres ledger. Each is one transaction by itself, so that a pooler may give each another connection.
+// Every statement of the Postgres ledger. Each is one transaction by itself, so that a pooler may
+// give each another connection.
 //
-// Questions come as one JSON array, so that many callers share one statement. Rows are locked in the order of their keys, or two
-// batches could wait for each other. `clock_timestamp()` is the database's own clock: workers need not agree on the time.
+// Questions come as one JSON array, so that many callers share one statement. Rows are locked in
+// the order of their keys, or two batches could wait for each other. `clock_timestamp()` is the
+// database's own clock: workers need not agree on the time.
 
 const table = "taskiq_idempotency_records";
 export const now = "date_trunc('milliseconds', clock_timestamp())";
@@ -33,8 +35,9 @@ const claimedDigest = `CASE WHEN ${same} OR excluded.payload_digest = '' OR entr
   THEN entry.payload_digest ELSE excluded.payload_digest END`;
 
 /**
- * A row that another transaction made or changed after this statement began is locked and left alone, but not seen in the second
- * half: then there is no answer for it, and it is asked for again.
+ * A row that another transaction made or changed after this statement began is locked and left
+ * alone, but not seen in the second half: then there is no answer for it, and it is asked for
+ * again.
  */
 const claim = `WITH instant AS MATERIALIZED (SELECT ${now} AS now),
 ${asked(
@@ -111,7 +114,10 @@ const page = (condition: string, limit: string) =>
 const replayColumns = `letter_id AS "letterId", queue_url AS "queueUrl", subject, number, act, state, sent_id AS "sentId", who, why,
   ${ms("planned_at")} AS "plannedAtMs", ${ms("updated_at")} AS "updatedAtMs"`;
 
-/** The update makes an existing row the answer. It changes only a row of an earlier version, which drew no id. */
+/**
+ * The update makes an existing row the answer. It changes only a row of an earlier version, which
+ * drew no id.
+ */
 const planReplay = `INSERT INTO taskiq_replays AS replay (letter_id, queue_url, subject, number, act, state, who, why, planned_at, updated_at,
   deduplication_id)
 SELECT $1, $2, $3, 1 + (SELECT count(*) FROM taskiq_replays WHERE subject = $3), $4, 'planned', $5, $6, ${now}, ${now}, $7

@@ -1,4 +1,5 @@
-// What SQLite's result codes mean to whoever runs a worker. Codes that stand for a bug of ours (a violated constraint, misuse) stay what they are.
+// What SQLite's result codes mean to whoever runs a worker. Codes that stand for a bug of ours (a
+// violated constraint, misuse) stay what they are.
 import { Fault, type FaultCode } from "../../faults.ts";
 
 interface Meaning {
@@ -18,7 +19,10 @@ const HOLDER = "Look for a process that holds a transaction open on it.";
 const LOCAL = "Put the ledger on a local disk: SQLite cannot share a file over a network file system.";
 
 const BUSY = 5;
-/** SQLITE_CONSTRAINT_DATATYPE: a value that a column of a STRICT table does not take. Other constraints are ours to keep. */
+/**
+ * SQLITE_CONSTRAINT_DATATYPE: a value that a column of a STRICT table does not take. Other
+ * constraints are ours to keep.
+ */
 const WRONG_TYPE = 3091;
 
 const refused = {

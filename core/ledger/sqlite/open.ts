@@ -7,7 +7,10 @@ import { isBusy, sqliteFault } from "./faults.ts";
 import { migrate } from "./schema.ts";
 import { inTransaction } from "./transaction.ts";
 
-/** Each retry follows a wait for the lock, so this many in a row mean that something other than a start-up is wrong. */
+/**
+ * Each retry follows a wait for the lock, so this many in a row mean that something other than a
+ * start-up is wrong.
+ */
 const WAL_ATTEMPTS = 100;
 
 /** Throws a `Fault` (`TQ_LEDGER`, `TQ_LEDGER_SCHEMA`) that names the file. */
@@ -41,14 +44,16 @@ function configure(db: DatabaseSync, path: string, busyTimeoutMs: number): void 
       hint: "Put the ledger in a file on a local disk.",
     });
   }
-  // FULL: a commit is on disk before anything is done because of it. With NORMAL, a power cut may take back a settle whose message
-  // is deleted already, or a claim, and then two workers get the same fence.
+  // FULL: a commit is on disk before anything is done because of it. With NORMAL, a power cut may
+  // take back a settle whose message is deleted already, or a claim, and then two workers get the
+  // same fence.
   db.exec("PRAGMA synchronous = FULL");
 }
 
 /**
- * Several processes that switch a new file to WAL at once see SQLITE_BUSY without any wait, whatever the busy timeout: SQLite
- * calls no busy handler when it upgrades a read lock. Taking the write lock does wait; after it, the switch is tried again.
+ * Several processes that switch a new file to WAL at once see SQLITE_BUSY without any wait,
+ * whatever the busy timeout: SQLite calls no busy handler when it upgrades a read lock. Taking the
+ * write lock does wait; after it, the switch is tried again.
  */
 function journalInWal(db: DatabaseSync): unknown {
   for (let attempt = 1; ; attempt++) {

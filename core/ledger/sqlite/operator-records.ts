@@ -1,4 +1,5 @@
-// What operators write into the SQLite ledger. Statements are prepared when they are used: workers use none of them.
+// What operators write into the SQLite ledger. Statements are prepared when they are used: workers
+// use none of them.
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { claimable } from "../claimable.ts";
 import type { BegunReplay, LedgerRow, Reopening, ReopenRequest, Replay, ReplayPlan } from "../port.ts";
@@ -12,7 +13,10 @@ export function findReplay(db: DatabaseSync, letterId: string): Replay | null {
   return found === undefined ? null : readReplay(found);
 }
 
-/** Within a write transaction. The update makes an existing row the answer. It changes only a row of an earlier version, which drew no id. */
+/**
+ * Within a write transaction. The update makes an existing row the answer. It changes only a row of
+ * an earlier version, which drew no id.
+ */
 export function planReplay(db: DatabaseSync, plan: ReplayPlan, deduplicationId: string, now: number): BegunReplay {
   const { letterId, queueUrl, subject, act, who, why } = plan;
   const begun = reading(

@@ -1,4 +1,5 @@
-// Quiet requests and reports in SQLite. An empty text stands for `null` in a target, because NULLs of a primary key are never equal.
+// Quiet requests and reports in SQLite. An empty text stands for `null` in a target, because NULLs
+// of a primary key are never equal.
 import type { DatabaseSync } from "node:sqlite";
 import type { QuietRecords } from "../quiet-records.ts";
 import { readQuietReport, readQuietRequest } from "../rows.ts";

@@ -1,12 +1,13 @@
-// The tables of the SQLite ledger, as numbered migrations, and the one transaction that brings a file up to date.
+// The tables of the SQLite ledger, as numbered migrations, and the one transaction that brings a
+// file up to date.
 import type { DatabaseSync } from "node:sqlite";
 import { Fault } from "../../faults.ts";
 import type { Migration } from "../schema.ts";
 import { inTransaction } from "./transaction.ts";
 
 /**
- * A published migration is never edited. Times are Unix milliseconds. `lease_expires_at` of a pending
- * row is the instant before which it must not be claimed (null: none).
+ * A published migration is never edited. Times are Unix milliseconds. `lease_expires_at` of a
+ * pending row is the instant before which it must not be claimed (null: none).
  */
 const records = `CREATE TABLE taskiq_idempotency_records (
     idempotency_key  TEXT    NOT NULL PRIMARY KEY,
@@ -38,7 +39,10 @@ const locks = `CREATE TABLE taskiq_ledger_locks (
     expires_at INTEGER NOT NULL
   ) STRICT;`;
 
-/** What operators did with dead letters, and which attempts they reopened; and from now on, the oldest schema whose workers a newer one still serves. */
+/**
+ * What operators did with dead letters, and which attempts they reopened; and from now on, the
+ * oldest schema whose workers a newer one still serves.
+ */
 const replays = `CREATE TABLE taskiq_replays (
     letter_id  TEXT    NOT NULL PRIMARY KEY,
     queue_url  TEXT    NOT NULL,
@@ -96,10 +100,16 @@ const quiet = `CREATE TABLE taskiq_quiet_requests (
     PRIMARY KEY (worker, queue)
   ) STRICT;`;
 
-/** The random id under which a FIFO queue takes a dead letter's copy. A row that an earlier version wrote has none until it is planned again. */
+/**
+ * The random id under which a FIFO queue takes a dead letter's copy. A row that an earlier version
+ * wrote has none until it is planned again.
+ */
 const deduplication = "ALTER TABLE taskiq_replays ADD COLUMN deduplication_id TEXT;";
 
-/** A secret of this ledger, from which the deduplication ids of buried messages are made. It stands in the row of the first schema. */
+/**
+ * A secret of this ledger, from which the deduplication ids of buried messages are made. It stands
+ * in the row of the first schema.
+ */
 const burialKey = `ALTER TABLE taskiq_ledger_schema ADD COLUMN burial_key TEXT;
   UPDATE taskiq_ledger_schema SET burial_key = lower(hex(randomblob(32))) WHERE version = 1;`;
 
@@ -114,7 +124,10 @@ export const migrations: readonly Migration[] = [
   { version: 8, name: "burial_key", sql: burialKey },
 ];
 
-/** Creates or migrates the tables; the write lock makes several workers that open the file at once take turns. */
+/**
+ * Creates or migrates the tables; the write lock makes several workers that open the file at once
+ * take turns.
+ */
 export function migrate(db: DatabaseSync, path: string, nowMs: number): void {
   inTransaction(db, () => {
     db.exec(
@@ -142,7 +155,10 @@ function foundVersion(db: DatabaseSync): number {
   return Number(db.prepare("SELECT coalesce(max(version), 0) AS version FROM taskiq_ledger_schema").get()?.["version"]);
 }
 
-/** Migrations only add, so that workers of two versions may share a file; a release that does more says from where on it serves. */
+/**
+ * Migrations only add, so that workers of two versions may share a file; a release that does more
+ * says from where on it serves.
+ */
 function refuseUnserved(db: DatabaseSync, path: string, found: number): void {
   const newest = db.prepare("SELECT serves_from FROM taskiq_ledger_schema ORDER BY version DESC LIMIT 1").get();
   const servesFrom = Number(newest?.["serves_from"]);
@@ -156,7 +172,10 @@ function refuseUnserved(db: DatabaseSync, path: string, found: number): void {
   );
 }
 
-/** A table of our name in a file that records no version was not made by us: altering or dropping it is nobody's wish. */
+/**
+ * A table of our name in a file that records no version was not made by us: altering or dropping it
+ * is nobody's wish.
+ */
 function refuseForeignTable(db: DatabaseSync, path: string, found: number): void {
   if (found > 0) return;
   const table = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'taskiq_idempotency_records'").get();

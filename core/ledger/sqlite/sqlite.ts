@@ -1,4 +1,5 @@
-// The ledger in one SQLite file, for the worker processes of one machine. Production fleets share a database instead.
+// The ledger in one SQLite file, for the worker processes of one machine. Production fleets share a
+// database instead.
 import { statSync } from "node:fs";
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import { Batches } from "../../batches.ts";
@@ -29,29 +30,38 @@ import { inTransaction } from "./transaction.ts";
 
 export interface SqliteLedgerOptions {
   readonly path: string;
-  /** The processes that share the file share the machine's clock; its steps shift leases by as much. */
+  /**
+   * The processes that share the file share the machine's clock; its steps shift leases by as much.
+   */
   readonly clock: Pick<Clock, "wallMs">;
   /** How long after a permitted lease's end its terminal event may still be committing. */
   readonly writeBoundMs: number;
   /**
-   * How long a call waits for another process's transaction, 2000 unless told. SQLite waits in the calling thread, so nothing
-   * else in the worker moves meanwhile; transactions here take a few milliseconds.
+   * How long a call waits for another process's transaction, 2000 unless told. SQLite waits in the
+   * calling thread, so nothing else in the worker moves meanwhile; transactions here take a few
+   * milliseconds.
    */
   readonly busyTimeoutMs?: number;
 }
 
-/** Creates or migrates the file. Rejects with a `Fault`: `TQ_LEDGER` or, for a schema it does not know, `TQ_LEDGER_SCHEMA`. */
+/**
+ * Creates or migrates the file. Rejects with a `Fault`: `TQ_LEDGER` or, for a schema it does not
+ * know, `TQ_LEDGER_SCHEMA`.
+ */
 export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Ledger> {
   const db = openDatabase(options.path, options.busyTimeoutMs ?? 2000, options.clock.wallMs());
   return new SqliteLedger(db, options);
 }
 
-/** One transaction, and one wait for the disk, for all that the calls of one turn of the event loop want to write. */
+/**
+ * One transaction, and one wait for the disk, for all that the calls of one turn of the event loop
+ * want to write.
+ */
 const MAX_BATCH = 100;
 
 /**
- * Fences of a row only grow, for as long as the row is there. A pruned row's next claim starts at 1 again, which is why rows are
- * pruned only long after the queue has forgotten the message.
+ * Fences of a row only grow, for as long as the row is there. A pruned row's next claim starts at 1
+ * again, which is why rows are pruned only long after the queue has forgotten the message.
  */
 class SqliteLedger implements Ledger {
   readonly quiet: QuietRecords;
@@ -164,7 +174,8 @@ class SqliteLedger implements Ledger {
 
   async ping(): Promise<void> {
     this.#reach(() => this.#statements.ping.get());
-    // SQLite goes on writing to a deleted file, and whoever opens the path next would run the same steps from a new ledger.
+    // SQLite goes on writing to a deleted file, and whoever opens the path next would run the same
+    // steps from a new ledger.
     if (statSync(this.#path, { throwIfNoEntry: false })?.ino === this.#inode) return;
     throw new Fault("TQ_LEDGER", `ledger ${this.#path}: the file was deleted or replaced while in use`, {
       hint: "Restart the workers that use it.",
@@ -187,7 +198,8 @@ class SqliteLedger implements Ledger {
 
   #claimFresh(request: ClaimRequest): Claim {
     const { key, payloadDigest } = request;
-    // Field by field: SQLite refuses parameters that its statement does not name, and a step may be more than its identity.
+    // Field by field: SQLite refuses parameters that its statement does not name, and a step may be
+    // more than its identity.
     const { runId, stepKey, attempt } = request.step;
     this.#statements.insert.run({ key, runId, stepKey, attempt, digest: payloadDigest, ...this.#claimed(request) });
     return { kind: "granted", fence: 1, starts: 1, takenOverFrom: null, payloadDigest };
@@ -214,7 +226,10 @@ class SqliteLedger implements Ledger {
     return found === undefined ? null : readRow(found);
   }
 
-  /** Writes in the order asked. A row that cannot be read or written costs the others of its transaction nothing: it wrote nothing. */
+  /**
+   * Writes in the order asked. A row that cannot be read or written costs the others of its
+   * transaction nothing: it wrote nothing.
+   */
   async #write<T>(work: () => T): Promise<T> {
     const answer = await this.#writes.ask(() => this.#orItsFault(work));
     if (answer instanceof Fault) throw answer;

@@ -4,7 +4,9 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 const table = "taskiq_idempotency_records";
 const held = "idempotency_key = :key AND fence = :fence AND state IN ('running', 'permitted')";
 
-/** `+state` keeps the planner off the index by state, where the key or the run narrows far better. */
+/**
+ * `+state` keeps the planner off the index by state, where the key or the run narrows far better.
+ */
 const sql = {
   find: `SELECT * FROM ${table} WHERE idempotency_key = ?`,
   insert: `INSERT INTO ${table} (idempotency_key, run_id, step_key, attempt, state, fence, owner, lease_expires_at, starts,
@@ -54,7 +56,8 @@ export type Statements = Readonly<Record<keyof typeof sql, StatementSync>>;
 export function prepareStatements(db: DatabaseSync): Statements {
   const prepared = Object.entries(sql).map(([name, text]) => {
     const statement = db.prepare(text);
-    // Of a row that was damaged: a number that is too large for JavaScript would be an error without the row's name.
+    // Of a row that was damaged: a number that is too large for JavaScript would be an error
+    // without the row's name.
     if (readsRows.has(name)) statement.setReadBigInts(true);
     return [name, statement];
   });

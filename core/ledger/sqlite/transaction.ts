@@ -2,8 +2,9 @@
 import type { DatabaseSync } from "node:sqlite";
 
 /**
- * IMMEDIATE takes the write lock before anything is read. A deferred transaction that reads first and then writes fails at once,
- * without waiting, when another process wrote in between (SQLITE_BUSY_SNAPSHOT).
+ * IMMEDIATE takes the write lock before anything is read. A deferred transaction that reads first
+ * and then writes fails at once, without waiting, when another process wrote in between
+ * (SQLITE_BUSY_SNAPSHOT).
  */
 export function inTransaction<T>(db: DatabaseSync, work: () => T): T {
   db.exec("BEGIN IMMEDIATE");

@@ -1,4 +1,5 @@
-// What `taskiq migrate` does with a ledger in a SQLite file. Opening the file migrates it anyway; this also only looks.
+// What `taskiq migrate` does with a ledger in a SQLite file. Opening the file migrates it anyway;
+// this also only looks.
 import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import type { Clock } from "../../clock.ts";

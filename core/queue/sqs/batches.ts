@@ -1,4 +1,5 @@
-// Batch calls of at most ten entries, each entry with an end of its own: HTTP 200 says nothing about the single entry.
+// Batch calls of at most ten entries, each entry with an end of its own: HTTP 200 says nothing
+// about the single entry.
 import {
   type BatchResultErrorEntry,
   ChangeMessageVisibilityBatchCommand,
@@ -57,8 +58,9 @@ export function ackMessages(
 }
 
 /**
- * Answers in the order of `items`. Rejects with a Fault only when no batch got an answer at all; with some answered, the entries of the
- * others are `failed`, since a rejection would hide what did happen.
+ * Answers in the order of `items`. Rejects with a Fault only when no batch got an answer at all;
+ * with some answered, the entries of the others are `failed`, since a rejection would hide what did
+ * happen.
  */
 export async function callInBatches<Item>(
   context: SqsContext,
@@ -87,7 +89,8 @@ async function oneBatch<Item>(context: SqsContext, call: BatchCall<Item>, chunk:
     try {
       open = settleEntries(context, call, open, await call.send(open), results);
     } catch (error) {
-      // The SDK has already retried the call itself. The caller logs what no batch got an answer to.
+      // The SDK has already retried the call itself. The caller logs what no batch got an answer
+      // to.
       if (round === 1) return { results: chunk.map(() => "failed"), error };
       tell(context, call, open.size, describeError(queueFault(call.action, call.queueUrl, error)));
       break;

@@ -1,4 +1,5 @@
-// Copies a message to the dead letter queue: the body byte for byte, the producer's attributes, and why.
+// Copies a message to the dead letter queue: the body byte for byte, the producer's attributes, and
+// why.
 import { SendMessageCommand, type SendMessageCommandInput } from "@aws-sdk/client-sqs";
 import { type Burial, deadLetterAttributes } from "../dead-letter-note.ts";
 import type { QueueAddress, SqsContext } from "./context.ts";
@@ -28,8 +29,9 @@ export async function sendDeadLetter(
   }
 }
 
-// A FIFO queue hides what is behind a message that is looked at, ten of a group at most: each dead letter is a group of its own, or whoever
-// looks through them would never see the eleventh. Its own group stands in the note; without a note, it stays where it is.
+// A FIFO queue hides what is behind a message that is looked at, ten of a group at most: each dead
+// letter is a group of its own, or whoever looks through them would never see the eleventh. Its own
+// group stands in the note; without a note, it stays where it is.
 function orderingOf(
   { fifo }: QueueAddress,
   { message }: Burial,

@@ -1,5 +1,5 @@
-// Credentials from the endpoint that ECS, EKS Pod Identity and Greengrass give a container. The SDK's own provider waits forever for an
-// endpoint that accepts a request and does not answer it.
+// Credentials from the endpoint that ECS, EKS Pod Identity and Greengrass give a container. The
+// SDK's own provider waits forever for an endpoint that accepts a request and does not answer it.
 import { readFileSync } from "node:fs";
 import { request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";

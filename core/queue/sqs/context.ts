@@ -19,7 +19,10 @@ export interface SqsContext {
 export interface QueueAddress {
   readonly url: string;
   readonly fifo: boolean;
-  /** Where it is asked. A queue that was looked up by name is asked where its name was: its URL may not be reachable from here. */
+  /**
+   * Where it is asked. A queue that was looked up by name is asked where its name was: its URL may
+   * not be reachable from here.
+   */
   readonly site: Site;
 }
 

@@ -1,4 +1,5 @@
-// Where AWS credentials come from: the SDK's order of sources, each asked anew, with the reason when none has any.
+// Where AWS credentials come from: the SDK's order of sources, each asked anew, with the reason
+// when none has any.
 
 import type { SQSClientConfig } from "@aws-sdk/client-sqs";
 import { fromEnv } from "@aws-sdk/credential-provider-env";
@@ -11,7 +12,10 @@ import { describeError } from "../../faults.ts";
 import { type ContainerEndpoint, fetchContainerCredentials } from "./container-credentials.ts";
 import type { AskForCredentials, Identity } from "./credentials.ts";
 
-/** What the environment says of credentials, beside what the SDK's providers read there by themselves. */
+/**
+ * What the environment says of credentials, beside what the SDK's providers read there by
+ * themselves.
+ */
 export interface CredentialSources {
   /** A profile was chosen: keys in the environment do not count. */
   readonly profile: boolean;
@@ -39,7 +43,10 @@ interface Source {
 const NOT_CONFIGURED =
   /^(?:Unable to find environment variable credentials|Could not resolve credentials using profile: \[default\]|Web identity configuration not specified)/;
 
-/** Keeps nothing between two calls but what instance metadata said last, for when EC2 itself cannot renew it. */
+/**
+ * Keeps nothing between two calls but what instance metadata said last, for when EC2 itself cannot
+ * renew it.
+ */
 export function credentialsChain(sources: CredentialSources, ports: ChainPorts): AskForCredentials {
   const { http, region, logger } = ports;
   const inner = { requestHandler: http, logger };

@@ -1,4 +1,5 @@
-// The credentials that requests are signed with: kept while they are good, asked for again when they expire, or when AWS refuses them.
+// The credentials that requests are signed with: kept while they are good, asked for again when
+// they expire, or when AWS refuses them.
 import { doubled } from "../../backoff.ts";
 import type { Clock } from "../../clock.ts";
 import { describeError } from "../../faults.ts";

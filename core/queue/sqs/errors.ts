@@ -1,11 +1,13 @@
-// What an SQS error means to us. One table, because the same failure has two spellings: the SDK's error name and the query protocol's
-// legacy code (SQS speaks JSON with `awsQueryCompatible`), and batch entries carry only the code.
+// What an SQS error means to us. One table, because the same failure has two spellings: the SDK's
+// error name and the query protocol's legacy code (SQS speaks JSON with `awsQueryCompatible`), and
+// batch entries carry only the code.
 import { Fault } from "../../faults.ts";
 
 /**
- * `gone`: the receipt is no longer good. `throttled`: asked too often. `denied`: AWS says that a permission is missing. `missing`: no such
- * queue. `unsigned`: no credentials to sign with. `keys`: AWS does not accept the credentials. `clock`: nor this machine's time. `refused`:
- * the request itself is wrong. `unreachable`: no usable answer, so the effect may or may not have happened.
+ * `gone`: the receipt is no longer good. `throttled`: asked too often. `denied`: AWS says that a
+ * permission is missing. `missing`: no such queue. `unsigned`: no credentials to sign with. `keys`:
+ * AWS does not accept the credentials. `clock`: nor this machine's time. `refused`: the request
+ * itself is wrong. `unreachable`: no usable answer, so the effect may or may not have happened.
  */
 export type Trouble =
   | "gone"
@@ -69,8 +71,8 @@ const CODES: ReadonlyMap<string, Trouble> = new Map([
   ...named("missing", ["QueueDoesNotExist", "NonExistentQueue", "InvalidAddress"]),
 ]);
 
-// SQS says both of these as InvalidParameterValue, with nothing but the message to tell them from a bad parameter.
-// And this one as a signature that does not match.
+// SQS says both of these as InvalidParameterValue, with nothing but the message to tell them from a
+// bad parameter. And this one as a signature that does not match.
 const WRONG_TIME = /signature (?:expired|not yet current)/i;
 const EXPIRED_RECEIPT = /receipt handle has expired|not available for visibility timeout change/i;
 
@@ -94,7 +96,10 @@ export function areKeysRefused(error: unknown): boolean {
   return troubleOf(error) === "keys";
 }
 
-/** The Fault for a call that failed as a whole. `action` is SQS's own name of it, `queue` its URL or name. */
+/**
+ * The Fault for a call that failed as a whole. `action` is SQS's own name of it, `queue` its URL or
+ * name.
+ */
 export function queueFault(action: string, queue: string, error: unknown): Fault {
   if (error instanceof Fault) return error;
   const { message } = symptomsOf(error);

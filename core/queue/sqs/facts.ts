@@ -72,7 +72,9 @@ export async function readDepth(queue: QueueAddress): Promise<QueueDepth> {
   return depthOf(queue.url, await readAttributes(queue));
 }
 
-/** Throws a `Fault` for a count that is none: taken for zero, it would say that the queue is empty. */
+/**
+ * Throws a `Fault` for a count that is none: taken for zero, it would say that the queue is empty.
+ */
 export function depthOf(url: string, attributes: QueueText): QueueDepth {
   const count = (name: string) => {
     const text = attributes[name] ?? "0";
@@ -91,7 +93,10 @@ export function readRetention(attributes: QueueText): number | null {
   return readSeconds(attributes["MessageRetentionPeriod"]);
 }
 
-/** Milliseconds; null for what a server does not tell, or not as a number. SQS tells all, emulators may not. */
+/**
+ * Milliseconds; null for what a server does not tell, or not as a number. SQS tells all, emulators
+ * may not.
+ */
 export function readSeconds(text: string | undefined): number | null {
   const seconds = readNumber(text ?? "");
   return seconds !== null && seconds <= LONGEST_SECONDS ? seconds * 1_000 : null;
@@ -109,7 +114,9 @@ export async function readAttributes({ url, site }: QueueAddress): Promise<Queue
   }
 }
 
-/** Null when these credentials must not look; whether they may receive and send is another question. */
+/**
+ * Null when these credentials must not look; whether they may receive and send is another question.
+ */
 export async function readAttributesIfAllowed(queue: QueueAddress): Promise<QueueText | null> {
   try {
     return await readAttributes(queue);

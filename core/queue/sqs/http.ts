@@ -1,4 +1,5 @@
-// How requests of the SDK reach their server: directly or through a proxy, with which time limits, trusting whom.
+// How requests of the SDK reach their server: directly or through a proxy, with which time limits,
+// trusting whom.
 import { Buffer } from "node:buffer";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { HttpsProxyAgent } from "hpagent";
@@ -6,12 +7,18 @@ import { type Proxies, proxyFor } from "./proxies.ts";
 
 export interface HttpSettings {
   readonly proxies: Proxies;
-  /** PEM of the certificate authorities to trust instead of the usual ones. `null` means the usual ones. */
+  /**
+   * PEM of the certificate authorities to trust instead of the usual ones. `null` means the usual
+   * ones.
+   */
   readonly authorities: string | null;
 }
 
 const CONNECT_TIMEOUT_MS = 2_000;
-/** Longer than the longest poll: an agent's timeout also ends a proxy's silence, and must end nothing else. */
+/**
+ * Longer than the longest poll: an agent's timeout also ends a proxy's silence, and must end
+ * nothing else.
+ */
 const TUNNEL_TIMEOUT_MS = 30_000;
 /** The SDK's own number. */
 const MAX_SOCKETS = 50;
@@ -34,8 +41,9 @@ export function openHttp(settings: HttpSettings, answerMs: number | null): NodeH
   });
 }
 
-// The SDK's defaults never time out, and its `requestTimeout` only logs unless told to throw. The socket timeout covers what the
-// request timeout does not: an answer whose head came and whose body never does.
+// The SDK's defaults never time out, and its `requestTimeout` only logs unless told to throw. The
+// socket timeout covers what the request timeout does not: an answer whose head came and whose body
+// never does.
 function timeouts(ms: number) {
   return { requestTimeout: ms, socketTimeout: ms, throwOnRequestTimeout: true };
 }
@@ -68,7 +76,10 @@ class ProxiedHttp extends NodeHttpHandler {
   }
 }
 
-/** Without TLS a proxy is asked for the whole URL; the request is signed already, its `host` header too. */
+/**
+ * Without TLS a proxy is asked for the whole URL; the request is signed already, its `host` header
+ * too.
+ */
 function forwarded(request: Request, port: string, proxy: URL): Request {
   const whole = Object.assign(Object.create(Object.getPrototypeOf(request)), request) as Request;
   whole.path = `http://${request.hostname}${port === "" ? "" : `:${port}`}${request.path}`;

@@ -3,7 +3,10 @@ import type { MessageAttributeValue, Message as SdkMessage } from "@aws-sdk/clie
 import type { Message, MessageAttribute } from "../port.ts";
 import { readInstant, readNumber } from "./numbers.ts";
 
-/** `nowMs` stands in for a time that the server does not tell, or not as a number; SQS always tells, emulators may not. */
+/**
+ * `nowMs` stands in for a time that the server does not tell, or not as a number; SQS always tells,
+ * emulators may not.
+ */
 export function readMessage(message: SdkMessage, nowMs: number): Message {
   const system = message.Attributes ?? {};
   return {

@@ -12,17 +12,26 @@ export interface Proxies {
 
 export const NO_PROXIES: Proxies = { https: null, http: null, except: "" };
 
-/** The credentials endpoints of EC2, ECS and EKS: a proxy would answer for its own machine, or not at all. */
+/**
+ * The credentials endpoints of EC2, ECS and EKS: a proxy would answer for its own machine, or not
+ * at all.
+ */
 const LINK_LOCAL = /^(?:169\.254\.\d+\.\d+|\[?(?:fe80:.*|fd00:ec2::.*)\]?)$/;
 
-/** Server as in a URL: `hostname` has brackets around an IPv6 address, `port` is empty for the usual one. `null` means directly. */
+/**
+ * Server as in a URL: `hostname` has brackets around an IPv6 address, `port` is empty for the usual
+ * one. `null` means directly.
+ */
 export function proxyFor(server: Pick<URL, "protocol" | "hostname" | "port">, proxies: Proxies): URL | null {
   const proxy = server.protocol === "https:" ? proxies.https : proxies.http;
   if (proxy === null || LINK_LOCAL.test(server.hostname) || isExcepted(server, proxies.except)) return null;
   return new URL(proxy.includes("://") ? proxy : `http://${proxy}`);
 }
 
-/** By Python's rule (`urllib.request.proxy_bypass_environment`): a name also stands for all names below it, and may have a port. */
+/**
+ * By Python's rule (`urllib.request.proxy_bypass_environment`): a name also stands for all names
+ * below it, and may have a port.
+ */
 function isExcepted({ hostname, port }: Pick<URL, "hostname" | "port">, except: string): boolean {
   if (except.trim() === "*") return true;
   const names = except.split(",").map((name) => name.trim().toLowerCase().replace(/^\./, ""));

@@ -15,11 +15,15 @@ const GIVE_UP_MS = 30_000;
 const PASSING: readonly Trouble[] = ["throttled", "unreachable", "unsigned", "clock"];
 
 interface Poll extends ReceiveOptions {
-  /** FIFO only: with the same id within 5 minutes, SQS answers with the same messages and receipts. */
+  /**
+   * FIFO only: with the same id within 5 minutes, SQS answers with the same messages and receipts.
+   */
   readonly attemptId: string | null;
 }
 
-/** Rejects with a Fault once the retries are used up, or at once for a failure that no retry mends. */
+/**
+ * Rejects with a Fault once the retries are used up, or at once for a failure that no retry mends.
+ */
 export async function receiveMessages(
   context: SqsContext,
   queue: QueueAddress,
@@ -45,8 +49,8 @@ export async function receiveMessages(
 }
 
 /**
- * After a cut: what the aborted request fetched, which only FIFO tells. A failure is not worth an error. The caller is about to exit,
- * and the messages become visible when their visibility ends.
+ * After a cut: what the aborted request fetched, which only FIFO tells. A failure is not worth an
+ * error. The caller is about to exit, and the messages become visible when their visibility ends.
  */
 async function lastLook(context: SqsContext, queue: QueueAddress, poll: Poll): Promise<Message[]> {
   if (poll.attemptId === null) return [];
@@ -55,13 +59,15 @@ async function lastLook(context: SqsContext, queue: QueueAddress, poll: Poll): P
   return messages.map((message) => readMessage(message, context.clock.wallMs()));
 }
 
-// The lost answer may have held messages. On FIFO the same id brings them back; on a standard queue they stay hidden until their
-// visibility ends. Either way nobody should wait a second full poll for that, least of all a worker that is stopping.
+// The lost answer may have held messages. On FIFO the same id brings them back; on a standard queue
+// they stay hidden until their visibility ends. Either way nobody should wait a second full poll
+// for that, least of all a worker that is stopping.
 function replayOf(poll: Poll): Poll {
   return { ...poll, waitMs: 0 };
 }
 
-// A throttled request may still have been counted against its id, and SQS then refuses the id (amazon-sqs-java-messaging-lib#213).
+// A throttled request may still have been counted against its id, and SQS then refuses the id
+// (amazon-sqs-java-messaging-lib#213).
 function freshAttemptId(queue: QueueAddress): string | null {
   return queue.fifo ? randomUUID() : null;
 }

@@ -6,10 +6,16 @@ import { callInBatches } from "./batches.ts";
 import type { QueueAddress, SqsContext } from "./context.ts";
 import { writeAttribute } from "./message.ts";
 
-/** What SQS takes in one request, bodies and attributes of all entries; a single message may be as large by itself. */
+/**
+ * What SQS takes in one request, bodies and attributes of all entries; a single message may be as
+ * large by itself.
+ */
 const BATCH_BYTES = 1_048_576;
 
-/** Answers in order. Rejects with a `Fault` when a request got no answer at all: then nobody knows what was sent of it. */
+/**
+ * Answers in order. Rejects with a `Fault` when a request got no answer at all: then nobody knows
+ * what was sent of it.
+ */
 export async function resendLetters(
   context: SqsContext,
   { url: QueueUrl, fifo, site }: QueueAddress,

@@ -1,5 +1,6 @@
-// A site: where the requests for a queue go, which region they are signed for, and the SDK's clients for it. Long polls have a client of
-// their own, so that no number of them can keep a heartbeat or a delete waiting for a socket.
+// A site: where the requests for a queue go, which region they are signed for, and the SDK's
+// clients for it. Long polls have a client of their own, so that no number of them can keep a
+// heartbeat or a delete waiting for a socket.
 import { SQSClient, type SQSClientConfig } from "@aws-sdk/client-sqs";
 import type { NodeHttpHandler } from "@smithy/node-http-handler";
 import type { Clock } from "../../clock.ts";
@@ -72,7 +73,10 @@ export class Site {
     if (ports.hearTime !== undefined) tellTime(this.#calls, ports.hearTime);
   }
 
-  /** Any call but a long poll; the SDK tries three times. Finding credentials counts in its deadline. */
+  /**
+   * Any call but a long poll; the SDK tries three times. Finding credentials counts in its
+   * deadline.
+   */
   async call<T>(ask: Ask<T>): Promise<T> {
     const { clock, times, closed } = this.#ports;
     const deadline = clock.deadline((TRIES + 1) * times.callMs, [closed]);

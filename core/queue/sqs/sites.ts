@@ -1,4 +1,5 @@
-// One site for each endpoint and region that the queues of a worker are at, all with the same credentials.
+// One site for each endpoint and region that the queues of a worker are at, all with the same
+// credentials.
 import type { SQSClientConfig } from "@aws-sdk/client-sqs";
 import type { NodeHttpHandler } from "@smithy/node-http-handler";
 import type { Clock } from "../../clock.ts";
@@ -44,7 +45,10 @@ export class Sites {
   readonly #closed = new AbortController();
   readonly #open = new Map<string, Site>();
 
-  /** `firstUrl` names the region in which STS is asked for credentials when nothing else does. `null` when no queue is given by its URL. */
+  /**
+   * `firstUrl` names the region in which STS is asked for credentials when nothing else does.
+   * `null` when no queue is given by its URL.
+   */
   constructor(connection: SqsConnection, firstUrl: string | null, { clock, observe }: SitesPorts) {
     const { credentials, sources = ANY_SOURCE, http = DIRECT } = connection;
     const times = {
@@ -70,12 +74,18 @@ export class Sites {
     };
   }
 
-  /** The credentials that requests are signed with. Rejects when there are none; may take as long as their source is silent. */
+  /**
+   * The credentials that requests are signed with. Rejects when there are none; may take as long as
+   * their source is silent.
+   */
   identity(): Promise<Identity> {
     return this.#ports.credentials.provide();
   }
 
-  /** Of a queue by its URL, or, with `null`, of names that are looked up. Throws for a text that is not a URL. */
+  /**
+   * Of a queue by its URL, or, with `null`, of names that are looked up. Throws for a text that is
+   * not a URL.
+   */
   at(queueUrl: string | null): Site {
     const place = this.#placeOf(queueUrl);
     const key = JSON.stringify(place);

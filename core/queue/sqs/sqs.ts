@@ -36,9 +36,15 @@ export interface SqsQueueOptions extends SqsConnection {
 }
 
 export interface SqsQueue extends Queue {
-  /** Rejects with a `Fault` when the queue does not exist or cannot be asked; anything else that is wrong is in the answer. */
+  /**
+   * Rejects with a `Fault` when the queue does not exist or cannot be asked; anything else that is
+   * wrong is in the answer.
+   */
   survey(): Promise<QueueSurvey>;
-  /** Whose requests they are: the source of the credentials, and their access key id. Rejects with a `Fault` when there are none. */
+  /**
+   * Whose requests they are: the source of the credentials, and their access key id. Rejects with a
+   * `Fault` when there are none.
+   */
   identity(): Promise<{ readonly source: string; readonly accessKeyId: string }>;
 }
 

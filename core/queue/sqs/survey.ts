@@ -1,4 +1,5 @@
-// Reads what a queue and its dead letter queue say of themselves, whatever is wrong with them: `core/preflight/preflight.ts` judges it.
+// Reads what a queue and its dead letter queue say of themselves, whatever is wrong with them:
+// `core/preflight/preflight.ts` judges it.
 import { Fault } from "../../faults.ts";
 import type { QueueAttributes, QueueSurvey, SurveyedDeadLetterQueue, SurveyedQueue } from "../port.ts";
 import { queueNameOf } from "../queue-place.ts";
@@ -14,7 +15,10 @@ import {
 } from "./facts.ts";
 import { readNumber } from "./numbers.ts";
 
-/** Rejects with a `Fault` when the queue itself does not exist, or SQS cannot be asked. `given` wins over the redrive policy. */
+/**
+ * Rejects with a `Fault` when the queue itself does not exist, or SQS cannot be asked. `given` wins
+ * over the redrive policy.
+ */
 export async function surveyQueues(
   context: SqsContext,
   queue: QueueAddress,

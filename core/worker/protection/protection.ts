@@ -1,8 +1,10 @@
-// When the task is protected from a scale-in or a deploy: while steps run, but not forever. Pure: times are monotonic milliseconds.
+// When the task is protected from a scale-in or a deploy: while steps run, but not forever. Pure:
+// times are monotonic milliseconds.
 //
-// A *stretch* of work begins with a step and ends when none has run for half a second, so that steps in a row are one stretch. The API behind
-// the agent is rate limited for the whole account: there is at most one stretch's protection in ten seconds. A step that comes sooner is
-// protected when they are over, if it still runs. A step that ends sooner fits into any grace.
+// A *stretch* of work begins with a step and ends when none has run for half a second, so that
+// steps in a row are one stretch. The API behind the agent is rate limited for the whole account:
+// there is at most one stretch's protection in ten seconds. A step that comes sooner is protected
+// when they are over, if it still runs. A step that ends sooner fits into any grace.
 import type { AgentAnswer } from "../../agent/port.ts";
 import { backoff } from "../../backoff.ts";
 
@@ -13,7 +15,9 @@ export interface Protection {
   readonly pausedMs: number | null;
   /** The worker takes nothing new, so ECS may stop the task. */
   readonly released: boolean;
-  /** The task is protected until then at the latest. An instant in the past means that it is not. */
+  /**
+   * The task is protected until then at the latest. An instant in the past means that it is not.
+   */
   readonly untilMs: number;
   readonly renewAtMs: number;
   readonly protectFromMs: number;
@@ -42,7 +46,10 @@ const MINUTE_MS = 60_000;
 /** Half of the second within which an idle task is to be free. */
 const PAUSE_MS = 500;
 const BETWEEN_STRETCHES_MS = 10_000;
-/** Short, in case a worker hangs. It is renewed at half of it, which leaves five minutes for an agent that does not answer. */
+/**
+ * Short, in case a worker hangs. It is renewed at half of it, which leaves five minutes for an
+ * agent that does not answer.
+ */
 const MINUTES = 10;
 /** ECS counts the minutes by its own clock, from a moment of its own. */
 const EXPIRY_MARGIN_MS = 60_000;

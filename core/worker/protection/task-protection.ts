@@ -1,4 +1,5 @@
-// Asks for the task's protection while steps run, and drops it after. `protection.ts` decides. No step waits for the agent, or stops when it refuses.
+// Asks for the task's protection while steps run, and drops it after. `protection.ts` decides. No
+// step waits for the agent, or stops when it refuses.
 import type { Agent, AgentAnswer } from "../../agent/port.ts";
 import type { Clock } from "../../clock.ts";
 import type { StepProtection } from "../../delivery/effects/ports.ts";

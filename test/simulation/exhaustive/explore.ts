@@ -1,4 +1,5 @@
-// Breadth first through all situations; each rule that a situation breaks comes with the shortest way there.
+// Breadth first through all situations; each rule that a situation breaks comes with the shortest
+// way there.
 import { branches } from "./branches.ts";
 import { type Advance, beginning, type Physics, type Situation } from "./situation.ts";
 
@@ -19,7 +20,10 @@ const rules: Readonly<Record<string, (situation: Situation) => boolean>> = {
   "a dead letter that is none": ({ row, copies, refused }) => copies > 0 && row !== "dead" && !refused,
 };
 
-/** Goes on to the end, or to the first broken rule. `sent`: the message is the run worker's; else it came before that sent the attempt. */
+/**
+ * Goes on to the end, or to the first broken rule. `sent`: the message is the run worker's; else it
+ * came before that sent the attempt.
+ */
 export function explore(advance: Advance, physics: Physics, sent = true): Exploration {
   const map = new Atlas();
   for (let open = [map.found(beginning(sent), "", -1)]; open.length > 0; ) {

@@ -1,5 +1,6 @@
-// Two workers, one message, one row, one event log: what can be told apart of them, and what one effect changes. Time is only "the lease goes
-// on" and "the lease has ended", the write bound included.
+// Two workers, one message, one row, one event log: what can be told apart of them, and what one
+// effect changes. Time is only "the lease goes on" and "the lease has ended", the write bound
+// included.
 import type { Reason } from "../../../core/delivery/reasons.ts";
 import type { Effect, Event, State } from "../../../core/delivery/states.ts";
 import type { Hold } from "../../../core/ledger/port.ts";

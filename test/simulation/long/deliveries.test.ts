@@ -1,5 +1,6 @@
-// The seeds that ever broke a rule, and 60,000 deliveries from seeds that were never run, in threads of their own. TASKIQ_TEST_SEED names
-// the first fresh seed, to live through the same worlds again.
+// The seeds that ever broke a rule, and 60,000 deliveries from seeds that were never run, in
+// threads of their own. TASKIQ_TEST_SEED names the first fresh seed, to live through the same
+// worlds again.
 import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
 import { describe, test } from "node:test";

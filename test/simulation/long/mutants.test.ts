@@ -1,4 +1,5 @@
-// The simulation's own test: with any one rule broken, it must find that out, soon. Without, the same worlds break nothing.
+// The simulation's own test: with any one rule broken, it must find that out, soon. Without, the
+// same worlds break nothing.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Worker } from "node:worker_threads";

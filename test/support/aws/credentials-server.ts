@@ -1,4 +1,5 @@
-// What gives credentials over HTTP: the endpoint of a container, and anything that accepts a request and never answers it.
+// What gives credentials over HTTP: the endpoint of a container, and anything that accepts a
+// request and never answers it.
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -1,4 +1,5 @@
-// ECS's agent as a container meets it: the task protection endpoint over HTTP, with the agent's own strictness and its ways to say no.
+// ECS's agent as a container meets it: the task protection endpoint over HTTP, with the agent's own
+// strictness and its ways to say no.
 // https://github.com/aws/amazon-ecs-agent/blob/master/ecs-agent/tmds/handlers/taskprotection/v1/handlers/handlers.go
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -68,7 +69,9 @@ export class EcsAgentServer {
   }
 }
 
-/** The agent refuses unknown fields; ECS takes 1 to 2880 whole minutes, and 120 when none are named. */
+/**
+ * The agent refuses unknown fields; ECS takes 1 to 2880 whole minutes, and 120 when none are named.
+ */
 function minutesOf(body: string): number | null | "bad" {
   const { ProtectionEnabled, ExpiresInMinutes = 120, ...others } = JSON.parse(body);
   const fine = Number.isInteger(ExpiresInMinutes) && ExpiresInMinutes >= 1 && ExpiresInMinutes <= 2880;

@@ -1,4 +1,5 @@
-// Real time, ten times as fast: for tests with real processes that would otherwise wait for a backoff or a deadline.
+// Real time, ten times as fast: for tests with real processes that would otherwise wait for a
+// backoff or a deadline.
 import { type Clock, systemClock } from "../../../core/clock.ts";
 import { timeLimits } from "../../../core/time-limits.ts";
 

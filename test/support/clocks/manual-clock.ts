@@ -1,4 +1,5 @@
-// Time that moves when a test says so. Sleepers wake in the order of their instants, each at its own instant.
+// Time that moves when a test says so. Sleepers wake in the order of their instants, each at its
+// own instant.
 import type { Clock } from "../../../core/clock.ts";
 import { timeLimits } from "../../../core/time-limits.ts";
 
@@ -45,7 +46,9 @@ export class ManualClock implements Clock {
 
   readonly deadline = this.#limits.deadline;
 
-  /** Sleep without a promise: calls `wake` in `ms`, unless the function it answers is called before. */
+  /**
+   * Sleep without a promise: calls `wake` in `ms`, unless the function it answers is called before.
+   */
   readonly schedule = (ms: number, wake: () => void): (() => void) => {
     const sleeper = { atMs: this.#monoMs + Math.max(0, ms), wake };
     this.#enqueue(sleeper);
@@ -56,15 +59,18 @@ export class ManualClock implements Clock {
   };
 
   /**
-   * Moves time on by `ms` and wakes who is due, those that fall asleep on the way included. Between two wakes, everything the
-   * first one set off runs as far as it gets without time or I/O.
+   * Moves time on by `ms` and wakes who is due, those that fall asleep on the way included. Between
+   * two wakes, everything the first one set off runs as far as it gets without time or I/O.
    */
   async advance(ms: number): Promise<void> {
     if (!(ms >= 0)) throw new RangeError(`expected ms to be zero or more, got ${ms}`);
     await this.#runUntil(this.#monoMs + ms);
   }
 
-  /** Moves time to the next sleeper's instant and wakes all who are due then; false, and time stands, when nobody sleeps. */
+  /**
+   * Moves time to the next sleeper's instant and wakes all who are due then; false, and time
+   * stands, when nobody sleeps.
+   */
   async advanceToNext(): Promise<boolean> {
     await this.#quiet();
     const next = this.#sleepers[0];
@@ -110,12 +116,18 @@ export class ManualClock implements Clock {
   }
 }
 
-/** An immediate runs only once no microtask is left, however long their chain, and each turn of the loop lets I/O in. */
+/**
+ * An immediate runs only once no microtask is left, however long their chain, and each turn of the
+ * loop lets I/O in.
+ */
 function quietLoop(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Waits for microtasks alone: a tick runs once none is left. A third of the price, for programs without I/O. */
+/**
+ * Waits for microtasks alone: a tick runs once none is left. A third of the price, for programs
+ * without I/O.
+ */
 export function quietMicrotasks(): Promise<void> {
   return new Promise((resolve) => process.nextTick(resolve));
 }

@@ -1,4 +1,5 @@
-// Real time that a test skips parts of: for a server whose visibilities last longer than anybody wants to wait. Sleeps, and so long polls, are a tenth as long.
+// Real time that a test skips parts of: for a server whose visibilities last longer than anybody
+// wants to wait. Sleeps, and so long polls, are a tenth as long.
 import { type Clock, systemClock } from "../../../core/clock.ts";
 import { fastClock } from "./fast-clock.ts";
 
@@ -15,7 +16,10 @@ export class SkippingClock implements Clock {
 
   readonly deadline = fastClock.deadline;
 
-  /** Moves the wall clock on, by which messages are hidden and deduplication ids remembered. Nobody wakes. */
+  /**
+   * Moves the wall clock on, by which messages are hidden and deduplication ids remembered. Nobody
+   * wakes.
+   */
   skip(ms: number): void {
     this.#skippedMs += ms;
   }

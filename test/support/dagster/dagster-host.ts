@@ -1,4 +1,5 @@
-// The real step host on a real Dagster instance, run by the worker's own runner, and orders for steps of runs that nobody else executes.
+// The real step host on a real Dagster instance, run by the worker's own runner, and orders for
+// steps of runs that nobody else executes.
 import { randomUUID } from "node:crypto";
 import { systemClock } from "../../../core/clock.ts";
 import { HostRunner } from "../../../core/runner/host.ts";
@@ -14,7 +15,10 @@ const HOST_START_MS = 120_000;
 export interface DagsterHost {
   readonly runner: HostRunner;
   readonly told: Observations;
-  /** How many processes of steps live below the host: its watcher of runs and its location host are left out. */
+  /**
+   * How many processes of steps live below the host: its watcher of runs and its location host are
+   * left out.
+   */
   readonly processes: () => number;
 }
 

@@ -1,4 +1,5 @@
-// The test's side of `dagster_sidecar.py`: one Python process per Dagster instance that launches runs and reads what Dagster recorded.
+// The test's side of `dagster_sidecar.py`: one Python process per Dagster instance that launches
+// runs and reads what Dagster recorded.
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { eventually } from "../eventually.ts";
@@ -14,7 +15,9 @@ export interface DagsterRecord {
 }
 
 export interface SidecarOptions {
-  /** The whole environment of the sidecar and of run workers: DAGSTER_HOME, and where the queue is. */
+  /**
+   * The whole environment of the sidecar and of run workers: DAGSTER_HOME, and where the queue is.
+   */
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -30,11 +33,17 @@ export const PYTHON = `${root}.venv/bin/python`;
 /** The folder that the fixture code location `definitions` is imported from. */
 export const DEFINITIONS_PARENT = `${root}fixtures`;
 
-/** Events that end a step's attempt, or a run; more than one per attempt would break Dagster's executor. */
+/**
+ * Events that end a step's attempt, or a run; more than one per attempt would break Dagster's
+ * executor.
+ */
 export const TERMINAL = ["STEP_SUCCESS", "STEP_FAILURE", "STEP_UP_FOR_RETRY"] as const;
 const FINISHED = ["SUCCESS", "FAILURE", "CANCELED"];
 const TAIL_LINES = 60;
-/** A question to Dagster costs milliseconds of CPU: asked at every turn, waiting would cost as much as the steps. */
+/**
+ * A question to Dagster costs milliseconds of CPU: asked at every turn, waiting would cost as much
+ * as the steps.
+ */
 const ASK_AGAIN_MS = 250;
 
 export class DagsterSidecar {
@@ -82,7 +91,9 @@ export class DagsterSidecar {
     return (await this.#ask("kill_run_worker", { run_id: runId })) as boolean;
   }
 
-  /** What run monitoring does after that: a run worker that takes over; false for a finished run. */
+  /**
+   * What run monitoring does after that: a run worker that takes over; false for a finished run.
+   */
   async resume(runId: string): Promise<boolean> {
     return (await this.#ask("resume", { run_id: runId, env: this.#env })) as boolean;
   }
@@ -98,7 +109,10 @@ export class DagsterSidecar {
     await this.#ask("sent", { run_id: runId, step_key: stepKey });
   }
 
-  /** As "Terminate" does in the UI; `force` is for a run whose run worker is gone: it is killed here. */
+  /**
+   * As "Terminate" does in the UI; `force` is for a run whose run worker is gone: it is killed
+   * here.
+   */
   async terminate(runId: string, how: "by its run worker" | "force"): Promise<void> {
     await this.#ask("terminate", { run_id: runId, force: how === "force" });
   }

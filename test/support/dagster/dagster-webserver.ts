@@ -1,4 +1,5 @@
-// Dagster's own web server, with a code location of one job that fails in its second step. Runs are executed within it, before their launch is answered.
+// Dagster's own web server, with a code location of one job that fails in its second step. Runs are
+// executed within it, before their launch is answered.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";

@@ -1,4 +1,5 @@
-// A local HTTP server in Dagster's place, which answers as a test says: what a webserver, a proxy or a login page would.
+// A local HTTP server in Dagster's place, which answers as a test says: what a webserver, a proxy
+// or a login page would.
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";

@@ -1,4 +1,5 @@
-// Step hosts from fixtures/hosts, run by the real runner as the real host would be: `python -m dagster_taskiq.host …`.
+// Step hosts from fixtures/hosts, run by the real runner as the real host would be: `python -m
+// dagster_taskiq.host …`.
 import { randomUUID } from "node:crypto";
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -17,7 +18,10 @@ const launcher = fileURLToPath(new URL("../../../fixtures/hosts/launcher", impor
 
 const hosts = fileURLToPath(new URL("../../../fixtures/hosts/", import.meta.url));
 
-/** Makes a home whose `python`, for `--python`, is a step host without Dagster, beside a Python with all packages. It writes into the folder `log` there. */
+/**
+ * Makes a home whose `python`, for `--python`, is a step host without Dagster, beside a Python with
+ * all packages. It writes into the folder `log` there.
+ */
 export function homeWithHost(name: string): string {
   const home = mkdtempSync(join(tmpdir(), `taskiq-${name}-`));
   mkdirSync(join(home, "log"));

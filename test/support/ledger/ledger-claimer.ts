@@ -1,4 +1,5 @@
-// A process that opens a ledger file and claims rows when its parent says so, over IPC; it ends when the parent lets go of it.
+// A process that opens a ledger file and claims rows when its parent says so, over IPC; it ends
+// when the parent lets go of it.
 import { systemClock } from "../../../core/clock.ts";
 import { describeError } from "../../../core/faults.ts";
 import type { Ledger } from "../../../core/ledger/port.ts";

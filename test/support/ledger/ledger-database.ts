@@ -1,4 +1,5 @@
-// Postgres ledgers for tests: one server for a test file, a database of its own for each test, and a database clock that tests move.
+// Postgres ledgers for tests: one server for a test file, a database of its own for each test, and
+// a database clock that tests move.
 import { after, type TestContext } from "node:test";
 import postgres, { type Sql } from "postgres";
 import { systemClock } from "../../../core/clock.ts";
@@ -41,7 +42,10 @@ export async function ledgerDatabases(settings: PostgresSettings = {}): Promise<
   return { server, make };
 }
 
-/** A user with a schema of the same name, which is all that it sees: cheaper than a database, and as good. */
+/**
+ * A user with a schema of the same name, which is all that it sees: cheaper than a database, and as
+ * good.
+ */
 async function makeOne(t: TestContext, target: PostgresTarget): Promise<LedgerDatabase> {
   const { host, port, user } = target;
   const root = quiet(`postgresql://postgres@${host}:${port}/${database}`);
@@ -88,8 +92,8 @@ export interface DatabaseClock {
 }
 
 /**
- * Puts a `clock_timestamp()` of our own before PostgreSQL's, for every connection that its user makes from now on; it stands still until
- * it is moved.
+ * Puts a `clock_timestamp()` of our own before PostgreSQL's, for every connection that its user
+ * makes from now on; it stands still until it is moved.
  */
 export async function standStill({ admin, target }: LedgerDatabase): Promise<DatabaseClock> {
   let nowMs = 1_790_000_000_000;

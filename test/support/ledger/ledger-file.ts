@@ -1,4 +1,5 @@
-// SQLite ledgers for tests: a directory of its own per test, and whatever was opened in it closed at the test's end.
+// SQLite ledgers for tests: a directory of its own per test, and whatever was opened in it closed
+// at the test's end.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

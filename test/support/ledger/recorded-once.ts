@@ -1,4 +1,5 @@
-// The promise of the project, as one assertion: each attempt has one terminal event and one settled row, and they say the same.
+// The promise of the project, as one assertion: each attempt has one terminal event and one settled
+// row, and they say the same.
 import assert from "node:assert/strict";
 import { settledState } from "../../../core/step/step.ts";
 import type { Deployment } from "../taskiq/deployment.ts";
@@ -11,7 +12,10 @@ const outcomesOf: Readonly<Record<string, readonly string[]>> = {
   STEP_UP_FOR_RETRY: ["up_for_retry", "resource_init_failure", "reported"],
 };
 
-/** Waits until the queue is empty, for the delete comes last, and holds the run's log against its rows. */
+/**
+ * Waits until the queue is empty, for the delete comes last, and holds the run's log against its
+ * rows.
+ */
 export async function recordedOnce(deployment: Deployment, runId: string): Promise<void> {
   await deployment.queueEmpty();
   const events = await terminalEvents(deployment, runId);
@@ -37,7 +41,10 @@ export async function recordedOnce(deployment: Deployment, runId: string): Promi
   }
 }
 
-/** By step and attempt; terminal events carry no attempt, but each attempt but the last ends in STEP_UP_FOR_RETRY. */
+/**
+ * By step and attempt; terminal events carry no attempt, but each attempt but the last ends in
+ * STEP_UP_FOR_RETRY.
+ */
 async function terminalEvents(deployment: Deployment, runId: string): Promise<ReadonlyMap<string, string>> {
   const events = new Map<string, string>();
   const attempts = new Map<string, number>();

@@ -1,4 +1,5 @@
-// A ledger over another one: writes down who asked for what, and cannot be reached when a test says so.
+// A ledger over another one: writes down who asked for what, and cannot be reached when a test says
+// so.
 import { Fault } from "../../../core/faults.ts";
 import type { Hold, Ledger, RowFilter } from "../../../core/ledger/port.ts";
 import type { Journal } from "../ports/fake-queue.ts";

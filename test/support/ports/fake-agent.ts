@@ -1,4 +1,5 @@
-// An agent in memory, for tests on a manual clock; `test/contract/agent-fake.test.ts` holds it to the contract.
+// An agent in memory, for tests on a manual clock; `test/contract/agent-fake.test.ts` holds it to
+// the contract.
 import type { Agent, AgentAnswer } from "../../../core/agent/port.ts";
 import type { Clock } from "../../../core/clock.ts";
 

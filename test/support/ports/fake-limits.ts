@@ -1,4 +1,5 @@
-// What a host does on its own to a step that takes too long: in real time, whatever clock the test has, as a host's would be.
+// What a host does on its own to a step that takes too long: in real time, whatever clock the test
+// has, as a host's would be.
 import type { Ending, Limits, Term } from "../../../core/runner/port.ts";
 import { errorInfo } from "./scripted-steps.ts";
 

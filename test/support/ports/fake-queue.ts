@@ -1,4 +1,5 @@
-// A queue that hands out what it is given, records what is done with it, and fails where a test wants it to.
+// A queue that hands out what it is given, records what is done with it, and fails where a test
+// wants it to.
 import type { Clock } from "../../../core/clock.ts";
 import type {
   DeadLetterQueue,
@@ -12,7 +13,10 @@ import type {
   ReceiveOptions,
 } from "../../../core/queue/port.ts";
 
-/** What was asked, when (monotonic), in one line each: `extend m1#1 60000`, `ack m1#1`, `bury m1 malformed`. */
+/**
+ * What was asked, when (monotonic), in one line each: `extend m1#1 60000`, `ack m1#1`, `bury m1
+ * malformed`.
+ */
 export type Journal = (line: string) => void;
 
 export class FakeQueue implements Queue {

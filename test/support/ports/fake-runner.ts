@@ -1,4 +1,5 @@
-// A runner without processes: steps are scripts, the run's event log is a list. It reads the log first, as a step process does.
+// A runner without processes: steps are scripts, the run's event log is a list. It reads the log
+// first, as a step process does.
 import type {
   AskPermit,
   Ending,

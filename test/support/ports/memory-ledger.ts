@@ -1,4 +1,5 @@
-// The ledger in memory: for unit tests and the simulation, and the second implementation that keeps the contract suite honest.
+// The ledger in memory: for unit tests and the simulation, and the second implementation that keeps
+// the contract suite honest.
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../../../core/clock.ts";
 import { Fault } from "../../../core/faults.ts";

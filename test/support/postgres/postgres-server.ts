@@ -1,5 +1,6 @@
-// A throw-away PostgreSQL for tests. As a module: `startPostgres()`. As a program, for tests in another language: prints
-// `{"url": …}` once the server answers, and ends it with its stdin or on SIGTERM. Arguments are settings: `ssl=on`.
+// A throw-away PostgreSQL for tests. As a module: `startPostgres()`. As a program, for tests in
+// another language: prints `{"url": …}` once the server answers, and ends it with its stdin or on
+// SIGTERM. Arguments are settings: `ssl=on`.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import process from "node:process";
@@ -13,7 +14,10 @@ export interface PostgresServer {
   stop(): Promise<void>;
 }
 
-/** Through the program, which sees its stdin end however this process dies, so that no server outlives its test. */
+/**
+ * Through the program, which sees its stdin end however this process dies, so that no server
+ * outlives its test.
+ */
 export async function startPostgres(settings: PostgresSettings = {}): Promise<PostgresServer> {
   const args = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
   const program = spawn(process.execPath, [fileURLToPath(import.meta.url), ...args], {

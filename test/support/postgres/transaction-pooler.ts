@@ -1,5 +1,6 @@
-// A pooler in transaction mode, no larger than its one rule: each transaction of a client goes to another connection than the one before. Like
-// PgBouncer's default it refuses a startup parameter that it does not know.
+// A pooler in transaction mode, no larger than its one rule: each transaction of a client goes to
+// another connection than the one before. Like PgBouncer's default it refuses a startup parameter
+// that it does not know.
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import type { TestContext } from "node:test";
@@ -44,7 +45,8 @@ function pool(client: Socket, startup: Buffer, links: readonly Socket[]): void {
   let current = 0;
   for (const [i, link] of links.entries()) {
     link.write(startup);
-    // The first one's greeting is passed on; the other's is kept, as a pool would have had it long before.
+    // The first one's greeting is passed on; the other's is kept, as a pool would have had it long
+    // before.
     let greeted = i === 0;
     relay(link, (message) => {
       if (greeted) client.write(message);

@@ -1,6 +1,10 @@
-// What a queue writer may send against a run: one table for the worker, which is sent all of it at once, and for both decoders.
+// What a queue writer may send against a run: one table for the worker, which is sent all of it at
+// once, and for both decoders.
 
-/** A run of `waits_for_file` whose only step is running, and one of `dynamic` in which `split` has ended. */
+/**
+ * A run of `waits_for_file` whose only step is running, and one of `dynamic` in which `split` has
+ * ended.
+ */
 export interface Victims {
   readonly running: string;
   readonly mapped: string;
@@ -11,7 +15,10 @@ export interface Victims {
 export interface Attack {
   readonly title: string;
   readonly body: (victims: Victims) => string;
-  /** What becomes of the message: why it is buried, or that it is deleted without a step, or given back. Decoders refuse what is `malformed`. */
+  /**
+   * What becomes of the message: why it is buried, or that it is deleted without a step, or given
+   * back. Decoders refuse what is `malformed`.
+   */
   readonly end: "malformed" | "not_open" | "acked" | "released";
 }
 
@@ -110,7 +117,9 @@ const malformed: readonly Attack[] = [
   },
 ];
 
-/** The body counts only for an attempt that no body was claimed for; the attempt that runs is held. */
+/**
+ * The body counts only for an attempt that no body was claimed for; the attempt that runs is held.
+ */
 const sameAttempt: readonly Attack[] = [
   { title: "another body of the running attempt", body: wait({ tags: { "taskiq/timeout": "1s" } }), end: "acked" },
   {

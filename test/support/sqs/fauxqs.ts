@@ -1,8 +1,12 @@
-// fauxqs in this process: an SQS server written by others, for what ours should not be the only judge of.
+// fauxqs in this process: an SQS server written by others, for what ours should not be the only
+// judge of.
 import { buildApp } from "fauxqs";
 import { type InspectedMessage, type LocalSqs, readWireAttributes, type WireAttribute } from "./local-sqs.ts";
 
-/** On a free port of 127.0.0.1; its own `startFauxqs()` would listen on every address of the machine. */
+/**
+ * On a free port of 127.0.0.1; its own `startFauxqs()` would listen on every address of the
+ * machine.
+ */
 export async function startFauxqsServer(): Promise<LocalSqs> {
   const app = buildApp({ logger: false });
   const endpoint = await app.listen({ host: "127.0.0.1", port: 0 });

@@ -1,4 +1,5 @@
-// What tests need of any SQS server on this machine: queues, messages put in, and a look inside that receives nothing.
+// What tests need of any SQS server on this machine: queues, messages put in, and a look inside
+// that receives nothing.
 import { Buffer } from "node:buffer";
 import { CreateQueueCommand, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import type { MessageAttribute } from "../../../core/queue/port.ts";

@@ -20,7 +20,10 @@ export interface Wired {
   requestsOf(action: string): readonly RequestRecord[];
 }
 
-/** Retries wait for nothing: what is tested is what they ask, not how long they wait. With `sources`, no credentials are given. */
+/**
+ * Retries wait for nothing: what is tested is what they ask, not how long they wait. With
+ * `sources`, no credentials are given.
+ */
 export async function wire(
   t: TestContext,
   pairOptions: QueuePairOptions = {},

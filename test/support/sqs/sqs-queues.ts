@@ -1,4 +1,5 @@
-// SQS queues for the queue contract: the adapter, opened on a pair of queues that no other test uses.
+// SQS queues for the queue contract: the adapter, opened on a pair of queues that no other test
+// uses.
 import { openSqsQueue } from "../../../core/queue/sqs/sqs.ts";
 import type { MakeQueue } from "../../contract/queue-setup.ts";
 import { createQueues, LOCAL_CREDENTIALS, LOCAL_REGION, type LocalSqs, sendMessage } from "./local-sqs.ts";

@@ -1,4 +1,5 @@
-// What docs/security.md says that a queue writer can do to an open step: make it wait, and end it before any worker has started it.
+// What docs/security.md says that a queue writer can do to an open step: make it wait, and end it
+// before any worker has started it.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { writeFileSync } from "node:fs";
@@ -10,7 +11,10 @@ import type { WorkerProcess } from "./worker-process.ts";
 const send = ({ deployment }: Scene, body: string, groupId: string = randomUUID()) =>
   deployment.send({ body, groupId, deduplicationId: randomUUID() });
 
-/** The step's message waits while a first message runs the step, and is deleted once that has ended it. */
+/**
+ * The step's message waits while a first message runs the step, and is deleted once that has ended
+ * it.
+ */
 export async function makeStepWait(scene: Scene, worker: WorkerProcess): Promise<void> {
   const { deployment, rows } = scene;
   const { dagster } = deployment;
@@ -39,7 +43,10 @@ export async function makeStepWait(scene: Scene, worker: WorkerProcess): Promise
   assert.deepEqual(jobs, ["forged", "waits_for_file"]);
 }
 
-/** A message that every worker gives back for minutes stands before the step's own in its FIFO group. */
+/**
+ * A message that every worker gives back for minutes stands before the step's own in its FIFO
+ * group.
+ */
 export async function standInItsGroup(scene: Scene, worker: WorkerProcess): Promise<void> {
   const { deployment } = scene;
   const [behind, elsewhere] = [

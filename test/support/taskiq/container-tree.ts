@@ -1,4 +1,5 @@
-// The image's file tree without an engine: the Dockerfile's variables and its Dagster instance, with a project installed as the pages say.
+// The image's file tree without an engine: the Dockerfile's variables and its Dagster instance,
+// with a project installed as the pages say.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

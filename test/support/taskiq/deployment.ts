@@ -1,4 +1,5 @@
-// A whole deployment in a temporary directory: a Dagster instance, a queue on a real SQS server over HTTP, a ledger, and workers.
+// A whole deployment in a temporary directory: a Dagster instance, a queue on a real SQS server
+// over HTTP, a ledger, and workers.
 import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -57,7 +58,10 @@ export class Deployment {
   readonly #workers: WorkerProcess[] = [];
   #files = 0;
 
-  /** `maxReceiveCount` is SQS's own: high, so that what is seen is our doing. `variables` are for the run workers and workers. */
+  /**
+   * `maxReceiveCount` is SQS's own: high, so that what is seen is our doing. `variables` are for
+   * the run workers and workers.
+   */
   static async open(maxReceiveCount = 50, variables: Readonly<Record<string, string>> = {}): Promise<Deployment> {
     const sqs = await startFauxqsServer();
     return new Deployment(sqs, await createQueues(sqs, "steps", { maxReceiveCount }), variables);
@@ -77,7 +81,10 @@ export class Deployment {
     return this.#dagster;
   }
 
-  /** Where everything is, for run workers and taskiq workers alike; nothing of the developer's own settings. */
+  /**
+   * Where everything is, for run workers and taskiq workers alike; nothing of the developer's own
+   * settings.
+   */
   get env(): Readonly<Record<string, string>> {
     return {
       PATH: process.env["PATH"] ?? "",
@@ -156,7 +163,10 @@ export class Deployment {
     return sendMessage(this.#sqs, this.#queues.url, message);
   }
 
-  /** As a writer of the dead letter queue does: without a receive, or a burial. Answers the message id. */
+  /**
+   * As a writer of the dead letter queue does: without a receive, or a burial. Answers the message
+   * id.
+   */
   forgeLetter(message: Pick<TestMessage, "body" | "attributes">, id: string = randomUUID()): Promise<string> {
     return sendMessage(this.#sqs, this.#queues.deadLetterUrl, { ...message, groupId: id, deduplicationId: id });
   }
@@ -166,7 +176,9 @@ export class Deployment {
     await eventually("the queue is empty", async () => (await this.queued()).length === 0, withinMs);
   }
 
-  /** Paths of files that are not there yet, for the jobs that wait for one or leave traces in one. */
+  /**
+   * Paths of files that are not there yet, for the jobs that wait for one or leave traces in one.
+   */
   files(): { readonly started: string; readonly release: string; readonly trace: string } {
     this.#files += 1;
     const folder = join(this.home, "files", String(this.#files));
@@ -192,7 +204,10 @@ export class Deployment {
     console.error(`── queue ──\n${JSON.stringify(await this.queued(), null, 1)}`);
   }
 
-  /** Ends everything. Rejects when a process is left although everything it belonged to was ended properly. */
+  /**
+   * Ends everything. Rejects when a process is left although everything it belonged to was ended
+   * properly.
+   */
   async close(): Promise<void> {
     for (const worker of this.#workers) if (worker.running) await worker.stop();
     await this.#dagster?.stop();
@@ -205,7 +220,9 @@ export class Deployment {
   }
 }
 
-/** The JSON that `waits_for_file` and `hook_waits` leave once they wait; `parent` is the step host. */
+/**
+ * The JSON that `waits_for_file` and `hook_waits` leave once they wait; `parent` is the step host.
+ */
 export async function announced(started: string): Promise<{ readonly pid: number; readonly parent: number }> {
   return await eventually(
     `${started} is written`,

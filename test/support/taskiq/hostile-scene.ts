@@ -1,4 +1,5 @@
-// A deployment under attack, on either ledger: what the attacks send, and what became of each message.
+// A deployment under attack, on either ledger: what the attacks send, and what became of each
+// message.
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { readNote } from "../../../core/queue/dead-letter-note.ts";

@@ -1,4 +1,5 @@
-// What a writer of the dead letter queue does: it forges letters, and takes the deduplication ids of burials to come.
+// What a writer of the dead letter queue does: it forges letters, and takes the deduplication ids
+// of burials to come.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { NOTE_ATTRIBUTE } from "../../../core/queue/dead-letter-note.ts";
@@ -11,8 +12,9 @@ const sha256 = (text: string) => createHash("sha256").update(text).digest("hex")
 const guesses = (id: string) => [id, sha256(id), ...[0, 1, 2].map((starts) => sha256(`${id}:${starts}`))];
 
 /**
- * Sends messages that no worker can read, and takes the ids of their copies before a worker runs: SQS would accept each copy and drop it, and the worker would
- * delete the original. Answers their ids.
+ * Sends messages that no worker can read, and takes the ids of their copies before a worker runs:
+ * SQS would accept each copy and drop it, and the worker would delete the original. Answers their
+ * ids.
  */
 export async function foreseeBurials({ deployment }: Scene): Promise<readonly string[]> {
   const runId = await deployment.dagster.createRun("one_success");

@@ -1,5 +1,5 @@
-// Finds every process that a test started, orphans included: all inherit a mark in their environment, and /proc shows it however they were
-// reparented.
+// Finds every process that a test started, orphans included: all inherit a mark in their
+// environment, and /proc shows it however they were reparented.
 import { readdirSync, readFileSync } from "node:fs";
 import { eventually } from "../eventually.ts";
 

@@ -1,5 +1,6 @@
-// What an operator of dead letters has before them: our SQS server with skippable time, a ledger, the built commands, and a step host that stands in for
-// Dagster, since none of this is about what Dagster answers.
+// What an operator of dead letters has before them: our SQS server with skippable time, a ledger,
+// the built commands, and a step host that stands in for Dagster, since none of this is about what
+// Dagster answers.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { appendFileSync, rmSync } from "node:fs";
@@ -53,7 +54,10 @@ export interface Desk {
   readonly deadLetters: QueueModel;
   /** A producer's message about that step of run-1. */
   send(stepKey: string, groupId: string): void;
-  /** What a worker does that parks every step in the queue: its row is left open, and its message buried. */
+  /**
+   * What a worker does that parks every step in the queue: its row is left open, and its message
+   * buried.
+   */
   buryAll(): Promise<void>;
   /** What a worker does that takes everything in the queue, and of which each step ends so. */
   workOff(end: "success" | "failure"): Promise<void>;

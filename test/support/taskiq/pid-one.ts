@@ -1,4 +1,5 @@
-// A worker as a container has it: PID 1 of a namespace. Where nobody may make one, the next best: taskiq's init, as the subreaper of all below it.
+// A worker as a container has it: PID 1 of a namespace. Where nobody may make one, the next best:
+// taskiq's init, as the subreaper of all below it.
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -8,13 +9,16 @@ import type { WorkerProcess } from "./worker-process.ts";
 
 const init = readFileSync(fileURLToPath(new URL("../../../cli/init.py", import.meta.url)), "utf8");
 const namespace = ["--pid", "--fork", "--mount-proc", "--kill-child=SIGKILL"];
-/** PR_SET_CHILD_SUBREAPER stays over an exec; what the kernel does with orphans is the same as for PID 1. */
+/**
+ * PR_SET_CHILD_SUBREAPER stays over an exec; what the kernel does with orphans is the same as for
+ * PID 1.
+ */
 const becomeSubreaper =
   "import ctypes, os, sys; ctypes.CDLL(None).prctl(36, 1, 0, 0, 0); os.execv(sys.argv[1], sys.argv[1:])";
 
 /**
- * As root, or as a user whom the kernel lets be root of a namespace of his own; undefined where neither is so, and for Deno, which cannot put an
- * init in its place.
+ * As root, or as a user whom the kernel lets be root of a namespace of his own; undefined where
+ * neither is so, and for Deno, which cannot put an init in its place.
  */
 const unshare =
   process.env["TASKIQ_TEST_RUNTIME"] === "deno"
@@ -42,7 +46,10 @@ export function firstBelow(worker: WorkerProcess): number {
   return below.pid;
 }
 
-/** The pids, as seen from here, of the step host and of all below it; the host first. Empty while there is none. */
+/**
+ * The pids, as seen from here, of the step host and of all below it; the host first. Empty while
+ * there is none.
+ */
 export function hostAndBelow(worker: WorkerProcess): readonly number[] {
   const all = worker.processes();
   const hosts = all.filter(({ command }) => command.includes("-m dagster_taskiq.host"));

@@ -1,4 +1,5 @@
-// The commands of a shell block, as far as pages use the shell: comments, quotes, continued lines, variables before a command, pipes, output to a file.
+// The commands of a shell block, as far as pages use the shell: comments, quotes, continued lines,
+// variables before a command, pipes, output to a file.
 
 export interface ShellCommand {
   readonly variables: Readonly<Record<string, string>>;

@@ -1,4 +1,5 @@
-// What is wrong with a command that a page shows: each program that pages use has its check, and any other is wrong.
+// What is wrong with a command that a page shows: each program that pages use has its check, and
+// any other is wrong.
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { commands } from "../../../cli/commands.ts";

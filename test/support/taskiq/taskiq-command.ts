@@ -1,4 +1,5 @@
-// How the tests start taskiq: as the bundle under some runtime, or as the executable. `TASKIQ_TEST_RUNTIME` says which.
+// How the tests start taskiq: as the bundle under some runtime, or as the executable.
+// `TASKIQ_TEST_RUNTIME` says which.
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
@@ -8,8 +9,9 @@ const root = fileURLToPath(new URL("../../../", import.meta.url));
 export const BUNDLE = `${root}dist/taskiq.mjs`;
 
 /**
- * The permissions that a worker needs under Deno, as docs/deployment.md explains them, for what a test gives it: everything is on this machine,
- * and its homes are in the directory for temporary files.
+ * The permissions that a worker needs under Deno, as docs/deployment.md explains them, for what a
+ * test gives it: everything is on this machine, and its homes are in the directory for temporary
+ * files.
  */
 export const DENO_PERMISSIONS = [
   "--allow-net=127.0.0.1,localhost",

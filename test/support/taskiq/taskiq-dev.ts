@@ -1,4 +1,5 @@
-// `taskiq dev` as a person runs it: in a project of their own, from the bundle, until a signal ends it.
+// `taskiq dev` as a person runs it: in a project of their own, from the bundle, until a signal ends
+// it.
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -82,7 +83,9 @@ export class TaskiqDev {
     endProcesses(found);
   }
 
-  /** Waits for its end, and until no process and none of its ports is left. Returns its exit code. */
+  /**
+   * Waits for its end, and until no process and none of its ports is left. Returns its exit code.
+   */
   async ends(): Promise<number | null> {
     if (this.#child.exitCode === null) await once(this.#child, "close");
     await noneMarked(this.mark);

@@ -1,4 +1,5 @@
-// A real worker: the built bundle as a child process, its log read as records, its signals and its end in the test's hands.
+// A real worker: the built bundle as a child process, its log read as records, its signals and its
+// end in the test's hands.
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { createInterface } from "node:readline";
@@ -6,7 +7,10 @@ import { eventually } from "../eventually.ts";
 import { endProcesses, type Mark, type MarkedProcess, markedProcesses } from "./marked-processes.ts";
 import { taskiqCommand } from "./taskiq-command.ts";
 
-/** A line of the worker's log; a line that is no JSON (a crash of the runtime) has the event `not-json`. */
+/**
+ * A line of the worker's log; a line that is no JSON (a crash of the runtime) has the event
+ * `not-json`.
+ */
 export interface LogRecord {
   readonly event: string;
   readonly level: string;
@@ -120,7 +124,10 @@ export class WorkerProcess {
     await this.exited;
   }
 
-  /** The last lines of its log, for a test that failed; what steps print is left to Dagster's own log. */
+  /**
+   * The last lines of its log, for a test that failed; what steps print is left to Dagster's own
+   * log.
+   */
   tail(): string {
     return this.log
       .filter(({ message }) => !message.includes(" - dagster - "))

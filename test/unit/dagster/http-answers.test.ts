@@ -1,4 +1,5 @@
-// Whatever listens where a worker, Dagster or ECS's agent should: each who asks it gets a value or a Fault in a bounded time and a bounded text.
+// Whatever listens where a worker, Dagster or ECS's agent should: each who asks it gets a value or
+// a Fault in a bounded time and a bounded text.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";

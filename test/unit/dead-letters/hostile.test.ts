@@ -1,4 +1,5 @@
-// Dead letters that no worker of ours wrote: who may send to the queue writes body and note as they like.
+// Dead letters that no worker of ours wrote: who may send to the queue writes body and note as they
+// like.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

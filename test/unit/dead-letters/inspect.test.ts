@@ -1,4 +1,5 @@
-// Looking through the dead letter queue: everything is seen, nothing is harmed, however the look ends.
+// Looking through the dead letter queue: everything is seen, nothing is harmed, however the look
+// ends.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { requireHarmless } from "../../../core/dead-letters/inspect.ts";
@@ -23,7 +24,8 @@ describe("looking", () => {
   test("lists the oldest first, and says what it could not see", async () => {
     const { bury, move, clock, inspect } = await bench();
     await bury("second");
-    // SQS shows no more of a group while some of it are hidden, ten at most; those at the end of the first page are looked at with the others.
+    // SQS shows no more of a group while some of it are hidden, ten at most; those at the end of
+    // the first page are looked at with the others.
     for (let i = 0; i < 12; i += 1) move("moved", "one");
     await clock.advance(1_000);
     await bury("third");

@@ -1,4 +1,5 @@
-// A dead letter queue over the model of SQS on a manual clock, a ledger in memory, and a Dagster that is a fake runner's log.
+// A dead letter queue over the model of SQS on a manual clock, a ledger in memory, and a Dagster
+// that is a fake runner's log.
 
 import { SqsModel } from "../../../cli/dev/sqs-server/model.ts";
 import { anyLetter, type LetterFilter } from "../../../core/dead-letters/filter.ts";

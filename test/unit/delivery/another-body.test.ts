@@ -1,4 +1,5 @@
-// Two different bodies under one idempotency key. The sender of the first waits for its attempt, and the second is never run.
+// Two different bodies under one idempotency key. The sender of the first waits for its attempt,
+// and the second is never run.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { payloadDigest } from "../../../core/delivery/digest.ts";

@@ -1,4 +1,5 @@
-// The deduplication ids of buried messages: the same for every burial of one message, and nothing that can be foreseen without the ledger.
+// The deduplication ids of buried messages: the same for every burial of one message, and nothing
+// that can be foreseen without the ledger.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { crashes } from "../../support/ports/scripted-steps.ts";

@@ -1,4 +1,5 @@
-// Error fingerprints: alike for the same fault of another run or host, different for different faults.
+// Error fingerprints: alike for the same fault of another run or host, different for different
+// faults.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { errorFingerprint } from "../../../core/delivery/fingerprint.ts";

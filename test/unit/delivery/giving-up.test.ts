@@ -1,4 +1,5 @@
-// When the machinery gives a step up: its end is reported, settled as dead, copied to the dead letter queue, and only then deleted.
+// When the machinery gives a step up: its end is reported, settled as dead, copied to the dead
+// letter queue, and only then deleted.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { crashes, diesAfterWriting, refusesRerun, result } from "../../support/ports/scripted-steps.ts";

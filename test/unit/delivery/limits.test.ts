@@ -1,4 +1,5 @@
-// The runner gets the limits of a step. A step that is ended for them costs one of taskiq's starts, and never one of Dagster's attempts.
+// The runner gets the limits of a step. A step that is ended for them costs one of taskiq's starts,
+// and never one of Dagster's attempts.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { defaultLimits } from "../../../core/delivery/limits.ts";

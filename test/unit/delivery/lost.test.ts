@@ -1,4 +1,5 @@
-// A lease lost under a running step: the process is killed, and nothing is written, deleted or given back.
+// A lease lost under a running step: the process is killed, and nothing is written, deleted or
+// given back.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { noOutcomes } from "../../../core/delivery/outcome-counts.ts";
@@ -51,7 +52,8 @@ describe("a lost lease", () => {
     const { begin, finish, clock, ledger, runner, queue, outcomes, claimAs } = bench(t);
     runner.scripts.set("load", async (step) => {
       const end = await succeeds(step);
-      // Frozen for longer than the lease, the write bound included: another worker owns the row when we wake.
+      // Frozen for longer than the lease, the write bound included: another worker owns the row
+      // when we wake.
       ledger.down.add("renew");
       await ledger.abandon({ key: "run-1:load", fence: 1 }, { giveStartBack: false });
       await clock.sleep(writeBoundMs);

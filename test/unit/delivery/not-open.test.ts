@@ -1,4 +1,5 @@
-// A message for what its run has not sent: it is buried, and its row is left to the message that is to come.
+// A message for what its run has not sent: it is buried, and its row is left to the message that is
+// to come.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { crashes, isNotOpen, succeeds } from "../../support/ports/scripted-steps.ts";

@@ -1,4 +1,5 @@
-// A message for which the ledger cannot hold a row: it is buried, its step is not run, and the ledger is well.
+// A message for which the ledger cannot hold a row: it is buried, its step is not run, and the
+// ledger is well.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Fault } from "../../../core/faults.ts";

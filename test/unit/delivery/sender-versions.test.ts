@@ -1,4 +1,5 @@
-// Messages that say which Dagster sent them: another minor version is run and warned of once, one that is too new is left to a newer worker.
+// Messages that say which Dagster sent them: another minor version is run and warned of once, one
+// that is too new is left to a newer worker.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { HostVersions } from "../../../core/runner/port.ts";

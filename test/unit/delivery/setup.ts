@@ -1,4 +1,5 @@
-// An executor on a manual clock: fake queue and runner, a ledger in memory that can be taken away, and one journal of everything asked.
+// An executor on a manual clock: fake queue and runner, a ledger in memory that can be taken away,
+// and one journal of everything asked.
 import type { TestContext } from "node:test";
 import { Seat, Slots } from "../../../core/admission/slots.ts";
 import type { ExecutorPorts } from "../../../core/delivery/effects/ports.ts";

@@ -1,4 +1,5 @@
-// Signatures: as Python makes them, over the whole body, by any of the keys, wherever the attribute is kept.
+// Signatures: as Python makes them, over the whole body, by any of the keys, wherever the attribute
+// is kept.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";

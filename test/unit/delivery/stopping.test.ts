@@ -1,4 +1,5 @@
-// A worker that stops: what has not started does not start, what runs may finish, what is killed goes back at no cost.
+// A worker that stops: what has not started does not start, what runs may finish, what is killed
+// goes back at no cost.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { aborted, blocks, crashes, faults, succeeds } from "../../support/ports/scripted-steps.ts";

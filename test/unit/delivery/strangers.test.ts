@@ -1,4 +1,5 @@
-// Messages whose run this worker's Dagster does not know: never acked, unless it is proven that the run was deleted.
+// Messages whose run this worker's Dagster does not know: never acked, unless it is proven that the
+// run was deleted.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { result } from "../../support/ports/scripted-steps.ts";

@@ -1,4 +1,5 @@
-// A worker with a key: what is not signed is buried before the ledger or Dagster hears of it, and ends no step.
+// A worker with a key: what is not signed is buried before the ledger or Dagster hears of it, and
+// ends no step.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { signedMessage } from "../../../core/delivery/signature.ts";

@@ -1,4 +1,5 @@
-// The audit of dependencies, against registries that know something, that know nothing, and that are not there.
+// The audit of dependencies, against registries that know something, that know nothing, and that
+// are not there.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";

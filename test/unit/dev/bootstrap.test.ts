@@ -1,4 +1,5 @@
-// What the bootstrap decides: is it installed, will this Python do, how pip's settings read to uv, who goes first.
+// What the bootstrap decides: is it installed, will this Python do, how pip's settings read to uv,
+// who goes first.
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,5 @@
-// A queue is called empty after a spell in which nothing spoke against it, however polls and counts come.
+// A queue is called empty after a spell in which nothing spoke against it, however polls and counts
+// come.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";

@@ -1,4 +1,5 @@
-// What holds connections of a health or control endpoint, over real sockets: it shuts nobody out, and keeps nothing.
+// What holds connections of a health or control endpoint, over real sockets: it shuts nobody out,
+// and keeps nothing.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -1,4 +1,5 @@
-// The control endpoint over real HTTP: who has the token may make the worker quiet, and nobody else learns anything.
+// The control endpoint over real HTTP: who has the token may make the worker quiet, and nobody else
+// learns anything.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";

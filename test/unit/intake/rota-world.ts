@@ -18,7 +18,10 @@ export const queue = (given: Partial<Given> = {}): Given => ({
   ...given,
 });
 
-/** A worker's life, 10 ms at a time: asks what the rota says, steps run for `stepMs`, receives without messages last as long as they wait. */
+/**
+ * A worker's life, 10 ms at a time: asks what the rota says, steps run for `stepMs`, receives
+ * without messages last as long as they wait.
+ */
 export class World {
   readonly rota: Rota;
   readonly queues: readonly Given[];

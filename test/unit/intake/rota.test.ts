@@ -1,4 +1,5 @@
-// Which of several queues is asked next: strict order, shares by weight, limits, and no queue that is forgotten.
+// Which of several queues is asked next: strict order, shares by weight, limits, and no queue that
+// is forgotten.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";

@@ -1,4 +1,5 @@
-// An intake on a manual clock over a queue that a test fills; each delivery ends when and how the test says.
+// An intake on a manual clock over a queue that a test fills; each delivery ends when and how the
+// test says.
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { Quiet } from "../../../core/admission/quiet.ts";

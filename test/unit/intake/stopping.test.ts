@@ -1,4 +1,5 @@
-// A quiet intake: the poll under way is finished and what it fetched given back; what runs is waited for.
+// A quiet intake: the poll under way is finished and what it fetched given back; what runs is
+// waited for.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { message } from "../../support/sqs/messages.ts";

@@ -1,4 +1,5 @@
-// The ledger's lease: renewed together with visibility, and given up by our own clock before anyone else can claim.
+// The ledger's lease: renewed together with visibility, and given up by our own clock before anyone
+// else can claim.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { bench, hour, killMarginMs, leaseMs } from "./setup.ts";

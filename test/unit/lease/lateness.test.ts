@@ -1,4 +1,5 @@
-// Leases when something is late: the other service, an answer, our own event loop, or the whole machine.
+// Leases when something is late: the other service, an answer, our own event loop, or the whole
+// machine.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { EntryResult } from "../../../core/queue/port.ts";

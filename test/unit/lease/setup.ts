@@ -24,7 +24,9 @@ interface Changes extends Partial<LeaseSettings> {
   readonly through?: (clock: ManualClock) => Clock;
 }
 
-/** A started keeper that ends with the test; `chance` 0 ticks every 16 s, just below 1 every 20 s. */
+/**
+ * A started keeper that ends with the test; `chance` 0 ticks every 16 s, just below 1 every 20 s.
+ */
 export function bench(t: TestContext, chance = 0, { through = (clock) => clock, ...settings }: Changes = {}) {
   const clock = new ManualClock();
   const queue = new FakeQueue(clock);

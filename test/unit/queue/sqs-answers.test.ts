@@ -1,4 +1,5 @@
-// Whatever answers in SQS's place, a proxy perhaps or an emulator with ideas of its own: each call of the adapter has an answer of the port's or a Fault.
+// Whatever answers in SQS's place, a proxy perhaps or an emulator with ideas of its own: each call
+// of the adapter has an answer of the port's or a Fault.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";

@@ -1,4 +1,5 @@
-// SQS writes numbers and policies as text, and so does whatever stands in for it: each is a number of ours, a value that says "not told", or a Fault.
+// SQS writes numbers and policies as text, and so does whatever stands in for it: each is a number
+// of ours, a value that says "not told", or a Fault.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Message as SdkMessage } from "@aws-sdk/client-sqs";

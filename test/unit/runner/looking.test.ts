@@ -1,4 +1,5 @@
-// Asking a step host where attempts stand: so many at a time, and no answer is taken for more than it says.
+// Asking a step host where attempts stand: so many at a time, and no answer is taken for more than
+// it says.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Outcome } from "../../../core/runner/frames.ts";

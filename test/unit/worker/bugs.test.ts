@@ -1,4 +1,5 @@
-// A bug in any loop of the worker is logged once as `worker.bug`, and the worker stops gracefully. `taskiq run` then exits with 1.
+// A bug in any loop of the worker is logged once as `worker.bug`, and the worker stops gracefully.
+// `taskiq run` then exits with 1.
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { faults, succeeds } from "../../support/ports/scripted-steps.ts";

@@ -1,4 +1,5 @@
-// Steps that claim an outage which is none: user code shares their process, and may say so at each start.
+// Steps that claim an outage which is none: user code shares their process, and may say so at each
+// start.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { faults } from "../../support/ports/scripted-steps.ts";

@@ -1,4 +1,5 @@
-// Engine events: one at a time, in order, never more than can be kept, and done with when the worker stops.
+// Engine events: one at a time, in order, never more than can be kept, and done with when the
+// worker stops.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Notice } from "../../../core/runner/port.ts";

@@ -1,4 +1,5 @@
-// What a worker does while something that it depends on is down: it receives nothing, buries nothing, says why, and comes back by itself.
+// What a worker does while something that it depends on is down: it receives nothing, buries
+// nothing, says why, and comes back by itself.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Fault } from "../../../core/faults.ts";

@@ -1,4 +1,5 @@
-// A queue that hands out no messages: reported if that does not pass soon, probed by receives, and back as soon as one works.
+// A queue that hands out no messages: reported if that does not pass soon, probed by receives, and
+// back as soon as one works.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Fault } from "../../../core/faults.ts";

@@ -1,4 +1,5 @@
-// Several queues in one worker: who comes first, what each may have, and that none of them is in another's way.
+// Several queues in one worker: who comes first, what each may have, and that none of them is in
+// another's way.
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { payloadDigest } from "../../../core/delivery/digest.ts";
@@ -45,7 +46,8 @@ describe("strict priority", () => {
       });
     }
     low.offer(...names("l", 6).map(about));
-    // The long poll of the first one keeps a slot until it ends; the second has the other, then both.
+    // The long poll of the first one keeps a slot until it ends; the second has the other, then
+    // both.
     await clock.advance(1 * second);
     high.offer(...names("h", 6).map(about));
     await clock.advance(60 * second);

@@ -1,4 +1,5 @@
-// A worker that is asked through the ledger to be quiet: all of it or one queue, across restarts, and while the ledger is away.
+// A worker that is asked through the ledger to be quiet: all of it or one queue, across restarts,
+// and while the ledger is away.
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import type { QuietAsk } from "../../../core/ledger/quiet-records.ts";

@@ -1,4 +1,5 @@
-// A worker that an operator made quiet: it starts nothing new, keeps what it has, and takes steps again when the operator asks.
+// A worker that an operator made quiet: it starts nothing new, keeps what it has, and takes steps
+// again when the operator asks.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { succeeds } from "../../support/ports/scripted-steps.ts";

@@ -1,4 +1,5 @@
-// A whole worker on a manual clock: everything in `core/worker/worker.ts` is real, queue and runner are fakes, the ledger is in memory.
+// A whole worker on a manual clock: everything in `core/worker/worker.ts` is real, queue and runner
+// are fakes, the ledger is in memory.
 import type { TestContext } from "node:test";
 import { Bugs } from "../../../core/bugs.ts";
 import { defaultPolicy } from "../../../core/delivery/policy.ts";

@@ -1,4 +1,5 @@
-// What operators did with dead letters, and which attempts they reopened. Only added to: workers need neither table.
+// What operators did with dead letters, and which attempts they reopened. Only added to: workers
+// need neither table.
 export const replays = `
 CREATE TABLE taskiq_replays (
   letter_id  text COLLATE "C" NOT NULL PRIMARY KEY,

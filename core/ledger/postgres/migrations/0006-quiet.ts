@@ -1,4 +1,5 @@
-// Which workers are to take no new steps, and how far quiet workers are. Workers of an earlier schema know neither table, and are not made quiet.
+// Which workers are to take no new steps, and how far quiet workers are. Workers of an earlier
+// schema know neither table, and are not made quiet.
 export const quiet = `
 CREATE TABLE taskiq_quiet_requests (
   worker    text COLLATE "C" NOT NULL,

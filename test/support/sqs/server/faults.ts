@@ -1,4 +1,5 @@
-// Faults of the service and of the network, request by request: the next ones of an action by script, or any by a seeded die.
+// Faults of the service and of the network, request by request: the next ones of an action by
+// script, or any by a seeded die.
 import type { Input } from "../../../../cli/dev/sqs-server/wire.ts";
 
 export type ServerFault =
@@ -6,7 +7,10 @@ export type ServerFault =
   | { readonly kind: "refuse"; readonly code: string; readonly status?: number }
   /** An error that says nothing about whether the request had its effect. */
   | { readonly kind: "error"; readonly status: 500 | 502 | 503; readonly effect: "before" | "after" }
-  /** The connection is cut instead of an answer; `before`: the request had no effect, `after`: it had. */
+  /**
+   * The connection is cut instead of an answer; `before`: the request had no effect, `after`: it
+   * had.
+   */
   | { readonly kind: "cut"; readonly effect: "before" | "after" }
   /** The effect happens and the answer comes `ms` late. */
   | { readonly kind: "late"; readonly ms: number }

@@ -1,4 +1,5 @@
-// The SQS server of `taskiq dev` with what tests need of it: faults, a record of every request, and AWS's check of signing times.
+// The SQS server of `taskiq dev` with what tests need of it: faults, a record of every request, and
+// AWS's check of signing times.
 import type { ServerResponse } from "node:http";
 import { refusalAnswer } from "../../../../cli/dev/sqs-server/answer.ts";
 import * as product from "../../../../cli/dev/sqs-server/http.ts";
@@ -28,7 +29,10 @@ export interface SqsServer extends product.SqsServer {
   readonly faults: FaultScript;
   /** Everything that was asked, faulty or not, in order of arrival. */
   readonly requests: readonly RequestRecord[];
-  /** Requests that are not over yet: a long poll waits, and takes messages, also when whoever asked was killed. */
+  /**
+   * Requests that are not over yet: a long poll waits, and takes messages, also when whoever asked
+   * was killed.
+   */
   readonly underWay: number;
 }
 

@@ -1,4 +1,5 @@
-// The server as a process of its own, for tests in another language: prints `{"endpoint": …}` once it listens, and ends with its stdin.
+// The server as a process of its own, for tests in another language: prints `{"endpoint": …}` once
+// it listens, and ends with its stdin.
 import process from "node:process";
 import { startSqsServer } from "./http.ts";
 

@@ -1,4 +1,5 @@
-// `taskiq fail` as an operator sees it: what would be failed, what was, and why the others were not.
+// `taskiq fail` as an operator sees it: what would be failed, what was, and why the others were
+// not.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { failOpen } from "../../../../cli/fail/fail-open.ts";

@@ -59,7 +59,10 @@ suite("completions", () => {
     }
   });
 
-  /** What a real bash offers behind these words; the last one is what has been typed of the next word. */
+  /**
+   * What a real bash offers behind these words; the last one is what has been typed of the next
+   * word.
+   */
   function offered(...words: readonly string[]): readonly string[] {
     const line = ["taskiq", ...words];
     const script = `${completion("bash", described)}

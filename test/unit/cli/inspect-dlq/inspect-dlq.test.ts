@@ -1,4 +1,5 @@
-// `taskiq inspect-dlq` without its ports: its configuration, and how letters read at several widths.
+// `taskiq inspect-dlq` without its ports: its configuration, and how letters read at several
+// widths.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import stringWidth from "string-width";

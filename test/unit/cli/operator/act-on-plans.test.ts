@@ -1,4 +1,5 @@
-// `taskiq replay --canary` and `--wait`: a few go first, the others only when those have succeeded, and what became of them is told.
+// `taskiq replay --canary` and `--wait`: a few go first, the others only when those have succeeded,
+// and what became of them is told.
 import assert from "node:assert/strict";
 import { Writable } from "node:stream";
 import { describe, test } from "node:test";

@@ -1,4 +1,5 @@
-// Dead letters that anyone may have written, as people see them: nothing in one keeps the list from being shown, and nothing steers a terminal.
+// Dead letters that anyone may have written, as people see them: nothing in one keeps the list from
+// being shown, and nothing steers a terminal.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

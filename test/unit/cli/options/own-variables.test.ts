@@ -1,4 +1,5 @@
-// Which variables stay the worker's own, and how their values leave the environment that the kernel shows.
+// Which variables stay the worker's own, and how their values leave the environment that the kernel
+// shows.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

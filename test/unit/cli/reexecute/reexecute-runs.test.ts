@@ -1,4 +1,5 @@
-// `taskiq reexecute` without its queue: how Dagster's web server is named, and what is shown of each run.
+// `taskiq reexecute` without its queue: how Dagster's web server is named, and what is shown of
+// each run.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";

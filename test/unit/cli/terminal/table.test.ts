@@ -1,4 +1,5 @@
-// Tables: they fit, nothing in them is lost before its time, and nothing in them steers the terminal.
+// Tables: they fit, nothing in them is lost before its time, and nothing in them steers the
+// terminal.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";

@@ -1,4 +1,5 @@
-// The files by which an operator reaches this machine's workers: nobody else may read them, and nobody else's are believed.
+// The files by which an operator reaches this machine's workers: nobody else may read them, and
+// nobody else's are believed.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import {

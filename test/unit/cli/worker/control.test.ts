@@ -1,4 +1,5 @@
-// The control endpoint beside a worker: open while the worker works, gone with it, and no reason for it not to work.
+// The control endpoint beside a worker: open while the worker works, gone with it, and no reason
+// for it not to work.
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,5 @@
-// The sweep's bench for an operator who fails dead letters: what lies in the queue, looked at and failed with time going on by itself.
+// The sweep's bench for an operator who fails dead letters: what lies in the queue, looked at and
+// failed with time going on by itself.
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { anyLetter } from "../../../../core/dead-letters/filter.ts";

@@ -1,4 +1,5 @@
-// Failing dead letters that are open. The run gets its failure even against the step's policy, and no other attempt is touched.
+// Failing dead letters that are open. The run gets its failure even against the step's policy, and
+// no other attempt is touched.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { mayFail } from "../../../../core/dead-letters/replay/fail.ts";

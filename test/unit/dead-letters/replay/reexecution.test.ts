@@ -1,4 +1,5 @@
-// The re-execution of runs: one launch for a run, however many operators ask for it, and however often.
+// The re-execution of runs: one launch for a run, however many operators ask for it, and however
+// often.
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { planReexecution, reexecute, reexecutionWords } from "../../../../core/dead-letters/replay/reexecution.ts";

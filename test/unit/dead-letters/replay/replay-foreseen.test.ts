@@ -1,11 +1,15 @@
-// A producer that reads the dead letter queue uses up every deduplication id that it can foresee. SQS would then accept a replay's copy and drop it.
+// A producer that reads the dead letter queue uses up every deduplication id that it can foresee.
+// SQS would then accept a replay's copy and drop it.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bodyFor } from "../../../support/sqs/messages.ts";
 import { bench } from "../setup.ts";
 import { start } from "./replay-setup.ts";
 
-/** Two letters, the same to the byte in every such world: message ids, groups and times are the model's. */
+/**
+ * Two letters, the same to the byte in every such world: message ids, groups and times are the
+ * model's.
+ */
 async function twin() {
   const world = await bench();
   await world.park({ runId: "run-1", stepKey: "a", attempt: 0 });

@@ -1,4 +1,5 @@
-// One start of a replay over the bench, which may be killed at any of its effects: before it, or after it and before its answer.
+// One start of a replay over the bench, which may be killed at any of its effects: before it, or
+// after it and before its answer.
 import { anyLetter } from "../../../../core/dead-letters/filter.ts";
 import { inspectDeadLetters, type Keeping } from "../../../../core/dead-letters/inspect.ts";
 import { HeldLetters } from "../../../../core/dead-letters/replay/held.ts";

@@ -1,4 +1,5 @@
-// Replaying: nothing is lost, nothing is sent twice, wherever it is killed; and only what is still open goes back.
+// Replaying: nothing is lost, nothing is sent twice, wherever it is killed; and only what is still
+// open goes back.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { exportText } from "../../../../core/dead-letters/records.ts";
@@ -20,7 +21,10 @@ const keysIn = (queue: World["source"]) =>
     .map(({ body }) => JSON.parse(body).step_key)
     .sort();
 
-/** Three that are parked, and buried by a worker; one that SQS moved, of which the ledger knows nothing. */
+/**
+ * Three that are parked, and buried by a worker; one that SQS moved, of which the ledger knows
+ * nothing.
+ */
 async function worldOfFour(fifo: boolean) {
   const world = await bench({ fifo });
   for (const key of ["a", "b", "c"]) {

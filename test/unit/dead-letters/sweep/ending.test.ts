@@ -1,4 +1,5 @@
-// Which letters the sweep ends, and how. A dead letter that SQS itself made leaves no run waiting, and says why it lies there.
+// Which letters the sweep ends, and how. A dead letter that SQS itself made leaves no run waiting,
+// and says why it lies there.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { idempotencyKey } from "../../../../core/step/step.ts";

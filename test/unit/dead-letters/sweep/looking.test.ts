@@ -1,4 +1,5 @@
-// How the sweep looks: without harm to the letters that it leaves, without hammering, one worker at a time, and never forever.
+// How the sweep looks: without harm to the letters that it leaves, without hammering, one worker at
+// a time, and never forever.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Fault } from "../../../../core/faults.ts";

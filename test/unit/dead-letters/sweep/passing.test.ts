@@ -1,4 +1,5 @@
-// When a pass is under way. A drain must know, because a dead letter may be on its way to Dagster then.
+// When a pass is under way. A drain must know, because a dead letter may be on its way to Dagster
+// then.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Fault } from "../../../../core/faults.ts";

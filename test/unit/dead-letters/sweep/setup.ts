@@ -1,4 +1,5 @@
-// A sweep on a manual clock over the model of SQS: real queues with real redrives, a ledger in memory, a runner without processes.
+// A sweep on a manual clock over the model of SQS: real queues with real redrives, a ledger in
+// memory, a runner without processes.
 import type { TestContext } from "node:test";
 import { SqsModel } from "../../../../cli/dev/sqs-server/model.ts";
 import { Bugs } from "../../../../core/bugs.ts";
@@ -122,7 +123,9 @@ export function bench(t: TestContext, { fifo = true, dlqRedrives = false, envelo
     return { quiet, running, isOver: () => over };
   };
 
-  /** Every dead letter: its step, its reason if it has a note, and whether anyone may receive it. */
+  /**
+   * Every dead letter: its step, its reason if it has a note, and whether anyone may receive it.
+   */
   const letters = () =>
     deadLetters.inspect().map((letter) => {
       const { step_key: step } = JSON.parse(letter.body) as { step_key?: string };

@@ -1,4 +1,5 @@
-// What SQS moved to the dead letter queue, without a signature: the sweep believes nothing that it says.
+// What SQS moved to the dead letter queue, without a signature: the sweep believes nothing that it
+// says.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bench, intervalMs } from "./setup.ts";

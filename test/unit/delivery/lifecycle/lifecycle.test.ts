@@ -1,4 +1,5 @@
-// The life of a delivery, every (state, event) pair of it; and the table that stands above the code.
+// The life of a delivery, every (state, event) pair of it; and the table that stands above the
+// code.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";

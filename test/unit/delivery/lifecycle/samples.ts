@@ -1,5 +1,5 @@
-// One sample of every state and event, and one more wherever a rule asks for more than the name. A state or event that is new,
-// renamed or gone does not compile here.
+// One sample of every state and event, and one more wherever a rule asks for more than the name. A
+// state or event that is new, renamed or gone does not compile here.
 import type { Asked, Event, State, Why } from "../../../../core/delivery/states.ts";
 import {
   type ErrorInfo,

@@ -1,4 +1,5 @@
-// Random walks through the lifecycle: in any order of events a delivery ends, and it keeps the order of effects on the way.
+// Random walks through the lifecycle: in any order of events a delivery ends, and it keeps the
+// order of effects on the way.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

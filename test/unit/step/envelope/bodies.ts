@@ -1,4 +1,5 @@
-// Bodies for envelope tests: a good one to start from, and fast-check's idea of what else a queue may hold.
+// Bodies for envelope tests: a good one to start from, and fast-check's idea of what else a queue
+// may hold.
 import fc from "fast-check";
 
 export const good: Readonly<Record<string, unknown>> = {
@@ -42,7 +43,9 @@ const oddText = fc.oneof(
 );
 const oddNumber = fc.oneof(fc.double(), fc.constantFrom(1, 2, -1, 1e308, 2 ** 53, 0.5, -0));
 
-/** Objects that look like envelopes from afar: known field names, any values, one inside the other. */
+/**
+ * Objects that look like envelopes from afar: known field names, any values, one inside the other.
+ */
 const lookalike = fc.letrec((tie) => ({
   value: fc.oneof(
     { depthSize: "small" },

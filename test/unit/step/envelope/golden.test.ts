@@ -36,7 +36,10 @@ for (const { name, golden } of goldens) {
   });
 }
 
-/** What a golden file would say of a body that was decoded to this; a malformed one's detail is for people. */
+/**
+ * What a golden file would say of a body that was decoded to this; a malformed one's detail is for
+ * people.
+ */
 function summary(decoded: Decoded): unknown {
   switch (decoded.kind) {
     case "step":

@@ -1,4 +1,5 @@
-// Bodies that no producer of ours wrote: whatever the queue holds is decoded to one of three kinds, never thrown at.
+// Bodies that no producer of ours wrote: whatever the queue holds is decoded to one of three kinds,
+// never thrown at.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";

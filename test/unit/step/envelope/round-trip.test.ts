@@ -9,7 +9,9 @@ const name = fc
   .filter((text) => text.isWellFormed() && !/[\0:/\\]/.test(text));
 const seconds = fc.double({ min: 0, max: 31_622_400, noNaN: true, noDefaultInfinity: true }).map((value) => value + 0);
 
-/** Names that valibot leaves out of every record, for safety's sake; no tag of ours is called so. */
+/**
+ * Names that valibot leaves out of every record, for safety's sake; no tag of ours is called so.
+ */
 const unsafe = ["__proto__", "constructor", "prototype"];
 
 const envelope: fc.Arbitrary<Envelope> = fc.record({
@@ -36,7 +38,8 @@ test("every envelope comes through the wire as it was", () => {
     fc.property(envelope, (sent) => {
       const read = decode(JSON.stringify(toWire(sent)));
       assert.equal(read.kind, "step");
-      // JSON knows no negative zero, and valibot's records have no prototype of their own to compare.
+      // JSON knows no negative zero, and valibot's records have no prototype of their own to
+      // compare.
       assert.deepEqual(JSON.parse(JSON.stringify(read)), JSON.parse(JSON.stringify({ kind: "step", envelope: sent })));
     }),
     { numRuns: 2_000 },

@@ -1,4 +1,5 @@
-// When a task is protected from scale-in and deploys, on a manual clock: asked in time, not too often, and never forever.
+// When a task is protected from scale-in and deploys, on a manual clock: asked in time, not too
+// often, and never forever.
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { TaskProtection } from "../../../../core/worker/protection/task-protection.ts";

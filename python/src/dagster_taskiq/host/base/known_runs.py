@@ -70,7 +70,7 @@ class KnownRuns:
         return None
 
     def look_at(self, run_ids: Iterable[str]) -> None:
-        """Usage these runs, and no others."""
+        """Watch these runs, and no others."""
         self._runs = sorted(set(run_ids))
         self.serve()
 

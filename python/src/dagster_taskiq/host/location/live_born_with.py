@@ -1,4 +1,4 @@
-"""The life of a process that a location host forks: it is born with what the host has found out."""
+"""The life of a process that a location host forks, with what the host found out before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""UnpackedPlans that a location host has unpacked, so that its steps are born with them."""
+"""Plans that a location host has unpacked, so that its steps are born with them."""
 
 from __future__ import annotations
 

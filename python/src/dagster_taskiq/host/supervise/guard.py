@@ -177,7 +177,7 @@ class Guards:
         return self._by_id.get(identifier)
 
     def add(self, guard: Guard) -> None:
-        """Usage over it from now on."""
+        """Watch over it from now on."""
         self._by_id[guard.process.id] = guard
 
     def remove(self, guard: Guard) -> None:

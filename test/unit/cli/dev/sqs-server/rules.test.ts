@@ -1,4 +1,5 @@
-// SQS's rules that both types of queue share as our server plays them. What the contract shows over HTTP is not repeated here.
+// SQS's rules that both types of queue share as our server plays them. What the contract shows over
+// HTTP is not repeated here.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { QueueAttributes } from "../../../../../cli/dev/sqs-server/queue-settings.ts";
