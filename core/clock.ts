@@ -18,9 +18,9 @@ export interface Clock extends TimeLimits {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
-/** What uptimes are told in (Linux: /proc/uptime has two decimals), and as much again. */
+/** Twice the resolution of an uptime: Linux's /proc/uptime has two decimals. */
 const UPTIME_GRAIN_MS = 20;
-/** The wall clock is told in whole milliseconds, and slewed by a few in a minute. */
+/** The wall clock has whole milliseconds, and is slewed by a few in a minute. */
 const WALL_GRAIN_MS = 5;
 
 /**

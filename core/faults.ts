@@ -22,7 +22,7 @@ export type FaultCode =
   | "TQ_DAGSTER_DENIED";
 
 export interface FaultDetails {
-  /** What to try; one sentence for whoever reads the log. */
+  /** What an operator can try, in one sentence for the log. */
   readonly hint?: string;
   readonly cause?: unknown;
 }

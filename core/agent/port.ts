@@ -1,5 +1,4 @@
-// The seam to whoever may stop this worker's task for a scale-in or a deploy: ECS, asked by way of
-// its agent.
+// The agent: through it, the worker asks ECS not to stop its task in a scale-in or a deploy.
 
 export type AgentAnswer =
   | { readonly kind: "done" }

@@ -13,7 +13,7 @@ import { launchAnswer, readLaunch } from "./refusals.ts";
  * re-executes.
  */
 export const REEXECUTION_TAG = "taskiq/reexecution_of";
-/** Dagster's own, on every re-execution, whoever launched it (`PARENT_RUN_ID_TAG`). */
+/** Dagster sets this tag on every re-execution (`PARENT_RUN_ID_TAG`). */
 const PARENT_TAG = "dagster/parent_run_id";
 
 // `Error` is the interface of all that can go wrong, later members included.

@@ -1,5 +1,5 @@
-// GraphQL over HTTP: one question, one answer. Whatever answers instead of Dagster (a proxy, a
-// login page, nobody) is told for what it is.
+// GraphQL over HTTP: one question, one answer. If a proxy, a login page or no
+// server answers instead of Dagster, the error says which.
 import { Buffer } from "node:buffer";
 import type { Dispatcher } from "undici";
 import * as v from "valibot";

@@ -10,7 +10,7 @@ export interface Reexecution {
 export interface FoundRun {
   readonly status: string;
   /**
-   * The latest run that has this one as its parent and was launched, whoever did it; null for none.
+   * The latest launched run whose parent is this one. `null` means that there is none.
    */
   readonly reexecution: Reexecution | null;
   /**

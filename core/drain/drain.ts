@@ -1,5 +1,5 @@
-// A drain: watches a worker until the queues it takes steps from are proven empty. The worker is
-// the same as ever; only its end is decided here.
+// A drain: watches a worker until the queues it takes steps from are proven empty. The worker
+// works as always. Only its end is decided here.
 import type { Clock } from "../clock.ts";
 import { describeError, Fault } from "../faults.ts";
 import type { Observe } from "../observe.ts";

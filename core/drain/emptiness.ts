@@ -13,7 +13,7 @@ export type Seen =
       readonly inFlight: number;
       readonly delayed: number;
     }
-  /** A call failed, or we are at work ourselves: nothing can be told. */
+  /** A call failed, or this worker is busy itself, so the counts prove nothing. */
   | { readonly is: "unknown" };
 
 /**

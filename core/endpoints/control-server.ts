@@ -3,8 +3,8 @@
 //
 // Every request needs the worker's token, which `cli/worker/control-files.ts` leaves where only its
 // user can read it. A browser cannot send it: no page knows it, and a page of another origin may
-// not send the header unless we allowed it (CORS), which we never do. Whoever lacks it is told
-// nothing, not even which pages there are.
+// not send the header unless we allowed it (CORS), which we never do. A request without it
+// learns nothing, not even which pages there are.
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import * as v from "valibot";

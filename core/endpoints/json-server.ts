@@ -8,14 +8,14 @@ import { requireListening } from "./may-listen.ts";
 
 export interface JsonServer {
   readonly port: number;
-  /** Resolves when nothing is left open, whoever is still connected. */
+  /** Resolves when every connection is closed. Clients that are still connected are cut off. */
   close(): Promise<void>;
 }
 
 export interface Reply {
   readonly status: number;
   readonly body: object;
-  /** The methods of a page that has no such one. */
+  /** The methods that the page does have. Sent with 405. */
   readonly allow?: string;
 }
 
@@ -77,8 +77,8 @@ export async function startJsonServer(
 }
 
 /**
- * Ends what stays too long, and the oldest connection when there are too many: whoever holds
- * connections shuts nobody out.
+ * Ends connections that stay too long, and the oldest one when there are too many, so that a client
+ * with many idle connections cannot shut out the others.
  */
 function boundConnections(): (socket: Socket) => void {
   const open = new Set<Socket>();

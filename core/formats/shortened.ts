@@ -1,8 +1,8 @@
 // Text from outside, cut to what a log or a person can take. Pure.
 
 /**
- * At most `longest` characters and an ellipsis; half of a surrogate pair at the cut is no text that
- * everything takes.
+ * Returns at most `longest` characters and an ellipsis. Never cuts a surrogate pair in half,
+ * because some readers refuse half a pair.
  */
 export function shortened(text: string, longest: number): string {
   return text.length <= longest ? text : `${text.slice(0, longest).toWellFormed()}…`;

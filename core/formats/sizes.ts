@@ -12,7 +12,7 @@ const unitBytes: Readonly<Record<string, number>> = {
   TIB: 2 ** 40,
 };
 
-/** Whole bytes, or null when `text` is no size. Upper and lower case are the same. */
+/** Returns whole bytes, or null when `text` is not a size. Upper and lower case are the same. */
 export function parseSize(text: string): number | null {
   const parts = /^(?<count>\d+(?:\.\d+)?)(?<unit>[KMGT]?(?:(?<=[KMGT])I)?B)?$/.exec(text.toUpperCase());
   if (parts?.groups === undefined) return null;

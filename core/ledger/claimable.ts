@@ -9,7 +9,7 @@ export type Claimable =
 
 type Held = Pick<LedgerRow, "state" | "owner" | "leaseExpiresAtMs">;
 
-/** A lease ends at its instant: whoever asks at `leaseExpiresAtMs` sharp finds the row free. */
+/** A lease ends at its instant: a claim at exactly `leaseExpiresAtMs` finds the row free. */
 export function claimable(row: Held, nowMs: number, writeBoundMs: number): Claimable {
   switch (row.state) {
     case "completed":

@@ -22,8 +22,8 @@ export function encodeOutcome(outcome: ExecutionResult): string {
 }
 
 /**
- * Any JSON text, since the column may have been changed by hand; anything that is no outcome is
- * told by valibot's first issue.
+ * Accepts any JSON text, because an operator may have changed the column by hand. Text that is not
+ * an outcome fails with valibot's first issue.
  */
 export function decodeOutcome(text: string): v.SafeParseResult<typeof executionResult> {
   return v.safeParse(executionResult, parseJson(text));

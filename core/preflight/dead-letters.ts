@@ -17,7 +17,7 @@ export function checkDeadLetterQueue(queue: SurveyedQueue, deadLetter: SurveyedD
   ];
 }
 
-/** Of either queue: SQS demands it, whoever stands in for SQS may not. */
+/** Checks the type of either queue. SQS demands it; a server in its place may not. */
 export function typeOf({ fifo, attributes }: SurveyedQueue): readonly Found[] {
   if (attributes === null || attributes.fifo === fifo) return [];
   return [
@@ -83,7 +83,7 @@ function deadLettersOf(queue: SurveyedQueue, { attributes }: SurveyedQueue): rea
 }
 
 // SQS keeps the time of sending when it moves a message of a standard queue to its dead letter
-// queue, and starts it anew on FIFO (developer guide, "setting up a dead-letter queue retention").
+// queue, and resets it on FIFO (developer guide, "setting up a dead-letter queue retention").
 function lettersRetentionOf(queue: SurveyedQueue, { retentionMs }: QueueAttributes): readonly Found[] {
   const sourceMs = queue.fifo ? DAY_MS - 1 : (queue.attributes?.retentionMs ?? 0);
   if (retentionMs === null || retentionMs > sourceMs || retentionMs === LONGEST_RETENTION_MS) return [];

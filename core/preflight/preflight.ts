@@ -18,7 +18,7 @@ export interface PreflightSettings {
 
 /**
  * Each deploy and each outage that meets a waiting message costs it a receive, which SQS counts and
- * cannot be told to forget: room for a few of them beside the starts of our own budget.
+ * never takes back. This leaves room for a few of them beside the starts of our own budget.
  */
 const RELEASES = 5;
 const DAY_MS = 86_400_000;

@@ -89,7 +89,7 @@ export interface QueueFacts {
   readonly fifo: boolean;
   readonly deadLetterUrl: string | null;
   readonly maxReceiveCount: number | null;
-  /** Null where it is not told. */
+  /** Null where the server does not say it. */
   readonly retentionMs: number | null;
 }
 
@@ -192,7 +192,8 @@ export interface DeadLetterQueue extends Pick<Queue, "receive" | "extend" | "ack
   /**
    * How long it keeps a message, counted from `sentAtMs`: a standard queue's dead letters keep the
    * time at which they were first sent, those of a FIFO queue get a new one when SQS moves them
-   * (developer guide, "dead-letter queue retention"). Null where it is not told.
+   * (developer guide, "dead-letter queue retention"). Null where the server does not
+   * say it.
    */
   readonly retentionMs: number | null;
 }

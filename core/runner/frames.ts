@@ -108,7 +108,7 @@ export type WorkerFrame =
       readonly envelope: unknown;
       readonly delivery: WireNote;
       readonly limits: WireLimits;
-      /** How long the process may live unless it is renewed; null for ever. */
+      /** How long the process may live unless it is renewed. Null means without end. */
       readonly within_ms: number | null;
     }
   | {

@@ -104,7 +104,7 @@ export class HostProcess {
       return how;
     });
     this.ready = this.#shakeHands(settings, clock);
-    this.ready.catch(() => undefined); // whoever awaits it hears of it
+    this.ready.catch(() => undefined); // a caller that awaits it gets the error
   }
 
   get pid(): number | undefined {

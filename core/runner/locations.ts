@@ -1,4 +1,4 @@
-// What a step host says of its code locations: which can run steps, and what the log is told of
+// What a step host says of its code locations: which can run steps, and what is logged of
 // them.
 import type { Observe } from "../observe.ts";
 import type { ErrorInfo } from "../step/step.ts";

@@ -12,7 +12,10 @@ export interface DeliveryNote {
   readonly takenOverFrom: string | null;
 }
 
-/** What a step may use; null is no limit. Enforced by the runner, however busy the worker is. */
+/**
+ * What a step may use. Null means without limit. Enforced by the runner, however busy the worker
+ * is.
+ */
 export interface Limits {
   /** From the start of its process. */
   readonly timeoutMs: number | null;

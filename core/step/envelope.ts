@@ -34,7 +34,7 @@ export interface Envelope extends StepId {
   readonly dagsterTaskiq: string | null;
   /**
    * Name of the run's job, for the log until the step's process has looked it up; null when the
-   * producer does not say. It is no part of the digest.
+   * producer does not say. The digest leaves it out.
    */
   readonly job: string | null;
 }

@@ -1,4 +1,4 @@
-// What the errors of Postgres and of the way to it mean to whoever runs a worker. What stands for a
+// What the errors of Postgres and of the way to it mean to an operator. What stands for a
 // bug of ours stays what it is.
 import { describeError, Fault, type FaultCode } from "../../faults.ts";
 import { NoAnswer } from "../../time-limits.ts";

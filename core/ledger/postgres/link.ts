@@ -53,8 +53,8 @@ export class Link {
   }
 
   /**
-   * Prepared by its text, once for each connection. When `signal` aborts, the server is told to
-   * stop, too.
+   * Runs a statement, prepared once for each connection and text. When `signal` aborts, the server
+   * gets a cancel request, too.
    */
   async run(text: string, parameters: readonly Parameter[], signal: AbortSignal): Promise<readonly Row[]> {
     const query = this.#sql.unsafe<Row[]>(text, [...parameters], { prepare: !this.#options.pooler });
@@ -88,7 +88,7 @@ export class Link {
     if (this.#connected) throw Object.assign(new Error("the connection was closed"), { code: "CONNECTION_CLOSED" });
     this.#connected = true;
     const { passFile } = this.#options;
-    // Not when the library asks for it: a failure then would be nobody's to catch.
+    // Not in the library's own callback: an error thrown there cannot be caught.
     if (this.#password === "" && passFile !== null) this.#password = await passwordFrom(passFile, this.#options);
     const socket = await openSocket(this.#options, this.#gone.signal);
     // The library's errors name them.

@@ -46,7 +46,7 @@ const createVersions = `CREATE TABLE IF NOT EXISTS ${table} (
   applied_at  timestamptz NOT NULL
 );`;
 
-/** Each with what records it, so that its SQL is all there is to do, whoever does it. */
+/** Each migration records itself, so that an operator can run the SQL alone. */
 const migrations: readonly Migration[] = texts.map(([name, sql], index) => {
   const version = index + 1;
   const record = `INSERT INTO ${table} (version, serves_from, applied_at) VALUES (${version}, ${SERVES_FROM}, clock_timestamp());`;
@@ -139,7 +139,7 @@ function pendingAfter(found: Found, name: string): readonly Migration[] {
       },
     );
   }
-  // A table of our name that records no version was not made by us: altering it is nobody's wish.
+  // A table of our name that records no version was not made by taskiq, so it is left alone.
   if (Number.isNaN(found.version)) {
     const message = `ledger ${name}: table taskiq_idempotency_records exists, but no schema version is recorded`;
     throw new Fault("TQ_LEDGER_SCHEMA", message, {

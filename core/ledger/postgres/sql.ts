@@ -36,8 +36,8 @@ const claimedDigest = `CASE WHEN ${same} OR excluded.payload_digest = '' OR entr
 
 /**
  * A row that another transaction made or changed after this statement began is locked and left
- * alone, but not seen in the second half: then there is no answer for it, and it is asked for
- * again.
+ * alone, but not seen in the second half: such a row gets no answer, and the
+ * caller asks again.
  */
 const claim = `WITH instant AS MATERIALIZED (SELECT ${now} AS now),
 ${asked(

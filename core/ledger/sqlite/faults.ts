@@ -1,4 +1,4 @@
-// What SQLite's result codes mean to whoever runs a worker. Codes that stand for a bug of ours (a
+// What SQLite's result codes mean to an operator. Codes that stand for a bug of ours (a
 // violated constraint, misuse) stay what they are.
 import { Fault, type FaultCode } from "../../faults.ts";
 

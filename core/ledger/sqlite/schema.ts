@@ -173,8 +173,8 @@ function refuseUnserved(db: DatabaseSync, path: string, found: number): void {
 }
 
 /**
- * A table of our name in a file that records no version was not made by us: altering or dropping it
- * is nobody's wish.
+ * A table of our name in a file that records no version was not made by taskiq, so it is neither
+ * altered nor dropped.
  */
 function refuseForeignTable(db: DatabaseSync, path: string, found: number): void {
   if (found > 0) return;

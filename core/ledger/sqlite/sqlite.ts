@@ -37,8 +37,8 @@ export interface SqliteLedgerOptions {
   /** How long after a permitted lease's end its terminal event may still be committing. */
   readonly writeBoundMs: number;
   /**
-   * How long a call waits for another process's transaction, 2000 unless told. SQLite waits in the
-   * calling thread, so nothing else in the worker moves meanwhile; transactions here take a few
+   * How long a call waits for another process's transaction, by default 2,000 ms. SQLite waits in
+   * the calling thread, so nothing else in the worker moves meanwhile; transactions here take a few
    * milliseconds.
    */
   readonly busyTimeoutMs?: number;
@@ -174,8 +174,8 @@ class SqliteLedger implements Ledger {
 
   async ping(): Promise<void> {
     this.#reach(() => this.#statements.ping.get());
-    // SQLite goes on writing to a deleted file, and whoever opens the path next would run the same
-    // steps from a new ledger.
+    // SQLite goes on writing to a deleted file, and a worker that opens the path next would run the
+    // same steps from a new ledger.
     if (statSync(this.#path, { throwIfNoEntry: false })?.ino === this.#inode) return;
     throw new Fault("TQ_LEDGER", `ledger ${this.#path}: the file was deleted or replaced while in use`, {
       hint: "Restart the workers that use it.",

@@ -26,7 +26,7 @@ interface BatchCall<Item> {
   send(items: ReadonlyMap<string, Item>): Promise<BatchAnswer>;
 }
 
-/** Seconds are rounded up: whoever asked counts on the time asked for, and 0 stays 0. */
+/** Rounds seconds up, because the caller counts on the whole time. 0 stays 0. */
 export function extendMessages(
   context: SqsContext,
   { url: QueueUrl, site }: QueueAddress,

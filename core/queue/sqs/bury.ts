@@ -30,7 +30,7 @@ export async function sendDeadLetter(
 }
 
 // A FIFO queue hides what is behind a message that is looked at, ten of a group at most: each dead
-// letter is a group of its own, or whoever looks through them would never see the eleventh. Its own
+// letter is a group of its own, or a look through them would never find the eleventh. Its own
 // group stands in the note; without a note, it stays where it is.
 function orderingOf(
   { fifo }: QueueAddress,

@@ -1,4 +1,4 @@
-// Where AWS credentials come from: the SDK's order of sources, each asked anew, with the reason
+// Where AWS credentials come from: the SDK's order of sources, each asked again, with the reason
 // when none has any.
 
 import type { SQSClientConfig } from "@aws-sdk/client-sqs";

@@ -1,4 +1,5 @@
-// The dead letter queue over SQS, for whoever looks through it: the same calls on the other queue.
+// The dead letter queue over SQS, for the sweep and operators' commands: the same calls on the
+// other queue.
 import { isMovedBySqs } from "../dead-letter-note.ts";
 import type { DeadLetterQueue } from "../port.ts";
 import { ackMessages, extendMessages } from "./batches.ts";

@@ -41,9 +41,9 @@ export function openHttp(settings: HttpSettings, answerMs: number | null): NodeH
   });
 }
 
-// The SDK's defaults never time out, and its `requestTimeout` only logs unless told to throw. The
-// socket timeout covers what the request timeout does not: an answer whose head came and whose body
-// never does.
+// The SDK's defaults never time out, and its `requestTimeout` only logs unless an option makes it
+// throw. The socket timeout covers what the request timeout does not: an answer whose head came and
+// whose body never does.
 function timeouts(ms: number) {
   return { requestTimeout: ms, socketTimeout: ms, throwOnRequestTimeout: true };
 }

@@ -88,7 +88,7 @@ def taskiq_executor(context: InitExecutorContext) -> TaskiqExecutor:
         sleep_seconds=settings.poll_seconds_of(config),
         max_concurrent=settings.max_concurrent_of(config),
         tag_concurrency_limits=config.get("tag_concurrency_limits"),
-        # Verification refuses a second start silently, which would leave the step open for ever.
+        # Verification refuses a second start silently, which would leave the step open forever.
         should_verify_step=False,
         **_step_dependency_argument(config),
     )

@@ -148,7 +148,7 @@ def notifications_of(
     if postgres is None or not isinstance(storage, postgres):
         return None
     engine = storage._engine
-    # Other drivers tell of notifications in other ways.
+    # Other drivers report notifications in other ways.
     if engine.dialect.driver != "psycopg2":
         return None
 

@@ -71,7 +71,7 @@ def may_pass(error: Exception) -> bool:
 
 
 def is_of_credentials(error: Exception) -> bool:
-    """Tell whether a client made anew may find better ones. A late one holds its session's lock."""
+    """Return whether a new client may find better ones. A late one holds its session's lock."""
     if isinstance(error, ClientError):
         return _code_of(error) in _REFUSED_KEYS and not _WRONG_TIME.search(str(error))
     return isinstance(error, (*_NO_CREDENTIALS, NoAnswerError))

@@ -73,7 +73,7 @@ def site_of(
 
 
 def new_session() -> boto3.Session:
-    """Return a session that reads files and asks for credentials anew, but no service model."""
+    """Return a session that reads files and asks for credentials again, but no service model."""
     session = botocore.session.get_session()
     session.register_component("data_loader", _data_loader())
     return boto3.Session(botocore_session=session)

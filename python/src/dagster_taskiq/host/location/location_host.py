@@ -52,7 +52,7 @@ def be_location_host(
     lifeline: Lifeline,
     live: LiveBornWith,
 ) -> NoReturn:
-    """Be that process: import the code, say how it went, fork steps until told to stop."""
+    """Import the code, report how that went, and fork steps until the base says stop."""
     code = 1
     try:
         _be_born(base_pid, lifeline)

@@ -27,7 +27,7 @@ class OomKills:
             self._look(now)
 
     def recent(self, now: float) -> bool:
-        """Tell whether it rose just now, and take that as told: one rise explains one death."""
+        """Return whether it rose since the last call: one rise explains one death."""
         self._look(now)
         recent = now - self._rose_at < _RECENT_SECONDS
         self._rose_at = -math.inf

@@ -17,7 +17,7 @@ LOOK_SECONDS = 0.5
 
 
 class Usage:
-    """Looked at by the host, which is told of events and of the files that output goes to."""
+    """Looked at by the host. The host reports events, and the files that output goes to."""
 
     def __init__(self, pid: int, limits: Limits, now: float) -> None:
         self._pid = pid
@@ -79,7 +79,7 @@ class Usage:
             self._sizes[path] = grown
             if limits.output is not None and grown > limits.output:
                 return Cause.OUTPUT, f"it wrote more than {limits.output} bytes to {path}"
-        # Output that goes to no file is not seen, and not hearing it is no silence.
+        # Output that goes to no file is not seen, and its absence does not count as silence.
         silence = limits.silence if self._sizes and self._ended_at is None else None
         if silence is not None and now >= self._heard_at + silence:
             return Cause.SILENT, f"it wrote no event and no output for {silence:g} s"

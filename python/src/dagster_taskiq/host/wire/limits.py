@@ -9,7 +9,7 @@ from dagster_taskiq.wire_fields import Fields, is_number, require
 
 @dataclass(frozen=True)
 class Limits:
-    """`None` is no limit. Times are seconds, sizes bytes."""
+    """`None` means without limit. Times are seconds, sizes bytes."""
 
     timeout: float | None = None
     silence: float | None = None

@@ -41,7 +41,7 @@ def location_of(run: DagsterRun) -> str | None:
 
 
 def load_job(instance: DagsterInstance, run: DagsterRun, broken: ErrorInfo | None = None) -> None:
-    """Import the run's code location, so that its failure is told apart from the step's.
+    """Import the run's code location, so that its failure is not taken for the step's.
 
     Dagster's body asks for the same job right after, and finds it cached. `broken`: why the import
     fails, where another process has found out.
