@@ -15,12 +15,12 @@ const lostAnswers: Record<string, ServerFault> = {
   "the service fails after it took the messages": { kind: "error", status: 500, effect: "after" },
   "the answer never comes": { kind: "stall", at: "head" },
   "the answer stops half way": { kind: "stall", at: "body" },
-  "the answer is too late": { kind: "late", ms: 1_600 },
+  "the answer is too late": { kind: "late", ms: 3_000 },
 };
 
 for (const [name, fault] of Object.entries(lostAnswers)) {
   test(`FIFO: when ${name}, the same attempt id brings back the same messages`, async (t) => {
-    const { queue, server, source, requestsOf } = await wire(t, {}, { pollMarginMs: 200 });
+    const { queue, server, source, requestsOf } = await wire(t, {}, { pollMarginMs: 1_500 });
     source.send({ body: "1", groupId: "a", deduplicationId: "1" });
     source.send({ body: "2", groupId: "a", deduplicationId: "2" });
     server.faults.next("ReceiveMessage", fault);
