@@ -20,17 +20,9 @@ export function endContract(make: MakeRunner): void {
       assert.deepEqual(await events(wanted.envelope), ["STEP_START", event]);
       assert.equal(ask.asked, 1);
       requireEnded(ending, state, true);
+      if (state === "failure") requireReason(ending);
     });
   }
-
-  test("a failure says why", async (t) => {
-    const { runner, order } = await make(t);
-    const ending = await runner.execute(await order("fails"), granting(), never);
-    const error = ending.kind === "ended" ? ending.result.error : null;
-    assert.equal(typeof error?.class, "string");
-    assert.notEqual(error?.message, "");
-    assert.match(error?.traceback ?? "", new RegExp(error?.class ?? "a class"));
-  });
 
   for (const deed of ["succeeds", "fails", "wants_retry"] as const) {
     test(`a step that ${deed} writes nothing without a permit`, async (t) => {
@@ -42,6 +34,28 @@ export function endContract(make: MakeRunner): void {
     });
   }
 
+  for (const deed of ["crashes", "exits", "cannot_run"] as const) {
+    test(`a step that ${deed} is a fault of the step`, async (t) => {
+      const { runner, order, processes } = await make(t);
+      const ask = granting();
+      const ending = await runner.execute(await order(deed), ask, never);
+      assert.equal(ending.kind === "fault" && ending.scope, "step", JSON.stringify(ending));
+      assert.deepEqual([ask.asked, processes()], [0, 0]);
+    });
+  }
+
+  test("steps that run at once each get their own end", async (t) => {
+    const { runner, order, processes } = await make(t);
+    const deeds: readonly Deed[] = ["succeeds", "crashes", "fails", "succeeds", "exits", "wants_retry"];
+    const orders = await Promise.all(deeds.map(order));
+    const endings = await Promise.all(orders.map((wanted) => runner.execute(wanted, granting(), never)));
+    assert.deepEqual(endings.map(summary), ["success", "fault", "failure", "success", "fault", "up_for_retry"]);
+    assert.equal(processes(), 0);
+  });
+}
+
+/** What the runner decides by the attempt's log, before any code of the step is imported. */
+export function attemptContract(make: MakeRunner): void {
   test("an attempt that is over already is neither run nor asked for", async (t) => {
     const { runner, order, events } = await make(t);
     const wanted = await order("succeeds");
@@ -60,16 +74,6 @@ export function endContract(make: MakeRunner): void {
     assert.deepEqual([ask.asked, await events(wanted.envelope)], [0, []]);
   });
 
-  for (const deed of ["crashes", "exits", "cannot_run"] as const) {
-    test(`a step that ${deed} is a fault of the step`, async (t) => {
-      const { runner, order, processes } = await make(t);
-      const ask = granting();
-      const ending = await runner.execute(await order(deed), ask, never);
-      assert.equal(ending.kind === "fault" && ending.scope, "step", JSON.stringify(ending));
-      assert.deepEqual([ask.asked, processes()], [0, 0]);
-    });
-  }
-
   test("a rerun that an earlier start forbids is refused, with the reason", async (t) => {
     const { runner, order } = await make(t);
     const ending = await runner.execute(await order("refuses_rerun"), granting(), never);
@@ -85,15 +89,13 @@ export function endContract(make: MakeRunner): void {
     assert.equal(ending.kind === "not_open" && ending.error.class, "NotOpen", JSON.stringify(ending));
     assert.deepEqual([ask.asked, (await events(wanted.envelope)).filter((event) => event !== "STEP_START")], [0, []]);
   });
+}
 
-  test("steps that run at once each get their own end", async (t) => {
-    const { runner, order, processes } = await make(t);
-    const deeds: readonly Deed[] = ["succeeds", "crashes", "fails", "succeeds", "exits", "wants_retry"];
-    const orders = await Promise.all(deeds.map(order));
-    const endings = await Promise.all(orders.map((wanted) => runner.execute(wanted, granting(), never)));
-    assert.deepEqual(endings.map(summary), ["success", "fault", "failure", "success", "fault", "up_for_retry"]);
-    assert.equal(processes(), 0);
-  });
+function requireReason(ending: Ending): void {
+  const error = ending.kind === "ended" ? ending.result.error : null;
+  assert.equal(typeof error?.class, "string");
+  assert.notEqual(error?.message, "");
+  assert.match(error?.traceback ?? "", new RegExp(error?.class ?? "a class"));
 }
 
 function requireEnded(ending: Ending, state: string, wrote: boolean): void {

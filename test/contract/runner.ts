@@ -1,6 +1,6 @@
 // The runner's contract: every adapter runs the whole of it, once.
 import { describe } from "node:test";
-import { endContract } from "./runner-ends.ts";
+import { attemptContract, endContract } from "./runner-ends.ts";
 import { killContract } from "./runner-kills.ts";
 import { limitContract } from "./runner-limits.ts";
 import { lookContract } from "./runner-looks.ts";
@@ -20,6 +20,7 @@ export function stepContract(name: string, make: MakeRunner): void {
 export function runnerContract(name: string, make: MakeRunner): void {
   describe(`runner contract: ${name}`, () => {
     stepContract("steps", make);
+    describe("attempts", () => attemptContract(make));
     describe("reports and notices", () => reportContract(make));
     describe("probes", () => probeContract(make));
     describe("looks", () => lookContract(make));
