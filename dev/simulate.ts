@@ -1,7 +1,7 @@
-// `npm run simulate`: simulated fleets, as many deliveries as asked for, from a seed on. A failure
-// is told with its seed and its smallest trace.
+// `npm run simulate`: simulated fleets, as many deliveries as asked for, from a seed on. Prints
+// each failure with its seed and its smallest trace.
 //
-//   npm run simulate                                        100,000 deliveries, from a seed that is made up and told
+//   npm run simulate                                        100,000 deliveries, from a random seed, which it prints
 //   npm run simulate -- --deliveries 1000000 --seed 7       a million, from seed 7 on
 //   npm run simulate -- --deliveries 1 --seed 7             the world of seed 7 alone
 //   npm run simulate -- --minutes 60                        for an hour, and on after a broken world

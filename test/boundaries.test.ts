@@ -58,7 +58,7 @@ const cliOrder = [
   ["main"],
 ];
 
-/** Nothing but types, promises among them; whoever is pure may name them. */
+/** Modules of types and promises only. Pure modules may import them. */
 const ports = [
   ...["queue", "ledger", "runner", "dagster", "agent"].map((seam) => `core/${seam}/port.ts`),
   ...["schema", "quiet-records"].map((name) => `core/ledger/${name}.ts`),

@@ -1,4 +1,4 @@
-// One contender as a process of its own: told its job over IPC, measured from inside.
+// One contender as a process of its own. It gets its job over IPC and measures itself.
 import process from "node:process";
 import type { Job } from "./job.ts";
 import { startSdkAlone } from "./sdk-alone.ts";

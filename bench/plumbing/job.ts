@@ -1,4 +1,4 @@
-// What the contenders are told, and what they answer.
+// The jobs that the contenders get, and their answers.
 
 export interface Job {
   readonly contender: "sqs-consumer" | "sdk-alone" | "taskiq";

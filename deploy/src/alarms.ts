@@ -31,7 +31,7 @@ function alarmsOf(name: string, { topicArns, tags }: AlarmSettings, parent: pulu
   const actions = { alarmActions: [...topicArns], okActions: [...topicArns] };
   return (what, args) => {
     const named = { name: `${name}-${what}`, tags: { ...tags }, ...actions };
-    // No data is no news: an idle queue reports nothing.
+    // Missing data is not an alarm: an idle queue reports nothing.
     new aws.cloudwatch.MetricAlarm(
       `${name}-${what}`,
       { ...named, treatMissingData: "notBreaching", ...args },

@@ -37,7 +37,7 @@ export function workerContainer(settings: ContainerSettings) {
     user: "65532:65532",
     readonlyRootFilesystem: true,
     mountPoints: [{ sourceVolume: TMP_VOLUME, containerPath: "/tmp", readOnly: false }],
-    // Unless told otherwise ECS sends SIGTERM, and SIGKILL after this.
+    // By default ECS sends SIGTERM, and SIGKILL after this.
     stopTimeout: settings.sizing.stopTimeoutSeconds,
     // CMD, not CMD-SHELL: there is no shell in the image. It fails until the worker has been ready
     // once, and never for an outage after that.

@@ -108,7 +108,7 @@ export function taskProtectionPolicy(cluster: string): PolicyDocument {
   return document([allow("ProtectTask", ["ecs:GetTaskProtection", "ecs:UpdateTaskProtection"], [tasks])]);
 }
 
-/** The queue's own policy: nobody, whatever else allows them, without TLS. */
+/** The queue's own policy: denies every request without TLS, whatever other policies allow. */
 export function tlsOnlyPolicy(queue: string): PolicyDocument {
   const deny: PolicyStatement = {
     Sid: "TlsOnly",

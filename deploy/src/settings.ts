@@ -56,8 +56,8 @@ export function graceSeconds(stopTimeoutSeconds: number): number {
 }
 
 /**
- * Fills in the defaults, and leaves out what is no number of ours. Throws one error that names
- * every number that cannot be, what is expected, and the value.
+ * Fills in the defaults, and leaves out every other field. Throws one error that names
+ * every invalid number, the expectation, and the value.
  */
 export function resolveSizing(given: Partial<Sizing>): Sizing {
   const named = Object.entries(defaultSizing).map(([name, value]) => [name, given[name as keyof Sizing] ?? value]);

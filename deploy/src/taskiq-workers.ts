@@ -20,7 +20,7 @@ export class TaskiqWorkers extends pulumi.ComponentResource {
   readonly deadLetterQueueArn: pulumi.Output<string>;
   /** To attach to the role under which run workers send steps. */
   readonly producerPolicyArn: pulumi.Output<string>;
-  /** To attach to the role of whoever uses `inspect-dlq`, `replay` and `drain`. */
+  /** For the role of the operators, who use `inspect-dlq`, `replay` and `drain`. */
   readonly operatorPolicyArn: pulumi.Output<string>;
   /**
    * The secret for `TASKIQ_ENVELOPE_KEY` of run workers and operators; undefined unless messages
@@ -152,7 +152,7 @@ export class TaskiqWorkers extends pulumi.ComponentResource {
           securityGroups: args.securityGroupIds,
           assignPublicIp: args.assignPublicIp ?? false,
         },
-        // New workers first: the queue waits for nobody meanwhile.
+        // New workers start before old ones stop, so that the queue never waits for a worker.
         deploymentMinimumHealthyPercent: 100,
         deploymentMaximumPercent: 200,
         deploymentCircuitBreaker: { enable: true, rollback: true },

@@ -23,7 +23,7 @@ export interface Arrival {
 export interface Ran {
   /** Seconds from arrival to start, in order of start. */
   readonly waits: readonly number[];
-  /** Steps that a scale-in stopped, which then started anew. */
+  /** Steps that a scale-in stopped, which then started again. */
   readonly restarted: number;
   readonly taskSeconds: number;
   /** Desired count, a value a minute. */

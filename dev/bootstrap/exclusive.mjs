@@ -7,8 +7,8 @@ import { say } from "./run.mjs";
 const pollMs = 200;
 
 /**
- * Runs `work` while holding the lock file, which names the process that holds it; waits for whoever
- * holds it now. A lock whose process is gone is taken over.
+ * Runs `work` while holding the lock file, which names the process that holds it. Waits for the
+ * process that holds it now. Takes over a lock whose process is gone.
  *
  * @param {string} path
  * @param {() => Promise<void>} work
@@ -53,7 +53,7 @@ function holderLives(path) {
     process.kill(holder, 0);
     return true;
   } catch (error) {
-    // EPERM: it lives, and belongs to someone else. ENOENT: it let go this moment; the next attempt
+    // EPERM: it lives, and belongs to another user. ENOENT: it has just let go, as the next attempt
     // will see.
     return codeOf(error) !== "ESRCH";
   }

@@ -28,7 +28,7 @@ export function uvEnvironment(pipConfig, exists = existsSync) {
     const value = settings[key];
     if (value !== undefined) env[variable] = value;
   }
-  // pip looks at all indexes alike; uv, unless told to, stops at the first that has the name.
+  // pip looks at all indexes alike. uv by default stops at the first that has the name.
   if (env["UV_INDEX"] !== undefined) env["UV_INDEX_STRATEGY"] = "unsafe-best-match";
   // uv is strict about directories that do not exist, pip is not.
   const links = (env["UV_FIND_LINKS"] ?? "").split(/\s+/).filter((link) => link.includes("://") || exists(link));

@@ -14,7 +14,7 @@ export function buildExecutable(folder: string, bundle: string, output: string):
     disableExperimentalSEAWarning: true,
     // Compiled ahead, or every health check would compile the whole worker.
     useCodeCache: true,
-    // NODE_OPTIONS is for whoever runs Node; here Node is an implementation detail.
+    // NODE_OPTIONS is for users of Node; here Node is an implementation detail.
     execArgvExtension: "none",
   };
   try {

@@ -30,7 +30,7 @@ export interface Image {
   };
 }
 
-/** What the build is told of its sources, as a release tells it. */
+/** The commit that the build gets as an argument, as in a release. */
 export const IMAGE_COMMIT = "0123456789abcdef0123456789abcdef01234567";
 export const IMAGE_EPOCH = 1_790_000_000;
 

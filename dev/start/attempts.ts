@@ -7,7 +7,7 @@ export interface Attempt {
   readonly step: string;
   /** 1 first, as people count. */
   readonly attempt: number;
-  /** The worker that ran it; null while nobody has. */
+  /** The worker that ran it. `null` means that no worker has. */
   readonly worker: string | null;
   /** The step's own process. */
   readonly pid: number | null;

@@ -1,4 +1,4 @@
-// Why the demo did not work, in words for whoever typed `npm start`.
+// Why the demo did not work, in words for the user who typed `npm start`.
 
 export class DemoFailed extends Error {
   /** More lines, such as the end of a log; ends with a line break when not empty. */

@@ -95,8 +95,8 @@ async function keepRunning({ ui, program: worker }: Deployment, stopping: AbortS
 }
 
 /**
- * Waits for something, but no longer than the programs that it needs are alive and nobody says
- * stop.
+ * Waits for `wanted`, but gives up when a program that it needs has ended, or the user stops the
+ * demo.
  */
 async function unlessEnded<T>(wanted: Promise<T>, needed: readonly LoggedProgram[], stopping: AbortSignal): Promise<T> {
   stopping.throwIfAborted();

@@ -1,4 +1,4 @@
-// A run of the sample job: what `launch.py` tells of it, line by line.
+// A run of the sample job, as `launch.py` reports it line by line.
 
 /**
  * `at` is Unix seconds. `attempt` (0 first) and `pid` are null where the event does not name them.

@@ -52,7 +52,7 @@ function align(text: string, width: number, right: boolean): string {
   return right ? short.padStart(width) : short.padEnd(width);
 }
 
-/** Both ends of a step's name tell it from others; the middle does not. */
+/** Cuts the middle out: the ends of a step's name distinguish it from others. */
 export function shorten(text: string, width: number): string {
   if (text.length <= width) return text;
   const kept = width - 1;

@@ -58,7 +58,7 @@ export async function withBatches<T>(
 export function endsOfFiles(batches: readonly Batch[], ends: readonly TestEnd[]): readonly TestEnd[] {
   const told = ends.flatMap((end) => {
     const batch = batches.find(({ entry }) => entry === end.name);
-    // Which of them it was, nobody knows.
+    // The end does not say which of them failed.
     return batch === undefined || end.details.error === undefined
       ? [end]
       : batch.files.map((file) => ({ ...end, file, name: file }));

@@ -11,8 +11,7 @@ export type Print = (text: string | Uint8Array) => void;
 export type Check = (signal: AbortSignal, print: Print) => Promise<Verdict>;
 
 /**
- * Runs each of them, also after one failed: whoever reads the output wants to mend everything at
- * once.
+ * Runs each of them, also after one failed, so that the developer can mend everything at once.
  */
 export function command(...lines: readonly CommandLine[]): Check {
   return async (signal, print) => {

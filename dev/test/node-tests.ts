@@ -92,7 +92,7 @@ async function execute(
   const silence = new AbortController();
   // No test may take longer than its timeout, so after more silence than that only a process is
   // left that does not end: a forgotten timer, socket or thread. The runner itself would wait for
-  // it for ever.
+  // it forever.
   const alarm = setTimeout(() => silence.abort(), timeout + 15_000);
   const env = { ...process.env, NODE_COMPILE_CACHE: resolve(COMPILED), ...options.env };
   const events = run({

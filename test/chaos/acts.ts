@@ -110,7 +110,7 @@ interface Borrowed {
   readonly anatomy: Anatomy;
 }
 
-/** On a worker that runs a step, and that nobody else disturbs meanwhile. */
+/** Acts on a worker that runs a step, while no other act disturbs it. */
 function onBusy(act: (borrowed: Borrowed, scene: Scene) => Promise<string | null>): Act {
   return async (scene) => {
     const borrowed = await scene.fleet.borrow(scene.chance);
@@ -160,8 +160,8 @@ function isPermitted({ deployment }: Scene, { id }: Member): boolean {
 }
 
 /**
- * As another process's transaction would; false when somebody else has it locked, a stopped worker
- * perhaps.
+ * As another process's transaction would. Returns `false` when another process has it locked, such
+ * as a stopped worker.
  */
 async function ledgerLockedFor({ home }: Deployment, ms: number): Promise<boolean> {
   const db = new DatabaseSync(join(home, "taskiq.sqlite"));

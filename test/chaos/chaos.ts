@@ -46,7 +46,7 @@ export class Chaos {
   readonly #done = new Map<string, number>();
   readonly #startedAt = performance.now();
 
-  /** `tell` hears of each act as it is done. */
+  /** Calls `tell` with a line for each act as it is done. */
   static async open(plan: ChaosPlan, tell: (line: string) => void): Promise<Chaos> {
     const server = await startSqsServer();
     const sqs = asLocalSqs(server);

@@ -10,7 +10,7 @@ export interface Member {
   /** Each life has its own: a worker that was started again is another one. */
   id: string;
   worker: WorkerProcess;
-  /** Someone is disturbing it now; nobody else may. */
+  /** An act is disturbing it now; no other act may. */
   disturbed: boolean;
 }
 
@@ -27,7 +27,7 @@ const BUSY_MS = 180_000;
 const UNREACHABLE = 3;
 
 export class Fleet {
-  /** Ends that nobody asked for. */
+  /** Ends of workers that no act asked for. */
   readonly oddEnds: string[] = [];
   readonly workers: WorkerProcess[] = [];
   readonly #deployment: Deployment;
@@ -56,7 +56,7 @@ export class Fleet {
   }
 
   /**
-   * Waits for a member with a step under way that nobody disturbs, and lends it out; `chance` picks
+   * Waits for a member that runs a step and that no act disturbs, and lends it out. `chance` picks
    * among several.
    */
   async borrow(chance: () => number): Promise<{ readonly member: Member; readonly anatomy: Anatomy }> {

@@ -1,5 +1,5 @@
-// Messages that SQS itself moved to the dead letter queue, without any worker having had a say: no
-// Dagster run waits for them for ever.
+// Messages that SQS itself moved to the dead letter queue, before any worker decided on them. No
+// Dagster run waits for them forever.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once as onceEmitted } from "node:events";

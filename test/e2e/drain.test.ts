@@ -80,7 +80,7 @@ async function drain(...flags: readonly string[]) {
   return { code, summary: JSON.parse(command.stdout[0] ?? "null"), command };
 }
 
-/** Exit code, and what it says; its text is no JSON. */
+/** Returns the exit code and the output, which is not JSON. */
 /** Asks the worker on this machine. */
 async function ask(verb: "quiet" | "resume", ...flags: readonly string[]) {
   const command = start(verb, ["--local", ...flags]);

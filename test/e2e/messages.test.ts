@@ -1,5 +1,5 @@
-// Whatever may stand in the queue: envelopes a second time, bodies nobody can read, versions to
-// come, and the contract of old.
+// Everything that may stand in the queue: envelopes a second time, unreadable bodies, versions to
+// come, and the original contract.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { writeFileSync } from "node:fs";

@@ -1,5 +1,5 @@
-// `taskiq migrate`, from the bundle, on both ledgers: what it prints, does, and exits with; and
-// that no password is told on the way.
+// `taskiq migrate`, from the bundle, on both ledgers: what it prints, does, and exits with. It
+// never prints a password.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -1,5 +1,5 @@
 // The worker is PID 1, as in its image: what a step host leaves behind when it is killed becomes
-// the child of PID 1, and nobody else can reap it.
+// the child of PID 1, which alone can reap it.
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { after, afterEach, before, describe, test } from "node:test";

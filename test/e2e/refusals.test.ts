@@ -1,5 +1,5 @@
-// What keeps a worker from starting is said in words that help, with an exit code that tells
-// settings (2) from dependencies (3).
+// A worker that cannot start says why and what helps. Its exit code separates settings (2) from
+// dependencies (3).
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
-// `taskiq replay` over an SQS that takes, or deletes, only a part of a batch, or does not say: what
-// was not done is told, and the next start does it.
+// `taskiq replay` over an SQS that takes, or deletes, only a part of a batch, or does not answer.
+// Replay reports what was not done, and the next start does it.
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { type Buried, buryThree, replayedOnce } from "../support/ledger/replayed-once.ts";

@@ -25,7 +25,7 @@ interface Gated extends Desk {
   readonly buried: Buried;
   /** What was written, in order. */
   writes(): Promise<readonly string[]>;
-  /** Holds the write of that number, 0 for the first. Resolves when somebody is at it. */
+  /** Holds the write of that number, 0 for the first. Resolves when a replay has begun it. */
   heldAt(write: number): Promise<{ readonly rollBack: () => Promise<void>; readonly commit: () => Promise<void> }>;
 }
 

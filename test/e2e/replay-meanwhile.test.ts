@@ -1,5 +1,5 @@
-// `taskiq replay` that was killed when its copies were sent and nobody had noted it, and a worker
-// that was faster than the next start: what became of the copies decides about their letters.
+// `taskiq replay` that was killed when its copies were sent, before it had noted so, and a worker
+// that was faster than the next start. What became of the copies decides about their letters.
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { buryThree } from "../support/ledger/replayed-once.ts";

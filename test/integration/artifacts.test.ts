@@ -1,4 +1,4 @@
-// What a release consists of: complete, and the same whoever builds it, and where.
+// What a release consists of. It is complete, and the same for every builder and folder.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";

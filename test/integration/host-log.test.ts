@@ -1,4 +1,4 @@
-// What stands in Dagster's event log decides, whoever wrote it and however it came to end there.
+// What stands in Dagster's event log decides, whichever process wrote it.
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import type { Ending, StepOrder } from "../../core/runner/port.ts";

@@ -1,5 +1,5 @@
-// Rows that somebody changed by hand, or that a version of tomorrow wrote, in a real file and a
-// real database: they are told for what they are, to those alone who ask for them.
+// Rows that an operator changed by hand, or that a later version wrote, in a real file and a real
+// database. The ledger reports them as damaged, and only to the calls that ask for them.
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { describe, type TestContext, test } from "node:test";

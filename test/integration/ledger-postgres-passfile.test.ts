@@ -17,7 +17,7 @@ after(() => rmSync(folder, { recursive: true }));
 const rules = join(folder, "pg_hba.conf");
 writeFileSync(rules, "host all +rotating 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n");
 const databases = await ledgerDatabases({ hba_file: rules });
-/** Whoever is a member needs a password. */
+/** The server asks the group's members for a password. */
 const group = "DO $$ BEGIN CREATE ROLE rotating; EXCEPTION WHEN duplicate_object THEN NULL; END $$";
 
 async function open(t: TestContext) {

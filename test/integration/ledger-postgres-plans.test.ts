@@ -67,7 +67,7 @@ test("with a million rows", async (t) => {
 });
 
 /**
- * Most are settled, a few are not, as in a ledger that is used. The indexes are made anew
+ * Most are settled, a few are not, as in a ledger that is used. Makes the indexes again
  * afterwards, which is faster.
  */
 async function fill({ admin }: LedgerDatabase): Promise<void> {

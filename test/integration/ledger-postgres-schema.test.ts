@@ -1,5 +1,5 @@
-// The tables of the Postgres ledger: made once, whoever comes first; old and new workers side by
-// side; what the workers' role must be allowed.
+// The tables of the Postgres ledger: made once by the first that comes, shared by old and new
+// workers, and used with the documented grants.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { type TestContext, test } from "node:test";

@@ -1,5 +1,5 @@
-// The PostgreSQL that other tests stand on: real, whoever starts it and wherever it comes from, and
-// gone without a trace.
+// The PostgreSQL that other tests stand on. It is real for every user and source of binaries, and
+// goes without a trace.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -1,4 +1,4 @@
-// What the adapter tells a preflight of two queues, whatever is wrong with them.
+// What the adapter reports to a preflight about two queues, whatever is wrong with them.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { preflight } from "../../core/preflight/preflight.ts";

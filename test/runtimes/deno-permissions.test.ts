@@ -1,5 +1,4 @@
-// What is missing among the permissions that Deno was given is told by name, before any step is
-// taken.
+// A worker under Deno names each permission that it lacks, before it takes any step.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { PYTHON } from "../support/dagster/dagster-sidecar.ts";

@@ -108,7 +108,7 @@ export function resultOf({ entries, terminal }: AttemptLog): Told {
   return resultAt(state, start.atMs, terminal.atMs);
 }
 
-/** What a step process tells of an end; a body that cannot be read never gets that far. */
+/** An end as a step process reports it. A body that cannot be read never gets that far. */
 export interface Told extends ExecutionResult {
   readonly state: Exclude<ExecutionState, "malformed">;
   readonly output: null;

@@ -73,7 +73,7 @@ export class Fleet {
     employed.life.enter(() => employed.worker.stop(graceMs));
   }
 
-  /** A rolling deploy: whoever comes from now on reads what older ones leave alone. */
+  /** A rolling deploy: workers from now on read what older ones leave alone. */
   deploy(): void {
     this.#newer = true;
     for (const place of this.#places.keys()) this.stop(place, 30_000);

@@ -78,7 +78,7 @@ export function sendHostile(
     unknown_run: { ...under, runId: `${run.id}_unknown`, attempt: 0 },
   };
   const about = asked[attack];
-  // Dagster draws the ids of its runs, so that nobody knows one before its run is there.
+  // Dagster draws the ids of its runs, so an attacker knows none before its run is there.
   if (attack !== "unknown_run" && dagster.statusOf(run.id) === null) return null;
   if ((attack === "again" || attack === "malformed") && !producer.attempts.has(idempotencyKey(about))) return null;
   const tags = forged ? { ...step.tags, forged: id } : step.tags;

@@ -171,7 +171,7 @@ function lettersOf(letters: DeadLetterQueue | null, passage: QueuePassage): Dead
   const { life, border, referee, trace, isDown, producer } = passage;
   const ask = <T>(what: string, about: string, effect: () => Promise<T>) =>
     border.cross({ name: `dead.${what}`, about, broken: queueBroken, isDown }, effect);
-  // Copies that workers made are messages of their own, which nobody sent.
+  // Copies that workers made are messages of their own, which no run worker sent.
   const name = (receipt: string) => producer.nameOf(receipt);
   return {
     url: letters.url,

@@ -173,7 +173,7 @@ function bodyOf(id: StepId, step: StepPlan, instance: string | null, nowMs: numb
 }
 
 /**
- * What tells the two kinds of newer messages apart: chance, but the same for a run whatever else
+ * Chooses between the two kinds of newer messages: by chance, but the same for a run whatever else
  * happens.
  */
 function isOdd(runId: string): boolean {

@@ -55,7 +55,7 @@ export class RunWorker {
     return open.some(isParked) && open.every((step) => isParked(step) || !this.#isReady(step));
   }
 
-  /** For whoever wonders why it does not end. */
+  /** The ready step that keeps the run from ending. `null` means that there is none. */
   get openStep(): string | null {
     const step = this.plan.steps.find((other) => this.#standing(other) === "open" && this.#isReady(other));
     return step === undefined ? null : `${this.plan.id}:${step.key}`;

@@ -7,7 +7,7 @@ import { hostRules } from "./step-process.ts";
 export interface Broken {
   readonly kind: string;
   readonly seed: number;
-  /** Its smallest world. `null` means that this share has told one of its kind. */
+  /** Its smallest world. `null` means that this share has posted one of its kind. */
   readonly story: string | null;
 }
 

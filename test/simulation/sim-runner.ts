@@ -132,7 +132,7 @@ export class SimRunner implements Runner {
     for (const process of this.#processes) process.die({ how: "host_lost", detail: "stopped" });
   }
 
-  /** The host dies with everything in it, and is started anew. */
+  /** The host dies with everything in it, and is started again. */
   loseHost(): void {
     if (this.#stopping || this.#unavailable !== null) return;
     const { clock, life, trace } = this.#ports;

@@ -1,6 +1,6 @@
 // A step process: the host's side of the border (python/src/dagster_taskiq/host), reduced to what
 // decides. It reads the log first, asks for its permit once, looks at the deadline right before it
-// writes, and tells its outcome before its hooks run.
+// writes, and reports its outcome before its hooks run.
 import type { Outcome } from "../../core/runner/frames.ts";
 import type { AskPermit, Permit } from "../../core/runner/port.ts";
 import type { WorkEnd } from "../../core/runner/work.ts";
@@ -52,7 +52,7 @@ export interface ProcessPorts extends Surroundings {
  */
 const ORPHAN_MS = 30_000;
 const KILL_MS = 50;
-/** A kill that takes longer than this after whoever had to do it woke is none. */
+/** A kill later than this after its killer woke counts as never done. */
 export const NEGLECT_MS = 1_000;
 
 export class StepProcess {
@@ -155,7 +155,7 @@ export class StepProcess {
     this.#ports.dagster.write(this.step, kind, this.name);
   }
 
-  /** Asks, looks at the deadline, writes, tells. Does not return when it may not. */
+  /** Asks, looks at the deadline, writes, reports. Does not return without a permit. */
   async writeTerminal(kind: TerminalKind, outcome: Outcome): Promise<void> {
     const { clock, dice, rules, referee } = this.#ports;
     const askedAtMs = clock.monoMs();
@@ -199,7 +199,7 @@ export class StepProcess {
     const { promise, resolve } = Promise.withResolvers<Permit>();
     life.enter(() => void this.#ask().then(resolve));
     life.onDeath(() => {
-      // Nobody is left to answer: it ends by itself, unless it has its answer.
+      // No worker is left to answer: it ends by itself, unless it has its answer.
       void Promise.resolve().then(() => resolve({ granted: false }));
     });
     const permit = await promise;

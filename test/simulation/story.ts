@@ -1,4 +1,4 @@
-// A found failure, told: the rule, the seed, how to see it again, and what led to it.
+// The text of a found failure: the rule, the seed, how to see it again, and what led to it.
 
 import { counted } from "../../core/formats/counted.ts";
 import { rules } from "./referee.ts";

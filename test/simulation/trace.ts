@@ -1,4 +1,4 @@
-// What happened in a world, one line an event; its hash tells whether two worlds were the same.
+// What happened in a world, one line an event. Two worlds with the same hash are the same.
 
 export interface TraceLine {
   readonly atMs: number;

@@ -17,12 +17,12 @@ export interface StepPlan {
   readonly retryDelayMs: number;
   readonly durationMs: number;
   readonly hooksMs: number;
-  /** Its process dies in the middle, whoever starts it. */
+  /** Its process dies in the middle, on every worker. */
   readonly poison: boolean;
   readonly dynamic: boolean;
   /** Before that its code cannot be imported anywhere. */
   readonly importableFromMs: number;
-  /** Somebody sends another body under its first attempt's key. */
+  /** An attacker sends another body under its first attempt's key. */
   readonly forged: boolean;
   /** How its message is written. `newer`: a version that only a newer worker reads. */
   readonly form: "ours" | "bare" | "taskiq" | "malformed" | "newer";

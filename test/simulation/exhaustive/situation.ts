@@ -1,6 +1,6 @@
-// Two workers, one message, one row, one event log: what can be told apart of them, and what one
-// effect changes. Time is only "the lease goes on" and "the lease has ended", the write bound
-// included.
+// Two workers, one message, one row, one event log: what distinguishes two situations of them, and
+// what one effect changes. Time is only "the lease goes on" and "the lease has ended", the write
+// bound included.
 import type { Reason } from "../../../core/delivery/reasons.ts";
 import type { Effect, Event, State } from "../../../core/delivery/states.ts";
 import type { Hold } from "../../../core/ledger/port.ts";
@@ -43,7 +43,7 @@ export interface Situation {
   place: "queue" | "gone";
   visible: boolean;
   copies: number;
-  /** It was buried for what nobody had sent. */
+  /** It was buried for an attempt that no run worker had sent. */
   refused: boolean;
   row: "none" | "pending" | "running" | "permitted" | "settled" | "dead";
   leased: boolean;
@@ -124,7 +124,7 @@ export function abandon(next: Situation, giveStartBack: boolean): void {
 export function endLease(next: Situation, { keepsDeadline }: Physics): void {
   next.leased = false;
   if (!keepsDeadline) return;
-  // Whoever was permitted has written by now, or never will.
+  // A permitted worker has written by now, or never will.
   for (const own of next.workers) {
     own.ghost = false;
     if (own.stage !== "permitted") continue;

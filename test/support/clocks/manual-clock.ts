@@ -68,8 +68,8 @@ export class ManualClock implements Clock {
   }
 
   /**
-   * Moves time to the next sleeper's instant and wakes all who are due then; false, and time
-   * stands, when nobody sleeps.
+   * Moves time to the next sleeper's instant and wakes all that are due then. Returns `false`, and
+   * leaves time as it is, when there is no sleeper.
    */
   async advanceToNext(): Promise<boolean> {
     await this.#quiet();
@@ -78,7 +78,7 @@ export class ManualClock implements Clock {
     return next !== undefined;
   }
 
-  /** Steps the wall clock alone, as NTP or an operator does; may be negative. Nobody wakes. */
+  /** Steps the wall clock alone, as NTP or an operator does; may be negative. No sleeper wakes. */
   stepWall(ms: number): void {
     this.#epochMs += ms;
   }

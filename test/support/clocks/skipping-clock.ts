@@ -17,8 +17,8 @@ export class SkippingClock implements Clock {
   readonly deadline = fastClock.deadline;
 
   /**
-   * Moves the wall clock on, by which messages are hidden and deduplication ids remembered. Nobody
-   * wakes.
+   * Moves the wall clock on, by which messages are hidden and deduplication ids remembered. No
+   * sleeper wakes.
    */
   skip(ms: number): void {
     this.#skippedMs += ms;

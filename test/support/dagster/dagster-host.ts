@@ -1,5 +1,5 @@
 // The real step host on a real Dagster instance, run by the worker's own runner, and orders for
-// steps of runs that nobody else executes.
+// steps of runs that nothing else executes.
 import { randomUUID } from "node:crypto";
 import { systemClock } from "../../../core/clock.ts";
 import { HostRunner } from "../../../core/runner/host.ts";

@@ -113,7 +113,7 @@ export class DagsterWebserver {
     return data;
   }
 
-  /** It says so before it listens: only an answer tells. */
+  /** It says that it is ready before it listens, so only an answer counts. */
   async #ready(): Promise<void> {
     const answers = () =>
       fetch(`${this.url}/server_info`).then(

@@ -1,5 +1,5 @@
-// Claimer processes from the parent's side: started together, told things together, heard one by
-// one, ended with the test.
+// Claimer processes from the parent's side. It starts them together, sends orders to all, reads
+// their answers one by one, and ends them with the test.
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import type { TestContext } from "node:test";

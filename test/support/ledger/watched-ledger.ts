@@ -7,7 +7,7 @@ import type { Journal } from "../ports/fake-queue.ts";
 type Method = "claim" | "renew" | "permit" | "settle" | "abandon" | "burialKey" | "ping" | "requests";
 
 export class WatchedLedger implements Ledger {
-  /** Which calls find nobody; `all` for an outage. */
+  /** Which calls get no answer; `all` for an outage. */
   readonly down = new Set<Method | "all">();
   /** The holds of each renewal, one list per call. */
   readonly renewed: (readonly Hold[])[] = [];

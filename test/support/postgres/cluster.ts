@@ -23,7 +23,7 @@ interface Place {
   readonly binaries: string;
   /** Holds the data, and belongs to `user`. */
   readonly home: string;
-  /** PostgreSQL refuses to run as root. Empty: as whoever runs the tests. */
+  /** PostgreSQL refuses to run as root. Empty: as the user who runs the tests. */
   readonly user: Pick<SpawnOptions, "uid" | "gid">;
 }
 
@@ -118,7 +118,7 @@ async function failureToStart(server: ChildProcess): Promise<string | null> {
     });
   });
   const failure = await Promise.race([untilReady, saidUntilEnd(server)]);
-  // Nobody reads its log any more, and a full pipe would stop it.
+  // Discard the rest of its log: a full pipe would stop the server.
   server.stderr?.removeAllListeners("data").resume();
   return failure;
 }
@@ -131,8 +131,8 @@ async function saidUntilEnd(child: ChildProcess): Promise<string> {
 }
 
 /**
- * In a process group of its own: a Ctrl-C in the terminal is for whoever started it, who then ends
- * it in order.
+ * In a process group of its own: a Ctrl-C in the terminal goes only to the program that started it,
+ * which then ends it in order.
  */
 function start({ binaries, home, user }: Place, program: string, args: readonly string[]): ChildProcess {
   const env = { PATH: process.env["PATH"], LC_ALL: "C", TZ: "UTC" };
@@ -145,7 +145,7 @@ function start({ binaries, home, user }: Place, program: string, args: readonly 
   });
 }
 
-/** SIGINT is PostgreSQL's fast shutdown: clients are told, children are waited for. */
+/** SIGINT is PostgreSQL's fast shutdown: it disconnects clients and waits for its children. */
 async function end(server: ChildProcess): Promise<void> {
   if (server.exitCode !== null || server.signalCode !== null) return;
   const ended = once(server, "close");

@@ -8,7 +8,7 @@ export class PostgresProxy {
   readonly #sockets = new Set<Socket>();
   readonly #server;
   readonly #target: { readonly host: string; readonly port: number };
-  /** `closed` hangs up on whoever connects; `deaf` passes questions on, but no answer back. */
+  /** `closed` hangs up on every client; `deaf` passes questions on, but no answer back. */
   mode: "open" | "closed" | "deaf" = "open";
   connections = 0;
   /** Bytes of answers that were kept from the client. */

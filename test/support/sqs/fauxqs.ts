@@ -27,7 +27,7 @@ export async function inspectFauxqs(endpoint: string, queueName: string): Promis
     ...messages.ready.map((message) => inspected(message, "visible")),
     ...messages.delayed.map((message) => inspected(message, "delayed")),
     ...messages.inflight.map(({ message, visibilityDeadline }) =>
-      // fauxqs moves an expired message back only when somebody receives.
+      // fauxqs moves an expired message back only when a client receives.
       inspected(message, visibilityDeadline > Date.now() ? "in_flight" : "visible"),
     ),
   ];

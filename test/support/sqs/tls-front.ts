@@ -8,7 +8,7 @@ import { TLSSocket } from "node:tls";
 
 const read = (name: string) => readFileSync(new URL(`../../../fixtures/tls/${name}`, import.meta.url), "utf8");
 
-/** Trusted by nobody else. */
+/** Only the tests trust it. */
 export const AUTHORITY = read("authority.pem");
 
 export interface TlsFront {

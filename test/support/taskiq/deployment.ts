@@ -90,7 +90,7 @@ export class Deployment {
       PATH: process.env["PATH"] ?? "",
       HOME: this.home,
       DAGSTER_HOME: this.home,
-      // Of its own: nobody else's quiet reaches its workers.
+      // Of its own: no other test's quiet reaches its workers.
       TASKIQ_STATE_DIR: join(this.home, "state"),
       TASKIQ_QUEUE_URL: this.#queues.url,
       AWS_ENDPOINT_URL_SQS: this.#sqs.endpoint,

@@ -8,7 +8,7 @@ import { attribute, bodyOf, reasons, type Scene, within } from "./hostile-scene.
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
-/** Deduplication ids that can be worked out from a message's id, which SQS tells to its sender. */
+/** Deduplication ids that follow from a message's id, which SQS returns to its sender. */
 const guesses = (id: string) => [id, sha256(id), ...[0, 1, 2].map((starts) => sha256(`${id}:${starts}`))];
 
 /**

@@ -1,5 +1,5 @@
-// A worker as a container has it: PID 1 of a namespace. Where nobody may make one, the next best:
-// taskiq's init, as the subreaper of all below it.
+// A worker as a container has it: PID 1 of a namespace. Where the user may not make one, taskiq's
+// init takes its place, as the subreaper of all below it.
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

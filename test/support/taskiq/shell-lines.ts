@@ -6,7 +6,7 @@ export interface ShellCommand {
   readonly words: readonly string[];
 }
 
-/** Throws for what it does not know, so that nobody takes an unread line for a checked one. */
+/** Throws for what it does not know, so that no unread line passes for a checked one. */
 export function shellCommands(block: string): readonly ShellCommand[] {
   return block
     .replaceAll(/\\\n\s*/g, " ")

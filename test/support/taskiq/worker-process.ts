@@ -8,7 +8,7 @@ import { endProcesses, type Mark, type MarkedProcess, markedProcesses } from "./
 import { taskiqCommand } from "./taskiq-command.ts";
 
 /**
- * A line of the worker's log; a line that is no JSON (a crash of the runtime) has the event
+ * A line of the worker's log. A line that is not JSON (a crash of the runtime) has the event
  * `not-json`.
  */
 export interface LogRecord {

@@ -30,8 +30,8 @@ export interface SqsServer extends product.SqsServer {
   /** Everything that was asked, faulty or not, in order of arrival. */
   readonly requests: readonly RequestRecord[];
   /**
-   * Requests that are not over yet: a long poll waits, and takes messages, also when whoever asked
-   * was killed.
+   * Requests that are not over yet. A long poll waits, and takes messages, also when its client was
+   * killed.
    */
   readonly underWay: number;
 }
