@@ -67,7 +67,7 @@ test("an agent that leads elsewhere is not followed", async (t) => {
   assert.equal(elsewhere.minutes, null);
 });
 
-test("nobody there", async () => {
+test("an ECS agent that cannot be reached leaves the protection unknown", async () => {
   const answer = await ecsAgent("http://127.0.0.1:1", systemClock).drop(never);
   assert.equal(answer.kind, "unknown");
 });

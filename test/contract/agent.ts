@@ -16,7 +16,7 @@ export interface AgentBench {
 export function agentContract(name: string, open: (t: TestContext) => Promise<AgentBench>): void {
   const never = new AbortController().signal;
 
-  test(`${name}: protects for the minutes asked, anew each time, and drops`, async (t) => {
+  test(`${name}: each request protects for its own number of minutes, and a drop ends the protection`, async (t) => {
     const { agent, minutes } = await open(t);
     assert.deepEqual(await agent.drop(never), { kind: "done" });
     assert.deepEqual(await agent.protect(10, never), { kind: "done" });

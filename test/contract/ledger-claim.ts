@@ -94,7 +94,7 @@ export function claimContract(make: MakeLedger): void {
     assert.deepEqual([row?.payloadDigest, row?.messageId, row?.receivedAtMs], ["first", "m2", 2]);
   });
 
-  test("a row that is bound to a body stays so, whoever claims it and whichever lease ends", async (t) => {
+  test("a row that is bound to a body stays bound across claims, owners and ended leases", async (t) => {
     const { ledger, second, advance } = await make(t);
     await ledger.abandon(await claimed(ledger, request({ payloadDigest: "first" })), {
       giveStartBack: true,
@@ -139,7 +139,7 @@ export function claimContract(make: MakeLedger): void {
     assert.equal((await ledger.find(request().key))?.payloadDigest, "first");
   });
 
-  test("a settled row answers every claim with how it ended, for ever", async (t) => {
+  test("a settled row answers every claim with its outcome forever", async (t) => {
     const { ledger, second, advance } = await make(t);
     const end = outcome({ state: "failure" });
     await ledger.settle(await claimed(ledger), end);

@@ -79,7 +79,7 @@ export function endContract(make: MakeLedger): void {
     assert.equal((await ledger.find(hold.key))?.starts, 1);
   });
 
-  test("an abandoned row is pending and free at once, and nobody was lost", async (t) => {
+  test("an abandoned row is pending and free at once, and its next claim takes over from no worker", async (t) => {
     const { ledger } = await make(t);
     const hold = await claimed(ledger);
     assert.equal(await ledger.abandon(hold, { giveStartBack: false }), "abandoned");
@@ -104,7 +104,7 @@ export function endContract(make: MakeLedger): void {
     assert.deepEqual((await claimed(ledger)).takenOverFrom, null);
   });
 
-  test("nobody can write to an abandoned row, not even its last fence", async (t) => {
+  test("an abandoned row refuses every write, even of its last fence", async (t) => {
     const { ledger } = await make(t);
     const hold = await claimed(ledger);
     await ledger.abandon(hold, { giveStartBack: false });

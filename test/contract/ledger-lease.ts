@@ -30,7 +30,7 @@ export function leaseContract(make: MakeLedger): void {
     assert.deepEqual(await ledger.renew(holds, leaseMs), [false, true, false, false, true, false, true]);
   });
 
-  test("renew tells two fences of one key apart", async (t) => {
+  test("renew distinguishes two fences of one key", async (t) => {
     const { ledger, advance } = await make(t);
     const stale = await claimed(ledger);
     await advance(leaseMs);
@@ -43,7 +43,7 @@ export function leaseContract(make: MakeLedger): void {
     assert.deepEqual(await ledger.renew([], leaseMs), []);
   });
 
-  test("a lease that ended, but that nobody took over, is still its fence's", async (t) => {
+  test("a lease that ended still belongs to its fence until another claim takes it over", async (t) => {
     const { ledger, advance } = await make(t);
     const hold = await claimed(ledger);
     await advance(2 * leaseMs);
@@ -112,7 +112,7 @@ export function leaseContract(make: MakeLedger): void {
     assert.deepEqual(await ledger.find(stale.key), before);
   });
 
-  test("a key nobody claimed is nobody's", async (t) => {
+  test("a key without a claim refuses every write", async (t) => {
     const { ledger } = await make(t);
     const hold = { key: "run-1:never", fence: 1 };
     assert.equal(await ledger.permit(hold, leaseMs), "refused");

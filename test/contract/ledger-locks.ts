@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { claimed, leaseMs, type MakeLedger } from "./ledger-setup.ts";
 
 export function lockContract(make: MakeLedger): void {
-  test("a lock is its first owner's until its time is over, whichever connection asks", async (t) => {
+  test("a lock belongs to its first owner until its time is over, on every connection", async (t) => {
     const { ledger, second, advance } = await make(t);
     const other = await second();
     assert.equal(await ledger.lock("sweep", "worker-a", leaseMs), true);
@@ -15,7 +15,7 @@ export function lockContract(make: MakeLedger): void {
     assert.equal(await ledger.lock("sweep", "worker-a", leaseMs), false);
   });
 
-  test("its owner renews it: the time counts from the renewal", async (t) => {
+  test("the time of a lock counts from its last renewal", async (t) => {
     const { ledger, advance } = await make(t);
     await ledger.lock("sweep", "worker-a", leaseMs);
     await advance(leaseMs - 1);
@@ -24,14 +24,14 @@ export function lockContract(make: MakeLedger): void {
     assert.equal(await ledger.lock("sweep", "worker-b", leaseMs), false);
   });
 
-  test("its owner gives it up by asking for no time", async (t) => {
+  test("an owner gives up a lock by asking for a time of 0", async (t) => {
     const { ledger } = await make(t);
     await ledger.lock("sweep", "worker-a", leaseMs);
     await ledger.lock("sweep", "worker-a", 0);
     assert.equal(await ledger.lock("sweep", "worker-b", leaseMs), true);
   });
 
-  test("whoever does not have it gives up nothing", async (t) => {
+  test("giving up a lock that another owner holds leaves it held", async (t) => {
     const { ledger } = await make(t);
     await ledger.lock("sweep", "worker-a", leaseMs);
     assert.equal(await ledger.lock("sweep", "worker-b", 0), false);
@@ -46,7 +46,7 @@ export function lockContract(make: MakeLedger): void {
     assert.equal((await ledger.list({ limit: 10 })).length, 1);
   });
 
-  test("of many owners that ask at once, exactly one gets it", async (t) => {
+  test("exactly one of many owners that ask at once gets the lock", async (t) => {
     const { ledger, second } = await make(t);
     const ledgers = [ledger, await second()];
     const taken = await Promise.all(

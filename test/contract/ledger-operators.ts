@@ -1,5 +1,5 @@
-// Contract: what operators write. A letter has one replay, whoever plans it; a row is reopened only
-// as it was seen, and only when nobody writes any more.
+// Contract: what operators write. A letter has one replay, even if several operators plan it. A row
+// is reopened only as the operator saw it, and only once no worker writes to it.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -72,7 +72,7 @@ export function operatorContract(make: MakeLedger): void {
     assert.deepEqual(await ledger.reopenings(hold.key), [{ ...from, ...audit, atMs: nowMs() }]);
   });
 
-  test("only as it was seen: the second of two that saw the same is told", async (t) => {
+  test("a row that two operators saw alike is reopened once, and the second request is refused", async (t) => {
     const { ledger, second } = await make(t);
     const hold = await claimed(ledger);
     await ledger.settle(hold, dead);
@@ -85,7 +85,7 @@ export function operatorContract(make: MakeLedger): void {
     assert.equal(await ledger.reopen({ ...reopening, key: "run-9:none" }), "changed");
   });
 
-  test("what succeeded, failed or is held stays as it is", async (t) => {
+  test("a row that succeeded, failed or is held is not reopened", async (t) => {
     const { ledger } = await make(t);
     for (const [attempt, state] of (["success", "failure", null] as const).entries()) {
       const hold = await claimed(ledger, request({ attempt }));
@@ -97,7 +97,7 @@ export function operatorContract(make: MakeLedger): void {
     }
   });
 
-  test("an abandoned row, and one whose lease ended, count no start any more", async (t) => {
+  test("an abandoned row, and a row whose lease ended, have no starts after they are reopened", async (t) => {
     const { ledger, advance } = await make(t);
     const abandoned = await claimed(ledger);
     await ledger.abandon(abandoned, { giveStartBack: false });

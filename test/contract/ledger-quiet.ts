@@ -93,7 +93,7 @@ export function quietContract(make: MakeLedger): void {
     assert.deepEqual(inForce(await quiet.requests()), await quiet.requests());
   });
 
-  test("what a worker reports replaces what it reported before, and nobody else's", async (t) => {
+  test("a worker's report replaces its own earlier report and no other worker's", async (t) => {
     const { ledger, second, advance } = await make(t);
     const { quiet } = ledger;
     const high = { queue: "high.fifo", busy: 2, idle: false };

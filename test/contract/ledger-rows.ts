@@ -31,7 +31,7 @@ const filters: readonly (readonly [string, RowFilter, readonly string[]])[] = [
   ["a limit", { limit: 2 }, ["run-1:a", "run-1:b"]],
   ["a limit of none", { limit: 0 }, []],
   ["after a key", { afterKey: "run-1:b", limit: 10 }, ["run-1:c", "run-2:d"]],
-  ["after a key that is no row", { afterKey: "run-1:bb", limit: 1 }, ["run-1:c"]],
+  ["after a key without a row", { afterKey: "run-1:bb", limit: 1 }, ["run-1:c"]],
   [
     "everything at once",
     { runId: "run-1", states: ["completed", "failed"], afterKey: "run-1:b", limit: 1 },

@@ -8,7 +8,7 @@ import { type ExecutionResult, idempotencyKey } from "../../core/step/step.ts";
 export const leaseMs = 60_000;
 export const writeBoundMs = 5_000;
 
-/** An empty ledger whose time stands still unless it is told to move. */
+/** An empty ledger whose time stands still unless the test advances it. */
 export interface LedgerUnderTest {
   readonly ledger: Ledger;
   /** A ledger over the same rows, as another worker would open it. */

@@ -11,11 +11,11 @@ export function letterContract(make: MakeQueue, fifo: boolean): void {
     assert.equal(await queue.deadLetters(), null);
   });
 
-  test("what SQS itself moved lies there as it was sent, with where it came from if the server tells", async (t) => {
+  test("a message that SQS moved keeps its id and body, and names its source queue if the server does", async (t) => {
     const made = await make(t, { fifo, maxReceiveCount: 1 });
     const { letters, id } = await movedBySqs(made, fifo);
     const { url, redrives, retentionMs } = letters;
-    // Four days, where nobody said otherwise.
+    // Four days, the default of SQS.
     assert.deepEqual([url, redrives, retentionMs], [(await made.queue.describe()).deadLetterUrl, false, 345_600_000]);
     assert.deepEqual((await letters.depth()).visible, 1);
     const letter = await receiveOne(letters);

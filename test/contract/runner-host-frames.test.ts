@@ -12,7 +12,7 @@ const golden = (name: string) =>
   JSON.parse(readFileSync(new URL(`../../fixtures/frames/${name}.json`, import.meta.url), "utf8")).frame;
 
 describe("frames", () => {
-  test("to the host are those that its own tests are given", async (t) => {
+  test("the frames to the host equal the fixtures of its own tests", async (t) => {
     const { runner } = await stepHost(t, "echoes");
     await runner.start();
     const run = golden("run");
@@ -33,7 +33,7 @@ describe("frames", () => {
     assert.deepEqual(echoed(await runner.report(order, granting(), never)), { ...report, id: "2" });
   });
 
-  test("each have an id of their own, also across hosts", async (t) => {
+  test("each frame to the host has its own id, also after a new host starts", async (t) => {
     const { runner } = await stepHost(t, "echoes");
     await runner.start();
     const endings = await Promise.all(["a", "b", "c"].map((key) => runner.execute(stepOrder(key), granting(), never)));
@@ -43,7 +43,7 @@ describe("frames", () => {
     );
   });
 
-  test("that are none are told and dropped; the step ends as it did", async (t) => {
+  test("a broken frame is logged and dropped, and the step keeps its outcome", async (t) => {
     const { runner, told } = await stepHost(t, "garbage-frames");
     await runner.start();
     const ending = await runner.execute(stepOrder("load"), granting(), never);

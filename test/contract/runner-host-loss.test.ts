@@ -18,13 +18,13 @@ const lost = (scope: "host" | "step", how = "signal SIGKILL"): Ending => ({
 const steps = ({ alive }: StepHost) => alive().filter(({ parent }) => parent !== process.pid);
 
 describe("a step host that dies", () => {
-  test("before it started the step: nothing ran, and no step is to blame", async (t) => {
+  test("a step host that dies before it started the step is to blame, not the step", async (t) => {
     const { runner } = await stepHost(t, "dies-before-starting");
     await runner.start();
     assert.deepEqual(await runner.execute(stepOrder("load"), granting(), never), lost("host"));
   });
 
-  test("under its steps: they are dead, with all below them, when their endings are known", async (t) => {
+  test("the steps of a host that died are dead, with all their processes, when their endings are known", async (t) => {
     const host = await stepHost(t, "dies-mid-step");
     await host.runner.start();
     const left: number[] = [];
@@ -38,17 +38,17 @@ describe("a step host that dies", () => {
     assert.deepEqual(left, []);
   });
 
-  test("under a step that was to be killed: it was interrupted, whoever ended it", async (t) => {
+  test("a step that was to be killed is interrupted, even if its host dies of the kill", async (t) => {
     const host = await stepHost(t, "dies-mid-step");
     await host.runner.start();
     const kill = new AbortController();
     const first = host.runner.execute(stepOrder("first"), granting(), kill.signal);
     await eventually("the step runs", () => steps(host).length >= 2);
-    kill.abort(); // and dies of it
+    kill.abort(); // The host dies of it.
     assert.equal((await first).kind, "interrupted");
   });
 
-  test("is said to be away at once, and replaced", async (t) => {
+  test("a step host that dies is reported as unavailable at once, and replaced", async (t) => {
     const { runner, told } = await stepHost(t, "dies-before-starting");
     await runner.start();
     await runner.execute(stepOrder("load"), granting(), never);
@@ -60,7 +60,7 @@ describe("a step host that dies", () => {
     assert.deepEqual(await runner.execute(stepOrder("load"), granting(), never), lost("host"));
   });
 
-  test("and cannot be replaced is tried again, ever less often, until it can; orders are refused meanwhile", async (t) => {
+  test("a step host that cannot be replaced is started again until that succeeds; orders are refused meanwhile", async (t) => {
     const host = await stepHost(t, "fails-later-starts", (folder) => [`${folder}/starts`, `${folder}/mended`]);
     const { runner, told, folder } = host;
     await runner.start();
@@ -74,7 +74,7 @@ describe("a step host that dies", () => {
     await eventually("the storage is back", () => runner.unavailable() === null);
   });
 
-  test("and cannot be replaced is given up when the runner stops", async (t) => {
+  test("a step host that cannot be replaced is given up when the runner stops", async (t) => {
     const host = await stepHost(t, "fails-later-starts", (folder) => [`${folder}/starts`, `${folder}/mended`]);
     const { runner, told, folder, alive } = host;
     await runner.start();
@@ -88,7 +88,7 @@ describe("a step host that dies", () => {
 });
 
 describe("a step host that does not answer", () => {
-  test("a kill: the group is killed without it, then the host as well, and it is replaced", async (t) => {
+  test("a step host that ignores a kill is itself killed after the step, and replaced", async (t) => {
     const host = await stepHost(t, "ignores-kill");
     const { runner, told } = host;
     await runner.start();
@@ -104,7 +104,7 @@ describe("a step host that does not answer", () => {
     await eventually("another host is ready", () => runner.unavailable() === null);
   });
 
-  test("the stop: it is killed, with what it runs, and what ran is known to be over", async (t) => {
+  test("a step host that ignores the stop is killed with its steps, and the steps end as lost", async (t) => {
     const host = await stepHost(t, "ignores-kill");
     await host.runner.start();
     const running = host.runner.execute(stepOrder("load"), granting(), never);

@@ -58,14 +58,14 @@ describe("a step host that does not start", () => {
     });
   }
 
-  test("because it is never ready, in its time", async (t) => {
+  test("a step host that is not ready in its start time is ended, and the start fails", async (t) => {
     const { runner, alive } = await stepHost(t, "never-ready", undefined, { startMs: 3_000 });
     const fault = await rejection(runner.start());
     assert.deepEqual([fault.code, fault.message], ["TQ_HOST_START", "step host was not ready within 3 s"]);
     assert.deepEqual(alive(), []);
   });
 
-  test("because there is no such Python", async (t) => {
+  test("a Python that does not exist is named in the fault of the start", async (t) => {
     const { runner } = await stepHost(t, "well-behaved", undefined, { python: "/nowhere/python" });
     const fault = await rejection(runner.start());
     assert.equal(fault.code, "TQ_HOST_START");
@@ -75,7 +75,7 @@ describe("a step host that does not start", () => {
     );
   });
 
-  test("because the system does not even try", async (t) => {
+  test("a Python that the system refuses to spawn is named in the fault of the start", async (t) => {
     const { runner } = await stepHost(t, "well-behaved", undefined, { variables: { TOO_BIG: "x".repeat(10_000_000) } });
     const fault = await rejection(runner.start());
     assert.deepEqual([fault.code, fault.hint], ["TQ_HOST_START", wrongPython]);
@@ -85,7 +85,7 @@ describe("a step host that does not start", () => {
     );
   });
 
-  test("tells what it printed", async (t) => {
+  test("a step host that does not start has its output logged", async (t) => {
     const { runner, told } = await stepHost(t, "dies-before-ready");
     await rejection(runner.start());
     const lines = await eventually("its last line", () => {
@@ -95,7 +95,7 @@ describe("a step host that does not start", () => {
     assert.equal(lines[0], "Traceback (most recent call last):");
   });
 
-  test("runs nothing, and keeps nobody waiting", async (t) => {
+  test("a step host that did not start answers an order at once with a fault", async (t) => {
     const { runner } = await stepHost(t, "fatal");
     await rejection(runner.start());
     const ending = await runner.execute(stepOrder("load"), granting(), never);
@@ -110,7 +110,7 @@ describe("a step host that does not start", () => {
     });
   });
 
-  test("because it is stopped while it imports, ends at once", async (t) => {
+  test("a step host that is stopped while it imports ends at once", async (t) => {
     const { runner, alive } = await stepHost(t, "never-ready");
     const starting = rejection(runner.start());
     await eventually("it runs", () => alive().length > 0);
@@ -122,7 +122,7 @@ describe("a step host that does not start", () => {
     assert.deepEqual([alive(), runner.unavailable()], [[], "stopping"]);
   });
 
-  test("keeps an order waiting that came while it imported: there is no host yet", async (t) => {
+  test("an order that comes while the host imports ends with a fault of the host", async (t) => {
     const { runner, alive } = await stepHost(t, "never-ready", undefined, { startMs: 3_000 });
     const starting = rejection(runner.start());
     await eventually("it runs", () => alive().length > 0);
@@ -136,7 +136,7 @@ describe("a step host whose code locations cannot be imported", () => {
   const etl = "code location etl cannot be imported: ModuleNotFoundError: No module named 'pandas'";
   const traceback = "\nModuleNotFoundError: No module named 'pandas'\n";
 
-  test("starts, takes reports, and logs each cause once until it changes", async (t) => {
+  test("a step host without its code locations takes reports, and logs each cause once until it changes", async (t) => {
     const { runner, told, folder } = await stepHost(t, "cannot-import", (own) => [`${own}/mended`]);
     await runner.start();
     const both = `${etl}; ${etl.replace("etl", "ml")}`;

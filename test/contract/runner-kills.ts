@@ -1,4 +1,4 @@
-// Killing: whoever's signal aborts is dead when its ending is known, and nobody else is.
+// Killing: an attempt whose signal aborts is dead when its ending is known. No other attempt is.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { granting, never } from "../support/dagster/step-orders.ts";

@@ -1,5 +1,5 @@
-// Limits and terms: whoever oversteps them is dead when its ending is known, has recorded nothing,
-// and the ending says why.
+// Limits and terms: a step that oversteps one is dead when its ending is known. It has recorded
+// nothing, and its ending says why.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { defaultLimits } from "../../core/delivery/limits.ts";

@@ -5,7 +5,7 @@ import { granting, never, refusing } from "../support/dagster/step-orders.ts";
 import type { MakeRunner } from "./runner-setup.ts";
 
 export function lookContract(make: MakeRunner): void {
-  test("a look tells of each attempt, in order, and leaves no process", async (t) => {
+  test("a look returns the standing of each attempt, in order, and leaves no process", async (t) => {
     const { runner, order, orderOfFinishedRun, processes } = await make(t);
     const [open, ended, over] = [await order("succeeds"), await order("fails"), await orderOfFinishedRun()];
     assert.equal((await runner.execute(ended, granting(), never)).kind, "ended");
