@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { countSuspended, systemClock } from "../../core/clock.ts";
 
 /**
- * A machine: awake time passes on both clocks, suspended time on one; the uptime is told in
+ * A machine: awake time passes on both clocks, suspended time on one. The uptime is counted in
  * hundredths of a second.
  */
 function machine() {
@@ -50,7 +50,7 @@ describe("the monotonic clock", () => {
     }
   });
 
-  test("does not read the uptime over and over, which is a file, and is not led astray when somebody sets the wall clock", () => {
+  test("the monotonic clock rarely reads the uptime, which is a file, and ignores steps of the wall clock", () => {
     const { clock, work, setWall, uptimesRead } = machine();
     const startMs = clock();
     const readBefore = uptimesRead();

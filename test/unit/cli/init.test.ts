@@ -13,7 +13,7 @@ import { machine } from "./known-machine.ts";
 
 const missing = "this is PID 1 and can reap no orphans, which a step host that dies leaves behind as zombies";
 
-/** A process that is told to become another, and stays what it is. */
+/** A process whose `execve` only records the call. */
 function makeSelf(pid: number) {
   const became: { file: string; args: readonly string[]; env: unknown }[] = [];
   const execve = (file: string, args: readonly string[] = [], env: unknown = {}): never => {
@@ -24,7 +24,7 @@ function makeSelf(pid: number) {
 }
 
 describe("the init", () => {
-  test("is no business of a process that is not PID 1", () => {
+  test("the init is not started by a process that is not PID 1", () => {
     const { self, became } = makeSelf(2);
     assert.equal(runUnderInit("sh", self), null);
     assert.deepEqual(became, []);
@@ -48,7 +48,7 @@ describe("the init", () => {
     }
   });
 
-  test("is missed, and that is said, where there is no such Python", () => {
+  test("the init is reported as missing where Python does not exist", () => {
     for (const python of ["no-such-python", "/etc/passwd", "/bin"]) {
       const { self, became } = makeSelf(1);
       assert.equal(runUnderInit(python, self), `${missing}: there is no ${python}`);

@@ -174,7 +174,7 @@ describe("without running a command", () => {
     });
   }
 
-  test("a variable that was mistyped is told with what is wrong", async () => {
+  test("a mistyped environment variable is reported together with the wrong options", async () => {
     const { stderr, exitCode } = await run(["paint", "--size=x"], { TASKIQ_TARGT: "secret" });
     assert.equal(exitCode, 2);
     assert.equal(
@@ -217,7 +217,7 @@ describe("running a command", () => {
     assert.deepEqual((await run(["probe"], { TASKIQ_NEVER_HEARD_OF: "1" })).ran[0]?.warnings, []);
   });
 
-  test("a fault is told with its cause and hint, without a trace, without secrets", async () => {
+  test("a fault is printed with its cause and hint, without a trace, without secrets", async () => {
     const fail = () => {
       throw new Fault("TQ_QUEUE", "queue steps cannot be reached", {
         cause: new Error("connect x://u:pw@h"),
@@ -229,7 +229,7 @@ describe("running a command", () => {
     assert.equal(exitCode, 3);
   });
 
-  test("a permission that Deno was not given is told as a fault, wherever it is missed first", async () => {
+  test("a permission that Deno was not given is printed as a fault, at loading and at running", async () => {
     const missed = () => {
       throw Object.assign(new Error("Requires sys access"), { name: "NotCapable" });
     };

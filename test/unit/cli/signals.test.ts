@@ -39,7 +39,7 @@ describe("what signals ask for", () => {
   }
 });
 
-test("each stage is told once", () => {
+test("each stage of a stop is logged once", () => {
   const { source, observations } = listening();
   for (let i = 0; i < 4; i += 1) source.emit("SIGTERM");
   assert.deepEqual(observations.messages("worker.signal"), [
@@ -48,7 +48,7 @@ test("each stage is told once", () => {
   ]);
 });
 
-test("after closing, signals are nobody's", () => {
+test("after closing, no signal is listened to", () => {
   const { source, stop } = listening();
   stop.close();
   assert.deepEqual(source.eventNames(), []);

@@ -1,4 +1,4 @@
-// Dagster's API over HTTP: how it is asked, and what is told of everything else that may answer.
+// Dagster's API over HTTP: how it is asked, and how other programs that answer are reported.
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { describe, test } from "node:test";
@@ -8,7 +8,7 @@ import { authority, fakeDagster, type Reply, startGraphqlServer } from "../../su
 import { api, faultOf, hasty, target } from "./setup.ts";
 
 describe("asking", () => {
-  test("posts JSON to /graphql below the URL's path, with credentials and headers", async (t) => {
+  test("a request posts JSON to /graphql below the URL's path, with credentials and headers", async (t) => {
     const headers = [["Dagster-Cloud-Api-Token", "agent:1"]];
     const server = await startGraphqlServer(t, fakeDagster({ run: { status: "FAILURE" } }));
     for (const path of ["/prod", "/prod/", "/prod/graphql"]) {
@@ -25,7 +25,7 @@ describe("asking", () => {
     }
   });
 
-  test("speaks TLS, and trusts the authority that it is given alone", async (t) => {
+  test("a request over TLS trusts only the configured authority", async (t) => {
     const server = await startGraphqlServer(t, fakeDagster({ run: { status: "FAILURE" } }), { secure: true });
     const [trusting, others] = [authority, null].map((ca) => openDagsterApi({ ...target, url: server.url, ca }, hasty));
     t.after(() => Promise.all([trusting?.close(), others?.close()]));
@@ -37,7 +37,7 @@ describe("asking", () => {
     );
   });
 
-  test("answers null for a run that Dagster does not know, and the latest re-execution of one that it does", async (t) => {
+  test("findRun returns null for an unknown run, and the latest re-execution of a known run", async (t) => {
     const runs = {
       run: { status: "FAILURE" },
       a: { status: "FAILURE", parent: "run" },
@@ -53,7 +53,7 @@ describe("asking", () => {
   });
 });
 
-test("a run that was created and not launched is no re-execution, and hides none", async (t) => {
+test("a run that was created and not launched is not a re-execution, and hides none", async (t) => {
   const runs = {
     run: { status: "FAILURE" },
     a: { status: "FAILURE", parent: "run", createdAt: 1 },
@@ -68,7 +68,7 @@ test("a run that was created and not launched is no re-execution, and hides none
   });
 });
 
-describe("what answers in Dagster's place is told for what it is", () => {
+describe("a program that answers in Dagster's place is named in the fault", () => {
   const page = "<html><head><title>Sign in\n to Acme</title></head></html>";
   const cases: readonly (readonly [string, Reply, string])[] = [
     [
@@ -137,7 +137,7 @@ describe("what answers in Dagster's place is told for what it is", () => {
     });
   }
 
-  test("nobody", async (t) => {
+  test("an address without a listener is reported as unreachable, without its password", async (t) => {
     const dagster = openDagsterApi({ ...target, url: `http://ann:secret@127.0.0.1:${await freePort()}` }, hasty);
     t.after(() => dagster.close());
     const fault = await faultOf(dagster.findRun("run"));
@@ -148,7 +148,7 @@ describe("what answers in Dagster's place is told for what it is", () => {
     assert.doesNotMatch(fault, /secret/);
   });
 
-  test("somebody who does not answer", async (t) => {
+  test("a server that does not answer in time is reported as a fault", async (t) => {
     const { dagster } = await api(t, () => null, { answerMs: 50 });
     assert.equal(
       await faultOf(dagster.findRun("run")),

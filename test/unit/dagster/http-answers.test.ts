@@ -136,7 +136,7 @@ async function forEachAnswer(t: TestContext, ask: (port: number) => Promise<void
 }
 
 describe("an odd answer", () => {
-  test("to a health check is one of its four kinds, and told in a line", async (t) => {
+  test("an odd answer to a health check is one of its four kinds, and reported in one line", async (t) => {
     await forEachAnswer(t, async (port) => {
       const answer = await askLocal({ method: "GET", host: "127.0.0.1", port, path: "/livez", timeoutMs: 60_000 });
       assert.ok(["answered", "not_http", "failed"].includes(answer.kind), answer.kind);
@@ -156,7 +156,7 @@ describe("an odd answer", () => {
     });
   });
 
-  test("to a request for protection is no protection", async (t) => {
+  test("an odd answer to a request for protection does not count as protection", async (t) => {
     await forEachAnswer(t, async (port) => {
       const answer = await ecsAgent(`http://127.0.0.1:${port}`, systemClock, 60_000).protect(
         10,
@@ -192,7 +192,7 @@ test("what is shown of another program's answer steers no terminal", () => {
   assert.equal(whyIn("a\u007fb\u009b2Jc\n"), '"a\\u007fb\\u009b2Jc\\n"');
 });
 
-test("an agent that never stops talking is not listened to for ever", async (t) => {
+test("an agent that never stops sending is not read forever", async (t) => {
   const port = await listen(t, (socket) => {
     const chunk = Buffer.alloc(65_536, "x");
     const pour = () => {
@@ -206,7 +206,7 @@ test("an agent that never stops talking is not listened to for ever", async (t) 
   assert.equal(answer.kind, "unknown");
 });
 
-test("a user of an address that is no percent-encoding is a user all the same", async () => {
+test("a user in an address that is not percent-encoded is still a user", async () => {
   const target = { url: "http://a%zz:100%@127.0.0.1:1", headers: [], ca: null, answerMs: 1_000 };
   const dagster = openDagsterApi(target, systemClock);
   await assert.rejects(dagster.findRun("run-1"), { code: "TQ_DAGSTER_UNREACHABLE" });

@@ -9,7 +9,7 @@ import { openDagsterApi } from "../../../core/dagster/api.ts";
 import { authority, fakeDagster, startGraphqlServer } from "../../support/dagster/graphql-server.ts";
 import { hasty, target } from "./setup.ts";
 
-/** A proxy that passes on and reached, and tells where to. */
+/** Starts a proxy that records the addresses it forwards to. */
 async function startProxy(t: TestContext) {
   const reached: string[] = [];
   const proxy = createServer((asked, response) => {

@@ -53,7 +53,7 @@ const cases: readonly Case[] = [
     ["9b9b0001"],
     [["id", "nobody", "unknown", letters.map(({ message }) => [message.id, 1])]],
   ],
-  ["a whole run id is no beginning of another", { runId: "7f3c-one" }, ["5f0c1a9e", "5f0c77aa"], []],
+  ["a whole run id does not choose another run", { runId: "7f3c-one" }, ["5f0c1a9e", "5f0c77aa"], []],
   [
     "the beginning of several runs means none, whatever else is asked for",
     { runId: "7f3c", reason: "crash_loop" },

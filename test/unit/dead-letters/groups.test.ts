@@ -41,7 +41,7 @@ test("letters of one fingerprint and reason are one group, the largest first", (
   assert.deepEqual([first.soonestExpiryMs, first.exampleId], [buriedAtMs - 5_000 + 14 * DAY_MS, "m1"]);
 });
 
-test("as many as a queue holds are no trouble", () => {
+test("200,000 letters make one group", () => {
   const letter = joined(aLetter("m1"));
   const [group] = groupLetters(Array.from({ length: 200_000 }, () => letter));
   assert.equal(group?.count, 200_000);

@@ -30,7 +30,7 @@ test("the digest is the SHA-256 of the deciding wire fields as JSON with sorted 
 
 const same: readonly (readonly [string, Partial<Envelope>])[] = [
   ["sent at another time", { enqueuedAt: 1_790_000_999 }],
-  ["sent at a time nobody knows", { enqueuedAt: null }],
+  ["sent at an unknown time", { enqueuedAt: null }],
   ["with another jittered delay", { onFault: { retryIn: 31 } }],
   ["from a run worker that does not name its instance", { instance: null }],
   ["from a run worker with another Dagster", { dagster: "1.12.22", dagsterTaskiq: null }],

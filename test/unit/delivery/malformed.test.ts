@@ -1,4 +1,4 @@
-// Bodies that are no envelope: never run, never lost.
+// Bodies that are not an envelope: never run, never lost.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { runIsOver } from "../../support/ports/scripted-steps.ts";

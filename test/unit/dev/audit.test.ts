@@ -48,7 +48,7 @@ test("a vulnerability that is not grave passes", () => {
 });
 
 for (const said of ["", "npm error code EUSAGE", '{"message": "the lock file is missing"}']) {
-  test(`npm that says ${JSON.stringify(said)} fails it: that is no answer of a registry`, () => {
+  test(`the audit fails when npm prints ${JSON.stringify(said)}, which is not an answer of a registry`, () => {
     assert.equal(judge(said).passed, false);
   });
 }

@@ -16,13 +16,13 @@ test("tests of every file pass", () => {
   assert.deepEqual(verdict(of("/test/a.test.ts"), of("/test/b.test.ts")), { passed: true, tests: 2, detail: "" });
 });
 
-test("a file without a test is told, though the process has some", () => {
+test("a file without a test is reported, though its process has some", () => {
   const { passed, detail } = verdict(of("/test/a.test.ts"));
   assert.equal(passed, false);
   assert.match(detail, /^no test in .*\/test\/b\.test\.ts$/);
 });
 
-test("a process that does not end is told by the files in it", () => {
+test("a process that does not end is reported by the files in it", () => {
   const aborted = Object.assign(new Error("aborted"), { failureType: "testAborted" });
   const { passed, detail } = verdict(of("/test/a.test.ts"), of("/test/b.test.ts"), ofEntry(aborted));
   assert.equal(passed, false);

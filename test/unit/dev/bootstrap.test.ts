@@ -71,7 +71,7 @@ test("pip's settings become uv's, the environment's before the files'", () => {
   });
 });
 
-test("of pip's link directories, uv is told those that exist", () => {
+test("uv is given those of pip's link directories that exist", () => {
   const config = "global.find-links='/there /gone https://wheels.example/'";
   const { UV_FIND_LINKS } = uvEnvironment(config, (path) => path === "/there");
   assert.equal(UV_FIND_LINKS, "/there,https://wheels.example/");

@@ -13,7 +13,7 @@ test("without arguments the oldest, the last of each minor version and the locke
   ]);
 });
 
-test("versions and files are told apart", () => {
+test("the arguments are divided into versions and files", () => {
   assert.deepEqual(chooseVersions(["1.11.16", "python/tests/test_x.py::test_y", "1.12.22"], "1.13.27"), {
     kind: "chosen",
     versions: ["1.11.16", "1.12.22"],

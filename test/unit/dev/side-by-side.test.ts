@@ -53,7 +53,7 @@ test("a stage waits for what it needs, and lets another go first", async () => {
   await results;
 });
 
-test("what needs a stage that failed, or that was not run for that, is not run; all else is", async () => {
+test("a stage that needs a failed or skipped stage is not run; the other stages run", async () => {
   const { begun, end, results } = scripted(
     [stage("build"), stage("e2e", "build"), stage("more", "e2e"), stage("x")],
     1,
@@ -87,7 +87,7 @@ test("once stopped, what has not begun does not, and what runs is waited for", a
   ]);
 });
 
-test("stages that need each other are an error, not a wait for ever", async () => {
+test("stages that need each other are an error instead of waiting forever", async () => {
   await assert.rejects(scripted([stage("a", "b"), stage("b", "a")], 2).results, {
     message: "stages that need each other: a,b",
   });

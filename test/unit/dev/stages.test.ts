@@ -31,7 +31,7 @@ for (const { args, chosen } of selections) {
   });
 }
 
-test("an argument that is no stage is refused, with what could have been meant", () => {
+test("an argument that is not a stage is refused, with a list of the stages", () => {
   assert.deepEqual(select(["unit", "unti"], stages), {
     kind: "unknown",
     message:

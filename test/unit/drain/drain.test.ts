@@ -163,7 +163,7 @@ describe("a drain", () => {
     assert.ok(state.failure instanceof Fault && state.failure.code === "TQ_QUEUE_DENIED");
   });
 
-  test("ends when it is told to", async (t) => {
+  test("a drain ends when it is stopped", async (t) => {
     const { clock, state, start, stop } = drain(t);
     void start();
     await clock.advance(5_000);

@@ -1,5 +1,5 @@
-// What holds connections of a health or control endpoint, over real sockets: it shuts nobody out,
-// and keeps nothing.
+// Clients that hold connections of a health or control endpoint, over real sockets: they do not shut
+// out other clients, and their connections are closed.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -34,7 +34,7 @@ async function start(t: TestContext, body: object = {}) {
 }
 
 describe("connections", () => {
-  test("that say nothing shut nobody out, and all but 64 are ended at once", async (t) => {
+  test("silent connections do not shut out other clients, and all but 64 are ended at once", async (t) => {
     const { hold, isAnswered } = await start(t);
     const some = () => Promise.all(Array.from({ length: 300 }, () => hold()));
     const held = [...(await some()), ...(await some())];

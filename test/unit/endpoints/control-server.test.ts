@@ -1,5 +1,5 @@
-// The control endpoint over real HTTP: who has the token may make the worker quiet, and nobody else
-// learns anything.
+// The control endpoint over real HTTP: a client with the token can make the worker quiet. Other
+// clients learn nothing.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
@@ -62,7 +62,7 @@ test("asks for quiet and undoes it, and says who asked", async (t) => {
   assert.deepEqual(asked, ["quiet ada@laptop", "resume ada@laptop"]);
 });
 
-describe("tells nothing to whoever", () => {
+describe("the control endpoint refuses a client that", () => {
   const rows: readonly [string, string, Readonly<Record<string, string>>][] = [
     ["has no token", "POST /quiet", { authorization: "" }],
     ["has another token", "POST /quiet", { authorization: `Bearer ${"f".repeat(64)}` }],
@@ -89,14 +89,14 @@ describe("tells nothing to whoever", () => {
   }
 });
 
-describe("refuses, of whoever may ask,", () => {
+describe("the control endpoint refuses, even with the token,", () => {
   const rows: readonly [string, string, string, number][] = [
     ["another method", "GET /quiet", "", 404],
     ["another page", "POST /stop", by, 404],
     ["no body", "POST /quiet", "", 400],
-    ["no JSON", "POST /quiet", "by=ada", 400],
-    ["nobody", "POST /quiet", '{"by":""}', 400],
-    ["what would garble the log", "POST /quiet", '{"by":"ada\\u001b[2J"}', 400],
+    ["a body that is not JSON", "POST /quiet", "by=ada", 400],
+    ["an empty name", "POST /quiet", '{"by":""}', 400],
+    ["a name that would garble the log", "POST /quiet", '{"by":"ada\\u001b[2J"}', 400],
     ["a name that never ends", "POST /resume", JSON.stringify({ by: "a".repeat(201) }), 400],
   ];
   for (const [what, line, body, status] of rows) {
@@ -107,7 +107,7 @@ describe("refuses, of whoever may ask,", () => {
     });
   }
 
-  test("a body without end", async (t) => {
+  test("an endless body changes nothing, and the endpoint serves on", async (t) => {
     const { ask, asked } = await start(t);
     await ask("POST /quiet", {}, `${by}${" ".repeat(1_000_000)}`);
     assert.deepEqual(asked, []);

@@ -86,7 +86,7 @@ test("a worker is healthy once it was ready for five seconds, and stays so in an
   assert.deepEqual([await ask("healthz"), await ask("livez"), await ask("readyz")], ["ok", "ok", "the ledger is down"]);
 });
 
-test("where there are several queues, the answer tells of each", async (t) => {
+test("the answer of a worker with several queues lists each queue", async (t) => {
   const queues = [
     { name: "high", busy: 1, received: 5, closedBecause: null },
     { name: "low", busy: 2, received: 9, closedBecause: "no such queue" },
@@ -117,7 +117,7 @@ test("a port that is taken is a fault that names it", async (t) => {
 });
 
 test("an address of another machine is a fault that names it", async () => {
-  // 192.0.2.0/24 is nobody's (RFC 5737).
+  // 192.0.2.0/24 belongs to no machine (RFC 5737).
   const place = { host: "192.0.2.1", port: 0, observe: () => undefined };
   const options = { ...place, worker: "w", clock: systemClock, facts: () => open };
   await assert.rejects(startHealthServer(options), {
@@ -140,7 +140,7 @@ test("a page that throws answers 500, and the next request is answered as usual"
   assert.match(told.messages("endpoint.bug")[0] ?? "", /Error: no facts\n +at /);
 });
 
-test("closing waits for nobody", async (t) => {
+test("closing does not wait for an unfinished request", async (t) => {
   const { port, close } = await start(t);
   const idler = connect(port, "127.0.0.1");
   t.after(() => idler.destroy());

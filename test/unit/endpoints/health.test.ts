@@ -127,7 +127,7 @@ test("no outage makes a worker that was ready once neither alive nor healthy", (
   );
 });
 
-test("whoever is ready is live", () => {
+test("a worker that is ready is live", () => {
   const ms = fc.nat(now);
   const facts = fc.record({ lastTickAtMs: ms, pollingSinceMs: fc.option(ms), lastTurnAtMs: ms, busy: fc.nat(4) });
   fc.assert(

@@ -1,5 +1,5 @@
-// What a database may answer when somebody has been at its rows: every answer is a row of the
-// port's shape or a Fault that names what is wrong.
+// Answers of a database whose rows were edited by hand: each is a row of the port's shape or a
+// Fault that names what is wrong.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";

@@ -54,7 +54,7 @@ const standard = (days: number, lettersDays: number): QueueSurvey => ({
 const rows: readonly (readonly [what: string, QueueSurvey, ...findings: string[]])[] = [
   ["two queues as they should be", fit],
   [
-    "queues that do not tell",
+    "queues that do not state their attributes",
     letters(
       { retentionMs: null, largestBytes: null },
       source({ retentionMs: null, delayMs: null, largestBytes: null }),
@@ -133,7 +133,7 @@ const rows: readonly (readonly [what: string, QueueSurvey, ...findings: string[]
   ],
   ["standard queues of which the second keeps them longer", standard(4, 5)],
   ["standard queues that keep messages as long as SQS can", standard(14, 14)],
-  ["FIFO queues that keep messages equally long: SQS starts the time anew", letters({ retentionMs: day })],
+  ["FIFO queues that keep messages equally long: SQS starts the time again", letters({ retentionMs: day })],
   [
     "a FIFO dead letter queue that keeps them for an hour",
     letters({ retentionMs: 3_600_000 }),

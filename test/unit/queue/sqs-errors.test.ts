@@ -58,7 +58,7 @@ test("a missing region is a setting, not a queue", () => {
   );
 });
 
-test("what SQS refuses is told in its own words, as the cause", () => {
+test("the fault of a refused request has the words of SQS as its cause", () => {
   const cause = Object.assign(new Error("Message must be shorter than 1048576 bytes."), {
     name: "InvalidParameterValue",
     $metadata: { httpStatusCode: 400 },

@@ -1,5 +1,5 @@
-// SQS writes numbers and policies as text, and so does whatever stands in for it: each is a number
-// of ours, a value that says "not told", or a Fault.
+// SQS and its stand-ins write numbers and policies as text. Each text becomes a number of ours, a
+// value for "not given", or a Fault.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Message as SdkMessage } from "@aws-sdk/client-sqs";
@@ -86,7 +86,7 @@ describe("a message's own numbers", () => {
     );
   });
 
-  test("that make no sense are as good as not told", () => {
+  test("numbers of a message that make no sense are read as if they were missing", () => {
     for (const count of ["", "soon", "-1", "1.5", "NaN", "1e3", "9".repeat(400)]) {
       const message = read({
         ApproximateReceiveCount: count,

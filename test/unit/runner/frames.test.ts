@@ -41,7 +41,7 @@ describe("golden frames", () => {
   }
 });
 
-describe("what is no frame", () => {
+describe("a line that is not a frame", () => {
   const rows: readonly [string, string][] = [
     ["", "not JSON: "],
     ["Traceback (most recent call last):", "not JSON: Traceback (most recent call last):"],
@@ -128,7 +128,7 @@ test("unknown fields of a known frame are dropped", () => {
   assert.deepEqual(decodeFrame('{"type":"ask","id":"1","color":"blue"}'), { type: "ask", id: "1" });
 });
 
-test("unknown frame types are no error: a newer host may say more", () => {
+test("an unknown frame type is not an error, since a newer host may send more types", () => {
   assert.equal(decodeFrame('{"type":"toString"}'), null);
   assert.equal(decodeFrame('{"type":"heartbeat","id":"1"}'), null);
 });

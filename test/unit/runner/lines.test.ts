@@ -24,7 +24,7 @@ describe("line splitter", () => {
   ];
   for (const [what, chunks, expected] of rows) test(what, () => assert.deepEqual(linesOf(chunks), expected));
 
-  test("a complete line is told at once, an open one only when it ends", () => {
+  test("a complete line is returned at once, an open one only when it ends", () => {
     const splitter = new LineSplitter(8);
     assert.deepEqual(splitter.push("ab"), []);
     assert.deepEqual(splitter.push("c\nd"), ["abc"]);

@@ -38,7 +38,7 @@ function output(t: TestContext): Output {
 }
 
 describe("a step's output", () => {
-  test("is told line by line, each file's as its own", async (t) => {
+  test("a step's output is logged line by line, with the stream of each line", async (t) => {
     const { stdout, stderr, lines, follow } = output(t);
     writeFileSync(stdout, "one\ntwo\n");
     writeFileSync(stderr, "warning\n");
@@ -46,7 +46,7 @@ describe("a step's output", () => {
     assert.deepEqual(lines.sort(), ["stderr: warning", "stdout: one", "stdout: two"]);
   });
 
-  test("is told while the step runs, and a line only when it is whole", async (t) => {
+  test("a step's output is logged while the step runs, each line once it is whole", async (t) => {
     const { stdout, lines, follow } = output(t);
     writeFileSync(stdout, "one\ntw");
     const following = follow();
@@ -57,7 +57,7 @@ describe("a step's output", () => {
     await following.end();
   });
 
-  test("may begin late, or never", async (t) => {
+  test("a step's output may begin late, or never", async (t) => {
     const { stdout, lines, follow } = output(t);
     const following = follow();
     writeFileSync(stdout, "late\n");
@@ -66,7 +66,7 @@ describe("a step's output", () => {
     assert.deepEqual(lines, ["stdout: late"]);
   });
 
-  test("is read to its last line, which may have no end", async (t) => {
+  test("a step's output is read to its last line, even without a line break", async (t) => {
     const { stdout, lines, follow } = output(t);
     const following = follow();
     writeFileSync(stdout, "last words");
@@ -74,7 +74,7 @@ describe("a step's output", () => {
     assert.deepEqual(lines, ["stdout: last words"]);
   });
 
-  test("is text, also where a read ends within a character", async (t) => {
+  test("a step's output stays text where a read ends within a character", async (t) => {
     const { stdout, lines, follow } = output(t);
     const bytes = Buffer.from("one\nø🙂\n");
     const within = bytes.length - 3;
@@ -86,7 +86,7 @@ describe("a step's output", () => {
     assert.deepEqual(lines, ["stdout: one", "stdout: ø🙂"]);
   });
 
-  test("that comes faster than it can be told is told in part, and says how much is missing", async (t) => {
+  test("output that comes too fast is logged in part, with the number of bytes left out", async (t) => {
     const { stdout, lines, follow } = output(t);
     const line = `${"x".repeat(99)}\n`;
     writeFileSync(stdout, line.repeat(10_000));
@@ -96,7 +96,7 @@ describe("a step's output", () => {
     assert.equal(told.map((text) => text.slice("stdout: ".length)).join("\n").length, 65_536 - 1);
   });
 
-  test("before a gap is not glued to what comes after it", async (t) => {
+  test("a line before a gap is not joined to the output after it", async (t) => {
     const { stdout, lines, follow } = output(t);
     writeFileSync(stdout, "whole\nhalf a li");
     const following = follow();
@@ -111,7 +111,7 @@ describe("a step's output", () => {
     assert.match(lines[3] ?? "", /^stdout: y+$/);
   });
 
-  test("of empty lines is told in part, too", async (t) => {
+  test("output of empty lines is logged in part, with the number of lines left out", async (t) => {
     const { stdout, lines, follow } = output(t);
     writeFileSync(stdout, "\n".repeat(50_000));
     await follow().end();
@@ -138,10 +138,10 @@ describe("a file that a step names", () => {
       bad("it is not below FOLDER"),
     ],
     ["a file of the kernel's", () => "/proc/self/environ", bad("it is not below FOLDER")],
-    ["what is not there", (folder) => join(folder, "f"), () => []],
+    ["a missing file", (folder) => join(folder, "f"), () => []],
   ];
   for (const [what, make, expected] of rows) {
-    test(`${what} is not read, which is said at most once`, async (t) => {
+    test(`${what} is not read as output, and the reason is logged at most once`, async (t) => {
       const { folder, lines } = output(t);
       const plain = (text: string) => text.replaceAll(folder, "FOLDER");
       const path = make(folder);
@@ -152,7 +152,7 @@ describe("a file that a step names", () => {
     });
   }
 
-  test("keeps none of the threads for file calls", async (t) => {
+  test("FIFOs named as output block no thread for file calls", async (t) => {
     const { folder } = output(t);
     const fifos = Array.from({ length: 8 }, (_, i) => made(mkfifo, join(folder, String(i))));
     const following = fifos.map((path) => followOutput({ stdout: path, stderr: path, folder }, assert.ok, systemClock));
@@ -160,7 +160,7 @@ describe("a file that a step names", () => {
     await Promise.all(following.map((one) => one.end()));
   });
 
-  test("holds up the end of a step for no longer than two seconds when its disk hangs", async (t) => {
+  test("a hanging disk delays the end of a step by at most two seconds", async (t) => {
     const { folder, stdout, lines, follow } = output(t);
     writeFileSync(stdout, "never read");
     const hung = Array.from({ length: 4 }, (_, i) => made(mkfifo, join(folder, String(i))));

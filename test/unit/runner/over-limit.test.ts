@@ -42,7 +42,7 @@ for (const [limit, name] of [
 }
 
 describe("a process whose term ended", () => {
-  test("is no fault of the step", () => assert.deepEqual(endingFor("expired"), { kind: "expired" }));
+  test("a step whose term ended has expired", () => assert.deepEqual(endingFor("expired"), { kind: "expired" }));
   test("keeps what it had recorded, and says what cut it short", () =>
     assert.deepEqual(endingFor("expired", wrote), ended));
 });

@@ -121,7 +121,7 @@ const rows: readonly Row[] = [
     ending: { kind: "interrupted" },
   },
   {
-    what: "a fault told while it was killed",
+    what: "a fault reported while it was killed",
     outcome: { kind: "fault", scope: "step", error },
     end: exited,
     interrupted: true,
@@ -147,7 +147,7 @@ const rows: readonly Row[] = [
     ending: died("the step process was killed by SIGSEGV before it had an outcome"),
   },
   {
-    what: "somebody else's SIGKILL",
+    what: "a SIGKILL that the runner did not send",
     outcome: null,
     end: { how: "exited", code: null, signal: "SIGKILL" },
     ending: died("the step process was killed by SIGKILL before it had an outcome (out of memory?)"),

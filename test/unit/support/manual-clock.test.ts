@@ -88,7 +88,7 @@ test("an abort ends its sleep at once and leaves the others asleep", async () =>
   assert.deepEqual([clock.sleeping, other], [0, true]);
 });
 
-test("an abort after the wake disturbs nobody", async () => {
+test("an abort after the wake leaves the other sleepers asleep", async () => {
   const clock = new ManualClock();
   const stopping = new AbortController();
   void clock.sleep(1, stopping.signal);
@@ -98,7 +98,7 @@ test("an abort after the wake disturbs nobody", async () => {
   assert.equal(clock.sleeping, 1);
 });
 
-test("advanceToNext goes to the next instant and no further; with nobody asleep time stands", async () => {
+test("advanceToNext goes to the next wake-up and no further; without a sleeper time stands still", async () => {
   const clock = new ManualClock();
   void clock.sleep(40);
   void clock.sleep(70);
@@ -109,7 +109,7 @@ test("advanceToNext goes to the next instant and no further; with nobody asleep 
   assert.equal(clock.monoMs(), 70);
 });
 
-test("a step of the wall clock wakes nobody and leaves differences alone", async () => {
+test("a step of the wall clock wakes no sleeper and leaves durations alone", async () => {
   const clock = new ManualClock(1_000);
   void clock.sleep(10);
   clock.stepWall(-500);
@@ -118,7 +118,7 @@ test("a step of the wall clock wakes nobody and leaves differences alone", async
   assert.deepEqual([clock.wallMs(), clock.sleeping], [510, 0]);
 });
 
-test("a loop that sleeps for nothing is named instead of running for ever", async () => {
+test("a loop that sleeps for 0 ms is an error instead of running forever", async () => {
   const clock = new ManualClock();
   const stopping = new AbortController();
   const spin = async () => {

@@ -71,7 +71,7 @@ describe("the table of taskiq fail", () => {
     assert.equal(world.runner.reports.length, 1);
   });
 
-  test("is content when all were failed, says nothing of none, and tells the same as JSON", async (t) => {
+  test("taskiq fail exits with 0 when all letters were failed, prints the same as JSON, and prints nothing for no letters", async (t) => {
     const world = await bench(t);
     await world.moved();
     const letters = await world.inspect();
@@ -84,7 +84,7 @@ describe("the table of taskiq fail", () => {
     assert.deepEqual(await shown(world, [], world.ports), { code: 0, lines: [] });
   });
 
-  test("says when Dagster could not be told, to be started again", async (t) => {
+  test("taskiq fail asks to be started again when a failure could not be recorded in Dagster", async (t) => {
     const world = await bench(t);
     await world.moved();
     const letters = await world.inspect();

@@ -113,7 +113,7 @@ test("a server that never ends does not fill the memory", async (t) => {
   });
 });
 
-test("nobody listens", async () => {
+test("a port without a listener makes the healthcheck fail", async () => {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;

@@ -27,7 +27,7 @@ const read = (argv: readonly string[], env = enough) => {
 const queueAlone = { TASKIQ_QUEUE_NAME: "steps.fifo" };
 
 describe("the configuration", () => {
-  test("asks whoever is to be had, unless told not to", () => {
+  test("taskiq inspect-dlq asks Dagster and the ledger where they are configured, unless an option forbids it", () => {
     const { config } = read([]);
     assert.deepEqual(config?.dagster, { dagsterHome: "/dagster", python: "python3" });
     assert.deepEqual(config?.ledger, { kind: "sqlite", path: "/dagster/taskiq.sqlite" });

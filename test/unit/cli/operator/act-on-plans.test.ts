@@ -1,5 +1,5 @@
-// `taskiq replay --canary` and `--wait`: a few go first, the others only when those have succeeded,
-// and what became of them is told.
+// `taskiq replay --canary` and `--wait`: a few go first, the others only when those have succeeded.
+// The command then prints how each one ended.
 import assert from "node:assert/strict";
 import { Writable } from "node:stream";
 import { describe, test } from "node:test";
@@ -44,7 +44,7 @@ async function planned({ letters, ledger, runner, clock, queue }: World, held: H
   );
 }
 
-/** A worker that has the steps end as told, once they are in the queue. */
+/** Acts as a worker: ends the steps in the queue as `ends` says. */
 async function work({ ledger, source }: World, ends: Readonly<Record<string, Parameters<typeof result>[0]>>) {
   for (const { body } of source.inspect()) {
     const decoded = decode(body);

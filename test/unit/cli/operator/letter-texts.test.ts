@@ -49,7 +49,7 @@ const errorsIn = (table: string) => {
   return rows.map((row) => row[heading.indexOf("ERROR")]);
 };
 
-test("the class of an error is told once, also where what is said of it begins with it", () => {
+test("the class of an error is shown once, also where its message begins with the class", () => {
   const cases = [
     ["StepProcessDied", "StepProcessDied: it exited", "StepProcessDied: it exited"],
     ["ValueError", "no rain", "ValueError: no rain"],

@@ -151,7 +151,7 @@ describe("what is wrong with it", () => {
   }
 });
 
-test("a password comes out of a URL as it was encoded into it, and is never told when the URL is refused", () => {
+test("a password comes out of a URL as it was encoded into it, and is never shown when the URL is refused", () => {
   const password = fc
     .string({ unit: "binary", minLength: 6 })
     .filter((text) => !/\p{Cc}/u.test(text) && text.isWellFormed());

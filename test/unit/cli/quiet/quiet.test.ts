@@ -74,7 +74,7 @@ describe("refuses", () => {
     ["everything and a part of it", ["--everything", "--queue", "q"], /leave out --worker and --queue/],
     ["a list that asks", ["--list", "--worker", "w", "--wait"], /--list asks nothing: leave out --worker, --wait$/],
     ["a time for no wait", ["--everything", "--max-time", "1h"], /--max-time goes with --wait/],
-    ["what is no queue", ["--queue", "a b"], /--queue must be the name or the URL of a queue/],
+    ["a text that is not a queue", ["--queue", "a b"], /--queue must be the name or the URL of a queue/],
     ["a moment", ["--everything", "--for", "1s"], /--for must be a duration from 10s/],
   ];
   for (const [what, argv, says] of rows) {

@@ -85,7 +85,7 @@ describe("the re-execution of runs", () => {
     });
   });
 
-  test("that Dagster stops answering tells what was launched before", async (t) => {
+  test("the runs that were launched are printed also when Dagster then stops answering", async (t) => {
     const answer = fakeDagster({ a: { status: "FAILURE" }, b: { status: "FAILURE" } });
     const { dagster } = await api(t, (asked, nth) => (nth > 2 ? { status: 503, body: "" } : answer(asked)));
     const stdout = new Captured();

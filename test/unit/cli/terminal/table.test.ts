@@ -69,7 +69,7 @@ describe("a table", () => {
     );
   });
 
-  test("is painted without being measured anew", () => {
+  test("a table is painted without being measured again", () => {
     const painted = renderTable(columns, rows, 36, (text, { title }) => (title === "ID" ? `<${text}>` : text));
     assert.deepEqual(painted.split("\n")[1], "<m1>  no rain on 31 February  worker-1");
   });

@@ -1,5 +1,5 @@
-// The files by which an operator reaches this machine's workers: nobody else may read them, and
-// nobody else's are believed.
+// The files by which an operator reaches this machine's workers. Other users cannot read them, and
+// files of other users are not believed.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import {
@@ -38,7 +38,7 @@ function place(t: TestContext) {
 
 const content = { pid: 7, worker: "w-1", port: 4_000, token: newToken() };
 
-/** A port on which somebody listens until the test ends. */
+/** Returns a port on which a server listens until the test ends. */
 async function listening(t: TestContext): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -62,7 +62,7 @@ test("an endpoint that leads elsewhere, or never ends its answer, says nothing",
   assert.ok(sent < 50_000_000, `${sent} bytes`);
 });
 
-test("elsewhere nobody is asked", async () => {
+test("outside ECS there is no task id, and no agent is asked", async () => {
   assert.equal(await ecsTaskId({}), null);
   assert.equal(await ecsTaskId({ ECS_CONTAINER_METADATA_URI_V4: "" }), null);
 });

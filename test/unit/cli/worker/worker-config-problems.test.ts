@@ -142,8 +142,8 @@ describe("rules between options", () => {
       enough,
       [localLedger],
     ],
-    ["AWS, told so", ["--queue-url", aws, "--allow-local-ledger"], enough, []],
-    ["AWS, told so in the environment", ["--queue-url", aws], { ...enough, TASKIQ_ALLOW_LOCAL_LEDGER: "1" }, []],
+    ["AWS, allowed by an option", ["--queue-url", aws, "--allow-local-ledger"], enough, []],
+    ["AWS, allowed by the environment", ["--queue-url", aws], { ...enough, TASKIQ_ALLOW_LOCAL_LEDGER: "1" }, []],
     ["AWS and a ledger", ["--queue-url", aws, "--ledger-url=sqlite:/l"], enough, []],
     ["an emulator behind a queue name", ["--queue-name=q", "--endpoint-url=http://127.0.0.1:4566"], home, []],
     [
@@ -179,19 +179,19 @@ describe("rules between options", () => {
     assert.deepEqual(problems, ['--queue-url must be an http:// or https:// URL, got "steps" (from the command line)']);
   });
 
-  test("what overrides what is told", () => {
+  test("an option that overrides a variable causes a warning", () => {
     const { config, warnings } = readRun(["--queue-name=q", "--endpoint-url=http://h"], enough);
     assert.deepEqual(config?.queues[0]?.queue, { name: "q" });
     assert.deepEqual(warnings, ["TASKIQ_QUEUE_URL is ignored: --queue-name was given"]);
   });
 
-  test("a log level that is another program's is told", () => {
+  test("a log level of another program is ignored with a warning", () => {
     const { config, warnings } = readRun([], { ...enough, LOG_LEVEL: "app=debug" });
     assert.equal(config?.log.level, "info");
     assert.deepEqual(warnings, ['LOG_LEVEL is ignored: expected one of debug, info, warn, error, got "app=debug"']);
   });
 
-  test("what Kubernetes sets for a Service with the name of a variable is told", () => {
+  test("a variable that Kubernetes sets for a Service is ignored with a warning", () => {
     const { config, warnings } = readRun([], { ...enough, TASKIQ_WORKER_HEALTH_PORT: "tcp://10.96.0.9:80" });
     assert.equal(config?.health.port, 8080);
     assert.deepEqual(warnings, [
@@ -199,7 +199,7 @@ describe("rules between options", () => {
     ]);
   });
 
-  test("a receive that outlasts the grace is told", () => {
+  test("a receive that outlasts the grace causes a warning", () => {
     const { config, warnings } = readRun(["--grace=5"]);
     assert.equal(config?.graceMs, 5_000);
     assert.deepEqual(warnings, [
@@ -208,7 +208,7 @@ describe("rules between options", () => {
   });
 });
 
-test("everything that is wrong is told at once, in one order", () => {
+test("all problems of a configuration are reported at once, in one order", () => {
   const argv = ["--grase", "5", "--wait-time", "--max-starts=many", "-m", "a", "-f", "b.py"];
   assert.deepEqual(readRun(argv, { TASKIQ_WORKER_CONCURRENCY: "abc" }).problems, [
     "unknown option --grase, did you mean --grace?",

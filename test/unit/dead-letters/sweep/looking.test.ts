@@ -18,7 +18,7 @@ describe("a dead letter that is not the sweep's", () => {
   const bodies: readonly (readonly [string, string, typeof note])[] = [
     ["that a worker buried", bodyFor("load"), note],
     ["of a later version", bodyFor("load", { version: 2 }), {}],
-    ["that nobody can read", "{}", {}],
+    ["that is not an envelope", "{}", {}],
   ];
   for (const [what, body, attributes] of bodies) {
     test(`${what} is given back as it was found`, async (t) => {

@@ -64,7 +64,7 @@ const nearly = fc
   .tuple(fc.constant(good), fc.dictionary(oddKey, fc.oneof(oddText, oddNumber, lookalike), { maxKeys: 2 }))
   .map(([fields, changes]) => ({ ...fields, ...changes }));
 
-/** Texts that are no JSON, JSON that is no envelope, and envelopes with one thing wrong. */
+/** Texts that are not JSON, JSON that is not an envelope, and envelopes with one error. */
 export const hostileBody: fc.Arbitrary<string> = fc.oneof(
   fc.string({ unit: "binary" }),
   fc.json(),

@@ -38,7 +38,7 @@ describe("hostile bodies", () => {
       fc.property(hostileBody, (text) => {
         const decoded = decode(text);
         if (decoded.kind !== "step") return;
-        // What hosts are not given is no part of a frame.
+        // A frame leaves out the fields that hosts do not get.
         const carried = { ...decoded, envelope: { ...decoded.envelope, knownState: null } };
         assert.deepEqual(decode(JSON.stringify(toWire(decoded.envelope))), carried);
       }),
@@ -46,7 +46,7 @@ describe("hostile bodies", () => {
     );
   });
 
-  test("nesting as deep as a message can hold is no danger", () => {
+  test("nesting as deep as a message can hold is decoded without a crash", () => {
     const deep = 500_000;
     const nested = `${"[".repeat(deep)}${"]".repeat(deep)}`;
     assert.deepEqual(decode(nested), { kind: "malformed", detail: "expected a JSON object", step: null });
@@ -58,7 +58,7 @@ describe("hostile bodies", () => {
     });
   });
 
-  test("what is wrong is told without the whole of it", () => {
+  test("the detail of a malformed body cuts long values", () => {
     const long = "☂".repeat(100_000);
     const step = { runId: "run-1", stepKey: "load", attempt: 0 };
     assert.deepEqual(decode(body({ retry_mode: long })), {
@@ -103,7 +103,7 @@ describe("what is malformed, and whether its step can still be reported", () => 
       null,
     ],
     [
-      "a tag that is no text",
+      "a tag that is not a text",
       body({ tags: { a: 1 } }),
       "tags.a: Invalid type: Expected string but received 1",
       readable,
@@ -121,12 +121,13 @@ describe("what is malformed, and whether its step can still be reported", () => 
 });
 
 describe("versions", () => {
-  test("a later whole number is another worker's", () => {
+  test("a later version is reported as unknown", () => {
     assert.deepEqual(decode(body({ version: 2 })), { kind: "unknown_version", version: 2 });
   });
 
   for (const version of [0, -1, 1.5, "1", null, true, {}]) {
-    test(`${JSON.stringify(version)} is none`, () => assert.equal(decode(body({ version })).kind, "malformed"));
+    test(`the version ${JSON.stringify(version)} is malformed`, () =>
+      assert.equal(decode(body({ version })).kind, "malformed"));
   }
 });
 

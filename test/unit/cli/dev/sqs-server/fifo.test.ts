@@ -58,7 +58,7 @@ test("FIFO: content makes the deduplication id where the queue says so, and an e
   assert.equal(queue.inspect().length, 2);
 });
 
-test("FIFO: an attempt id brings the same messages and receipts back, hides them anew, and counts no receive", async () => {
+test("FIFO: an attempt id brings the same messages and receipts back, hides them again, and counts no receive", async () => {
   const { queue, clock } = fifoQueue("a1", "a2");
   const first = queue.receive({ max: 10, attemptId: "t", visibilityMs: 30 * second });
   await clock.advance(20 * second);

@@ -80,7 +80,7 @@ test("what never was a receipt is not accepted, what is deleted is gone", () => 
   });
 });
 
-test("retention: a standard dead letter queue goes on counting, a FIFO one starts anew", async () => {
+test("retention: a standard dead letter queue goes on counting, a FIFO one starts again", async () => {
   for (const fifo of [true, false]) {
     const { model, queue, clock } = aQueue(fifo);
     const suffix = fifo ? ".fifo" : "";
