@@ -7,14 +7,14 @@ import { Seat, Slots } from "../../../core/admission/slots.ts";
 const never = new AbortController().signal;
 
 describe("slots", () => {
-  test("are taken at once while there are any", async () => {
+  test("free slots are taken at once", async () => {
     const slots = new Slots(2);
     assert.equal(await slots.take(never), true);
     assert.equal(await slots.take(never), true);
     assert.deepEqual([slots.busy, slots.total], [2, 2]);
   });
 
-  test("are given to the waiter that came first", async () => {
+  test("a slot is given to the waiter that came first", async () => {
     const slots = new Slots(1);
     await slots.take(never);
     const order: string[] = [];
@@ -27,13 +27,13 @@ describe("slots", () => {
     assert.deepEqual(order, ["a", "b", "c"]);
   });
 
-  test("a signal that is aborted already takes nothing, even when there is one", async () => {
+  test("an aborted signal takes no slot, even when one is free", async () => {
     const slots = new Slots(1);
     assert.equal(await slots.take(AbortSignal.abort()), false);
     assert.equal(slots.busy, 0);
   });
 
-  test("who gives up waiting is passed over", async () => {
+  test("a waiter that gives up is passed over", async () => {
     const slots = new Slots(1);
     await slots.take(never);
     const impatient = new AbortController();
@@ -45,7 +45,7 @@ describe("slots", () => {
     assert.equal(slots.busy, 1);
   });
 
-  test("a signal that aborts after the slot was given takes nothing back", async () => {
+  test("a signal that aborts after its slot was given takes nothing back", async () => {
     const slots = new Slots(1);
     await slots.take(never);
     const late = new AbortController();
@@ -64,7 +64,7 @@ describe("slots", () => {
     [3, -1, 0],
   ];
   for (const [free, max, taken] of rows) {
-    test(`of ${free} free ones, at most ${max} are ${taken}`, () => {
+    test(`a request for at most ${max} of ${free} free slots takes ${taken}`, () => {
       const slots = new Slots(free);
       assert.equal(slots.takeFree(max), taken);
       assert.equal(slots.busy, taken);
@@ -73,7 +73,7 @@ describe("slots", () => {
 });
 
 describe("a seat", () => {
-  test("leaves its slot once, however often it leaves", async () => {
+  test("a seat leaves its slot once, however often it leaves", async () => {
     const slots = new Slots(2);
     await slots.take(never);
     await slots.take(never);
@@ -83,14 +83,14 @@ describe("a seat", () => {
     assert.equal(slots.busy, 1);
   });
 
-  test("that was not left is retaken at no cost", async () => {
+  test("a seat that was not left is retaken at no cost", async () => {
     const slots = new Slots(1);
     await slots.take(never);
     assert.equal(await new Seat(slots).retake(never), true);
     assert.equal(slots.busy, 1);
   });
 
-  test("waits its turn to be retaken, and has no slot when it gave up", async () => {
+  test("a seat waits its turn to be retaken, and has no slot when it gave up", async () => {
     const slots = new Slots(1);
     await slots.take(never);
     const seat = new Seat(slots);

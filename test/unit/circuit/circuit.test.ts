@@ -29,16 +29,16 @@ const onTrial = (cause: Cause = "ledger") => endProbe(probing(cause), cause, nul
 const causes = (circuit: Circuit) => circuit.map(({ cause }) => cause);
 
 describe("an outage", () => {
-  test("that is not there lets everything through", () => {
+  test("a circuit without an outage lets everything through", () => {
     assert.deepEqual([leaveOf(closed), isTimed(closed), reportable(closed, 0)], [whole, false, []]);
   });
 
-  test("shuts the intake at once, and is probed after a backoff", () => {
+  test("an outage shuts the intake at once, and is probed after a backoff", () => {
     assert.deepEqual([leaveOf(open()), causes(reportable(open(), 0)), isTimed(open())], [null, ["ledger"], true]);
     assert.deepEqual([due(open(), 499), causes(due(open(), 500))], [[], ["ledger"]]);
   });
 
-  test("is one, however often it is met, and says what was met last", () => {
+  test("an outage that is met several times is one outage, with the last cause", () => {
     const again = trip(open(), { ...ledger, why: "timed out" }, 400, 0.9);
     assert.deepEqual(
       again.map(({ why, phase }) => [why, phase]),
@@ -46,12 +46,12 @@ describe("an outage", () => {
     );
   });
 
-  test("is probed once at a time", () => {
+  test("an outage is probed once at a time", () => {
     assert.deepEqual([due(probing(), 10_000), leaveOf(probing()), isTimed(probing())], [[], null, false]);
     assert.deepEqual(causes(reportable(probing(), 0)), ["ledger"]);
   });
 
-  test("whose probe fails is open, with twice the backoff each time, up to 30 s", () => {
+  test("an outage whose probe fails is open, with twice the backoff each time, up to 30 s", () => {
     let circuit = open();
     const waits: number[] = [];
     for (let nowMs = 0; waits.length < 8; ) {
@@ -65,7 +65,7 @@ describe("an outage", () => {
     assert.deepEqual(waits, [500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000]);
   });
 
-  test("is never probed in a hot loop, and never later than 30 s", () => {
+  test("an outage is never probed in a hot loop, and never later than 30 s", () => {
     assert.deepEqual(causes(due(trip(closed, ledger, 0, 0), 250)), ["ledger"]);
     assert.deepEqual(due(trip(closed, ledger, 0, 0), 249), []);
     let circuit = open();
@@ -73,17 +73,17 @@ describe("an outage", () => {
     assert.deepEqual(causes(due(circuit, 30_000)), ["ledger"]);
   });
 
-  test("whose probe passes is on trial: one message, nothing to report, and nothing waits for time", () => {
+  test("an outage whose probe passes is on trial: one message, nothing to report, and nothing waits for time", () => {
     assert.deepEqual([leaveOf(onTrial()), reportable(onTrial(), 9_000), isTimed(onTrial())], [one, [], false]);
   });
 
-  test("on trial gives no second message while the first tries", () => {
+  test("an outage on trial gives no second message while the first tries", () => {
     const trying = tried(onTrial(), 2_000);
     assert.deepEqual([leaveOf(trying), isTimed(trying)], [null, true]);
     assert.deepEqual(tried(trying, 20_000), trying, "a second delivery prolongs nothing");
   });
 
-  test("on trial is over when it is proven to work, or nothing fails for 30 s", () => {
+  test("an outage on trial is over when it is proven to work, or nothing fails for 30 s", () => {
     assert.deepEqual(worked(onTrial(), "ledger"), closed);
     assert.deepEqual(worked(tried(onTrial(), 2_000), "ledger"), closed);
     assert.equal(passTrials(tried(onTrial(), 2_000), 31_999).length, 1);
@@ -91,18 +91,18 @@ describe("an outage", () => {
     assert.equal(passTrials(onTrial(), 1_000_000).length, 1, "nothing has tried yet");
   });
 
-  test("that fails on trial is open, and its backoff goes on where it was", () => {
+  test("an outage that fails on trial is open, and its backoff continues", () => {
     const failed = trip(tried(onTrial(), 2_000), ledger, 3_000, 0.5);
     assert.deepEqual([leaveOf(failed), failed[0]?.phase], [null, { is: "open", probeAtMs: 4_000 }]);
   });
 
-  test("is not over because something of before it went well", () => {
+  test("an earlier success does not end an outage", () => {
     assert.deepEqual(worked(open(), "ledger"), open());
     assert.deepEqual(worked(probing(), "ledger"), probing());
     assert.deepEqual(worked(onTrial(), "instance"), onTrial());
   });
 
-  test("that had not been probed knows no end of a probe", () => {
+  test("an outage that was not probed ignores the end of a probe", () => {
     assert.deepEqual(endProbe(open(), "ledger", null, 0, 0), open());
     assert.deepEqual(endProbe(onTrial(), "ledger", "late", 0, 0), onTrial());
   });
@@ -111,12 +111,12 @@ describe("an outage", () => {
 describe("the queue", () => {
   const passing = { cause: "queue", why: "throttled", patienceMs: 30_000 } as const;
 
-  test("is probed by a receive of one message that waits for none", () => {
+  test("the queue is probed by a receive of one message that does not wait", () => {
     assert.deepEqual([leaveOf(open("queue")), leaveOf(probing("queue"))], [null, { max: 1, longPoll: false }]);
     assert.deepEqual(endProbe(probing("queue"), "queue", null, 0, 0), closed);
   });
 
-  test("that only hiccups closes at once but is reported only after a while", () => {
+  test("a queue that only hiccups closes at once but is reported only after a while", () => {
     const circuit = trip(closed, passing, 0, 0.5);
     assert.deepEqual(
       [leaveOf(circuit), reportable(circuit, 29_999), reportable(circuit, 30_000).length],
@@ -126,7 +126,7 @@ describe("the queue", () => {
     assert.equal(reportable(later, 30_000).length, 1, "the patience does not start anew");
   });
 
-  test("that hiccuped and then denies is reported at once", () => {
+  test("a queue that hiccuped and then denies is reported at once", () => {
     const circuit = trip(trip(closed, passing, 0, 0.5), { cause: "queue", why: "denied" }, 5_000, 0.5);
     assert.deepEqual(
       reportable(circuit, 5_000).map(({ why }) => why),
@@ -153,9 +153,10 @@ describe("steps may be ended without their code", () => {
 describe("several outages", () => {
   const both = trip(open("ledger"), { cause: "instance", why: "no route to host" }, 100, 0.5);
 
-  test("are all reported, oldest first", () => assert.deepEqual(causes(reportable(both, 100)), ["ledger", "instance"]));
+  test("several outages are all reported, oldest first", () =>
+    assert.deepEqual(causes(reportable(both, 100)), ["ledger", "instance"]));
 
-  test("keep the intake shut until the last is over", () => {
+  test("several outages keep the intake shut until the last is over", () => {
     const half = endProbe(beginProbe(both, "ledger"), "ledger", null, 1_000, 0.5);
     assert.deepEqual([leaveOf(half), causes(reportable(half, 1_000))], [null, ["instance"]]);
     const trials = endProbe(beginProbe(half, "instance"), "instance", null, 1_000, 0.5);
@@ -163,7 +164,7 @@ describe("several outages", () => {
     assert.deepEqual(leaveOf(worked(worked(trials, "ledger"), "instance")), whole);
   });
 
-  test("of which one is the queue: it is probed for what the other would let through", () => {
+  test("a probe of the queue receives no more than the other outages allow", () => {
     const circuit = [...probing("queue"), ...onTrial("ledger")];
     assert.deepEqual(leaveOf(circuit), { max: 1, longPoll: false });
     assert.equal(leaveOf([...probing("queue"), ...open("ledger")]), null);
@@ -198,7 +199,7 @@ describe("in any order of events", () => {
     return walk;
   });
 
-  test("there is one outage of each cause, and nothing is received while one is open", () => {
+  test("each cause has at most one outage, and nothing is received while one is open", () => {
     const holds = ({ circuit }: { circuit: Circuit }) => {
       assert.equal(new Set(causes(circuit)).size, circuit.length);
       const leave = leaveOf(circuit);
@@ -208,7 +209,7 @@ describe("in any order of events", () => {
     fc.assert(fc.property(states, (walk) => walk.forEach(holds)));
   });
 
-  test("it closes once nothing fails any more", () => {
+  test("the circuit closes once nothing fails any more", () => {
     fc.assert(
       fc.property(states, (walk) => {
         let { circuit, nowMs } = walk.at(-1) ?? { circuit: closed, nowMs: 0 };

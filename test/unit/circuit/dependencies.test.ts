@@ -55,13 +55,13 @@ describe("the ledger", () => {
     return { heard, calls };
   };
 
-  test("that answers any call works", async () => {
+  test("a ledger that answers any call works", async () => {
     const { heard, calls } = used(async () => "the answer" as never);
     for (const call of calls) assert.equal(await call(), "the answer");
     assert.deepEqual(heard, Array(calls.length).fill("worked ledger"));
   });
 
-  test("that does not answer a call fails, and the caller gets the error", async () => {
+  test("a ledger that does not answer a call fails, and the caller gets the error", async () => {
     const gone = new Fault("TQ_LEDGER", "ledger: connection refused");
     const { heard, calls } = used(async () => Promise.reject(gone));
     for (const call of calls) await assert.rejects(call(), gone);
@@ -69,7 +69,7 @@ describe("the ledger", () => {
   });
 
   for (const code of ["TQ_LEDGER_ROW", "TQ_LEDGER_REFUSED"] as const) {
-    test(`that answers ${code}, which concerns one row, has answered`, async () => {
+    test(`a ledger that answers ${code}, which concerns one row, has answered`, async () => {
       const fault = new Fault(code, "ledger: one row is at fault");
       const { heard, calls } = used(async () => Promise.reject(fault));
       for (const call of calls) await assert.rejects(call(), fault);

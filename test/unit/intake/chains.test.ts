@@ -7,7 +7,7 @@ import { bench } from "./setup.ts";
 const group = (name: string, ...ids: readonly string[]) => ids.map((id) => fifoMessage(id, name));
 
 describe("a FIFO group", () => {
-  test("is worked in order, one after the other, in one slot", async (t) => {
+  test("a FIFO group is worked in order, one after the other, in one slot", async (t) => {
     const { clock, queue, begun, end, slots, lane } = bench(t);
     queue.offer(...group("oslo", "a1", "a2", "a3"));
     await clock.advance(0);
@@ -20,7 +20,7 @@ describe("a FIFO group", () => {
     assert.deepEqual(lane.ended, { acked: 2, buried: 1, released: 0, lost: 0 });
   });
 
-  test("does not wait for another group", async (t) => {
+  test("a FIFO group does not wait for another group", async (t) => {
     const { clock, queue, begun } = bench(t);
     queue.offer(...group("oslo", "a1", "a2"), ...group("bergen", "b1"), message("m1"));
     await clock.advance(0);
@@ -28,7 +28,7 @@ describe("a FIFO group", () => {
   });
 
   for (const disposition of ["released", "lost"] as const) {
-    test(`gives back its tail when one is ${disposition}: nothing may overtake it`, async (t) => {
+    test(`a FIFO group gives back its tail when one is ${disposition}: nothing may overtake it`, async (t) => {
       const { clock, queue, begun, end, journal, told, lane } = bench(t);
       queue.offer(...group("oslo", "a1", "a2", "a3"));
       await clock.advance(0);
@@ -40,14 +40,14 @@ describe("a FIFO group", () => {
     });
   }
 
-  test("received on a standard queue is a tenant, not an order", async (t) => {
+  test("a group received on a standard queue is a tenant, not an order", async (t) => {
     const { clock, queue, begun } = bench(t);
     queue.offer(...["m1", "m2"].map((id) => message(id, { groupId: "tenant" })));
     await clock.advance(0);
     assert.deepEqual(begun, ["m1", "m2"]);
   });
 
-  test("gives each of its deliveries the time of the receive, not of its turn", async (t) => {
+  test("a FIFO group gives each of its deliveries the time of the receive, not of its turn", async (t) => {
     const { clock, queue, end, underWay } = bench(t);
     const startMs = clock.wallMs();
     queue.offer(...group("oslo", "a1", "a2"));
@@ -56,7 +56,7 @@ describe("a FIFO group", () => {
     assert.equal(underWay.get("a2")?.received.receivedAtMs, startMs);
   });
 
-  test("stops where it is when the worker stops: the tail is given back", async (t) => {
+  test("a FIFO group stops where it is when the worker stops, and its tail is given back", async (t) => {
     const { clock, queue, begun, quiet, end, journal, isOver } = bench(t);
     queue.offer(...group("oslo", "a1", "a2"));
     await clock.advance(0);
@@ -88,7 +88,7 @@ describe("giving back", () => {
 });
 
 describe("a bug of ours in one delivery", () => {
-  test("takes neither the worker nor the other deliveries along", async (t) => {
+  test("a bug of ours in one delivery stops neither the worker nor the other deliveries", async (t) => {
     const { clock, queue, begun, end, told, slots, lane } = bench(t, { slots: 2 });
     queue.offer(message("m1"), message("m2"), message("m3"));
     await clock.advance(0);
@@ -98,7 +98,7 @@ describe("a bug of ours in one delivery", () => {
     assert.deepEqual([lane.ended.lost, slots.busy], [1, 2]);
   });
 
-  test("gives back the messages behind it in its group", async (t) => {
+  test("a bug of ours in one delivery gives back the messages behind it in its group", async (t) => {
     const { clock, queue, end, journal } = bench(t);
     queue.offer(...group("oslo", "a1", "a2"));
     await clock.advance(0);

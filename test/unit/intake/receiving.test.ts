@@ -13,7 +13,7 @@ describe("the intake fetches", () => {
     [4, 4],
     [25, 10],
   ] as const) {
-    test(`at most ${expected} with ${slots} free slots`, async (t) => {
+    test(`the intake fetches at most ${expected} with ${slots} free slots`, async (t) => {
       const { clock, queue } = bench(t, { slots });
       await clock.advance(0);
       assert.deepEqual(
@@ -23,7 +23,7 @@ describe("the intake fetches", () => {
     });
   }
 
-  test("what fits beside what runs", async (t) => {
+  test("the intake fetches as many messages as fit beside the running steps", async (t) => {
     const { clock, queue, asked, end } = bench(t, { slots: 4 });
     queue.offer(...some(3));
     await clock.advance(0);
@@ -33,7 +33,7 @@ describe("the intake fetches", () => {
     assert.deepEqual(asked(), [4, 1, 2]);
   });
 
-  test("nothing while every slot is taken", async (t) => {
+  test("the intake fetches nothing while every slot is taken", async (t) => {
     const { clock, queue, asked, begun, end } = bench(t, { slots: 2 });
     queue.offer(...some(5));
     await clock.advance(600_000);
@@ -48,13 +48,13 @@ describe("the intake fetches", () => {
     );
   });
 
-  test("again after an empty poll", async (t) => {
+  test("the intake fetches again after an empty poll", async (t) => {
     const { clock, asked } = bench(t);
     await clock.advance(3 * waitMs);
     assert.deepEqual(asked(), [4, 4, 4, 4]);
   });
 
-  test("and gives back the slots it did not need, first to who waits for one", async (t) => {
+  test("the intake gives back the slots that a receive did not need, first to the oldest waiter", async (t) => {
     const { clock, slots, asked } = bench(t, { slots: 2 });
     await clock.advance(0);
     const waiting = slots.take(never);
@@ -64,7 +64,7 @@ describe("the intake fetches", () => {
     slots.release();
   });
 
-  test("and counts a running step as busy, not a slot that only polls", async (t) => {
+  test("the intake counts a running step as busy, not a slot that only polls", async (t) => {
     const { clock, queue, slots, lane } = bench(t, { slots: 4 });
     await clock.advance(0);
     assert.equal(slots.busy - lane.slotsInPoll, 0);
@@ -73,7 +73,7 @@ describe("the intake fetches", () => {
     assert.equal(slots.busy - lane.slotsInPoll, 3);
   });
 
-  test("and knows when it last went round, and since when it polls", async (t) => {
+  test("the intake knows when it last went round, and since when it polls", async (t) => {
     const { clock, queue, lane, intake } = bench(t, { slots: 1 });
     await clock.advance(waitMs + 5_000);
     assert.deepEqual([intake.lastTurnAtMs, lane.pollingSinceMs], [waitMs, waitMs]);
@@ -82,7 +82,7 @@ describe("the intake fetches", () => {
     assert.deepEqual([lane.pollingSinceMs, lane.received], [null, 1]);
   });
 
-  test("and hands over when the message was received", async (t) => {
+  test("the intake hands over when the message was received", async (t) => {
     const { clock, queue, underWay } = bench(t);
     await clock.advance(5_000);
     queue.offer(message("m1"));
@@ -94,7 +94,7 @@ describe("the intake fetches", () => {
 describe("a closed intake", () => {
   const gone = "the step host ended (signal SIGKILL)";
 
-  test("receives nothing, and says once why", async (t) => {
+  test("a closed intake receives nothing, and says once why", async (t) => {
     const { clock, asked, told, breaker } = bench(t, { closed: gone });
     await clock.advance(60_000);
     assert.deepEqual(asked(), []);
@@ -102,7 +102,7 @@ describe("a closed intake", () => {
     assert.equal(breaker.closedBecause(), gone);
   });
 
-  test("opens within a second of being able to", async (t) => {
+  test("a closed intake opens within a second of being able to", async (t) => {
     const { clock, asked, told, gate, breaker } = bench(t, { closed: "the step host is starting" });
     await clock.advance(60_000);
     gate.closed = null;
@@ -111,7 +111,7 @@ describe("a closed intake", () => {
     assert.deepEqual(told.messages("intake.open"), ["receiving again after 60 s"]);
   });
 
-  test("that closed while it waited for a slot receives nothing either", async (t) => {
+  test("an intake that closed while it waited for a slot receives nothing either", async (t) => {
     const { clock, queue, asked, gate, slots, end } = bench(t, { slots: 1 });
     queue.offer(message("m1"));
     await clock.advance(0);
@@ -124,13 +124,13 @@ describe("a closed intake", () => {
     assert.deepEqual(asked(), [1, 1]);
   });
 
-  test("goes round all the same: it is alive", async (t) => {
+  test("a closed intake goes round and counts as alive", async (t) => {
     const { clock, intake } = bench(t, { closed: gone });
     await clock.advance(600_000);
     assert.equal(clock.monoMs() - intake.lastTurnAtMs <= 1_000, true);
   });
 
-  test("stops at once", async (t) => {
+  test("a closed intake stops at once", async (t) => {
     const { clock, quiet, isOver } = bench(t, { closed: "the step host is starting" });
     await clock.advance(300);
     quiet.stop();
@@ -142,7 +142,7 @@ describe("a closed intake", () => {
 describe("an intake on trial", () => {
   const failed = { cause: "instance", why: "the Dagster instance cannot be reached" } as const;
 
-  test("fetches one message, and no other until that has proven the outage over", async (t) => {
+  test("an intake on trial fetches one message, and no other until that has proven the outage over", async (t) => {
     const { clock, queue, asked, begun, breaker } = bench(t);
     queue.offer(...some(6));
     breaker.failed(failed);
@@ -163,7 +163,7 @@ describe("an intake on trial", () => {
 describe("a receive that fails", () => {
   const refused = async () => Promise.reject(new Error("connect ECONNREFUSED"));
 
-  test("is tried again after a growing wait, never in a hot loop, and asks for one message at once", async (t) => {
+  test("a receive that fails is tried again after a growing wait, and asks for one message at once", async (t) => {
     const { clock, queue } = bench(t);
     queue.onReceive = refused;
     await clock.advance(100_000);
@@ -174,7 +174,7 @@ describe("a receive that fails", () => {
     assert.deepEqual(new Set(retries.map(({ max, waitMs: wait }) => `${max} ${wait}`)), new Set(["1 0"]));
   });
 
-  test("once is forgotten once one works", async (t) => {
+  test("a receive that fails once is forgotten once one works", async (t) => {
     const { clock, queue } = bench(t);
     const outcomes = [true, true, false, false, true, false];
     queue.onReceive = async () => (outcomes.shift() ? refused() : undefined);
@@ -185,14 +185,14 @@ describe("a receive that fails", () => {
     );
   });
 
-  test("leaves every slot free", async (t) => {
+  test("a receive that fails leaves every slot free", async (t) => {
     const { clock, queue, slots, lane } = bench(t);
     queue.onReceive = refused;
     await clock.advance(0);
     assert.deepEqual([slots.busy, lane.slotsInPoll, lane.pollingSinceMs], [0, 0, null]);
   });
 
-  test("does not hold up the stop", async (t) => {
+  test("a receive that fails does not hold up the stop", async (t) => {
     const { clock, queue, quiet, isOver } = bench(t);
     queue.onReceive = refused;
     await clock.advance(30_000);

@@ -16,7 +16,7 @@ const anyQueue = fc.record({
 });
 
 describe("a queue without a weight", () => {
-  test("that has messages is never passed over for one behind it", () => {
+  test("a queue without a weight that has messages is never passed over for one behind it", () => {
     fc.assert(
       fc.property(slotsOf, stepOf, fc.integer({ min: 2, max: 4 }), (slots, stepMs, count) => {
         const world = new World(
@@ -36,7 +36,7 @@ describe("a queue without a weight", () => {
     );
   });
 
-  test("gets every slot that frees from the moment on in which it is known to have messages", () => {
+  test("a queue without a weight gets every slot that frees once it is known to have messages", () => {
     fc.assert(
       fc.property(slotsOf, fc.integer({ min: 100, max: 1_000 }), (slots, tens) => {
         const stepMs = tens * 10;
@@ -55,7 +55,7 @@ describe("a queue without a weight", () => {
     );
   });
 
-  test("comes before every weight in any order", () => {
+  test("a queue without a weight comes before every weight in any order", () => {
     const world = new World(4, 100, [queue({ weight: 100 }), queue()]);
     world.live(10_000);
     assert.ok((world.started[0] ?? 0) <= 1, `handed out ${world.started.join(", ")}`);
@@ -65,7 +65,7 @@ describe("a queue without a weight", () => {
 describe("queues with weights", () => {
   const weights = fc.array(fc.integer({ min: 1, max: 10 }), { minLength: 2, maxLength: 4 });
 
-  test("are handed messages by their weights, within ten messages of each", () => {
+  test("queues with weights are handed messages by their weights, within ten messages of each", () => {
     fc.assert(
       fc.property(slotsOf, stepOf, weights, (slots, stepMs, given) => {
         const world = new World(
@@ -84,13 +84,13 @@ describe("queues with weights", () => {
     );
   });
 
-  test("leave no queue waiting forever", () => {
+  test("queues with weights leave no queue waiting forever", () => {
     const world = new World(1, 100, [queue({ weight: 10 }), queue({ weight: 1 })]);
     world.live(60_000);
     assert.ok((world.started[1] ?? 0) >= 40, `handed out ${world.started.join(", ")}`);
   });
 
-  test("get no credit for a time in which they had nothing, or were down", () => {
+  test("queues with weights get no credit for a time in which they were empty or down", () => {
     const world = new World(4, 100, [queue({ weight: 1 }), queue({ weight: 1, backlog: 0 }), queue({ weight: 1 })]);
     world.down.add(2);
     world.live(60_000);

@@ -6,7 +6,7 @@ import { message } from "../../support/sqs/messages.ts";
 import { bench, waitMs } from "./setup.ts";
 
 describe("stopping", () => {
-  test("finishes the poll under way, and gives back what it fetched", async (t) => {
+  test("a stop finishes the poll under way, and gives back what it fetched", async (t) => {
     const { clock, queue, begun, quiet, journal, isOver, lane } = bench(t);
     await clock.advance(5_000);
     quiet.stop();
@@ -18,7 +18,7 @@ describe("stopping", () => {
     assert.deepEqual([lane.received, lane.ended.released], [2, 2]);
   });
 
-  test("ends with a poll that finds nothing", async (t) => {
+  test("a stop ends with a poll that finds nothing", async (t) => {
     const { clock, quiet, asked, isOver } = bench(t);
     await clock.advance(5_000);
     quiet.stop();
@@ -26,7 +26,7 @@ describe("stopping", () => {
     assert.deepEqual([asked(), isOver()], [[4], true]);
   });
 
-  test("in a hurry cuts the poll a moment after what ran is given back, which the poll would hide otherwise", async (t) => {
+  test("a stop in a hurry cuts the poll just after the running message is given back, which the poll would hide", async (t) => {
     const { clock, queue, quiet, kill, end, isOver } = bench(t);
     queue.offer(message("m1"));
     await clock.advance(1_000);
@@ -39,7 +39,7 @@ describe("stopping", () => {
     assert.deepEqual([queue.received.at(-1)?.options.cut?.aborted, isOver()], [true, true]);
   });
 
-  test("waits for what runs", async (t) => {
+  test("a stop waits for running steps", async (t) => {
     const { clock, queue, quiet, end, isOver } = bench(t, { slots: 1 });
     queue.offer(message("m1"));
     await clock.advance(0);
@@ -50,7 +50,7 @@ describe("stopping", () => {
     assert.equal(isOver(), true);
   });
 
-  test("while it waits for a slot takes none", async (t) => {
+  test("a stop while the intake waits for a slot takes no slot", async (t) => {
     const { clock, queue, quiet, end, slots, asked, isOver } = bench(t, { slots: 1 });
     queue.offer(message("m1"), message("m2"));
     await clock.advance(0);

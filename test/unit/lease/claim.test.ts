@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import { bench, hour, killMarginMs, leaseMs } from "./setup.ts";
 
 describe("a claim's lease", () => {
-  test("is renewed as long as the delivery lasts", async (t) => {
+  test("a claim's lease is renewed as long as the delivery lasts", async (t) => {
     const { clock, ledger, receiveAndClaim } = bench(t);
     const { lease, hold } = await receiveAndClaim();
     await clock.advance(hour);
@@ -15,7 +15,7 @@ describe("a claim's lease", () => {
     assert.ok(leftMs > leaseMs / 2, `${leftMs} ms are left`);
   });
 
-  test("is renewed with all the others in one call", async (t) => {
+  test("a claim's lease is renewed with all the others in one call", async (t) => {
     const { clock, ledger, receive, receiveAndClaim } = bench(t);
     for (let i = 0; i < 12; i += 1) await receiveAndClaim(`m${i}`);
     receive("unclaimed");
@@ -24,7 +24,7 @@ describe("a claim's lease", () => {
     assert.equal(ledger.renewed[0]?.length, 12);
   });
 
-  test("that is another's by now is lost", async (t) => {
+  test("a claim's lease that another worker has taken over is lost", async (t) => {
     const { clock, ledger, told, receiveAndClaim } = bench(t);
     const { lease, hold } = await receiveAndClaim("m1");
     const { lease: other } = await receiveAndClaim("m2");
@@ -43,7 +43,7 @@ describe("a claim's lease", () => {
     ]);
   });
 
-  test("is given up a margin before its end when the ledger cannot be reached, and not a moment earlier", async (t) => {
+  test("a claim's lease is given up a margin before its end, and no earlier, when the ledger cannot be reached", async (t) => {
     const { clock, ledger, told, receiveAndClaim } = bench(t);
     const { lease } = await receiveAndClaim();
     ledger.down.add("renew");
@@ -54,7 +54,7 @@ describe("a claim's lease", () => {
     assert.deepEqual(told.messages("lease.lost"), ["lease lost: it could not be renewed in time"]);
   });
 
-  test("that could not be renewed is tried every second, and kept when that helps", async (t) => {
+  test("a claim's lease that could not be renewed is tried every second, and kept when that helps", async (t) => {
     const { clock, ledger, receiveAndClaim } = bench(t);
     const { lease } = await receiveAndClaim();
     ledger.down.add("renew");
@@ -65,7 +65,7 @@ describe("a claim's lease", () => {
     assert.equal(lease.lost.aborted, false);
   });
 
-  test("counts from when the last renewal that worked was asked, not from when it answered", async (t) => {
+  test("a claim's lease counts from when its last renewal that worked was asked, not from when it answered", async (t) => {
     const { clock, ledger, receiveAndClaim } = bench(t);
     const { lease } = await receiveAndClaim();
     ledger.before = async () => await clock.sleep(10_000);
@@ -78,7 +78,7 @@ describe("a claim's lease", () => {
     assert.equal(lease.lost.aborted, true);
   });
 
-  test("is not shortened by a renewal that answers after a later permit", async (t) => {
+  test("a claim's lease is not shortened by a renewal that answers after a later permit", async (t) => {
     const { clock, ledger, receiveAndClaim } = bench(t);
     const { lease, hold } = await receiveAndClaim();
     ledger.before = async (method) => (method === "renew" ? await clock.sleep(10_000) : undefined);
@@ -90,7 +90,7 @@ describe("a claim's lease", () => {
     assert.equal(lease.endsAtMs(), 20_000 + leaseMs - killMarginMs);
   });
 
-  test("is not shortened by a permit that was asked before a renewal and answers after it", async (t) => {
+  test("a claim's lease is not shortened by a permit that was asked before a renewal and answers after it", async (t) => {
     const { clock, receiveAndClaim } = bench(t);
     const { lease, hold } = await receiveAndClaim();
     await clock.advance(16_000);
@@ -98,7 +98,7 @@ describe("a claim's lease", () => {
     assert.equal(lease.endsAtMs(), 16_000 + leaseMs - killMarginMs);
   });
 
-  test("that was granted while others were watched is watched as well", async (t) => {
+  test("a claim's lease that was granted while others were watched is watched as well", async (t) => {
     const { clock, ledger, receiveAndClaim } = bench(t);
     const { lease: first } = await receiveAndClaim("m1");
     await clock.advance(30_000);
@@ -110,7 +110,7 @@ describe("a claim's lease", () => {
     assert.equal(second.lost.aborted, true);
   });
 
-  test("lost by one delivery leaves the others theirs", async (t) => {
+  test("a claim's lease lost by one delivery leaves the others theirs", async (t) => {
     const { clock, ledger, receiveAndClaim } = bench(t);
     const { lease: lost } = await receiveAndClaim("m1");
     ledger.down.add("renew");

@@ -5,7 +5,7 @@ import type { EntryResult } from "../../../core/queue/port.ts";
 import { bench, hour, minute } from "./setup.ts";
 
 describe("after its end", () => {
-  test("neither visibility nor claim is prolonged", async (t) => {
+  test("neither visibility nor claim is prolonged after the end of a delivery", async (t) => {
     const { clock, queue, ledger, receiveAndClaim } = bench(t);
     const { lease } = await receiveAndClaim();
     await lease.end();
@@ -14,7 +14,7 @@ describe("after its end", () => {
     assert.deepEqual([lease.lost.aborted, lease.visibilityLost.aborted, lease.endsAtMs()], [false, false, null]);
   });
 
-  test("no extension is under way: the end waits for the one that was", async (t) => {
+  test("the end of a delivery waits for an extension under way", async (t) => {
     const { clock, queue, receive } = bench(t);
     const lease = receive();
     const answer = Promise.withResolvers<readonly EntryResult[]>();
@@ -31,7 +31,7 @@ describe("after its end", () => {
     assert.equal(over, true);
   });
 
-  test("an extension under way that failed ends it too", async (t) => {
+  test("an extension under way that failed lets the delivery end, too", async (t) => {
     const { clock, queue, receive } = bench(t);
     const lease = receive();
     const answer = Promise.withResolvers<readonly EntryResult[]>();
@@ -56,7 +56,7 @@ describe("after its end", () => {
     assert.deepEqual(told.of("lease.visibility_lost"), []);
   });
 
-  test("it may end again", async (t) => {
+  test("a delivery may end again", async (t) => {
     const { receive } = bench(t);
     const lease = receive();
     await lease.end();
@@ -65,7 +65,7 @@ describe("after its end", () => {
 });
 
 describe("once its claim is over", () => {
-  test("only visibility is prolonged, and nothing can be lost any more", async (t) => {
+  test("only visibility is prolonged once the claim is over, and nothing can be lost any more", async (t) => {
     const { clock, queue, ledger, receiveAndClaim } = bench(t);
     const { lease } = await receiveAndClaim();
     lease.unclaimed();
@@ -75,7 +75,7 @@ describe("once its claim is over", () => {
     assert.ok(queue.extended.length > 100);
   });
 
-  test("a permit that answers late brings nothing back", async (t) => {
+  test("a permit that answers after the claim is over brings nothing back", async (t) => {
     const { clock, ledger, told, receiveAndClaim } = bench(t);
     const { lease, hold } = await receiveAndClaim();
     await ledger.abandon(hold, { giveStartBack: true });
@@ -121,7 +121,7 @@ describe("once its claim is over", () => {
 });
 
 describe("stopping the keeper", () => {
-  test("ends its loops", async (t) => {
+  test("stopping the keeper ends its loops", async (t) => {
     const { clock, queue, keeper, receiveAndClaim } = bench(t);
     await receiveAndClaim();
     await keeper.stop();
@@ -129,7 +129,7 @@ describe("stopping the keeper", () => {
     assert.deepEqual([clock.sleeping, queue.extended], [0, []]);
   });
 
-  test("waits for the calls under way", async (t) => {
+  test("stopping the keeper waits for the calls under way", async (t) => {
     const { clock, queue, keeper, receive } = bench(t);
     receive();
     const answer = Promise.withResolvers<readonly EntryResult[]>();
@@ -145,7 +145,7 @@ describe("stopping the keeper", () => {
     await stopping;
   });
 
-  test("is nothing when it was never started, and may be done twice", async (t) => {
+  test("stopping a keeper that was never started does nothing, and may be done twice", async (t) => {
     const { keeper } = bench(t);
     await keeper.stop();
     await keeper.stop();

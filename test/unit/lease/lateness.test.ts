@@ -6,7 +6,7 @@ import type { EntryResult } from "../../../core/queue/port.ts";
 import { bench, hour, killMarginMs, leaseMs, minute } from "./setup.ts";
 
 describe("a service that does not answer", () => {
-  test("does not delay the ledger: its lease is renewed while the queue hangs", async (t) => {
+  test("a queue that hangs does not delay the renewal of a lease in the ledger", async (t) => {
     const { clock, queue, ledger, receiveAndClaim } = bench(t);
     const { lease } = await receiveAndClaim();
     const answer = Promise.withResolvers<readonly EntryResult[]>();
@@ -17,7 +17,7 @@ describe("a service that does not answer", () => {
     answer.resolve(["done"]);
   });
 
-  test("does not delay the queue: visibility is prolonged while the ledger hangs", async (t) => {
+  test("a ledger that hangs does not delay the extension of visibility in the queue", async (t) => {
     const { clock, queue, ledger, receive, receiveAndClaim } = bench(t);
     await receiveAndClaim("m1");
     receive("m2");
@@ -42,7 +42,7 @@ describe("an event loop that is blocked for 2 s at a time", () => {
   const lateMs = 2_000;
   const shortest = 10_000; // what --visibility-timeout takes at least
 
-  test("lets neither visibility nor the ledger's lease lapse, however short they are", async (t) => {
+  test("a blocked event loop lets neither visibility nor the ledger's lease lapse, however short they are", async (t) => {
     const { clock, queue, ledger, receiveAndClaim } = bench(t, 0.999, {
       leaseMs: shortest,
       killMarginMs: shortest / 6,

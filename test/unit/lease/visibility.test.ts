@@ -6,7 +6,7 @@ import { bench, hour, leaseMs, minute } from "./setup.ts";
 
 describe("visibility", () => {
   for (const chance of [0, 0.5, 0.999_999]) {
-    test(`is prolonged before a third of it is gone, whenever the receive was (chance ${chance})`, async (t) => {
+    test(`visibility is prolonged before a third of it is gone, whenever the receive was (chance ${chance})`, async (t) => {
       const { clock, queue, receive } = bench(t, chance);
       for (let i = 0; i < 20; i += 1) {
         receive(`m${i}`);
@@ -25,7 +25,7 @@ describe("visibility", () => {
     });
   }
 
-  test("is prolonged for all deliveries in one call", async (t) => {
+  test("visibility is prolonged for all deliveries in one call", async (t) => {
     const { clock, queue, receive } = bench(t);
     for (let i = 0; i < 25; i += 1) receive(`m${i}`);
     await clock.advance(16_000);
@@ -36,13 +36,13 @@ describe("visibility", () => {
     );
   });
 
-  test("asks the queue for nothing while there is nothing to prolong", async (t) => {
+  test("visibility asks the queue for nothing while there is nothing to prolong", async (t) => {
     const { clock, queue, ledger } = bench(t);
     await clock.advance(10 * minute);
     assert.deepEqual([queue.extended, ledger.renewed], [[], []]);
   });
 
-  test("that could not be prolonged is tried again within a second or so", async (t) => {
+  test("visibility that could not be prolonged is tried again within a second or so", async (t) => {
     const { clock, queue, told, receive } = bench(t);
     receive();
     queue.onExtend = async () => Promise.reject(new Error("connect ETIMEDOUT"));
@@ -54,7 +54,7 @@ describe("visibility", () => {
     assert.deepEqual(instants(queue), [16_000, 17_000, 18_000, 19_000, 35_000]);
   });
 
-  test("that was throttled for one delivery is tried again soon", async (t) => {
+  test("visibility that was throttled for one delivery is tried again soon", async (t) => {
     const { clock, queue, receive } = bench(t);
     receive("m1");
     const throttled = receive("m2");
@@ -65,7 +65,7 @@ describe("visibility", () => {
     assert.equal(throttled.visibilityLost.aborted, false);
   });
 
-  test("whose receipt is gone is lost; the claim, and the other deliveries, are not", async (t) => {
+  test("visibility whose receipt is gone is lost; the claim, and the other deliveries, are not", async (t) => {
     const { clock, queue, told, receive, receiveAndClaim } = bench(t);
     const { lease } = await receiveAndClaim("m1");
     const other = receive("m2");
@@ -82,7 +82,7 @@ describe("visibility", () => {
     assert.deepEqual(last, ["m2#1"]);
   });
 
-  test("never reaches beyond 12 hours after the receive, and is given up there; the claim lives on", async (t) => {
+  test("visibility is given up 12 hours after the receive at the latest; the claim lives on", async (t) => {
     const { clock, queue, told, receiveAndClaim } = bench(t);
     await clock.advance(minute);
     const { lease, hold } = await receiveAndClaim("m1");

@@ -21,7 +21,7 @@ function bench() {
 }
 
 describe("notices", () => {
-  test("are written one after the other, in their order", async () => {
+  test("notices are written one after the other, in their order", async () => {
     const { clock, runner, notices, written } = bench();
     runner.onNotice = async () => {
       await clock.sleep(1_000);
@@ -36,7 +36,7 @@ describe("notices", () => {
     assert.deepEqual(written(), ["a", "b", "c", "d"]);
   });
 
-  test("beyond the number that can be kept are logged instead", async () => {
+  test("notices beyond the number that can be kept are logged instead", async () => {
     const { runner, told, notices } = bench();
     runner.onNotice = async () => await new Promise<boolean>(() => undefined);
     for (let i = 0; i <= 201; i += 1) notices.notify(notice(`${i}`));
@@ -45,7 +45,7 @@ describe("notices", () => {
     ]);
   });
 
-  test("under way at a stop are waited for, but not forever", async () => {
+  test("notices under way at a stop are waited for, but not forever", async () => {
     const { clock, runner, told, notices } = bench();
     runner.onNotice = async () => {
       await clock.sleep(2_000);
@@ -65,7 +65,7 @@ describe("notices", () => {
     ]);
   });
 
-  test("that are all written keep no stop waiting", async () => {
+  test("notices that are all written keep no stop waiting", async () => {
     const { clock, notices, written } = bench();
     notices.notify(notice("a"));
     await notices.flush(3_000);

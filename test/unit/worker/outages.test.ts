@@ -114,7 +114,7 @@ describe("a dependency that answers a probe and fails at work", () => {
 });
 
 describe("meanwhile", () => {
-  test("what runs goes on, keeps its lease, and is settled", async (t) => {
+  test("a running step goes on in an outage, keeps its lease, and is settled", async (t) => {
     const { clock, queue, runner } = bench(t);
     runner.scripts.set("long", async (step) => {
       await clock.sleep(5 * minute);
@@ -128,7 +128,7 @@ describe("meanwhile", () => {
     assert.deepEqual(queue.acked, ["long#1"]);
   });
 
-  test("a worker whose slots are all taken says so, too, and that it is over", async (t) => {
+  test("a worker whose slots are all taken logs the outage and its end, too", async (t) => {
     const { clock, queue, runner, ledger, told, worker } = bench(t, { concurrency: 1 });
     runner.scripts.set("long", blocks);
     queue.offer(about("long"));
@@ -142,7 +142,7 @@ describe("meanwhile", () => {
     assert.deepEqual([worker.snapshot().closedBecause, told.of("intake.open").length], [null, 1]);
   });
 
-  test("a stop is as quick as usual", async (t) => {
+  test("a stop in an outage is as quick as usual", async (t) => {
     const { clock, queue, ledger, worker, isOver } = bench(t);
     ledger.down.add("all");
     queue.offer(about("load"));
@@ -154,7 +154,7 @@ describe("meanwhile", () => {
 });
 
 describe("several at once", () => {
-  test("are all reported, and the worker opens when the last is over", async (t) => {
+  test("several outages at once are all reported, and the worker opens when the last is over", async (t) => {
     const { clock, queue, runner, ledger, told, worker } = bench(t);
     runner.scripts.set("load", faults("instance", "ConnectionError"));
     runner.onNotice = async () => false;
@@ -183,7 +183,7 @@ describe("several at once", () => {
 describe("code that cannot be imported", () => {
   const lost = faults("location", "ModuleNotFoundError");
 
-  test("by some steps stops only those, for a while each", async (t) => {
+  test("code that cannot be imported by some steps stops only those, for a while each", async (t) => {
     const { clock, queue, runner, journal, worker } = bench(t, { concurrency: 1 });
     for (const step of ["bad_1", "bad_2", "bad_3", "bad_4"]) runner.scripts.set(step, lost);
     queue.offer(...["bad_1", "bad_2", "good_1", "bad_3", "bad_4", "good_2"].map(about));
@@ -197,7 +197,7 @@ describe("code that cannot be imported", () => {
     assert.deepEqual(queue.buried, []);
   });
 
-  test("by three steps in a row closes the intake; the last one's run is asked about until it can", async (t) => {
+  test("code that three steps in a row cannot import closes the intake until a probe of the last one's run passes", async (t) => {
     const { clock, queue, runner, worker } = bench(t, { concurrency: 1 });
     for (const step of ["bad_1", "bad_2", "bad_3"]) runner.scripts.set(step, lost);
     runner.onProbe = async () => ({ scope: "location", error: errorInfo("ModuleNotFoundError", "No module 'etl'") });

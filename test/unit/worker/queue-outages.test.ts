@@ -10,7 +10,7 @@ const about = (step: string) => message(step, { body: bodyFor(step) });
 const minute = 60_000;
 
 describe("the queue", () => {
-  test("that denies closes the intake at once; it is asked for one message at a time until it does not", async (t) => {
+  test("a queue that denies closes the intake at once; it is asked for one message at a time until it does not", async (t) => {
     const { clock, queue, told, worker } = bench(t);
     const denied = new Fault("TQ_QUEUE_DENIED", "AWS does not allow ReceiveMessage on the queue q");
     queue.onReceive = async () => Promise.reject(denied);
@@ -28,7 +28,7 @@ describe("the queue", () => {
     assert.equal(worker.snapshot().closedBecause, null);
   });
 
-  test("that does not answer makes the worker not ready after half a minute", async (t) => {
+  test("a queue that does not answer makes the worker not ready after half a minute", async (t) => {
     const { clock, queue, told, worker } = bench(t);
     queue.onReceive = async () => Promise.reject(new Fault("TQ_QUEUE", "SQS does not answer ReceiveMessage"));
     await clock.advance(29_000);
@@ -45,7 +45,7 @@ describe("the queue", () => {
     assert.deepEqual([worker.snapshot().closedBecause, told.of("intake.open").length], [null, 1]);
   });
 
-  test("that says nothing for the half minute of one receive makes it not ready as that ends", async (t) => {
+  test("a queue that hangs for the half minute of one receive makes the worker not ready as that ends", async (t) => {
     const { clock, queue, worker } = bench(t);
     queue.onReceive = async () => {
       await clock.sleep(30_000);
@@ -57,7 +57,7 @@ describe("the queue", () => {
     assert.equal(worker.snapshot().closedBecause, "no AWS credentials");
   });
 
-  test("that hiccups leaves the worker ready, and its opening is not logged", async (t) => {
+  test("a queue that hiccups leaves the worker ready, and its opening is not logged", async (t) => {
     const { clock, queue, told, worker } = bench(t);
     const answers = [true, false];
     queue.onReceive = async () => (answers.shift() ? Promise.reject(new Error("socket hang up")) : undefined);

@@ -32,7 +32,7 @@ function two(t: TestContext, { settings = {}, weight = null, most = null }: Othe
 const stepsOf = (queue: FakeQueue) => queue.acked.map((receipt) => receipt.replace("#1", ""));
 
 describe("strict priority", () => {
-  test("gives the first queue each slot that frees while it has messages, and the second the slots that are left", async (t) => {
+  test("strict priority gives the first queue each slot that frees, and the second the slots that are left", async (t) => {
     const { clock, high, low, runner } = two(t, { settings: { concurrency: 2 } });
     const order: string[] = [];
     const lasting: Script = async (step) => {
@@ -57,7 +57,7 @@ describe("strict priority", () => {
     assert.equal(order.slice(firstHigh, lastHigh).filter((step) => step.startsWith("l")).length, 0, order.join(" "));
   });
 
-  test("holds while all slots are busy with the second: the next one that frees is the first one's", async (t) => {
+  test("strict priority gives the first queue the next slot that frees while the second has all slots", async (t) => {
     const { clock, high, low, runner, worker } = two(t, { settings: { concurrency: 2 } });
     const ends = new Map<string, () => void>();
     for (const step of [...names("l", 9), "urgent"]) {
@@ -80,7 +80,7 @@ describe("strict priority", () => {
 });
 
 describe("a queue's limit", () => {
-  test("holds, also for steps that waited for another worker without a slot", async (t) => {
+  test("a queue's limit holds, also for steps that waited for another worker without a slot", async (t) => {
     const { clock, low, runner, ledger, worker } = two(t, { most: 2, settings: { concurrency: 4 } });
     for (const step of ["held", ...names("l", 5)]) runner.scripts.set(step, blocks);
     const step = { runId: "run-1", stepKey: "held", attempt: 0 };
@@ -97,7 +97,7 @@ describe("a queue's limit", () => {
 describe("a queue that denies its receives", () => {
   const denied = new Fault("TQ_QUEUE_DENIED", "AWS does not allow ReceiveMessage on the queue low");
 
-  test("is logged by name; the others go on, and the worker stays ready", async (t) => {
+  test("a queue that denies its receives is logged by name; the others go on, and the worker stays ready", async (t) => {
     const { clock, high, low, told, worker } = two(t);
     low.onReceive = async () => Promise.reject(denied);
     high.offer(...names("h", 20).map(about));
@@ -113,14 +113,14 @@ describe("a queue that denies its receives", () => {
     assert.deepEqual([stepsOf(low), told.of("intake.open").length], [["l1"], 1]);
   });
 
-  test("makes the worker not ready when it is the last one", async (t) => {
+  test("a queue that denies its receives makes the worker not ready when it is the last one", async (t) => {
     const { clock, high, low, worker } = two(t);
     for (const queue of [high, low]) queue.onReceive = async () => Promise.reject(denied);
     await clock.advance(60 * second);
     assert.equal(worker.snapshot().closedBecause, denied.message, "one cause is told once");
   });
 
-  test("that hangs keeps the other waiting for a second at most", async (t) => {
+  test("a queue that hangs keeps the other waiting for a second at most", async (t) => {
     const { clock, high, low } = two(t, { weight: 1 });
     high.offer(about("h1"));
     high.onReceive = async () => {

@@ -27,7 +27,7 @@ function two(t: TestContext) {
 }
 
 describe("a request through the ledger", () => {
-  test("makes a worker quiet within seconds, with who and why in the log and the reason, and is lifted as fast", async (t) => {
+  test("a request makes a worker quiet within seconds, logs who asked and why, and is lifted as fast", async (t) => {
     const { clock, queue, ledger, worker, told } = bench(t, quietly);
     await clock.advance(second);
     await ledger.quiet.ask(ask({ worker: "worker-a" }));
@@ -49,7 +49,7 @@ describe("a request through the ledger", () => {
     );
   });
 
-  test("is obeyed from the first receive on by a worker that starts later", async (t) => {
+  test("a request is obeyed from the first receive on by a worker that starts later", async (t) => {
     const { queue, ledger, clock, worker } = bench(t, quietly);
     queue.offer(about("load"));
     await ledger.quiet.ask(ask({}));
@@ -57,7 +57,7 @@ describe("a request through the ledger", () => {
     assert.deepEqual([queue.received.length, worker.snapshot().quiet?.by], [0, "ada@laptop"]);
   });
 
-  test("that names one queue leaves the others alone, whether the worker knows the queue by name or by URL", async (t) => {
+  test("a request that names one queue leaves the others alone, by the queue's name or URL", async (t) => {
     const { clock, queue, bulk, ledger, worker, told } = two(t);
     await ledger.quiet.ask(ask({ queue: "bulk.fifo" }));
     queue.offer(about("load"));
@@ -76,7 +76,7 @@ describe("a request through the ledger", () => {
     assert.match(told.of("worker.resumed")[0]?.message ?? "", /^taking steps again from bulk\.fifo: ada@laptop asked/);
   });
 
-  test("that names another worker or another queue changes nothing", async (t) => {
+  test("a request that names another worker or another queue changes nothing", async (t) => {
     const { clock, queue, ledger, told } = bench(t, quietly);
     await ledger.quiet.ask(ask({ worker: "worker-b" }));
     await ledger.quiet.ask(ask({ worker: "worker-b", queue: "steps" }));
@@ -86,14 +86,14 @@ describe("a request through the ledger", () => {
     assert.deepEqual([queue.acked, told.of("worker.quiet")], [["load#1"], []]);
   });
 
-  test("that names a machine concerns its worker with any process id", async (t) => {
+  test("a request that names a machine concerns its worker with any process id", async (t) => {
     const { clock, ledger, worker } = bench(t, { ...quietly, worker: "8e3c1f:17" });
     await ledger.quiet.ask(ask({ worker: "8e3c1f" }));
     await clock.advance(soon);
     assert.equal(worker.snapshot().quiet?.by, "ada@laptop");
   });
 
-  test("ends by itself when its time is over", async (t) => {
+  test("a request ends by itself when its time is over", async (t) => {
     const { clock, queue, ledger, told } = bench(t, quietly);
     await ledger.quiet.ask(ask({ forMs: 60 * second }));
     queue.offer(about("load"));
@@ -111,7 +111,7 @@ describe("a request through the ledger", () => {
     );
   });
 
-  test("stands when the one asked on the worker's machine is undone, and the other way round", async (t) => {
+  test("a request in the ledger stands when one on the worker's machine is undone, and the other way round", async (t) => {
     const { clock, ledger, worker, told } = bench(t, quietly);
     worker.quiet("root@machine");
     await ledger.quiet.ask(ask({}));
@@ -125,7 +125,7 @@ describe("a request through the ledger", () => {
     assert.deepEqual(told.of("worker.resumed"), []);
   });
 
-  test("drops task protection when every queue is quiet, and only then", async (t) => {
+  test("a request drops task protection when every queue is quiet, and only then", async (t) => {
     const others = [{ name: "bulk.fifo", weight: null, most: null }];
     const { clock, queue, runner, ledger, agent } = bench(t, quietly, { protectMs: 3_600 * second, others });
     runner.scripts.set("load", async (step) => {
@@ -143,7 +143,7 @@ describe("a request through the ledger", () => {
 });
 
 describe("an outage of the ledger", () => {
-  test("keeps a worker quiet that was, and at work that was not; it is one line in the log", async (t) => {
+  test("an outage of the ledger leaves a worker quiet or at work as it was, and is one line in the log", async (t) => {
     const { clock, queue, ledger, worker, told } = bench(t, quietly);
     ledger.down.add("requests");
     await ledger.quiet.ask(ask({}));
@@ -164,7 +164,7 @@ describe("an outage of the ledger", () => {
 });
 
 describe("a quiet worker's report", () => {
-  test("says how many steps still run and when nothing does, and is taken back", async (t) => {
+  test("a quiet worker reports its running steps and when none runs, and takes the report back", async (t) => {
     const { clock, queue, runner, ledger } = bench(t, quietly);
     runner.scripts.set("load", async (step) => {
       await clock.sleep(40 * second);
@@ -185,7 +185,7 @@ describe("a quiet worker's report", () => {
     assert.deepEqual(await reported(), []);
   });
 
-  test("of a worker of two queues is about the queue that is quiet", async (t) => {
+  test("a report of a worker of two queues is about the queue that is quiet", async (t) => {
     const { clock, ledger } = two(t);
     await ledger.quiet.ask(ask({ queue: "bulk.fifo" }));
     await clock.advance(30 * second);

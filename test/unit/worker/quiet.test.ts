@@ -10,7 +10,7 @@ const about = (step: string) => message(step, { body: bodyFor(step) });
 const by = "ada@laptop";
 
 describe("a quiet worker", () => {
-  test("lets its steps finish, gives back what its poll fetches, and receives nothing more", async (t) => {
+  test("a quiet worker lets its steps finish, gives back what its poll fetches, and receives nothing more", async (t) => {
     const { clock, queue, runner, worker, told } = bench(t);
     runner.scripts.set("load", async (step) => {
       await clock.sleep(300_000);
@@ -36,7 +36,7 @@ describe("a quiet worker", () => {
     assert.deepEqual([told.of("worker.quiet").length, told.of("intake.closed").length], [1, 0]);
   });
 
-  test("is idle only when its poll has ended, too", async (t) => {
+  test("a quiet worker is idle only when its poll has ended, too", async (t) => {
     const { clock, worker } = bench(t);
     await clock.advance(5_000);
     worker.quiet(by);
@@ -46,7 +46,7 @@ describe("a quiet worker", () => {
     assert.equal(worker.snapshot().idle, true);
   });
 
-  test("takes steps again when an operator asks", async (t) => {
+  test("a quiet worker takes steps again when an operator asks", async (t) => {
     const { clock, queue, worker, told } = bench(t);
     worker.quiet(by);
     worker.quiet("another");
@@ -59,7 +59,7 @@ describe("a quiet worker", () => {
     assert.deepEqual([told.of("worker.quiet").length, told.of("worker.resumed").length], [1, 1]);
   });
 
-  test("gives back what waits for another worker's step", async (t) => {
+  test("a quiet worker gives back a message that waits for another worker's step", async (t) => {
     const { clock, queue, runner, ledger, worker } = bench(t);
     const { id } = about("load");
     const step = { runId: "run-1", stepKey: "load", attempt: 0 };
@@ -73,7 +73,7 @@ describe("a quiet worker", () => {
     assert.deepEqual(runner.log("run-1:load"), []);
   });
 
-  test("does not sweep", async (t) => {
+  test("a quiet worker does not sweep", async (t) => {
     const { clock, queue, worker } = bench(t, { sweepMs: 10_000 });
     let opened = 0;
     queue.deadLetters = async () => {
@@ -88,7 +88,7 @@ describe("a quiet worker", () => {
     assert.equal(opened, 1);
   });
 
-  test("stops as any other, and is not woken by a late resume", async (t) => {
+  test("a quiet worker stops as any other, and is not woken by a late resume", async (t) => {
     const { clock, queue, worker, isOver } = bench(t);
     await clock.advance(1_000);
     worker.quiet(by);

@@ -9,7 +9,7 @@ import { bench, waitMs } from "./setup.ts";
 const about = (step: string) => message(step, { body: bodyFor(step) });
 
 describe("a worker", () => {
-  test("takes fifty steps through four slots, each once", async (t) => {
+  test("a worker takes fifty steps through four slots, each once", async (t) => {
     const { clock, queue, runner, ledger, worker } = bench(t);
     const steps = Array.from({ length: 50 }, (_, i) => `step_${i}`);
     let most = 0;
@@ -33,7 +33,7 @@ describe("a worker", () => {
     assert.deepEqual(worker.snapshot().ended, { acked: 50, buried: 0, released: 0, lost: 0 });
   });
 
-  test("says of itself what runs; slots that wait for messages are not busy", async (t) => {
+  test("a worker's snapshot shows what runs; slots that wait for messages are not busy", async (t) => {
     const { clock, queue, runner, worker } = bench(t);
     await clock.advance(5_000);
     assert.deepEqual(worker.snapshot(), {
@@ -59,7 +59,7 @@ describe("a worker", () => {
     assert.deepEqual({ busy, received, pollingSinceMs }, { busy: 1, received: 1, pollingSinceMs: 5_000 });
   });
 
-  test("receives nothing while its host is away, and says why", async (t) => {
+  test("a worker receives nothing while its host is away, and says why", async (t) => {
     const { clock, queue, runner, worker } = bench(t);
     runner.down = "the step host ended (signal SIGKILL)";
     await clock.advance(waitMs + 1_000);
@@ -71,7 +71,7 @@ describe("a worker", () => {
 });
 
 describe("a bug in a loop", () => {
-  test("of the intake lets running steps finish, is logged once, and stops the worker", async (t) => {
+  test("a bug in the intake's loop lets running steps finish, is logged once, and stops the worker", async (t) => {
     const { clock, queue, runner, told, isOver } = bench(t);
     runner.scripts.set("load", async (step) => {
       await clock.sleep(30_000);
@@ -91,7 +91,7 @@ describe("a bug in a loop", () => {
 });
 
 describe("stopping a worker", () => {
-  test("that does nothing ends with its poll", async (t) => {
+  test("an idle worker that is stopped ends with its poll", async (t) => {
     const { clock, worker, told, isOver } = bench(t);
     await clock.advance(5_000);
     worker.stop(25_000);
@@ -102,7 +102,7 @@ describe("stopping a worker", () => {
     assert.equal(clock.sleeping, 0);
   });
 
-  test("that does nothing ends with its grace, when that is shorter than its poll", async (t) => {
+  test("an idle worker that is stopped ends with its grace when that is shorter than its poll", async (t) => {
     const { clock, worker, isOver } = bench(t);
     await clock.advance(5_000);
     worker.stop(1_000);
@@ -112,7 +112,7 @@ describe("stopping a worker", () => {
     assert.equal(isOver(), true);
   });
 
-  test("lets steps finish within the grace, with their leases alive", async (t) => {
+  test("stopping a worker lets steps finish within the grace, with their leases alive", async (t) => {
     const { clock, queue, runner, worker, isOver, told } = bench(t);
     runner.scripts.set("load", async (step) => {
       await clock.sleep(100_000);
@@ -129,7 +129,7 @@ describe("stopping a worker", () => {
     assert.deepEqual(told.messages("worker.stopping"), ["stopping: 1 step may finish within 120 s"]);
   });
 
-  test("kills the steps that are left after the grace, and gives their starts back", async (t) => {
+  test("stopping a worker kills the steps that are left after the grace, and gives their starts back", async (t) => {
     const { clock, queue, runner, worker, isOver, journal, ledger } = bench(t);
     runner.scripts.set("load", blocks);
     queue.offer(about("load"));
@@ -147,7 +147,7 @@ describe("stopping a worker", () => {
     assert.equal((await ledger.find("run-1:load"))?.starts, 0);
   });
 
-  test("waits a little for the last engine events", async (t) => {
+  test("stopping a worker waits a little for the last engine events", async (t) => {
     const { clock, queue, runner, worker, isOver } = bench(t, { concurrency: 1 });
     runner.scripts.set("load", blocks);
     runner.onNotice = async () => {
@@ -163,7 +163,7 @@ describe("stopping a worker", () => {
     assert.equal(isOver(), true);
   });
 
-  test("a second time, with less grace, hurries", async (t) => {
+  test("a second stop with less grace ends the worker at once", async (t) => {
     const { clock, queue, runner, worker, isOver } = bench(t);
     runner.scripts.set("load", blocks);
     queue.offer(about("load"));
@@ -176,7 +176,7 @@ describe("stopping a worker", () => {
     assert.deepEqual([isOver(), clock.sleeping], [true, 0]);
   });
 
-  test("before it runs is stopping already", async (t) => {
+  test("a worker that is stopped before it runs ends", async (t) => {
     const { clock, worker, isOver } = bench(t);
     worker.stop(0);
     await clock.advance(waitMs);
