@@ -22,7 +22,7 @@ describe("a canceled run", () => {
   after(() => deployment.close());
 
   for (const how of ["by its run worker", "force"] as const) {
-    test(`(${how}) interrupts its steps on all workers and leaves nothing behind`, async () => {
+    test(`a run canceled (${how}) interrupts its steps on all workers and leaves nothing behind`, async () => {
       const files = new Map(STEPS.map((step) => [step, deployment.files()]));
       const config = [...files].map(([step, { started, release }]) => [step, { config: { started, release } }]);
       const runId = await deployment.dagster.launch("six_wait", { ops: Object.fromEntries(config) });

@@ -47,10 +47,10 @@ before(() => {
 });
 after(() => rmSync(home, { recursive: true }));
 
-describe("what is asked of the program itself", () => {
+describe("the program", () => {
   const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 
-  test("--version", async () => {
+  test("--version prints the version", async () => {
     assert.deepEqual(await taskiq(["--version"]), { code: 0, stdout: `taskiq ${version}\n`, stderr: "" });
   });
 
@@ -81,13 +81,13 @@ describe("what is asked of the program itself", () => {
     }
   });
 
-  test("an unknown command", async () => {
+  test("an unknown command is refused", async () => {
     const stderr =
       'taskiq: unknown command "rnu", did you mean run?\nCommands: dev, run, drain, quiet, resume, inspect-dlq, replay, purge, fail, reexecute, doctor, migrate, healthcheck, help, completion, man\n';
     assert.deepEqual(await taskiq(["rnu"]), { code: 2, stdout: "", stderr });
   });
 
-  test("a reader that went away is no reason to fail", async () => {
+  test("a reader that went away does not make the program fail", async () => {
     const [program, ...first] = taskiqCommand();
     const child = spawn(program, [...first, "run", "--help"], { stdio: ["ignore", "pipe", "inherit"] });
     child.stdout.destroy();
@@ -97,7 +97,7 @@ describe("what is asked of the program itself", () => {
 });
 
 describe("a configuration", () => {
-  test("everything that is wrong with it is told at once", async () => {
+  test("a wrong configuration is reported with all its problems at once", async () => {
     const env = {
       TASKIQ_WORKER_CONCURRENCY: "abc",
       TASKIQ_QUEU_NAME: "q",
@@ -122,7 +122,7 @@ describe("a configuration", () => {
     );
   });
 
-  test("--print-config shows it and starts nothing", async () => {
+  test("--print-config shows the configuration and starts nothing", async () => {
     const env = { DAGSTER_HOME: home, TASKIQ_QUEUE_URL: "http://127.0.0.1:1/1/q", TASKIQ_WORKER_CONCURRENCY: "7" };
     const { code, stdout, stderr } = await taskiq(["run", "--print-config", "--worker-id", "007"], env);
     assert.deepEqual([code, stderr], [0, ""]);
@@ -177,14 +177,14 @@ describe("healthcheck", () => {
     return { TASKIQ_WORKER_HEALTH_PORT: String(server.port) };
   }
 
-  test("is silent about a worker that is well", async (t) => {
+  test("healthcheck prints nothing about a healthy worker", async (t) => {
     const env = await serve(t, null);
     for (const args of [["healthcheck"], ["healthcheck", "--ready"]]) {
       assert.deepEqual(await taskiq(args, env), { code: 0, stdout: "", stderr: "" });
     }
   });
 
-  test("says why a worker was never ready, and why it takes no steps", async (t) => {
+  test("healthcheck says why a worker was never ready, and why it takes no steps", async (t) => {
     const env = await serve(t, "the ledger is down");
     const where = `127.0.0.1:${env["TASKIQ_WORKER_HEALTH_PORT"]}`;
     const stderr = `taskiq healthcheck: ${where}/readyz says 503: the ledger is down\n`;
@@ -193,20 +193,20 @@ describe("healthcheck", () => {
     assert.deepEqual(await taskiq(["healthcheck"], env), { code: 1, stdout: "", stderr: never });
   });
 
-  test("fails when nobody listens", async () => {
+  test("healthcheck fails when no worker listens", async () => {
     const port = await freedPort();
     const stderr = `taskiq healthcheck: no worker listens on 127.0.0.1:${port}\n`;
     assert.deepEqual(await taskiq(["healthcheck", `--health-port=${port}`]), { code: 1, stdout: "", stderr });
   });
 
-  test("fails when the worker hangs", async (t) => {
+  test("healthcheck fails when the worker hangs", async (t) => {
     const port = await takenPort(t);
     const stderr = `taskiq healthcheck: no answer from 127.0.0.1:${port} within 100ms\n`;
     const ran = await taskiq(["healthcheck", `--health-port=${port}`, "--timeout", "100ms"]);
     assert.deepEqual(ran, { code: 1, stdout: "", stderr });
   });
 
-  test("fails with 1 when it is used wrongly: a container knows no other code", async () => {
+  test("healthcheck fails with 1 when it is used wrongly: a container knows no other code", async () => {
     const { code, stderr } = await taskiq(["healthcheck", "--timeout", "soon", "--redy"]);
     assert.equal(code, 1);
     assert.equal(
@@ -216,7 +216,7 @@ describe("healthcheck", () => {
     );
   });
 
-  test("evaluates neither the AWS SDK nor the worker", () => {
+  test("healthcheck evaluates neither the AWS SDK nor the worker", () => {
     const { inputs } = JSON.parse(readFileSync(new URL("../../dist/meta.json", import.meta.url), "utf8"));
     const reached = reach(inputs, ["cli/main.ts", "cli/process.ts", "cli/healthcheck/healthcheck.ts"]);
     assert.ok(reached.has("cli/local-http.ts"));

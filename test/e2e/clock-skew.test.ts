@@ -14,7 +14,7 @@ describe("inspect-dlq and replay", () => {
     ["InvalidSignatureException", -HOUR_MS],
   ];
   for (const [timeCode, aheadMs] of rows) {
-    test(`learn AWS's time from ${timeCode}, and go on without a word`, async (t) => {
+    test(`inspect-dlq and replay learn AWS's time from ${timeCode}, and go on without a warning`, async (t) => {
       const desk = await openDesk(t, { sqs: { aheadMs, timeCode } });
       const buried = await buryThree(desk);
       const looked = await desk.start(["inspect-dlq", "--json"]).ended;
@@ -28,7 +28,7 @@ describe("inspect-dlq and replay", () => {
   }
 
   for (const code of ["RequestExpired", "RequestTimeTooSkewed"]) {
-    test(`name the clock when ${code} stays`, async (t) => {
+    test(`inspect-dlq and replay name the clock when ${code} stays`, async (t) => {
       const desk = await openDesk(t);
       await buryThree(desk);
       desk.server.faults.otherwise(() => ({ kind: "refuse", code, status: 403 }));

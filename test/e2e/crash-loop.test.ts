@@ -21,7 +21,7 @@ describe("a step that calls os._exit", () => {
   afterEach((t) => deployment.explain(t));
   after(() => deployment.close());
 
-  test("ends as a failure in Dagster and as a dead letter once its starts are used up", async () => {
+  test("a step that crashes fails in Dagster and becomes a dead letter once its starts are used up", async () => {
     const { dagster } = deployment;
     const crashing = await dagster.launch("exits_hard");
     const neighbour = await dagster.launch("fan_in");

@@ -25,7 +25,7 @@ describe("a step that SQS itself made a dead letter", () => {
   afterEach((t) => deployment.explain(t));
   after(() => deployment.close());
 
-  test("ends its run, also while the code location cannot be imported", async () => {
+  test("a dead letter of SQS ends its run, also while the code location cannot be imported", async () => {
     const { dagster } = deployment;
     const runId = await dagster.launch("one_success");
     const [moved] = await movedBySqs(deployment);
@@ -59,7 +59,7 @@ describe("a step that SQS itself made a dead letter", () => {
     await worker.stop();
   });
 
-  test("gets the retry that its op's policy allows, and the run goes on", async () => {
+  test("a dead letter of SQS gets the retry that its op's policy allows, and the run goes on", async () => {
     const { dagster } = deployment;
     const { trace } = deployment.files();
     const runId = await dagster.launch("counts_runs", {
@@ -74,7 +74,7 @@ describe("a step that SQS itself made a dead letter", () => {
     assert.deepEqual(ends, ["STEP_UP_FOR_RETRY", "STEP_SUCCESS"]);
   });
 
-  test("and that a worker parked is replayed, and its run ends in success", async () => {
+  test("a parked dead letter of SQS is replayed, and its run ends in success", async () => {
     const { dagster } = deployment;
     const runId = await dagster.launch("one_success");
     await movedBySqs(deployment);

@@ -47,7 +47,7 @@ describe("taskiq doctor", () => {
     await deployment.close();
   });
 
-  test("finds a healthy set-up well, counts its jobs and assets, and changes nothing", async () => {
+  test("doctor passes a healthy set-up, counts its jobs and assets, and changes nothing", async () => {
     const env = { TASKIQ_LEDGER_URL: `sqlite:${deployment.home}/taskiq.sqlite`, TASKIQ_ENVELOPE_KEY: "k".repeat(40) };
     const { code: exit, report } = await examine({ env });
     assert.deepEqual([exit, troubles(report)], [0, []]);
@@ -157,7 +157,7 @@ describe("taskiq doctor", () => {
   for (const [what, make, expected] of rows) {
     // Only Node loads a module that sets the clock.
     const skip = what.startsWith("a clock") && !runtime.endsWith("node");
-    test(`finds ${what}, and nothing else`, { skip }, async () => {
+    test(`doctor finds ${what}, and nothing else`, { skip }, async () => {
       const { code: exit, report } = await examine(make());
       const found = troubles(report);
       assert.equal(found.length, expected.length, found.join("\n"));
@@ -168,7 +168,7 @@ describe("taskiq doctor", () => {
     });
   }
 
-  test("finds a permission that is missing, by a receipt that SQS never gave out", async () => {
+  test("doctor finds a missing permission by a receipt that SQS never gave out", async () => {
     server.faults.otherwise((action) =>
       action === "DeleteMessageBatch" ? { kind: "refuse", code: "AccessDenied", status: 403 } : null,
     );
@@ -182,7 +182,7 @@ describe("taskiq doctor", () => {
     assert.deepEqual([exit, others], [1, []]);
   });
 
-  test("names a wrong option as a finding, beside what can be checked without it", async () => {
+  test("doctor reports a wrong option as a finding, and still checks everything that does not need it", async () => {
     const { report } = await examine({ flags: ["--concurrency", "zero"] });
     assert.deepEqual(
       report.checks.map(({ check, level, found }) => [check, level, found.slice(0, 43)]),
@@ -193,7 +193,7 @@ describe("taskiq doctor", () => {
     );
   });
 
-  test("knows Fargate's longest stop timeout from the task's metadata", async (t) => {
+  test("doctor knows Fargate's longest stop timeout from the task's metadata", async (t) => {
     const env = { ECS_CONTAINER_METADATA_URI_V4: await metadata(t, { LaunchType: "FARGATE" }) };
     const { report } = await examine({ flags: ["--grace", "115s", "-f", join(directory, "missing.py")], env });
     const [found] = troubles(report).filter((line) => line.includes("stop timeout"));
@@ -201,7 +201,7 @@ describe("taskiq doctor", () => {
     assert.equal(found, `fail stop timeout: ${what} → Lower --grace to 110s or less.`);
   });
 
-  test("fits 80 columns, without colour in a file", async () => {
+  test("doctor's output fits 80 columns, without colour in a file", async () => {
     const { stdout } = await taskiq(["doctor", "--python", "/nowhere/python3", ...code], {});
     assert.ok(Math.max(...stdout.split("\n").map((line) => line.length)) <= 80, stdout);
     assert.ok(!stdout.includes("\u001b"), "no colour");

@@ -93,7 +93,7 @@ async function ask(verb: "quiet" | "resume", ...flags: readonly string[]) {
 }
 
 describe("drain", () => {
-  test("works the queue until it is empty", async () => {
+  test("drain works the queue until it is empty", async () => {
     const queue = server.model.queue(pair.name);
     for (let i = 0; i < 200; i += 1) {
       queue.send({ body: bodyFor(`succeeds.${i}`), groupId: `g${i}`, deduplicationId: `d${i}` });
@@ -109,14 +109,14 @@ describe("drain", () => {
     assert.deepEqual(readdirSync(home).includes("state"), false, "nobody is to make a drain quiet");
   });
 
-  test("says no when a step failed or was buried, having done the rest", async () => {
+  test("drain does all other steps and then exits with 1 when a step failed or was buried", async () => {
     for (const step of ["fails", "succeeds", "cannot_run"]) await send(step);
     const { code, summary } = await drain("--max-starts", "1");
     const { end, succeeded, failed, given_up, buried } = summary;
     assert.deepEqual([code, end, succeeded, failed, given_up, buried], [1, "empty", 1, 1, 1, 1]);
   });
 
-  test("ends what SQS itself moved to the dead letter queue, too", async () => {
+  test("drain also ends steps that SQS itself moved to the dead letter queue", async () => {
     const strict = await createQueues(sqs, `strict-${queues}`, { maxReceiveCount: 1 });
     const queue = server.model.queue(strict.deadLetterName);
     queue.send({ body: bodyFor("succeeds"), groupId: "g", deduplicationId: "d" });
@@ -124,7 +124,7 @@ describe("drain", () => {
     assert.deepEqual([code, summary.end, summary.given_up], [1, "empty", 1]);
   });
 
-  test("waits for what another worker holds, and says what is left when its time is over", async () => {
+  test("drain waits for messages that another worker holds, and reports the rest when its time is over", async () => {
     await send("blocks");
     const other = start("run", ["--wait-time", "1s", "--grace", "0s"]);
     await other.said("step.claimed");
@@ -135,7 +135,7 @@ describe("drain", () => {
     assert.match(command.log.at(-1)?.message ?? "", /not drained, the time is over: .*left: about 1 message,/);
   });
 
-  test("takes an empty queue for empty once it looked so for as long as --settle says, and no sooner", async () => {
+  test("drain counts a queue as empty once it looked so for as long as --settle says, and no sooner", async () => {
     const patient = await drain("--settle", "5s");
     assert.deepEqual([patient.code, patient.summary.end], [0, "empty"], patient.command.tail());
     assert.ok(patient.summary.seconds >= 5, `it was sure after ${patient.summary.seconds} s`);
@@ -146,7 +146,7 @@ describe("drain", () => {
     assert.match(usual.stdout.join("\n"), /^--settle +60s +\(default\)$/m);
   });
 
-  test("stops by a signal as run does, and says no", async () => {
+  test("drain stops by a signal as run does, and exits with 1", async () => {
     await send("blocks");
     const command = start("drain", [...quick, "--grace", "0s"]);
     await command.said("step.claimed");
@@ -156,14 +156,14 @@ describe("drain", () => {
     assert.equal((await sqs.inspect(pair.name))[0]?.state, "visible");
   });
 
-  test("says when what it needs cannot be reached", async () => {
+  test("drain reports a dependency that cannot be reached", async () => {
     const { code } = await drain("--ledger-url", "postgres://nobody@127.0.0.1:1/none");
     assert.equal(code, 3);
   });
 });
 
 describe("a request for quiet", () => {
-  test("has the worker take no more, waits until it is idle, and is undone", async () => {
+  test("a request for quiet stops the worker from taking steps, waits until it is idle, and is undone", async () => {
     const port = await freePort();
     const worker = start("run", ["--wait-time", "1s", "--worker-id", "w-1", "--health-port", String(port)]);
     await worker.said("worker.started");
@@ -195,7 +195,7 @@ describe("a request for quiet", () => {
     assert.deepEqual(readdirSync(join(home, "state")), [], "nothing is left of it");
   });
 
-  test("finds no worker where there is none, forgets one that was killed, and will not choose between two", async () => {
+  test("quiet finds no worker where there is none, forgets a killed one, and does not choose between two", async () => {
     const none = await ask("quiet");
     assert.equal(none.code, 3);
     assert.match(none.says, /no worker of this user runs on this machine/);
@@ -214,7 +214,7 @@ describe("a request for quiet", () => {
     assert.equal((await ask("quiet", "--worker", "w-3")).code, 0);
   });
 
-  test("works by the flags of drain that it replaces, and says so", async () => {
+  test("quiet works by the flags of drain that it replaces, and says so", async () => {
     const worker = start("run", ["--worker-id", "w-4", "--wait-time", "1s"]);
     await worker.said("worker.started");
     for (const [flag, verb] of [

@@ -16,7 +16,7 @@ describe("two workers on one queue", () => {
   afterEach((t) => deployment.explain(t));
   after(() => deployment.close());
 
-  test("share the steps of several runs, each step once", async () => {
+  test("two workers share the steps of several runs, each step once", async () => {
     const { dagster } = deployment;
     // One by one: two Dagster processes that set up the same new SQLite storage at once get in each
     // other's way.
@@ -33,7 +33,7 @@ describe("two workers on one queue", () => {
     assert.deepEqual(await deployment.deadLetters(), []);
   });
 
-  test("do a backfill, a run for each of many partitions", async () => {
+  test("two workers do a backfill, a run for each of many partitions", async () => {
     const { dagster } = deployment;
     const runs = await dagster.backfill("by_city");
     for (const run of runs) assert.equal(await dagster.finished(run), "SUCCESS");

@@ -44,7 +44,7 @@ async function open(t: TestContext): Promise<Site | null> {
   return { deployment, disk };
 }
 
-test("a ledger, a state directory and compute logs on a full disk: one line, no step lost, and work as soon as there is room", async (t) => {
+test("a full disk under ledger, state directory and compute logs costs one log line and no step, and work resumes with room", async (t) => {
   const site = await open(t);
   if (site === null) return;
   const { deployment, disk } = site;

@@ -21,7 +21,7 @@ describe("a worker's health", () => {
   afterEach((t) => deployment.explain(t));
   after(() => deployment.close());
 
-  test("is told from its start to its end", async () => {
+  test("a worker reports its health from its start to its end", async () => {
     const worker = deployment.spawnWorker({ flags: ["--health-port", String(port), "--grace", "60s"] });
     // The server is there before Dagster is imported, which may take long.
     assert.deepEqual(await eventually("it answers", () => ask("readyz")), [503, "starting"]);
@@ -53,7 +53,7 @@ describe("a worker's health", () => {
     assert.deepEqual(await healthcheck(), [1, [`taskiq healthcheck: no worker listens on 127.0.0.1:${port}`]]);
   });
 
-  test("is bad from the start when its code cannot be imported, until it can", async () => {
+  test("a worker is not ready while its code cannot be imported, and ready as soon as it can", async () => {
     const code = join(deployment.home, "bad_deploy.py");
     writeFileSync(code, "raise RuntimeError('a bad deploy')\n");
     const flags = ["--working-directory", deployment.home, "--module-name", "bad_deploy"];

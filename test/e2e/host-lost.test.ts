@@ -16,7 +16,7 @@ describe("a step host that is killed", () => {
   afterEach((t) => deployment.explain(t));
   after(() => deployment.close());
 
-  test("takes its steps along, and they run again in a new one", async () => {
+  test("a killed step host takes its steps along, and they run again in a new one", async () => {
     const { dagster } = deployment;
     const worker = await deployment.startWorker();
     const { started, release } = deployment.files();

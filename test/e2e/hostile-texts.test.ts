@@ -18,7 +18,7 @@ function check(what: string, { stdout, stderr }: Pick<Ended, "stdout" | "stderr"
   }
 }
 
-test("what others name steers no operator's terminal, and is cut", async (t) => {
+test("foreign texts are cut, and none of them steers an operator's terminal", async (t) => {
   const desk = await openDesk(t);
   desk.send(`cannot_run.${steering}`, "g1");
   for (const [i, name] of [`name${steering}`, long].entries()) {

@@ -90,7 +90,7 @@ async function givenBack(looks: number) {
 }
 
 describe("inspect-dlq", () => {
-  test("says of each what is to be done, as Dagster and the ledger have it", async () => {
+  test("inspect-dlq says for each dead letter what to do, as Dagster and the ledger have it", async () => {
     const { dagster } = deployment;
     const [open, over] = [
       await dagster.createRun("one_success"),
@@ -118,7 +118,7 @@ describe("inspect-dlq", () => {
     await givenBack(1);
   });
 
-  test("lists all of a thousand, and groups them", async () => {
+  test("inspect-dlq lists all of a thousand dead letters, and groups them", async () => {
     const queue = server.model.queue(pair.deadLetterName);
     for (let i = 0; i < 1_000; i += 1) {
       queue.send({ body: bodyFor(`load[part_${i}]`), groupId: `g${i}`, deduplicationId: `d${i}` });
@@ -136,7 +136,7 @@ describe("inspect-dlq", () => {
     await givenBack(2);
   });
 
-  test("shows one with its body, and says no where there is none", async () => {
+  test("inspect-dlq shows one dead letter with its body, and fails where there is none", async () => {
     const id = await letter("load");
     const shown = await inspect(...alone, "--show", id.slice(0, 8));
     assert.equal(shown.code, 0);
@@ -147,7 +147,7 @@ describe("inspect-dlq", () => {
     assert.match(none.stderr, /--show run-1:no_such_step: no dead letter has it/);
   });
 
-  test("exports what is meant with a checksum, and never over a file", async () => {
+  test("inspect-dlq exports the chosen dead letters with a checksum, and never over a file", async () => {
     await letter("load");
     await letter("clean", { moved: true });
     const path = join(deployment.home, "dead.jsonl");
@@ -164,7 +164,7 @@ describe("inspect-dlq", () => {
     await givenBack(2);
   });
 
-  test("that is interrupted gives everything back and lists nothing", async () => {
+  test("an interrupted inspect-dlq gives everything back and lists nothing", async () => {
     for (let i = 0; i < 30; i += 1) await letter(`step_${i}`);
     // Dagster is asked, which takes seconds: it is interrupted long before its end.
     const { child, ended } = start([]);
@@ -178,7 +178,7 @@ describe("inspect-dlq", () => {
     assert.ok((await sqs.inspect(pair.deadLetterName)).every(({ state }) => state === "visible"));
   });
 
-  test("says what is in its way by its exit code", async () => {
+  test("inspect-dlq's exit code says what kept it from its work", async () => {
     const lonely = await createQueues(sqs, `lonely-${sent}`, { maxReceiveCount: null });
     const none = await inspect(...alone, "--queue-url", lonely.url);
     assert.equal(none.code, 2);

@@ -20,7 +20,7 @@ describe("a worker killed between two effects", () => {
     await deployment.close();
   });
 
-  test("loses nothing and repeats nothing", async () => {
+  test("a worker killed between two effects loses nothing and repeats nothing", async () => {
     server = await startSqsServer();
     const sqs = asLocalSqs(server);
     deployment = new Deployment(sqs, await createQueues(sqs, "steps", { maxReceiveCount: 50 }));

@@ -23,7 +23,7 @@ describe("a worker killed", () => {
   });
 
   for (const [who, kill] of kills) {
-    test(`${who} leaves each step to another worker, and each outcome is recorded once`, async () => {
+    test(`a worker killed ${who} leaves each step to another, and each outcome is recorded once`, async () => {
       deployment = await Deployment.open();
       const { dagster } = deployment;
       const first = await deployment.startWorker({ id: "worker-1" });
@@ -82,7 +82,7 @@ describe("a worker killed", () => {
     });
   }
 
-  test("alone takes along what its steps started, within five seconds", async () => {
+  test("the processes of a killed worker's steps die within five seconds", async () => {
     deployment = await Deployment.open();
     const worker = await deployment.startWorker();
     const files = deployment.files();

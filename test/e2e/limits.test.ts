@@ -22,7 +22,7 @@ describe("a step that is ended", () => {
   afterEach((t) => deployment.explain(t));
   after(() => deployment.close());
 
-  test("because it hangs shows where, dies with all below it, and is reported once its starts are used up", async () => {
+  test("a hanging step shows where, dies with all below it, and is reported once its starts are used up", async () => {
     const { dagster } = deployment;
     const { started } = deployment.files();
     const runId = await dagster.launch("hangs_in_c", { ops: { hang: { config: { started } } } });
@@ -54,7 +54,7 @@ describe("a step that is ended", () => {
     assert.equal(worker.count("step.over_limit"), 2);
   });
 
-  test("because its worker is frozen beyond its lease is dead before another may claim it, and records nothing", async () => {
+  test("a frozen worker's step is dead before another may claim it, and records nothing", async () => {
     const { dagster } = deployment;
     const files = deployment.files();
     const config = { ops: { wait_with_child: { config: { started: files.started, release: files.release } } } };

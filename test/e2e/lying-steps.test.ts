@@ -33,7 +33,7 @@ describe("a step that lies", () => {
     return runId;
   };
 
-  test("about its end, for which it has no permit, is not believed and has failed", async () => {
+  test("a step that reports an end without a permit is not believed and has failed", async () => {
     const runId = await run(outcomeIn("outcome-success"));
     const fault = await worker.said("step.fault", ({ run_id }) => run_id === runId);
     assert.match(fault.message, /^FalseOutcome: the process claims what cannot be: /);
@@ -47,7 +47,7 @@ describe("a step that lies", () => {
     ["Dagster's storage", "outcome-fault-instance", "instance"],
     ["its code", "outcome-fault-location", "location"],
   ] as const) {
-    test(`about an outage of ${what} goes back to the queue alone`, async () => {
+    test(`a step that falsely reports an outage of ${what} goes back to the queue, and no other step does`, async () => {
       const lying = await Promise.all(Array.from({ length: 3 }, () => run(outcomeIn(file))));
       const isHeard = (runId: string) =>
         worker.count("step.fault", (one) => one["run_id"] === runId && one["scope"] === scope) > 0;

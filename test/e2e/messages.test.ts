@@ -33,7 +33,7 @@ describe("a message", () => {
   const deadLetter = (matches: (message: InspectedMessage) => boolean) =>
     eventually("there is such a dead letter", async () => (await deployment.deadLetters()).find(matches));
 
-  test("sent again after its step was settled is deleted, and nothing runs", async () => {
+  test("a message sent again after its step was settled is deleted, and nothing runs", async () => {
     const { dagster } = deployment;
     const { started, release } = deployment.files();
     const runId = await dagster.launch("waits_for_file", { ops: { wait: { config: { started, release } } } });
@@ -51,7 +51,7 @@ describe("a message", () => {
     assert.deepEqual(await deployment.deadLetters(), []);
   });
 
-  test("that nobody can read becomes a dead letter, byte for byte, with the reason beside it", async () => {
+  test("an unreadable message becomes a dead letter, byte for byte, with the reason beside it", async () => {
     const body = '{"run_id": "r", "step_key": \t"ünreadable ☂ \\u0000';
     const messageId = await send(body);
     const found = await deadLetter((message) => message.body === body);
@@ -64,7 +64,7 @@ describe("a message", () => {
     await deployment.queueEmpty();
   });
 
-  test("that names a step it says nonsense about ends the step, so that no run waits for it", async () => {
+  test("a message with a nonsensical field ends the step that it names, so that no run waits for it", async () => {
     const { dagster } = deployment;
     const runId = await dagster.createRun("one_success");
     const messageId = await send({
@@ -85,7 +85,7 @@ describe("a message", () => {
     assert.equal((await dagster.eventsOf(runId, "succeed")).includes("STEP_START"), false);
   });
 
-  test("of the original contract, bare or in a TaskIQ envelope, loads what the step's inputs name", async () => {
+  test("a message of the original contract, bare or in a TaskIQ envelope, loads what the step's inputs name", async () => {
     const { dagster } = deployment;
     const runId = await dagster.createRun("fan_in");
     const bare = (step_key: string) => ({
@@ -125,7 +125,7 @@ describe("a message", () => {
   });
 
   // Last, because the message stays.
-  test("of a version to come is left for a newer worker, not buried", async () => {
+  test("a message of a version to come is left for a newer worker, not buried", async () => {
     const deadBefore = (await deployment.deadLetters()).length;
     const body = JSON.stringify({ version: 99, run_id: "r", step_key: "s", something: "new" });
     const messageId = await send(body);

@@ -38,7 +38,7 @@ for (const [kind, make] of [
   ["a database", urlOfDatabase],
   ["a file", urlOfFile],
 ] as const) {
-  test(`${kind}: check says no, migrate migrates, check says yes`, async (t) => {
+  test(`${kind}: --check fails before migrate has migrated, and passes afterwards`, async (t) => {
     const { url, name } = await make(t);
     const env = { TASKIQ_LEDGER_URL: url };
     const left =
@@ -74,7 +74,7 @@ test("--dry-run and --check make no file", async (t) => {
   assert.equal(isThere(), false);
 });
 
-test("a database that cannot be reached is exit code 3, and neither user nor password are told", async () => {
+test("a database that cannot be reached is exit code 3, and neither user nor password is printed", async () => {
   const port = await freePort();
   const url = `postgres://someone:hush-hush@127.0.0.1:${port}/d`;
   const { code, stderr } = await taskiq(["migrate", "--ledger-url", url]);

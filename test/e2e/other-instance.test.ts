@@ -22,7 +22,7 @@ describe("a worker of another Dagster instance", () => {
     rmSync(otherHome, { recursive: true, force: true });
   });
 
-  test("gives steps and unknown runs back, and the right worker then runs the step", async () => {
+  test("a worker of another instance gives steps and unknown runs back, and the right worker runs the step", async () => {
     const { dagster, env } = deployment;
     // The ledger is shared, as a database would be: nothing may be settled in it.
     const flags = ["--ledger-url", `sqlite:${join(env["DAGSTER_HOME"] ?? "", "taskiq.sqlite")}`];

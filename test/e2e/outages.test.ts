@@ -30,7 +30,7 @@ describe("a worker outlives an outage", () => {
   afterEach((t) => deployment.explain(t));
   after(() => deployment.close());
 
-  test("of its credentials", async () => {
+  test("a worker outlives an outage of its credentials", async () => {
     server.faults.otherwise((action) =>
       action === "ReceiveMessage" ? { kind: "refuse", code: "ExpiredToken", status: 403 } : null,
     );
@@ -54,7 +54,7 @@ describe("a worker outlives an outage", () => {
     assert.deepEqual(await ask("readyz"), [200, "ok"]);
   });
 
-  test("of Dagster's storage", async () => {
+  test("a worker outlives an outage of Dagster's storage", async () => {
     const runId = await deployment.dagster.createRun("one_success");
     const history = join(deployment.home, "history");
     renameSync(history, `${history}.away`);

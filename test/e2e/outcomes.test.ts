@@ -19,7 +19,7 @@ describe("a run", () => {
   afterEach((t) => deployment.explain(t));
   after(() => deployment.close());
 
-  test("of the sample job succeeds: fan-out, fan-in, a retry, an asset", async () => {
+  test("a run of the sample job succeeds: fan-out, fan-in, a retry, an asset", async () => {
     const { dagster } = deployment;
     const runId = await dagster.launch("weather_report");
     assert.equal(await dagster.finished(runId), "SUCCESS");
@@ -42,7 +42,7 @@ describe("a run", () => {
     assert.deepEqual(await deployment.deadLetters(), []);
   });
 
-  test("has each step's events in Dagster's own order", async () => {
+  test("a run has each step's events in Dagster's own order", async () => {
     const { dagster } = deployment;
     const runId = await dagster.launch("one_success");
     assert.equal(await dagster.finished(runId), "SUCCESS");
@@ -71,7 +71,7 @@ describe("a run", () => {
     assert.deepEqual(row?.outcome?.output, { outputs: ["result"], assets: [] });
   });
 
-  test("says in Dagster who claimed a step, by which message", async () => {
+  test("a run says in Dagster which worker claimed a step, by which message", async () => {
     const { dagster } = deployment;
     const runId = await dagster.launch("one_success");
     assert.equal(await dagster.finished(runId), "SUCCESS");
@@ -82,7 +82,7 @@ describe("a run", () => {
     assert.deepEqual(claimed?.metadata, { ...delivery, attempt: 0, starts: 1 });
   });
 
-  test("of fifty steps at concurrency 4 records each of them once", async () => {
+  test("a run of fifty steps at concurrency 4 records each of them once", async () => {
     const runId = await deployment.dagster.launch("fan_out_fifty");
     assert.equal(await deployment.dagster.finished(runId), "SUCCESS");
     await recordedOnce(deployment, runId);
@@ -93,7 +93,7 @@ describe("a run", () => {
     assert.ok(atOnce > 1 && atOnce <= 4, `${atOnce} ran at once`);
   });
 
-  test("whose op raises has the traceback in Dagster and in the ledger, and no dead letter", async () => {
+  test("a run whose op raises has the traceback in Dagster and in the ledger, and no dead letter", async () => {
     const { dagster } = deployment;
     const runId = await dagster.launch("one_failure");
     assert.equal(await dagster.finished(runId), "FAILURE");
@@ -111,7 +111,7 @@ describe("a run", () => {
     assert.deepEqual(await deployment.deadLetters(), []);
   });
 
-  test("whose resource cannot be set up leaves the step's failure to Dagster's executor", async () => {
+  test("a run whose resource cannot be set up leaves the step's failure to Dagster's executor", async () => {
     const { dagster } = deployment;
     const runId = await dagster.launch("resource_fails");
     assert.equal(await dagster.finished(runId), "FAILURE");
@@ -127,7 +127,7 @@ describe("a run", () => {
     assert.deepEqual(await deployment.deadLetters(), []);
   });
 
-  test("with retries runs the op once per attempt", async () => {
+  test("a run with retries runs the op once per attempt", async () => {
     const { trace } = deployment.files();
     const runId = await deployment.dagster.launch("counts_runs", {
       ops: { count: { config: { file: trace, failing_attempts: 2 } } },
@@ -145,7 +145,7 @@ describe("a run", () => {
     );
   });
 
-  test("leaves nothing unusual in the worker's log", () => {
+  test("ordinary runs leave nothing unusual in the worker's log", () => {
     // What a step prints has the level of its own record.
     const ours = worker.log.filter(({ event }) => event !== "step.output" && event !== "host.output");
     const unusual = ours.filter(({ level, event }) => level === "error" || event === "not-json");

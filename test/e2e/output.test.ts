@@ -27,13 +27,13 @@ describe("a noisy step", () => {
   afterEach((t) => deployment.explain(t));
   after(() => deployment.close());
 
-  test("is heard in Dagster's compute logs and, under its key, in the worker's log", async () => {
+  test("a step's output is in Dagster's compute logs and, under its key, in the worker's log", async () => {
     const worker = await deployment.startWorker();
     await assertHeard(worker);
     assert.deepEqual(await worker.stop(), { code: 0, signal: null });
   });
 
-  test("is not heard with --step-output errors, but for its warnings", async () => {
+  test("--step-output errors keeps a step's output out of the worker's log, except its warnings", async () => {
     const worker = await deployment.startWorker({ flags: ["--step-output", "errors"] });
     const runId = await deployment.dagster.launch("noisy");
     assert.equal(await deployment.dagster.finished(runId), "SUCCESS");
@@ -45,7 +45,7 @@ describe("a noisy step", () => {
     assert.deepEqual(await worker.stop(), { code: 0, signal: null });
   });
 
-  test("is heard where there is neither tail nor a shell", async () => {
+  test("a step's output is captured where there is neither tail nor a shell", async () => {
     const bin = join(deployment.home, "bin");
     mkdirSync(bin);
     const worker = await deployment.startWorker({ env: { PATH: bin } });

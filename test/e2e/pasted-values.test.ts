@@ -102,7 +102,7 @@ describe("a value that is not there, or is the beginning of several,", () => {
     [["replay", "--run", "7f3c1f0e", "--yes", "--why", "w"], /--run 7f3c1f0e is the beginning of several/],
     [["fail", "--run", "7f3c1f0e", "--yes", "--why", "w"], /--run 7f3c1f0e is the beginning of several/],
   ];
-  test("is an error that says what there is, and nothing is done", async (t) => {
+  test("an unknown or ambiguous value is an error that says what there is, and nothing is done", async (t) => {
     const desk = await deskWith(t);
     for (const [args, says] of rows) {
       const { code, stdout, stderr } = await desk.start(args).ended;
@@ -116,7 +116,7 @@ describe("a value that is not there, or is the beginning of several,", () => {
     assert.equal(desk.source.inspect().length, 0);
   });
 
-  test("does not keep --id from replaying the others", async (t) => {
+  test("an unknown value does not keep --id from replaying the others", async (t) => {
     const desk = await deskWith(t);
     const [first] = cellsOf((await desk.start(["inspect-dlq", "--run", "b1b2"]).ended).stdout);
     const { code, told, stderr } = await desk.replay("--id", first?.["ID"] ?? "", "--id", "nobody");

@@ -24,7 +24,7 @@ describe("a worker that is PID 1", () => {
     await deployment.close();
   });
 
-  test("has no zombie when its step host was killed, and the step runs again", async () => {
+  test("a worker as PID 1 has no zombie when its step host was killed, and the step runs again", async () => {
     const { dagster } = deployment;
     const { started, release } = deployment.files();
     const runId = await dagster.launch("waits_with_child", {
@@ -47,13 +47,13 @@ describe("a worker that is PID 1", () => {
     await eventually("no zombie is left", () => zombiesOf(pidOneOf(worker)).length === 0);
   });
 
-  test("is told to stop by one signal to PID 1, which it hears once, and ends with its own exit code", async () => {
+  test("one signal to PID 1 reaches the worker once, and it ends with its own exit code", async () => {
     process.kill(pidOneOf(worker), "SIGTERM");
     assert.deepEqual(await worker.exit(), { code: 0, signal: null });
     assert.equal(worker.count("worker.stopping"), 1);
   });
 
-  test("ends its container when it is killed, with the code that says so", async () => {
+  test("a killed worker ends its container with the exit code of the kill", async () => {
     worker = await deployment.startWorker({ command: commandOfPidOne() });
     const one = pidOneOf(worker);
     const itself = worker.processes().find(({ parent }) => parent === one);

@@ -153,7 +153,7 @@ describe("quiet through the ledger", () => {
     await quiet.said("worker.resumed");
   });
 
-  test("a request ends by itself, and one that is not there is named", async () => {
+  test("a request for quiet expires, and an absent one is named", async () => {
     const worker = await startWorker("w-1");
     await operator("quiet", "--everything", "--for", "10s");
     await worker.said("worker.quiet");

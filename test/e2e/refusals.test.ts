@@ -133,7 +133,7 @@ describe("a worker does not start", () => {
   ];
 
   for (const { what, with: options, code, says } of refusals) {
-    test(what, async () => {
+    test(`a worker does not start ${what}`, async () => {
       const worker = deployment.spawnWorker(await options());
       assert.deepEqual(await worker.exit(), { code, signal: null });
       const said = worker.log.filter(({ event }) => event === "not-json").map(({ message }) => message);

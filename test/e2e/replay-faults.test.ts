@@ -24,7 +24,7 @@ async function deskOfThree(t: TestContext): Promise<Desk & { readonly buried: Bu
 const shown = ({ deadLetters }: Desk) => deadLetters.inspect().filter(({ state }) => state === "visible").length;
 
 describe("replay", () => {
-  test("tells what SQS refused and what comes after that in its group, which stay, and go by the next start", async (t) => {
+  test("replay reports letters that SQS refused and those after them in their group, and sends both at its next start", async (t) => {
     const desk = await deskOfThree(t);
     // The first batch has a and c, the heads of the two groups.
     desk.server.faults.next("SendMessageBatch", entries([0], "InvalidMessageContents", true));
@@ -37,7 +37,7 @@ describe("replay", () => {
     await replayedOnce(desk, desk.buried, "deleted");
   });
 
-  test("sends again, alone, what SQS itself failed at", async (t) => {
+  test("replay sends again only the letters at which SQS itself failed", async (t) => {
     const desk = await deskOfThree(t);
     desk.server.faults.next("SendMessageBatch", entries([1], "InternalError", false));
     const { code, told, stderr } = await desk.replay();
@@ -49,7 +49,7 @@ describe("replay", () => {
     await replayedOnce(desk, desk.buried, "deleted");
   });
 
-  test("tells what was sent and not deleted, and only deletes it next time, however late that is", async (t) => {
+  test("replay reports letters that were sent but not deleted, and only deletes them next time, however late that is", async (t) => {
     const desk = await deskOfThree(t);
     const failing = entries([0], "InternalError", false);
     desk.server.faults.next("DeleteMessageBatch", ...Array<ServerFault>(3).fill(failing));
@@ -66,7 +66,7 @@ describe("replay", () => {
 
   for (const action of ["SendMessageBatch", "DeleteMessageBatch"]) {
     for (const effect of ["before", "after"] as const) {
-      test(`says so when nobody answers ${action}, ${effect} its effect, and the next start ends what was begun`, async (t) => {
+      test(`replay says so when SQS does not answer ${action}, ${effect} its effect, and the next start ends what was begun`, async (t) => {
         const desk = await deskOfThree(t);
         const fault: ServerFault = { kind: "error", status: 503, effect };
         desk.server.faults.next(action, ...Array<ServerFault>(EACH_TRY).fill(fault));
@@ -84,7 +84,7 @@ describe("replay", () => {
     }
   }
 
-  test("that is interrupted finishes what it has begun, and gives the rest back at once", async (t) => {
+  test("an interrupted replay finishes what it has begun, and gives the rest back at once", async (t) => {
     const desk = await deskOfThree(t);
     const { child, ended } = desk.start(YES);
     const stopping = Promise.withResolvers<void>();
@@ -104,7 +104,7 @@ describe("replay", () => {
     await replayedOnce(desk, desk.buried, "deleted");
   });
 
-  test("of which a part was refused says in its table what to do", async (t) => {
+  test("a replay that was refused in part says in its table what to do", async (t) => {
     const desk = await deskOfThree(t);
     desk.server.faults.next("SendMessageBatch", entries([1], "InvalidMessageContents", true));
     const { code, stdout } = await desk.start(YES.filter((flag) => flag !== "--json")).ended;

@@ -92,7 +92,7 @@ function gateSql(gate: number): string {
 }
 
 describe("replay that is killed at a write to the ledger", () => {
-  test("makes these writes and no others", async (t) => {
+  test("replay makes exactly the writes to the ledger that the tests kill it at", async (t) => {
     const desk = await gatedDesk(t);
     const { code, stderr } = await desk.replay();
     assert.equal(code, 0, stderr);
@@ -102,7 +102,7 @@ describe("replay that is killed at a write to the ledger", () => {
 
   for (const [nth, what] of WRITES.entries()) {
     for (const how of ["rolled back", "committed unheard"] as const) {
-      test(`${what}, ${how}, loses none and sends none twice`, async (t) => {
+      test(`replay killed at the write ${what}, ${how}, loses no letter and sends none twice`, async (t) => {
         const desk = await gatedDesk(t);
         const { child, ended } = desk.start(YES);
         const held = await desk.heldAt(nth);

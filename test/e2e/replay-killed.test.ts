@@ -23,7 +23,7 @@ const REQUESTS = [
 const HARMLESS = ["GetQueueUrl", "GetQueueAttributes"];
 
 describe("replay that is killed at a request to SQS", () => {
-  test("makes these requests and no others", async (t) => {
+  test("replay makes exactly the requests to SQS that the tests kill it at", async (t) => {
     const desk = await openDesk(t);
     const buried = await buryThree(desk);
     const before = desk.server.requests.length;
@@ -40,7 +40,7 @@ describe("replay that is killed at a request to SQS", () => {
   for (const [at, action] of REQUESTS.entries()) {
     const nth = REQUESTS.slice(0, at + 1).filter((other) => other === action).length;
     for (const effect of ["before", "after"] as const) {
-      test(`${effect} the effect of ${action} ${nth} loses none and sends none twice`, async (t) => {
+      test(`replay killed ${effect} the effect of ${action} ${nth} loses no letter and sends none twice`, async (t) => {
         const desk = await openDesk(t);
         const buried = await buryThree(desk);
         const { child, ended } = desk.start(YES);

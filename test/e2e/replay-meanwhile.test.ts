@@ -38,7 +38,7 @@ async function again(desk: Desk) {
 }
 
 describe("the letters of a replay that was killed, whose copies meanwhile", () => {
-  test("succeeded are deleted, and the others go", async (t) => {
+  test("the letters of a killed replay whose copies succeeded are deleted, and the others are sent", async (t) => {
     const desk = await killedAfterSending(t);
     await desk.workOff("success");
     const { code, told } = await again(desk);
@@ -47,7 +47,7 @@ describe("the letters of a replay that was killed, whose copies meanwhile", () =
     assert.deepEqual([stepsIn(desk.source), stepsIn(desk.deadLetters)], ["b", ""]);
   });
 
-  test("failed stay, for a re-execution of their run", async (t) => {
+  test("the letters of a killed replay whose copies failed stay, for a re-execution of their run", async (t) => {
     const desk = await killedAfterSending(t);
     await desk.workOff("failure");
     const { code, told } = await again(desk);
@@ -56,7 +56,7 @@ describe("the letters of a replay that was killed, whose copies meanwhile", () =
     assert.deepEqual([stepsIn(desk.source), stepsIn(desk.deadLetters)], ["b", "ac"]);
   });
 
-  test("were buried again go once more, and their old letters are deleted with the new ones", async (t) => {
+  test("the letters of a killed replay whose copies were buried again are sent once more, and deleted with the new ones", async (t) => {
     const desk = await killedAfterSending(t);
     await desk.buryAll();
     assert.deepEqual([stepsIn(desk.source), stepsIn(desk.deadLetters)], ["", "aabcc"]);

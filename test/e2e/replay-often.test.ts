@@ -8,7 +8,7 @@ const stepsIn = (queue: Desk["source"]) =>
   queue.inspect().map(({ groupId, body }) => `${groupId} ${JSON.parse(body).step_key}`);
 
 describe("replay", () => {
-  test("of what was buried, replayed and buried again within five minutes loses nothing, in its group and order", async (t) => {
+  test("a replay of letters buried again within five minutes loses nothing, in its group and order", async (t) => {
     const desk = await openDesk(t);
     const steps = ["one a", "one b", "two c", "one d"];
     for (const step of steps) desk.send(step.slice(-1), step.slice(0, 3));
@@ -29,7 +29,7 @@ describe("replay", () => {
     assert.equal((await desk.ledger.reopenings("run-1:a")).length, 3);
   });
 
-  test("of a thousand sends each once, those of a group in their order", async (t) => {
+  test("a replay of a thousand letters sends each once, those of a group in their order", async (t) => {
     const desk = await openDesk(t);
     const wanted = Array.from({ length: 1_000 }, (_, i) => ({ step: `load[part_${i}]`, group: `g${i % 37}` }));
     for (const { step, group } of wanted) desk.send(step, group);

@@ -9,7 +9,7 @@ import { ALL_SHOWN_MS, openDesk, type ToldLetter, toldBy, YES } from "../support
 const LETTERS = 40;
 
 describe("two replays at once", () => {
-  test("share the letters, and each tells of its own", async (t) => {
+  test("two replays at once share the letters, and each reports its own", async (t) => {
     const desk = await openDesk(t);
     for (let i = 0; i < LETTERS; i += 1) desk.send(`step_${i}`, `g${i}`);
     await desk.buryAll();
@@ -42,7 +42,7 @@ describe("two replays at once", () => {
     assert.deepEqual([sent.length, desk.deadLetters.inspect()], [LETTERS, []]);
   });
 
-  test("of which one is frozen in its sending for longer than it holds the letters send each once", async (t) => {
+  test("two replays, of which one freezes while sending for longer than it holds the letters, send each once", async (t) => {
     const desk = await openDesk(t);
     const buried = await buryThree(desk);
     const frozen = Promise.withResolvers<void>();

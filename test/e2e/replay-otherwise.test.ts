@@ -32,7 +32,7 @@ async function ask(command: string, args: readonly string[], variables: Readonly
 }
 
 describe("taskiq fail", () => {
-  test("records the failure of a parked step, by the command that Dagster shows, and its run ends; taskiq reexecute launches once then", async (t) => {
+  test("taskiq fail records the failure of a parked step and ends its run, which taskiq reexecute then launches once", async (t) => {
     const { dagster } = deployment;
     const worker = await deployment.startWorker({ flags: ["--max-starts", "1", "--on-exhausted", "park"] });
     const runId = await dagster.launch("exits_hard");

@@ -46,7 +46,7 @@ describe("a worker that has secrets all around it", () => {
       deduplicationId: randomUUID(),
     });
 
-  test("tells none of them, whatever becomes of the steps", async () => {
+  test("a worker prints none of the secrets around it, whatever becomes of the steps", async () => {
     const { dagster } = deployment;
     const file = join(deployment.home, config);
     const failing = await dagster.launch("counts_runs", { ops: { count: { config: { file, failing_attempts: 1 } } } });
@@ -85,7 +85,7 @@ describe("a worker that has secrets all around it", () => {
     }
   });
 
-  test("shows none of its own to a step, in no environment from the step's up to its own", async () => {
+  test("a worker hides its own secrets from a step, in every environment from the step's up to its own", async () => {
     const { started: file } = deployment.files();
     const run = await deployment.dagster.launch("tells_environment", { ops: { tell: { config: { file } } } });
     assert.equal(await deployment.dagster.finished(run), "SUCCESS");

@@ -16,7 +16,7 @@ describe("a worker of two queues", () => {
   afterEach((t) => deployment.explain(t));
   after(() => deployment.close());
 
-  test("runs the steps of both, and buries beside the queue that a message came from", async () => {
+  test("a worker of two queues runs the steps of both, and buries beside the queue that a message came from", async () => {
     const { dagster, env } = deployment;
     const worker = await deployment.startWorker({
       flags: ["--queue", env["TASKIQ_QUEUE_URL"] ?? "", "--queue", `${long.url}:1:max=1`],

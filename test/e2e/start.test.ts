@@ -65,7 +65,7 @@ const row = (step: string, attempt: number, outcome: string) => {
   return new RegExp(`^${name} +${attempt}  \\S+/\\d+ +${outcome} +\\d+\\.\\d\\d s +\\d+\\.\\d\\d s$`, "m");
 };
 
-test("shows a run of the sample job, and what ledger and queue hold after it", async () => {
+test("npm start shows a run of the sample job, and what ledger and queue hold after it", async () => {
   const demo = startDemo();
   assert.equal(await demo.ends(), 0, demo.said());
   const said = demo.said();
@@ -83,7 +83,7 @@ test("shows a run of the sample job, and what ledger and queue hold after it", a
   );
 });
 
-test("with --keep, the sample job can be launched again in Dagster's UI, until Ctrl-C", async () => {
+test("npm start --keep lets the sample job be launched again in Dagster's UI, until Ctrl-C", async () => {
   const demo = startDemo("--keep");
   await demo.says("Ctrl-C ends everything");
   const [, url = "no URL"] = /^UI +(http:\S+)$/m.exec(demo.said()) ?? [];
@@ -105,7 +105,7 @@ for (const { when, text } of [
   { when: "while the worker starts", text: "Worker" },
   { when: "while steps run", text: "weather.find_stations" },
 ]) {
-  test(`Ctrl-C ${when} ends everything`, async () => {
+  test(`Ctrl-C ${when} ends everything that npm start started`, async () => {
     const demo = startDemo();
     await demo.says(text);
     demo.signal("SIGINT");
@@ -113,7 +113,7 @@ for (const { when, text } of [
   });
 }
 
-test("a worker that dies is reported, with the end of its log", async () => {
+test("npm start reports a worker that dies, with the end of its log", async () => {
   const demo = startDemo();
   await demo.says("weather.find_stations");
   endProcesses(markedProcesses(demo.mark).filter(({ command }) => command.includes("dist/taskiq.mjs dev")));
@@ -121,7 +121,7 @@ test("a worker that dies is reported, with the end of its log", async () => {
   assert.match(demo.said(), /^the worker ended: SIGKILL\nThe last lines of \.taskiq\/demo\/\d+\/worker\.log:\n {2}/m);
 });
 
-test("an option that it does not have is refused before anything starts", async () => {
+test("npm start refuses an unknown option before anything starts", async () => {
   const demo = startDemo("--kep");
   assert.equal(await demo.ends(), 2);
   assert.match(demo.said(), /^Unknown option '--kep'/);

@@ -22,7 +22,7 @@ describe("a worker starts", () => {
   afterEach((t) => deployment.explain(t));
   after(() => deployment.close());
 
-  test("not on a Node that is too old, which it names with the one that it needs", async () => {
+  test("a worker does not start on a Node that is too old, and names it with the one that it needs", async () => {
     const old = `Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.20.2" } })`;
     const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(old)}`;
     const worker = deployment.spawnWorker({ command: [process.execPath, BUNDLE], env: { NODE_OPTIONS } });
@@ -30,7 +30,7 @@ describe("a worker starts", () => {
     assert.match(worker.tail(), /taskiq needs Node 22\.19 or newer \(or Deno\), and this is Node 20\.20\.2\./);
   });
 
-  test("not with a Dagster that is not supported, which it names with the range that is", async () => {
+  test("a worker does not start with an unsupported Dagster, and names it with the supported range", async () => {
     const worker = deployment.spawnWorker({ env: { PYTHONPATH: OLD_DAGSTER } });
     assert.deepEqual(await worker.exit(), { code: 3, signal: null });
     assert.match(
@@ -39,7 +39,7 @@ describe("a worker starts", () => {
     );
   });
 
-  test("from its one file alone, in an empty directory", async () => {
+  test("a worker starts from its one file, in an empty directory", async () => {
     const cwd = join(deployment.home, "alone");
     mkdirSync(cwd);
     const command = taskiqCommand();
@@ -55,7 +55,7 @@ describe("a worker starts", () => {
     assert.deepEqual(readdirSync(cwd), [name], "it leaves nothing beside it");
   });
 
-  test("without flags, from the environment alone, with the code location that the run names", async () => {
+  test("a worker starts without flags, from the environment, with the code location that the run names", async () => {
     const env = {
       ...deployment.env,
       TASKIQ_PYTHON: PYTHON,
@@ -73,7 +73,7 @@ describe("a worker starts", () => {
     assert.deepEqual(await worker.stop(), { code: 0, signal: null });
   });
 
-  test("without its code location, and takes nothing until that can be imported", async () => {
+  test("a worker starts without its code location, and takes nothing until that can be imported", async () => {
     const broken = join(deployment.home, "mended_later.py");
     writeFileSync(broken, "raise RuntimeError('not today')\n");
     const flags = ["--working-directory", deployment.home, "--module-name", "mended_later"];

@@ -9,7 +9,7 @@ import type { WorkerProcess } from "../support/taskiq/worker-process.ts";
 
 type Files = ReturnType<Deployment["files"]>;
 
-describe("a worker told to stop", () => {
+describe("a worker that stops", () => {
   let deployment: Deployment;
 
   before(async () => {
@@ -18,7 +18,7 @@ describe("a worker told to stop", () => {
   afterEach((t) => deployment.explain(t));
   after(() => deployment.close());
 
-  test("lets the running step finish, gives back what it has not started, and exits with 0", async () => {
+  test("a stopping worker lets the running step finish, gives back what it has not started, and exits with 0", async () => {
     const worker = await deployment.startWorker({
       flags: ["--concurrency", "2", "--wait-time", "20s", "--grace", "60s"],
     });
@@ -45,7 +45,7 @@ describe("a worker told to stop", () => {
     await recordedOnce(deployment, runningRun);
   });
 
-  test("twice ends at once, whatever the grace, at no cost to its steps", async () => {
+  test("a worker that gets a second signal ends at once, whatever the grace, at no cost to its steps", async () => {
     const worker = await deployment.startWorker({ flags: ["--grace", "600s"] });
     const files = deployment.files();
     const runId = await launchWaiting(files);

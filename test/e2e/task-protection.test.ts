@@ -32,7 +32,7 @@ describe("a worker with task protection", () => {
     return { runId, release };
   }
 
-  test("is protected while a step runs, and not when none does", async () => {
+  test("a worker protects its task while a step runs, and not when none does", async () => {
     assert.deepEqual(agent.asked, []);
     const { runId, release } = await launch();
     await eventually("it is protected", () => agent.minutes === 10);
@@ -42,7 +42,7 @@ describe("a worker with task protection", () => {
     assert.deepEqual(agent.asked, ["protect 10", "drop"]);
   });
 
-  test("loses nothing when ECS says no, and gives the protection up as soon as it is told to stop", async () => {
+  test("a worker loses nothing when ECS refuses protection, and gives it up as soon as it has to stop", async () => {
     agent.trouble = { is: "failure", reason: "TASK_NOT_VALID" };
     const { runId, release } = await launch();
     const failed = await worker.said("protection.failed");
@@ -57,7 +57,7 @@ describe("a worker with task protection", () => {
     assert.equal(await deployment.dagster.finished(runId), "SUCCESS");
   });
 
-  test("outside of ECS says that it does nothing", async () => {
+  test("task protection outside of ECS logs that it does nothing", async () => {
     const outside = deployment.spawnWorker({ flags: ["--task-protection"], env: { ECS_AGENT_URI: "" } });
     await outside.said("protection.missing");
     assert.deepEqual(await outside.stop(), { code: 0, signal: null });

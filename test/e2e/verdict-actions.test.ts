@@ -98,7 +98,7 @@ async function deskOfAll(t: TestContext): Promise<{ readonly desk: Desk; readonl
 
 const kindsOf = (told: readonly Told[]) => told.map(({ verdict }) => verdict).sort();
 
-test("what a verdict's words name, the command of that name does, and refuses the rest", async (t) => {
+test("each command does what a verdict names it for, and refuses the rest", async (t) => {
   const { desk, listed } = await deskOfAll(t);
   assert.deepEqual(kindsOf(listed), verdictKinds.filter((kind) => kind !== "unknown").toSorted());
   const saying = (pattern: RegExp) => kindsOf(listed.filter(({ words }) => pattern.test(words)));
