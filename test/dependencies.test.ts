@@ -18,7 +18,7 @@ function directDependencies(): readonly string[] {
   return [...Object.keys({ ...dependencies, ...devDependencies }), ...names];
 }
 
-test("the section names all of them, and none that is gone", () => {
+test("ARCHITECTURE.md names all direct dependencies, and none that is gone", () => {
   const [, section = ""] = /^## Dependencies, and why each\n(.*?)^## /ms.exec(read("ARCHITECTURE.md")) ?? [];
   const rows = [...section.matchAll(/^\| (.*?) \| (.+?) \|$/gm)].filter(([, cell = ""]) => cell.startsWith("`"));
   const named = rows.flatMap(([, cell = ""]) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name));

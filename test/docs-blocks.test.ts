@@ -58,7 +58,7 @@ describe("a block of code", () => {
     });
   }
 
-  test("is found wherever it stands, in lists, too", () => {
+  test("a block of code is found wherever it stands, in lists, too", () => {
     assert.ok(blocks.length >= 30);
     const { blocks: found } = readPage("a.md", "1. x\n\n   ```sh\n   npm start\n   ```\n");
     assert.deepEqual(found, [{ page: "a.md", line: 3, language: "sh", text: "npm start" }]);

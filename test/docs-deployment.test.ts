@@ -24,7 +24,7 @@ describe("queues made by hand", () => {
     .map(({ words }) => ({ name: words[4] ?? "", attributes: words[6] ?? "" }));
   const json = blocks.find(({ language }) => language === "json")?.text ?? "";
 
-  test("are a queue and its dead letter queue that a worker starts with, without a warning", () => {
+  test("a worker starts without a warning on the queues that the page makes by hand", () => {
     const [letters, steps] = commands;
     assert.ok(letters !== undefined && steps !== undefined && commands.length === 2);
     assert.equal(steps.attributes, "file://steps.json");
@@ -37,7 +37,7 @@ describe("queues made by hand", () => {
     assert.deepEqual(preflight(survey, { maxStarts: 3, leaseMs: 60_000 }), []);
   });
 
-  test("may be used by the roles as the component's are", () => {
+  test("the roles may use queues made by hand as they may use the component's", () => {
     const arns = { queue: "queue", deadLetterQueue: "letters", key: null };
     const policies = { "run workers": producerPolicy, workers: workerPolicy, operators: operatorPolicy };
     const rows = Object.fromEntries(

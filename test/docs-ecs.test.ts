@@ -32,13 +32,13 @@ describe("a command that is run as a task", () => {
     });
   }
 
-  test("is shown for each that an operator needs", () => {
+  test("docs/ecs.md shows each command that an operator needs as a task", () => {
     const shown = overrides.map(({ command: [word] }) => word);
     assert.deepEqual(shown.toSorted(), ["drain", "inspect-dlq", "migrate", "quiet", "replay", "resume"]);
   });
 });
 
-test("the execution role is told to have what the component gives it", () => {
+test("docs/ecs.md gives the execution role the permissions that the component gives it", () => {
   const everything = {
     logGroup: "l",
     repositories: ["r"],

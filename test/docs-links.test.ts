@@ -34,7 +34,7 @@ test("every page can be reached from README.md", () => {
   assert.deepEqual(lost, []);
 });
 
-test("tests that the pages name as evidence exist", () => {
+test("the tests that the pages name as evidence exist", () => {
   const named = pages.flatMap(({ spans }) =>
     spans.filter((span) => /^[\w.-]+\/[\w/.-]+(?:\.test\.ts|\/test_\w+\.py)$/.test(span)),
   );

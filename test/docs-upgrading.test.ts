@@ -30,7 +30,7 @@ test("docs/upgrading.md names the versions of envelope, ledgers and frames", () 
   assert.equal(now("frames"), `protocol ${PROTOCOL}`, stale);
 });
 
-test("every test that docs/upgrading.md names is there", () => {
+test("every test that docs/upgrading.md names exists", () => {
   const [, table = ""] = /^## Which tests show it\n(.*)/ms.exec(page) ?? [];
   const paths = [...table.matchAll(/`((?:test|fixtures)\/[\w./-]+)`/g)].map(([, path]) => String(path));
   assert.ok(paths.length >= 8);

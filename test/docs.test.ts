@@ -53,7 +53,7 @@ test("fixtures/README.md names everything that lies in fixtures, and readers tha
   );
 });
 
-test("the files that the pages name are there", () => {
+test("the files that the pages name exist", () => {
   const named = /^(?:core|cli|test|dev|python|fixtures|bench|deploy|docs|examples)\/[\w./-]+$/;
   const spans = pages.filter(({ path }) => path !== "CHANGELOG.md").flatMap((page) => page.spans);
   const files = [...new Set(spans.filter((span) => named.test(span)))];

@@ -21,7 +21,7 @@ function codeLines(source: string): number {
   return withoutBlocks.split("\n").filter((line) => !/^\s*(?:\/\/|$)/.test(line)).length;
 }
 
-test("comments and blank lines are no code", () => {
+test("comments and blank lines do not count as code", () => {
   const source = "// a heading\n\n/** One line. */\nconst a = 1; // why\n/**\n * Two\n * lines.\n */\nconst b = 2;\n";
   assert.equal(codeLines(source), 2);
 });

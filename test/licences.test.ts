@@ -32,7 +32,7 @@ function faults(lockFile: string, allowed: (entry: Package) => readonly string[]
   });
 }
 
-test("what the worker is made of", () => {
+test("every package that the worker is made of has a permitted licence", () => {
   assert.deepEqual(
     faults("package-lock.json", ({ dev }) => (dev === true ? tools : bundled)),
     [],
@@ -40,7 +40,7 @@ test("what the worker is made of", () => {
 });
 
 for (const lockFile of ["deploy/package-lock.json", "test/runtimes/package-lock.json"]) {
-  test(`what ${lockFile} installs`, () =>
+  test(`every package that ${lockFile} installs has a permitted licence`, () =>
     assert.deepEqual(
       faults(lockFile, () => tools),
       [],

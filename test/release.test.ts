@@ -21,7 +21,7 @@ test("the pages say of which name this is, and name the file that a build makes"
   assert.ok(read("docs/deployment.md").includes(`./dist/dagster-taskiq-worker-${version}.tgz`));
 });
 
-test("the changelog has what is unreleased, then this version and those before it, with their dates", () => {
+test("the changelog has the unreleased changes, then this version and those before it, with their dates", () => {
   const headings = [...read("CHANGELOG.md").matchAll(/^## (.*)$/gm)].map(([, heading]) => String(heading));
   assert.equal(headings.shift(), "Unreleased");
   const releases = headings.map(

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { defaultSizing, resolveSizing } from "../src/settings.ts";
 
-test("what is left out, or undefined, has its default", () => {
+test("an argument that is left out, or undefined, has its default", () => {
   const given = { concurrency: 8, maxTasks: undefined } as unknown as Parameters<typeof resolveSizing>[0];
   assert.deepEqual(resolveSizing(given), { ...defaultSizing, concurrency: 8 });
 });
 
-test("every number that cannot be is named, with what is expected and the value", () => {
+test("every invalid number is named, with the expectation and the value", () => {
   const given = { concurrency: 0, stopTimeoutSeconds: 300, minTasks: 5, maxTasks: 2, maxReceiveCount: 6 };
   assert.throws(() => resolveSizing(given), {
     message:

@@ -15,7 +15,7 @@ function container(task: Made) {
   return { ...one, environment };
 }
 
-test("a FIFO queue redrives to a FIFO dead letter queue that keeps longer and takes from nobody else", async () => {
+test("a FIFO queue redrives to a FIFO dead letter queue that keeps longer and serves no other queue", async () => {
   const { one } = await deploy();
   const queue = one("Queue", "steps").inputs;
   const dead = one("Queue", "steps-dlq").inputs;
@@ -39,7 +39,7 @@ test("standard queues have neither the suffix nor FIFO's settings", async () => 
   assert.deepEqual([name, fifoQueue, deduplicationScope], ["steps", undefined, undefined]);
 });
 
-test("the worker's container is the image's own, told by environment, with Dagster's flags as its command", async () => {
+test("the worker's container is the image's own, configured by environment, with Dagster's flags as its command", async () => {
   const { one } = await deploy({ concurrency: 8, environment: { DAGSTER_HOME: "/opt/dagster/home" } });
   const worker = container(one("TaskDefinition", "steps"));
   assert.deepEqual(worker.entryPoint, ["taskiq"]);
@@ -89,7 +89,7 @@ test("secrets are named, never written out", async () => {
   assert.deepEqual(container(one("TaskDefinition", "steps")).secrets, [{ name: "POSTGRES_PASSWORD", valueFrom: arn }]);
 });
 
-test("tasks ask for protection, and may, unless told otherwise", async () => {
+test("by default tasks ask for protection and are allowed to", async () => {
   const without = await deploy({ taskProtection: false });
   assert.equal(container(without.one("TaskDefinition", "steps")).environment.TASKIQ_TASK_PROTECTION, undefined);
   assert.deepEqual(
@@ -213,7 +213,7 @@ test("the wait alarm counts steps that wait, however long others run", () => {
   assert.ok(wait(1, 0) > 900, "no step ends");
 });
 
-test("what others need is an output", async () => {
+test("everything that other stacks need is an output", async () => {
   const { workers } = await deploy();
   assert.equal(await settled(workers.queueUrl), "https://sqs.eu-central-1.amazonaws.com/123456789012/steps.fifo");
   assert.match(await settled(workers.producerPolicyArn), /:steps-producer$/);

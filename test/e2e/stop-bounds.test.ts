@@ -106,14 +106,14 @@ async function endsWithin(ms: number, ...signals: readonly NodeJS.Signals[]): Pr
 const stalls = () => server.faults.otherwise(() => ({ kind: "stall", at: "head" }));
 
 describe("two signals end a worker within a second", () => {
-  test("two signals end a worker that waits in a long poll within a second", async () => {
+  test("two signals end within a second a worker that waits in a long poll", async () => {
     start();
     await asked("ReceiveMessage");
     await endsWithin(LAST_MS, "SIGTERM", "SIGTERM");
     assert.equal(worker.count("worker.stop_cut"), 0);
   });
 
-  test("two signals end a worker whose SQS is silent while a step runs within a second", async () => {
+  test("two signals end within a second a worker whose SQS is silent while a step runs", async () => {
     start(["--concurrency", "2"]);
     await worker.said("worker.started");
     await sendMessage(asLocalSqs(server), pair.url, { body: bodyFor("blocks"), groupId: "g", deduplicationId: "d" });
@@ -127,7 +127,7 @@ describe("two signals end a worker within a second", () => {
     );
   });
 
-  test("two signals end a worker whose step host is frozen within a second", async () => {
+  test("two signals end within a second a worker whose step host is frozen", async () => {
     start();
     await sendMessage(asLocalSqs(server), pair.url, { body: bodyFor("blocks"), groupId: "g", deduplicationId: "d" });
     await worker.said("step.claimed");
@@ -177,7 +177,7 @@ test("two signals end an operator's command within a second, though its SQS is s
 });
 
 describe("one signal ends within a second a worker that is starting", () => {
-  test("one signal ends a starting worker whose SQS is silent within a second", async () => {
+  test("one signal ends within a second a starting worker whose SQS is silent", async () => {
     stalls();
     const seen = asked("GetQueueAttributes");
     start();
@@ -185,7 +185,7 @@ describe("one signal ends within a second a worker that is starting", () => {
     await endsWithin(LAST_MS, "SIGTERM");
   });
 
-  test("one signal ends a starting worker whose step host still imports within a second", async () => {
+  test("one signal ends within a second a starting worker whose step host still imports", async () => {
     writeFileSync(join(home, "python"), `#!/bin/sh\nexec ${python} ${hosts}never-ready.py\n`);
     start();
     await eventually("its step host runs", () =>
@@ -194,14 +194,14 @@ describe("one signal ends within a second a worker that is starting", () => {
     await endsWithin(LAST_MS, "SIGTERM");
   });
 
-  test("one signal ends a starting worker whose ledger is silent within a second", async () => {
+  test("one signal ends within a second a starting worker whose ledger is silent", async () => {
     const connected = new Promise((resolve) => silent.once("connection", resolve));
     start(["--ledger-url", `postgres://taskiq@127.0.0.1:${silentPort}/taskiq`]);
     await connected;
     await endsWithin(LAST_MS, "SIGINT");
   });
 
-  test("one signal ends a starting worker whose source of credentials is silent within a second", async () => {
+  test("one signal ends within a second a starting worker whose source of credentials is silent", async () => {
     const connected = new Promise((resolve) => silent.once("connection", resolve));
     const url = `http://127.0.0.1:${silentPort}/`;
     start([], { AWS_ACCESS_KEY_ID: "", AWS_SECRET_ACCESS_KEY: "", AWS_CONTAINER_CREDENTIALS_FULL_URI: url });

@@ -47,13 +47,13 @@ function cpuSeconds(container: WorkerProcess): number {
 }
 
 describe("the image", () => {
-  test("starts taskiq run, as an unprivileged user", () => {
+  test("the image starts taskiq run, as an unprivileged user", () => {
     assert.deepEqual(config.Entrypoint, ["taskiq"]);
     assert.deepEqual(config.Cmd, ["run"]);
     assert.equal(config.User, "65532:65532");
   });
 
-  test("has no shell, and nothing that could be one", () => {
+  test("the image has no shell, and nothing that could be one", () => {
     const programs = ["bin", "sbin", "usr/bin", "usr/sbin", "usr/local/bin"].flatMap((folder) =>
       existsSync(join(tree, folder)) ? readdirSync(join(tree, folder)) : [],
     );
@@ -63,7 +63,7 @@ describe("the image", () => {
     );
   });
 
-  test("cannot write anywhere but to /tmp", () => {
+  test("the image cannot write anywhere but to /tmp", () => {
     const script = `
 import os, tempfile
 for folder in ("/", "/app", "/packages", "/opt/dagster/home", "/home/nonroot"):
@@ -80,7 +80,7 @@ print(os.getuid(), os.getpid())
     assert.equal(stdout, "65532 1\n", stderr);
   });
 
-  test("has Dagster's daemon and webserver, and pip for images that are built on it", () => {
+  test("the image has Dagster's daemon and webserver, and pip for images that are built on it", () => {
     for (const module of ["dagster._daemon", "dagster_webserver", "pip"]) {
       const { status, stderr, stdout } = runInImage(["python3", "-m", module, "--version"]);
       assert.equal(status, 0, `${module}: ${stderr}`);
@@ -88,7 +88,7 @@ print(os.getuid(), os.getpid())
     }
   });
 
-  test("installs a project's package beside Dagster, and leaves Dagster as it was", () => {
+  test("the image installs a project's package beside Dagster, and leaves Dagster as it was", () => {
     const script = `
 import dagster, os, weather_station.definitions
 from importlib.metadata import distributions
@@ -101,12 +101,12 @@ print(os.path.dirname(weather_station.__file__), os.path.dirname(dagster.__file_
     assert.equal(stdout, `${site}/weather_station ${site}/dagster ['dagster', 'weather_station']\n`, stderr);
   });
 
-  test("says which commit its worker was built from", () => {
+  test("the image says which commit its worker was built from", () => {
     const { commit, source_date: date } = JSON.parse(runInImage(["taskiq", "--version", "--json"]).stdout);
     assert.deepEqual([commit, Date.parse(date) / 1_000], [IMAGE_COMMIT, IMAGE_EPOCH]);
   });
 
-  test("carries the licences and the bill of materials of what it holds", () => {
+  test("the image carries the licences and the bill of materials of its contents", () => {
     const documents = join(tree, "usr/share/doc/taskiq");
     assert.match(readFileSync(join(documents, "LICENSES.txt"), "utf8"), /valibot/);
     assert.equal(JSON.parse(readFileSync(join(documents, "sbom.cdx.json"), "utf8")).bomFormat, "CycloneDX");
@@ -161,7 +161,7 @@ describe("a container of it", () => {
   /** A container's health check runs beside the worker, in the same file tree. */
   const healthcheck = () => runInImage(["taskiq", "healthcheck"], environment());
 
-  test("runs a real Dagster job and answers its health check", async (t) => {
+  test("a container of the image runs a real Dagster job and answers its health check", async (t) => {
     const spawnedAt = performance.now();
     await eventually("it takes steps or is gone", () => !worker.running || worker.count("worker.started") > 0, 120_000);
     assert.ok(worker.running);
@@ -175,7 +175,7 @@ describe("a container of it", () => {
     await deployment.queueEmpty();
   });
 
-  test("reaps, as PID 1, what its step host leaves when it is killed, and the step runs again", async (t) => {
+  test("a container of the image reaps, as PID 1, what a killed step host leaves, and the step runs again", async (t) => {
     const step = { started: "/tmp/with-child", release: "/shared/with-child" };
     const runId = await deployment.dagster.launch("waits_with_child", { ops: { wait_with_child: { config: step } } });
     const child = () => worker.processes().some(({ command }) => command.includes("time.sleep(600)"));
@@ -194,7 +194,7 @@ describe("a container of it", () => {
     t.diagnostic(`PID 1 takes ${(Number(kib) / 1024).toFixed(1)} MB`);
   });
 
-  test("lets its step finish after SIGTERM, and leaves the container with 0", async () => {
+  test("a container of the image lets its step finish after SIGTERM, and exits with 0", async () => {
     const step = { started: "/tmp/started", release: "/shared/release" };
     const runId = await deployment.dagster.launch("waits_for_file", { ops: { wait: { config: step } } });
     const began = async () => (await deployment.dagster.records(runId)).some(({ type }) => type === "STEP_START");

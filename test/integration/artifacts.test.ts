@@ -30,7 +30,7 @@ describe("a build", () => {
     for (const each of folders) rmSync(each, { recursive: true });
   });
 
-  test("is complete", () => {
+  test("a build is complete", () => {
     assert.deepEqual(readdirSync(folder).sort(), [
       "LICENSES.txt",
       "SHA256SUMS",
@@ -45,21 +45,21 @@ describe("a build", () => {
     ]);
   });
 
-  test("has checksums that hold", () => {
+  test("a build has checksums that hold", () => {
     execFileSync("sha256sum", ["--check", "--strict", "SHA256SUMS"], { cwd: folder, stdio: "pipe" });
   });
 
-  test("is byte for byte the same again, in another folder", async () => {
+  test("a build is byte for byte the same again, in another folder", async () => {
     const sums = (where: string) => readFileSync(join(where, "SHA256SUMS"), "utf8");
     assert.equal(sums(await buildEverything()), sums(folder));
   });
 
-  test("has an executable that needs no Node, and lets nobody pass options to its own", () => {
+  test("a build's executable needs no Node, and ignores options for its own", () => {
     const env = { NODE_OPTIONS: "--require /nowhere", PATH: "/nowhere" };
     assert.equal(execFileSync(join(folder, "taskiq"), ["--version"], { env, encoding: "utf8" }), `taskiq ${version}\n`);
   });
 
-  test("names every package in the bundle, with its licence, in the bill of materials and in the licences", () => {
+  test("a build names every package in the bundle, with its licence, in the bill of materials and in the licences", () => {
     const { inputs } = JSON.parse(readFileSync(join(folder, "meta.json"), "utf8"));
     const names = Object.keys(inputs).flatMap((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? []);
     const inside = [...new Set(names)].sort();

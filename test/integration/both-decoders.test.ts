@@ -141,20 +141,20 @@ describe("message bodies", () => {
     return decoded.kind === "step" ? toWire(decoded.envelope) : null;
   };
 
-  test("of version 1 are taken by both or by neither, and mean the same", () => {
+  test("message bodies of version 1 are taken by both decoders or by neither, and mean the same", () => {
     const versioned = bodies.filter(isVersioned);
     const ours = versioned.map(wireOf);
     assert.ok(ours.filter((read) => read !== null).length > 300, "too few that are good");
     assert.deepEqual(differences(versioned, ours, inPython("body", versioned)), []);
   });
 
-  test("of an attack that a decoder has to stop are refused by both", () => {
+  test("message bodies of an attack that a decoder has to stop are refused by both decoders", () => {
     const texts = hostile.filter(({ end }) => end === "malformed").map(({ text }) => text);
     assert.ok(texts.length > 10);
     assert.deepEqual([...texts.map(wireOf), ...inPython("body", texts)], Array(2 * texts.length).fill(null));
   });
 
-  test("that TypeScript takes, whatever they came in, mean the same to the step host that is given them", () => {
+  test("message bodies that the worker takes, whatever they came in, mean the same to its step host", () => {
     const sent = bodies.map(wireOf).filter((read) => read !== null);
     const texts = sent.map((read) => JSON.stringify(read));
     assert.deepEqual(differences(texts, sent, inPython("body", texts)), []);
@@ -184,7 +184,7 @@ describe("frames", () => {
     ...fc.sample(fc.oneof(fc.json(), fc.string({ unit: "binary" })), { seed: SEED, numRuns: 5_000 }),
   ].map((line) => line.toWellFormed().replaceAll("\n", " "));
 
-  test("are JSON objects with a type to both, or to neither", () => {
+  test("frames are JSON objects with a type to both decoders, or to neither", () => {
     const isFrame = (line: string) => {
       const frame = decodeFrame(line);
       return !(frame?.type === "broken" && /^no(?:t JSON| type): /.test(frame.detail));

@@ -24,7 +24,7 @@ describe("Dagster's web server", () => {
     rmSync(home, { recursive: true });
   });
 
-  test("re-executes a failed run from failure, and knows the re-execution afterwards", async () => {
+  test("Dagster's web server re-executes a failed run from failure, and knows the re-execution afterwards", async () => {
     const runId = await server.failedRun();
     assert.deepEqual(await dagster.findRun(runId), { status: "FAILURE", reexecution: null, unlaunched: null });
     const end = await dagster.reexecuteFromFailure(runId);
@@ -39,7 +39,7 @@ describe("Dagster's web server", () => {
     assert.equal(again.tags["taskiq/reexecution_of"], runId);
   });
 
-  test("knows no run of another instance, and says why it will not re-execute it", async () => {
+  test("Dagster's web server knows no run of another instance, and says why it does not re-execute it", async () => {
     const nobodys = "00000000-0000-4000-8000-000000000000";
     assert.equal(await dagster.findRun(nobodys), null);
     const end = await dagster.reexecuteFromFailure(nobodys);

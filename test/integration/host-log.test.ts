@@ -28,7 +28,7 @@ describe("a step process reads the log first", () => {
     ["STEP_FAILURE", null, "failure"],
     ["STEP_UP_FOR_RETRY", 5, "up_for_retry"],
   ] as const) {
-    test(`and finds the ${event} of a report before any start`, async () => {
+    test(`a step process finds the ${event} of a report before any start`, async () => {
       const order = await orderOf(deployment, "one_success", "succeed");
       const report = reportOrder(order.envelope, { retryIn });
       assert.deepEqual(summary(await host.runner.report(report, granting(), never)), ["reported", true]);
@@ -40,7 +40,7 @@ describe("a step process reads the log first", () => {
     });
   }
 
-  test("and tells a later attempt from the ones before it", async () => {
+  test("a step process distinguishes a later attempt from the ones before it", async () => {
     const { trace } = deployment.files();
     const config = { ops: { count: { config: { file: trace, failing_attempts: 1 } } } };
     const first = await orderOf(deployment, "counts_runs", "count", config);
@@ -58,7 +58,7 @@ describe("a step process reads the log first", () => {
     assert.deepEqual(await terminal(first), ["STEP_UP_FOR_RETRY", "STEP_SUCCESS"]);
   });
 
-  test("and takes a resource's failure as the end of its attempt: the follow-up is the run worker's", async () => {
+  test("a step process takes a resource's failure as the end of its attempt, and leaves the follow-up to the run worker", async () => {
     const order = await orderOf(deployment, "resource_fails", "read_satellite");
     const ask = granting();
     assert.deepEqual(summary(await host.runner.execute(order, ask, never)), ["resource_init_failure", true]);
@@ -71,7 +71,7 @@ describe("a step process reads the log first", () => {
     assert.deepEqual(await terminal(order), []);
   });
 
-  test("and writes nothing once its permit's deadline has passed", async () => {
+  test("a step process writes nothing once its permit's deadline has passed", async () => {
     const order = await orderOf(deployment, "one_success", "succeed");
     const late = async () => ({ granted: true, withinMs: 0 }) as const;
     assert.equal((await host.runner.execute(order, late, never)).kind, "permit_refused");
@@ -80,7 +80,7 @@ describe("a step process reads the log first", () => {
     assert.deepEqual(summary(await host.runner.execute(order, granting(), never)), ["success", true]);
   });
 
-  test("and refuses to fan out a second time what has fanned out before", async () => {
+  test("a step process refuses to fan out a second time what has fanned out before", async () => {
     const order = await orderOf(deployment, "dynamic", "split");
     const late = async () => ({ granted: true, withinMs: 0 }) as const;
     assert.equal((await host.runner.execute(order, late, never)).kind, "permit_refused");

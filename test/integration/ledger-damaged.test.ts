@@ -87,7 +87,7 @@ for (const [name, make] of [
       });
     }
 
-    test("costs those that are claimed with it nothing", async (t) => {
+    test("a damaged row costs the rows that are claimed with it nothing", async (t) => {
       const { ledger, damage } = await make(t);
       await ledger.settle(await claimed(ledger), outcome());
       await damage(request().key, "outcome", `'{}'`);
@@ -105,14 +105,14 @@ for (const [name, make] of [
       }
     });
 
-    test("a fence that no number can hold is no fence", async (t) => {
+    test("a fence that no number can hold is reported as damage", async (t) => {
       const { ledger, damage } = await make(t);
       const { key } = await claimed(ledger);
       await damage(key, "fence", "1152921504606846976");
       await assert.rejects(ledger.find(key), { code: "TQ_LEDGER_ROW", message: /column fence: / });
     });
 
-    test("a lease without an end is no lease", async (t) => {
+    test("a lease without an end is reported as damage", async (t) => {
       const { ledger, damage } = await make(t);
       const { key } = await claimed(ledger, request({ leaseMs }));
       await damage(key, "lease_expires_at", name === "sqlite" ? "9223372036854775807" : "'infinity'");

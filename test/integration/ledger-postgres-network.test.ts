@@ -62,7 +62,7 @@ describe("an answer that was lost on the way", () => {
     });
   }
 
-  test("an answer that came is the last one: a permit is not granted again, nor a claim", async (t) => {
+  test("neither a permit nor a claim is granted again once its answer has come", async (t) => {
     const { ledger } = await behindProxy(t);
     const hold = await claimed(ledger);
     assert.equal(await ledger.permit(hold, leaseMs), "granted");
@@ -77,7 +77,7 @@ async function stateOf({ admin }: LedgerDatabase, key: string): Promise<unknown>
 }
 
 describe("a connection that breaks", () => {
-  test("between two statements nobody notices", async (t) => {
+  test("a connection that breaks between two statements is made again without an error", async (t) => {
     const { proxy, ledger } = await behindProxy(t);
     const hold = await claimed(ledger);
     proxy.cut();
@@ -85,14 +85,14 @@ describe("a connection that breaks", () => {
     assert.ok(proxy.connections >= 2);
   });
 
-  test("because the server ends it, as in a failover, is made again", async (t) => {
+  test("a connection that the server ends, as in a failover, is made again", async (t) => {
     const { database, ledger } = await behindProxy(t);
     const hold = await claimed(ledger);
     await database.admin`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'taskiq-test'`;
     assert.equal(await ledger.settle(hold, outcome()), "recorded");
   });
 
-  test("to a server that has become read-only is made again", async (t) => {
+  test("a connection to a server that has become read-only is made again", async (t) => {
     const { database, proxy, ledger } = await behindProxy(t);
     await ledger.ping();
     const readOnly = (how: string) =>
@@ -107,7 +107,7 @@ describe("a connection that breaks", () => {
 });
 
 describe("an outage", () => {
-  test("is a Fault within the time for an answer, and over when it is over; connections are tried at leisure", async (t) => {
+  test("an outage is a Fault within the time for an answer, ends with the server's return, and costs few connections", async (t) => {
     const { proxy, ledger } = await behindProxy(t, 1_000);
     await ledger.ping();
     proxy.mode = "closed";
@@ -119,13 +119,13 @@ describe("an outage", () => {
     assert.equal((await ledger.claim(request())).kind, "granted");
   });
 
-  test("of a server that accepts, but never answers, is one, too", async (t) => {
+  test("a server that accepts, but never answers, is a Fault, too", async (t) => {
     const { proxy, ledger } = await behindProxy(t, 300);
     proxy.mode = "deaf";
     await assert.rejects(ledger.ping(), { code: "TQ_LEDGER", message: /: no answer in time$/ });
   });
 
-  test("a statement that waits for a lock is given up, on the server, too", async (t) => {
+  test("a statement that waits for a lock is given up on the server, too", async (t) => {
     const database = await databases.make(t);
     const ledger = await database.open({ answerMs: 300 });
     const hold = await claimed(ledger);
@@ -145,7 +145,7 @@ describe("an outage", () => {
 });
 
 describe("a pooler in transaction mode", () => {
-  test("everything works, whichever connection a statement gets", async (t) => {
+  test("everything works through a pooler, whichever connection a statement gets", async (t) => {
     const database = await databases.make(t);
     const pooler = await startTransactionPooler(t, database.target);
     const ledger = await database.open({ target: { ...database.target, ...pooler, pooler: true } });
@@ -160,7 +160,7 @@ describe("a pooler in transaction mode", () => {
     assert.equal(await ledger.prune(0, 10), 0);
   });
 
-  test("that we were not told of is named", async (t) => {
+  test("a pooler that the ledger's URL does not declare is named", async (t) => {
     const database = await databases.make(t);
     const pooler = await startTransactionPooler(t, database.target);
     await assert.rejects(database.open({ target: { ...database.target, ...pooler } }), {
@@ -169,7 +169,7 @@ describe("a pooler in transaction mode", () => {
     });
   });
 
-  test("a statement that waits for a lock is cancelled, where no setting of ours could do it", async (t) => {
+  test("a statement behind a pooler that waits for a lock is cancelled, where no setting of ours could do it", async (t) => {
     const database = await databases.make(t);
     const ledger = await database.open({ target: { ...database.target, pooler: true }, answerMs: 300 });
     const hold = await claimed(ledger);

@@ -44,7 +44,7 @@ function nodes(plan: Plan): readonly Plan[] {
   return [plan, ...(plan.Plans ?? []).flatMap(nodes)];
 }
 
-test("with a million rows", async (t) => {
+test("the ledger's statements read a million rows by their indexes", async (t) => {
   const database = await databases.make(t);
   const ledger = await database.open();
   await fill(database);
@@ -57,7 +57,7 @@ test("with a million rows", async (t) => {
       assert.deepEqual(slow, [], `${name}: ${reads}`);
     });
   }
-  await t.test("and answers: claims, an end, a run's rows, pruning", async () => {
+  await t.test("the ledger answers claims, an end, a run's rows and pruning", async () => {
     assert.equal(await ledger.settle(await claimed(ledger, requestFor("run-new:step")), outcome()), "recorded");
     assert.equal((await ledger.claim(requestFor("run-20:step_1000"))).kind, "granted");
     assert.equal((await ledger.claim(requestFor("run-20:step_1001"))).kind, "settled");

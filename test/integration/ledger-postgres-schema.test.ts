@@ -28,7 +28,7 @@ test("of many workers that start at once, one makes the tables, and all of them 
   await Promise.all(ledgers.map((ledger, i) => claimed(ledger, requestFor(`run-1:step_${i}`))));
 });
 
-test("what is pending is looked at without making anything, and applied once", async (t) => {
+test("a look at pending migrations changes nothing, and each is applied once", async (t) => {
   const database = await databases.make(t);
   const schema = await schemaOf(t, database.target);
   const names = [
@@ -54,7 +54,7 @@ test("what is pending is looked at without making anything, and applied once", a
   assert.deepEqual(await schema.pending(), []);
 });
 
-test("the SQL that is shown is all there is to do, whoever does it", async (t) => {
+test("the SQL that --dry-run shows is all that an administrator has to run", async (t) => {
   const database = await databases.make(t);
   const schema = await schemaOf(t, database.target);
   for (const { sql } of await schema.pending()) await database.admin.unsafe(sql);

@@ -57,7 +57,7 @@ test("a server without TLS: prefer does without, everything above refuses", asyn
   }
 });
 
-test("an authority's file that is not there is a matter of configuration", async (t) => {
+test("a missing file of an authority is an error of the configuration", async (t) => {
   const database = await databases.make(t);
   await assert.rejects(database.open({ target: { ...database.target, caFile: "/nowhere/ca.pem" } }), {
     code: "TQ_CONFIG",

@@ -88,7 +88,7 @@ test("the table refuses what no transition makes", async (t) => {
   }
 });
 
-test("a missing directory", async (t) => {
+test("a file in a missing directory is refused by name", async (t) => {
   const { directory, open } = await ledgerFile(t);
   await assert.rejects(open({ path: `${directory}/nowhere/ledger.db` }), {
     name: "Fault",
@@ -98,13 +98,13 @@ test("a missing directory", async (t) => {
   });
 });
 
-test("a directory in the file's place", async (t) => {
+test("a directory in the file's place is refused by name", async (t) => {
   const { path, open } = await ledgerFile(t);
   await mkdir(path);
   await assert.rejects(open(), { code: "TQ_LEDGER", message: `ledger ${path}: the file cannot be opened` });
 });
 
-test("no file at all", async (t) => {
+test("a ledger in memory is refused", async (t) => {
   const { open } = await ledgerFile(t);
   await assert.rejects(open({ path: ":memory:" }), {
     code: "TQ_LEDGER",
@@ -113,13 +113,13 @@ test("no file at all", async (t) => {
   });
 });
 
-test("a file of another kind", async (t) => {
+test("a file of another kind is refused by name", async (t) => {
   const { path, open } = await ledgerFile(t);
   await writeFile(path, "something else, and long enough to have a header of its own ".repeat(20));
   await assert.rejects(open(), { code: "TQ_LEDGER", message: `ledger ${path}: the file is not a SQLite database` });
 });
 
-test("a file whose pages are overwritten", async (t) => {
+test("a file whose pages are overwritten is reported as damaged", async (t) => {
   const { path, open } = await ledgerFile(t);
   const ledger = await open();
   await claimed(ledger);
@@ -131,7 +131,7 @@ test("a file whose pages are overwritten", async (t) => {
   await assert.rejects(open(), { code: "TQ_LEDGER", message: `ledger ${path}: the file is corrupt` });
 });
 
-test("a schema newer than this version that does not serve it any more", async (t) => {
+test("a newer schema that no longer serves this version is refused", async (t) => {
   const { path, open } = await ledgerFile(t);
   await (await open()).close();
   const db = database(t, path);
@@ -166,7 +166,7 @@ test("a table of that name that is not ours stays as it is", async (t) => {
   );
 });
 
-test("a file that another process keeps locked: a Fault for now, and no harm afterwards", async (t) => {
+test("a file that another process keeps locked is a Fault for now, and does no harm afterwards", async (t) => {
   const { path, open } = await ledgerFile(t);
   const ledger = await open({ busyTimeoutMs: 10 });
   const hold = await claimed(ledger);
@@ -184,7 +184,7 @@ test("a file that another process keeps locked: a Fault for now, and no harm aft
   assert.equal(await ledger.settle(hold, outcome()), "recorded");
 });
 
-test("a file that was deleted while in use", async (t) => {
+test("a file that was deleted while in use is reported as deleted", async (t) => {
   const { path, open } = await ledgerFile(t);
   const ledger = await open();
   await ledger.ping();

@@ -47,7 +47,7 @@ describe("the npm package", () => {
 
   const command = () => join(folder, "project/node_modules/.bin/taskiq");
 
-  test("holds what its users need, and nothing else", () => {
+  test("the npm package holds what its users need, and nothing else", () => {
     const listed = execFileSync("tar", ["--list", "--gzip", "--file", archive], { encoding: "utf8" });
     assert.deepEqual(
       listed.trim().split("\n").sort(),
@@ -64,7 +64,7 @@ describe("the npm package", () => {
     );
   });
 
-  test("installs without network a taskiq that starts", () => {
+  test("the npm package installs without network a taskiq that starts", () => {
     const { stdout, stderr, status } = spawnSync(process.execPath, [command(), "--version"], { env, encoding: "utf8" });
     assert.deepEqual({ stdout, stderr, status }, { stdout: `taskiq ${manifest.version}\n`, stderr: "", status: 0 });
     const refused = spawnSync(process.execPath, [command(), "run"], { env, encoding: "utf8" });
@@ -85,7 +85,7 @@ describe("the npm package", () => {
     return { status, stdout, stderr };
   }
 
-  test("refuses an old Node in one line, as the bundle does", () => {
+  test("the npm package refuses an old Node in one line, as the bundle does", () => {
     for (const node of ["16.20.2", "22.18.0"]) {
       const needs = `taskiq needs Node ${OLDEST_NODE} or newer`;
       const stderr = `${needs}, and this is Node ${node} (${process.execPath})\n`;
@@ -97,7 +97,7 @@ describe("the npm package", () => {
     assert.equal(runOn(`${OLDEST_NODE}.0`, command()).status, 0);
   });
 
-  test("has a command that Node 12 can parse", async () => {
+  test("the npm package has a command that Node 12 can parse", async () => {
     const source = readFileSync(join(installed, "taskiq.cjs"), "utf8");
     // What the target lacks, esbuild rewrites: the same text for both means that there was nothing
     // to rewrite.
@@ -107,7 +107,7 @@ describe("the npm package", () => {
     assert.equal(old?.code, present?.code);
   });
 
-  test("is published by nothing but a CI that attests where it was built", async (t) => {
+  test("the npm package is published only by a CI that attests where it was built", async (t) => {
     const asked: string[] = [];
     const registry = createServer(({ method, url }, response) => {
       asked.push(`${method} ${url}`);

@@ -58,7 +58,7 @@ test("an entry that is the sender's fault is not sent again", async (t) => {
   );
 });
 
-test("a throttled entry is sent again, whoever's fault it is said to be", async (t) => {
+test("a throttled entry is sent again, also when SQS calls it the sender's fault", async (t) => {
   const wired = await wire(t);
   const receipts = await receiptsOf(wired, 1);
   const throttled: ServerFault = { kind: "entries", positions: [0], code: "RequestThrottled", senderFault: true };
@@ -84,7 +84,7 @@ for (const fault of [
   });
 }
 
-test("of several batches, the one without an answer is failed and the others are told", async (t) => {
+test("of several batches, the one without an answer fails and the others return their results", async (t) => {
   const wired = await wire(t);
   const receipts = await receiptsOf(wired, 12);
   const last = receipts.at(-1);
@@ -132,7 +132,7 @@ test("a copy that could not be made rejects, and the message is where it was", a
   assert.equal(wired.source.inspect()[0]?.state, "in_flight");
 });
 
-test("a note that had to be shortened is told", async (t) => {
+test("a note that had to be shortened is reported", async (t) => {
   const wired = await wire(t);
   const message = { ...(await receivedMessage(wired)), body: "x".repeat(1_048_576) };
   await wired.queue.bury(message, aReason, message.id);

@@ -100,7 +100,7 @@ describe("a source that accepts a request and never answers it", () => {
     ],
   ];
   for (const [name, sources] of rows) {
-    test(`${name} ends each wait by its deadline, as missing credentials`, async (t) => {
+    test(`${name} that never answers ends each wait by its deadline, as missing credentials`, async (t) => {
       surroundings({});
       const { queue, pair, requestsOf } = await open(t, sources(), { pollMarginMs: 200, callTimeoutMs: 50 });
       const fault = {
@@ -113,7 +113,7 @@ describe("a source that accepts a request and never answers it", () => {
     });
   }
 
-  test("does not outlast the queue that waits for it", async (t) => {
+  test("a silent source of credentials does not outlast the queue that waits for it", async (t) => {
     surroundings({});
     const { queue } = await open(t, { container: { url: silent.url, token: null } }, { pollMarginMs: 60_000 });
     const { asked } = silent;
@@ -125,7 +125,7 @@ describe("a source that accepts a request and never answers it", () => {
 });
 
 describe("a container's endpoint", () => {
-  test("that fails for a while costs a few retries, no answer of SQS", async (t) => {
+  test("a container's endpoint that fails for a while costs a few retries, no answer of SQS", async (t) => {
     surroundings({});
     const source = await startCredentialsServer();
     t.after(source.stop);
@@ -139,7 +139,7 @@ describe("a container's endpoint", () => {
     assert.deepEqual(keysOf(wired), ["first"]);
   });
 
-  test("that fails is named with its answer", async (t) => {
+  test("a container's endpoint that fails is named with its answer", async (t) => {
     surroundings({});
     const source = await startCredentialsServer();
     t.after(source.stop);
@@ -149,7 +149,7 @@ describe("a container's endpoint", () => {
     await assert.rejects(queue.survey(), (fault: Error) => describeError(fault).endsWith(`${pair.url}: ${why}`));
   });
 
-  test("is asked once for many calls, and again when its credentials expire", async (t) => {
+  test("a container's endpoint is asked once for many calls, and again when its credentials expire", async (t) => {
     surroundings({});
     const source = await startCredentialsServer();
     t.after(source.stop);
@@ -178,7 +178,7 @@ describe("keys that AWS refuses", () => {
     },
   };
   for (const [name, give] of Object.entries(sources)) {
-    test(`${name} are read again, and the new ones are used at once`, async (t) => {
+    test(`refused keys ${name} are read again, and the new ones are used at once`, async (t) => {
       give("old");
       const wired = await open(t, {});
       const { queue, server } = wired;
@@ -196,7 +196,7 @@ describe("keys that AWS refuses", () => {
     });
   }
 
-  test("that were not replaced are reported as refused, after one try", async (t) => {
+  test("refused keys that were not replaced are reported as refused, after one try", async (t) => {
     surroundings({ AWS_SHARED_CREDENTIALS_FILE: file("keys", ...keys("old")) });
     const { queue, server, pair, requestsOf } = await open(t, {});
     server.faults.otherwise(() => ({ kind: "refuse", code: "ExpiredToken", status: 403 }));
@@ -214,7 +214,7 @@ describe("a clock that differs from AWS's by an hour", () => {
     ["behind", 3_600_000],
     ["ahead", -3_600_000],
   ] as const) {
-    test(`${name}: each client learns the time and goes on`, async (t) => {
+    test(`each client whose clock is an hour ${name} learns AWS's time and goes on`, async (t) => {
       const { queue, deadLetters } = await wire(t, {}, {}, { aheadMs });
       deadLetters.send({ body: "x", groupId: "g", deduplicationId: "d" });
       assert.deepEqual(await queue.receive(receive), []);
@@ -223,7 +223,7 @@ describe("a clock that differs from AWS's by an hour", () => {
     });
   }
 
-  test("is named when AWS does not say its time", async (t) => {
+  test("a wrong clock is named when AWS does not say its time", async (t) => {
     const { queue, server, pair } = await wire(t);
     server.faults.otherwise(() => ({ kind: "refuse", code: "RequestExpired", status: 400 }));
     await assert.rejects(queue.survey(), {

@@ -5,7 +5,7 @@ import { urlOf } from "../support/sqs/local-sqs.ts";
 import { asLocalSqs } from "../support/sqs/server/local.ts";
 import { wire } from "../support/sqs/sqs-adapter.ts";
 
-test("a FIFO queue by URL, its dead letter queue from the redrive policy", async (t) => {
+test("a FIFO queue is described by its URL, its dead letter queue from the redrive policy", async (t) => {
   const { queue, pair } = await wire(t, { maxReceiveCount: 7, attributes: { MessageRetentionPeriod: "86400" } });
   assert.deepEqual(await queue.describe(), {
     url: pair.url,
@@ -16,7 +16,7 @@ test("a FIFO queue by URL, its dead letter queue from the redrive policy", async
   });
 });
 
-test("a standard queue by name, its dead letter queue by name too", async (t) => {
+test("a standard queue and its dead letter queue are described by their names", async (t) => {
   const { queue, server, pair } = await wire(
     t,
     { fifo: false },
@@ -39,7 +39,7 @@ test("a queue that was found by name is looked up once", async (t) => {
   assert.equal(requestsOf("GetQueueUrl").length, 1);
 });
 
-test("a queue name that does not exist", async (t) => {
+test("a queue name that does not exist is refused by name", async (t) => {
   const { queue } = await wire(t, {}, { queue: { name: "nope.fifo" } });
   await assert.rejects(queue.describe(), {
     name: "Fault",
@@ -49,14 +49,14 @@ test("a queue name that does not exist", async (t) => {
   });
 });
 
-test("a queue URL that does not exist, asked at the configured endpoint", async (t) => {
+test("a queue URL that does not exist is refused, at the configured endpoint", async (t) => {
   const { queue } = await wire(t, {}, { queue: { url: "http://127.0.0.1:1/000000000000/nope" } });
   const fault = { code: "TQ_QUEUE_MISSING", message: "the queue http://127.0.0.1:1/000000000000/nope does not exist" };
   await assert.rejects(queue.describe(), fault);
   await assert.rejects(queue.receive({ max: 1, waitMs: 0, visibilityMs: 1_000 }), fault);
 });
 
-test("whose attributes must not be read, with its dead letter queue by name", async (t) => {
+test("a queue whose attributes must not be read is described with the dead letter queue that is named", async (t) => {
   const { queue, server, pair } = await wire(t, {}, { deadLetter: { name: "steps-dlq.fifo" } });
   server.faults.otherwise((action) =>
     action === "GetQueueAttributes" ? { kind: "refuse", code: "AccessDenied" } : null,
@@ -70,13 +70,13 @@ test("whose attributes must not be read, with its dead letter queue by name", as
   });
 });
 
-test("whose attributes must not be read, and nobody names its dead letter queue", async (t) => {
+test("a queue whose attributes must not be read needs a named dead letter queue", async (t) => {
   const { queue, server } = await wire(t);
   server.faults.otherwise(() => ({ kind: "refuse", code: "AccessDenied" }));
   await assert.rejects(queue.describe(), { code: "TQ_QUEUE_DENIED" });
 });
 
-test("a dead letter queue that has a redrive policy itself says so to whoever would look through it", async (t) => {
+test("a dead letter queue that has a redrive policy itself is described as redriving", async (t) => {
   const { queue, server, pair } = await wire(t);
   assert.equal((await queue.deadLetters())?.redrives, false);
   const { arn: deadLetterTargetArn } = server.model.createQueue("beyond.fifo", { FifoQueue: "true" });

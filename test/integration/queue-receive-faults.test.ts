@@ -149,7 +149,7 @@ test("a receive whose messages were swallowed gives nothing, and they come back"
   assert.equal((await queue.receive({ ...options, waitMs: 10_000 }))[0]?.receiveCount, 2);
 });
 
-test("a wait longer than any other call may take is no timeout", async (t) => {
+test("a receive may wait longer than any other call may take", async (t) => {
   const { queue, requestsOf } = await wire(t, {}, { callTimeoutMs: 100, pollMarginMs: 5_000 });
   assert.deepEqual(await queue.receive({ ...options, waitMs: 1_000 }), []);
   assert.equal(requestsOf("ReceiveMessage").length, 1);

@@ -48,7 +48,7 @@ test("copies that are too large for one request go in several, whatever they are
   );
 });
 
-test("copies that nobody answers for reject, and are there once when they are sent again", async (t) => {
+test("copies without an answer of SQS reject, and are there once when they are sent again", async (t) => {
   const { letters, server, source, pair } = await wired(t);
   const copies = ["a", "b"].map((body) => copyOf(body));
   server.faults.otherwise((action) =>

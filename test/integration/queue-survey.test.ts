@@ -9,7 +9,7 @@ import { wire } from "../support/sqs/sqs-adapter.ts";
 const settings = { maxStarts: 3, leaseMs: 60_000 };
 const plain = { retentionMs: 345_600_000, delayMs: 0, largestBytes: 1_048_576, redrive: null };
 
-test("two queues that are fit for use", async (t) => {
+test("a survey passes two queues that are fit for use", async (t) => {
   const { queue, pair } = await wire(t, { maxReceiveCount: 20, attributes: { DelaySeconds: "7" } });
   const survey = await queue.survey();
   const redrive = { target: pair.deadLetterName, maxReceiveCount: 20 };
@@ -23,7 +23,7 @@ test("two queues that are fit for use", async (t) => {
   });
 });
 
-test("a standard queue without a dead letter queue", async (t) => {
+test("a survey reports a standard queue without a dead letter queue", async (t) => {
   const { queue, pair, server } = await wire(t, { fifo: false });
   server.model.setAttributes(pair.name, { RedrivePolicy: "" });
   assert.deepEqual(await queue.survey(), {
@@ -33,7 +33,7 @@ test("a standard queue without a dead letter queue", async (t) => {
 });
 
 for (const deadLetter of [{ name: "nope.fifo" }, { url: "http://127.0.0.1:1/000000000000/nope.fifo" }]) {
-  test(`a dead letter queue that does not exist, by ${Object.keys(deadLetter)}`, async (t) => {
+  test(`a survey reports a dead letter queue that does not exist, by ${Object.keys(deadLetter)}`, async (t) => {
     const { queue } = await wire(t, {}, { deadLetter });
     const survey = await queue.survey();
     assert.deepEqual(survey.deadLetter, { name: "nope.fifo", from: "option", queue: null });
@@ -41,7 +41,7 @@ for (const deadLetter of [{ name: "nope.fifo" }, { url: "http://127.0.0.1:1/0000
   });
 }
 
-test("a dead letter queue of the other type, and one that is the queue itself", async (t) => {
+test("a survey reports a dead letter queue of the other type, and one that is the queue itself", async (t) => {
   const other = await wire(t, {}, { deadLetter: { name: "plain" } });
   other.server.model.createQueue("plain");
   const survey = await other.queue.survey();
@@ -51,7 +51,7 @@ test("a dead letter queue of the other type, and one that is the queue itself", 
   assert.deepEqual(severities, ["refuse", "refuse"]);
 });
 
-test("queues whose attributes must not be read", async (t) => {
+test("a survey reports queues whose attributes must not be read", async (t) => {
   const { queue, server, pair } = await wire(t, {}, { deadLetter: { name: "steps-dlq.fifo" } });
   server.faults.otherwise((action) =>
     action === "GetQueueAttributes" ? { kind: "refuse", code: "AccessDenied" } : null,
@@ -66,14 +66,14 @@ test("queues whose attributes must not be read", async (t) => {
   });
 });
 
-test("a redrive policy that leaves its count to SQS", async (t) => {
+test("a survey reads a redrive policy that leaves its count to SQS", async (t) => {
   const { queue, server, pair } = await wire(t);
   const deadLetterTargetArn = server.model.attributes(pair.deadLetterName)["QueueArn"];
   server.model.setAttributes(pair.name, { RedrivePolicy: JSON.stringify({ deadLetterTargetArn }) });
   assert.equal((await queue.survey()).queue.attributes?.redrive?.maxReceiveCount, 10);
 });
 
-test("a queue that does not exist, and an SQS that does not answer", async (t) => {
+test("a survey reports a queue that does not exist, and an SQS that does not answer", async (t) => {
   const missing = await wire(t, {}, { queue: { name: "nope.fifo" } });
   await assert.rejects(missing.queue.survey(), { code: "TQ_QUEUE_MISSING" });
   const down = await wire(t);

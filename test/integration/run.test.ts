@@ -50,7 +50,7 @@ describe("a delivery", () => {
     await deployment.close();
   });
 
-  test("is permitted, then in Dagster's log, then settled, then acked: in this order", async () => {
+  test("a delivery is permitted, then in Dagster's log, then settled, then acked", async () => {
     const order = await orderOf(deployment, "one_success", "succeed");
     const seen: Record<string, readonly string[]> = {};
     ledger.before = async (method) => {
@@ -69,7 +69,7 @@ describe("a delivery", () => {
     assert.deepEqual(seen, { claim: [], permit: [], settle: recorded, ack: recorded });
   });
 
-  test("whose step fails is settled and acked all the same, with the traceback", async () => {
+  test("a delivery whose step fails is settled and acked all the same, with the traceback", async () => {
     const order = await orderOf(deployment, "one_failure", "read_barometer");
     await work(messageOf(order));
     const row = await store.find(idempotencyKey(order.envelope));
@@ -79,7 +79,7 @@ describe("a delivery", () => {
     assert.deepEqual(queue.buried, []);
   });
 
-  test("whose ledger cannot be reached for a while keeps its outcome until it can", async () => {
+  test("a delivery whose ledger cannot be reached for a while keeps its outcome until it can", async () => {
     const order = await orderOf(deployment, "one_success", "succeed");
     ledger.down.add("settle");
     const working = work(messageOf(order));
@@ -91,7 +91,7 @@ describe("a delivery", () => {
     assert.equal((await store.find(idempotencyKey(order.envelope)))?.state, "completed");
   });
 
-  test("that loses its lease is killed in time, writes nothing and acks nothing", async () => {
+  test("a delivery that loses its lease is killed in time, writes nothing and acks nothing", async () => {
     const files = deployment.files();
     const order = await orderOf(deployment, "waits_for_file", "wait", {
       ops: { wait: { config: { started: files.started, release: files.release } } },
@@ -107,7 +107,7 @@ describe("a delivery", () => {
     assert.deepEqual([await terminal(order), queue.acked, queue.buried], [[], [], []]);
   });
 
-  test("of a FIFO group waits for the one before it", async () => {
+  test("a delivery of a FIFO group waits for the one before it", async () => {
     const files = deployment.files();
     const first = await orderOf(deployment, "waits_for_file", "wait", {
       ops: { wait: { config: { started: files.started, release: files.release } } },

@@ -56,7 +56,7 @@ describe("a worker under Deno", () => {
   after(() => deployment.close());
 
   for (const { permission, instead, says } of missing) {
-    test(`does not start ${instead === undefined ? "without" : `with ${instead} in place of`} ${permission}`, async () => {
+    test(`a worker under Deno does not start ${instead === undefined ? "without" : `with ${instead} in place of`} ${permission}`, async () => {
       const worker = deployment.spawnWorker({ command: denoWithout(permission, instead) });
       assert.deepEqual(await worker.exit(), { code: 2, signal: null }, worker.tail());
       const said = worker.log.map(({ message }) => message);
@@ -67,7 +67,7 @@ describe("a worker under Deno", () => {
     });
   }
 
-  test("is not found well by doctor where run could not kill its steps", async () => {
+  test("doctor reports a worker under Deno that could not kill its steps", async () => {
     const command = denoWithout("--allow-run", `--allow-run=${PYTHON}`);
     const args = ["doctor", "--json", "--python", PYTHON];
     const doctor = new WorkerProcess({ args, command, env: deployment.env });

@@ -93,7 +93,7 @@ async function said(worker: WorkerProcess, event: string): Promise<void> {
   await worker.said(event, undefined, PATIENCE_MS);
 }
 
-test("taskiq, from its tables to the last dead letter", async (t) => {
+test("taskiq works from its tables to the last dead letter", async (t) => {
   const site = await openSite(t);
   const { start, send, source, deadLetters, fronts } = site;
 
@@ -124,7 +124,7 @@ test("taskiq, from its tables to the last dead letter", async (t) => {
     assert.deepEqual(await second.stop(), { code: 0, signal: null });
   });
 
-  await t.test("run takes nothing while it is told to be quiet, and a stop waits for what runs", async () => {
+  await t.test("run takes nothing while it is asked to be quiet, and a stop waits for what runs", async () => {
     const worker = start("run", "--worker-id", "third");
     await said(worker, "worker.started");
     await ended(site, 0, "healthcheck", "--ready");

@@ -54,7 +54,7 @@ for (const [fault, expected] of rows) {
   });
 }
 
-test("what a dead worker asks has no effect", async () => {
+test("a dead worker's requests have no effect", async () => {
   const { clock, life, seen, ask } = call(null);
   life.die();
   void ask();

@@ -23,7 +23,7 @@ test("a seed is a world, and another seed is another", async () => {
   assert.notEqual(other.hash, one.hash);
 });
 
-test("a broken rule is found, and told by the few faults and messages that break it", async () => {
+test("a broken rule is found, and its story has only the few faults and messages that break it", async () => {
   const rules = { ...hostRules, readsLog: false };
   const { found } = await simulate({ fromSeed: 1, deliveries: 5_000, rules });
   assert.equal(found?.violation.rule, "second_terminal_event");

@@ -46,13 +46,13 @@ test("two bodies under one key are never both buried", () => {
   assert.ok(situations > 1_000, `${situations} situations`);
 });
 
-test("they would be, were a row free for any body once a lease has ended", () => {
+test("two bodies are both buried when a row is free for any body once a lease has ended", () => {
   const rule: Rule = (row, asked) =>
     claimedDigest({ ...row, bodyBound: row.bodyBound && row.state === "pending" }, asked);
   assert.equal(explore(rule).broken?.rule, "both are buried");
 });
 
-test("they would be, were a row bound by a claim alone", () => {
+test("two bodies are both buried when only a claim binds a row", () => {
   const rule: Rule = (row, asked) => (row.payloadDigest === "" ? asked : row.payloadDigest);
   assert.equal(explore(rule).broken?.rule, "both are buried");
 });

@@ -23,13 +23,13 @@ test("no situation breaks a rule, and each has a way to an end", () => {
   assert.ok(situations > 10_000, `${situations} situations`);
 });
 
-test("nor does a message that comes before its attempt was sent", () => {
+test("a message that comes before its attempt was sent breaks no rule", () => {
   const { situations, broken } = explore(advance, physics, false);
   assert.equal(broken, null, way(broken));
   assert.ok(situations > 10_000, `${situations} situations`);
 });
 
-describe("a rule less, and there is a counterexample", () => {
+describe("without one of the rules there is a counterexample", () => {
   const twoEvents = ["readsLog", "asksPermit", "keepsDeadline", "fences"] as const;
   for (const rule of twoEvents) {
     test(rule, () => {
