@@ -22,7 +22,13 @@ const SAME = { adds: [], renamed: {} };
 
 /** In the order in which they count. */
 const MOVED: readonly MovedFlag[] = [
-  { of: "replay", flag: "--fail", to: "fail", ...SAME, refuses: ["--reexecute", "--purge", "--canary"] },
+  {
+    of: "replay",
+    flag: "--fail",
+    to: "fail",
+    ...SAME,
+    refuses: ["--reexecute", "--purge", "--canary", "--no-dagster"],
+  },
   { of: "replay", flag: "--reexecute", to: "reexecute", ...SAME, refuses: ["--canary"] },
   { of: "replay", flag: "--purge", to: "purge", ...SAME, refuses: ["--canary"] },
   { of: "drain", flag: "--quiet-only", to: "quiet", ...LOCAL, refuses: ["--resume"] },
@@ -74,11 +80,14 @@ function byFlag(options: readonly Option<unknown>[]): OptionTable {
 
 type Word = readonly [flag: string, text: string];
 
-/** Leaves out what the new command does not know: the old one had no use for it either. */
+/**
+ * Leaves out what the new command does not know, or refuses: the old one had no use for it either.
+ */
 function translate(words: readonly Word[], { flag: movedFlag, renamed }: MovedFlag, fresh: Command): readonly string[] {
   const known = byFlag(Object.values(fresh.options));
+  const waits = words.some(([flag, text]) => flag === "--wait" && text === "true");
   const kept = words
-    .filter(([flag]) => flag !== movedFlag)
+    .filter(([flag]) => flag !== movedFlag && (flag !== "--max-time" || waits))
     .map(([flag, text]) => [renamed[flag] ?? flag, text] as const);
   return kept.filter(([flag]) => known[flag] !== undefined).map(([flag, text]) => `${flag}=${text}`);
 }

@@ -31,6 +31,8 @@ describe("a flag that has become a command", () => {
     ["drain --quiet-only --worker-id w-1 --state-dir /run/t -m defs", "quiet --local --worker=w-1 --state-dir=/run/t"],
     ["drain --quiet-only --wait", "quiet --local --wait=true --worker=w-2", { TASKIQ_WORKER_ID: "w-2" }],
     ["drain --quiet-only --wait", "quiet --local --wait=true --max-time=5m", { TASKIQ_DRAIN_MAX_TIME: "5m" }],
+    ["drain --quiet-only --max-time 30m", "quiet --local"],
+    ["drain --quiet-only", "quiet --local", { TASKIQ_DRAIN_MAX_TIME: "5m" }],
     ["drain --resume --json", "resume --local --json=true"],
     ["drain --resume --print-config", "resume --local --print-config"],
   ];
@@ -53,6 +55,7 @@ describe("a flag that has become a command", () => {
   const refused: readonly [string, RegExp][] = [
     ["replay --fail --purge", /^only one of these can be given: --fail, --purge$/],
     ["replay --fail --reexecute", /^only one of these can be given: --fail, --reexecute$/],
+    ["replay --fail --no-dagster", /^only one of these can be given: --fail, --no-dagster$/],
     ["replay --purge --canary 3", /^only one of these can be given: --purge, --canary$/],
     ["replay --reexecute --canary=3", /^only one of these can be given: --reexecute, --canary$/],
     ["drain --quiet-only --resume", /^only one of these can be given: --quiet-only, --resume$/],
