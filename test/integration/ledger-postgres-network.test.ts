@@ -71,6 +71,11 @@ describe("an answer that was lost on the way", () => {
   });
 });
 
+/** Open in this process. */
+function sockets(): number {
+  return process.getActiveResourcesInfo().filter((what) => what === "TCPSocketWrap").length;
+}
+
 async function stateOf({ admin }: LedgerDatabase, key: string): Promise<unknown> {
   const [row] = await admin`SELECT state FROM taskiq_idempotency_records WHERE idempotency_key = ${key}`;
   return row?.["state"];
@@ -123,6 +128,18 @@ describe("an outage", () => {
     const { proxy, ledger } = await behindProxy(t, 300);
     proxy.mode = "deaf";
     await assert.rejects(ledger.ping(), { code: "TQ_LEDGER", message: /: no answer in time$/ });
+  });
+
+  test("of a server that hangs leaves no connection behind for each statement that is given up", async (t) => {
+    const { proxy, ledger } = await behindProxy(t, 300);
+    await ledger.ping();
+    const { connections } = proxy;
+    const before = sockets();
+    proxy.mode = "hung";
+    await assert.rejects(ledger.ping(), { code: "TQ_LEDGER" });
+    await eventually("the cancel request has connected", () => proxy.connections > connections);
+    // The statement's connection had three ends here. The cancel request's has one, the proxy's.
+    await eventually("our end of that is closed", () => sockets() <= before - 3 + 1);
   });
 
   test("a statement that waits for a lock is given up on the server, too", async (t) => {

@@ -1,5 +1,6 @@
 // One connection to Postgres, for one statement at a time. It connects once: when it breaks, it is
 // thrown away and another is made.
+import { once } from "node:events";
 import postgres, { type Sql, type TransactionSql } from "postgres";
 import type { Clock } from "../../clock.ts";
 import { passwordFrom } from "./passfile.ts";
@@ -100,11 +101,17 @@ export class Link {
     const { pid, secret } = (query as { state?: { pid: number | null; secret: number } }).state ?? {};
     if (typeof pid !== "number" || typeof secret !== "number") return;
     const { signal, clear } = this.#options.clock.deadline(CANCEL_MS);
-    const socket = await openSocket(this.#options, signal).finally(clear);
-    const message = Buffer.alloc(16);
-    for (const [i, value] of [16, CANCEL_CODE, pid, secret].entries()) message.writeUInt32BE(value, 4 * i);
-    socket.on("error", () => undefined);
-    socket.end(message);
+    try {
+      const socket = await openSocket(this.#options, signal);
+      const message = Buffer.alloc(16);
+      for (const [i, value] of [16, CANCEL_CODE, pid, secret].entries()) message.writeUInt32BE(value, 4 * i);
+      socket.on("error", () => undefined);
+      socket.end(message);
+      // A server that hangs does not close its end. The deadline then takes the socket away.
+      await once(socket, "close");
+    } finally {
+      clear();
+    }
   }
 }
 

@@ -8,8 +8,11 @@ export class PostgresProxy {
   readonly #sockets = new Set<Socket>();
   readonly #server;
   readonly #target: { readonly host: string; readonly port: number };
-  /** `closed` hangs up on every client; `deaf` passes questions on, but no answer back. */
-  mode: "open" | "closed" | "deaf" = "open";
+  /**
+   * `closed` hangs up on every client; `deaf` passes questions on, but no answer back; `hung`
+   * takes connections and does nothing with them, as a machine that stands still.
+   */
+  mode: "open" | "closed" | "deaf" | "hung" = "open";
   connections = 0;
   /** Bytes of answers that were kept from the client. */
   lost = 0;
@@ -42,6 +45,7 @@ export class PostgresProxy {
   #serve(client: Socket): void {
     this.connections += 1;
     if (this.mode === "closed") return void client.destroy();
+    if (this.mode === "hung") return void this.#sockets.add(client.pause());
     const server = connect({ ...this.#target, noDelay: true });
     for (const socket of [client, server]) {
       this.#sockets.add(socket);
@@ -54,7 +58,7 @@ export class PostgresProxy {
     }
     client.on("data", (data) => server.write(data));
     server.on("data", (data) => {
-      if (this.mode === "deaf") this.lost += data.length;
+      if (this.mode === "deaf" || this.mode === "hung") this.lost += data.length;
       else client.write(data);
     });
   }
