@@ -72,6 +72,13 @@ const meanings: Readonly<Record<string, Meaning>> = {
   TQ_SLOW: { what: "no answer in time", hint: NETWORK },
 };
 
+/** Any other failure of the operating system: this process has no file descriptor left, say. */
+const SYSTEM: Meaning = {
+  what: "this machine cannot reach it",
+  hint: "The cause names the system call that failed; EMFILE means that too many files are open.",
+  transient: true,
+};
+
 export function isTransient(error: unknown): boolean {
   return meaningOf(error)?.transient === true;
 }
@@ -95,7 +102,14 @@ export function postgresFault(name: string, error: unknown): unknown {
 
 function meaningOf(error: unknown): Meaning | undefined {
   const code = codeOf(error);
-  return meanings[code] ?? (/^[0-9A-Z]{5}$/.test(code) ? meanings[code.slice(0, 2)] : undefined);
+  if (meanings[code] !== undefined) return meanings[code];
+  if (isOfSystem(error)) return SYSTEM;
+  return /^[0-9A-Z]{5}$/.test(code) ? meanings[code.slice(0, 2)] : undefined;
+}
+
+function isOfSystem(error: unknown): boolean {
+  if (error instanceof AggregateError) return isOfSystem(error.errors[0]);
+  return error instanceof Error && "syscall" in error && "errno" in error;
 }
 
 /** A host with several addresses fails with all their errors in one. */
