@@ -1,12 +1,13 @@
 """Several steps in one request: SQS answers for each, and none is lost or doubled."""
 
 import json
+from time import monotonic
 from typing import Any
 
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus
 
-from dagster_taskiq.enqueue import EnvelopeSender
+from dagster_taskiq.enqueue import EnvelopeSender, Patience
 from dagster_taskiq.outgoing import EnqueueError, Message, Queue, batches_of
 from runs import create_run, ends, executor_config, status, work_on
 from sqs_double import SqsDouble, answer_json, lose_answer, refuse
@@ -152,6 +153,24 @@ def test_each_queue_gets_its_own_requests(sqs: SqsDouble, fifo: EnvelopeSender) 
     fifo.send([*messages(fifo, 1), *elsewhere])
     assert sqs.requests == ["SendMessage", "SendMessageBatch"]
     assert [message.queue for message in sqs.messages] == ["steps.fifo", "other.fifo", "other.fifo"]
+
+
+def test_messages_that_no_request_can_join_do_not_each_wait_for_a_dead_queue() -> None:
+    with SqsDouble() as closed:
+        url = closed.url("steps.fifo")
+    patience = Patience(first_wait=0.001, longest_wait=0.2, give_up_after=1)
+    hasty = sender(Queue(url=url), patience)
+    warned_at: list[float] = []
+    one_group = [
+        hasty.message(
+            envelope(tags={"taskiq/group": "oslo"}), lambda _: warned_at.append(monotonic())
+        )
+        for _ in range(5)
+    ]
+    began_at = monotonic()
+    with pytest.raises(EnqueueError):
+        hasty.send(one_group)
+    assert 0 < warned_at[-1] - began_at < 2
 
 
 def test_a_step_that_fits_in_no_message_fails_alone(

@@ -93,17 +93,20 @@ class EnvelopeSender:
     def send(self, messages: Sequence[Message]) -> None:
         """Send them all, up to ten in a request. Raises EnqueueError: step, queue and cause.
 
-        What SQS does not take for good keeps no other message from being sent.
+        What SQS does not take for good keeps no other message from being sent. But the run ends
+        then, so the others only get what is left of the time that the first failure took.
         """
         failed: list[EnqueueError] = []
+        give_up_at = 0.0
         for batch in batches_of(messages):
-            failed += self._send_batch(batch)
+            if not failed:
+                give_up_at = time.monotonic() + self._patience.give_up_after
+            failed += self._send_batch(batch, give_up_at)
         if failed:
             raise failed[0]
 
-    def _send_batch(self, batch: list[Message]) -> list[EnqueueError]:
+    def _send_batch(self, batch: list[Message], give_up_at: float) -> list[EnqueueError]:
         failed: list[EnqueueError] = []
-        give_up_at = time.monotonic() + self._patience.give_up_after
         tries = 0
         while batch:
             tries += 1
@@ -113,7 +116,9 @@ class EnvelopeSender:
             except (*TROUBLES, ValueError) as error:
                 if len(batch) > 1 and not may_pass(error):
                     # Alone, those that SQS would take are taken, and the others get its reason.
-                    return failed + [each for one in batch for each in self._send_batch([one])]
+                    for one in batch:
+                        failed += self._send_batch([one], give_up_at)
+                    return failed
                 troubles = [(message, error) for message in batch]
             wait = self._patience.wait_after(tries)
             is_late = time.monotonic() + wait > give_up_at
