@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
-from orders import job_at, run_order
+from dagster import DagsterEvent, DagsterEventType
+from dagster._core.events import StepSuccessData
+from orders import announce, job_at, run_order
 from worker_double import CODE
+
+from dagster_taskiq.host.code.sources import RunCode, Source
+from dagster_taskiq.host.location.built_jobs import BuiltJobs
 
 
 @pytest.fixture
@@ -50,3 +57,55 @@ def test_what_ends_a_step_that_builds_never_comes_to_the_host(ticks, planned):
     ends.unlink()
     assert [tick(run, number)[0] for number in (2, 3, 4)] == [0] * 3
     assert len(planned.read_text().split()) == 2
+
+
+def test_a_step_that_is_over_shows_nothing_of_what_building_does(instance, ticks, planned):
+    [run, _], tick = ticks
+    announce(instance, run, "tick_0")
+    data = StepSuccessData(duration_ms=1.0)
+    kind = DagsterEventType.STEP_SUCCESS.value
+    event = DagsterEvent(kind, run.job_name, step_key="tick_0", event_specific_data=data)
+    instance.report_dagster_event(event, run.run_id)
+    assert tick(run, 0)[0] == 0
+    assert tick(run, 1) == (0, int(planned.read_text()))
+
+
+def test_a_host_does_not_keep_the_configs_of_runs():
+    jobs = BuiltJobs(lambda _: None)
+    source = Source("module", "jobs", None)
+    tracemalloc.start()
+    try:
+        for number in range(200):
+            config = f"{number}".rjust(100_000)
+            jobs.of("order", RunCode(None, source, "origin", plain=True, planned_with=config))
+            jobs.note_end("order", came_to_its_end=True)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 1_000_000
+
+
+@pytest.fixture
+def late(create_run, start_worker, tmp_path):
+    """Return a function that runs the four steps of a job in `late`; it returns what they say."""
+
+    def run_all(name, step):
+        said = tmp_path / "said"
+        worker = start_worker("-m", "late", "-d", str(CODE), env={"SAID": str(said)})
+        worker.await_frame("ready")
+        run = create_run(name, recon=job_at("late", name))
+        for number in range(4):
+            order = worker.start("run", **run_order(run, f"{step}_{number}"))
+            assert worker.outcome(order)["kind"] == "success"
+        return said.read_text().splitlines()
+
+    return run_all
+
+
+def test_generators_made_while_the_host_builds_are_seeded_again_in_each_fork(late):
+    drawn = [line.split() for line in late("draws_late", "draw")]
+    assert [len(set(column)) for column in zip(*drawn, strict=True)] == [4, 4, 1]
+
+
+def test_a_thread_that_starts_while_the_host_builds_ends_its_forks(late):
+    assert late("asks_late", "ask") == ["answer"] * 4

@@ -29,7 +29,7 @@ class Generators:
         self._unseeded: weakref.WeakSet[random.Random] = weakref.WeakSet()
         self._drawn_seeds: set[int] = set()
         self._seeded_state: object = None
-        self._of_numpy: list[Any] = []
+        self._of_numpy: dict[int, Any] = {}
 
     @contextmanager
     def noting(self) -> Iterator[None]:
@@ -71,11 +71,11 @@ class Generators:
                 source = each.bit_generator
                 sequence = getattr(source, "seed_seq", getattr(source, "_seed_seq", None))
                 if getattr(sequence, "entropy", None) in self._drawn_seeds:
-                    self._of_numpy.append(each)
+                    self._of_numpy[id(each)] = each
             elif each is numpy.mtrand._rand or _is_seeded(each):
                 continue  # the first is seen to in each fork
             elif _is_of_machine(each):
-                self._of_numpy.append(each)
+                self._of_numpy[id(each)] = each
             else:
                 doubtful.append("a numpy RandomState whose seed cannot be told")
         return doubtful
@@ -86,7 +86,7 @@ class Generators:
             each.seed()
         if self._seeded_state is not None:
             random.setstate(self._seeded_state)  # type: ignore[arg-type]
-        for each in self._of_numpy:
+        for each in self._of_numpy.values():
             if hasattr(each, "bit_generator"):
                 each.bit_generator.state = type(each.bit_generator)().state
             else:

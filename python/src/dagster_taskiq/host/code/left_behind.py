@@ -1,4 +1,4 @@
-"""What the import of a code location leaves in the process whose forks run its steps."""
+"""What code leaves in the location host, whose forks run its steps: at import, and later."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dagster_taskiq.host.code.live_objects import objects_of
 
 
 class LeftBehind:
-    """Filled by `importing`; each fork that runs a step calls `arrange` first."""
+    """Filled by `importing` and `building`; each fork that runs a step calls `arrange` first."""
 
     def __init__(self) -> None:
         self.watch = ImportWatch()
@@ -27,11 +27,18 @@ class LeftBehind:
     @contextmanager
     def importing(self) -> Iterator[None]:
         """Import code inside. Before objects are frozen (`gc.freeze`), which hides them."""
+        with self.building():
+            yield
+        self._opened = objects_of(io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
+
+    @contextmanager
+    def building(self) -> Iterator[None]:
+        """Build a job of the code inside, which may run code that its import has not run."""
         safety = ForkSafety()
         with self.watch.watching(), self._generators.noting():
             yield
-        self.unforkable = [*safety.reasons(), *self._generators.find_of_numpy()]
-        self._opened = objects_of(io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
+        found = [*safety.reasons(), *self._generators.find_of_numpy()]
+        self.unforkable = list(dict.fromkeys([*self.unforkable, *found]))
 
     def arrange(self) -> None:
         """In a fork: have it draw numbers of its own, and leave the host's files to the host."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 _MOST_STEPS = 10_000
 _MOST_KEYS = 1_000
 
-_Key = tuple[str, str]
+_Key = tuple[str, bytes]
 
 
 class BuiltJobs:
@@ -34,7 +35,8 @@ class BuiltJobs:
         """Return the job of the order's run. `None` means that the step's process builds it."""
         if not code.plain or code.planned_with is None:
             return None
-        key = (code.origin, code.planned_with)
+        # A digest: a thousand large run configs would fill the memory.
+        key = (code.origin, hashlib.sha256(code.planned_with.encode()).digest())
         if key not in self._kept:
             if key not in self._harmless:
                 self._trials[order_id] = key

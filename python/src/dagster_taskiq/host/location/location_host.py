@@ -23,6 +23,7 @@ from dagster_taskiq.host.location.unpacked_plans import UnpackedPlans
 from dagster_taskiq.host.supervise.guard import Guard
 from dagster_taskiq.host.supervise.supervisor import Supervisor
 from dagster_taskiq.host.system import linux
+from dagster_taskiq.host.wire.errors import warn
 from dagster_taskiq.host.wire.orders import RunOrder
 from dagster_taskiq.host.wire.steering import steering_from
 from dagster_taskiq.host.wire.terms import term_of
@@ -42,6 +43,8 @@ from dagster_taskiq.host.work.built_job import BuiltJob
 _END_SECONDS = 60
 # A database driver's pool may have a hundred connections.
 _MOST_TOLD = 8
+# What a process records only after it has built the job and its plan.
+_RECORDED = ("success", "failure", "up_for_retry", "resource_init_failure")
 
 
 def be_location_host(
@@ -125,25 +128,32 @@ class LocationHost(Supervisor):
             # A fork would run old and new code side by side.
             self._upstream.post({"type": "stale", "id": order.id, "path": path})
             return
-        if self._left.unforkable and isinstance(order, RunOrder) and not order.must_fork:
-            self._upstream.post({"type": "unforkable", "id": order.id})
-            return
+        job = None
+        if isinstance(order, RunOrder):
+            if not self._left.unforkable:
+                job = self._jobs.of(order.id, code)
+            # By its import, or by what was just built.
+            if self._left.unforkable and not order.must_fork:
+                self._upstream.post({"type": "unforkable", "id": order.id})
+                return
         plans = {} if code.plan is None else self._plans.of(code.plan)
-        job = self._jobs.of(order.id, code) if isinstance(order, RunOrder) else None
         live = partial(self._live_born_with, born_with=BornWith(plans, job))
         self._fork(order, given.until, live)
 
     def _build_job(self, code: RunCode) -> BuiltJob | None:
         """Build it in this process. A step that asks for a permit meanwhile waits as long."""
-        with self._left.watch.watching():
+        with self._left.building():
             built = build_job(self._instance, code)
+        if self._left.unforkable:
+            left = ", ".join(self._left.unforkable[:_MOST_TOLD])
+            warn(f"steps run in fresh interpreters from now on: building a job has left {left}")
         self._files.note_imported(self._left.watch)
         self._reaper.exits.watch()
         return built
 
     def _end_of(self, guard: Guard) -> Frame:
         told = guard.process.outcome
-        ended = told is not None and told["result"] is not None
+        ended = told is not None and told.get("kind") in _RECORDED
         self._jobs.note_end(guard.process.id, came_to_its_end=ended)
         return {**super()._end_of(guard), "canceled": guard.canceled}
 
