@@ -27,7 +27,8 @@ _LONGEST_DELAY = 30.0
 _LIVED_SECONDS = 60.0
 # A run's code and plan never change; what is forgotten is looked up again.
 _MOST_KNOWN = 10_000
-_MOST_PLAN_BYTES = 64 * 1024 * 1024
+# Of plans and run configs.
+_MOST_BYTES = 64 * 1024 * 1024
 
 
 class KnownRuns:
@@ -53,7 +54,7 @@ class KnownRuns:
         self._ended: list[tuple[str, str]] = []
         self._unknown: dict[str, None] = {}
         self._known: OrderedDict[str, RunCode] = OrderedDict()
-        self._plan_bytes = 0
+        self._known_bytes = 0
         self._looks_at = 0.0
         self._failures = 0
         self._early_deaths = 0
@@ -144,10 +145,10 @@ class KnownRuns:
 
     def _keep(self, run_id: str, code: RunCode) -> None:
         self._known[run_id] = code
-        self._plan_bytes += _plan_bytes(code)
-        while len(self._known) > _MOST_KNOWN or self._plan_bytes > _MOST_PLAN_BYTES:
+        self._known_bytes += _bytes_of(code)
+        while len(self._known) > _MOST_KNOWN or self._known_bytes > _MOST_BYTES:
             _, forgotten = self._known.popitem(last=False)
-            self._plan_bytes -= _plan_bytes(forgotten)
+            self._known_bytes -= _bytes_of(forgotten)
 
     def _start(self) -> None:
         delay = doubled(1.0, _LONGEST_DELAY + 1.0, self._early_deaths) - 1.0
@@ -158,5 +159,6 @@ class KnownRuns:
             warn(f"cannot fork the watcher of runs: {error!r}; trying again with the next step")
 
 
-def _plan_bytes(code: RunCode) -> int:
-    return 0 if code.plan is None else len(code.plan.text)
+def _bytes_of(code: RunCode) -> int:
+    plan = 0 if code.plan is None else len(code.plan.text)
+    return plan + len(code.planned_with or "")

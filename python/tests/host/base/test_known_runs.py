@@ -1,0 +1,43 @@
+"""What the base keeps of the runs that it has heard of."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+
+from dagster_taskiq.host.base.known_runs import KnownRuns
+from dagster_taskiq.host.code.sources import RunCode, Source
+from dagster_taskiq.host.supervise.fork import Forked
+from dagster_taskiq.host.wire.channel import Channel
+
+RUNS = 350
+CONFIG = "c" * 200_000
+
+
+def test_what_large_run_configs_fill_is_bounded() -> None:
+    base, watcher = map(Channel, socket.socketpair())
+    located: list[str] = []
+    known = KnownRuns(
+        lambda _: Forked("watcher", os.getpid(), base),
+        lambda run_id, *_: located.append(run_id),
+        lambda _: None,
+    )
+    assert known.code_of("run-0") is None
+    code = RunCode(None, Source("module", "jobs", None), "", plain=True, planned_with=CONFIG)
+
+    def watch() -> None:
+        for number in range(RUNS):
+            found = {"run_id": f"run-{number}", "code": code.to_frame(), "error": None}
+            watcher.send({"type": "located", **found})
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    while len(located) < RUNS:
+        known.read()
+    watching.join()
+    kept = [run_id for run_id in located if known.code_of(run_id) is not None]
+    assert kept == located[-len(kept) :]
+    assert 0 < len(kept) * len(CONFIG) <= 64 * 1024 * 1024
+    base.close()
+    watcher.close()
