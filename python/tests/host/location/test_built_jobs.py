@@ -70,14 +70,32 @@ def test_a_step_that_is_over_shows_nothing_of_what_building_does(instance, ticks
     assert tick(run, 1) == (0, int(planned.read_text()))
 
 
+def code_with(config):
+    return RunCode(None, Source("module", "jobs", None), "", plain=True, planned_with=config)
+
+
+def test_a_host_keeps_the_hundred_jobs_used_last():
+    built = []
+    jobs = BuiltJobs(lambda code: built.append(code.planned_with))
+
+    def run_two_steps(config):
+        jobs.of("first", code_with(config))
+        jobs.note_end("first", came_to_its_end=True)
+        jobs.of("second", code_with(config))
+
+    configs = [str(number) for number in range(101)]
+    for config in [*configs, *configs[1:], configs[0]]:
+        run_two_steps(config)
+    assert built == [*configs, configs[0]]
+
+
 def test_a_host_does_not_keep_the_configs_of_runs():
     jobs = BuiltJobs(lambda _: None)
-    source = Source("module", "jobs", None)
     tracemalloc.start()
     try:
         for number in range(200):
             config = f"{number}".rjust(100_000)
-            jobs.of("order", RunCode(None, source, "origin", plain=True, planned_with=config))
+            jobs.of("order", code_with(config))
             jobs.note_end("order", came_to_its_end=True)
         kept, _ = tracemalloc.get_traced_memory()
     finally:
