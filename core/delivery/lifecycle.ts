@@ -43,7 +43,8 @@
 // | settling   | recorded                                | acking or burying     | ack / bury |
 // | settling   | stale                                   | done (lost)           | none: another fence owns it |
 // | settling   | ledger unreachable (until the lease ends) | releasing           | release (short) |
-// | abandoning | abandoned, stale, ledger unreachable    | releasing or burying  | release (backoff; now when interrupted); bury another body |
+// | abandoning | abandoned, stale                        | releasing or burying  | release (backoff; now when interrupted); bury another body, or one that is not open |
+// | abandoning | ledger unreachable                      | releasing             | release, short if it is to be buried: the row has to let go of its body first |
 // | burying    | buried                                  | acking                | ack |
 // | burying    | bury failed                             | releasing             | release (short): better two dead letters than none |
 // | acking     | acked, ack failed                       | done                  | none: a redelivery finds the ledger's row |
@@ -98,7 +99,9 @@ const transitions: { readonly [At in State["at"]]: (state: StateAt<At>, event: E
   executing: fromExecuting,
   reporting: fromReporting,
   settling: fromSettling,
-  abandoning: ({ release: after, starts, bury: why }) => (why === null ? release(after, starts) : bury(why)),
+  // The row may still hold this body, and would refuse the genuine one for as long.
+  abandoning: ({ release: after, starts, bury: why }, { is }) =>
+    why === null || is === "ledger_unreachable" ? release(after, starts) : bury(why),
   burying: (_, { is }) => (is === "buried" ? ack("buried") : release("short")),
   acking: ({ disposition }) => done(disposition),
   releasing: () => done("released"),
@@ -284,7 +287,7 @@ function abandonToOthers(hold: Hold, starts: number, why: Why, spent: boolean): 
 
 /** Ends a claim that cost no start, of a message that asks for nothing that may run. */
 function abandonToBury(hold: Hold, starts: number, why: Why): Move {
-  return abandon(hold, starts, "now", { giveStartBack: true, bury: why });
+  return abandon(hold, starts, "short", { giveStartBack: true, bury: why });
 }
 
 function afterStranger(why: Why, spent: boolean): { readonly after: Release; readonly toBury: Why | null } {

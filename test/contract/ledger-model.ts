@@ -113,8 +113,8 @@ async function askClaim(ledger: Ledger, key: string, owner: string): Promise<unk
 }
 
 /**
- * Returns mostly the newest fence, otherwise an older one. Before the first claim it returns 0, which
- * no claim ever gets.
+ * Returns mostly the newest fence, otherwise an older one. Before the first claim it returns 0,
+ * which no claim ever gets.
  */
 function fenceOf({ nth }: { readonly nth: number }, newest: number): number {
   return Math.max(0, newest - nth);

@@ -53,4 +53,10 @@ export const corpus: readonly Known[] = [
     cause:
       "a row was rebound to a second body when a lease ended, and then both were buried (test/unit/delivery/another-body.test.ts)",
   },
+  {
+    seed: 1_000_066_360,
+    rule: "hang",
+    cause:
+      "a message that was not open was buried while its row kept its body, which refused the genuine one (test/unit/delivery/not-open.test.ts)",
+  },
 ];

@@ -90,8 +90,8 @@ export const mutants: readonly Mutant[] = [
     name: "bury after abandon",
     edit: {
       file: "core/delivery/lifecycle.ts",
-      from: "(why === null ? release(after, starts) : bury(why))",
-      to: '(after === "now" ? release(after, starts) : bury(why ?? { reason: "step_fault", detail: "", error: null }))',
+      from: 'why === null || is === "ledger_unreachable" ? release(after, starts) : bury(why),',
+      to: 'after === "now" ? release(after, starts) : bury(why ?? { reason: "step_fault", detail: "", error: null }),',
     },
   },
   {

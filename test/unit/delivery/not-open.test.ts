@@ -27,6 +27,15 @@ describe("a message whose attempt is not open", () => {
     assert.deepEqual([queue.buried.length, (await ledger.find("run-1:load:1"))?.state], [1, "completed"]);
   });
 
+  test("is not buried before the ledger has taken its body from the row", async (t) => {
+    const { deliver, ledger, queue, runner } = bench(t);
+    runner.scripts.set("load", isNotOpen);
+    ledger.down.add("abandon");
+    assert.equal(await deliver(early), "released");
+    assert.deepEqual(queue.buried, []);
+    assert.notEqual((await ledger.find("run-1:load:1"))?.payloadDigest, "");
+  });
+
   test("leaves its row to the next body though its worker died before it knew", async (t) => {
     const { clock, runner, deliver, ledger } = bench(t);
     const { id: messageId } = early;

@@ -1,5 +1,5 @@
-// Clients that hold connections of a health or control endpoint, over real sockets: they do not shut
-// out other clients, and their connections are closed.
+// Clients that hold connections of a health or control endpoint, over real sockets: they do not
+// shut out other clients, and their connections are closed.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";

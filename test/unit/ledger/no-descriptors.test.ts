@@ -1,5 +1,5 @@
-// The Postgres ledger in a process that may open nothing more. Such a failure passes, so it must be a
-// Fault: any other error stops the worker as a bug.
+// The Postgres ledger in a process that may open nothing more. Such a failure passes, so it must be
+// a Fault: any other error stops the worker as a bug.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { describe, test } from "node:test";

@@ -79,7 +79,7 @@ export const states = {
   abandoning: {
     "abandoning after a fault": { at: "abandoning", release: "backoff", starts: 2, bury: null },
     "abandoning, interrupted": { at: "abandoning", release: "now", starts: 2, bury: null },
-    "abandoning another body's": { at: "abandoning", release: "now", starts: 2, bury: mismatchWhy },
+    "abandoning another body's": { at: "abandoning", release: "short", starts: 2, bury: mismatchWhy },
     "abandoning, no host": { at: "abandoning", release: "short", starts: 2, bury: null },
     "abandoning, no code": { at: "abandoning", release: "long", starts: 2, bury: null },
   },
