@@ -61,6 +61,8 @@ export class PostgresPool {
         const pauseMs = retryAfterMs(failures, chance());
         if (!isTransient(error) || clock.monoMs() + pauseMs >= endsAtMs) throw postgresFault(name, error);
         await clock.sleep(pauseMs, this.#closing.signal);
+        // A pause may end late. An attempt without time would hide why this one failed.
+        if (clock.monoMs() >= endsAtMs) throw postgresFault(name, error);
       }
     }
   }
