@@ -5,6 +5,7 @@ import { backoff, jittered } from "../../backoff.ts";
 import type { Clock } from "../../clock.ts";
 import { Fault } from "../../faults.ts";
 import { until } from "../../on-abort.ts";
+import { NoAnswer } from "../../time-limits.ts";
 import { isConnectionFine, isTransient, postgresFault } from "./faults.ts";
 import { Link, type LinkOptions } from "./link.ts";
 
@@ -52,17 +53,19 @@ export class PostgresPool {
   async ask<T>(work: (link: Link, signal: AbortSignal) => Promise<T>): Promise<T> {
     const { clock, chance, answerMs, name } = this.#options;
     const endsAtMs = clock.monoMs() + answerMs;
+    let met: unknown;
     for (let failures = 0; ; failures += 1) {
       this.#refuseClosed();
       try {
         return await this.#attempt(work, endsAtMs - clock.monoMs());
       } catch (error) {
         this.#refuseClosed();
+        // The last attempt may have had no time. What an earlier one met says more than that.
+        if (met === undefined || !(error instanceof NoAnswer)) met = error;
         const pauseMs = retryAfterMs(failures, chance());
-        if (!isTransient(error) || clock.monoMs() + pauseMs >= endsAtMs) throw postgresFault(name, error);
+        if (!isTransient(error) || clock.monoMs() + pauseMs >= endsAtMs) throw postgresFault(name, met);
         await clock.sleep(pauseMs, this.#closing.signal);
-        // A pause may end late. An attempt without time would hide why this one failed.
-        if (clock.monoMs() >= endsAtMs) throw postgresFault(name, error);
+        if (clock.monoMs() >= endsAtMs) throw postgresFault(name, met);
       }
     }
   }
