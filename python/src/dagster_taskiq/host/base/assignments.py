@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from dagster_taskiq.host.wire.errors import error_info
 from dagster_taskiq.host.wire.orders import ProbeOrder, RunOrder
 from dagster_taskiq.host.wire.outcomes import Outcome, fault
+from dagster_taskiq.host.wire.terms import prolonged
 
 if TYPE_CHECKING:
     from dagster_taskiq.host.base.links import Link
@@ -64,7 +65,7 @@ class Assignment:
 
     def prolong(self, until: float) -> None:
         """Let it live until then; a term only grows."""
-        self.until = until if math.isinf(self.until) else max(self.until, until)
+        self.until = prolonged(self.until, until)
 
     def kill(self) -> None:
         """Note that the worker asked for its end."""

@@ -27,6 +27,7 @@ from dagster_taskiq.host.wire.errors import warn
 from dagster_taskiq.host.wire.orders import RunOrder
 from dagster_taskiq.host.wire.steering import steering_from
 from dagster_taskiq.host.wire.terms import term_of
+from dagster_taskiq.host.work.born_with import BornWith
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -35,9 +36,8 @@ if TYPE_CHECKING:
     from dagster_taskiq.host.code.importing import CodeLocation
     from dagster_taskiq.host.code.sources import RunCode
     from dagster_taskiq.host.wire.channel import Channel
-from dagster_taskiq.host.wire.frames import Frame
-from dagster_taskiq.host.work.born_with import BornWith
-from dagster_taskiq.host.work.built_job import BuiltJob
+    from dagster_taskiq.host.wire.frames import Frame
+    from dagster_taskiq.host.work.built_job import BuiltJob
 
 # Exit hooks may take as long; then the process is killed.
 _END_SECONDS = 60

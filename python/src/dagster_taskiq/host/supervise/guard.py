@@ -11,6 +11,7 @@ from dagster_taskiq.host.supervise.kill_ladder import Cause, KillLadder
 from dagster_taskiq.host.supervise.usage import Usage
 from dagster_taskiq.host.wire.limits import Limits
 from dagster_taskiq.host.wire.outcomes import Outcome, ended_now, outcome
+from dagster_taskiq.host.wire.terms import prolonged
 
 
 class Killed(TypedDict):
@@ -72,8 +73,7 @@ class Guard:
 
     def prolong(self, until: float) -> None:
         """Let it live until then; a term only grows."""
-        known = self._lives_until
-        self._lives_until = until if math.isinf(known) else max(known, until)
+        self._lives_until = prolonged(self._lives_until, until)
 
     def end(self, cause: Cause, message: str) -> None:
         """Begin the ladder, unless it has begun."""

@@ -13,6 +13,14 @@ def term_end(frame: Frame, since: float) -> float:
     return math.inf if within_ms is None else since + within_ms / 1000
 
 
+def prolonged(term: float, until: float) -> float:
+    """Return the term of a process that may live until then. A term only grows.
+
+    A process that had none gets this one.
+    """
+    return until if math.isinf(term) else max(term, until)
+
+
 def moment_of(until: float) -> float | None:
     """Return a term as a frame between processes of this machine carries it.
 
