@@ -1,9 +1,9 @@
-"""PID 1 of a container in which nothing else would be: starts taskiq, and reaps what nobody does.
+"""PID 1 of a container in which nothing else would be: starts taskiq, and reaps orphans.
 
-The kernel gives PID 1 every process whose own parent has ended, and whoever does not reap them
-keeps them as zombies for ever. Node does not. cli/init.ts hands this text to `python3 -I -S -c`,
-with the program and its argv (name included) behind it. Every container has it in memory, as long
-as it runs: it imports as little as it can.
+The kernel gives PID 1 every process whose own parent has ended. A PID 1 that does not reap them
+keeps them as zombies forever. Node does not reap. cli/init.ts hands this text to
+`python3 -I -S -c`, with the program and its argv (name included) behind it. Every container has it
+in memory, as long as it runs: it imports as little as it can.
 """
 
 import os
@@ -24,7 +24,7 @@ _SECRETS = (
 _CANNOT_BE_RUN = 126
 _KILLED = 128
 
-# Those by which the kernel tells of a fault of this process's own, and those that nobody can hold.
+# Those that the kernel sends for a fault of this process's own, and those that cannot be held.
 _OURS = {
     *(signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL),
     *(signal.SIGSEGV, signal.SIGSYS, signal.SIGTRAP),

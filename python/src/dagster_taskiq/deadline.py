@@ -19,8 +19,8 @@ class NoAnswerError(Exception):
 def within(seconds: float, work: Callable[[], T]) -> T:
     """Return what `work` returns, or raise what it raises; NoAnswerError after so many seconds.
 
-    boto3 has no time limit on finding credentials. `work` runs in a thread, which is left alone
-    when it is late; it does not keep the process alive.
+    boto3 has no time limit on finding credentials, and psycopg2 has none on a query. `work` runs in
+    a thread, which is left alone when it is late; it does not keep the process alive.
     """
     ends: SimpleQueue[Future[T]] = SimpleQueue()
 
@@ -33,7 +33,7 @@ def within(seconds: float, work: Callable[[], T]) -> T:
         ends.put(end)
 
     context = contextvars.copy_context()
-    threading.Thread(target=context.run, args=(run,), daemon=True, name="taskiq-send").start()
+    threading.Thread(target=context.run, args=(run,), daemon=True, name="taskiq-within").start()
     try:
         end = ends.get(timeout=seconds)
     except Empty:

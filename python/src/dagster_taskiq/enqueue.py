@@ -59,7 +59,7 @@ class EnvelopeSender:
     """Keeps the SQS clients and the URLs of queues given by name, made on first use.
 
     Each client finds its credentials when it is made and keeps them until they expire. When none
-    were found, or AWS refuses them, everything is made anew for the next try.
+    were found, or AWS refuses them, everything is made again for the next try.
     """
 
     def __init__(

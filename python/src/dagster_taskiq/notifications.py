@@ -1,6 +1,6 @@
 """Listens to the notifications that Dagster's PostgreSQL storage sends for each event it stores.
 
-They only end a pause early: whoever waits looks at the event log afterwards, as after any pause.
+They only end a pause early: the executor looks at the event log afterwards, as after any pause.
 So a notification may be lost, late or wrong, and a pooler in transaction mode may swallow all.
 
 The run worker's own thread waits on the connection's socket. There is no other thread to keep the
@@ -118,7 +118,7 @@ class RunNotifications:
         return [int(number) for run_id, _, number in texts if run_id == self._run_id]
 
     def _is_news(self, ids: list[int]) -> bool:
-        """Tell whether one of these events, or one stored since the last look, is of the kinds."""
+        """Return whether one of these events, or of those since the last look, is of the kinds."""
         if not ids:
             return False
         self.arrive, self._heard, self._failures = True, True, 0

@@ -2,7 +2,7 @@
 
 Dagster would replay the run's first 1000 events in one go, and raise on ordinary logs: a skipped
 step, a retry that had to wait, an order that `max_concurrent` or pools would not repeat. A resource
-failure that nobody answered yet would leave its step open for ever.
+failure without an answer would leave its step open forever.
 
 Here the resumed executor starts from nothing instead and makes its decisions again. Each attempt
 that it launches is looked up in the log: if its end stands there, nothing is sent. The log's events
@@ -71,7 +71,7 @@ class Replay:
             self._note(attempt, event)
 
     def launch(self, step_key: str, attempt: int) -> bool:
-        """Note that this attempt is in flight. Tell whether the log already holds its end."""
+        """Note that this attempt is in flight; return whether the log already holds its end."""
         self._launches[step_key] = attempt + 1
         return (step_key, attempt) in self._over
 
@@ -80,7 +80,7 @@ class Replay:
         return self._sent_as.get((step_key, attempt))
 
     def is_next_over(self, step_key: str) -> bool:
-        """Tell whether the log already holds the end of the step's next launch."""
+        """Return whether the log already holds the end of the step's next launch."""
         return (step_key, self._launches.get(step_key, 0)) in self._over
 
     def release(self) -> list[DagsterEvent]:

@@ -61,7 +61,7 @@ TROUBLES = (BotoCoreError, ClientError, NoAnswerError, OddAnswerError)
 
 
 def may_pass(error: Exception) -> bool:
-    """Tell whether the same send may succeed later."""
+    """Return whether the same send may succeed later."""
     if is_of_credentials(error):
         return True
     if not isinstance(error, ClientError):

@@ -119,10 +119,10 @@ def texts_field(fields: Fields, name: str) -> Mapping[str, str]:
 
 
 def is_delay(value: object) -> TypeGuard[float]:
-    """Tell whether this is a number of seconds, from 0 to a year (JSON's true is not one)."""
+    """Return whether this is a number of seconds, from 0 to a year (JSON's true is not one)."""
     return is_number(value) and 0 <= value <= LONGEST_DELAY_SECONDS
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Tell whether JSON calls this a number."""
+    """Return whether JSON calls this a number."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
