@@ -115,9 +115,14 @@ export class Lane implements LaneParts {
     return this.slots.busy - this.slotsInPoll;
   }
 
+  /** Received messages that have not met their end. */
+  get underWay(): number {
+    return this.received - Object.values(this.ended).reduce((sum, count) => sum + count);
+  }
+
   /** Whether it receives nothing and every received message has met its end. */
   get idle(): boolean {
-    return this.polls === 0 && this.received === Object.values(this.ended).reduce((sum, count) => sum + count);
+    return this.polls === 0 && this.underWay === 0;
   }
 
   /** Counts a receive as under way, and takes as many slots for it as are free. */

@@ -220,9 +220,7 @@ export class Worker {
 
   snapshot(): WorkerSnapshot {
     const polls = this.#lanes.flatMap(({ pollingSinceMs }) => pollingSinceMs ?? []);
-    const received = this.#lanes.reduce((sum, lane) => sum + lane.received, 0);
-    const ended = endedOf(this.#lanes);
-    const underWay = received - Object.values(ended).reduce((sum, count) => sum + count) + this.#sweeping;
+    const underWay = this.#lanes.reduce((sum, lane) => sum + lane.underWay, this.#sweeping);
     return {
       busy: this.#busy,
       slots: this.#slots.total,
@@ -230,8 +228,8 @@ export class Worker {
       quiet: this.#quiet.asked,
       underWay,
       idle: polls.length === 0 && underWay === 0,
-      received,
-      ended,
+      received: this.#lanes.reduce((sum, lane) => sum + lane.received, 0),
+      ended: endedOf(this.#lanes),
       outcomes: this.#outcomes,
       closedBecause: closedBecause(this.#breaker, this.#lanes),
       broken: this.#breaker.broken(),
