@@ -10,9 +10,8 @@ import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { type ActConfig, actConfig, actRules } from "../operator/act-config.ts";
 import { type LettersSession, withLetters } from "../operator/letters-session.ts";
 import { OPERATOR_LEASE_MS } from "../operator/wire-operator.ts";
-import { actOptions } from "../options/act-options.ts";
+import { actFlags, actOptions } from "../options/act-options.ts";
 import { dagsterHome } from "../options/dagster-options.ts";
-import { LETTER_FLAGS } from "../options/letter-options.ts";
 import { required } from "../options/option.ts";
 import { queueText } from "../options/queue-choice.ts";
 import type { Setup } from "../options/setup.ts";
@@ -35,7 +34,7 @@ export const command = defineCommand({
     "taskiq fail --queue-name steps.fifo --run 7f3c1f0e-5a86-4d0b-9a57-0c5a3f1f7b11",
     'taskiq fail --queue-name steps.fifo --run 7f3c1f0e-5a86-4d0b-9a57-0c5a3f1f7b11 --step load --yes --why "bad input"',
   ],
-  first: ["--yes", "--why", "--id", "--file", ...LETTER_FLAGS, "--queue-url", "--queue-name", "--dagster-home"],
+  first: actFlags(),
   no: "A failure could not be recorded, was not to be, or a letter was not there.",
   usageExit: exitCodes.usage,
   warnsOfVariables: true,

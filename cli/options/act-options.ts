@@ -1,9 +1,9 @@
 // What the commands that act on dead letters share: which letters, whether it is done, who does it
 // and why.
-import { letterOptions } from "./letter-options.ts";
+import { LETTER_FLAGS, letterOptions } from "./letter-options.ts";
 import { reachOptions } from "./operator-options.ts";
 import { onOff, optional, repeated } from "./option.ts";
-import { text } from "./values.ts";
+import { text, wholeNumber } from "./values.ts";
 
 export const ACT_GROUP = "What is done";
 const WHICH = "Which dead letters (all conditions must hold; without any, all of them)";
@@ -49,3 +49,20 @@ export const actOptions = {
   ...letterOptions,
   ...reachOptions,
 };
+
+/** The option of a command that acts on one letter after the other; `verb` says how. */
+export function rate(verb: "Send" | "Delete") {
+  return optional({
+    flag: "--rate",
+    env: [],
+    group: ACT_GROUP,
+    help: `${verb} at most so many a second.`,
+    kind: wholeNumber(1, 1_000),
+    absent: "as fast as it goes",
+  });
+}
+
+/** What the short help of such a command names, with the flags of its own. */
+export function actFlags(...own: readonly string[]): readonly string[] {
+  return ["--yes", "--why", ...own, "--id", "--file", ...LETTER_FLAGS, "--queue-url", "--queue-name", "--dagster-home"];
+}

@@ -6,22 +6,12 @@ import { type ActConfig, actConfig, actRules } from "../operator/act-config.ts";
 import type { Pace } from "../operator/act-on-plans.ts";
 import { withLetters } from "../operator/letters-session.ts";
 import { planAndAct } from "../operator/plan-and-act.ts";
-import { ACT_GROUP, actOptions } from "../options/act-options.ts";
-import { LETTER_FLAGS } from "../options/letter-options.ts";
+import { actFlags, actOptions, rate } from "../options/act-options.ts";
 import { noDagster } from "../options/operator-options.ts";
-import { optional } from "../options/option.ts";
 import type { Setup } from "../options/setup.ts";
-import { wholeNumber } from "../options/values.ts";
 
 const options = {
-  perSecond: optional({
-    flag: "--rate",
-    env: [],
-    group: ACT_GROUP,
-    help: "Delete at most so many a second.",
-    kind: wholeNumber(1, 1_000),
-    absent: "as fast as it goes",
-  }),
+  perSecond: rate("Delete"),
   ...actOptions,
   noDagster,
 };
@@ -47,7 +37,7 @@ export const command = defineCommand({
     'taskiq purge --queue-name steps.fifo --yes --why "their runs are done"',
     'taskiq purge --queue-name steps.fifo --reason malformed --yes --why "a producer of another team"',
   ],
-  first: ["--yes", "--why", "--id", "--file", ...LETTER_FLAGS, "--queue-url", "--queue-name", "--dagster-home"],
+  first: actFlags(),
   no: "Something was refused, could not be deleted, or was not there.",
   usageExit: exitCodes.usage,
   warnsOfVariables: true,

@@ -9,9 +9,8 @@ import { defineCommand } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { type ActConfig, actConfig, actRules } from "../operator/act-config.ts";
 import { type LettersSession, withLetters } from "../operator/letters-session.ts";
-import { ACT_GROUP, actOptions } from "../options/act-options.ts";
+import { ACT_GROUP, actFlags, actOptions } from "../options/act-options.ts";
 import { type DagsterApiChoice, dagsterApiChoice, dagsterApiOptions } from "../options/dagster-api-options.ts";
-import { LETTER_FLAGS } from "../options/letter-options.ts";
 import { noDagster } from "../options/operator-options.ts";
 import { onOff } from "../options/option.ts";
 import type { Setup } from "../options/setup.ts";
@@ -52,18 +51,7 @@ export const command = defineCommand({
     "taskiq reexecute --queue-name steps.fifo --dagster-url https://dagster.example.com",
     'taskiq reexecute --queue-name steps.fifo --run 7f3c1f0e-5a86-4d0b-9a57-0c5a3f1f7b11 --purge --yes --why "mended"',
   ],
-  first: [
-    "--yes",
-    "--why",
-    "--purge",
-    "--id",
-    "--file",
-    ...LETTER_FLAGS,
-    "--queue-url",
-    "--queue-name",
-    "--dagster-home",
-    "--dagster-url",
-  ],
+  first: [...actFlags("--purge"), "--dagster-url"],
   no: "A run could not be re-executed, is not over yet, or a letter was not there.",
   usageExit: exitCodes.usage,
   warnsOfVariables: true,

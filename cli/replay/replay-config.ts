@@ -1,7 +1,7 @@
 // The configuration of `taskiq replay`.
 import { type ActConfig, actConfig, actRules } from "../operator/act-config.ts";
 import type { Pace } from "../operator/act-on-plans.ts";
-import { ACT_GROUP, actOptions } from "../options/act-options.ts";
+import { ACT_GROUP, actOptions, rate } from "../options/act-options.ts";
 import { noDagster } from "../options/operator-options.ts";
 import { onOff, optional, setting } from "../options/option.ts";
 import { pick } from "../options/resolve.ts";
@@ -9,14 +9,7 @@ import type { Setup } from "../options/setup.ts";
 import { duration, wholeNumber } from "../options/values.ts";
 
 const options = {
-  perSecond: optional({
-    flag: "--rate",
-    env: [],
-    group: ACT_GROUP,
-    help: "Send at most so many a second.",
-    kind: wholeNumber(1, 1_000),
-    absent: "as fast as it goes",
-  }),
+  perSecond: rate("Send"),
   canary: optional({
     flag: "--canary",
     env: [],

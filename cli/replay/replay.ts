@@ -7,7 +7,7 @@ import { exitCodes } from "../exit-codes.ts";
 import { readLetterFile } from "../operator/letter-file.ts";
 import { withLetters } from "../operator/letters-session.ts";
 import { planAndAct } from "../operator/plan-and-act.ts";
-import { LETTER_FLAGS } from "../options/letter-options.ts";
+import { actFlags } from "../options/act-options.ts";
 import { type ReplayConfig, replaySetup } from "./replay-config.ts";
 
 export const command = defineCommand({
@@ -20,19 +20,7 @@ export const command = defineCommand({
     'taskiq replay --queue-name steps.fifo --job nightly --canary 3 --wait --yes --why "try a few first"',
     'taskiq replay --queue-name steps.fifo --file dead.jsonl --allow-edit --yes --why "mended the tags"',
   ],
-  first: [
-    "--yes",
-    "--why",
-    "--rate",
-    "--canary",
-    "--wait",
-    "--id",
-    "--file",
-    ...LETTER_FLAGS,
-    "--queue-url",
-    "--queue-name",
-    "--dagster-home",
-  ],
+  first: actFlags("--rate", "--canary", "--wait"),
   no: "Something was refused, failed, is in doubt, or was not there.",
   usageExit: exitCodes.usage,
   warnsOfVariables: true,
