@@ -30,14 +30,12 @@ export const command = defineCommand({
   run: drain,
 });
 
-/** How often the progress is printed where there is no bar. */
-const SAY_MS = 30_000;
 const SWEEPS_PER_SETTLE = 4;
 
 async function drain(given: DrainConfig, io: Io, warnings: readonly string[]): Promise<ExitCode> {
   const config = { ...given, worker: await named(given.worker, io) };
   const say = (message: string) => logger.observe({ event: "drain.progress", level: "info", message });
-  const view = new ProgressView({ stream: io.stderr, env: io.env, clock, say, everyMs: SAY_MS });
+  const view = new ProgressView({ stream: io.stderr, env: io.env, clock, say });
   const colour = wantsColour(io.stderr, io.env);
   const logger = createLogger({ ...config.worker.log, stream: view.stream, worker: config.worker.workerId, colour });
   try {

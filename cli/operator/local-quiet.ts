@@ -15,8 +15,6 @@ import { operatorName } from "./operator-name.ts";
 
 /** How often a worker is asked whether it is idle. */
 const LOOK_MS = 250;
-/** How often the progress is printed where there is no bar. */
-const SAY_MS = 30_000;
 
 export interface LocalRequest {
   readonly do: "quiet" | "resume";
@@ -100,7 +98,7 @@ async function waitUntilIdle(
   say: Say,
 ): Promise<Asked> {
   const stop = listenForStop(io.signals, clock, () => undefined);
-  const view = new ProgressView({ stream: io.stderr, env: io.env, clock, say, everyMs: SAY_MS });
+  const view = new ProgressView({ stream: io.stderr, env: io.env, clock, say });
   const untilMs = maxMs === null ? Number.POSITIVE_INFINITY : clock.monoMs() + maxMs;
   const end = (code: ExitCode, state: ControlState, text: string): Asked => {
     view.end();

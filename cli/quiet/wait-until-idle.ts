@@ -29,7 +29,6 @@ export interface WaitPorts {
 }
 
 const LOOK_MS = 1_000;
-const SAY_MS = 30_000;
 /**
  * Within this each worker has read the request and reported: it looks every 7.5 s at the latest.
  */
@@ -40,7 +39,7 @@ const GONE_MS = 20_000;
 export async function waitUntilIdle(awaited: Awaited, ports: WaitPorts): Promise<ExitCode> {
   const { clock, io, say } = ports;
   const stop = listenForStop(io.signals, clock, () => undefined);
-  const view = new ProgressView({ stream: io.stderr, env: io.env, clock, say, everyMs: SAY_MS });
+  const view = new ProgressView({ stream: io.stderr, env: io.env, clock, say });
   try {
     const [code, text] = await wait(awaited, ports, view, stop.quiet);
     view.end();

@@ -25,13 +25,15 @@ export interface ProgressPlace {
   readonly clock: Pick<Clock, "monoMs">;
   /** Prints one line where there is no bar, at most every `everyMs`. */
   readonly say: (text: string) => void;
-  readonly everyMs: number;
+  /** Absent: 30 s. */
+  readonly everyMs?: number;
 }
 
 const ERASE = "\r\u001b[K";
 const BAR_COLUMNS = 24;
 /** Faster changes cannot be read. */
 const REDRAW_MS = 100;
+const SAY_MS = 30_000;
 
 export class ProgressView {
   /** Everything else for the same terminal is written here, so that the bar stays below it. */
@@ -50,7 +52,7 @@ export class ProgressView {
   }
 
   show(progress: Progress): void {
-    const { clock, say, everyMs, stream, env } = this.#place;
+    const { clock, say, everyMs = SAY_MS, stream, env } = this.#place;
     const nowMs = clock.monoMs();
     const perSecond = this.#pace.at(nowMs, progress.done);
     const leftMs = this.#estimate.at(nowMs, progress, perSecond);
