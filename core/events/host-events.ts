@@ -35,7 +35,8 @@ export const hostEvents = {
   "host.location_unforkable": {
     levels: ["warn"],
     fields: { location: "string" },
-    means: "Importing the code started threads or connections. Each step therefore starts a new Python, which is slow.",
+    means:
+      "The code started threads or connections when it was imported, or when a job of it was built. Each step therefore starts a new Python, which is slow.",
     act: "Open them in the op or resource that uses them, or tag the ops `taskiq/isolation: fork`.",
   },
   "host.output": {

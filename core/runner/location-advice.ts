@@ -16,7 +16,7 @@ export class LocationAdvice {
     this.#sentences.clear();
   }
 
-  /** Takes in what the location's last import left behind; nothing if forks can run its steps. */
+  /** Takes in what the location's code left behind; nothing if forks can run its steps. */
   hear(location: string, unforkable: readonly string[]): void {
     this.#sentences.delete(location);
     if (unforkable.length === 0) return;
@@ -35,7 +35,7 @@ export class LocationAdvice {
 function sentence(location: string, unforkable: readonly string[]): string {
   const left = unforkable.join(", ");
   return (
-    `code location ${location}: each step starts a fresh interpreter, which takes seconds, because importing the code leaves ` +
+    `code location ${location}: each step starts a fresh interpreter, which takes seconds, because its code leaves ` +
     `what a fork breaks: ${left}. Make it in the op or resource that uses it, or tag the ops taskiq/isolation: fork`
   );
 }

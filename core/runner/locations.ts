@@ -37,7 +37,8 @@ export class CodeLocations {
     this.#observe({ event: "host.ready", level: "info", message, pid, dagster, python });
     this.#advice.begin();
     for (const { name, error, unforkable } of ready.locations) {
-      if (error !== null) this.#logFailure(name, error);
+      if (error === null) this.#logged.set(name, null);
+      else this.#logFailure(name, error);
       this.#advice.hear(name, unforkable);
     }
   }
@@ -75,6 +76,8 @@ export class CodeLocations {
   }
 
   #logImport(name: string, changed: string | null): void {
+    // Nothing is imported when the host only says what the code has left behind since.
+    if (changed === null && this.#logged.get(name) === null) return;
     this.#logged.set(name, null);
     const why = changed === null ? "" : ` again: ${changed} has changed`;
     const message = `code location ${name} is imported${why}`;

@@ -104,18 +104,23 @@ def test_a_host_does_not_keep_the_configs_of_runs():
 
 
 @pytest.fixture
-def late(create_run, start_worker, tmp_path):
+def late_worker(start_worker, tmp_path):
+    said = {"SAID": str(tmp_path / "said")}
+    worker = start_worker("-m", "late", "-d", str(CODE), env=said)
+    worker.await_frame("ready")
+    return worker
+
+
+@pytest.fixture
+def late(create_run, late_worker, tmp_path):
     """Return a function that runs the four steps of a job in `late`; it returns what they say."""
 
     def run_all(name, step):
-        said = tmp_path / "said"
-        worker = start_worker("-m", "late", "-d", str(CODE), env={"SAID": str(said)})
-        worker.await_frame("ready")
         run = create_run(name, recon=job_at("late", name))
         for number in range(4):
-            order = worker.start("run", **run_order(run, f"{step}_{number}"))
-            assert worker.outcome(order)["kind"] == "success"
-        return said.read_text().splitlines()
+            order = late_worker.start("run", **run_order(run, f"{step}_{number}"))
+            assert late_worker.outcome(order)["kind"] == "success"
+        return (tmp_path / "said").read_text().splitlines()
 
     return run_all
 
@@ -125,5 +130,10 @@ def test_generators_made_while_the_host_builds_are_seeded_again_in_each_fork(lat
     assert [len(set(column)) for column in zip(*drawn, strict=True)] == [4, 4, 1]
 
 
-def test_a_thread_that_starts_while_the_host_builds_ends_its_forks(late):
+def test_a_thread_that_starts_while_the_host_builds_ends_its_forks_and_the_worker_hears_why(
+    late, late_worker
+):
     assert late("asks_late", "ask") == ["answer"] * 4
+    told = late_worker.await_frame("location")
+    assert told["error"] is None
+    assert told["unforkable"] == ["thread pool_0 (since a job was built)"]

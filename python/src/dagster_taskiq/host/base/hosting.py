@@ -169,6 +169,9 @@ class Hosting:
             link.location.count(frame["counts"])
             self._imported(link, frame["error"], frame["unforkable"])
             return
+        if frame["type"] == "left_behind":
+            self._leave_behind(link, frame["unforkable"])
+            return
         given = link.assigned.get(frame.get("id", ""))
         if given is None:
             return
@@ -200,6 +203,11 @@ class Hosting:
         else:
             location.fail(error, now)
         self._settle(location)
+
+    def _leave_behind(self, link: Link, unforkable: list[str]) -> None:
+        if link.location.link is link and link.is_ready:
+            link.location.leave_behind(unforkable)
+            self._settle(link.location)
 
     def _should_import_again(self, link: Link, given: Assignment, frame: Frame) -> bool:
         outcome = frame["outcome"]

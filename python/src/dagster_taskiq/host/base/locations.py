@@ -45,7 +45,7 @@ class Location:
         self.state = Is.ABSENT if code.refused is None else Is.BROKEN
         self.error: ErrorInfo | None = code.refused
         self.unforkable: list[str] = []
-        """What a fork would break that its last import has left behind, in words."""
+        """What a fork would break that its code has left behind, in words."""
         self.counts: Mapping[str, int] = {}
         """How many jobs and assets it has, where that is counted."""
         self.link: Link | None = None
@@ -75,6 +75,10 @@ class Location:
     def succeed(self, unforkable: list[str]) -> None:
         """It is imported."""
         self.state, self.error, self._failures = Is.READY, None, 0
+        self.unforkable = unforkable
+
+    def leave_behind(self, unforkable: list[str]) -> None:
+        """Note what its code has left behind since it was imported."""
         self.unforkable = unforkable
 
     def fail(self, error: ErrorInfo, now: float) -> None:

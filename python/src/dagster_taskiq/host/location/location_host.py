@@ -23,7 +23,6 @@ from dagster_taskiq.host.location.unpacked_plans import UnpackedPlans
 from dagster_taskiq.host.supervise.guard import Guard
 from dagster_taskiq.host.supervise.supervisor import Supervisor
 from dagster_taskiq.host.system import linux
-from dagster_taskiq.host.wire.errors import warn
 from dagster_taskiq.host.wire.orders import RunOrder
 from dagster_taskiq.host.wire.steering import steering_from
 from dagster_taskiq.host.wire.terms import term_of
@@ -145,8 +144,8 @@ class LocationHost(Supervisor):
         with self._left.building():
             built = build_job(self._instance, code)
         if self._left.unforkable:
-            left = ", ".join(self._left.unforkable[:_MOST_TOLD])
-            warn(f"steps run in fresh interpreters from now on: building a job has left {left}")
+            left = [f"{each} (since a job was built)" for each in self._left.unforkable]
+            self._upstream.post({"type": "left_behind", "unforkable": left[:_MOST_TOLD]})
         self._files.note_imported(self._left.watch)
         self._reaper.exits.watch()
         return built
