@@ -171,7 +171,7 @@ const rules: readonly Rule[] = [
 ];
 
 for (const { says, of, forbids } of rules) {
-  test(says, () => {
+  test(`${says}`, () => {
     const judged = sources.filter(of);
     assert.notEqual(judged.length, 0, "the rule is about no file");
     const broken = judged.flatMap((file) =>

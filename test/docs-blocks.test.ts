@@ -51,7 +51,7 @@ const checks: Readonly<Record<string, Check>> = {
 
 describe("a block of code", () => {
   for (const block of blocks) {
-    test(`${block.page}:${block.line} (${block.language || "no language"})`, async (t) => {
+    test(`the ${block.language || "unmarked"} block at ${block.page}:${block.line} works`, async (t) => {
       const check = Object.hasOwn(checks, block.language) ? checks[block.language] : undefined;
       assert.ok(check, `expected one of ${Object.keys(checks).join(", ")} behind the fence, got "${block.language}"`);
       await check(block, t);
@@ -78,7 +78,7 @@ describe("a command that is wrong is found", () => {
     "rm -rf /",
   ];
   for (const line of wrong) {
-    test(line, async () => {
+    test(`the check finds the mistake in: ${line}`, async () => {
       const faults = await Promise.all(shellCommands(line).map((one) => faultOf(one, "README.md")));
       assert.notDeepEqual(
         faults.filter((fault) => fault !== null),
@@ -87,7 +87,7 @@ describe("a command that is wrong is found", () => {
     });
   }
 
-  test("a line that is not understood is not passed over", () => {
+  test("a line that the check cannot read is an error", () => {
     assert.throws(() => shellCommands("taskiq run && taskiq drain"), /cannot read/);
   });
 });

@@ -24,7 +24,7 @@ const overrides = blocks
 
 describe("a command that is run as a task", () => {
   for (const { name, command } of overrides) {
-    test(command.join(" "), async () => {
+    test(`docs/ecs.md runs as a task what taskiq accepts: ${command.join(" ")}`, async () => {
       const definition = JSON.parse(readFileSync(join(root, "deploy/task-definition.json"), "utf8"));
       const [container] = definition.containerDefinitions;
       assert.deepEqual([name, container.entryPoint], [container.name, ["taskiq"]]);

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { pages, readPage, root } from "./support/pages.ts";
 
 for (const page of pages.filter(({ links }) => links.length > 0)) {
-  test(page.path, () => {
+  test(`every link of ${page.path} leads somewhere`, () => {
     const dead = page.links.filter((link) => !leadsSomewhere(page.path, link));
     assert.deepEqual(dead, []);
   });

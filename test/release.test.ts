@@ -15,7 +15,7 @@ test("every package has the same version", () => {
   assert.deepEqual(versions, [version, version, version, version]);
 });
 
-test("the pages say of which name this is, and name the file that a build makes", () => {
+test("the pages name the package and the file that a build makes", () => {
   const [, first = ""] = read("README.md").split("\n\n");
   assert.match(first, /not \[the Python task queue of the same name\]\(https:\/\/pypi\.org\/project\/taskiq\/\)/);
   assert.ok(read("docs/deployment.md").includes(`./dist/dagster-taskiq-worker-${version}.tgz`));

@@ -45,7 +45,7 @@ const rows: readonly [string, AgentTrouble, string, RegExp][] = [
 ];
 
 for (const [title, trouble, kind, why] of rows) {
-  test(title, async (t) => {
+  test(`a request for protection is ${kind} when ECS or its agent answers with ${title}`, async (t) => {
     const server = await serve(t);
     server.trouble = trouble;
     const answer = await ecsAgent(server.uri, systemClock, 1_000).protect(10, never);

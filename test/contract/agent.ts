@@ -27,7 +27,7 @@ export function agentContract(name: string, open: (t: TestContext) => Promise<Ag
     assert.equal(minutes(), null);
   });
 
-  test(`${name}: a no is an answer with its reason, and changes nothing`, async (t) => {
+  test(`${name}: a refusal is an answer with its reason, and changes nothing`, async (t) => {
     const { agent, minutes, refuse } = await open(t);
     await agent.protect(10, never);
     refuse("TASK_NOT_VALID");
@@ -38,7 +38,7 @@ export function agentContract(name: string, open: (t: TestContext) => Promise<Ag
     assert.equal(minutes(), 10);
   });
 
-  test(`${name}: what is aborted may have been done, or not`, async (t) => {
+  test(`${name}: the agent may have acted on a request that was aborted, so its state is unknown`, async (t) => {
     const { agent, fallSilent } = await open(t);
     fallSilent();
     const abort = new AbortController();

@@ -16,7 +16,7 @@ export function claimContract(make: MakeLedger): void {
     });
   });
 
-  test("of a step that comes with more than its identity, only that is kept", async (t) => {
+  test("a claim keeps only the identity of a step that has more fields", async (t) => {
     const { ledger } = await make(t);
     const step = { runId: "run-1", stepKey: "load", attempt: 0 };
     const envelope = { ...step, opName: "load", knownState: null, tags: { "taskiq/group": "g" } };
@@ -48,7 +48,7 @@ export function claimContract(make: MakeLedger): void {
     assert.deepEqual({ fence, starts, takenOverFrom }, { fence: 2, starts: 2, takenOverFrom: "worker-a" });
   });
 
-  test("a takeover is a lease of its own", async (t) => {
+  test("a takeover starts a new lease", async (t) => {
     const { ledger, advance } = await make(t);
     await claimed(ledger);
     await advance(leaseMs);

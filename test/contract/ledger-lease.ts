@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { claimed, leaseMs, type MakeLedger, outcome, request, requestFor, writeBoundMs } from "./ledger-setup.ts";
 
 export function leaseContract(make: MakeLedger): void {
-  test("renew counts the lease from now", async (t) => {
+  test("a renewal counts the lease from now", async (t) => {
     const { ledger, advance } = await make(t);
     const hold = await claimed(ledger);
     await advance(leaseMs - 1);
@@ -13,7 +13,7 @@ export function leaseContract(make: MakeLedger): void {
     assert.deepEqual(await ledger.claim(request()), { kind: "held", owner: "worker-a", leftMs: 1 });
   });
 
-  test("renew of many answers in the order asked, each for itself", async (t) => {
+  test("a renewal of many claims answers each claim in the order asked", async (t) => {
     const { ledger, advance } = await make(t);
     const lost = await claimed(ledger, requestFor("run-1:lost"));
     await advance(leaseMs);
@@ -30,7 +30,7 @@ export function leaseContract(make: MakeLedger): void {
     assert.deepEqual(await ledger.renew(holds, leaseMs), [false, true, false, false, true, false, true]);
   });
 
-  test("renew distinguishes two fences of one key", async (t) => {
+  test("a renewal distinguishes two fences of one key", async (t) => {
     const { ledger, advance } = await make(t);
     const stale = await claimed(ledger);
     await advance(leaseMs);
@@ -38,7 +38,7 @@ export function leaseContract(make: MakeLedger): void {
     assert.deepEqual(await ledger.renew([stale, current, stale], leaseMs), [false, true, false]);
   });
 
-  test("renew of nothing answers nothing", async (t) => {
+  test("a renewal of no claims answers nothing", async (t) => {
     const { ledger } = await make(t);
     assert.deepEqual(await ledger.renew([], leaseMs), []);
   });
@@ -86,7 +86,7 @@ export function leaseContract(make: MakeLedger): void {
   });
 
   for (const end of ["settle", "abandon"] as const) {
-    test(`no permit after ${end}`, async (t) => {
+    test(`a claim gets no permit after ${end}`, async (t) => {
       const { ledger } = await make(t);
       const hold = await claimed(ledger);
       if (end === "settle") await ledger.settle(hold, outcome());

@@ -34,7 +34,7 @@ export function operatorContract(make: MakeLedger): void {
     assert.deepEqual([numbers, other.number], [[1, 2, 1, 3], 1]);
   });
 
-  test("of many that plan one letter at once, all get the same replay", async (t) => {
+  test("many operators who plan one letter at once all get the same replay", async (t) => {
     const { ledger, second } = await make(t);
     const ledgers = [ledger, await second()];
     const asked = Array.from({ length: 10 }, (_, i) =>

@@ -122,7 +122,7 @@ export function quietContract(make: MakeLedger): void {
     assert.deepEqual(await ledger.quiet.reports(), []);
   });
 
-  test("of many that ask for one target at once, one request is in force", async (t) => {
+  test("one request is in force after many operators asked for one target at once", async (t) => {
     const { ledger, second } = await make(t);
     const ledgers = [ledger, await second()];
     await Promise.all(Array.from({ length: 10 }, (_, i) => ledgers[i % 2]?.quiet.ask(ask({ who: `ops-${i}` }))));

@@ -41,7 +41,7 @@ const filters: readonly (readonly [string, RowFilter, readonly string[]])[] = [
 
 export function rowContract(make: MakeLedger): void {
   for (const [title, filter, keys] of filters) {
-    test(`list by ${title}`, async (t) => {
+    test(`a list by ${title} holds the matching rows and no others`, async (t) => {
       const { ledger } = await make(t);
       await fill(ledger);
       assert.deepEqual(
@@ -69,7 +69,7 @@ export function rowContract(make: MakeLedger): void {
     );
   });
 
-  test("pages, put together, are the whole list: in the order of the keys' UTF-8 bytes", async (t) => {
+  test("all pages together are the whole list, in the order of the keys' UTF-8 bytes", async (t) => {
     const { ledger } = await make(t);
     const keys = ["R:a", "a:a", "a:a:1", "a:a[1]", "a:ab", "a:é", "a:\uff5e", "a:😀"];
     for (const key of [...keys].reverse()) await claimed(ledger, requestFor(key));
@@ -82,7 +82,7 @@ export function rowContract(make: MakeLedger): void {
     assert.deepEqual(paged, keys);
   });
 
-  test("a row says all there is to know", async (t) => {
+  test("a row has every fact of its claim and its end", async (t) => {
     const { ledger, nowMs, advance } = await make(t);
     const step = { runId: "run-9", stepKey: "map_one[7]", attempt: 2 };
     const hold = await claimed(
@@ -169,7 +169,7 @@ export function rowContract(make: MakeLedger): void {
     assert.equal((await claimed(ledger, requestFor("run-1:other"))).fence, 2);
   });
 
-  test("all who open a ledger read the same burial key, and another ledger has another one", async (t) => {
+  test("every connection to a ledger reads the same burial key, and another ledger has another one", async (t) => {
     const [{ ledger, second }, other] = [await make(t), await make(t)];
     const key = await ledger.burialKey();
     assert.match(key, /^[0-9a-f-]{64,72}$/);

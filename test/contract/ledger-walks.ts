@@ -21,7 +21,7 @@ const move: fc.Arbitrary<Move> = fc.oneof(
 );
 
 export function walkContract(make: MakeLedger): void {
-  test("any sequence of moves answers as the model does", async (t) => {
+  test("a ledger answers any sequence of calls as the model does", async (t) => {
     const underTest = await make(t);
     let walks = 0;
     const property = fc.asyncProperty(fc.array(move, { maxLength: 40 }), (moves) =>

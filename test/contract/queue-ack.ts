@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { aMessage, type MakeQueue, receiveAll, receiveOne } from "./queue-setup.ts";
 
 export function ackContract(make: MakeQueue, fifo: boolean): void {
-  test("no receipts, no answers", async (t) => {
+  test("an ack of no receipts answers nothing", async (t) => {
     const { queue } = await make(t, { fifo });
     assert.deepEqual(await queue.ack([]), []);
   });
@@ -16,7 +16,7 @@ export function ackContract(make: MakeQueue, fifo: boolean): void {
     assert.deepEqual(await inspect(), []);
   });
 
-  test("acking again is harmless", async (t) => {
+  test("a second ack of a message is harmless", async (t) => {
     const { queue, send, inspect } = await make(t, { fifo });
     await send(aMessage(fifo));
     const { receipt } = await receiveOne(queue);
@@ -26,7 +26,7 @@ export function ackContract(make: MakeQueue, fifo: boolean): void {
     assert.deepEqual(await inspect(), []);
   });
 
-  test("more than one batch of receipts, and only those", async (t) => {
+  test("an ack of more receipts than a batch holds deletes those messages and no others", async (t) => {
     const { queue, send, inspect } = await make(t, { fifo });
     for (let i = 0; i < 24; i += 1) await send(aMessage(fifo, `${i}`, `g${i}`));
     const [spared, ...others] = await receiveAll(queue);

@@ -7,7 +7,7 @@ import type { InspectedMessage } from "../support/sqs/local-sqs.ts";
 import { aMessage, aReason, type MakeQueue, receiveOne } from "./queue-setup.ts";
 
 export function buryContract(make: MakeQueue, fifo: boolean): void {
-  test("the copy has the body byte for byte, the producer's attributes, and why", async (t) => {
+  test("a buried copy has the body byte for byte, the producer's attributes, and the reason", async (t) => {
     const { queue, send, inspectDeadLetters } = await make(t, { fifo });
     const attributes = { trace: { dataType: "String", stringValue: "00-abc" } };
     const body = '{"not json:\t"\\ud83d ü';
@@ -34,7 +34,7 @@ export function buryContract(make: MakeQueue, fifo: boolean): void {
     assert.ok(buried_at >= note.first_received_at);
   });
 
-  test("why may hold any text, also what SQS refuses in an attribute", async (t) => {
+  test("a burial's reason may hold any text, also characters that SQS refuses in an attribute", async (t) => {
     const { queue, send, inspectDeadLetters } = await make(t, { fifo });
     await send(aMessage(fifo));
     const detail = "\u0000\u001b[31m\ufffe\uffff \u{1f4a5}";
@@ -42,7 +42,7 @@ export function buryContract(make: MakeQueue, fifo: boolean): void {
     assert.equal(readNote(asMessage((await inspectDeadLetters())[0]))?.detail, detail);
   });
 
-  test("burying does not ack", async (t) => {
+  test("a burial does not delete the original", async (t) => {
     const { queue, send, inspect } = await make(t, { fifo });
     await send(aMessage(fifo));
     const message = await receiveOne(queue);
@@ -54,7 +54,7 @@ export function buryContract(make: MakeQueue, fifo: boolean): void {
     assert.deepEqual(await queue.ack([message.receipt]), ["done"]);
   });
 
-  test("ten attributes of the producer's leave room for why, and all ten come back", async (t) => {
+  test("ten attributes of the producer leave room for the reason, and all ten come back", async (t) => {
     const { queue, send, inspectDeadLetters } = await make(t, { fifo });
     const attributes: Record<string, MessageAttribute> = {
       tiny: { dataType: "Binary", binaryValue: new Uint8Array([7]) },
@@ -68,7 +68,7 @@ export function buryContract(make: MakeQueue, fifo: boolean): void {
     assert.deepEqual(normal(producerAttributes(letter)), normal(attributes));
   });
 
-  test("a body at SQS's limit is buried whole, with as much of why as fits", async (t) => {
+  test("a body at SQS's limit is buried whole, with as much of the reason as fits", async (t) => {
     const { queue, send, inspectDeadLetters } = await make(t, { fifo });
     const body = "x".repeat(1_048_576 - 600);
     await send(aMessage(fifo, body));
@@ -78,7 +78,7 @@ export function buryContract(make: MakeQueue, fifo: boolean): void {
     assert.match(readNote(letter)?.detail ?? "", /^é{10,600}$/);
   });
 
-  test("a body that fills SQS's limit is buried whole, without why", async (t) => {
+  test("a body that fills SQS's limit is buried whole, without the reason", async (t) => {
     const { queue, send, inspectDeadLetters } = await make(t, { fifo });
     const body = "x".repeat(1_048_576);
     await send(aMessage(fifo, body));
@@ -88,7 +88,7 @@ export function buryContract(make: MakeQueue, fifo: boolean): void {
     assert.equal(readNote(letter), null);
   });
 
-  test("without a dead letter queue it rejects, and says so", async (t) => {
+  test("a burial without a dead letter queue rejects and says so", async (t) => {
     const { queue, send } = await make(t, { fifo, maxReceiveCount: null });
     await send(aMessage(fifo));
     const message = await receiveOne(queue);

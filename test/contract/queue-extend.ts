@@ -4,12 +4,12 @@ import { test } from "node:test";
 import { aMessage, type MakeQueue, receiveAll, receiveNext, receiveOne } from "./queue-setup.ts";
 
 export function extendContract(make: MakeQueue, fifo: boolean): void {
-  test("no extensions, no answers", async (t) => {
+  test("an extension of no messages answers nothing", async (t) => {
     const { queue } = await make(t, { fifo });
     assert.deepEqual(await queue.extend([]), []);
   });
 
-  test("zero gives a message back at once", async (t) => {
+  test("an extension by zero gives a message back at once", async (t) => {
     const { queue, send } = await make(t, { fifo });
     await send(aMessage(fifo));
     const first = await receiveOne(queue);
@@ -54,7 +54,7 @@ export function extendContract(make: MakeQueue, fifo: boolean): void {
     assert.deepEqual(await queue.extend([{ receipt, visibilityMs: 30_000 }]), ["gone"]);
   });
 
-  test("each entry of many has its own answer, in order", async (t) => {
+  test("each of many extensions has its own answer, in order", async (t) => {
     const { queue, send } = await make(t, { fifo });
     for (let i = 0; i < 23; i += 1) await send(aMessage(fifo, `${i}`, `g${i}`));
     const receipts = (await receiveAll(queue)).map((message) => message.receipt);

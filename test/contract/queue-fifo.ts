@@ -54,7 +54,7 @@ export function fifoContract(make: MakeQueue): void {
     assert.equal((await receiveNext(queue)).body, "a1");
   });
 
-  test("a duplicate is dropped, also after the first was acked", async (t) => {
+  test("a duplicate is dropped, also after the first message was acked", async (t) => {
     const { queue, send } = await make(t, { fifo });
     const message = aMessage(fifo);
     await send(message);
@@ -79,7 +79,7 @@ export function fifoContract(make: MakeQueue): void {
     );
   });
 
-  test("burying again under the same id makes no second dead letter", async (t) => {
+  test("a second burial under the same id makes no second dead letter", async (t) => {
     const { queue, send, inspectDeadLetters } = await make(t, { fifo });
     await send(aMessage(fifo, "body", "my_group"));
     const message = await receiveOne(queue);
@@ -105,7 +105,7 @@ export function fifoContract(make: MakeQueue): void {
     assert.equal((await inspectDeadLetters()).length, 12);
   });
 
-  test("burying again under another id makes a second dead letter", async (t) => {
+  test("a second burial under another id makes a second dead letter", async (t) => {
     const { queue, send, inspectDeadLetters } = await make(t, { fifo });
     await send(aMessage(fifo));
     const message = await receiveOne(queue);

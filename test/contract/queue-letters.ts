@@ -25,7 +25,7 @@ export function letterContract(make: MakeQueue, fifo: boolean): void {
     assert.equal(letters.isMoved(theirs), false);
   });
 
-  test("one that was looked at is given back as it was found", async (t) => {
+  test("a dead letter that was looked at is given back as it was found", async (t) => {
     const { letters, id } = await movedBySqs(await make(t, { fifo, maxReceiveCount: 1 }), fifo);
     const letter = await receiveOne(letters);
     assert.deepEqual(await receiveAll(letters), []);
@@ -33,7 +33,7 @@ export function letterContract(make: MakeQueue, fifo: boolean): void {
     assert.equal((await receiveOne(letters)).id, id);
   });
 
-  test("one that is buried gets a copy beside it that says why, and acking takes out only the original", async (t) => {
+  test("a buried dead letter gets a copy with the reason, and an ack deletes only the original", async (t) => {
     const made = await make(t, { fifo, maxReceiveCount: 1 });
     const { letters, id } = await movedBySqs(made, fifo);
     const letter = await receiveOne(letters);

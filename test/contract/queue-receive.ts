@@ -39,7 +39,7 @@ export function receiveContract(make: MakeQueue, fifo: boolean): void {
     );
   });
 
-  test("no more than asked for is handed out", async (t) => {
+  test("a receive hands out no more messages than asked for", async (t) => {
     const { queue, send } = await make(t, { fifo });
     for (const group of ["a", "b", "c"]) await send(aMessage(fifo, "body", group));
     assert.equal((await queue.receive({ max: 2, waitMs: 0, visibilityMs: 30_000 })).length, 2);
@@ -57,7 +57,7 @@ export function receiveContract(make: MakeQueue, fifo: boolean): void {
     );
   });
 
-  test("it comes back when its visibility ends, as another receive of the same message", async (t) => {
+  test("a message comes back when its visibility ends, as another receive of the same message", async (t) => {
     const { queue, send } = await make(t, { fifo });
     await send(aMessage(fifo));
     const first = await receiveOne(queue, 1_000);
@@ -68,7 +68,7 @@ export function receiveContract(make: MakeQueue, fifo: boolean): void {
     assert.equal(second.firstReceivedAtMs, first.firstReceivedAtMs);
   });
 
-  test("what is received more often than the redrive policy allows goes to the dead letter queue", async (t) => {
+  test("a message received more often than the redrive policy allows goes to the dead letter queue", async (t) => {
     const { queue, send, inspect, inspectDeadLetters } = await make(t, { fifo, maxReceiveCount: 2 });
     const id = await send(aMessage(fifo, "poison"));
     for (const receiveCount of [1, 2]) {
@@ -84,7 +84,7 @@ export function receiveContract(make: MakeQueue, fifo: boolean): void {
     );
   });
 
-  test("depth counts what is visible and what is in flight", async (t) => {
+  test("the depth counts visible messages and messages in flight", async (t) => {
     const { queue, send } = await make(t, { fifo });
     for (const group of ["a", "b", "c"]) await send(aMessage(fifo, "body", group));
     await queue.receive({ max: 1, waitMs: 0, visibilityMs: 30_000 });

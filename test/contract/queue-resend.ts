@@ -15,12 +15,12 @@ interface Buried extends QueueSetup {
 const attributes: Record<string, MessageAttribute> = { trace: { dataType: "String", stringValue: "00-abc" } };
 
 export function resendContract(make: MakeQueue, fifo: boolean): void {
-  test("no copies, no answers", async (t) => {
+  test("a resend of no copies answers nothing", async (t) => {
     const { letters, inspect } = await buried(t, make, fifo);
     assert.deepEqual([await letters.resend([]), await inspect()], [[], []]);
   });
 
-  test("the copy has the body and the producer's attributes, without why, in its group, and the letter stays", async (t) => {
+  test("a resent copy has the body, the producer's attributes and the group, without the reason, and the letter stays", async (t) => {
     const { letters, letter, copy, inspect, inspectDeadLetters } = await buried(t, make, fifo);
     const [end, ...others] = await letters.resend([copy("replay-1")]);
     const [sent, ...more] = await inspect();
@@ -35,7 +35,7 @@ export function resendContract(make: MakeQueue, fifo: boolean): void {
     );
   });
 
-  test("a mended body goes instead of the letter's, with all that the producer sent beside it", async (t) => {
+  test("a mended body is sent instead of the letter's, with the producer's attributes", async (t) => {
     const { letters, copy, inspect } = await buried(t, make, fifo);
     const body = '{"mended":"\\ud83d ü\t"}';
     await letters.resend([copy("replay-1", { body })]);
@@ -43,7 +43,7 @@ export function resendContract(make: MakeQueue, fifo: boolean): void {
     assert.deepEqual([sent?.body, sent?.attributes], [body, attributes]);
   });
 
-  test("of many, each has its answer, in order, and what is refused keeps no other from going", async (t) => {
+  test("each of many copies has its answer, in order, and a refused copy does not hold up the others", async (t) => {
     const { letters, copy, inspect } = await buried(t, make, fifo);
     const refused = new Set([0, 9, 10, 22]);
     // SQS takes no control characters.
@@ -64,7 +64,7 @@ export function resendContract(make: MakeQueue, fifo: boolean): void {
       );
   });
 
-  test("sent again under its id, a FIFO queue has it once, also after it was worked on, and a standard queue twice", async (t) => {
+  test("a copy sent again under its id is in a FIFO queue once and in a standard queue twice", async (t) => {
     const { letters, copy, queue, inspect } = await buried(t, make, fifo);
     const [first] = await letters.resend([copy("replay-1")]);
     const [again] = await letters.resend([copy("replay-1")]);
@@ -79,7 +79,7 @@ export function resendContract(make: MakeQueue, fifo: boolean): void {
     assert.deepEqual(await inspect(), []);
   });
 
-  test("sent under another id it comes another time", async (t) => {
+  test("a copy sent under another id arrives again", async (t) => {
     const { letters, copy, inspect } = await buried(t, make, fifo);
     for (const id of ["replay-1", "replay-2"]) await letters.resend([copy(id)]);
     assert.deepEqual(

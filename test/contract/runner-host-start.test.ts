@@ -49,7 +49,7 @@ const rows: readonly Row[] = [
 
 describe("a step host that does not start", () => {
   for (const { program, code, message, hint } of rows) {
-    test(program, async (t) => {
+    test(`the start fails with ${code} with the step host "${program}"`, async (t) => {
       const { runner, alive } = await stepHost(t, program);
       const fault = await rejection(runner.start());
       assert.deepEqual([fault.code, fault.message, fault.hint], [code, message, hint]);

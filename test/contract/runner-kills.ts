@@ -68,7 +68,7 @@ export function killContract(make: MakeRunner): void {
     assert.equal(other.kind, "ended");
   });
 
-  test("a runner that has started can take steps; one that was stopped says that it cannot, and runs nothing", async (t) => {
+  test("a started runner takes steps, and a stopped runner says that it cannot and runs nothing", async (t) => {
     const { runner, order, events, processes } = await make(t);
     assert.equal(runner.unavailable(), null);
     const wanted = await order("succeeds");

@@ -17,7 +17,7 @@ const shortMs = 300;
 const termMs = 2_000;
 
 export function limitContract(make: MakeRunner): void {
-  test("a step that runs for too long is ended for it, with everything below it", async (t) => {
+  test("a step that runs for too long is ended, with every process below it", async (t) => {
     const made = await make(t);
     const order = await made.order("blocks");
     const limits = { ...defaultLimits, timeoutMs: shortMs, graceMs: 100 };
@@ -28,14 +28,14 @@ export function limitContract(make: MakeRunner): void {
     assert.ok(["", "STEP_START"].includes((await made.events(order.envelope)).join()));
   });
 
-  test("a step that ends in time hears nothing of its limits", async (t) => {
+  test("a step that ends in time is untouched by its limits", async (t) => {
     const { runner, order } = await make(t);
     const limits = { ...defaultLimits, timeoutMs: 60_000, silenceMs: 60_000, processes: 100 };
     const ending = await runner.execute({ ...(await order("succeeds")), limits }, granting(), never);
     assert.equal(ending.kind === "ended" && ending.result.state, "success", JSON.stringify(ending));
   });
 
-  test("a process dies with its term, unless that is renewed", async (t) => {
+  test("a process dies at the end of its term unless the term is renewed", async (t) => {
     const made = await make(t);
     const { runner } = made;
     const renewed = new TestTerm(termMs);

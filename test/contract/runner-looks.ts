@@ -34,7 +34,7 @@ export function lookContract(make: MakeRunner): void {
     assert.deepEqual([looked.standings[0]?.ended, looked.standings[0]?.began], [null, true]);
   });
 
-  test("a look leaves what it looks at alone, and one at nothing answers nothing", async (t) => {
+  test("a look changes no attempt, and a look at none answers nothing", async (t) => {
     const { runner, order, events } = await make(t);
     const wanted = await order("succeeds");
     await runner.look([wanted.envelope]);

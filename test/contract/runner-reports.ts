@@ -54,7 +54,7 @@ export function reportContract(make: MakeRunner): void {
     assert.deepEqual(await events(step), []);
   });
 
-  test("a notice is written, or says that it is not", async (t) => {
+  test("a notice is written, or reports that it was not", async (t) => {
     const { runner, order } = await make(t);
     const { envelope: step } = await order("succeeds");
     const notice = {

@@ -8,7 +8,7 @@ import { keepEvidence } from "../chaos/evidence.ts";
 
 const seed = 4;
 
-test("whatever dies, every run finishes, each outcome is recorded once, and no message is left", async (t) => {
+test("every run finishes, each outcome is recorded once and no message is left, whatever dies", async (t) => {
   const told: string[] = [];
   const plan = { seed, workers: 3, fifo: true, until: { is: "each_once" } } as const;
   const chaos = await Chaos.open(plan, (line) => told.push(line));

@@ -179,7 +179,9 @@ async function replayEdited(scene: Scene, { runId, letter, edited, signed }: Edi
 }
 
 for (const [name, open] of Object.entries(ledgers)) {
-  test(`with a ledger on ${name}`, { concurrency: 2 }, async (t) => {
+  test(`hostile messages have only their documented effects with a ledger on ${name}`, {
+    concurrency: 2,
+  }, async (t) => {
     const deployment = await Deployment.open(50, { TASKIQ_ENVELOPE_KEY: key });
     t.after(() => deployment.close());
     const scene = await open(t, deployment);

@@ -67,7 +67,7 @@ for (const [name, make] of [
 ] as const) {
   describe(`a damaged row of ${name}`, () => {
     for (const [column, value, told] of damages) {
-      test(`${column} = ${value.slice(0, 50)}`, async (t) => {
+      test(`a row of ${name} whose ${column} is ${value.slice(0, 50)} is reported as damage`, async (t) => {
         const { ledger, damage } = await make(t);
         const { key } = request();
         await ledger.settle(await claimed(ledger), outcome());

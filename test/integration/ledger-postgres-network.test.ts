@@ -130,7 +130,7 @@ describe("an outage", () => {
     await assert.rejects(ledger.ping(), { code: "TQ_LEDGER", message: /: no answer in time$/ });
   });
 
-  test("of a server that hangs leaves no connection behind for each statement that is given up", async (t) => {
+  test("a hanging server keeps no connection of the statements that were given up", async (t) => {
     const { proxy, ledger } = await behindProxy(t, 300);
     await ledger.ping();
     const { connections } = proxy;

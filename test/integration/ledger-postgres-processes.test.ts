@@ -15,7 +15,7 @@ function grants(claimers: readonly Claimer[]): readonly (readonly [string, numbe
   return all.sort(([a], [b]) => keys.indexOf(a) - keys.indexOf(b));
 }
 
-test("processes that find no tables make them once, and of their claims each row has exactly one granted", async (t) => {
+test("processes that find no tables make them once, and each row is granted to exactly one of them", async (t) => {
   const { target, admin } = await databases.make(t);
   const claimers = await startClaimers(t, 4);
   await tellAll(claimers, { do: "open", target });
@@ -31,7 +31,7 @@ test("processes that find no tables make them once, and of their claims each row
   );
 });
 
-test("of the takeovers of several processes, each row has exactly one granted", async (t) => {
+test("each row is taken over by exactly one of several processes", async (t) => {
   const { target, admin, open } = await databases.make(t);
   const lost = await open();
   await Promise.all(keys.map((key) => claimed(lost, requestFor(key))));
@@ -47,7 +47,7 @@ test("of the takeovers of several processes, each row has exactly one granted", 
   assert.deepEqual(new Set(rows.map(({ fence, starts }) => `${fence} ${starts}`)), new Set(["2 2"]));
 });
 
-test("what a killed process was granted stays granted", async (t) => {
+test("a claim granted to a killed process stays granted", async (t) => {
   const { target, open } = await databases.make(t);
   const claimers = await startClaimers(t, 3);
   await tellAll(claimers, { do: "open", target });

@@ -21,7 +21,7 @@ async function schemaOf(t: TestContext, target: PostgresTarget) {
 const versions = async ({ admin }: LedgerDatabase) =>
   (await admin`SELECT version FROM taskiq_ledger_schema ORDER BY version`).map((row) => row["version"]);
 
-test("of many workers that start at once, one makes the tables, and all of them can work", async (t) => {
+test("one of many workers that start at once makes the tables, and all of them can work", async (t) => {
   const database = await databases.make(t);
   const ledgers = await Promise.all(Array.from({ length: 12 }, () => database.open()));
   assert.deepEqual(await versions(database), [1, 2, 3, 4, 5, 6, 7, 8]);
@@ -185,7 +185,7 @@ test("a role with the documented grants, and no more, can run; it can neither ma
   await ledger.ping();
 });
 
-test("with what the page grants an operator, dead letters are joined, put back, purged and failed; rows are not deleted", async (t) => {
+test("an operator with the documented grants can join, replay, purge and fail dead letters, but delete no rows", async (t) => {
   const database = await databases.make(t);
   await (await schemaOf(t, database.target)).migrate();
   const operator = `${database.target.user}_operator`;

@@ -45,7 +45,7 @@ for (const [title, target] of refused) {
   });
 }
 
-test("a server without TLS: prefer does without, everything above refuses", async (t) => {
+test("a server without TLS is used with sslmode=prefer and refused with every stricter mode", async (t) => {
   const database = await databases.make(t);
   const { host, port } = database.target;
   await claimed(await database.open({ target: { ...database.target, sslMode: "prefer" } }));

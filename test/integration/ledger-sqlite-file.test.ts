@@ -72,7 +72,7 @@ test("a replay that was planned before schema 7 gets an id for its copy when it 
   for (const id of ["id-1", "id-2"]) assert.equal((await ledger.planReplay(plan, id)).deduplicationId, "id-1");
 });
 
-test("the table refuses what no transition makes", async (t) => {
+test("the table refuses rows that no transition makes", async (t) => {
   const { path, open } = await ledgerFile(t);
   await claimed(await open());
   const db = database(t, path);
@@ -205,7 +205,7 @@ const broken: readonly (readonly [string, (path: string) => void])[] = [
 ];
 
 for (const [what, breakIt] of broken) {
-  test(`SQLite's own error becomes: ${what}`, async (t) => {
+  test(`SQLite's own error becomes a fault: ${what}`, async (t) => {
     const { path, open } = await ledgerFile(t);
     await open();
     const fault = sqliteFault(

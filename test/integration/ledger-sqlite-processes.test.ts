@@ -32,7 +32,7 @@ test("a new file opened by many processes at once is created once, and serves al
   }
 });
 
-test("of the claims of several processes, each row has exactly one granted", async (t) => {
+test("each row is granted to exactly one of several processes", async (t) => {
   const { path } = await ledgerFile(t);
   const claimers = await startClaimers(t, 4);
   await tellAll(claimers, { do: "open", path });
@@ -43,7 +43,7 @@ test("of the claims of several processes, each row has exactly one granted", asy
   );
 });
 
-test("of the takeovers of several processes, each row has exactly one granted", async (t) => {
+test("each row is taken over by exactly one of several processes", async (t) => {
   const { path, open } = await ledgerFile(t);
   const yesterday = new ManualClock(Date.now() - 86_400_000);
   const lost = await open({ clock: yesterday });
@@ -59,7 +59,7 @@ test("of the takeovers of several processes, each row has exactly one granted", 
   assert.deepEqual(new Set(rows.map(({ fence, starts }) => `${fence} ${starts}`)), new Set(["2 2"]));
 });
 
-test("what a killed process was granted stays granted, and the file stays whole", async (t) => {
+test("a claim granted to a killed process stays granted, and the file stays whole", async (t) => {
   const { path, open } = await ledgerFile(t);
   const claimers = await startClaimers(t, 3);
   await tellAll(claimers, { do: "open", path });

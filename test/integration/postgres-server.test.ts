@@ -70,7 +70,7 @@ for (const [title, end] of ways) {
   });
 }
 
-test("a server goes with the process that asked for it, however that dies", async () => {
+test("a server ends with the process that asked for it, however that process dies", async () => {
   const script = `import { startPostgres } from ${JSON.stringify(programPath)};
     console.log((await startPostgres()).url);`;
   const asker = spawn(process.execPath, ["--input-type=module-typescript", "--eval", script], {

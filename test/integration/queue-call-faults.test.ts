@@ -15,7 +15,7 @@ const serverEntryFault = (...positions: number[]): ServerFault => ({
   senderFault: false,
 });
 
-test("of a batch, only the entries that failed are sent again", async (t) => {
+test("only the failed entries of a batch are sent again", async (t) => {
   const wired = await wire(t);
   const receipts = await receiptsOf(wired, 5);
   wired.server.faults.next("DeleteMessageBatch", serverEntryFault(1, 3));
@@ -27,7 +27,7 @@ test("of a batch, only the entries that failed are sent again", async (t) => {
   assert.deepEqual(wired.source.inspect(), []);
 });
 
-test("entries that go on failing are failed after three rounds, the others done", async (t) => {
+test("entries that go on failing are failed after three rounds, and the others are done", async (t) => {
   const wired = await wire(t);
   const receipts = await receiptsOf(wired, 3);
   wired.server.faults.next(
@@ -84,7 +84,7 @@ for (const fault of [
   });
 }
 
-test("of several batches, the one without an answer fails and the others return their results", async (t) => {
+test("one of several batches without an answer fails, and the others return their results", async (t) => {
   const wired = await wire(t);
   const receipts = await receiptsOf(wired, 12);
   const last = receipts.at(-1);
@@ -95,7 +95,7 @@ test("of several batches, the one without an answer fails and the others return 
   assert.equal(wired.source.inspect().length, 2);
 });
 
-test("no batch with an answer rejects", async (t) => {
+test("a call rejects when no batch has an answer", async (t) => {
   const wired = await wire(t);
   const receipts = await receiptsOf(wired, 12);
   wired.server.faults.otherwise(() => ({ kind: "refuse", code: "AccessDenied" }));

@@ -96,7 +96,7 @@ test("a server that is not AWS is asked itself, and AWS never", async (t) => {
   assert.deepEqual(proxy.asked, []);
 });
 
-test("without TLS, a proxy with a password is asked for the whole URL", async (t) => {
+test("a proxy with a password is asked for the whole URL where there is no TLS", async (t) => {
   const { server, proxy, ask } = await start(t, (url) => ({
     proxies: { https: null, http: url.replace("//", "//me:p%40ss@"), except: "" },
     authorities: null,

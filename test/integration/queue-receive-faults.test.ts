@@ -19,7 +19,7 @@ const lostAnswers: Record<string, ServerFault> = {
 };
 
 for (const [name, fault] of Object.entries(lostAnswers)) {
-  test(`FIFO: when ${name}, the same attempt id brings back the same messages`, async (t) => {
+  test(`the same attempt id brings back the same FIFO messages when ${name}`, async (t) => {
     const { queue, server, source, requestsOf } = await wire(t, {}, { pollMarginMs: 1_500 });
     source.send({ body: "1", groupId: "a", deduplicationId: "1" });
     source.send({ body: "2", groupId: "a", deduplicationId: "2" });
@@ -44,7 +44,7 @@ for (const [fifo, brought] of [
   [false, []],
 ] as const) {
   const what = fifo ? "FIFO: a cut receive brings what SQS had fetched" : "standard: a cut receive brings nothing";
-  test(`${what}, without waiting`, async (t) => {
+  test(`a receive is tried again with its attempt id after ${what}, without waiting`, async (t) => {
     const { queue, server, source } = await wire(t, { fifo });
     source.send({ body: "1", ...(fifo ? { groupId: "a", deduplicationId: "1" } : {}) });
     server.faults.next("ReceiveMessage", { kind: "stall", at: "head" });
@@ -77,7 +77,7 @@ test("each receive has an attempt id of its own", async (t) => {
   assert.notEqual(first, second);
 });
 
-test("standard: a lost answer's messages stay hidden until their visibility ends, then they come", async (t) => {
+test("the messages of a lost answer of a standard queue stay hidden until their visibility ends", async (t) => {
   const { queue, server, source, requestsOf } = await wire(t, { fifo: false });
   const { messageId } = source.send({ body: "1" });
   server.faults.next("ReceiveMessage", { kind: "cut", effect: "after" });
@@ -87,7 +87,7 @@ test("standard: a lost answer's messages stay hidden until their visibility ends
   assert.deepEqual([message?.id, message?.receiveCount], [messageId, 2]);
 });
 
-test("four failures end it, and none of the retries is the SDK's", async (t) => {
+test("four failures end a receive, and the SDK makes none of the retries", async (t) => {
   const { queue, server, pair, requestsOf, observed } = await wire(t);
   server.faults.next("ReceiveMessage", throttle, throttle, throttle, throttle);
   await assert.rejects(queue.receive(options), {
@@ -130,7 +130,7 @@ test("a silent service is given up after half a minute, and named as silent", as
 });
 
 for (const code of ["AccessDenied", "KmsAccessDenied"]) {
-  test(`${code} is not retried`, async (t) => {
+  test(`a receive refused with ${code} is not retried`, async (t) => {
     const { queue, server, pair, requestsOf } = await wire(t);
     server.faults.next("ReceiveMessage", { kind: "refuse", code });
     await assert.rejects(queue.receive(options), {

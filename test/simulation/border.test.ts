@@ -45,7 +45,7 @@ const rows: readonly [CallFault | null, readonly string[]][] = [
 ];
 
 for (const [fault, expected] of rows) {
-  test(`a call, ${fault ?? "without a fault"}: ${expected.join(", ") || "nothing"}`, async () => {
+  test(`a call with the fault ${fault ?? "none"} has ${expected.join(", ") || "no effect"}`, async () => {
     const { clock, life, seen, ask } = call(fault);
     void ask();
     await clock.advance(5 * leaseMs);

@@ -13,7 +13,7 @@ export interface Mutant {
 
 export const mutants: readonly Mutant[] = [
   {
-    name: "ack before settle",
+    name: "a message is acked before its outcome is settled",
     edit: {
       file: "core/delivery/effects/settle.ts",
       from: "  delivery.lease.closing();\n  const answer = await askLedgerWhileLeased(",
@@ -21,7 +21,7 @@ export const mutants: readonly Mutant[] = [
     },
   },
   {
-    name: "no fence",
+    name: "the ledger ignores the fence",
     edit: {
       file: "test/support/ports/memory-ledger.ts",
       from: "row !== undefined && row.fence === fence && isHeld(row)",
@@ -29,7 +29,7 @@ export const mutants: readonly Mutant[] = [
     },
   },
   {
-    name: "no permit",
+    name: "a refused permit is granted",
     rules: { endsWithTerm: false },
     edit: {
       file: "core/delivery/effects/run.ts",
@@ -38,15 +38,15 @@ export const mutants: readonly Mutant[] = [
     },
   },
   {
-    name: "a process that does not ask",
+    name: "a process writes its event without asking for a permit",
     rules: { asksPermit: false },
   },
-  { name: "no log read before a start", rules: { readsLog: false } },
+  { name: "a process starts without reading the log", rules: { readsLog: false } },
   { name: "attempts that no run worker sent are run", rules: { requiresOpen: false } },
-  { name: "no log read before a report", rules: { readsLogBeforeReport: false } },
-  { name: "no permit deadline", rules: { keepsDeadline: false } },
+  { name: "a report is written without reading the log", rules: { readsLogBeforeReport: false } },
+  { name: "a permit has no deadline", rules: { keepsDeadline: false } },
   {
-    name: "a permit as long as a whole lease and more",
+    name: "a permit lasts longer than the lease",
     edit: {
       file: "core/delivery/effects/run.ts",
       from: "askedAtMs - heardAtMs + ports.leaseMs / 2",
@@ -54,7 +54,7 @@ export const mutants: readonly Mutant[] = [
     },
   },
   {
-    name: "no write bound after a permitted claim was abandoned",
+    name: "an abandoned claim that was permitted has no write bound",
     edit: {
       file: "core/ledger/claimable.ts",
       from: 'return from === "permitted" ? nowMs + writeBoundMs : null;',
@@ -87,7 +87,7 @@ export const mutants: readonly Mutant[] = [
     },
   },
   {
-    name: "bury after abandon",
+    name: "every abandoned message is buried",
     edit: {
       file: "core/delivery/lifecycle.ts",
       from: 'why === null || is === "ledger_unreachable" ? release(after, starts) : bury(why),',
@@ -95,7 +95,7 @@ export const mutants: readonly Mutant[] = [
     },
   },
   {
-    name: "delete before the copy",
+    name: "a message is deleted before its copy is made",
     edit: {
       file: "core/delivery/effects/dispose.ts",
       from: '{ is: "buried" };\n  try {\n    await ports.queue.bury(',
@@ -103,7 +103,7 @@ export const mutants: readonly Mutant[] = [
     },
   },
   {
-    name: "delete although the copy failed",
+    name: "a message is deleted although its copy failed",
     edit: {
       file: "core/delivery/lifecycle.ts",
       from: '(is === "buried" ? ack("buried") : release("short"))',
@@ -111,7 +111,7 @@ export const mutants: readonly Mutant[] = [
     },
   },
   {
-    name: "settle without an event",
+    name: "a step is settled without an event",
     edit: {
       file: "core/delivery/effects/run.ts",
       from: 'return { is: "host_fault", why: { reason: "step_fault", detail, error }, permitted: delivery.permitted };',
@@ -119,7 +119,7 @@ export const mutants: readonly Mutant[] = [
     },
   },
   {
-    name: "no kill when the lease is lost",
+    name: "a step goes on when its lease is lost",
     rules: { endsWithTerm: false },
     edit: {
       file: "core/delivery/effects/run.ts",
@@ -128,7 +128,7 @@ export const mutants: readonly Mutant[] = [
     },
   },
   {
-    name: "a lease whose end goes by unseen",
+    name: "the end of a lease goes unnoticed",
     rules: { endsWithTerm: false },
     edit: {
       file: "core/lease/lease-keeper.ts",
@@ -137,7 +137,7 @@ export const mutants: readonly Mutant[] = [
     },
   },
   {
-    name: "a term without an end",
+    name: "a term has no end",
     edit: {
       file: "core/lease/lease.ts",
       from: "Math.max(0, this.#endsAtMs - this.#keeper.clock.monoMs())",
@@ -145,7 +145,7 @@ export const mutants: readonly Mutant[] = [
     },
   },
   {
-    name: "a run that nobody knows counts as deleted",
+    name: "an unknown run of any instance counts as deleted",
     edit: {
       file: "core/delivery/effects/strangers.ts",
       from: "if (named !== null && named === asked) {",
@@ -185,7 +185,7 @@ export const mutants: readonly Mutant[] = [
     },
   },
   {
-    name: "unclaimed execution when the ledger is down",
+    name: "a step runs unclaimed when the ledger is down",
     edit: {
       file: "core/delivery/effects/claim.ts",
       from: 'if (answer === null) return { is: "ledger_unreachable" };',
@@ -193,7 +193,7 @@ export const mutants: readonly Mutant[] = [
     },
   },
   {
-    name: "what was reported is acked, not buried",
+    name: "a reported message is acked, not buried",
     edit: {
       file: "core/delivery/lifecycle.ts",
       from: 'state.bury === null ? ack("acked") : bury(state.bury)',
@@ -201,7 +201,7 @@ export const mutants: readonly Mutant[] = [
     },
   },
   {
-    name: "what SQS itself moved is left there",
+    name: "a letter that SQS itself moved is left there",
     edit: {
       file: "core/dead-letters/sweep/sweep-pass.ts",
       from: "if (!letters.isMoved(message)) return false;",

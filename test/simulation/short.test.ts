@@ -16,7 +16,7 @@ test("1,000 deliveries break no rule", async () => {
   assert.ok(deliveries >= 1_000);
 });
 
-test("a seed is a world, and another seed is another", async () => {
+test("a seed always makes the same world, and another seed makes another", async () => {
   const [one, again, other] = [await liveThrough(7), await liveThrough(7), await liveThrough(8)];
   assert.equal(again.hash, one.hash);
   assert.deepEqual(again.trace, one.trace);

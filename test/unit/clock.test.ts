@@ -32,7 +32,7 @@ function machine() {
 }
 
 describe("the monotonic clock", () => {
-  test("counts what the machine was suspended", () => {
+  test("the monotonic clock counts the time that the machine was suspended", () => {
     const { clock, work, suspend } = machine();
     const startMs = clock();
     work(1_000);
@@ -41,7 +41,7 @@ describe("the monotonic clock", () => {
     assert.ok(Math.abs(clock() - startMs - 3_602_000) <= 20, `${clock() - startMs}`);
   });
 
-  test("is as fine as Node's own while it is not", () => {
+  test("the monotonic clock is as fine as Node's own while the machine is not suspended", () => {
     const { clock, work } = machine();
     const startMs = clock();
     for (let i = 1; i <= 1_000; i += 1) {
@@ -68,7 +68,7 @@ describe("the monotonic clock", () => {
     assert.equal(uptimesRead(), readBefore + 2);
   });
 
-  test("never goes back, and is never off by more than the uptime's grain and the wall clock's", () => {
+  test("the monotonic clock never goes back, and is off by at most the uptime's and the wall clock's grain", () => {
     const step = fc.record({ worked: fc.integer({ min: 0, max: 500 }), suspended: fc.integer({ min: 0, max: 100 }) });
     fc.assert(
       fc.property(fc.array(step), (steps) => {
@@ -88,7 +88,7 @@ describe("the monotonic clock", () => {
     );
   });
 
-  test("of this machine does not wake at once from a sleep that is longer than any timer", async () => {
+  test("the monotonic clock does not wake at once from a sleep that is longer than any timer", async () => {
     const over = new AbortController();
     for (const ms of [2 ** 31, Number.MAX_SAFE_INTEGER, Number.POSITIVE_INFINITY]) {
       const slept = systemClock.sleep(ms, over.signal).then(() => "slept");
@@ -97,7 +97,7 @@ describe("the monotonic clock", () => {
     over.abort();
   });
 
-  test("of this machine goes as fast as Node's own", async () => {
+  test("the monotonic clock goes as fast as Node's own", async () => {
     const [ours, nodes] = [systemClock.monoMs(), performance.now()];
     await systemClock.sleep(30);
     const [ourMs, nodeMs] = [systemClock.monoMs() - ours, performance.now() - nodes];

@@ -9,7 +9,7 @@ import { killGroup, killMarked } from "../../core/process-group.ts";
 import { eventually } from "../support/eventually.ts";
 import { markedProcesses, noneMarked } from "../support/taskiq/marked-processes.ts";
 
-test("a group is killed with everything in it", async (t) => {
+test("a process group is killed with every process in it", async (t) => {
   const id = randomUUID();
   const mark = `TASKIQ_TEST=${id}` as const;
   t.after(async () => await noneMarked(mark));
@@ -28,7 +28,7 @@ test("a group is killed with everything in it", async (t) => {
   await killGroup(child.pid ?? 0, systemClock);
 });
 
-test("what carries a mark is killed, wherever it went, and nothing else", async (t) => {
+test("processes with a mark are killed in any group, and no others", async (t) => {
   const [id, other] = [randomUUID(), randomUUID()];
   const start = (value: string) => {
     const script = "setsid sh -c 'sleep 600 & wait' & setsid sleep 600 & wait";

@@ -10,19 +10,19 @@ import { ManualClock } from "../support/clocks/manual-clock.ts";
 const never = new Promise<never>(() => undefined);
 
 describe("within", () => {
-  test("what comes in time is the answer, and no timer is left", async () => {
+  test("an answer that comes in time is the result, and no timer is left", async () => {
     const clock = new ManualClock();
     assert.deepEqual(await clock.within(1_000, Promise.resolve("answer")), { inTime: true, value: "answer" });
     assert.equal(clock.sleeping, 0);
   });
 
-  test("what rejects in time rejects", async () => {
+  test("a promise that rejects in time rejects the wait", async () => {
     const clock = new ManualClock();
     await assert.rejects(clock.within(1_000, Promise.reject(new Error("broken"))), new Error("broken"));
     assert.equal(clock.sleeping, 0);
   });
 
-  test("the wait is over at its time by the injected clock, and what is late is ignored", async () => {
+  test("a limited wait is over at its time by the injected clock, and a late answer is ignored", async () => {
     const clock = new ManualClock();
     const work = Promise.withResolvers<never>();
     const waiting = clock.within(1_000, work.promise);
@@ -35,7 +35,7 @@ describe("within", () => {
 });
 
 describe("a deadline", () => {
-  test("aborts at its time by the injected clock, and says how long that was", async () => {
+  test("a deadline aborts at its time by the injected clock, and says how long that was", async () => {
     const clock = new ManualClock();
     const { signal } = clock.deadline(100);
     const rejected = assert.rejects(until(signal, never), new NoAnswer("no answer within 100 ms"));
@@ -45,7 +45,7 @@ describe("a deadline", () => {
     await rejected;
   });
 
-  test("another signal ends it sooner, with its own reason, even one that aborted before", async () => {
+  test("another signal ends a deadline sooner, with its own reason, even one that aborted before", async () => {
     const closed = new AbortController();
     const deadline = systemClock.deadline(60_000, [closed.signal]);
     const waiting = until(deadline.signal, never);
@@ -56,7 +56,7 @@ describe("a deadline", () => {
     for (const one of [deadline, late]) one.clear();
   });
 
-  test("one that is cleared never aborts, and leaves no timer and no listener", async () => {
+  test("a cleared deadline never aborts, and leaves no timer and no listener", async () => {
     const [clock, closed] = [new ManualClock(), new AbortController()];
     const deadline = clock.deadline(1_000, [closed.signal]);
     assert.equal(await until(deadline.signal, Promise.resolve("answer")), "answer");

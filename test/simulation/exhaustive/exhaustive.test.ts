@@ -32,18 +32,18 @@ test("a message that comes before its attempt was sent breaks no rule", () => {
 describe("without one of the rules there is a counterexample", () => {
   const twoEvents = ["readsLog", "asksPermit", "keepsDeadline", "fences"] as const;
   for (const rule of twoEvents) {
-    test(rule, () => {
+    test(`a life without the rule ${rule} has two terminal events`, () => {
       const { broken } = explore(advance, { ...physics, [rule]: false });
       assert.equal(broken?.rule, "two terminal events", way(broken));
     });
   }
 
-  test("requiresOpen", () => {
+  test("a life without the rule requiresOpen runs a step that no run worker sent", () => {
     const { broken } = explore(advance, { ...physics, requiresOpen: false }, false);
     assert.equal(broken?.rule, "ran what nobody sent", way(broken));
   });
 
-  test("a message that came too early is acked", () => {
+  test("a life in which a message that came too early is acked deletes it with nothing recorded", () => {
     const acks = upon("not_open", [{ at: "acking", disposition: "acked" }, { do: "ack" }]);
     assert.equal(explore(acks, physics, false).broken?.rule, "deleted with nothing recorded");
   });
@@ -51,12 +51,12 @@ describe("without one of the rules there is a counterexample", () => {
   const why = { reason: "step_fault", detail: "", error: null } as const;
   const lives: readonly [string, string, Advance][] = [
     [
-      "ack before settle",
+      "a message is acked before it is settled",
       "deleted before it is settled",
       instead("settle", [{ at: "acking", disposition: "acked" }, { do: "ack" }]),
     ],
     [
-      "bury after abandon",
+      "an abandoned message is buried",
       "a dead letter that is none",
       upon("abandoned", [
         { at: "burying", why },
@@ -64,28 +64,29 @@ describe("without one of the rules there is a counterexample", () => {
       ]),
     ],
     [
-      "delete without the copy",
+      "a message is deleted without its copy",
       "deleted without its dead letter",
       instead("bury", [{ at: "acking", disposition: "buried" }, { do: "ack" }]),
     ],
     [
-      "a held message deleted",
+      "a held message is deleted",
       "deleted with nothing recorded",
       upon("held", [{ at: "acking", disposition: "acked" }, { do: "ack" }]),
     ],
     [
-      "a dead row acked",
+      "the message of a dead row is acked",
       "deleted without its dead letter",
       upon("settled", [{ at: "acking", disposition: "acked" }, { do: "ack" }]),
     ],
     [
-      "nothing released to anyone",
+      "a report is released instead",
       "no way to an end",
       instead("report", [{ at: "releasing" }, { do: "release", after: "long", starts: 0 }]),
     ],
   ];
   for (const [name, rule, mutated] of lives) {
-    test(name, () => assert.equal(explore(mutated, physics).broken?.rule, rule));
+    test(`a life in which ${name} breaks the rule "${rule}"`, () =>
+      assert.equal(explore(mutated, physics).broken?.rule, rule));
   }
 });
 

@@ -25,7 +25,7 @@ const parts = [
 for (const { what, fromSeed, deliveries } of parts) {
   describe(`${deliveries} deliveries from ${what} seeds, ${fromSeed} on`, { concurrency: 2 }, () => {
     for (const share of shares({ fromSeed, deliveries }, 4)) {
-      test(`break no rule (seeds ${share.fromSeed}, ${share.fromSeed + 4}, …)`, async () => {
+      test(`deliveries from the ${what} seeds ${share.fromSeed}, ${share.fromSeed + 4}, … break no rule`, async () => {
         const broken: Broken[] = [];
         const lived = await runShard(share, (one) => broken.push(one));
         const again = `all of them again: npm run simulate -- --deliveries ${deliveries} --seed ${fromSeed}`;

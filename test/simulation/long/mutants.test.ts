@@ -24,7 +24,7 @@ describe("each broken rule is found", { concurrency: 2 }, () => {
   test("no broken rule is found when none is broken", async () => assert.equal((await hunt({})).found, null));
 
   for (const { name, edit, rules, seed } of mutants) {
-    test(name, async () => {
+    test(`the simulation finds the broken rule: ${name}`, async () => {
       const { found, deliveries } = await hunt({ ...(edit && { edit }), ...(rules && { rules }) }, seed);
       assert.ok(found !== null, `not found in ${deliveries} deliveries`);
       // That would be the mutant's own clumsiness.

@@ -116,7 +116,7 @@ describe("the queue", () => {
     assert.deepEqual(endProbe(probing("queue"), "queue", null, 0, 0), closed);
   });
 
-  test("a queue that only hiccups closes at once but is reported only after a while", () => {
+  test("a throttled queue closes at once but is reported only after 30 s", () => {
     const circuit = trip(closed, passing, 0, 0.5);
     assert.deepEqual(
       [leaveOf(circuit), reportable(circuit, 29_999), reportable(circuit, 30_000).length],
@@ -126,7 +126,7 @@ describe("the queue", () => {
     assert.equal(reportable(later, 30_000).length, 1, "the patience does not start anew");
   });
 
-  test("a queue that hiccuped and then denies is reported at once", () => {
+  test("a queue that was throttled and then denies is reported at once", () => {
     const circuit = trip(trip(closed, passing, 0, 0.5), { cause: "queue", why: "denied" }, 5_000, 0.5);
     assert.deepEqual(
       reportable(circuit, 5_000).map(({ why }) => why),
@@ -147,7 +147,8 @@ describe("steps may be ended without their code", () => {
     ]),
     ["while the ledger is probed", probing("ledger"), false],
   ];
-  for (const [what, circuit, may] of rows) test(`${what}: ${may}`, () => assert.equal(mayReport(circuit), may));
+  for (const [what, circuit, may] of rows)
+    test(`an outage ${may ? "may" : "may not"} be reported: ${what}`, () => assert.equal(mayReport(circuit), may));
 });
 
 describe("several outages", () => {

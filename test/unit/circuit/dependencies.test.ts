@@ -98,20 +98,21 @@ describe("the runner", () => {
     ["dies", crashes, []],
     ["may not run again", refusesRerun("WorkerLost"), []],
     ["cannot run here", faults("step"), []],
-    ["never started", faults("host"), ["failed host: cannot be run"]],
+    ["was never started", faults("host"), ["failed host: cannot be run"]],
     ["has no code", faults("location"), []],
   ] as const) {
-    test(`whose step ${what}`, async () => assert.deepEqual((await run(script)).heard, expected));
+    test(`a step that ${what} reports to the circuit: ${expected[0] ?? "nothing"}`, async () =>
+      assert.deepEqual((await run(script)).heard, expected));
   }
 
-  test("whose step finds the instance away is believed once the host cannot write to the run's log either", async () => {
+  test("a step that finds the instance away is believed once the host cannot write to the run's log either", async () => {
     const lost = "failed instance: the Dagster instance cannot be reached: CheckError: cannot be run";
     const { heard, runner } = await run(faults("instance"), false);
     assert.deepEqual([heard, runner.notices.length], [[lost], 1]);
     assert.deepEqual((await run(faults("instance"))).heard, ["worked instance host"]);
   });
 
-  test("whose worker stops meanwhile is neither believed nor waited for", async () => {
+  test("a step that finds the instance away while its worker stops is neither believed nor waited for", async () => {
     const { runner, watched, heard } = await run(faults("instance"));
     heard.length = 0;
     runner.onNotice = () => new Promise(() => undefined);
@@ -121,12 +122,12 @@ describe("the runner", () => {
     assert.deepEqual([(await ending).kind, heard], ["fault", []]);
   });
 
-  test("changes nothing about how a step ends", async () => {
+  test("watching a runner changes nothing about how a step ends", async () => {
     const { ending } = await run(faults("instance"));
     assert.equal(ending.kind === "fault" && ending.scope, "instance");
   });
 
-  test("whose step stood in the log already has shown that Dagster answers, not that code can be imported", async () => {
+  test("a step that stood in the log already shows that Dagster answers, not that code can be imported", async () => {
     const { heard, watched } = await run(succeeds);
     heard.length = 0;
     await watched.execute(stepOrder("load"), granting(), never);
@@ -149,7 +150,7 @@ describe("the runner", () => {
     ]);
   });
 
-  test("a report that finds the instance away has found it, too", async () => {
+  test("a report that finds the instance away is an outage, as a step is", async () => {
     const { heard, watched, runner } = await run(crashes);
     runner.onReport = faults("instance");
     await watched.report(reportOrder(stepOrder("load").envelope), granting(), never);

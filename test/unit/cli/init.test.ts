@@ -30,7 +30,7 @@ describe("the init", () => {
     assert.deepEqual(became, []);
   });
 
-  test("runs in the Python that is found, bare, and is given the command line that the kernel was given", () => {
+  test("the init runs in a bare Python and gets the command line that the kernel got", () => {
     for (const [python, file] of [
       ["sh", /^(?:\/usr)?\/bin\/sh$/],
       ["/bin/sh", /^\/bin\/sh$/],
@@ -56,7 +56,7 @@ describe("the init", () => {
     }
   });
 
-  test("is missed, and what else there is is said, where the runtime cannot become another program", () => {
+  test("the init is reported as missing, with the alternative, where the runtime cannot become another program", () => {
     const { self } = makeSelf(1);
     const { execve: _, ...without } = self;
     const hint = "start the container with an init (docker run --init)";
@@ -104,12 +104,12 @@ async function program(...argv: readonly string[]) {
 }
 
 describe("a command", () => {
-  test("that starts processes leaves PID 1 before it runs, and is warned when that cannot be", async () => {
+  test("a command that starts processes leaves PID 1 before it runs, or warns that it cannot", async () => {
     const both = ["it may drip", "it stays PID 1"];
     assert.deepEqual(await program("--python", "py"), { asked: ["py"], warned: [both] });
   });
 
-  test("that only says something, or starts nothing, may stay PID 1", async () => {
+  test("a command that only prints something or starts no process may stay PID 1", async () => {
     for (const argv of [["--help"], ["--print-config"], ["--unknown"]]) {
       assert.deepEqual(await program("--python", "py", ...argv), { asked: [], warned: [] });
     }

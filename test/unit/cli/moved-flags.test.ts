@@ -37,13 +37,13 @@ describe("a flag that has become a command", () => {
     ["drain --resume --print-config", "resume --local --print-config"],
   ];
   for (const [line, runs, more] of rows) {
-    test(`runs ${runs} for ${line}`, async () => {
+    test(`taskiq ${line} runs taskiq ${runs}`, async () => {
       const found = await moved(line, more);
       assert.deepEqual([found?.runs, found?.problems], [runs, []]);
     });
   }
 
-  test("says which command replaces it", async () => {
+  test("a flag that has become a command says which command replaces it", async () => {
     assert.equal(
       (await moved("replay --fail"))?.notice,
       "--fail is a command now, and will go: taskiq fail replaces it",
@@ -64,13 +64,13 @@ describe("a flag that has become a command", () => {
     ["replay --purge --frobnicate", /^unknown option --frobnicate$/],
   ];
   for (const [line, says] of refused) {
-    test(`is refused as before in ${line}`, async () => {
+    test(`taskiq ${line} is refused as before`, async () => {
       const { problems = [] } = (await moved(line)) ?? {};
       assert.deepEqual([problems.length, says.test(problems[0] ?? "")], [1, true], problems.join("\n"));
     });
   }
 
-  test("concerns no other command, nor a value of that text", async () => {
+  test("a moved flag's text is left alone in another command or in a value", async () => {
     for (const line of ["purge --yes", "replay --why=--purge", "reexecute --purge"])
       assert.equal(await moved(line), null);
   });

@@ -169,7 +169,7 @@ describe("without running a command", () => {
     ],
   ];
   for (const [argv, exitCode, stdout, stderr] of rows) {
-    test(argv.join(" ") || "no arguments", async () => {
+    test(`${["taskiq", ...argv].join(" ")} runs no command and exits with ${exitCode}`, async () => {
       assert.deepEqual(await run(argv), { exitCode, stdout, stderr, ran: [] });
     });
   }
@@ -199,21 +199,21 @@ describe("without running a command", () => {
 });
 
 describe("running a command", () => {
-  test("its exit code is the program's, and nothing else is said", async () => {
+  test("a command's exit code is the program's, and nothing else is printed", async () => {
     for (const code of [0, 1, 2, 3] as const) {
       const { exitCode, stdout, stderr } = await run(["paint"], {}, async () => code);
       assert.deepEqual([exitCode, stdout, stderr], [code, "", ""]);
     }
   });
 
-  test("it gets its configuration, and the warnings to log in its own way", async () => {
+  test("a command gets its configuration, and the warnings to log in its own way", async () => {
     const { ran } = await run(["paint", "--size", "5", "--loud"], { TASKIQ_NEVER_HEARD_OF: "1" });
     assert.deepEqual(ran, [
       { config: { size: 5 }, warnings: ["it will be loud", "unknown environment variable TASKIQ_NEVER_HEARD_OF"] },
     ]);
   });
 
-  test("a health check is not bothered with variables", async () => {
+  test("a health check does not warn of unknown variables", async () => {
     assert.deepEqual((await run(["probe"], { TASKIQ_NEVER_HEARD_OF: "1" })).ran[0]?.warnings, []);
   });
 
@@ -242,7 +242,7 @@ describe("running a command", () => {
     }
   });
 
-  test("anything else that is thrown is a bug of ours, with its trace", async () => {
+  test("any other exception is printed as a bug, with its trace", async () => {
     const { exitCode, stderr } = await run(["paint"], {}, () => {
       throw new TypeError("x is not a function");
     });

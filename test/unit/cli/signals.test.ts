@@ -16,18 +16,18 @@ function listening() {
 
 describe("what signals ask for", () => {
   const rows: readonly [string, readonly (StopSignal | number)[], string | null, string | null][] = [
-    ["nothing", [], null, null],
+    ["no signal", [], null, null],
     ["SIGTERM", ["SIGTERM"], "SIGTERM", null],
     ["SIGINT", ["SIGINT"], "SIGINT", null],
     ["SIGTERM twice", ["SIGTERM", "SIGTERM"], "SIGTERM", "SIGTERM"],
-    ["one after the other", ["SIGINT", "SIGTERM"], "SIGINT", "SIGTERM"],
+    ["SIGINT, then SIGTERM", ["SIGINT", "SIGTERM"], "SIGINT", "SIGTERM"],
     ["a Ctrl-C that arrives twice", ["SIGINT", 20, "SIGINT"], "SIGINT", null],
     ["a second Ctrl-C", ["SIGINT", 150, "SIGINT"], "SIGINT", "SIGINT"],
     ["a second Ctrl-C that arrives twice", ["SIGINT", 20, "SIGINT", 500, "SIGINT", 20, "SIGINT"], "SIGINT", "SIGINT"],
-    ["three", ["SIGTERM", "SIGTERM", "SIGTERM"], "SIGTERM", "SIGTERM"],
+    ["SIGTERM three times", ["SIGTERM", "SIGTERM", "SIGTERM"], "SIGTERM", "SIGTERM"],
   ];
   for (const [name, given, quiet, now] of rows) {
-    test(name, async () => {
+    test(`the signals ask for ${quiet === null ? "no stop" : `a stop by ${quiet}`} and ${now === null ? "no end" : `an end by ${now}`}: ${name}`, async () => {
       const { source, clock, stop } = listening();
       for (const one of given) {
         if (typeof one === "number") await clock.advance(one);
@@ -48,7 +48,7 @@ test("each stage of a stop is logged once", () => {
   ]);
 });
 
-test("after closing, no signal is listened to", () => {
+test("a closed listener hears no signal", () => {
   const { source, stop } = listening();
   stop.close();
   assert.deepEqual(source.eventNames(), []);

@@ -131,7 +131,7 @@ describe("a program that answers in Dagster's place is named in the fault", () =
     ],
   ];
   for (const [what, reply, expected] of cases) {
-    test(what, async (t) => {
+    test(`a fault names the program in Dagster's place that answers with ${what}`, async (t) => {
       const { dagster } = await api(t, () => reply);
       assert.equal(await faultOf(dagster.findRun("run")), expected);
     });

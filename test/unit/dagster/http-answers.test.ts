@@ -148,7 +148,7 @@ describe("an odd answer", () => {
     });
   });
 
-  test("to a question for a worker is its state, or why there is none", async (t) => {
+  test("an odd answer to a question for a worker is its state, or the reason that there is none", async (t) => {
     await forEachAnswer(t, async (port) => {
       const answer = await askWorker({ port, token: "t".repeat(32) }, "state", "me");
       if (answer.kind === "state") assert.equal(typeof answer.state.busy, "number");
@@ -168,7 +168,7 @@ describe("an odd answer", () => {
   });
 
   for (const what of ["findRun", "reexecuteFromFailure"] as const) {
-    test(`to Dagster's ${what} is an answer of the port's or a Fault`, async (t) => {
+    test(`an odd answer to Dagster's ${what} is an answer of the port or a Fault`, async (t) => {
       const clock = { ...systemClock, sleep: async () => undefined };
       await forEachAnswer(t, async (port) => {
         const target = { url: `http://127.0.0.1:${port}`, headers: [], ca: null, answerMs: 60_000 };
@@ -188,7 +188,7 @@ describe("an odd answer", () => {
   }
 });
 
-test("what is shown of another program's answer steers no terminal", () => {
+test("the shown part of another program's answer steers no terminal", () => {
   assert.equal(whyIn("a\u007fb\u009b2Jc\n"), '"a\\u007fb\\u009b2Jc\\n"');
 });
 

@@ -6,7 +6,7 @@ import { fakeDagster, launchAnswer } from "../../support/dagster/graphql-server.
 import { api, faultOf } from "./setup.ts";
 
 describe("a launch", () => {
-  test("is of the parent run, from failure, with a tag that names it", async (t) => {
+  test("a launch re-executes the parent run from failure, with a tag that names it", async (t) => {
     const { dagster, asked } = await api(t, fakeDagster({ run: { status: "FAILURE" } }));
     assert.deepEqual(await dagster.reexecuteFromFailure("run"), {
       kind: "launched",
@@ -51,7 +51,7 @@ describe("a launch", () => {
     [{ __typename: "QuotaExceededError", message }, "Dagster answers QuotaExceededError: what Dagster says"],
   ];
   for (const [answer, why] of refusals) {
-    test(`that is answered by ${(answer as { __typename: string }).__typename} is refused in words`, async (t) => {
+    test(`a launch answered by ${(answer as { __typename: string }).__typename} is refused in words`, async (t) => {
       const { dagster } = await api(t, () => launchAnswer(answer));
       assert.deepEqual(await dagster.reexecuteFromFailure("run"), { kind: "refused", why });
     });
@@ -63,7 +63,7 @@ describe("a launch", () => {
     ["cannot be read", { body: { data: { launchRunReexecution: 7 } } }],
     ["is a failure of Dagster's", { body: { data: null, errors: [{ message: "lost" }] } }],
   ] as const) {
-    test(`whose answer ${what} is found when it happened, and in doubt when it is not`, async (t) => {
+    test(`a launch whose answer ${what} is looked for, and is in doubt when it is not found`, async (t) => {
       const runs: Parameters<typeof fakeDagster>[0] = { run: { status: "FAILURE" }, other: { status: "FAILURE" } };
       let happens = true;
       const reply = fakeDagster(runs, () => {
@@ -82,7 +82,7 @@ describe("a launch", () => {
     });
   }
 
-  test("that nothing can have come of is a fault", async (t) => {
+  test("a launch that cannot have happened is a fault", async (t) => {
     const { dagster } = await api(t, () => ({ status: 403, body: "" }));
     assert.match(await faultOf(dagster.reexecuteFromFailure("run")), /^TQ_DAGSTER_DENIED/);
   });

@@ -46,7 +46,7 @@ function setVariables(t: TestContext, variables: Readonly<Record<string, string>
 
 describe("asking through a proxy", () => {
   for (const secure of [false, true]) {
-    test(`of ${secure ? "HTTPS_PROXY: TLS goes through it to the server" : "HTTP_PROXY"}`, async (t) => {
+    test(`Dagster is asked through ${secure ? "HTTPS_PROXY, and TLS goes through it to the server" : "HTTP_PROXY"}`, async (t) => {
       const server = await startGraphqlServer(t, fakeDagster({ run: { status: "FAILURE" } }), { secure });
       const proxy = await startProxy(t);
       setVariables(t, { [secure ? "HTTPS_PROXY" : "HTTP_PROXY"]: proxy.url });
@@ -57,7 +57,7 @@ describe("asking through a proxy", () => {
     });
   }
 
-  test("does not happen to what NO_PROXY names", async (t) => {
+  test("Dagster is asked without a proxy where NO_PROXY names it", async (t) => {
     const server = await startGraphqlServer(t, fakeDagster({ run: { status: "FAILURE" } }));
     const proxy = await startProxy(t);
     setVariables(t, { HTTP_PROXY: proxy.url, NO_PROXY: "127.0.0.1" });

@@ -29,7 +29,7 @@ type Case = readonly [what: string, Partial<LetterFilter>, ids: readonly string[
 
 const cases: readonly Case[] = [
   ["the beginning of an id means its letter", { names: ["9b9b"] }, ["9b9b0001"], []],
-  ["the beginning of the buried message's id does, too", { names: ["sent-9b"] }, ["9b9b0001"], []],
+  ["the beginning of the buried message's id means its letter, too", { names: ["sent-9b"] }, ["9b9b0001"], []],
   ["a key that several letters have means all of them", { names: ["7f3c-one:load"] }, ["5f0c1a9e", "5f0c77aa"], []],
   [
     "the beginning of several ids means none",
@@ -48,7 +48,7 @@ const cases: readonly Case[] = [
     ],
   ],
   [
-    "an id of none leaves the others",
+    "an id of no letter leaves the others",
     { names: ["nobody", "9b9b"] },
     ["9b9b0001"],
     [["id", "nobody", "unknown", letters.map(({ message }) => [message.id, 1])]],
@@ -71,7 +71,7 @@ const cases: readonly Case[] = [
     ],
   ],
   [
-    "a reason that none has",
+    "a reason that no letter has is a mismatch",
     { reason: "crsh_loop" },
     [],
     [
@@ -88,9 +88,9 @@ const cases: readonly Case[] = [
       ],
     ],
   ],
-  ["a reason's word of an earlier release", { reason: "dead_lettered" }, ["aaaa0001"], []],
+  ["a reason's word of an earlier release is understood", { reason: "dead_lettered" }, ["aaaa0001"], []],
   [
-    "a step that none has",
+    "a step that no letter has is a mismatch",
     { step: "lod*" },
     [],
     [
@@ -106,14 +106,14 @@ const cases: readonly Case[] = [
       ],
     ],
   ],
-  ["values that are there, but not of one letter", { step: "split", reason: "malformed" }, [], []],
+  ["values of different letters choose none", { step: "split", reason: "malformed" }, [], []],
 ];
 
 describe("a choice", () => {
   for (const [what, filter, ids, mismatches] of cases)
-    test(what, () => assert.deepEqual(choose(filter), { ids, mismatches }));
+    test(`in a choice of letters, ${what}`, () => assert.deepEqual(choose(filter), { ids, mismatches }));
 
-  test("among no letters at all misses only the values that name one", () => {
+  test("a choice among no letters misses only the values that name one", () => {
     assert.deepEqual(choose({ reason: "crash_loop", runId: "7f3c", names: ["9b9b"] }, []).mismatches, [
       ["id", "9b9b", "unknown", []],
     ]);

@@ -52,24 +52,24 @@ describe("a filter", () => {
     [{ runId: "run-1", reason: "malformed" }, false],
   ];
   for (const [filter, meant] of rows) {
-    test(`${JSON.stringify(filter)} is ${meant ? "met" : "not met"}`, () => {
+    test(`a letter ${meant ? "meets" : "does not meet"} the filter ${JSON.stringify(filter)}`, () => {
       assert.equal(matchesLetter({ ...anyLetter, ...filter }, load), meant);
     });
   }
 
-  test("that names a run or a step means no letter that names none", () => {
+  test("a filter that names a run or a step matches no letter without one", () => {
     const unreadable = aLetter("m2", { body: "{}" });
     assert.equal(matchesLetter({ ...anyLetter, runId: "run-1" }, unreadable), false);
     assert.equal(matchesLetter({ ...anyLetter, step: "*" }, unreadable), false);
     assert.equal(matchesLetter(anyLetter, unreadable), true);
   });
 
-  test("takes the time of one that SQS moved for when it was sent", () => {
+  test("a filter by time takes a letter that SQS moved by when it was sent", () => {
     assert.equal(matchesLetter({ ...anyLetter, sinceMs: sentAtMs }, moved("m3")), true);
     assert.equal(matchesLetter({ ...anyLetter, sinceMs: sentAtMs + 1 }, moved("m3")), false);
   });
 
-  test("for a job asks what the run's record says", () => {
+  test("a filter for a job reads it from the run's record", () => {
     assert.deepEqual(
       [null, "nightly", "hourly"].map((job) => matchesJob({ ...anyLetter, job: "nightly" }, job)),
       [false, true, false],
@@ -94,12 +94,12 @@ describe("a glob", () => {
     ["l.ad", "load", false],
   ];
   for (const [pattern, text, matches] of rows) {
-    test(`${pattern} ${matches ? "matches" : "does not match"} ${JSON.stringify(text)}`, () => {
+    test(`the glob ${pattern} ${matches ? "matches" : "does not match"} ${JSON.stringify(text)}`, () => {
       assert.equal(matchesGlob(pattern, text), matches);
     });
   }
 
-  test("means what the regular expression means", () => {
+  test("a glob matches what its regular expression matches", () => {
     const letters = fc.string({ unit: fc.constantFrom("a", "b", "*", "?", "["), maxLength: 8 });
     fc.assert(
       fc.property(letters, fc.string({ unit: fc.constantFrom("a", "b", "["), maxLength: 8 }), (pattern, text) => {
@@ -109,7 +109,7 @@ describe("a glob", () => {
     );
   });
 
-  test("takes no longer the worse it is meant", () => {
+  test("a glob takes no longer when it is made to be slow", () => {
     assert.equal(matchesGlob("*a".repeat(2_000), "a".repeat(1_999)), false);
   });
 });

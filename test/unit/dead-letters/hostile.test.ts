@@ -37,7 +37,7 @@ function letter(note: string, body = "{}"): Message {
   return readMessage({ MessageId: "m", Body: body, MessageAttributes }, 0);
 }
 
-test("a note is read as one only when all of it is", () => {
+test("a note is read as a note only when all of it is valid", () => {
   assert.deepEqual(readNote(letter(JSON.stringify(good))), good);
   const wrong: readonly (readonly [string, unknown])[] = [
     ["detail", 7],
@@ -51,7 +51,7 @@ test("a note is read as one only when all of it is", () => {
   }
 });
 
-test("an attribute that was folded comes back, however it is called", () => {
+test("an attribute that was folded comes back, whatever its name", () => {
   for (const name of ["constructor", "__proto__", "color"]) {
     const folded = `{${JSON.stringify(name)}:{"data_type":"String","string_value":"blue"}}`;
     const note = JSON.stringify(good).replace(/}$/, `,"folded":${folded}}`);

@@ -10,7 +10,7 @@ import { bench } from "./setup.ts";
 
 describe("looking", () => {
   for (const fifo of [true, false]) {
-    test(`sees each of 1,000 once and gives all back, ${fifo ? "FIFO" : "standard"}`, async () => {
+    test(`a look sees each of 1,000 letters once and gives all back, ${fifo ? "FIFO" : "standard"}`, async () => {
       const { bury, inspect, states } = await bench({ fifo });
       // Of one group all of them, as they were before they were dead letters.
       for (let i = 0; i < 1_000; i += 1) await bury(`step_${i}`);
@@ -21,7 +21,7 @@ describe("looking", () => {
     });
   }
 
-  test("lists the oldest first, and says what it could not see", async () => {
+  test("a look lists the oldest letters first, and says how many it could not see", async () => {
     const { bury, move, clock, inspect } = await bench();
     await bury("second");
     // SQS shows no more of a group while some of it are hidden, ten at most; those at the end of
@@ -34,7 +34,7 @@ describe("looking", () => {
     assert.deepEqual([letters[0]?.letter.key, letters.at(-1)?.letter.key], ["run-1:second", "run-1:third"]);
   });
 
-  test("that is interrupted gives back what it has looked at, and lists nothing", async () => {
+  test("an interrupted look gives back its letters and lists nothing", async () => {
     const { bury, inspect, states } = await bench();
     for (let i = 0; i < 50; i += 1) await bury(`step_${i}`);
     const quiet = new AbortController();
@@ -46,7 +46,7 @@ describe("looking", () => {
     assert.deepEqual(new Set(states()), new Set(["visible 1", "visible 0"]));
   });
 
-  test("that fails midway gives back the letters it has looked at, and rejects with the failure", async () => {
+  test("a look that fails midway gives back its letters and rejects with the failure", async () => {
     const { bury, inspect, states, deadLetters } = await bench();
     for (let i = 0; i < 30; i += 1) await bury(`step_${i}`);
     const away = new Fault("TQ_QUEUE", "connect ETIMEDOUT");
@@ -58,7 +58,7 @@ describe("looking", () => {
     assert.ok(states().every((state) => state.startsWith("visible")));
   });
 
-  test("with a call that gives back failing tries the others", async () => {
+  test("a look gives back its other letters when one call fails", async () => {
     const { bury, inspect, deadLetters } = await bench();
     for (let i = 0; i < 120; i += 1) await bury(`step_${i}`);
     const away = new Fault("TQ_QUEUE", "connect ETIMEDOUT");
@@ -74,14 +74,14 @@ describe("looking", () => {
     assert.equal(hidden.length, 50);
   });
 
-  test("at a queue with a redrive policy of its own is refused", () => {
+  test("a look at a dead letter queue with a redrive policy of its own is refused", () => {
     requireHarmless({ url: "u", redrives: false });
     assert.throws(() => requireHarmless({ url: "u", redrives: true }), { code: "TQ_CONFIG" });
   });
 });
 
 describe("the list", () => {
-  test("holds the chosen letters, joined with the ledger and with Dagster", async () => {
+  test("the list holds the chosen letters, joined with the ledger and with Dagster", async () => {
     const { bury, move, park, runner, inspect, states } = await bench();
     const step = (stepKey: string, runId = "run-1") => ({ runId, stepKey, attempt: 0 });
     await bury("parked");
@@ -108,7 +108,7 @@ describe("the list", () => {
     assert.deepEqual(states(), ["visible 3"]);
   });
 
-  test("holds at most as many letters as wanted, and looking ends with the last", async () => {
+  test("the list holds at most as many letters as wanted, and the look ends with the last of them", async () => {
     const { bury, inspect, deadLetters } = await bench();
     for (let i = 0; i < 40; i += 1) await bury(`step_${i}`);
     const { letters, looked, limited } = await inspect({}, { limit: 5 });
@@ -118,7 +118,7 @@ describe("the list", () => {
     assert.deepEqual([ofJob.letters.length, ofJob.looked, ofJob.limited], [5, 40, true]);
   });
 
-  test("without Dagster says which verdicts are unknown, and why", async () => {
+  test("the list without Dagster says which verdicts are unknown, and why", async () => {
     const { bury, park, runner, inspect } = await bench();
     await bury("parked");
     await park({ runId: "run-1", stepKey: "parked", attempt: 0 });

@@ -5,7 +5,7 @@ import { readLetter } from "../../../core/dead-letters/read-letter.ts";
 import { bodyFor, message, sentAtMs } from "../../support/sqs/messages.ts";
 import { aLetter, buriedAtMs, DAY_MS, moved } from "./letters.ts";
 
-test("one that a worker buried says who, why, and of which group it was", () => {
+test("a letter that a worker buried says who buried it, why, and its group", () => {
   const letter = aLetter("m1", { groupId: "customer-7", body: bodyFor("load", { retry_count: 2 }) });
   assert.deepEqual([letter.step, letter.key], [{ runId: "run-1", stepKey: "load", attempt: 2 }, "run-1:load:2"]);
   assert.deepEqual([letter.reason, letter.detail, letter.errorClass], ["crash_loop", "SIGKILL", "ValueError"]);
@@ -16,7 +16,7 @@ test("one that a worker buried says who, why, and of which group it was", () => 
   assert.deepEqual([letter.sinceMs, letter.expiresAtMs], [buriedAtMs, buriedAtMs + 14 * DAY_MS]);
 });
 
-test("one that SQS itself moved is explained, and is as old as when it was sent", () => {
+test("a letter that SQS itself moved is explained, and its age counts from when it was sent", () => {
   const letter = moved("m1", { groupId: "g" });
   const { reason, detail, burial, groupId, sinceMs } = letter;
   const why = "SQS moved it: it was received too often without an end";
@@ -25,7 +25,7 @@ test("one that SQS itself moved is explained, and is as old as when it was sent"
   assert.notEqual(letter.fingerprint, aLetter("m3", { fingerprint: null }).fingerprint);
 });
 
-test("one that SQS moved from another queue says which", () => {
+test("a letter that SQS moved from another queue names that queue", () => {
   const elsewhere = message("m1", { movedFrom: "arn:aws:sqs:eu-west-1:1:theirs" });
   const { reason, detail } = readLetter(elsewhere, { isMoved: () => false, retentionMs: null });
   assert.deepEqual(
@@ -34,11 +34,11 @@ test("one that SQS moved from another queue says which", () => {
   );
 });
 
-test("its expiry is unknown if the queue does not say how long it keeps messages", () => {
+test("a letter's expiry is unknown if the queue does not say how long it keeps messages", () => {
   assert.equal(readLetter(message("m1"), { isMoved: () => true, retentionMs: null }).expiresAtMs, null);
 });
 
-test("bodies that cannot be run name what can be read in them", () => {
+test("a letter whose body cannot be run names what can be read in it", () => {
   const bodies = ["{}", bodyFor("load", { retry_mode: 7 }), bodyFor("load", { version: 2 })];
   assert.deepEqual(
     bodies.map((body) => moved("m", { body })).map(({ body, key }) => [body, key]),
@@ -50,7 +50,7 @@ test("bodies that cannot be run name what can be read in them", () => {
   );
 });
 
-test("whether a fault is answered by a retry stands in the envelope", () => {
+test("the envelope says whether a fault is answered by a retry", () => {
   const planned = [null, { retry_in: 5 }].map((on_fault) => moved("m", { body: bodyFor("load", { on_fault }) }));
   assert.deepEqual(
     planned.map(({ retryPlanned }) => retryPlanned),

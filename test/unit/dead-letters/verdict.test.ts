@@ -132,13 +132,13 @@ const cases: readonly Case[] = [
 
 describe("the verdict", () => {
   for (const [what, kind, act, evidence] of cases) {
-    test(`${what}: ${kind}`, () => {
+    test(`the verdict is ${kind} for ${what}`, () => {
       const verdict = verdictOf({ ...buried, ...evidence });
       assert.deepEqual([verdict.kind, verdict.act], [kind, act]);
     });
   }
 
-  test("has a case here for every kind", () => {
+  test("every kind of verdict has a case here", () => {
     const shown = new Set(cases.map(([, kind]) => kind));
     assert.deepEqual(
       verdictKinds.filter((kind) => !shown.has(kind)),
@@ -146,7 +146,7 @@ describe("the verdict", () => {
     );
   });
 
-  test("never says to delete what may still be needed: an open attempt of a run that is not known to have succeeded", () => {
+  test("no verdict deletes an open attempt of a run that is not known to have succeeded", () => {
     const rows = [
       null,
       dead("parked"),
@@ -164,7 +164,7 @@ describe("the verdict", () => {
     }
   });
 
-  test("says what the issue's words are", () => {
+  test("the verdicts are worded as inspect-dlq prints them", () => {
     const words = (evidence: Partial<Evidence>) => verdictOf({ ...buried, ...evidence }).words;
     assert.equal(words({ row: dead("parked") }), "run still waiting (parked): replay");
     assert.equal(

@@ -13,7 +13,7 @@ const other = message("m2", { body: bodyFor("load", { op_name: "unload" }) });
 const unreadable = message("m3", { body: bodyFor("load", { tags: "none" }) });
 
 describe("another body under the key of an attempt that is open", () => {
-  test("is buried with its reason, and the attempt is left as it was", async (t) => {
+  test("another body under an open attempt's key is buried with its reason, and the attempt is unchanged", async (t) => {
     const { clock, runner, deliver, deeds, journal, ledger, queue } = bench(t);
     runner.scripts.set("load", crashes);
     await deliver(first);
@@ -38,7 +38,7 @@ describe("another body under the key of an attempt that is open", () => {
     assert.equal(runner.orders.at(-1)?.envelope.opName, "load");
   });
 
-  test("never gets the row, though a worker died between its claim and the answer", async (t) => {
+  test("another body never gets the row, though a worker died between its claim and the answer", async (t) => {
     const { clock, runner, deliver, ledger, queue } = bench(t);
     runner.scripts.set("load", crashes);
     await deliver(first);
@@ -52,7 +52,7 @@ describe("another body under the key of an attempt that is open", () => {
     assert.deepEqual([queue.buried.length, runner.orders.at(-1)?.envelope.opName], [1, "load"]);
   });
 
-  test("is buried without a report if it cannot be read", async (t) => {
+  test("another body that cannot be read is buried without a report", async (t) => {
     const { runner, deliver, queue, ledger } = bench(t);
     runner.scripts.set("load", crashes);
     await deliver(first);
@@ -61,7 +61,7 @@ describe("another body under the key of an attempt that is open", () => {
     assert.equal((await ledger.find("run-1:load"))?.state, "pending");
   });
 
-  test("comes back soon when it cannot be buried, and costs the attempt nothing", async (t) => {
+  test("another body that cannot be buried comes back soon, and costs the attempt nothing", async (t) => {
     const { runner, deliver, deeds, queue, ledger } = bench(t);
     runner.scripts.set("load", crashes);
     await deliver(first);

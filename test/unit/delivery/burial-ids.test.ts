@@ -10,7 +10,7 @@ const unreadable = message("m1", { body: "{" });
 const idsOf = ({ queue }: Bench) => queue.buried.map(({ deduplicationId }) => deduplicationId);
 
 describe("a buried message", () => {
-  test("that could not be deleted is buried under the same id by the next worker, though no start counts there", async (t) => {
+  test("a buried message that could not be deleted is buried under the same id by the next worker", async (t) => {
     const copied = new Set<string>();
     const made = bench(t, { maxStarts: 1 }, { copied });
     made.runner.scripts.set("load", crashes);
@@ -25,14 +25,14 @@ describe("a buried message", () => {
     assert.equal(new Set(idsOf(made)).size, 1);
   });
 
-  test("has another id with another ledger, and another message has another one", async (t) => {
+  test("the burial id differs for another ledger and for another message", async (t) => {
     const [one, other] = [bench(t), bench(t)];
     for (const made of [one, other]) assert.equal(await made.deliver(unreadable), "buried");
     assert.equal(await one.deliver(message("m2", { body: "{" })), "buried");
     assert.equal(new Set([...idsOf(one), ...idsOf(other)]).size, 3);
   });
 
-  test("has a random id while the ledger does not answer: rather two dead letters than none", async (t) => {
+  test("a burial while the ledger does not answer has a random id: better two dead letters than none", async (t) => {
     const made = bench(t);
     made.ledger.down.add("burialKey");
     for (const id of ["m1", "m2"]) assert.equal(await made.deliver(message(id, { body: "{" })), "buried");

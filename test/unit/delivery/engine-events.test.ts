@@ -10,7 +10,7 @@ const third = message("m1", { receiveCount: 3 });
 const died = { error_class: "StepProcessDied", error_message: "the step process was killed by SIGSEGV" };
 
 describe("the run's log", () => {
-  test("has who gave a step back, for how long, and why", async (t) => {
+  test("the run's log says who gave a step back, for how long, and why", async (t) => {
     const { runner, deliver } = bench(t);
     runner.scripts.set("load", crashes);
     await deliver(third);
@@ -25,7 +25,7 @@ describe("the run's log", () => {
     ]);
   });
 
-  test("has what was missing for a step that could not be run", async (t) => {
+  test("the run's log says what was missing for a step that could not run", async (t) => {
     const { runner, deliver } = bench(t);
     runner.scripts.set("load", faults("location", "ModuleNotFoundError"));
     await deliver(third);
@@ -34,7 +34,7 @@ describe("the run's log", () => {
     assert.equal(notice?.metadata["error_class"], "ModuleNotFoundError");
   });
 
-  test("has no error for a step that was only interrupted", async (t) => {
+  test("the run's log has no error for a step that was only interrupted", async (t) => {
     const { runner, begin, finish, clock, kill } = bench(t);
     runner.scripts.set("load", blocks);
     const running = begin(third);
@@ -48,7 +48,7 @@ describe("the run's log", () => {
     assert.deepEqual(runner.notices[0]?.metadata, about);
   });
 
-  test("has whose step was taken over, and what became of it", async (t) => {
+  test("the run's log says whose step was taken over, and how it ended", async (t) => {
     const { runner, deliver, clock, claimAs } = bench(t, { maxStarts: 1 });
     await claimAs("worker-b");
     await clock.advance(leaseMs);
@@ -64,7 +64,7 @@ describe("the run's log", () => {
     );
   });
 
-  test("has the error that made a dead letter", async (t) => {
+  test("the run's log has the error that made a dead letter", async (t) => {
     const { runner, deliver } = bench(t, { maxStarts: 1 });
     runner.scripts.set("load", crashes);
     await deliver(third);
@@ -73,7 +73,7 @@ describe("the run's log", () => {
     assert.deepEqual(notice?.metadata, { ...about, ...died });
   });
 
-  test("has what an operator types about a parked step, also when an earlier delivery parked it", async (t) => {
+  test("the run's log has the command for a parked step, also when an earlier delivery parked it", async (t) => {
     const { runner, deliver, told, queue } = bench(t, { maxStarts: 1, onExhausted: "park" });
     runner.scripts.set("load[eu]", crashes);
     const body = bodyFor("load[eu]", { retry_count: 2 });
@@ -93,7 +93,7 @@ describe("the run's log", () => {
     assert.ok(told.messages("dead_letter.buried")[0]?.endsWith(advice));
   });
 
-  test("says so when a step could not be given back", async (t) => {
+  test("the run's log says so when a step could not be given back", async (t) => {
     const { runner, deliver, queue } = bench(t);
     runner.scripts.set("load", crashes);
     queue.extend = async () => await Promise.reject(new Error("no route"));
@@ -102,7 +102,7 @@ describe("the run's log", () => {
     assert.match(notice?.message ?? "", /^Step goes back to the queue until its visibility ends: StepProcessDied/);
   });
 
-  test("names a tag that makes no sense, once for the attempt, as the worker's log does", async (t) => {
+  test("the run's log names an invalid tag once for the attempt, as the worker's log does", async (t) => {
     const { runner, deliver, told } = bench(t);
     runner.scripts.set("load", crashes);
     const body = bodyFor("load", { tags: { "taskiq/max_starts": "many" } });
@@ -118,7 +118,7 @@ describe("the run's log", () => {
 });
 
 describe("a run's log that cannot be written", () => {
-  test("keeps no step from the queue, and no message from its end", async (t) => {
+  test("a run's log that cannot be written changes no delivery", async (t) => {
     const { runner, deliver, clock, deeds } = bench(t, { maxStarts: 2 });
     runner.scripts.set("load", crashes);
     runner.onNotice = async () => await new Promise<boolean>(() => undefined);
@@ -128,7 +128,7 @@ describe("a run's log that cannot be written", () => {
     assert.equal(deeds().at(-1), "ack m1#2");
   });
 
-  test("loses the event to the worker's own log", async (t) => {
+  test("an engine event that cannot be written goes to the worker's own log", async (t) => {
     const { runner, deliver, told } = bench(t);
     runner.scripts.set("load", crashes);
     runner.onNotice = async () => false;

@@ -61,12 +61,12 @@ const alike: readonly (readonly [string, Partial<ErrorInfo>])[] = [
 ];
 
 for (const [title, change] of alike) {
-  test(`${title}: the same fingerprint`, () => {
+  test(`errors have the same fingerprint: ${title}`, () => {
     assert.equal(errorFingerprint({ ...error, ...change }), errorFingerprint(error));
   });
 }
 
-test("another class, message or innermost function: another fingerprint each", () => {
+test("another class, message or innermost function has another fingerprint", () => {
   const others: readonly Partial<ErrorInfo>[] = [
     {},
     { class: "ValueError" },

@@ -23,7 +23,7 @@ async function crashTwice({ runner, deliver }: Bench, fields: Readonly<Record<st
 }
 
 describe("a step whose process dies", () => {
-  test("goes back to the queue, abandoned, with a notice in the run's log", async (t) => {
+  test("a step whose process dies goes back to the queue, abandoned, with a notice in the run's log", async (t) => {
     const { runner, deliver, deeds, ledger } = bench(t);
     runner.scripts.set("load", crashes);
     assert.equal(await deliver(), "released");
@@ -32,7 +32,7 @@ describe("a step whose process dies", () => {
     assert.deepEqual([row?.state, row?.starts], ["pending", 1]);
   });
 
-  test("is reported at the third start, and buried after it is settled", async (t) => {
+  test("a step whose process dies is reported at the third start, and buried after it is settled", async (t) => {
     const made = bench(t);
     await crashTwice(made);
     made.journal.length = 0;
@@ -50,7 +50,7 @@ describe("a step whose process dies", () => {
     assert.match(made.queue.buried[0]?.reason.fingerprint ?? "", /^[0-9a-f]{12}$/);
   });
 
-  test("is reported with the retry that its policy still has", async (t) => {
+  test("a step whose process dies at its last start is reported with the retry that its policy still has", async (t) => {
     const made = bench(t);
     const body = bodyFor("load", { on_fault: { retry_in: 30 } });
     await crashTwice(made, { on_fault: { retry_in: 30 } });
@@ -59,7 +59,7 @@ describe("a step whose process dies", () => {
     assert.equal(made.runner.log("run-1:load").at(-1), "STEP_UP_FOR_RETRY");
   });
 
-  test("is left open for an operator when its tag says park", async (t) => {
+  test("a step whose process dies at its last start is left open when its tag says park", async (t) => {
     const made = bench(t);
     const tags = { "taskiq/on_exhausted": "park", "taskiq/max_starts": "1" };
     made.runner.scripts.set("load", crashes);
@@ -68,7 +68,7 @@ describe("a step whose process dies", () => {
     assert.equal((await made.ledger.find("run-1:load"))?.outcome?.state, "parked");
   });
 
-  test("after it wrote its event ends with what it wrote", async (t) => {
+  test("a step whose process dies after it wrote its event ends with that event", async (t) => {
     const { clock, runner, deliver, queue, ledger } = bench(t);
     runner.scripts.set("load", diesAfterWriting);
     assert.equal(await deliver(), "released");
@@ -78,7 +78,7 @@ describe("a step whose process dies", () => {
     assert.deepEqual([queue.buried, (await ledger.find("run-1:load"))?.state], [[], "completed"]);
   });
 
-  test("with its permit spent is never reported under the same claim, not even at its last start", async (t) => {
+  test("a step that died with its permit spent is never reported under the same claim, even at its last start", async (t) => {
     const { runner, deliver, deeds } = bench(t, { maxStarts: 1 });
     runner.scripts.set("load", diesAfterWriting);
     assert.equal(await deliver(), "released");
@@ -88,7 +88,7 @@ describe("a step whose process dies", () => {
 });
 
 describe("a claim beyond the budget", () => {
-  test("is a crash loop: reported without running the step", async (t) => {
+  test("a claim beyond the start budget is reported as a crash loop, without running the step", async (t) => {
     const { clock, runner, deliver, deeds, claimAs } = bench(t, { maxStarts: 1 });
     await claimAs("worker-b");
     await clock.advance(leaseMs);
@@ -107,7 +107,7 @@ describe("a rerun that would be wrong", () => {
     ["DynamicOutputsRecorded", "dynamic_outputs_recorded"],
     ["WorkerLost", "worker_lost"],
   ] as const) {
-    test(`${errorClass} is reported instead`, async (t) => {
+    test(`a rerun refused with ${errorClass} is reported instead`, async (t) => {
       const { runner, deliver, queue } = bench(t);
       runner.scripts.set("load", refusesRerun(errorClass));
       assert.equal(await deliver(), "buried");
@@ -117,7 +117,7 @@ describe("a rerun that would be wrong", () => {
 });
 
 describe("a report", () => {
-  test("that finds the attempt over records what stands there, and buries nothing", async (t) => {
+  test("a report that finds the attempt over records its end, and buries nothing", async (t) => {
     const { runner, deliver, queue, ledger } = bench(t, { maxStarts: 1 });
     runner.scripts.set("load", crashes);
     runner.onReport = async () => ({ kind: "ended", result: result("success"), wrote: false });
@@ -125,7 +125,7 @@ describe("a report", () => {
     assert.deepEqual([queue.buried, (await ledger.find("run-1:load"))?.state], [[], "completed"]);
   });
 
-  test("whose process dies is tried again by the next delivery", async (t) => {
+  test("a report whose process dies is tried again by the next delivery", async (t) => {
     const { runner, deliver, deeds, queue } = bench(t, { maxStarts: 1 });
     runner.scripts.set("load", crashes);
     runner.onReport = crashes;
@@ -138,7 +138,7 @@ describe("a report", () => {
 });
 
 describe("a dead letter", () => {
-  test("that cannot be copied stays in the queue, and is copied at the next delivery", async (t) => {
+  test("a message that cannot be buried stays in the queue, and is buried at the next delivery", async (t) => {
     const { runner, deliver, queue, deeds, told } = bench(t, { maxStarts: 1 });
     runner.scripts.set("load", crashes);
     queue.onBury = async () => Promise.reject(new Error("access denied"));

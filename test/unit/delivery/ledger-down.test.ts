@@ -6,7 +6,7 @@ import { message } from "../../support/sqs/messages.ts";
 import { bench } from "./setup.ts";
 
 describe("the ledger cannot be reached", () => {
-  test("to claim: nothing runs unclaimed, the message comes back soon", async (t) => {
+  test("nothing runs while the ledger cannot claim, and the message comes back soon", async (t) => {
     const { deliver, deeds, ledger, told } = bench(t);
     ledger.down.add("claim");
     assert.equal(await deliver(), "released");
@@ -14,7 +14,7 @@ describe("the ledger cannot be reached", () => {
     assert.deepEqual(told.messages("ledger.unreachable"), ["ledger, claim: ledger under test: connection refused"]);
   });
 
-  test("to permit: asked again until it answers, and the time it took is added to the deadline", async (t) => {
+  test("a permit is asked for until the ledger answers, and the time it took is added to the deadline", async (t) => {
     const { clock, begin, finish, ledger, runner } = bench(t);
     ledger.down.add("permit");
     let withinMs = 0;
@@ -30,7 +30,7 @@ describe("the ledger cannot be reached", () => {
     assert.equal(withinMs, 10_500 + 30_000);
   });
 
-  test("to permit, until the lease ends: refused, nothing is written, nothing deleted", async (t) => {
+  test("a permit is refused when the lease ends before the ledger answers, and nothing is written or deleted", async (t) => {
     const { clock, deliver, ledger, runner, queue } = bench(t);
     ledger.down.add("permit").add("renew");
     assert.equal(await deliver(), "lost");
@@ -39,7 +39,7 @@ describe("the ledger cannot be reached", () => {
     assert.equal((await ledger.find("run-1:load"))?.state, "running");
   });
 
-  test("to permit, and the process dies meanwhile: the worker stops asking", async (t) => {
+  test("a permit is no longer asked for when the process dies", async (t) => {
     const { clock, begin, finish, ledger, runner, journal } = bench(t);
     ledger.down.add("permit");
     runner.scripts.set("load", async (step) => {
@@ -54,7 +54,7 @@ describe("the ledger cannot be reached", () => {
     assert.equal((await ledger.find("run-1:load"))?.state, "pending");
   });
 
-  test("to permit, and the worker stops: the step is killed, abandoned and released, and the worker stops asking", async (t) => {
+  test("a step that waits for its permit is killed, abandoned and released when the worker stops", async (t) => {
     const { clock, begin, finish, ledger, runner, journal, kill } = bench(t);
     ledger.down.add("permit");
     runner.scripts.set("load", async (step) => {
@@ -73,7 +73,7 @@ describe("the ledger cannot be reached", () => {
     assert.deepEqual(journal, []);
   });
 
-  test("to settle: asked again while the lease lasts, and deleted only when it is recorded", async (t) => {
+  test("an outcome is settled again while the lease lasts, and the message deleted only when it is recorded", async (t) => {
     const { clock, begin, finish, deeds, ledger } = bench(t);
     ledger.down.add("settle");
     const running = begin();
@@ -84,7 +84,7 @@ describe("the ledger cannot be reached", () => {
     assert.deepEqual(deeds().slice(-2), ["settle run-1:load success", "ack m1#1"]);
   });
 
-  test("to settle, until the lease ends: released, and the redelivery settles what the log says", async (t) => {
+  test("an outcome not settled before the lease ends is settled from the log by the redelivery", async (t) => {
     const { clock, deliver, ledger, runner, queue } = bench(t);
     ledger.down.add("settle").add("renew");
     assert.equal(await deliver(), "released");
@@ -96,7 +96,7 @@ describe("the ledger cannot be reached", () => {
     assert.equal((await ledger.find("run-1:load"))?.state, "completed");
   });
 
-  test("to abandon: released all the same; the lease ends by itself", async (t) => {
+  test("a step is released though the ledger cannot abandon it, and its lease ends by itself", async (t) => {
     const { deliver, ledger, runner, deeds } = bench(t);
     ledger.down.add("abandon");
     runner.scripts.set("load", crashes);
@@ -108,7 +108,7 @@ describe("the ledger cannot be reached", () => {
     ]);
   });
 
-  test("for a report's permit: nothing is written", async (t) => {
+  test("a report without an answer to its permit writes nothing", async (t) => {
     const { deliver, ledger, runner } = bench(t, { maxStarts: 1 });
     runner.scripts.set("load", crashes);
     ledger.down.add("permit").add("renew");

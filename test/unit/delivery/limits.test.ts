@@ -8,13 +8,13 @@ import { bodyFor, message } from "../../support/sqs/messages.ts";
 import { bench, leaseMs } from "./setup.ts";
 
 describe("a step's order", () => {
-  test("carries the worker's limits, and what its own tags make of them", async (t) => {
+  test("a step's order has the worker's limits as its own tags change them", async (t) => {
     const { runner, deliver } = bench(t, { limits: { ...defaultLimits, processes: 9 } });
     await deliver(message("m1", { body: bodyFor("load", { tags: { "taskiq/timeout": "15m" } }) }));
     assert.deepEqual(runner.orders[0]?.limits, { ...defaultLimits, processes: 9, timeoutMs: 900_000 });
   });
 
-  test("carries the lease's end, which every renewal puts off", async (t) => {
+  test("a step's order has the lease's end, which every renewal puts off", async (t) => {
     const { runner, begin, finish, clock } = bench(t);
     const left: (number | undefined)[] = [];
     runner.scripts.set("load", async (step) => {
@@ -39,7 +39,7 @@ describe("a step that was ended for a limit", () => {
     ["output", "over_limit", "StepOutputTooLong"],
     ["processes", "over_limit", "StepTooManyProcesses"],
   ] as const) {
-    test(`${limit}: runs again while it has starts, then is reported as ${reason} and buried`, async (t) => {
+    test(`a step ended for ${limit} runs again while it has starts, then is reported as ${reason} and buried`, async (t) => {
       const { runner, deliver, queue, ledger } = bench(t, { maxStarts: 2 });
       runner.scripts.set("load", overLimit(limit, errorClass));
       assert.equal(await deliver(), "released");
@@ -57,14 +57,14 @@ describe("a step that was ended for a limit", () => {
     });
   }
 
-  test("uses the retry that its policy still has", async (t) => {
+  test("a step that was ended for a limit uses the retry that its policy still has", async (t) => {
     const { runner, deliver } = bench(t, { maxStarts: 1 });
     runner.scripts.set("load", overLimit("timed_out", "StepTimedOut"));
     await deliver(message("m1", { body: bodyFor("load", { on_fault: { retry_in: 30 } }) }));
     assert.equal(runner.log("run-1:load").at(-1), "STEP_UP_FOR_RETRY");
   });
 
-  test("may succeed at its next start", async (t) => {
+  test("a step that was ended for a limit may succeed at its next start", async (t) => {
     const { runner, deliver, queue } = bench(t);
     runner.scripts.set("load", inTurn(overLimit("silent", "StepSilent"), succeeds));
     assert.equal(await deliver(), "released");

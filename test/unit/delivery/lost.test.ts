@@ -8,7 +8,7 @@ import { message } from "../../support/sqs/messages.ts";
 import { bench, leaseMs, writeBoundMs } from "./setup.ts";
 
 describe("a lost lease", () => {
-  test("kills the step and writes nothing", async (t) => {
+  test("a lost lease kills the step and writes nothing", async (t) => {
     const { deliver, deeds, ledger, runner, journal, clock } = bench(t);
     runner.scripts.set("load", blocks);
     ledger.down.add("renew");
@@ -23,7 +23,7 @@ describe("a lost lease", () => {
     assert.deepEqual(journal, []);
   });
 
-  test("kills a report as well", async (t) => {
+  test("a lost lease kills a report as well", async (t) => {
     const { deliver, deeds, ledger, runner } = bench(t, { maxStarts: 1 });
     runner.scripts.set("load", crashes);
     runner.onReport = blocks;
@@ -35,7 +35,7 @@ describe("a lost lease", () => {
     );
   });
 
-  test("before the step or its report was even started starts nothing", async (t) => {
+  test("a lease lost before the step or its report started starts nothing", async (t) => {
     const { begin, finish, clock, ledger, runner, deeds } = bench(t, { maxStarts: 1 });
     // The claim's answer takes longer than the lease it grants.
     ledger.before = async (method) => (method === "claim" ? await clock.sleep(leaseMs) : undefined);
@@ -48,7 +48,7 @@ describe("a lost lease", () => {
     );
   });
 
-  test("found at the settlement leaves the row to its new owner, and the message in the queue; it is not counted", async (t) => {
+  test("a lease found lost at the settlement leaves row and message to the new owner, and counts no outcome", async (t) => {
     const { begin, finish, clock, ledger, runner, queue, outcomes, claimAs } = bench(t);
     runner.scripts.set("load", async (step) => {
       const end = await succeeds(step);
@@ -84,7 +84,7 @@ describe("a lost lease", () => {
 });
 
 describe("lost visibility alone", () => {
-  test("stops nothing: the step ends and is recorded", async (t) => {
+  test("a step whose visibility alone is lost ends and is recorded", async (t) => {
     const { begin, finish, clock, queue, runner, ledger } = bench(t);
     runner.scripts.set("load", async (step) => {
       await clock.sleep(10 * leaseMs);
@@ -96,7 +96,7 @@ describe("lost visibility alone", () => {
     assert.equal((await ledger.find("run-1:load"))?.state, "completed");
   });
 
-  test("and its redelivery waits, then finds it settled", async (t) => {
+  test("the redelivery of a step whose visibility was lost waits, then finds it settled", async (t) => {
     const { begin, finish, clock, queue, runner } = bench(t);
     runner.scripts.set("load", async (step) => {
       await clock.sleep(100_000);

@@ -8,7 +8,7 @@ import { bench } from "./setup.ts";
 const readable = bodyFor("load", { tags: "none" });
 
 describe("a malformed body", () => {
-  test("that names no step is buried, body and all, then deleted", async (t) => {
+  test("a malformed body that names no step is buried whole, then deleted", async (t) => {
     const { deliver, deeds, queue } = bench(t);
     const received = message("m1", { body: "{}" });
     assert.equal(await deliver(received), "buried");
@@ -25,7 +25,7 @@ describe("a malformed body", () => {
     });
   });
 
-  test("gets one copy, however often it comes back because it cannot be deleted", async (t) => {
+  test("a malformed body gets one copy, however often it comes back because it cannot be deleted", async (t) => {
     const { deliver, deeds, queue } = bench(t);
     queue.onAck = async () => Promise.reject(new Error("access denied"));
     const receive = async (receiveCount: number) =>
@@ -34,7 +34,7 @@ describe("a malformed body", () => {
     assert.deepEqual(deeds(), ["bury m1 malformed", "ack m1#1", "ack m1#2"]);
   });
 
-  test("that names its step is reported first, because no other message would end that step", async (t) => {
+  test("a malformed body that names its step is reported first, because no other message would end that step", async (t) => {
     const { deliver, deeds, runner, ledger } = bench(t);
     assert.equal(await deliver(message("m1", { body: readable })), "buried");
     assert.deepEqual(deeds(), [
@@ -51,7 +51,7 @@ describe("a malformed body", () => {
     assert.equal((await ledger.find("run-1:load"))?.state, "dead");
   });
 
-  test("of a run that is over or unknown is buried all the same", async (t) => {
+  test("a malformed body of a run that is over or unknown is buried all the same", async (t) => {
     const { deliver, runner, queue, ledger } = bench(t);
     runner.onReport = runIsOver;
     assert.equal(await deliver(message("m1", { body: readable })), "buried");
@@ -59,7 +59,7 @@ describe("a malformed body", () => {
     assert.equal((await ledger.find("run-1:load"))?.state, "completed");
   });
 
-  test("about a step that ended well long ago is buried, and its outcome stands", async (t) => {
+  test("a malformed body of a step that succeeded long ago is buried, and the outcome stands", async (t) => {
     const { deliver, runner, ledger } = bench(t);
     await deliver(message("m1"));
     assert.equal(await deliver(message("m2", { body: readable })), "buried");
@@ -67,7 +67,7 @@ describe("a malformed body", () => {
     assert.equal((await ledger.find("run-1:load"))?.outcome?.state, "success");
   });
 
-  test("that cannot be copied comes back soon", async (t) => {
+  test("a malformed body that cannot be buried comes back soon", async (t) => {
     const { deliver, queue, deeds } = bench(t);
     queue.onBury = async () => Promise.reject(new Error("access denied"));
     assert.equal(await deliver(message("m1", { body: "not JSON" })), "released");

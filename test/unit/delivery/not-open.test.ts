@@ -10,7 +10,7 @@ const early = message("m1", { body: bodyFor("load", { retry_count: 1, tags: { fo
 const genuine = message("m2", { body: bodyFor("load", { retry_count: 1 }) });
 
 describe("a message whose attempt is not open", () => {
-  test("is buried with its reason, costs no start, and takes nothing from the message that is to come", async (t) => {
+  test("a message whose attempt is not open is buried at no start, and takes nothing from the message to come", async (t) => {
     const { runner, deliver, deeds, ledger, queue } = bench(t);
     runner.scripts.set("load", isNotOpen);
     assert.equal(await deliver(early), "buried");
@@ -27,7 +27,7 @@ describe("a message whose attempt is not open", () => {
     assert.deepEqual([queue.buried.length, (await ledger.find("run-1:load:1"))?.state], [1, "completed"]);
   });
 
-  test("is not buried before the ledger has taken its body from the row", async (t) => {
+  test("a message whose attempt is not open is buried only after the ledger took its body from the row", async (t) => {
     const { deliver, ledger, queue, runner } = bench(t);
     runner.scripts.set("load", isNotOpen);
     ledger.down.add("abandon");
@@ -36,7 +36,7 @@ describe("a message whose attempt is not open", () => {
     assert.notEqual((await ledger.find("run-1:load:1"))?.payloadDigest, "");
   });
 
-  test("leaves its row to the next body though its worker died before it knew", async (t) => {
+  test("a message whose attempt is not open leaves its row to the next body though its worker died", async (t) => {
     const { clock, runner, deliver, ledger } = bench(t);
     const { id: messageId } = early;
     const claim = {
@@ -50,7 +50,7 @@ describe("a message whose attempt is not open", () => {
     assert.equal(runner.orders.length, 1);
   });
 
-  test("is reported as nothing, though its start budget is used up", async (t) => {
+  test("a message whose attempt is not open is not reported, though its start budget is used up", async (t) => {
     const { clock, runner, deliver, queue } = bench(t);
     runner.scripts.set("load", crashes);
     for (const receiveCount of [1, 2]) {

@@ -30,7 +30,7 @@ describe("a step that ended", () => {
     [cannotInitialize, "warn", "ended: resource_init_failure: OSError: no such bucket", "OSError"],
   ];
   for (const [script, level, said, errorClass] of saying) {
-    test(`is logged at level ${level}: ${said}`, async (t) => {
+    test(`the end of a step is logged at level ${level}: ${said}`, async (t) => {
       const { runner, deliver, told } = bench(t);
       runner.scripts.set("load", async (step) => ({ ...(await script(step)), job: "nightly" }));
       await deliver();
@@ -42,7 +42,7 @@ describe("a step that ended", () => {
     });
   }
 
-  test("has the job that its message names in each line, until its process names the run's", async (t) => {
+  test("the log lines of a step name its message's job, until its process names the run's", async (t) => {
     const { runner, deliver, told } = bench(t);
     const jobs = () => ["step.claimed", "step.ended"].map((event) => told.of(event)[0]?.["job"]);
     runner.scripts.set("load", async (step) => ({ ...(await succeeds(step)), job: "nightly" }));
@@ -51,7 +51,7 @@ describe("a step that ended", () => {
   });
 
   for (const [what, script, event, state, rowState] of ends) {
-    test(`${what}: permit, event, ledger, delete; counted as recorded`, async (t) => {
+    test(`a step that ends in ${what} gets a permit, an event, a row and a delete, in this order, and is counted`, async (t) => {
       const { runner, deliver, deeds, ledger, outcomes } = bench(t);
       runner.scripts.set("load", script);
       assert.equal(await deliver(), "acked");
@@ -70,14 +70,14 @@ describe("a step that ended", () => {
     });
   }
 
-  test("the run is over: nothing is asked or written, and it is settled", async (t) => {
+  test("a step of a run that is over is settled, without a permit or an event", async (t) => {
     const { runner, deliver, deeds } = bench(t);
     runner.scripts.set("load", runIsOver);
     assert.equal(await deliver(), "acked");
     assert.deepEqual(deeds().slice(3), ["settle run-1:load run_over", "ack m1#1"]);
   });
 
-  test("the process gets the facts of the delivery, and the envelope as it came", async (t) => {
+  test("a step's process gets the facts of the delivery, and the envelope as it came", async (t) => {
     const { runner, deliver } = bench(t);
     await deliver(message("m1", { receiveCount: 3, body: bodyFor("load", { tags: { "taskiq/group": "oslo" } }) }));
     const [order] = runner.orders;
@@ -91,7 +91,7 @@ describe("a step that ended", () => {
     assert.deepEqual(order?.envelope.tags, { "taskiq/group": "oslo" });
   });
 
-  test("the permit ends halfway through the lease that it renewed", async (t) => {
+  test("a permit ends halfway through the lease that it renewed", async (t) => {
     const { clock, runner, finish, begin } = bench(t);
     const permits: Permit[] = [];
     const ask = async (step: ScriptedStep) => {
@@ -109,7 +109,7 @@ describe("a step that ended", () => {
 });
 
 describe("a redelivery", () => {
-  test("of a settled step is deleted without running it", async (t) => {
+  test("the redelivery of a settled step is deleted without running it", async (t) => {
     const { deliver, deeds, journal } = bench(t);
     await deliver();
     journal.length = 0;
@@ -117,14 +117,14 @@ describe("a redelivery", () => {
     assert.deepEqual(deeds(), ["claim run-1:load", "ack m1#2"]);
   });
 
-  test("under another message id is the same step", async (t) => {
+  test("a redelivery under another message id is the same step", async (t) => {
     const { deliver, runner } = bench(t);
     await deliver(message("m1"));
     assert.equal(await deliver(message("m2")), "acked");
     assert.equal(runner.orders.length, 1);
   });
 
-  test("of another attempt is another step", async (t) => {
+  test("a message of another attempt is another step", async (t) => {
     const { deliver, runner } = bench(t);
     await deliver(message("m1"));
     await deliver(message("m2", { body: bodyFor("load", { retry_count: 1 }) }));
@@ -134,7 +134,7 @@ describe("a redelivery", () => {
     );
   });
 
-  test("after a delete that failed ends in one delete more and no second run", async (t) => {
+  test("the redelivery after a failed delete ends in one more delete and no second run", async (t) => {
     const { deliver, queue, runner, told } = bench(t);
     queue.onAck = async () => ["failed"];
     assert.equal(await deliver(), "acked");

@@ -14,7 +14,7 @@ test("the tags that a worker reads are those of fixtures/step-tags.json but for 
 const almostOne = 1 - Number.EPSILON;
 
 describe("how long a released message stays invisible", () => {
-  test("now, short and long do not depend on chance", () => {
+  test("the delays now, short and long do not depend on chance", () => {
     for (const chance of [0, 0.5, almostOne]) {
       assert.equal(releaseMs(defaultPolicy, "now", { receives: 1, starts: 2 }, chance), 0);
       assert.equal(releaseMs(defaultPolicy, "short", { receives: 1, starts: 2 }, chance), 5_000);
@@ -22,7 +22,7 @@ describe("how long a released message stays invisible", () => {
     }
   });
 
-  test("short grows with what a message has cost in receives already, up to long", () => {
+  test("a short delay grows with the message's receives, up to long", () => {
     const waits = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 100, 5_000].map((receives) =>
       releaseMs(defaultPolicy, "short", { receives, starts: 9 }, 0.5),
     );
@@ -33,14 +33,14 @@ describe("how long a released message stays invisible", () => {
     );
   });
 
-  test("a backoff doubles with every start, up to the cap", () => {
+  test("the backoff of a released message doubles with every start, up to the cap", () => {
     const ceilings = [0, 1, 2, 3, 4, 9, 10, 100, 5_000].map((starts) =>
       Math.ceil(releaseMs(defaultPolicy, "backoff", { receives: 1, starts }, almostOne)),
     );
     assert.deepEqual(ceilings, [999, 999, 1_999, 3_999, 7_999, 255_999, 299_999, 299_999, 299_999]);
   });
 
-  test("a backoff is anything from nothing to its ceiling", () => {
+  test("the backoff of a released message is a random time from 0 to its ceiling", () => {
     fc.assert(
       fc.property(fc.nat(1_000), fc.double({ min: 0, max: almostOne, noNaN: true }), (starts, chance) => {
         const ms = releaseMs(defaultPolicy, "backoff", { receives: 1, starts }, chance);
@@ -68,7 +68,7 @@ describe("any policy", () => {
   // More starts than any budget: what cannot be reported is claimed again and again.
   const starts = fc.oneof(fc.nat(20), fc.nat(1_000_000));
 
-  test("backs off for whole milliseconds, never longer than its cap", () => {
+  test("any policy backs off for whole milliseconds, never longer than its cap", () => {
     fc.assert(
       fc.property(policy, starts, chance, (any, n, c) => {
         const ms = releaseMs(any, "backoff", { receives: 1, starts: n }, c);
@@ -78,7 +78,7 @@ describe("any policy", () => {
     );
   });
 
-  test("backs off no less for one more start, nor for more of the same chance", () => {
+  test("no policy backs off less for one more start, or for a higher random number", () => {
     fc.assert(
       fc.property(policy, starts, chance, chance, (any, n, c, d) => {
         const ms = (count: number, roll: number) => releaseMs(any, "backoff", { receives: 1, starts: count }, roll);
@@ -89,7 +89,7 @@ describe("any policy", () => {
     );
   });
 
-  test("is valid with any tags, and names those that it ignores", () => {
+  test("any policy is valid with any tags, and names those that it ignores", () => {
     const known = [
       "taskiq/max_starts",
       "taskiq/backoff",
@@ -126,7 +126,7 @@ const limited = (changes: Partial<Limits>) => ({ limits: { ...defaultPolicy.limi
 
 describe("a step's own tags", () => {
   const rows: readonly [string, Record<string, string>, Partial<typeof defaultPolicy>][] = [
-    ["none", {}, {}],
+    ["nothing without tags", {}, {}],
     ["a budget", { "taskiq/max_starts": "7" }, { maxStarts: 7 }],
     ["a backoff", { "taskiq/backoff": "2.5" }, { backoffBaseMs: 2_500 }],
     ["no backoff", { "taskiq/backoff": "0" }, { backoffBaseMs: 0 }],
@@ -143,11 +143,11 @@ describe("a step's own tags", () => {
     ["output", { "taskiq/max_output": "65536" }, limited({ outputBytes: 65_536 })],
     ["no end of output", { "taskiq/max_output": "off" }, limited({ outputBytes: null })],
     ["several limits", { "taskiq/timeout": "1", "taskiq/processes": "1" }, limited({ timeoutMs: 1_000, processes: 1 })],
-    ["other tags", { "taskiq/group": "oslo", maxStarts: "9" }, {}],
-    ["several", { "taskiq/max_starts": "1", "taskiq/backoff": "9" }, { maxStarts: 1, backoffBaseMs: 9_000 }],
+    ["nothing by other tags", { "taskiq/group": "oslo", maxStarts: "9" }, {}],
+    ["several values", { "taskiq/max_starts": "1", "taskiq/backoff": "9" }, { maxStarts: 1, backoffBaseMs: 9_000 }],
   ];
   for (const [what, tags, changes] of rows) {
-    test(what, () => {
+    test(`a step's own tags set ${what}`, () => {
       const policy = { ...defaultPolicy, ...changes };
       assert.deepEqual(policyFor(defaultPolicy, tags), { policy, refusedTags: [] });
     });
@@ -180,7 +180,7 @@ describe("a step's own tags", () => {
     ["taskiq/isolation", "thread", "fork or spawn"],
   ];
   for (const [tag, value, expected] of senseless) {
-    test(`${tag}: "${value}" is named and ignored; the others count`, () => {
+    test(`the tag ${tag} with the value "${value}" is named and ignored, and the others count`, () => {
       assert.deepEqual(policyFor(defaultPolicy, { "taskiq/group": "g", [tag]: value }), {
         policy: defaultPolicy,
         refusedTags: [`tag ${tag}: expected ${expected}, got "${value}"; ignored`],

@@ -14,7 +14,7 @@ const ours: HostVersions = {
 const from = (dagster: string | null, id = "m1") => message(id, { body: bodyFor(id, { dagster }) });
 
 describe("a message from another minor version of Dagster", () => {
-  test("runs, and a warning names both versions once for each pair", async (t) => {
+  test("a message of another minor version of Dagster runs, and one warning names each pair of versions", async (t) => {
     const { deliver, runner, told } = bench(t);
     runner.hostVersions = ours;
     for (const [i, dagster] of ["1.12.22", "1.12.22", "1.12.20", "1.12.22"].entries())
@@ -24,7 +24,7 @@ describe("a message from another minor version of Dagster", () => {
     assert.deepEqual(told.messages("delivery.other_dagster"), [warning("1.12.22"), warning("1.12.20")]);
   });
 
-  test("that is older than the supported ones runs too, and the warning names the range", async (t) => {
+  test("a message of a Dagster older than the supported ones runs, and the warning names the range", async (t) => {
     const { deliver, runner, told } = bench(t);
     runner.hostVersions = ours;
     assert.equal(await deliver(from("1.9.13")), "acked");
@@ -34,7 +34,7 @@ describe("a message from another minor version of Dagster", () => {
     );
   });
 
-  test("costs no more than fifty warnings, even if a producer invents versions", async (t) => {
+  test("invented versions of Dagster cost no more than fifty warnings", async (t) => {
     const { deliver, runner, told } = bench(t);
     runner.hostVersions = ours;
     for (let i = 0; i < 60; i += 1) await deliver(from(`1.${100 + i}.0`, `step${i}`));
@@ -64,7 +64,7 @@ describe("a message from a Dagster that is too new for this worker", () => {
   const sentence =
     "sent by Dagster 2.0.0, which is too new: dagster-taskiq 0.1.0 supports Dagster 1.10.21 or newer, below 2; left for a newer worker";
 
-  test("goes back for five minutes before anything is claimed", async (t) => {
+  test("a message of a Dagster that is too new goes back for five minutes before a claim", async (t) => {
     const { deliver, deeds, runner, told } = bench(t);
     runner.hostVersions = ours;
     assert.equal(await deliver(from("2.0.0")), "released");

@@ -27,10 +27,10 @@ describe("a message is believed", () => {
     ["without a signature where there are no keys", unsigned, []],
     ["with a signature where there are no keys", signed, undefined],
   ] as const) {
-    test(title, () => assert.equal(whyUnsigned(given, keys), null));
+    test(`a message ${title} is believed`, () => assert.equal(whyUnsigned(given, keys), null));
   }
 
-  test("as a dead letter whose ten attributes left no place for the signature beside the note", () => {
+  test("a dead letter is believed whose signature stands in its note for want of an attribute", () => {
     const more = Object.fromEntries(
       Array.from({ length: 9 }, (_, i) => [`a${i}`, { dataType: "String", stringValue: "x".repeat(200) }]),
     );
@@ -55,27 +55,27 @@ describe("a message is not believed", () => {
     ["with an empty signature", withText(""), /under any/],
     ["with characters of several bytes", withText("ø".repeat(67)), /under any/],
   ] as const) {
-    test(title, () => assert.match(whyUnsigned(given, [key]) ?? "believed", why));
+    test(`a message ${title} is not believed`, () => assert.match(whyUnsigned(given, [key]) ?? "believed", why));
   }
 });
 
 describe("a mended dead letter", () => {
   const body = bodyFor("load", { tags: { "taskiq/timeout": "5m" } });
 
-  test("gets a new signature of the operator's key in place of any that it had", () => {
+  test("a mended dead letter gets a new signature of the operator's key in place of the old one", () => {
     for (const letter of [signed, unsigned]) {
       const { message: mended, problem } = mendLetter(letter, body, key);
       assert.deepEqual([mended.body, problem, whyUnsigned(mended, [key])], [body, null, null]);
     }
   });
 
-  test("is refused without the key if it was signed, and not if its body is as it was", () => {
+  test("a mended dead letter that was signed is refused without the key unless its body is unchanged", () => {
     assert.equal(mendLetter(signed, body, null).problem, "unsignable");
     assert.equal(mendLetter(signed, signed.body, null).problem, null);
     assert.equal(mendLetter(unsigned, body, null).problem, null);
   });
 
-  test("is refused if it names another step", () => {
+  test("a mended dead letter is refused if it names another step", () => {
     assert.equal(mendLetter(signed, bodyFor("other"), key).problem, "misnamed");
   });
 });

@@ -7,14 +7,14 @@ import { message } from "../../support/sqs/messages.ts";
 import { bench, writeBoundMs } from "./setup.ts";
 
 describe("stopping", () => {
-  test("before the claim: nothing is claimed, the message is given back at once", async (t) => {
+  test("a stop before the claim claims nothing and gives the message back at once", async (t) => {
     const { deliver, deeds, quiet } = bench(t);
     quiet.abort();
     assert.equal(await deliver(), "released");
     assert.deepEqual(deeds(), ["extend m1#1 0"]);
   });
 
-  test("while the claim was asked for: nothing is started, and the claim costs nothing", async (t) => {
+  test("a stop during the claim starts nothing, and the claim costs no start", async (t) => {
     const { begin, finish, clock, deeds, ledger, quiet } = bench(t);
     ledger.before = async (method) => (method === "claim" ? await clock.sleep(1_000) : undefined);
     const running = begin();
@@ -30,7 +30,7 @@ describe("stopping", () => {
     assert.equal((await ledger.find("run-1:load"))?.starts, 0);
   });
 
-  test("quietly while a step runs: it may finish, its lease goes on", async (t) => {
+  test("a quiet stop lets a running step finish, and its lease goes on", async (t) => {
     const { begin, finish, clock, quiet, runner } = bench(t);
     runner.scripts.set("load", async (step) => {
       await clock.sleep(300_000);
@@ -43,7 +43,7 @@ describe("stopping", () => {
     assert.equal(clock.monoMs(), 300_000);
   });
 
-  test("by killing while a step runs: abandoned at no cost, visible again at once", async (t) => {
+  test("a stop that kills a running step abandons it at no cost, and its message is visible at once", async (t) => {
     const { begin, finish, clock, quiet, kill, runner, deeds, ledger, told } = bench(t);
     runner.scripts.set("load", blocks);
     const running = begin();
@@ -62,7 +62,7 @@ describe("stopping", () => {
     ]);
   });
 
-  test("by killing a step that has its permit: the next claim waits for the write that may be under way", async (t) => {
+  test("a stop that kills a permitted step makes the next claim wait for a write that may be under way", async (t) => {
     const { begin, finish, clock, kill, runner, ledger } = bench(t);
     runner.scripts.set("load", async (step) => {
       await step.ask();
@@ -77,7 +77,7 @@ describe("stopping", () => {
     assert.deepEqual([row?.state, (row?.leaseExpiresAtMs ?? 0) - clock.wallMs()], ["pending", writeBoundMs]);
   });
 
-  test("by killing while a step is reported: the report is the next delivery's", async (t) => {
+  test("a stop that kills a report leaves it to the next delivery", async (t) => {
     const { begin, finish, clock, kill, runner, queue, deeds } = bench(t, { maxStarts: 1 });
     runner.scripts.set("load", crashes);
     runner.onReport = blocks;
@@ -95,7 +95,7 @@ describe("nothing of the host can run", () => {
     ["location", 5_000],
     ["instance", 5_000],
   ] as const) {
-    test(`for want of its ${scope}: no start is spent, the message comes back in ${visibilityMs / 1_000} s`, async (t) => {
+    test(`a step without its ${scope} spends no start, and its message comes back in ${visibilityMs / 1_000} s`, async (t) => {
       const { deliver, deeds, ledger, runner } = bench(t, { maxStarts: 1 });
       runner.scripts.set("load", faults(scope));
       for (const receiveCount of [1, 2, 3]) {
@@ -109,7 +109,7 @@ describe("nothing of the host can run", () => {
 });
 
 describe("giving back", () => {
-  test("waits for an extension under way, which would undo it", async (t) => {
+  test("a release waits for an extension under way, which would undo it", async (t) => {
     const { begin, finish, clock, runner, queue, journal } = bench(t);
     runner.scripts.set("load", async (step) => {
       await clock.sleep(18_500);
@@ -127,7 +127,7 @@ describe("giving back", () => {
     assert.equal(extended().at(-1), "extended 500");
   });
 
-  test("that fails is logged, and the message comes back when its visibility ends", async (t) => {
+  test("a release that fails is logged, and the message comes back when its visibility ends", async (t) => {
     const { begin, finish, quiet, queue, told } = bench(t);
     quiet.abort();
     queue.onExtend = async () => ["failed"];
@@ -141,7 +141,7 @@ describe("giving back", () => {
     assert.deepEqual(told.of("delivery.released"), []);
   });
 
-  test("backs off further with every start", async (t) => {
+  test("a released message backs off further with every start", async (t) => {
     const { deliver, runner, deeds } = bench(t, { maxStarts: 9 });
     runner.scripts.set("load", crashes);
     for (const receiveCount of [1, 2, 3, 4]) await deliver(message("m1", { receiveCount }));
@@ -155,7 +155,7 @@ describe("a notice in the run's log", () => {
     ["that cannot be written", async () => false],
     ["that can", async () => true],
   ] as const) {
-    test(`${what} changes nothing`, async (t) => {
+    test(`a notice in the run's log that ${what} changes nothing`, async (t) => {
       const { deliver, runner, queue } = bench(t, { maxStarts: 1 });
       runner.scripts.set("load", crashes);
       runner.onNotice = answer;

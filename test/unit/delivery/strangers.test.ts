@@ -15,7 +15,7 @@ const of = (instance: string | null, receiveCount = 1) =>
 describe("a message of another Dagster instance", () => {
   const detail = `it is of Dagster instance ${theirs}, and this worker runs steps of instance ${ours}. ${mend}`;
 
-  test("goes back before anything is claimed, and an error names both instances", async (t) => {
+  test("a message of another instance goes back before a claim, and an error names both instances", async (t) => {
     const { deliver, deeds, runner, told } = bench(t);
     runner.identity = ours;
     assert.equal(await deliver(of(theirs)), "released");
@@ -23,7 +23,7 @@ describe("a message of another Dagster instance", () => {
     assert.deepEqual(told.messages("delivery.other_instance"), [`not run: ${detail}`]);
   });
 
-  test("is buried once it was received more than ten times, and no step is ended", async (t) => {
+  test("a message of another instance is buried at its eleventh receive, and no step is ended", async (t) => {
     const { deliver, deeds, runner, queue } = bench(t);
     runner.identity = ours;
     assert.equal(await deliver(of(theirs, 10)), "released");
@@ -43,7 +43,7 @@ describe("a message of another Dagster instance", () => {
     ["runs where the message names no instance", null, ours],
     ["runs where the worker's instance has no identity", theirs, null],
   ] as const) {
-    test(title, async (t) => {
+    test(`a message ${title}`, async (t) => {
       const { deliver, runner } = bench(t);
       runner.identity = known;
       assert.equal(await deliver(of(named)), "acked");
@@ -55,7 +55,7 @@ describe("a run that Dagster does not know", () => {
   const unknown = (asked: string | null) => async () =>
     ({ kind: "unknown_run", instance: asked, result: result("run_over") }) as const;
 
-  test("was deleted, and is settled, when the message names the instance that was asked", async (t) => {
+  test("a message of an unknown run is settled when it names the instance that was asked", async (t) => {
     const { deliver, runner, ledger, told } = bench(t);
     runner.scripts.set("load", unknown(ours));
     assert.equal(await deliver(of(ours)), "acked");
@@ -68,7 +68,7 @@ describe("a run that Dagster does not know", () => {
     [null, null, "the message does not say of which instance it is"],
     [theirs, null, `the message is of instance ${theirs}`],
   ] as const) {
-    test(`of a message of ${named}, asked of ${asked}: goes back with its start`, async (t) => {
+    test(`a message of instance ${named ?? "(none)"} whose run instance ${asked ?? "(none)"} does not know goes back with its start`, async (t) => {
       const { deliver, runner, queue, store, told } = bench(t);
       runner.scripts.set("load", unknown(asked));
       assert.equal(await deliver(of(named)), "released");
@@ -81,7 +81,7 @@ describe("a run that Dagster does not know", () => {
     });
   }
 
-  test("is buried once its message was received more than ten times, with its attempt as it was", async (t) => {
+  test("a message of an unknown run is buried at its eleventh receive, with its attempt as it was", async (t) => {
     const { deliver, runner, queue, store } = bench(t);
     runner.scripts.set("load", unknown(ours));
     assert.equal(await deliver(of(null, 11)), "buried");
@@ -92,7 +92,7 @@ describe("a run that Dagster does not know", () => {
     assert.equal((await store.find("run-1:load"))?.state, "pending");
   });
 
-  test("keeps a malformed message from being reported, until it is buried for what it is", async (t) => {
+  test("a malformed message of an unknown run is not reported, and buried as malformed in the end", async (t) => {
     const { deliver, runner, queue } = bench(t);
     runner.onReport = unknown(ours);
     const malformed = (receiveCount: number) =>

@@ -10,7 +10,7 @@ const fault = new Fault("TQ_LEDGER_ROW", 'ledger, table t, row "run-1:load", col
   hint: "mend it",
 });
 
-test("nothing runs, the message comes back in five minutes, and the run's log says why", async (t) => {
+test("a step whose row cannot be read does not run, comes back in five minutes, and the run's log says why", async (t) => {
   const { deliver, deeds, ledger, runner, queue, told } = bench(t);
   ledger.before = async (method) => {
     if (method === "claim") throw fault;
@@ -23,7 +23,7 @@ test("nothing runs, the message comes back in five minutes, and the run's log sa
   assert.deepEqual([runner.log("run-1:load"), queue.acked, queue.buried], [[], [], []]);
 });
 
-test("once the row is mended, the redelivery runs the step", async (t) => {
+test("the redelivery runs the step once its row is mended", async (t) => {
   const { deliver, ledger, runner } = bench(t);
   ledger.before = async () => {
     throw fault;

@@ -17,7 +17,7 @@ describe("a worker with a key", () => {
     ["a newer version", bodyFor("load", { version: 2 })],
     ["a step of another instance", bodyFor("load", { instance: "b" })],
   ] as const) {
-    test(`buries ${title} without a signature, and claims, reports and notes nothing`, async (t) => {
+    test(`a worker with a key buries ${title} without a signature, and claims, reports and notes nothing`, async (t) => {
       const { deliver, deeds, queue, runner } = bench(t, {}, keys);
       runner.identity = "a";
       assert.equal(await deliver(message("m1", { body })), "buried");
@@ -26,7 +26,7 @@ describe("a worker with a key", () => {
     });
   }
 
-  test("runs signed messages", async (t) => {
+  test("a worker with a key runs signed messages", async (t) => {
     const { deliver, runner } = bench(t, {}, keys);
     const body = bodyFor("load");
     assert.equal(await deliver(signedMessage(message("m1", { body }), body, key)), "acked");

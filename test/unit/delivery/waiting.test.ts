@@ -6,7 +6,7 @@ import { message } from "../../support/sqs/messages.ts";
 import { bench, leaseMs } from "./setup.ts";
 
 describe("a held step", () => {
-  test("is waited for without a slot, while its message stays hidden", async (t) => {
+  test("a held step is waited for without a slot, while its message stays hidden", async (t) => {
     const { begin, clock, claimAs, slots, queue, told } = bench(t);
     await claimAs("worker-b");
     void begin();
@@ -16,7 +16,7 @@ describe("a held step", () => {
     assert.deepEqual(told.messages("delivery.held"), ["held by worker-b; waiting"]);
   });
 
-  test("is taken over when the other's lease has ended", async (t) => {
+  test("a held step is taken over when the other's lease has ended", async (t) => {
     const { begin, finish, clock, claimAs, runner, told } = bench(t);
     await claimAs("worker-b");
     assert.equal(await finish(begin()), "acked");
@@ -25,7 +25,7 @@ describe("a held step", () => {
     assert.deepEqual(told.messages("step.claimed"), ["taken over from worker-b, whose lease ended"]);
   });
 
-  test("is only deleted when the other settles it", async (t) => {
+  test("a held step's message is only deleted when the other worker settles it", async (t) => {
     const { begin, finish, clock, claimAs, ledger, runner } = bench(t);
     const hold = await claimAs("worker-b");
     const running = begin();
@@ -35,7 +35,7 @@ describe("a held step", () => {
     assert.deepEqual(runner.orders, []);
   });
 
-  test("is waited for as long as the other renews", async (t) => {
+  test("a held step is waited for as long as the other worker renews", async (t) => {
     const { begin, finish, clock, claimAs, ledger, runner, told, store } = bench(t);
     const hold = await claimAs("worker-b");
     const running = begin();
@@ -49,7 +49,7 @@ describe("a held step", () => {
     assert.equal(await finish(running), "acked");
   });
 
-  test("takes its turn for a slot again before it runs", async (t) => {
+  test("a held step takes its turn for a slot again before it runs", async (t) => {
     const { begin, finish, clock, claimAs, slots, runner } = bench(t);
     await claimAs("worker-b");
     const running = begin();
@@ -62,7 +62,7 @@ describe("a held step", () => {
     assert.equal(runner.orders.length, 1);
   });
 
-  test("whose message may be delivered again is left to that delivery", async (t) => {
+  test("a held step whose message may be delivered again is left to that delivery", async (t) => {
     const { begin, finish, clock, claimAs, queue, runner } = bench(t);
     await claimAs("worker-b");
     queue.onExtend = async () => ["gone"];
@@ -71,7 +71,7 @@ describe("a held step", () => {
     assert.deepEqual(runner.orders, []);
   });
 
-  test("is given back at once when the worker stops", async (t) => {
+  test("a held step is given back at once when the worker stops", async (t) => {
     const { begin, finish, clock, claimAs, quiet, deeds, slots } = bench(t);
     await claimAs("worker-b");
     const running = begin();
@@ -83,7 +83,7 @@ describe("a held step", () => {
     assert.equal(slots.busy, 0);
   });
 
-  test("is given back when the worker stops while it waits for a slot", async (t) => {
+  test("a held step that waits for a slot is given back when the worker stops", async (t) => {
     const { begin, finish, clock, claimAs, quiet, slots } = bench(t);
     await claimAs("worker-b");
     const running = begin();

@@ -20,7 +20,7 @@ async function askedAt(listener: RequestListener) {
 }
 
 describe("a registry that", { concurrency: true }, () => {
-  test("knows of a grave vulnerability fails the stage, by its name", async () => {
+  test("the audit fails with the name of a grave vulnerability", async () => {
     const advisory = {
       ...{ id: 1, url: "https://advisories.example/1", title: "reads too much", severity: "high" },
       ...{ vulnerable_versions: "<999.0.0", cwe: [], cvss: { score: 8, vectorString: null } },
@@ -33,16 +33,17 @@ describe("a registry that", { concurrency: true }, () => {
     assert.deepEqual(verdict, { passed: false, tests: null, detail });
   });
 
-  test("cannot say passes it, and the summary says so", async () => {
+  test("the audit passes when the registry cannot answer, and the summary says so", async () => {
     const { passed, detail } = await askedAt((_request, response) => response.writeHead(405).end());
     assert.equal(passed, true);
     assert.match(detail, /^nothing was audited: 405 Method Not Allowed/);
   });
 });
 
-test("no vulnerability passes", () => assert.equal(judge(JSON.stringify({ vulnerabilities: {} })).passed, true));
+test("the audit passes without a vulnerability", () =>
+  assert.equal(judge(JSON.stringify({ vulnerabilities: {} })).passed, true));
 
-test("a vulnerability that is not grave passes", () => {
+test("the audit passes with a vulnerability that is not grave", () => {
   const undici = { name: "undici", severity: "moderate", via: [] };
   assert.equal(judge(JSON.stringify({ vulnerabilities: { undici } })).passed, true);
 });

@@ -33,11 +33,11 @@ test("a process that fails outside of a test fails", () => {
   assert.equal(verdict(of("/test/a.test.ts"), of("/test/b.test.ts"), ofEntry(new Error("import"))).passed, false);
 });
 
-test("neighbours are in different processes, and none is left out", () => {
+test("neighbouring files run in different processes, and none is left out", () => {
   assert.deepEqual(split(["a", "b", "c", "d", "e"], 2), [["a", "d"], ["b", "e"], ["c"]]);
 });
 
-test("an entry imports its files, and is gone afterwards", async () => {
+test("the entry of a batch imports its files, and is removed afterwards", async () => {
   const folder = mkdtempSync(join(tmpdir(), "taskiq-batches-"));
   try {
     const [plain, hooked] = [join(folder, "plain.test.ts"), join(folder, "hooked.test.ts")];

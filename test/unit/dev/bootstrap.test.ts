@@ -32,13 +32,13 @@ const installs = [
   },
 ];
 
-test("where every npm package is optional, none there is stale", () => {
+test("an installation without the optional npm packages is not stale", () => {
   const optional = { "": {}, "node_modules/b-win32": locked["node_modules/b-win32"] };
   assert.equal(isInstalled(optional, {}), false);
 });
 
 for (const { what, installed, expected } of installs) {
-  test(`with ${what} there, npm packages are ${expected ? "installed" : "stale"}`, () =>
+  test(`npm packages count as ${expected ? "installed" : "stale"} with ${what} there`, () =>
     assert.equal(isInstalled(locked, installed), expected));
 }
 
@@ -84,7 +84,7 @@ function lockIn(t: { after(undo: () => void): void }): string {
   return join(directory, "lock");
 }
 
-test("only one works at a time, and no lock is left", async (t) => {
+test("only one bootstrap works at a time, and leaves no lock", async (t) => {
   const lock = lockIn(t);
   let working = 0;
   let mostWorking = 0;
@@ -110,7 +110,7 @@ test("a lock whose process is gone is taken over", async (t) => {
   assert.equal(worked, true);
 });
 
-test("the lock is let go when the work fails", async (t) => {
+test("the bootstrap's lock is released when the work fails", async (t) => {
   const lock = lockIn(t);
   await assert.rejects(
     exclusively(lock, () => Promise.reject(new Error("no network"))),

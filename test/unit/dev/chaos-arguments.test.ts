@@ -3,12 +3,12 @@ import { describe, test } from "node:test";
 import { readArguments } from "../../../dev/chaos/arguments.ts";
 
 describe("the arguments of npm run chaos", () => {
-  test("may all be left out", () => {
+  test("npm run chaos needs no arguments", () => {
     const plan = { seed: 41, workers: 3, fifo: true, until: { is: "steps", number: 300 } };
     assert.deepEqual(readArguments([], 41), { kind: "plan", plan });
   });
 
-  test("say how much, how many and by which seed", () => {
+  test("the arguments of npm run chaos set amounts, counts and the seed", () => {
     const args = ["--seed", "7", "--minutes", "30", "--workers", "5", "--queue", "standard"];
     const plan = { seed: 7, workers: 5, fifo: false, until: { is: "minutes", number: 30 } };
     assert.deepEqual(readArguments(args, 41), { kind: "plan", plan });
@@ -23,7 +23,7 @@ describe("the arguments of npm run chaos", () => {
     [["--hours", "5"], "Unknown option '--hours'"],
   ];
   for (const [args, complaint] of wrong) {
-    test(`${args.join(" ")} is refused`, () => {
+    test(`npm run chaos refuses ${args.join(" ")}`, () => {
       const answer = readArguments(args, 41);
       assert.equal(answer.kind === "wrong" && answer.message.startsWith(complaint), true, JSON.stringify(answer));
       assert.match(answer.kind === "wrong" ? answer.message : "", /\nnpm run chaos -- \[--seed N\]/);

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { chooseVersions, lockedVersion, requirementsFor } from "../../../dev/test/dagster-versions.ts";
 
-test("without arguments the oldest, the last of each minor version and the locked one, with all tests", () => {
+test("the oldest, the last of each minor and the locked Dagster run all tests without arguments", () => {
   const chosen = chooseVersions([], "1.13.27");
   assert.deepEqual(chosen.kind === "chosen" && [chosen.versions.at(0), chosen.versions.at(-1), chosen.paths], [
     "1.10.21",
@@ -22,7 +22,7 @@ test("the arguments are divided into versions and files", () => {
 });
 
 for (const wrong of ["1.11", "latest", "test/unit/x.test.ts"]) {
-  test(`"${wrong}" is refused`, () => {
+  test(`npm run test:dagster refuses "${wrong}"`, () => {
     assert.deepEqual(chooseVersions(["1.11.16", wrong], "1.13.27"), {
       kind: "wrong",
       message: `expected a version of Dagster (like 1.10.21) or a test file below python/tests, got "${wrong}"`,

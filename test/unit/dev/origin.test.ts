@@ -24,7 +24,7 @@ describe("the origin of a build", () => {
     return { folder, commit: git("rev-parse", "HEAD") };
   }
 
-  test("is the commit and its date, and says when tracked files differ from it", (t) => {
+  test("the origin of a build is the commit and its date, and says when tracked files differ from it", (t) => {
     const { folder, commit } = repository(t);
     assert.deepEqual(originOf(folder, {}), { commit, sourceDate: at });
     writeFileSync(join(folder, "another"), "untracked");
@@ -33,7 +33,7 @@ describe("the origin of a build", () => {
     assert.deepEqual(originOf(folder, {}), { commit: `${commit}-dirty`, sourceDate: at });
   });
 
-  test("is unknown outside of a repository, and in a folder of another project's", (t) => {
+  test("the origin of a build is unknown outside of a repository, and in a folder of another project", (t) => {
     const { folder } = repository(t);
     mkdirSync(join(folder, "vendored"));
     const unknown = { commit: null, sourceDate: null };
@@ -41,7 +41,7 @@ describe("the origin of a build", () => {
     assert.deepEqual(originOf("/", { TASKIQ_COMMIT: "", SOURCE_DATE_EPOCH: "" }), unknown);
   });
 
-  test("is what the variables say, where they say it", () => {
+  test("the origin of a build is the one in the variables where they are set", () => {
     const told = originOf("/", { TASKIQ_COMMIT: "abc", SOURCE_DATE_EPOCH: seconds });
     assert.deepEqual(told, { commit: "abc", sourceDate: at });
     assert.throws(() => originOf("/", { SOURCE_DATE_EPOCH: "soon" }), /^Error: SOURCE_DATE_EPOCH: .* got "soon"$/);

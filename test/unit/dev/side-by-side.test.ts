@@ -26,7 +26,7 @@ const stage = (name: string, ...needs: string[]): Startable => ({ name, needs })
 const outcomes = (results: readonly Result[]) =>
   results.map(({ stage, ms, passed, detail }) => [stage, ms !== null, passed, detail]);
 
-test("as many as are allowed run at once, in the order given, and the next when one ends", async () => {
+test("as many stages as allowed run at once, in order, and the next when one ends", async () => {
   const { begun, end, results } = scripted([stage("a"), stage("b"), stage("c"), stage("d")], 2);
   assert.deepEqual(begun, ["a", "b"]);
   await end("b");
@@ -76,7 +76,7 @@ test("a need that was not chosen holds nothing up", async () => {
   assert.deepEqual(outcomes(await results), [["unit", true, true, ""]]);
 });
 
-test("once stopped, what has not begun does not, and what runs is waited for", async () => {
+test("a stop begins no more stages and waits for those that run", async () => {
   const { begun, end, results, stop } = scripted([stage("a"), stage("b")], 1);
   stop();
   await end("a", false);

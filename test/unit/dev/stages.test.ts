@@ -24,7 +24,7 @@ const selections = [
 ];
 
 for (const { args, chosen } of selections) {
-  test(`npm test -- ${args.join(" ")}`, () => {
+  test(`npm test -- ${args.join(" ")} runs the stages that it names`, () => {
     const selection = select(args, stages);
     assert.equal(selection.kind, "stages");
     assert.deepEqual(selection.kind === "stages" ? selection.stages.map(({ name }) => name) : [], chosen);
@@ -65,7 +65,7 @@ const verdicts = [
 ];
 
 for (const { what, ends, tests, detail } of verdicts) {
-  test(`${what}: ${detail === "" ? "passed" : detail}`, () =>
+  test(`a stage with ${what} ${detail === "" ? "passed" : `did not pass: ${detail}`}`, () =>
     assert.deepEqual(judgeNodeTests([file], ends), { passed: detail === "", tests, detail }));
 }
 
@@ -87,7 +87,7 @@ test("a report that counts nothing is an error", () => {
   });
 });
 
-test("the summary of a good run", () => {
+test("the summary of a good run names every stage", () => {
   const results = [
     { stage: "types", ms: 11_234, passed: true, tests: null, detail: "" },
     { stage: "unit", ms: 63_000, passed: true, tests: 12, detail: "" },

@@ -15,7 +15,7 @@ const columns: readonly Column<Fruit>[] = [
   { heading: ["how", "many"], cell: ({ count }) => String(count), right: true },
 ];
 
-test("columns are as wide as what they hold, figures stand right, headings may have two lines", () => {
+test("columns are as wide as their cells, figures align right, and headings may have two lines", () => {
   const rows = [
     { name: "apples", count: 3 },
     { name: "figs", count: 12345 },
@@ -48,7 +48,7 @@ const shortened = [
 ];
 
 for (const { text, width, expected } of shortened) {
-  test(`${text} in ${width} columns is ${expected}`, () => assert.equal(shorten(text, width), expected));
+  test(`the text ${text} in ${width} columns is ${expected}`, () => assert.equal(shorten(text, width), expected));
 }
 
 function attempt(more: Partial<Attempt>): Attempt {

@@ -59,7 +59,7 @@ function drain(
 }
 
 describe("a drain", () => {
-  test("ends a settling time after the last step, not before", async (t) => {
+  test("a drain ends a settling time after the last step, not before", async (t) => {
     const { clock, queue, runner, state, start, worker } = drain(t);
     runner.scripts.set("load", async (step) => {
       await clock.sleep(100_000);
@@ -76,7 +76,7 @@ describe("a drain", () => {
     assert.deepEqual([outcomes.success, outcomes.failure, ended.acked], [1, 1, 2]);
   });
 
-  test("goes on for a message that comes late", async (t) => {
+  test("a drain goes on for a message that comes late", async (t) => {
     const { clock, queue, state, start } = drain(t);
     void start();
     await clock.advance(settleMs - 1_000);
@@ -88,7 +88,7 @@ describe("a drain", () => {
   });
 
   for (const where of ["visible", "inFlight", "delayed"] as const) {
-    test(`waits for what is ${where} elsewhere, and says what is left when its time is over`, async (t) => {
+    test(`a drain waits for what is ${where} elsewhere, and says what is left when its time is over`, async (t) => {
       const { clock, queue, state, start, shown } = drain(t, { maxMs: 600_000 });
       const depth = { visible: 0, inFlight: 0, delayed: 0, [where]: 3 };
       queue.depth = async () => depth;
@@ -100,7 +100,7 @@ describe("a drain", () => {
     });
   }
 
-  test("does not take its own step for one elsewhere while SQS still counts it", async (t) => {
+  test("a drain does not take its own step for one elsewhere while SQS still counts it", async (t) => {
     const { clock, queue, runner, start, elsewhere } = drain(t, { maxMs: 600_000 });
     runner.scripts.set("load", async (step) => {
       await clock.sleep(20_000);
@@ -121,7 +121,7 @@ describe("a drain", () => {
     assert.equal(elsewhere.at(-1), 3, "what another worker has is elsewhere");
   });
 
-  test("is not over while receives or counts fail", async (t) => {
+  test("a drain is not over while receives or counts fail", async (t) => {
     const { clock, queue, state, start, told, ended } = drain(t);
     void start();
     await clock.advance(1_000);
@@ -139,7 +139,7 @@ describe("a drain", () => {
     assert.equal(state.end?.how, "empty");
   });
 
-  test("of several queues is over when each of them is empty", async (t) => {
+  test("a drain of several queues is over when each of them is empty", async (t) => {
     const bulk = { name: "bulk", weight: null, most: null };
     const { clock, others, state, start, ended, shown } = drain(t, { others: [bulk] });
     const [other] = others;
@@ -155,7 +155,7 @@ describe("a drain", () => {
     assert.equal(state.end?.how, "empty");
   });
 
-  test("rejects where the queue cannot be counted at all", async (t) => {
+  test("a drain rejects where the queue cannot be counted at all", async (t) => {
     const { clock, queue, state, start } = drain(t);
     queue.depth = () => Promise.reject(new Fault("TQ_QUEUE_DENIED", "not allowed"));
     void start();
@@ -172,7 +172,7 @@ describe("a drain", () => {
     assert.equal(state.end?.how, "stopped");
   });
 
-  test("is not proven by short polls, which ask a part of the servers only", async (t) => {
+  test("an empty queue is not proven by short polls, which ask a part of the servers only", async (t) => {
     const { worker, told } = drain(t);
     for (const [pollMs, how] of [
       [0, "max_time"],

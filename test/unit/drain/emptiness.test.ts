@@ -40,7 +40,7 @@ describe("a queue is", () => {
     ["not known once we work ourselves, or a call failed", [...enough, unknown], false],
     ["not known again before all of it was seen again", [...enough, unknown, counted(60_001), polled(60_002)], false],
   ];
-  for (const [what, seen, expected] of rows) test(what, () => assert.equal(proven(...seen), expected));
+  for (const [what, seen, expected] of rows) test(`a queue is ${what}`, () => assert.equal(proven(...seen), expected));
 });
 
 /** A history in the order of time: for each moment what was seen then. */
@@ -68,7 +68,7 @@ const history = fc
     });
   });
 
-test("what is proven can be read off the whole history", () => {
+test("the emptiness seen step by step is that of the whole history", () => {
   let [yes, no] = [0, 0];
   fc.assert(
     fc.property(history, (steps) => {

@@ -45,7 +45,7 @@ describe("connections", () => {
     assert.ok(await isAnswered());
   });
 
-  test("that ask slowly, never end their body, or do not read are ended after five seconds", async (t) => {
+  test("connections that ask slowly, never end their body or do not read are closed after five seconds", async (t) => {
     const { hold, isAnswered, asked } = await start(t, { long: "x".repeat(20_000_000) });
     const beganMs = performance.now();
     const kinds = ["", "GET / HTTP/1.1\r\nhost:", "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000\r\n\r\n{"];
@@ -59,7 +59,7 @@ describe("connections", () => {
     await cut;
   });
 
-  test("get one answer, whatever else they ask", async (t) => {
+  test("a connection gets one answer, whatever else it asks", async (t) => {
     const { hold, asked } = await start(t);
     const { ended } = await hold("GET / HTTP/1.1\r\nhost: a\r\nconnection: keep-alive\r\n\r\n".repeat(1_000));
     await ended;

@@ -51,7 +51,7 @@ async function start(t: TestContext) {
 const state = { worker: "w-1", busy: 2, slots: 4, idle: false, stopping: false, quiet: null };
 const by = JSON.stringify({ by: "ada@laptop" });
 
-test("asks for quiet and undoes it, and says who asked", async (t) => {
+test("the control endpoint asks for quiet and undoes it, and names who asked", async (t) => {
   const { ask, asked } = await start(t);
   const before = await ask("GET /state");
   assert.deepEqual([before.status, JSON.parse(before.answer)], [200, state]);
@@ -68,7 +68,7 @@ describe("the control endpoint refuses a client that", () => {
     ["has another token", "POST /quiet", { authorization: `Bearer ${"f".repeat(64)}` }],
     ["has the beginning of the token", "POST /quiet", { authorization: `Bearer ${token.slice(0, -1)}` }],
     ["has more than the token", "POST /quiet", { authorization: `Bearer ${token}0` }],
-    ["has it in another scheme", "POST /quiet", { authorization: `Basic ${token}` }],
+    ["has the token in another scheme", "POST /quiet", { authorization: `Basic ${token}` }],
     ["comes by another name (DNS rebinding)", "POST /quiet", { host: "evil.example:80" }],
     ["comes by localhost", "GET /state", { host: "localhost" }],
     [
@@ -79,7 +79,7 @@ describe("the control endpoint refuses a client that", () => {
     ["only wants to know what there is", "GET /", { authorization: "" }],
   ];
   for (const [who, line, headers] of rows) {
-    test(who, async (t) => {
+    test(`the control endpoint refuses a client that ${who}`, async (t) => {
       const { ask, asked, told } = await start(t);
       const { status, head, answer } = await ask(line, headers, by);
       assert.deepEqual([status, answer, asked], [401, '{"error":"unauthorized"}\n', []]);
@@ -97,10 +97,10 @@ describe("the control endpoint refuses, even with the token,", () => {
     ["a body that is not JSON", "POST /quiet", "by=ada", 400],
     ["an empty name", "POST /quiet", '{"by":""}', 400],
     ["a name that would garble the log", "POST /quiet", '{"by":"ada\\u001b[2J"}', 400],
-    ["a name that never ends", "POST /resume", JSON.stringify({ by: "a".repeat(201) }), 400],
+    ["a name that is too long", "POST /resume", JSON.stringify({ by: "a".repeat(201) }), 400],
   ];
   for (const [what, line, body, status] of rows) {
-    test(what, async (t) => {
+    test(`the control endpoint refuses ${what}, even with the token`, async (t) => {
       const { ask, asked } = await start(t);
       const got = await ask(line, {}, body);
       assert.deepEqual([got.status, asked], [status, []]);
@@ -115,7 +115,7 @@ describe("the control endpoint refuses, even with the token,", () => {
   });
 });
 
-test("whatever the body, the answer is a state or a refusal, and nothing garbles the log", async (t) => {
+test("the control endpoint answers any body with a state or a refusal, and none garbles the log", async (t) => {
   const { ask, asked } = await start(t);
   const named = fc.string({ unit: "binary", maxLength: 250 }).map((name) => JSON.stringify({ by: name }));
   const deep = `${"[".repeat(2_000)}${"]".repeat(2_000)}`;

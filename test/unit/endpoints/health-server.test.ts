@@ -53,7 +53,7 @@ describe("pages", () => {
     ["DELETE", "/metrics", {}, 404, '{"error":"not found; there are /livez, /readyz and /healthz"}\n'],
   ];
   for (const [method, path, facts, status, text] of rows) {
-    test(`${method} ${path}: ${status}${facts === down ? ", with the ledger down" : ""}`, async (t) => {
+    test(`the health endpoint answers ${method} ${path} with ${status}${facts === down ? " while the ledger is down" : ""}`, async (t) => {
       const { url } = await start(t, facts);
       const response = await fetch(`${url}${path}`, { method });
       assert.deepEqual([response.status, await response.text()], [status, text]);
@@ -96,7 +96,7 @@ test("the answer of a worker with several queues lists each queue", async (t) =>
   assert.deepEqual(await response.json(), { status: "ok", why: "ok", worker: "w-1", busy: 3, slots: 4, queues });
 });
 
-test("what makes steps slow is said beside the verdict", async (t) => {
+test("the health page says beside the verdict what makes steps slow", async (t) => {
   const { url } = await start(t, { advice: ["code location north: each step starts a fresh interpreter"] });
   const answer = (await (await fetch(`${url}/readyz`)).json()) as { readonly status: string; readonly advice: unknown };
   assert.deepEqual(

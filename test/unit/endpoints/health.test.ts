@@ -70,7 +70,7 @@ describe("verdicts", () => {
     ],
   ];
   for (const [name, facts, live, ready] of rows) {
-    test(name, () => {
+    test(`a worker is ${live === "ok" ? "live" : "not live"} and ${ready === "ok" ? "ready" : "not ready"}: ${name}`, () => {
       assert.deepEqual(judgeHealth({ ...well, ...facts }), {
         live: { ok: live === "ok", why: live },
         ready: { ok: ready === "ok", why: ready },
@@ -99,7 +99,7 @@ describe("a worker that was never ready", () => {
     ["since an operator made it quiet", { ...late, closedBecause: "quiet: ann", quiet: { by: "ann" } }, "ok", "ok"],
   ];
   for (const [name, facts, live, healthy] of rows) {
-    test(`${name}: ${live === "ok" ? "alive" : "not alive"}, ${healthy === "ok" ? "healthy" : "not healthy"}`, () => {
+    test(`a worker that was never ready, ${name}, is ${live === "ok" ? "alive" : "not alive"} and ${healthy === "ok" ? "healthy" : "not healthy"}`, () => {
       const verdicts = judgeHealth({ ...well, ...facts });
       assert.deepEqual([verdicts.live.why, verdicts.healthy.why], [live, healthy === "" ? live : healthy]);
       assert.deepEqual([verdicts.live.ok, verdicts.healthy.ok], [live === "ok", healthy === "ok"]);

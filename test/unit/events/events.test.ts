@@ -14,7 +14,7 @@ const fields = new Set(
   [...events.values()].flatMap((entry) => Object.keys(entry.fields).map((name) => name.replace("?", ""))),
 );
 
-test("every event of the tables is logged somewhere, and no two groups have one of the same name", () => {
+test("every event of the tables is logged somewhere, and no two groups share a name", () => {
   const names = [...events.keys()];
   assert.deepEqual(
     names.filter((name) => !sources.includes(`"${name}"`)),
@@ -30,6 +30,6 @@ test("every event says in sentences what it means and what an operator can do", 
   }
 });
 
-test("every field of an event has words, and no other", () => {
+test("every field of an event has words, and no other field has", () => {
   assert.deepEqual([...fieldWords.keys()].toSorted(), [...fields].toSorted());
 });

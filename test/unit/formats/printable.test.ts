@@ -19,18 +19,19 @@ describe("printable text", () => {
     ["\u{e0041}", "\\u{e0041}"],
     ["grün 雨 👩‍👩‍👧 نمی‌خواهم", "grün 雨 👩‍👩‍👧 نمی‌خواهم"],
   ];
-  for (const [text, shown] of rows) test(JSON.stringify(text), () => assert.equal(printable(text), shown));
+  for (const [text, shown] of rows)
+    test(`the text ${JSON.stringify(text)} is printed as ${shown}`, () => assert.equal(printable(text), shown));
 
-  test("has no unsafe character, whatever it was made of", () => {
+  test("printable text has no unsafe character, whatever it was made of", () => {
     fc.assert(fc.property(any, (text) => assert.doesNotMatch(printable(text), unsafe)));
   });
 
-  test("stays in its line where it must", () => {
+  test("a printable line has no line break", () => {
     assert.equal(printableLine(" a\r\n\tb\u2028c\u0085 "), "a b c\\x85");
     fc.assert(fc.property(any, (text) => assert.doesNotMatch(printableLine(text), /[\n\t]|[^\P{C}\u200c\u200d]/u)));
   });
 
-  test("reads back as JSON", () => {
+  test("printable JSON reads back as the same value", () => {
     fc.assert(
       fc.property(any, (text) => {
         const json = printableJson({ [text]: text });

@@ -23,9 +23,11 @@ describe("a size", () => {
     ["1e3", null],
     ["99999999TiB", null],
   ];
-  for (const [text, bytes] of rows) test(`"${text}"`, () => assert.equal(parseSize(text), bytes));
+  for (const [text, bytes] of rows)
+    test(`the size "${text}" is ${bytes === null ? "refused" : `${bytes} bytes`}`, () =>
+      assert.equal(parseSize(text), bytes));
 
-  test("is written so that it is read back the same", () => {
+  test("a size is written so that it is read back the same", () => {
     const bytes = fc.oneof(
       fc.maxSafeNat(),
       fc.tuple(fc.nat(8_191), fc.nat(4)).map(([n, exponent]) => n * 1_024 ** exponent),

@@ -34,10 +34,10 @@ const rows: readonly (readonly [string, Partial<Load>, number])[] = [
 
 describe("the next receive may bring", () => {
   for (const [title, changes, expected] of rows) {
-    test(title, () => assert.equal(appetite({ ...idle, ...changes }), expected));
+    test(`the next receive may bring ${title}`, () => assert.equal(appetite({ ...idle, ...changes }), expected));
   }
 
-  test("never more than what can start, and what short steps are through with in half a second", () => {
+  test("the next receive never brings more than can start now or after half a second of short steps", () => {
     const natural = fc.nat(50);
     const pace = fc.record({ perSecond: fc.nat(1_000), takenMs: fc.nat(5_000) });
     const load = fc.record({
@@ -59,7 +59,7 @@ describe("the next receive may bring", () => {
   });
 });
 
-test("the pace is that of the last two seconds", () => {
+test("the pace of steps is that of the last two seconds", () => {
   const meter = new PaceMeter();
   assert.deepEqual(meter.at(0), idle.pace);
   for (let i = 0; i < 40; i += 1) meter.ended(i * 25, 100);

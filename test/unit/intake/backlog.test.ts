@@ -58,7 +58,7 @@ describe("under a backlog", () => {
   });
 });
 
-test("what was fetched ahead of its need goes back when no slot is free in time", async (t) => {
+test("a message fetched ahead of its need goes back when no slot is free in time", async (t) => {
   const { clock, queue, lane, takesMs, journal, begun } = bench(t, { slots: 4 });
   queue.onReceive = () => clock.sleep(20);
   queue.offer(...some(400));

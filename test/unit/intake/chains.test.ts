@@ -73,7 +73,7 @@ describe("giving back", () => {
     ["too late", async () => ["gone" as const], "gone"],
     ["unanswered", async () => Promise.reject(new Error("connect ETIMEDOUT")), "connect ETIMEDOUT"],
   ] as const) {
-    test(`${what} is logged, and the message comes back when its visibility ends`, async (t) => {
+    test(`a release that is ${what} is logged, and the message comes back when its visibility ends`, async (t) => {
       const { clock, queue, end, told } = bench(t);
       queue.onExtend = answer;
       queue.offer(...group("oslo", "a1", "a2"));

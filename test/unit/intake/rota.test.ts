@@ -155,7 +155,7 @@ test("all slots are busy where one queue has messages and the others have none",
   );
 });
 
-test("idle, each queue has one long poll for one message; with too few slots, they take turns of a second", () => {
+test("each idle queue has one long poll for one message, or takes turns of a second when slots are few", () => {
   const asksOf = (slots: number) => {
     const world = new World(slots, 100, [queue({ backlog: 0 }), queue({ backlog: 0, weight: 1 })]);
     world.live(19_000);

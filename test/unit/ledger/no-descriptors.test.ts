@@ -22,7 +22,7 @@ const script = `
 `;
 
 describe("a process without a file descriptor left", () => {
-  test("gets a Fault from the ledger that names the system call", async () => {
+  test("a process without a file descriptor left gets a fault of the ledger that names the system call", async () => {
     const limited = ["-c", 'ulimit -n 64; exec "$0" "$@"', process.execPath, "--input-type=module", "-e", script];
     const { stdout } = await promisify(execFile)("bash", limited);
     const message = "ledger pg: this machine cannot reach it";

@@ -18,5 +18,7 @@ describe("a password file", () => {
     ["has lines of too few or too many fields", "*:*:*:secret\n*:*:*:*:a:b", null],
     ["is empty", "", null],
   ];
-  for (const [what, text, password] of rows) test(what, () => assert.equal(passwordIn(text, login), password));
+  for (const [what, text, password] of rows)
+    test(`a password file gives ${password === null ? "no password" : "the password"} when it ${what}`, () =>
+      assert.equal(passwordIn(text, login), password));
 });

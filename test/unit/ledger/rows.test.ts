@@ -90,11 +90,11 @@ const odd = fc.oneof(
 
 for (const [what, goods, read] of readers) {
   describe(what, () => {
-    test("as we write it is read", () => {
+    test(`${what} as the ledger writes it is read back`, () => {
       for (const good of goods) assert.ok(read(good));
     });
 
-    test("with anything in its columns is read, or refused by name", () => {
+    test(`${what} with anything in its columns is read, or refused by name`, () => {
       for (const good of goods) {
         const changed = fc.dictionary(fc.constantFrom(...Object.keys(good)), odd, { maxKeys: 3 });
         fc.assert(

@@ -162,7 +162,7 @@ const rows: readonly (readonly [what: string, QueueSurvey, ...findings: string[]
 
 describe("a preflight finds", () => {
   for (const [what, survey, ...expected] of rows) {
-    test(`${expected.length === 0 ? "nothing wrong with " : ""}${what}`, () => {
+    test(`a preflight finds ${expected.length === 0 ? "nothing wrong with " : ""}${what}`, () => {
       const findings = preflight(survey, settings);
       assert.deepEqual(
         findings.map((finding) => `${finding.severity}: ${describeFinding(finding)}`),
@@ -171,7 +171,7 @@ describe("a preflight finds", () => {
     });
   }
 
-  test("everything at once, what must be mended first", () => {
+  test("a preflight finds everything at once, and says first what must be mended", () => {
     const survey = letters({ retentionMs: 3_600_000 }, source({ delayMs: 1_000, retentionMs: 60_000 }));
     const findings = preflight(survey, { ...settings, maxStarts: 20 });
     assert.deepEqual(

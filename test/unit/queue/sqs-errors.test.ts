@@ -38,19 +38,19 @@ const rows: readonly [Trouble, Partial<Symptoms>][] = [
 ];
 
 for (const [trouble, symptoms] of rows) {
-  test(`${JSON.stringify(symptoms)} is ${trouble}`, () => {
+  test(`an error with ${JSON.stringify(symptoms)} is ${trouble}`, () => {
     assert.equal(troubleFrom({ codes: [], message: "", status: null, ...symptoms }), trouble);
   });
 }
 
-test("of an error, the name, the legacy code and the status count", () => {
+test("the name, the legacy code and the status of an error count", () => {
   const error = Object.assign(new Error("no"), { Code: "AWS.SimpleQueueService.NonExistentQueue", name: "Odd" });
   assert.equal(troubleOf(error), "missing");
   assert.equal(troubleOf(Object.assign(new Error("no"), { $metadata: { httpStatusCode: 503 } })), "unreachable");
   assert.equal(troubleOf("not an error"), "unreachable");
 });
 
-test("a missing region is a setting, not a queue", () => {
+test("a missing region is a fault of a setting, not of a queue", () => {
   const fault = queueFault("ReceiveMessage", "steps", new Error("Region is missing"));
   assert.deepEqual(
     [fault.code, fault.message, fault.hint],

@@ -74,7 +74,7 @@ describe("a message's own numbers", () => {
   const read = (Attributes: NonNullable<SdkMessage["Attributes"]>) =>
     readMessage({ MessageId: "m", ReceiptHandle: "r", Body: "{}", Attributes }, nowMs);
 
-  test("are what SQS says", () => {
+  test("a message's counts and times are those that SQS sends", () => {
     const message = read({
       ApproximateReceiveCount: "3",
       SentTimestamp: "1790000000001",
@@ -97,7 +97,7 @@ describe("a message's own numbers", () => {
     }
   });
 
-  test("are numbers and times whatever stands there", () => {
+  test("a message's counts and times are valid whatever SQS sends", () => {
     fc.assert(
       fc.property(odd, odd, odd, (count, sent, received) => {
         const message = read({
@@ -128,7 +128,7 @@ describe("a queue's attributes", () => {
     .tuple(fc.dictionary(fc.constantFrom(...names), odd), fc.option(policies, { nil: undefined }))
     .map(([told, policy]) => (policy === undefined ? told : { ...told, RedrivePolicy: policy }));
 
-  test("are counts, nothing, or a Fault that names the queue", () => {
+  test("a queue's attributes are counts, missing, or a fault that names the queue", () => {
     fc.assert(
       fc.property(anything, (told) => {
         const depth = orFault(() => depthOf(url, told));
@@ -143,7 +143,7 @@ describe("a queue's attributes", () => {
     );
   });
 
-  test("a count that is none does not say that the queue is empty", () => {
+  test("a count that is not a number does not mean that the queue is empty", () => {
     assert.throws(() => depthOf(url, { ApproximateNumberOfMessages: "many" }), {
       code: "TQ_QUEUE",
       message: `the queue ${url} says of ApproximateNumberOfMessages: "many"`,
@@ -166,12 +166,12 @@ describe("a redrive policy", () => {
     [deep, null],
   ];
   for (const [policy, count] of rows) {
-    test(policy.slice(0, 90), () => {
+    test(`a redrive policy has ${count === null ? "no readable count" : `the count ${count}`}: ${policy.slice(0, 90)}`, () => {
       assert.equal(orFault(() => readRedrivePolicy(url, policy))?.maxReceiveCount ?? null, count);
     });
   }
 
-  test("is read, or refused by name, whatever it is", () => {
+  test("any redrive policy is read, or refused by name", () => {
     fc.assert(
       fc.property(policies, (policy) => {
         assertCount(orFault(() => readRedrivePolicy(url, policy))?.maxReceiveCount ?? null, "maxReceiveCount");

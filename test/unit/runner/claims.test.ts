@@ -33,7 +33,7 @@ describe("what a process claims", () => {
     ["probe", "probed", "-", false],
     ["look", "looked", "-", false],
   ];
-  for (const claim of possible) test(`${claim.join(", ")} may be true`, () => assert.equal(of(claim), null));
+  for (const claim of possible) test(`a process may claim ${claim.join(", ")}`, () => assert.equal(of(claim), null));
 
   const impossible: readonly (readonly [...Claim, falsehood: string])[] = [
     ["run", "success", "success", false, "success without a permit"],
@@ -50,12 +50,12 @@ describe("what a process claims", () => {
     ["look", "probed", "-", false, "probed does not answer a look"],
   ];
   for (const [order, kind, state, permitted, falsehood] of impossible) {
-    test(`${order}, ${kind}, ${state}, ${permitted} cannot`, () => {
+    test(`a process cannot claim ${order}, ${kind}, ${state}, ${permitted}`, () => {
       assert.equal(of([order, kind, state, permitted]), falsehood);
     });
   }
 
-  test("is a fault of the step when it cannot be true", () => {
+  test("a claim that cannot be true is a fault of the step", () => {
     const work = new Work("run", { ask: async () => ({ granted: false }), onPermit: assert.ok, onCapture: assert.ok });
     work.hear({ type: "outcome", id: "1", outcome: { kind: "success", result } });
     const message = "the process claims what cannot be: success without a permit";

@@ -21,7 +21,7 @@ const fromHost = ["location", "ready", "fatal", "started", "capture", "ask", "ou
 const fromWorker = ["run", "report", "notice", "probe", "look", "permit", "kill", "stop"];
 
 describe("golden frames", () => {
-  test("there is one of every type", () => {
+  test("every type of frame has a golden file", () => {
     const types = new Set(goldens.map(({ golden }) => golden.frame?.type));
     assert.deepEqual(
       [...fromHost, ...fromWorker].filter((type) => !types.has(type)),
@@ -31,7 +31,7 @@ describe("golden frames", () => {
 
   for (const { name, golden } of goldens) {
     const { about, from, frame, line } = golden;
-    test(`${name}: ${about}`, () => {
+    test(`the golden frame ${name} is read and written: ${about}`, () => {
       if (frame === undefined) assert.equal(decodeFrame(line ?? "")?.type, "broken");
       else if (from === "worker") assert.deepEqual(JSON.parse(encodeFrame(frame as WorkerFrame)), frame);
       // What the worker has no use for, it drops.
@@ -59,14 +59,14 @@ describe("a line that is not a frame", () => {
     ['{"type":"outcome","id":"1","outcome":{"kind":"odd"}}', "outcome.outcome.kind: "],
   ];
   for (const [line, detail] of rows) {
-    test(line.slice(0, 60), () => {
+    test(`the line "${line.slice(0, 60)}" is a broken frame`, () => {
       const frame = decodeFrame(line);
       assert.equal(frame?.type, "broken");
       if (frame?.type === "broken") assert.ok(frame.detail.startsWith(detail), frame.detail);
     });
   }
 
-  test("a number that JSON can say and not keep is none: the ledger would hold a null in its place", () => {
+  test("a number that JSON cannot keep is refused, because the ledger would hold a null in its place", () => {
     const error = { class: "E", message: "m", traceback: "t" };
     const times = { started_at: 1, completed_at: 1, execution_time_seconds: 1 };
     const result = { state: "failure", output: null, error, ...times };
@@ -77,7 +77,7 @@ describe("a line that is not a frame", () => {
     }
   });
 
-  test("no line makes the decoder throw, or say much", () => {
+  test("no line makes the decoder throw, or quote more than a little of it", () => {
     const golden = goldens.flatMap(({ golden: { frame } }) => (frame === undefined ? [] : [frame]));
     const names = [...new Set(golden.flatMap((frame) => Object.keys(frame)))];
     const odd = fc.oneof(fc.jsonValue(), fc.string({ unit: "binary" }), fc.constantFrom("x".repeat(100_000), -1, [[]]));

@@ -22,7 +22,8 @@ describe("line splitter", () => {
     ["a line too long, in two", ["12345", "67890\nx\n"], ["12345678", "90", "x"]],
     ["a writer that never ends its line", ["1234567890", "1234567890"], ["12345678", "90123456", "7890"]],
   ];
-  for (const [what, chunks, expected] of rows) test(what, () => assert.deepEqual(linesOf(chunks), expected));
+  for (const [what, chunks, expected] of rows)
+    test(`lines are split with ${what}`, () => assert.deepEqual(linesOf(chunks), expected));
 
   test("a complete line is returned at once, an open one only when it ends", () => {
     const splitter = new LineSplitter(8);
@@ -32,7 +33,7 @@ describe("line splitter", () => {
     assert.deepEqual(splitter.flush(), []);
   });
 
-  test("wherever the text is cut into chunks, the lines are the same", () => {
+  test("the lines are the same wherever the text is cut into chunks", () => {
     const text = fc.string({ unit: fc.constantFrom("a", "b", "é", "🙂", "\n"), maxLength: 60 });
     fc.assert(
       fc.property(text, fc.array(fc.nat(60)), (whole, cuts) => {

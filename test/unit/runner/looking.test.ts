@@ -15,7 +15,7 @@ const answer = (count: number): Outcome => ({
   instance: null,
 });
 
-test("more than a frame should hold are asked for in several", async () => {
+test("more attempts than a frame should hold are asked for in several frames", async () => {
   const asked: number[] = [];
   const looked = await lookAtAll(attempts(2_001), async (some) => {
     asked.push(some.length);
@@ -25,7 +25,7 @@ test("more than a frame should hold are asked for in several", async () => {
   assert.equal(looked.kind === "looked" && looked.standings.length, 2_001);
 });
 
-test("an answer about fewer is none, and ends the asking", async () => {
+test("an answer about fewer attempts is refused, and ends the asking", async () => {
   let asked = 0;
   const looked = await lookAtAll(attempts(2_001), async (some) => {
     asked += 1;

@@ -30,12 +30,14 @@ for (const [limit, name] of [
   const overLimit: Ending = { kind: "over_limit", limit, error: { class: name, message, traceback: "" } };
 
   describe(`a step that was ended for ${limit}`, () => {
-    test("says which limit it was over", () => assert.deepEqual(endingFor(limit), overLimit));
-    test("is not what the interrupt made of it", () => assert.deepEqual(endingFor(limit, fault), overLimit));
-    test("keeps what it had recorded, and says what cut it short", () =>
+    test(`a step ended for ${limit} says which limit it was over`, () => assert.deepEqual(endingFor(limit), overLimit));
+    test(`a step ended for ${limit} does not end as the interrupt made it`, () =>
+      assert.deepEqual(endingFor(limit, fault), overLimit));
+    test(`a step ended for ${limit} keeps what it had recorded, and says what cut it short`, () =>
       assert.deepEqual(endingFor(limit, wrote), ended));
-    test("has lost its claim when the worker says so", () => assert.deepEqual(endingFor(limit, refused), refused));
-    test("is interrupted when we ended it, too", () => {
+    test(`a step ended for ${limit} has lost its claim when the worker says so`, () =>
+      assert.deepEqual(endingFor(limit, refused), refused));
+    test(`a step ended for ${limit} is interrupted when the worker ended it, too`, () => {
       assert.deepEqual(endingFor(limit, null, true), { kind: "interrupted" });
     });
   });
@@ -43,7 +45,7 @@ for (const [limit, name] of [
 
 describe("a process whose term ended", () => {
   test("a step whose term ended has expired", () => assert.deepEqual(endingFor("expired"), { kind: "expired" }));
-  test("keeps what it had recorded, and says what cut it short", () =>
+  test("a step whose term ended keeps what it had recorded, and says what cut it short", () =>
     assert.deepEqual(endingFor("expired", wrote), ended));
 });
 
@@ -54,10 +56,10 @@ describe("a process that was killed", () => {
     return ending.kind === "fault" && `${ending.scope} ${ending.error.class} ${ending.error.message}`;
   };
 
-  test("for want of memory says so when the kernel does", () => {
+  test("a process killed for want of memory says so when the kernel does", () => {
     assert.equal(messageFor("out_of_memory"), `step StepProcessDied ${died("out of memory: it was too much")}`);
   });
-  test("for what only a newer host knows has died", () => {
+  test("a process killed for a cause that only a newer host knows has died", () => {
     assert.equal(messageFor("boredom"), `step StepProcessDied ${died("out of memory?")}`);
   });
 });

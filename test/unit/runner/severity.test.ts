@@ -79,7 +79,7 @@ const rows: readonly (readonly [what: string, lines: readonly (readonly [line: s
 
 describe("the level of a line", () => {
   for (const [what, lines] of rows) {
-    test(`is right for ${what}`, () => {
+    test(`the level of a line is right for ${what}`, () => {
       const severity = new Severity();
       assert.deepEqual(
         lines.map(([line]) => [line, severity.of(line)]),
@@ -104,11 +104,11 @@ describe("--step-output", () => {
     ["error", "ValueError: no rain"],
   ];
 
-  test("all observes each line at its own level, the streams apart", () => {
+  test("--step-output all logs each line at its own level, each stream by itself", () => {
     assert.deepEqual(heard("all"), [["info", "half done"], failure[0], ["info", "done"], failure[1]]);
   });
 
-  test("errors observes warnings and what is worse", () => assert.deepEqual(heard("errors"), failure));
+  test("--step-output errors logs warnings and errors", () => assert.deepEqual(heard("errors"), failure));
 
-  test("off observes nothing", () => assert.deepEqual(heard("off"), []));
+  test("--step-output off logs no line", () => assert.deepEqual(heard("off"), []));
 });

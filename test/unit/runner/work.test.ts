@@ -68,9 +68,9 @@ const rows: readonly Row[] = [
   ...wrote,
   ...stood,
   ...faults,
-  { what: "permit refused", outcome: { kind: "permit_refused" }, end: exited, ending: { kind: "permit_refused" } },
+  { what: "a refused permit", outcome: { kind: "permit_refused" }, end: exited, ending: { kind: "permit_refused" } },
   {
-    what: "rerun refused",
+    what: "a refused rerun",
     outcome: { kind: "rerun_refused", error },
     end: exited,
     ending: { kind: "rerun_refused", error },
@@ -176,7 +176,8 @@ const rows: readonly Row[] = [
 
 describe("how work ended", () => {
   for (const { what, outcome, end, interrupted = false, started = true, ending } of rows) {
-    test(what, () => assert.deepEqual(endingOf({ pid: started ? 4711 : null, outcome }, end, interrupted), ending));
+    test(`work that ended with ${what} has the ending ${ending.kind}`, () =>
+      assert.deepEqual(endingOf({ pid: started ? 4711 : null, outcome }, end, interrupted), ending));
   }
 });
 
@@ -208,12 +209,13 @@ describe("what a probe found", () => {
     ],
   ];
   for (const [what, outcome, end, timedOut, failure] of rows) {
-    test(what, () => assert.deepEqual(probeFailureOf({ pid: 4711, outcome }, end, timedOut), failure));
+    test(`a probe that ended with ${what} ${failure === null ? "passes" : "fails"}`, () =>
+      assert.deepEqual(probeFailureOf({ pid: 4711, outcome }, end, timedOut), failure));
   }
 });
 
 describe("what is heard of work", () => {
-  test("frames become facts, the last of them its end", async () => {
+  test("the frames of work become facts, and the last one its end", async () => {
     const captured: unknown[] = [];
     const permits: Permit[] = [];
     const work = new Work("run", {
@@ -234,7 +236,7 @@ describe("what is heard of work", () => {
     assert.deepEqual(permits, [{ granted: true, withinMs: 500 }]);
   });
 
-  test("the first end stands", async () => {
+  test("the first end of work stands", async () => {
     const work = new Work("run", {
       ask: async () => ({ granted: false }),
       onPermit: () => undefined,

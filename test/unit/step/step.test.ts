@@ -21,7 +21,7 @@ const ends: Readonly<Record<ExecutionState, "completed" | "failed" | "dead">> = 
 };
 
 for (const [state, expected] of Object.entries(ends) as [ExecutionState, string][]) {
-  test(`${state} is ${expected}`, () => {
+  test(`a step with the state ${state} is ${expected}`, () => {
     const times = { started_at: 1, completed_at: 2, execution_time_seconds: 1 };
     assert.equal(settledState({ state, output: null, error: null, ...times }), expected);
   });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ManualClock } from "../../support/clocks/manual-clock.ts";
 
-test("time stands until it is advanced", async () => {
+test("the manual clock stands until it is advanced", async () => {
   const clock = new ManualClock(5_000);
   assert.deepEqual([clock.wallMs(), clock.monoMs()], [5_000, 0]);
   await clock.advance(7);
@@ -24,7 +24,7 @@ test("sleepers wake in the order of their instants, ties in the order they fell 
   assert.equal(clock.sleeping, 1);
 });
 
-test("who falls asleep while time moves is woken on the way, before later sleepers", async () => {
+test("a sleeper that falls asleep while time moves is woken on the way, before later ones", async () => {
   const clock = new ManualClock();
   const woken: string[] = [];
   const loop = async () => {
@@ -53,7 +53,7 @@ test("a long chain of promises runs to its end between two wakes", async () => {
   assert.deepEqual(seen, ["chain@1", "next"]);
 });
 
-test("what the last wake set off has run when advance resolves", async () => {
+test("the work that the last wake set off has run when advance resolves", async () => {
   const clock = new ManualClock();
   let done = false;
   void clock.sleep(5).then(async () => {
@@ -64,7 +64,7 @@ test("what the last wake set off has run when advance resolves", async () => {
   assert.equal(done, true);
 });
 
-test("a sleep of nothing wakes with the next advance, also one of nothing", async () => {
+test("a sleep of 0 ms wakes with the next advance, also one by 0 ms", async () => {
   const clock = new ManualClock();
   let woken = 0;
   for (const ms of [0, -5]) void clock.sleep(ms).then(() => woken++);
@@ -98,7 +98,7 @@ test("an abort after the wake leaves the other sleepers asleep", async () => {
   assert.equal(clock.sleeping, 1);
 });
 
-test("advanceToNext goes to the next wake-up and no further; without a sleeper time stands still", async () => {
+test("advanceToNext goes to the next wake-up and no further, and nowhere without a sleeper", async () => {
   const clock = new ManualClock();
   void clock.sleep(40);
   void clock.sleep(70);
@@ -134,7 +134,7 @@ test("a loop that sleeps for 0 ms is an error instead of running forever", async
 });
 
 for (const ms of [-1, Number.NaN]) {
-  test(`time cannot be advanced by ${ms}`, async () => {
+  test(`the manual clock cannot be advanced by ${ms}`, async () => {
     await assert.rejects(new ManualClock().advance(ms), {
       name: "RangeError",
       message: `expected ms to be zero or more, got ${ms}`,

@@ -92,7 +92,7 @@ const loops: readonly (readonly [string, (t: TestContext) => Promise<ReturnType<
 
 describe("a bug in a loop is logged once with its stack, and the worker stops", () => {
   for (const [where, breakIt] of loops) {
-    test(where, async (t) => {
+    test(`a bug in the loop "${where}" is logged once with its stack, and the worker stops`, async (t) => {
       const { clock, told, isOver } = await breakIt(t);
       const messages = told.messages("worker.bug");
       assert.equal(messages.length, 1);

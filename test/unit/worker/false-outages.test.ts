@@ -14,7 +14,7 @@ describe("steps whose processes claim, at each start,", () => {
     ["that Dagster's storage failed", faults("instance", "Lie"), "Lie: cannot be run"],
     ["that their code cannot be imported", faults("location", "Lie"), null],
   ] as const) {
-    test(`${what} go back themselves, and stop no other step`, async (t) => {
+    test(`steps whose processes claim ${what} at each start go back alone, and stop no other step`, async (t) => {
       const { clock, queue, runner, told, worker } = bench(t);
       const hostile = Array.from({ length: 8 }, (_, i) => `hostile_${i}`);
       for (const step of hostile) runner.scripts.set(step, script);

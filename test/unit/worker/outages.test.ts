@@ -54,7 +54,7 @@ function mendRunner({ runner }: Bench): void {
 
 for (const { what, why, begin, end } of outages) {
   describe(`while ${what} is down`, () => {
-    test("a worker receives nothing, buries nothing, and says so in one line", async (t) => {
+    test(`a worker without ${what} receives nothing, buries nothing, and says so in one line`, async (t) => {
       const made = bench(t);
       const { clock, queue, told, worker } = made;
       begin(made);
@@ -69,7 +69,7 @@ for (const { what, why, begin, end } of outages) {
       assert.equal(worker.snapshot().closedBecause, why);
     });
 
-    test("the step that met it goes back at no cost, to come again after a while", async (t) => {
+    test(`the step that found ${what} down goes back at no cost, to come again after a while`, async (t) => {
       const made = bench(t);
       const { clock, queue, journal, ledger } = made;
       begin(made);
@@ -79,7 +79,7 @@ for (const { what, why, begin, end } of outages) {
       assert.equal((await ledger.find("run-1:load"))?.starts ?? 0, 0);
     });
 
-    test("it is probed less and less often, and when it is back the worker takes steps as before", async (t) => {
+    test(`${what} that is down is probed less and less often, and the worker takes steps once it is back`, async (t) => {
       const made = bench(t);
       const { clock, queue, told, worker } = made;
       begin(made);
@@ -96,7 +96,7 @@ for (const { what, why, begin, end } of outages) {
 }
 
 describe("a dependency that answers a probe and fails at work", () => {
-  test("costs one receive each time, at a growing distance", async (t) => {
+  test("a dependency that answers a probe and fails at work costs one receive each time, at a growing distance", async (t) => {
     const { clock, queue, runner } = bench(t);
     const steps = Array.from({ length: 40 }, (_, i) => `step_${i}`);
     for (const step of steps) runner.scripts.set(step, faults("instance", "ReadOnlyError"));

@@ -38,7 +38,7 @@ function bench(t: TestContext) {
   return { clock, store, told, quiet, start, settle, left };
 }
 
-test("a row stays for the queue's retention, a dead letter's after it, and a day; then it goes", async (t) => {
+test("a row stays for the retention of the queue, of the dead letter queue, and a day, and is then deleted", async (t) => {
   const { clock, settle, start, left, told, store } = bench(t);
   await settle(2);
   const refused = await claimed(store, requestFor("run-1:refused", { receivedAtMs: clock.wallMs() }));
@@ -54,7 +54,7 @@ test("a row stays for the queue's retention, a dead letter's after it, and a day
   ]);
 });
 
-test("many rows go a few at a time, with a rest in between", async (t) => {
+test("many old rows are deleted a few at a time, with a rest in between", async (t) => {
   const { clock, store, settle, start, left } = bench(t);
   await settle(1_700);
   await clock.advance(30 * day);
@@ -73,7 +73,7 @@ test("many rows go a few at a time, with a rest in between", async (t) => {
   );
 });
 
-test("of many workers one does it, and they do not ask all at once", async (t) => {
+test("one of many workers prunes the ledger, and they do not ask all at once", async (t) => {
   const { clock, store, start } = bench(t);
   const asked: (readonly [string, number])[] = [];
   let pruning = 0;
@@ -97,7 +97,7 @@ test("of many workers one does it, and they do not ask all at once", async (t) =
   );
 });
 
-test("a ledger that is down is logged, and asked again the next time", async (t) => {
+test("a ledger that is down at a pruning is logged, and asked again the next time", async (t) => {
   const { clock, store, settle, start, left, told } = bench(t);
   await settle(1);
   await clock.advance(30 * day);

@@ -10,7 +10,7 @@ const about = (step: string) => message(step, { body: bodyFor(step) });
 const minute = 60_000;
 
 describe("the queue", () => {
-  test("a queue that denies closes the intake at once; it is asked for one message at a time until it does not", async (t) => {
+  test("a queue that denies closes the intake at once, and is asked for one message at a time until it allows", async (t) => {
     const { clock, queue, told, worker } = bench(t);
     const denied = new Fault("TQ_QUEUE_DENIED", "AWS does not allow ReceiveMessage on the queue q");
     queue.onReceive = async () => Promise.reject(denied);
@@ -57,7 +57,7 @@ describe("the queue", () => {
     assert.equal(worker.snapshot().closedBecause, "no AWS credentials");
   });
 
-  test("a queue that hiccups leaves the worker ready, and its opening is not logged", async (t) => {
+  test("a queue that is throttled for a moment leaves the worker ready, and its opening is not logged", async (t) => {
     const { clock, queue, told, worker } = bench(t);
     const answers = [true, false];
     queue.onReceive = async () => (answers.shift() ? Promise.reject(new Error("socket hang up")) : undefined);

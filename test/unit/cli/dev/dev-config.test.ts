@@ -21,14 +21,14 @@ function worker(argv: readonly string[], env: Env = {}) {
   return config();
 }
 
-test("without options, the code is found by Dagster, the home is the project's, and the UI is on", () => {
+test("Dagster finds the code, the home is the project's and the UI is on without options", () => {
   const { ui, port, home, queues, locationArgs } = read([]);
   const expected = { ui: true, port: null, home: null, queues: ["steps.fifo"], locationArgs: [] };
   assert.deepEqual({ ui, port, home, queues, locationArgs }, expected);
   assert.equal(worker([]).sweepMs, 5_000);
 });
 
-test("queues by name, by several names, and by the end of a production URL", () => {
+test("queues are given by name, by several names, or by the end of a production URL", () => {
   assert.deepEqual(read(["--queue-name", "orders"]).queues, ["orders"]);
   const several = ["--queue", "high.fifo", "--queue", "https://sqs.eu-west-1.amazonaws.com/1/bulk.fifo:1:max=2"];
   assert.deepEqual(read(several).queues, ["high.fifo", "bulk.fifo"]);
@@ -40,7 +40,7 @@ test("queues by name, by several names, and by the end of a production URL", () 
   ]);
 });
 
-test("what the command line says of the worker reaches it", () => {
+test("the worker gets its options from the command line", () => {
   const { concurrency, graceMs, locationArgs, limits } = worker(
     ["-f", "a.py", "-f", "b.py", "-d", "src", "--concurrency", "2", "--grace=1m", "--step-timeout", "5m"],
     {},
@@ -52,7 +52,7 @@ test("what the command line says of the worker reaches it", () => {
   assert.deepEqual(locationArgs, ["--python-file", "a.py", "--python-file", "b.py", "--working-directory", "src"]);
 });
 
-test("a queue of production in the environment is not the worker's", () => {
+test("the worker of taskiq dev ignores a production queue in the environment", () => {
   const env = {
     TASKIQ_QUEUE_URL: "https://sqs.eu-west-1.amazonaws.com/1/orders",
     TASKIQ_LEDGER_URL: "postgres://u@db/x",

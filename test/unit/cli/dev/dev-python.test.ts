@@ -31,7 +31,7 @@ test("the web server is needed only for the UI", async (t) => {
   await assert.rejects(requirePackages(noUi, process.env, { ui: true }), { hint: / --no-ui does without it\.$/ });
 });
 
-test("what is not a Python is named", async (t) => {
+test("a --python that is not a Python is named", async (t) => {
   const message = /^the Python \/not\/there cannot be used: .*ENOENT/;
   await assert.rejects(requirePackages("/not/there", process.env, { ui: false }), { code: "TQ_CONFIG", message });
   const silent = python(t, {});

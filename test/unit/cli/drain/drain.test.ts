@@ -13,7 +13,7 @@ function read(argv: readonly string[], env = enough) {
 }
 
 describe("the configuration", () => {
-  test("is that of run, with an end", () => {
+  test("drain takes the options of run and those of its end", () => {
     const { config } = read(["--concurrency", "8", "--max-time", "1h"]);
     assert.deepEqual([config?.worker.concurrency, config?.worker.dagsterHome], [8, "/dagster"]);
     assert.deepEqual([config?.maxMs, config?.settleMs, config?.json], [3_600_000, 60_000, false]);
@@ -26,7 +26,7 @@ describe("the configuration", () => {
     ["no time to settle", ["--settle", "0"], enough, /--settle must be a duration from 1s to 1h/],
   ];
   for (const [what, argv, env, says] of rows) {
-    test(`refuses ${what}`, () => {
+    test(`drain refuses ${what}`, () => {
       const { problems } = read(argv, env);
       assert.equal(problems.length, 1);
       assert.match(problems[0] ?? "", says);
@@ -54,22 +54,23 @@ describe("the exit code", () => {
     ["of a step that was given up, as by the sweep", outcomes({ reported: 1 }), 1],
     ["of a step that is parked", outcomes({ parked: 1 }), 1],
     ["of a malformed message", outcomes({ malformed: 1 }), 1],
-    ["of a buried one", { ...fine, snapshot: { ...snapshot, ended: { ...ended, buried: 1 } } }, 1],
+    ["of a buried message", { ...fine, snapshot: { ...snapshot, ended: { ...ended, buried: 1 } } }, 1],
     ["when the time is over", { ...fine, end: left }, 1],
     ["when the time is over in an outage", { ...fine, end: left, closedBecause: "the ledger is down" }, 3],
     ["of a drain that was stopped", { ...fine, end: { how: "stopped", left: nothing } }, 1],
     [
-      "of one that was stopped in an outage",
+      "of a drain that was stopped in an outage",
       { ...fine, end: { how: "stopped", left: nothing }, closedBecause: "x" },
       1,
     ],
-    ["of one that was stopped before it began", { ...fine, end: null }, 1],
-    ["of one whose worker had a bug", { ...fine, bug: true }, 1],
+    ["of a drain that was stopped before it began", { ...fine, end: null }, 1],
+    ["of a drain whose worker had a bug", { ...fine, bug: true }, 1],
   ];
-  for (const [what, drained, code] of rows) test(what, () => assert.equal(exitCodeOf(drained), code));
+  for (const [what, drained, code] of rows)
+    test(`drain's exit code ${what} is ${code}`, () => assert.equal(exitCodeOf(drained), code));
 });
 
-test("the summary says what was done and what is left", () => {
+test("drain's summary says what was done and what is left", () => {
   const work = "3 succeeded, 0 failed, 0 up for retry, 0 given up, 0 buried in 90 s";
   assert.equal(summaryText(fine), `the queue is empty: ${work}`);
   const late: Drained = { ...fine, end: { how: "max_time", left: { visible: 2, inFlight: 1, delayed: 0 } } };
@@ -92,7 +93,7 @@ test("the summary says what was done and what is left", () => {
   });
 });
 
-test("the progress counts what is left, and says what it waits for", () => {
+test("drain's progress counts what is left and says what it waits for", () => {
   const at = { ...snapshot, busy: 1, underWay: 1, closedBecause: null };
   const progress = (changes: object, left: object, elsewhere = 0) =>
     progressOf({ ...at, ...changes } as Parameters<typeof progressOf>[0], { ...nothing, ...left }, elsewhere);

@@ -38,7 +38,7 @@ const cells = (lines: readonly string[]) => lines.map((line) => line.split(/ {2,
 const NOT_OPEN = "not to be failed: only an open attempt of a run that waits is";
 
 describe("the table of taskiq fail", () => {
-  test("says of each what would be done, and does nothing", async (t) => {
+  test("taskiq fail without --yes shows what it would do to each letter, and does nothing", async (t) => {
     const world = await bench(t);
     const { letters, openId, overId, namelessId } = await threeLetters(world);
     const { code, lines } = await shown(world, letters, null);
@@ -59,7 +59,7 @@ describe("the table of taskiq fail", () => {
     assert.deepEqual(world.runner.reports, []);
   });
 
-  test("says of each what was done", async (t) => {
+  test("taskiq fail --yes shows what it did to each letter", async (t) => {
     const world = await bench(t);
     const { letters } = await threeLetters(world);
     const { code, lines } = await shown(world, letters, world.ports);

@@ -71,14 +71,14 @@ describe("what is said of an answer", () => {
     ["nothing", "", 1, "taskiq healthcheck: 127.0.0.1:PORT answered, but not as a worker does\n"],
   ];
   for (const [name, response, exitCode, said] of rows) {
-    test(name, async (t) => {
+    test(`healthcheck exits with ${exitCode} when the port answers with ${name}`, async (t) => {
       const port = await listenOnLoopback(t, answers(response));
       assert.deepEqual(await check(["--health-port", String(port)]), { exitCode, said });
     });
   }
 });
 
-test("what is asked", async (t) => {
+test("healthcheck asks /healthz, or /readyz with --ready", async (t) => {
   const asked: string[] = [];
   const port = await listenOnLoopback(t, (socket) =>
     socket.once("data", (text) => {
@@ -92,13 +92,13 @@ test("what is asked", async (t) => {
   assert.deepEqual(asked, [request("/healthz"), request("/readyz")]);
 });
 
-test("a server that hangs", async (t) => {
+test("healthcheck fails when the server does not answer in time", async (t) => {
   const port = await listenOnLoopback(t, (socket) => socket.write("HTTP/1.1 200 OK\r\n"));
   const result = await check([`--health-port=${port}`, "--timeout=50ms"]);
   assert.deepEqual(result, { exitCode: 1, said: "taskiq healthcheck: no answer from 127.0.0.1:PORT within 50ms\n" });
 });
 
-test("a server that never ends does not fill the memory", async (t) => {
+test("healthcheck does not fill its memory with an answer that never ends", async (t) => {
   const port = await listenOnLoopback(t, (socket) => {
     const flood = () => {
       while (!socket.destroyed && socket.write("x".repeat(64 * 1024)));
@@ -113,7 +113,7 @@ test("a server that never ends does not fill the memory", async (t) => {
   });
 });
 
-test("a port without a listener makes the healthcheck fail", async () => {
+test("healthcheck fails when no worker listens on the port", async () => {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
@@ -131,13 +131,13 @@ describe("where a worker's own settings lead", () => {
     [{ TASKIQ_WORKER_HEALTH_HOST: "10.0.0.7" }, "10.0.0.7", 8080],
   ];
   for (const [env, host, port] of rows) {
-    test(JSON.stringify(env), () => {
+    test(`healthcheck asks ${host}:${port} with the variables ${JSON.stringify(env)}`, () => {
       const config = configure(healthcheckSetup, [], env, machine).config();
       assert.deepEqual(config, { host, port, path: "/healthz", timeoutMs: 2_000 });
     });
   }
 
-  test("any free port cannot be found", () => {
+  test("healthcheck refuses port 0, because no worker can be found by it", () => {
     const { problems } = configure(healthcheckSetup, [], { TASKIQ_WORKER_HEALTH_PORT: "0" }, machine);
     assert.deepEqual(problems, [
       '--health-port must be a whole number from 1 to 65535, got "0" (from TASKIQ_WORKER_HEALTH_PORT)',

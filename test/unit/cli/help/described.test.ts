@@ -52,7 +52,7 @@ suite("completions", () => {
     }
   });
 
-  test("what options say of themselves ends no quotation of a script", () => {
+  test("no option's help text ends a quotation in a completion script", () => {
     // The zsh script keeps to syntax that bash reads as well.
     for (const shell of ["bash", "zsh"] as const) {
       execFileSync("bash", ["-n"], { input: completion(shell, described), stdio: ["pipe", "pipe", "pipe"] });

@@ -48,14 +48,14 @@ describe("the configuration", () => {
     [["--reason", "Crash Loop"], enough, /^--reason must be a word/],
   ];
   for (const [argv, env, problem] of wrong) {
-    test(`${argv.join(" ") || "nothing"} is refused`, () => {
+    test(`taskiq inspect-dlq ${argv.join(" ") || "without a ledger"} is refused`, () => {
       const { problems } = read(argv, env as typeof enough);
       assert.equal(problems.length, 1);
       assert.match(problems[0] ?? "", problem);
     });
   }
 
-  test("takes a time as an instant or as how long ago", () => {
+  test("taskiq inspect-dlq takes a time as an instant or as how long ago", () => {
     const which = read(["--since", "90m", "--older-than", "2026-01-31T08:00:00Z"]).config?.which ?? assert.fail();
     const { sinceMs, beforeMs } = letterFilter(which, 10_000_000);
     assert.deepEqual([sinceMs, beforeMs], [10_000_000 - 5_400_000, Date.UTC(2026, 0, 31, 8)]);
@@ -86,7 +86,7 @@ const letters = [joined(aLetter("5f0c1a9e-1", { detail: "ValueError: no rain" })
 
 describe("the table", () => {
   for (const width of [40, 60, 80, 120, 200]) {
-    test(`fits ${width} columns, with the verdict whole`, () => {
+    test(`the table of letters fits ${width} columns, with the verdict whole`, () => {
       const lines = letterTable(letters, plain(width)).split("\n");
       assert.ok(lines.every((line) => stringWidth(line) <= width));
       const at = lines[0]?.indexOf("VERDICT") ?? -1;
@@ -99,7 +99,7 @@ describe("the table", () => {
   }
 
   for (const width of [80, 100, 132]) {
-    test(`breaks no word at ${width} columns, and cuts only one that no column can hold`, () => {
+    test(`the table of letters breaks no word at ${width} columns, and cuts only one that no column can hold`, () => {
       const long = "dynamic_outputs_recorded";
       const path = `/srv/${"deep/".repeat(20)}rain.csv`;
       const wide = [
@@ -122,7 +122,7 @@ describe("the table", () => {
     });
   }
 
-  test("says everything where there is room", () => {
+  test("the table of letters says everything where there is room", () => {
     const [head = "", first = ""] = letterTable(letters, plain(Number.POSITIVE_INFINITY)).split("\n");
     const cells = (line: string) => line.split(/\s{2,}/);
     const titles = ["ID", "RUN", "JOB", "STEP", "REASON", "ERROR", "STARTS", "WORKER", "AGE", "EXPIRES", "VERDICT"];
@@ -133,7 +133,7 @@ describe("the table", () => {
     ]);
   });
 
-  test("is coloured on a terminal alone, and not for NO_COLOR", () => {
+  test("the table of letters is coloured only on a terminal without NO_COLOR", () => {
     const terminal = new Captured({ isTTY: true });
     const coloured = (stream: Captured, env: Record<string, string>) => coloursOf(stream, env)("replay", "x") !== "x";
     assert.deepEqual(
@@ -145,7 +145,7 @@ describe("the table", () => {
     assert.equal(painted.match(/<replay>/g)?.length, painted.split("\n").length - 2);
   });
 
-  test("knows its width on a terminal alone", () => {
+  test("the table of letters has a limited width only on a terminal", () => {
     const terminal = Object.assign(new Captured({ isTTY: true }), { columns: 132 });
     assert.deepEqual(
       [widthOf(terminal, {}), widthOf(new Captured({ isTTY: true }), { COLUMNS: "99" }), widthOf(new Captured(), {})],
@@ -175,7 +175,7 @@ describe("one letter", () => {
     ...{ receivedAtMs: 0, updatedAtMs: 0, settledAtMs: 0 },
   };
 
-  test("is shown with everything, its traceback and its body", () => {
+  test("a letter is shown whole, with its traceback and its body", () => {
     const text = letterDetails(joined(aLetter("m1"), { row }), plain(80));
     const facts = [
       "run still waiting (parked): replay\n",
@@ -193,7 +193,7 @@ describe("one letter", () => {
   });
 });
 
-test("spans have two units at most, and one below an hour", () => {
+test("the age of a letter has two units at most, and one below an hour", () => {
   const spans = [-5, 0, 40_000, 150_000, 3_600_000, 5_400_000, 90_000_000, 86_400_000, 864_061_000];
   assert.deepEqual(spans.map(span), ["0s", "0s", "40s", "2m", "1h", "1h 30m", "1d 1h", "1d", "10d"]);
 });

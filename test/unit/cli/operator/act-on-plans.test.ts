@@ -102,7 +102,7 @@ async function replay(wish: Partial<Pace>, ends: Readonly<Record<string, Paramet
 const allWell = { a: "success", b: "success", c: "success" } as const;
 
 describe("a canary", () => {
-  test("that lives lets the others go", async () => {
+  test("a canary that succeeds lets the other letters go", async () => {
     const { code, outcomes, said, left } = await replay({ canary: 1 }, allWell);
     assert.equal(code, 0);
     assert.deepEqual(outcomes, [
@@ -115,13 +115,13 @@ describe("a canary", () => {
     assert.deepEqual(left, []);
   });
 
-  test("is asked for no more once it is known what became of it", async () => {
+  test("a canary's row is no longer read once its outcome is known", async () => {
     const { code, outcomes, asked } = await replay({ canary: 1, wait: true }, allWell);
     assert.deepEqual([code, outcomes.map(([, , outcome]) => outcome)], [0, ["succeeded", "succeeded", "succeeded"]]);
     assert.ok(asked.lastIndexOf("run-1:a") < asked.indexOf("run-1:b"), "its row is looked at no more");
   });
 
-  test("that dies leaves the others where they are", async () => {
+  test("a canary that fails leaves the other letters where they are", async () => {
     const { code, outcomes, said, left } = await replay({ canary: 2 }, { a: "success", b: "failure" });
     assert.equal(code, 1);
     assert.deepEqual(outcomes, [
@@ -135,12 +135,12 @@ describe("a canary", () => {
 });
 
 describe("waiting", () => {
-  test("says of each what became of it, and is content when all succeeded", async () => {
+  test("replay --wait reports each outcome and exits with 0 when all succeeded", async () => {
     const { code, outcomes } = await replay({ wait: true }, allWell);
     assert.deepEqual([code, outcomes.map(([, , outcome]) => outcome)], [0, ["succeeded", "succeeded", "succeeded"]]);
   });
 
-  test("is not content when one is a dead letter again, or not ended in time", async () => {
+  test("replay --wait exits with 1 when one is a dead letter again or has not ended in time", async () => {
     const { code, outcomes, said } = await replay({ wait: true }, { a: "success", b: "reported" });
     assert.deepEqual([code, outcomes.map(([, , outcome]) => outcome)], [1, ["succeeded", "buried", "open"]]);
     assert.equal(said.at(-1), "1 succeeded, 1 dead again, 1 not ended yet");

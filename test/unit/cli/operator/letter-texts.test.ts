@@ -83,11 +83,11 @@ describe("docs/operations.md", () => {
     parked,
   );
 
-  test("shows a letter as it is printed", () => {
+  test("docs/operations.md shows a letter as it is printed", () => {
     assert.ok(text.includes(letterTable([waiting], at)), letterTable([waiting], at));
   });
 
-  test("shows groups as they are printed", () => {
+  test("docs/operations.md shows groups as they are printed", () => {
     const fingerprint = "3f6a0c2b9d1e";
     const ended = { ended: "failure", run: null, began: true } as const;
     const transforms = Array.from({ length: 812 }, (_, i) => {
@@ -102,7 +102,7 @@ describe("docs/operations.md", () => {
     assert.ok(text.includes(table), table);
   });
 
-  test("shows what a replay would do as it is printed", () => {
+  test("docs/operations.md shows a replay's plan as it is printed", () => {
     const stdout = new Captured();
     const planned = planLetter(waiting, null, {
       sourceUrl: "https://sqs/steps",

@@ -32,9 +32,11 @@ describe("values", () => {
     [["--allow-local-ledger=false"], { allowLocalLedger: ["false"] }],
     [["--constructor", "--__proto__=x"], {}],
   ];
-  for (const [argv, given] of rows) test(argv.join(" "), () => assert.deepEqual(read(...argv).given, given));
+  for (const [argv, given] of rows)
+    test(`the arguments ${JSON.stringify(argv)} give ${JSON.stringify(given)}`, () =>
+      assert.deepEqual(read(...argv).given, given));
 
-  test("any text at all arrives unchanged", () => {
+  test("any text arrives unchanged as an option's value", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), (text) => {
         const { given, problems } = read(`--worker-id=${text}`);
@@ -66,10 +68,12 @@ describe("what cannot be understood", () => {
     ],
     [["--grace", "--"], ["--grace needs a value: --grace <duration>"]],
   ];
-  for (const [argv, problems] of rows) test(argv.join(" "), () => assert.deepEqual(read(...argv).problems, problems));
+  for (const [argv, problems] of rows)
+    test(`the arguments ${JSON.stringify(argv)} are refused: ${problems.join("; ")}`, () =>
+      assert.deepEqual(read(...argv).problems, problems));
 });
 
-test("switches of every command", () => {
+test("every command has the switches --print-config and --help", () => {
   assert.deepEqual(read("--print-config", "-h").switched, ["--print-config", "--help"]);
   assert.deepEqual(read("--print-config", "word").problems, ['unexpected argument "word"']);
 });

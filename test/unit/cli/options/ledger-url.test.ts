@@ -26,14 +26,14 @@ const POSTGRES = { POSTGRES_HOST: "db", POSTGRES_USER: "u" };
 
 describe("a ledger in a database", () => {
   const rows: readonly (readonly [string, Env, Partial<Database>])[] = [
-    ["the least", POSTGRES, {}],
+    ["no more than a host and a user", POSTGRES, {}],
     [
       "every variable",
       { ...POSTGRES, POSTGRES_PORT: "6432", POSTGRES_PASSWORD: "s e@c/r", POSTGRES_DB: "dagster" },
       { port: 6432, password: "s e@c/r", database: "dagster" },
     ],
     ["a URL", { TASKIQ_LEDGER_URL: "postgres://u@db" }, {}],
-    ["its other name", { TASKIQ_LEDGER_URL: "postgresql://u@db/" }, {}],
+    ["a URL of the scheme postgresql", { TASKIQ_LEDGER_URL: "postgresql://u@db/" }, {}],
     [
       "a whole URL",
       {
@@ -46,7 +46,7 @@ describe("a ledger in a database", () => {
       },
     ],
     [
-      "an authority alone verifies",
+      "an authority alone, which verifies",
       { TASKIQ_LEDGER_URL: "postgres://u@db?sslrootcert=ca" },
       { sslMode: "verify-full", caFile: "ca" },
     ],
@@ -78,7 +78,7 @@ describe("a ledger in a database", () => {
     ],
   ];
   for (const [title, env, expected] of rows) {
-    test(title, () => {
+    test(`the ledger is a database with ${title}`, () => {
       const { config, problems } = readRun([], { ...enough, ...env });
       assert.deepEqual(problems, []);
       assert.deepEqual(config?.ledger, { ...database, ...expected });
@@ -87,12 +87,12 @@ describe("a ledger in a database", () => {
 
   const other = { POSTGRES_USER: "\n", POSTGRES_PORT: "udp://10.96.0.9", POSTGRES_PASSWORD: "\n" };
 
-  test("a file that is asked for is a file, whatever the variables say", () => {
+  test("the ledger is the file that --ledger-url names, whatever the variables say", () => {
     const { config } = readRun(["--ledger-url=sqlite:/l"], { ...enough, ...other, POSTGRES_HOST: "no host" });
     assert.deepEqual(config?.ledger, { kind: "sqlite", path: "/l" });
   });
 
-  test("without a host no database is meant, whatever the other variables say", () => {
+  test("the ledger is not a database without a host, whatever the other variables say", () => {
     assert.equal(readRun([], { ...enough, ...other }).config?.ledger.kind, "sqlite");
   });
 });
@@ -111,22 +111,22 @@ describe("what is wrong with it", () => {
       "--postgres-host is required (env: POSTGRES_HOST): --ledger-url names a database, but no host",
     ],
     [
-      "a parameter that is none",
+      "an unknown parameter",
       { TASKIQ_LEDGER_URL: "postgres://u@db?sslmod=require" },
       `--ledger-url must be ${form} with sslmode, sslrootcert, passfile, pooler as parameters (not sslmod, did you mean sslmode?), got "postgres://***@db?sslmod=require" (from TASKIQ_LEDGER_URL)`,
     ],
     [
-      "an sslmode that is none",
+      "an unknown sslmode",
       { TASKIQ_LEDGER_URL: "postgres://db?sslmode=allow" },
       '--ledger-url must be a URL whose sslmode is one of disable, prefer, require, verify-ca, verify-full, got "postgres://db?sslmode=allow" (from TASKIQ_LEDGER_URL)',
     ],
     [
-      "a pooler that is none",
+      "an unknown pooler",
       { TASKIQ_LEDGER_URL: "postgres://db?pooler=session" },
       '--ledger-url must be a URL whose pooler, if it has one, is transaction, got "postgres://db?pooler=session" (from TASKIQ_LEDGER_URL)',
     ],
     [
-      "a port that is none",
+      "a port that is not a number",
       { TASKIQ_LEDGER_URL: "postgres://u@db:port/d" },
       `--ledger-url must be ${form}, got "postgres://***@db:port/d" (from TASKIQ_LEDGER_URL)`,
     ],
@@ -147,7 +147,8 @@ describe("what is wrong with it", () => {
     ],
   ];
   for (const [title, env, problem] of rows) {
-    test(title, () => assert.deepEqual(readRun([], { ...enough, ...env }).problems, [problem]));
+    test(`the ledger's options are refused with ${title}`, () =>
+      assert.deepEqual(readRun([], { ...enough, ...env }).problems, [problem]));
   }
 });
 

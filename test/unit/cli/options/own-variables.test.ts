@@ -31,19 +31,19 @@ function home(t: TestContext, config: string): string {
 }
 
 describe("taskiq's own variables", () => {
-  test("are its secrets, the password that opened the ledger among them", (t) => {
+  test("the worker's own variables are its secrets, with the password that opened the ledger", (t) => {
     const own = ownVariables(env, opened, home(t, "telemetry: {enabled: false}\n"));
     assert.deepEqual(own.toSorted(), ["POSTGRES_PASSWORD", "TASKIQ_DAGSTER_HEADERS", "TASKIQ_LEDGER_URL"]);
   });
 
-  test("do not include a password that opened no ledger", () => {
+  test("the worker's own variables leave out a password that opened no ledger", () => {
     const own = ["TASKIQ_DAGSTER_HEADERS", "TASKIQ_LEDGER_URL"];
     const file: LedgerChoice = { kind: "sqlite", path: "/ledger" };
     for (const ledger of [file, null, { ...opened, password: "another" }])
       assert.deepEqual(ownVariables(env, ledger, "/nowhere").toSorted(), own);
   });
 
-  test("do not include what Dagster's own configuration names", (t) => {
+  test("the worker's own variables leave out those that Dagster's configuration names", (t) => {
     const config = "storage: {postgres: {postgres_db: {password: {env: POSTGRES_PASSWORD}}}}\n";
     const own = ["TASKIQ_DAGSTER_HEADERS", "TASKIQ_LEDGER_URL"];
     assert.deepEqual(ownVariables(env, opened, home(t, config)).toSorted(), own);
@@ -52,7 +52,7 @@ describe("taskiq's own variables", () => {
   });
 });
 
-test("values leave the environment that the kernel shows, and the others stay", () => {
+test("forgotten values leave the environment that the kernel shows, and the others stay", () => {
   const module = JSON.stringify(new URL("../../../../cli/forget-variables.ts", import.meta.url).href);
   const program = `
     import { readFileSync } from "node:fs";

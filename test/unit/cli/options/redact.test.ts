@@ -22,7 +22,7 @@ for (const [given, shown] of rows) test(`${given} is shown as ${shown}`, () => a
 
 test("a quoted value shows blanks and line ends", () => assert.equal(quoteRedacted(" a\nb"), '" a\\nb"'));
 
-test("no password in a URL survives, whatever it is made of", () => {
+test("no password in a URL is shown, whatever its characters", () => {
   const password = fc.stringMatching(/^[!-~]{6,20}$/).map((text) => `PW${text}`);
   fc.assert(
     fc.property(password, (secret) => {

@@ -14,7 +14,7 @@ describe("how far words are apart", () => {
     ["kitten", "sitting", 3],
   ];
   for (const [a, b, distance] of rows)
-    test(`${a} and ${b}: ${distance}`, () => assert.equal(editDistance(a, b), distance));
+    test(`the edit distance of "${a}" and "${b}" is ${distance}`, () => assert.equal(editDistance(a, b), distance));
 });
 
 describe("which name was meant", () => {
@@ -37,10 +37,12 @@ describe("which name was meant", () => {
     ["TASKIQ_FOO", ["TASKIQ_WORKER_CONCURRENCY", "TASKIQ_GRACE"], null],
     ["anything", [], null],
   ];
-  for (const [word, names, meant] of rows) test(`${word}: ${meant}`, () => assert.equal(nearest(word, names), meant));
+  for (const [word, names, meant] of rows)
+    test(`${meant ?? "no name"} is suggested for ${word} among ${names.length} names`, () =>
+      assert.equal(nearest(word, names), meant));
 });
 
-test("the sentence is empty when there is nothing to say", () => {
+test("a suggestion is empty when no name is near", () => {
   assert.equal(didYouMean("rnu", ["run"]), ", did you mean run?");
   assert.equal(didYouMean("xyzzy", ["run"]), "");
 });

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { unknownVariables, variablesOf } from "../../../../cli/options/unknown-variables.ts";
 import { workerOptions } from "../../../../cli/options/worker-options.ts";
 
-test("each is named, with the one that was meant, and without its value", () => {
+test("each unknown variable is named, with the one that was meant, and without its value", () => {
   const env = {
     TASKIQ_WORKER_CONCURRENCY: "4",
     TASKIQ_CONCURENCY: "8",

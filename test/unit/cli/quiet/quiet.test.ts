@@ -78,20 +78,20 @@ describe("refuses", () => {
     ["a moment", ["--everything", "--for", "1s"], /--for must be a duration from 10s/],
   ];
   for (const [what, argv, says] of rows) {
-    test(what, () => {
+    test(`taskiq quiet refuses ${what}`, () => {
       const { problems } = quiet(argv);
       assert.equal(problems.length, 1, problems.join("\n"));
       assert.match(problems[0] ?? "", says);
     });
   }
 
-  test("a resume of nothing, and of everything and a part of it", () => {
+  test("taskiq resume refuses no target, and everything with a part of it", () => {
     assert.match(resume([]).problems[0] ?? "", /--worker, --queue, --everything or --local is required/);
     assert.match(resume(["--local", "--everything"]).problems[0] ?? "", /--local .*: leave out --everything$/);
     assert.match(resume(["--everything", "--worker", "w"]).problems[0] ?? "", /leave out --worker and --queue/);
   });
 
-  test("no ledger", () => {
+  test("taskiq quiet --list is refused without a ledger", () => {
     assert.match(quiet(["--list"], {}).problems[0] ?? "", /nothing says where the ledger is/);
   });
 });

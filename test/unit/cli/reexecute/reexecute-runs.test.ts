@@ -20,7 +20,7 @@ import { machine } from "../known-machine.ts";
 const setup = { options: dagsterApiOptions, rules: () => ({ problems: [], warnings: [] }), config: dagsterApiChoice };
 
 describe("Dagster's web server", () => {
-  test("is named by options or variables, a header a line", () => {
+  test("Dagster's web server is named by options or variables, with one header a line", () => {
     const env = { TASKIQ_DAGSTER_URL: "https://d.example/prod", TASKIQ_DAGSTER_HEADERS: "A-B: 1, 2\nC:x:y\r\n" };
     const { problems, config } = configure(setup, [], env, machine);
     assert.deepEqual(problems, []);
@@ -31,7 +31,7 @@ describe("Dagster's web server", () => {
     assert.deepEqual(config(), { url: "https://d.example/prod", headers, caFile: null });
   });
 
-  test("has headers that are never shown, not even wrong ones", () => {
+  test("Dagster's headers are never shown, not even wrong ones", () => {
     const argv = ["--dagster-url", "https://ann:hunter2@d.example", "--dagster-header", "Token: hunter2"];
     const { settings } = configure(setup, argv, {}, machine);
     assert.doesNotMatch(configText(Object.values(settings)), /hunter2/);
@@ -53,7 +53,7 @@ describe("the re-execution of runs", () => {
   const letters = [letter("m1", "failed"), letter("m2", "failed"), letter("m3", "running"), letter("m4", "open", null)];
   const runs = () => ({ failed: { status: "FAILURE" }, running: { status: "STARTED" }, open: { status: "STARTED" } });
 
-  test("is planned without a launch, and launched once for a run, of which the letters are spent then", async (t) => {
+  test("taskiq reexecute plans without a launch, then launches each run once and deletes its letters", async (t) => {
     const { dagster, asked } = await api(t, fakeDagster(runs()));
     const ports = { dagster, ledger: null, operator: "ann", clock: systemClock };
     const shown = async (act: boolean, json = false) => {

@@ -64,10 +64,11 @@ describe("text", () => {
       "2026-01-02T03:04:05.678Z INFO  a  m  x=\\x1b[2J",
     ],
   ];
-  for (const [name, observation, line] of rows) test(name, () => assert.equal(textLine(observation, at), line));
+  for (const [name, observation, line] of rows)
+    test(`a log line in text shows ${name}`, () => assert.equal(textLine(observation, at), line));
 });
 
-test("JSON: one line, snake_case, the worker in each", () => {
+test("a record in JSON is one line in snake_case and names the worker", () => {
   const line = jsonLine({ worker: "w-1" })({ ...claimed, message: "two\nlines" }, at);
   assert.equal(
     line,
@@ -75,13 +76,13 @@ test("JSON: one line, snake_case, the worker in each", () => {
   );
 });
 
-test("JSON: run, step and attempt each have a field, and times are whole milliseconds", () => {
+test("a record in JSON has fields for run, step and attempt, and times in whole milliseconds", () => {
   const ended: LogRecord = { ...claimed, runId: "run", stepKey: "fetch", attempt: 0, ranMs: 0.6, queuedMs: 2.5 };
   const { run_id, step_key, attempt, ran_ms, queued_ms } = JSON.parse(jsonLine({ worker: "w-1" })(ended, at));
   assert.deepEqual([run_id, step_key, attempt, ran_ms, queued_ms], ["run", "fetch", 0, 1, 3]);
 });
 
-test("a key that steers a terminal does not, and what is long is cut, in text and in JSON", () => {
+test("control characters in a key are escaped and long texts are cut, in text and in JSON", () => {
   const long = "k".repeat(1_000_000);
   const output: LogRecord = { event: "step.output", level: "info", message: long, key: "run:\u001b[2J\u202e\n" };
   const other: LogRecord = { event: "a", level: "info", message: long, key: long };

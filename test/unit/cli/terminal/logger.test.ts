@@ -22,13 +22,13 @@ describe("levels", () => {
     ["error", ["error"]],
   ];
   for (const [level, told] of rows) {
-    test(level, () => {
+    test(`the log at level ${level} has that level and those above it`, () => {
       const lines = logged(level, "json", new Captured()).map((line) => JSON.parse(line).level);
       assert.deepEqual(lines, told);
     });
   }
 
-  test("CONSOLA_LEVEL and a test environment change nothing", (t) => {
+  test("the log ignores CONSOLA_LEVEL and a test environment", (t) => {
     const before = { ...process.env };
     t.after(() => {
       process.env = before;
@@ -38,7 +38,8 @@ describe("levels", () => {
   });
 });
 
-test("equal lines are all there", () => assert.equal(logged("error", "json", new Captured(), 50).length, 50));
+test("the log has each of many equal lines", () =>
+  assert.equal(logged("error", "json", new Captured(), 50).length, 50));
 
 describe("formats", () => {
   const isJson = (line: string | undefined) => line?.startsWith("{") ?? false;
@@ -49,7 +50,7 @@ describe("formats", () => {
     ["json", true, true],
   ];
   for (const [format, isTTY, json] of rows) {
-    test(`${format}, ${isTTY ? "on a terminal" : "elsewhere"}: ${json ? "json" : "text"}`, () => {
+    test(`the log format ${format} is ${json ? "JSON" : "text"} ${isTTY ? "on a terminal" : "elsewhere"}`, () => {
       assert.equal(isJson(logged("info", format, new Captured({ isTTY }))[0]), json);
     });
   }
@@ -64,19 +65,19 @@ describe("colours", () => {
     return stream.lines[0] ?? "";
   };
 
-  test("paint the level, and dim what is beside the message", () => {
+  test("colours paint the level and dim all but the message", () => {
     const [time, ...rest] = said(true, "text").split("\u001b");
     assert.equal(time, "");
     assert.deepEqual(rest.slice(1), ["[22m ", "[33mWARN ", "[39m a.b  look ", "[2m x=1", "[22m"]);
   });
 
-  test("are in no JSON, and not where they are not wanted", () => {
+  test("colours are in no JSON, and not where they are not wanted", () => {
     assert.ok(!(said(true, "json") + said(false, "text")).includes("\u001b"));
   });
 });
 
 describe("flushing", () => {
-  test("resolves after everything was taken", async () => {
+  test("a flush resolves after the stream took everything", async () => {
     const taken: string[] = [];
     const slow = new Writable({
       decodeStrings: false,
@@ -91,7 +92,7 @@ describe("flushing", () => {
     assert.deepEqual(taken.filter((text) => text !== "").length, 5);
   });
 
-  test("does not wait for a stream that broke", async () => {
+  test("a flush does not wait for a broken stream", async () => {
     const broken = new Writable({ write: (_chunk, _encoding, done) => done(new Error("EPIPE")) });
     broken.on("error", () => undefined);
     broken.write("x");

@@ -35,9 +35,8 @@ describe("the text", () => {
     ["of nothing", { ...half, done: 0, total: 0 }, null, "0 of ~0 (100 %)"],
   ];
   for (const [name, progress, perSecond, expected] of rows) {
-    test(name, () =>
-      assert.equal(progressText(progress, perSecond, new Estimate().at(0, progress, perSecond)), expected),
-    );
+    test(`the progress ${name} is shown as: ${expected}`, () =>
+      assert.equal(progressText(progress, perSecond, new Estimate().at(0, progress, perSecond)), expected));
   }
 });
 
@@ -60,7 +59,7 @@ test("the time left does not grow while the work is the same, and does with new 
   assert.ok((look(180, 11, 500) ?? 0) > 60_000);
 });
 
-test("the rate is that of the last minute", () => {
+test("the rate of progress is that of the last minute", () => {
   const pace = new Pace();
   assert.equal(pace.at(0, 0), null);
   assert.equal(pace.at(10_000, 100), 10);
@@ -69,13 +68,13 @@ test("the rate is that of the last minute", () => {
 });
 
 describe("the bar", () => {
-  test("is filled as far as the work is, and coloured only where that is wanted", () => {
+  test("the bar is filled as far as the work is, and coloured only where that is wanted", () => {
     assert.equal(progressBar(half, "x", 80, false), `[${"#".repeat(12)}${"-".repeat(12)}] x`);
     const coloured = `[\u001b[32m${"#".repeat(12)}\u001b[39m${"-".repeat(12)}] x`;
     assert.equal(progressBar(half, "x", 80, true), coloured);
   });
 
-  test("gives way to the text, and never fills a line", () => {
+  test("the bar gives way to the text, and never fills a line", () => {
     assert.equal(progressBar(half, "x".repeat(20), 48, false).length, 47);
     assert.equal(progressBar(half, "x".repeat(20), 47, false), "x".repeat(20));
     assert.equal(progressBar(half, "x".repeat(60), 40, false), "x".repeat(39));
@@ -83,7 +82,7 @@ describe("the bar", () => {
 });
 
 describe("on a terminal", () => {
-  test("one line is drawn over again, and what is logged goes above it", async () => {
+  test("a terminal shows one line that is drawn over again, with the log above it", async () => {
     const { clock, stream, view: shown } = view();
     shown.show(half);
     const bar = progressBar(half, "100 of ~200 (50 %)", 80, false);
@@ -103,7 +102,7 @@ describe("on a terminal", () => {
     assert.equal(stream.text, `${erase}the end\n`);
   });
 
-  test("has its colour unless NO_COLOR is set", () => {
+  test("the bar on a terminal has its colour unless NO_COLOR is set", () => {
     const { stream, view: shown } = view({ env: {} });
     shown.show(half);
     assert.ok(stream.text.includes("\u001b[32m"));
@@ -112,9 +111,9 @@ describe("on a terminal", () => {
 
 for (const [where, options] of [
   ["in a file", { isTTY: false }],
-  ["on a terminal that cannot", { env: { TERM: "dumb" } }],
+  ["on a dumb terminal", { env: { TERM: "dumb" } }],
 ] as const) {
-  test(`${where} a line is said now and then`, async () => {
+  test(`progress ${where} is a line now and then`, async () => {
     const { clock, stream, said, view: shown } = view(options);
     for (let second = 0; second < 60; second += 1) {
       shown.show(half);

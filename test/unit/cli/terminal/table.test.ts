@@ -17,24 +17,24 @@ const rows = [
 ];
 
 describe("a table", () => {
-  test("is as wide as its texts where there is room", () => {
+  test("a table is as wide as its texts where there is room", () => {
     const wide =
       "ID  ERROR                   WORKER\nm1  no rain on 31 February  worker-1\nm2  gone                    w\n";
     assert.equal(renderTable(columns, rows, Number.POSITIVE_INFINITY), wide);
     assert.equal(renderTable(columns, rows, 36), wide);
   });
 
-  test("wraps between words where there is less", () => {
+  test("a table wraps between words where there is less room", () => {
     const text = "ID  ERROR         WORKER\nm1  no rain on    worker-1\n    31 February\nm2  gone          w\n";
     assert.equal(renderTable(columns, rows, 26), text);
   });
 
-  test("leaves out what matters least, and cuts what takes too many lines", () => {
+  test("a table leaves out what matters least, and cuts what takes too many lines", () => {
     assert.equal(renderTable(columns, rows, 16), "ID  ERROR\nm1  no rain on\n    31 February\nm2  gone\n");
     assert.equal(renderTable(columns, rows, 12), "ID  ERROR\nm1  no rain\n    on 31 …\nm2  gone\n");
   });
 
-  test("counts columns, not characters", () => {
+  test("a table counts columns, not characters", () => {
     const table = renderTable(
       columns,
       [
@@ -52,7 +52,7 @@ describe("a table", () => {
     );
   });
 
-  test("never is wider than the terminal, whatever is in it, as long as the least fits", () => {
+  test("a table is never wider than the terminal, as long as its narrowest form fits", () => {
     const cell = fc.string({
       unit: fc.oneof(fc.constantFrom(" ", "a", "雨", "👩‍👩‍👧", "\u001b[31m"), fc.string()),
       maxLength: 40,
@@ -93,7 +93,7 @@ test("wrapping loses no word that fits while there are lines, and cuts the other
   );
 });
 
-test("what is cut is cut between words, unless no line of 80 columns could hold the word", () => {
+test("a cell is cut between words, unless no line of 80 columns could hold the word", () => {
   const word = fc.string({ unit: fc.constantFrom("a", "b", "雨"), minLength: 1, maxLength: 60 });
   const column = fc.record({
     lines: fc.integer({ min: 1, max: 3 }),

@@ -48,7 +48,7 @@ async function listening(t: TestContext): Promise<number> {
 
 const isFault = (says: RegExp) => (error: unknown) => error instanceof Fault && says.test(error.message);
 
-test("a file is its user's alone, in a directory that is, too, and is found again", async (t) => {
+test("a control file and its directory are its user's alone, and it is found again", async (t) => {
   const there = place(t);
   const path = await writeControlFile(there, content);
   assert.equal(statSync(path).mode & 0o777, 0o600);
@@ -58,7 +58,7 @@ test("a file is its user's alone, in a directory that is, too, and is found agai
   assert.deepEqual([await readControlFiles(there), readdirSync(there.directory)], [[], []]);
 });
 
-test("each worker has one, and its token is its own", async (t) => {
+test("each worker has a control file with a token of its own", async (t) => {
   const there = place(t);
   await writeControlFile(there, content);
   await writeControlFile(there, { ...content, worker: "w-2", token: newToken() });
@@ -68,7 +68,7 @@ test("each worker has one, and its token is its own", async (t) => {
   assert.ok(found.every(({ token }) => token.length === 64));
 });
 
-test("nothing is found where there is nothing", async (t) => {
+test("no control file is found in a directory without one", async (t) => {
   assert.deepEqual(await readControlFiles(place(t)), []);
 });
 
@@ -93,7 +93,7 @@ describe("a directory is refused, to write and to read,", () => {
     ],
   ];
   for (const [what, make, says] of rows) {
-    test(what, async (t) => {
+    test(`a state directory ${what} is refused for writing and reading`, async (t) => {
       const there = place(t);
       make(there.parent, there.directory);
       await assert.rejects(writeControlFile(there, content), isFault(says));
@@ -101,7 +101,7 @@ describe("a directory is refused, to write and to read,", () => {
     });
   }
 
-  test("that is another user's", async (t) => {
+  test("a state directory that is another user's is refused for writing and reading", async (t) => {
     const there = place(t);
     mkdirSync(there.directory, { mode: 0o700 });
     const stranger = { ...there, uid: uid + 1 };
@@ -109,14 +109,14 @@ describe("a directory is refused, to write and to read,", () => {
     await assert.rejects(readControlFiles(stranger), isFault(/belongs to another user/));
   });
 
-  test("that is a file, or below one", async (t) => {
+  test("a state directory that is a file, or below one, is refused for writing", async (t) => {
     const there = place(t);
     writeFileSync(there.directory, "");
     await assert.rejects(writeControlFile(there, content), isFault(/cannot make .*state/));
   });
 });
 
-test("without knowing whose process this is nothing is written or believed", async (t) => {
+test("no control file is written or believed where the platform does not name the user", async (t) => {
   const there = { ...place(t), uid: null };
   await assert.rejects(writeControlFile(there, content), isFault(/does not say which user this is/));
   assert.ok(!existsSync(there.directory));
@@ -124,7 +124,7 @@ test("without knowing whose process this is nothing is written or believed", asy
   await assert.rejects(readControlFiles(there), isFault(/does not say which user this is/));
 });
 
-test("links, FIFOs, other users' and machines' files and broken ones are not believed", async (t) => {
+test("control files that are links, FIFOs, broken, or another user's or machine's are not believed", async (t) => {
   const there = place(t);
   const path = await writeControlFile(there, content);
   await writeControlFile({ ...there, hostname: "elsewhere" }, { ...content, worker: "another container's" });
@@ -145,7 +145,7 @@ test("links, FIFOs, other users' and machines' files and broken ones are not bel
   );
 });
 
-test("what a killed worker left is taken away, what a live one has stays", async (t) => {
+test("the control file of a killed worker is removed, and that of a live one stays", async (t) => {
   const there = place(t);
   const live = await writeControlFile(there, { ...content, port: await listening(t) });
   const server = createServer();

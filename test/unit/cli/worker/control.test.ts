@@ -21,7 +21,7 @@ function place(t: TestContext) {
   return { stateDir, at: { directory: stateDir, uid: here.uid(), hostname: here.hostname() } };
 }
 
-test("a worker is asked through its file, which goes with it", async (t) => {
+test("a worker is asked through its control file, which is removed when it ends", async (t) => {
   const { stateDir, at } = place(t);
   const { worker } = bench(t);
   const { observe } = new Observations();
@@ -42,7 +42,7 @@ test("a worker is asked through its file, which goes with it", async (t) => {
   assert.equal((await askWorker(file, "state", "")).kind, "gone");
 });
 
-test("a worker that cannot have one works without, and says so", async (t) => {
+test("a worker that cannot write a control file works without it, and says so", async (t) => {
   const { stateDir } = place(t);
   mkdirSync(stateDir, { mode: 0o755 });
   const { worker } = bench(t);

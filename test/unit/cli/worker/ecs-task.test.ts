@@ -24,11 +24,11 @@ const rows: readonly (readonly [string, string, string | null])[] = [
   ["an ARN of the old form", JSON.stringify({ TaskARN: `arn:aws-cn:ecs:cn-north-1:1:task/${id}` }), id],
   ["another's ARN", JSON.stringify({ TaskARN: "arn:aws:sqs:us-west-2:1:steps" }), null],
   ["no ARN", "{}", null],
-  ["no JSON", "<html>", null],
+  ["a text that is not JSON", "<html>", null],
 ];
 
 for (const [title, body, expected] of rows) {
-  test(title, async (t) => {
+  test(`the ECS task id is ${expected === null ? "unknown" : "read"} when the metadata holds ${title}`, async (t) => {
     const asked: string[] = [];
     const uri = await endpoint(t, (request, response) => {
       asked.push(request.url ?? "");
@@ -44,7 +44,7 @@ test("an endpoint that does not answer is given up soon", async (t) => {
   assert.equal(await ecsTaskId({ ECS_CONTAINER_METADATA_URI_V4: uri }), null);
 });
 
-test("an endpoint that leads elsewhere, or never ends its answer, says nothing", async (t) => {
+test("an endpoint that redirects, or never ends its answer, gives no task id", async (t) => {
   const led = await endpoint(t, (request, response) => {
     if (request.url === "/v4/container/task") response.writeHead(302, { location: "/elsewhere" }).end();
     else response.end(JSON.stringify({ TaskARN: cluster }));

@@ -88,7 +88,8 @@ describe("what is wrong with one value", () => {
     [[], { DAGSTER_HOME: "" }, "--dagster-home is required (env: DAGSTER_HOME): directory of dagster.yaml"],
   ];
   for (const [argv, env, problem] of rows) {
-    test(problem, () => assert.deepEqual(readRun(argv, { ...enough, ...env }).problems, [problem]));
+    test(`a configuration is refused: ${problem}`, () =>
+      assert.deepEqual(readRun(argv, { ...enough, ...env }).problems, [problem]));
   }
 });
 
@@ -172,7 +173,8 @@ describe("rules between options", () => {
     ],
   ];
   for (const [name, argv, env, problems] of rows)
-    test(name, () => assert.deepEqual(readRun(argv, env).problems, problems));
+    test(`a configuration with ${name} ${problems.length === 0 ? "is accepted" : "is refused"}`, () =>
+      assert.deepEqual(readRun(argv, env).problems, problems));
 
   test("a queue URL that was refused is the only thing wrong with the queue", () => {
     const problems = readRun(["--queue-url", "steps"], home).problems;

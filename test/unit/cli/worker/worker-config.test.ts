@@ -43,41 +43,56 @@ describe("a configuration", () => {
   const rows: readonly Row[] = [
     ["the least there must be", [], {}, {}],
     ["--concurrency 8", ["--concurrency", "8"], {}, { concurrency: 8 }],
-    ["variable", [], { TASKIQ_WORKER_CONCURRENCY: "8" }, { concurrency: 8 }],
-    ["flag over variable", ["--concurrency=2"], { TASKIQ_WORKER_CONCURRENCY: "8" }, { concurrency: 2 }],
-    ["the last flag", ["--concurrency=2", "--concurrency=3"], {}, { concurrency: 3 }],
+    ["a variable", [], { TASKIQ_WORKER_CONCURRENCY: "8" }, { concurrency: 8 }],
+    ["a flag over a variable", ["--concurrency=2"], { TASKIQ_WORKER_CONCURRENCY: "8" }, { concurrency: 2 }],
+    ["the last of two flags", ["--concurrency=2", "--concurrency=3"], {}, { concurrency: 3 }],
     ["a sweep every so often", ["--sweep-interval", "5m"], {}, { sweepMs: 300_000 }],
     ["task protection", ["--task-protection"], {}, { protectMs: 7_200_000 }],
     [
-      "and how long",
+      "task protection and its longest time",
       [],
       { TASKIQ_TASK_PROTECTION: "true", TASKIQ_TASK_PROTECTION_MAX: "30m" },
       { protectMs: 1_800_000 },
     ],
-    ["how long alone asks for nothing", ["--task-protection-max", "30m"], {}, {}],
+    ["a longest time of protection alone, which asks for none", ["--task-protection-max", "30m"], {}, {}],
     ["no sweep", [], { TASKIQ_SWEEP_INTERVAL: "OFF" }, { sweepMs: null }],
     ["leading zeros", ["--concurrency", "007"], {}, { concurrency: 7 }],
-    ["empty is unset", [], { TASKIQ_WORKER_CONCURRENCY: "", TASKIQ_QUEUE_NAME: "", AWS_REGION: "" }, {}],
     [
-      "bounds",
+      "empty variables, which count as unset",
+      [],
+      { TASKIQ_WORKER_CONCURRENCY: "", TASKIQ_QUEUE_NAME: "", AWS_REGION: "" },
+      {},
+    ],
+    [
+      "values at their bounds",
       ["--concurrency=256", "--visibility-timeout=12h", "--wait-time=0"],
       {},
       { concurrency: 256, leaseMs: 43_200_000, waitMs: 0 },
     ],
     [
-      "plain seconds",
+      "durations in plain seconds",
       [],
       { TASKIQ_VISIBILITY_TIMEOUT: "90", TASKIQ_GRACE: "25" },
       { leaseMs: 90_000, graceMs: 25_000 },
     ],
     [
-      "region, first variable",
+      "a region from the first variable",
       [],
       { AWS_REGION: "eu-west-1", AWS_DEFAULT_REGION: "us-east-1" },
       { region: "eu-west-1" },
     ],
-    ["region, second variable", [], { AWS_REGION: "", AWS_DEFAULT_REGION: "us-east-1" }, { region: "us-east-1" }],
-    ["endpoint", [], { AWS_ENDPOINT_URL: "http://a", AWS_ENDPOINT_URL_SQS: "http://b" }, { endpointUrl: "http://b" }],
+    [
+      "a region from the second variable",
+      [],
+      { AWS_REGION: "", AWS_DEFAULT_REGION: "us-east-1" },
+      { region: "us-east-1" },
+    ],
+    [
+      "an endpoint",
+      [],
+      { AWS_ENDPOINT_URL: "http://a", AWS_ENDPOINT_URL_SQS: "http://b" },
+      { endpointUrl: "http://b" },
+    ],
     [
       "dead letters by name",
       ["--dlq-name", "steps-dlq.fifo"],
@@ -91,7 +106,7 @@ describe("a configuration", () => {
       { queues: [{ ...only({ url }), deadLetter: { url: "http://h/dlq" } }] },
     ],
     [
-      "queue by name over a URL in the environment",
+      "a queue by name over a URL in the environment",
       ["--queue-name=q", "--ledger-url=sqlite:/l"],
       {},
       { queues: [only({ name: "q" })], ledger: { kind: "sqlite", path: "/l" } },
@@ -136,10 +151,15 @@ describe("a configuration", () => {
         localSqs: "http://127.0.0.1:9324",
       },
     ],
-    ["ledger", ["--ledger-url", "sqlite:/data/l.sqlite"], {}, { ledger: { kind: "sqlite", path: "/data/l.sqlite" } }],
-    ["exhausted", ["--on-exhausted=PARK", "--max-starts=1"], {}, { onExhausted: "park", maxStarts: 1 }],
+    ["a ledger", ["--ledger-url", "sqlite:/data/l.sqlite"], {}, { ledger: { kind: "sqlite", path: "/data/l.sqlite" } }],
     [
-      "worker",
+      "a policy for exhausted steps",
+      ["--on-exhausted=PARK", "--max-starts=1"],
+      {},
+      { onExhausted: "park", maxStarts: 1 },
+    ],
+    [
+      "a worker id and a Python",
       ["--worker-id", "007", "--python", "/opt/venv/bin/python"],
       {},
       { workerId: "007", namesItself: false, python: "/opt/venv/bin/python" },
@@ -161,13 +181,23 @@ describe("a configuration", () => {
       },
     ],
     [
-      "health",
+      "a health address",
       ["--health-port=0"],
       { TASKIQ_WORKER_HEALTH_HOST: "0.0.0.0" },
       { health: { host: "0.0.0.0", port: 0, readyWithinMs: 300_000 } },
     ],
-    ["ready within", ["--ready-within=off"], {}, { health: { host: "127.0.0.1", port: 8080, readyWithinMs: null } }],
-    ["log", ["--log-format=json"], { LOG_LEVEL: "DEBUG" }, { log: { level: "debug", format: "json" } }],
+    [
+      "no limit of readiness",
+      ["--ready-within=off"],
+      {},
+      { health: { host: "127.0.0.1", port: 8080, readyWithinMs: null } },
+    ],
+    [
+      "a log format and a level",
+      ["--log-format=json"],
+      { LOG_LEVEL: "DEBUG" },
+      { log: { level: "debug", format: "json" } },
+    ],
     ...(
       [
         ["WARNING", "warn"],
@@ -192,12 +222,12 @@ describe("a configuration", () => {
       { locationArgs: ["--python-file", "a.py", "--python-file", "b.py"] },
     ],
     [
-      "file, directory, attribute",
+      "a file, a directory and an attribute",
       ["-f", "x y.py", "-d", "src", "-a", "defs"],
       {},
       { locationArgs: ["--python-file", "x y.py", "--working-directory", "src", "--attribute", "defs"] },
     ],
-    ["package", ["--package-name", "p"], {}, { locationArgs: ["--package-name", "p"] }],
+    ["a package", ["--package-name", "p"], {}, { locationArgs: ["--package-name", "p"] }],
     [
       "workspaces",
       ["-w", "a.yaml", "-w", "b.yaml"],
@@ -212,7 +242,7 @@ describe("a configuration", () => {
     ],
   ];
   for (const [name, argv, env, expected] of rows) {
-    test(name, () => {
+    test(`a configuration is read with ${name}`, () => {
       const { config, problems } = readRun(argv, { ...enough, ...env });
       assert.deepEqual(problems, []);
       assert.deepEqual(config, { ...defaults, ...expected });

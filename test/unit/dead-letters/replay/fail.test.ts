@@ -11,7 +11,7 @@ import { bench } from "./fail-setup.ts";
 const key = "run-1:load";
 
 describe("failing a dead letter", () => {
-  test("that is parked reopens it, and ends it in failure though its policy would retry and its tag park it again", async (t) => {
+  test("a parked step that is failed is reopened and ends in failure, whatever its policy and tags say", async (t) => {
     const { parked, inspect, fail, runner, rowOf, verdicts, store, letters } = await bench(t);
     await parked();
     assert.deepEqual(await verdicts(), ["parked"]);
@@ -32,21 +32,21 @@ describe("failing a dead letter", () => {
     assert.deepEqual(await verdicts(), ["failure_reported"]);
   });
 
-  test("that SQS moved needs no sweep", async (t) => {
+  test("a step whose letter SQS moved can be failed without a sweep", async (t) => {
     const { moved, inspect, fail, runner, verdicts } = await bench(t);
     await moved();
     assert.deepEqual(await fail(await inspect()), ["failed"]);
     assert.deepEqual([runner.log(key), await verdicts()], [["STEP_FAILURE"], ["failure_reported"]]);
   });
 
-  test("of which only run and step can be read ends it, and keeps it for what it is", async (t) => {
+  test("a malformed letter whose run and step can be read is failed, and stays as malformed", async (t) => {
     const { moved, inspect, fail, runner, letters } = await bench(t);
     await moved("load", bodyFor("load", { tags: 7 }));
     assert.deepEqual(await fail(await inspect()), ["failed"]);
     assert.deepEqual([runner.log(key), letters()[0]?.reason], [["STEP_FAILURE"], "malformed"]);
   });
 
-  test("again, after it was reopened and nothing more was done, ends it", async (t) => {
+  test("a step that was reopened and not yet failed can be failed again", async (t) => {
     const { parked, inspect, fail, runner, store, verdicts } = await bench(t);
     await parked();
     const row = await store.find(key);
@@ -57,7 +57,7 @@ describe("failing a dead letter", () => {
     assert.deepEqual(runner.log(key), ["STEP_FAILURE"]);
   });
 
-  test("that another operator has reopened since the look leaves it to them", async (t) => {
+  test("a step that another operator reopened since the look is left to them", async (t) => {
     const { parked, inspect, fail, runner, store, letters } = await bench(t);
     await parked();
     const seen = await inspect();
@@ -68,7 +68,7 @@ describe("failing a dead letter", () => {
     assert.deepEqual([runner.log(key), letters()[0]?.state], [[], "visible"]);
   });
 
-  test("that a worker began to run since it was looked at leaves it alone", async (t) => {
+  test("a step that a worker began to run since the look is left alone", async (t) => {
     const { moved, inspect, fail, runner, store, letters } = await bench(t);
     await moved();
     const seen = await inspect();
@@ -79,7 +79,7 @@ describe("failing a dead letter", () => {
     assert.deepEqual([runner.log(key), letters()[0]?.state], [[], "visible"]);
   });
 
-  test("that ended since it was looked at records nothing more", async (t) => {
+  test("a step that ended since the look records nothing more", async (t) => {
     const { moved, inspect, fail, runner, store } = await bench(t);
     await moved();
     const seen = await inspect();
@@ -92,7 +92,7 @@ describe("failing a dead letter", () => {
     assert.deepEqual(runner.log(key), []);
   });
 
-  test("that cannot be written to Dagster leaves it open, to be failed again", async (t) => {
+  test("a failure that cannot be written to Dagster leaves the step open, to be failed again", async (t) => {
     const { moved, inspect, fail, runner, verdicts } = await bench(t);
     await moved();
     const seen = await inspect();
@@ -103,7 +103,7 @@ describe("failing a dead letter", () => {
     assert.deepEqual(await fail(await inspect()), ["failed"]);
   });
 
-  test("is for those alone whose attempt is open and whose run waits", async (t) => {
+  test("only a step whose attempt is open and whose run waits can be failed", async (t) => {
     const { moved, inspect, runner, fail } = await bench(t);
     for (const step of ["open", "over"]) await moved(step, bodyFor(step, { run_id: `${step}-run` }));
     await moved("nameless", "{}");

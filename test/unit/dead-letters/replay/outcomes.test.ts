@@ -39,7 +39,7 @@ function world() {
 }
 
 describe("the outcomes of replayed steps", () => {
-  test("are those of their rows", async () => {
+  test("the outcomes of replayed steps are those of their rows", async () => {
     const { clock, settle, wait } = world();
     await settle("a", "success");
     await settle("b", "failure");
@@ -55,7 +55,7 @@ describe("the outcomes of replayed steps", () => {
     });
   });
 
-  test("are waited for, also before a worker has claimed them, and held letters stay held", async () => {
+  test("the outcomes of replayed steps are waited for also before a claim, and held letters stay held", async () => {
     const { clock, claim, settle, wait } = world();
     await claim("b");
     const { known, told, kept } = wait(["a", "b"], 3_600_000);
@@ -69,7 +69,7 @@ describe("the outcomes of replayed steps", () => {
     assert.equal(told.at(-1), 2);
   });
 
-  test("that are not known in time are not there", async () => {
+  test("outcomes that are not known in time are left out", async () => {
     const { clock, settle, wait } = world();
     await settle("a", "success");
     const { known } = wait(["a", "b"], 30_000);
@@ -79,7 +79,7 @@ describe("the outcomes of replayed steps", () => {
     assert.deepEqual(known(), { "run-1:a": "succeeded" });
   });
 
-  test("are waited for no longer than the operator does", async () => {
+  test("outcomes are waited for no longer than the operator waits", async () => {
     const { clock, wait } = world();
     const { quiet, known } = wait(["a"], 3_600_000);
     await clock.advance(1_000);

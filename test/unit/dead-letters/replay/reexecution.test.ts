@@ -19,7 +19,7 @@ async function bench(t: TestContext, reply: (asked: Asked) => Reply) {
 const failed = () => ({ run: { status: "FAILURE" } });
 
 describe("a run", () => {
-  test("is launched once, also when it is asked for again", async (t) => {
+  test("a run is re-executed once, also when it is asked for again", async (t) => {
     const { ports, launches } = await bench(t, fakeDagster(failed()));
     assert.deepEqual(await planReexecution("run", ports("a")), { kind: "to_launch", status: "FAILURE" });
     const run = { runId: "again-1", status: "QUEUED" };
@@ -28,14 +28,14 @@ describe("a run", () => {
     assert.equal(launches(), 1);
   });
 
-  test("is launched once by two operators at the same instant", async (t) => {
+  test("a run is re-executed once by two operators at the same instant", async (t) => {
     const { ports, launches } = await bench(t, fakeDagster(failed()));
     const ends = await Promise.all(["a", "b"].map((operator) => reexecute("run", ports(operator))));
     assert.deepEqual(ends.map(({ kind }) => kind).sort(), ["in_hand", "launched"]);
     assert.equal(launches(), 1);
   });
 
-  test("that was perhaps launched is left alone for a while, and then looked for first", async (t) => {
+  test("a run that was perhaps re-executed is left alone for a while, and then looked for first", async (t) => {
     const runs: Parameters<typeof fakeDagster>[0] = failed();
     const { clock, ports, launches } = await bench(
       t,
@@ -52,7 +52,7 @@ describe("a run", () => {
     assert.equal(launches(), 1);
   });
 
-  test("with a re-execution that was created just now waits for it, and is launched when that never came to be", async (t) => {
+  test("a run waits for a re-execution that was just created, and is launched when that one never starts", async (t) => {
     const runs: Parameters<typeof fakeDagster>[0] = failed();
     const { clock, ports, launches } = await bench(t, fakeDagster(runs));
     runs["half"] = { status: "NOT_STARTED", parent: "run", createdAt: clock.wallMs() / 1_000 };
@@ -66,7 +66,7 @@ describe("a run", () => {
     assert.equal(launches(), 1);
   });
 
-  test("that Dagster refuses can be asked for again at once", async (t) => {
+  test("a run whose re-execution Dagster refuses can be asked for again at once", async (t) => {
     const refusing: Reply = {
       body: { data: { launchRunReexecution: { __typename: "UnauthorizedError", message: "" } } },
     };
@@ -77,7 +77,7 @@ describe("a run", () => {
     for (const operator of ["a", "b"]) assert.equal((await reexecute("run", ports(operator))).kind, "refused");
   });
 
-  test("can be asked for again at once when Dagster was not to be reached", async (t) => {
+  test("a run can be asked for again at once when Dagster could not be reached", async (t) => {
     const { ports } = await bench(t, () => ({ status: 503, body: "" }));
     for (const operator of ["a", "b"]) {
       await assert.rejects(reexecute("run", ports(operator)), { code: "TQ_DAGSTER" });
@@ -90,7 +90,7 @@ describe("a run", () => {
     ["CANCELING", "goes_on"],
     ["SUCCESS", "succeeded"],
   ] as const) {
-    test(`in ${status} is ${kind}`, async (t) => {
+    test(`a re-execution finds a run in ${status} to be ${kind}`, async (t) => {
       const { ports, launches } = await bench(t, fakeDagster({ run: { status } }));
       const plan = await planReexecution("run", ports("a"));
       assert.deepEqual([plan.kind, launches()], [kind, 0]);
@@ -100,7 +100,7 @@ describe("a run", () => {
     });
   }
 
-  test("that Dagster does not know is not launched", async (t) => {
+  test("a run that Dagster does not know is not re-executed", async (t) => {
     const { ports, launches } = await bench(t, fakeDagster({}));
     assert.deepEqual([await reexecute("run", ports("a")), launches()], [{ kind: "no_such_run" }, 0]);
   });

@@ -37,7 +37,7 @@ async function worldOfFour(fifo: boolean) {
 
 describe("replaying", () => {
   for (const fifo of [true, false]) {
-    test(`sends a letter whose attempt is open, in its group, and reopens its row, ${fifo ? "FIFO" : "standard"}`, async () => {
+    test(`replay sends a letter whose attempt is open, in its group, and reopens its row, ${fifo ? "FIFO" : "standard"}`, async () => {
       const world = await worldOfFour(fifo);
       const { ends } = await start(world);
       assert.deepEqual([...new Set(ends.map(([, kind]) => kind))], ["sent"]);
@@ -63,7 +63,7 @@ describe("replaying", () => {
     });
   }
 
-  test("killed at any effect and started again, has sent each once and left nothing", async () => {
+  test("replay that is killed at any effect and started again sends each letter once and leaves none", async () => {
     const { effects } = await start(await worldOfFour(true));
     assert.ok(effects > 20, `only ${effects} effects`);
     for (let effect = 0; effect < effects; effect += 1) {
@@ -81,7 +81,7 @@ describe("replaying", () => {
     }
   });
 
-  test("of a standard queue, killed anywhere, never loses any, and every letter goes", async () => {
+  test("replay of a standard queue that is killed anywhere and started again loses no letter", async () => {
     const { effects } = await start(await worldOfFour(false));
     for (let effect = 0; effect < effects; effect += 1) {
       const world = await worldOfFour(false);
@@ -94,7 +94,7 @@ describe("replaying", () => {
     }
   });
 
-  test("buried, replayed, buried and replayed within the deduplication window goes each time", async () => {
+  test("a letter that is replayed, buried and replayed within the deduplication window is sent each time", async () => {
     const world = await bench();
     for (const time of [1, 2, 3]) {
       await world.park(step("a"));
@@ -107,7 +107,7 @@ describe("replaying", () => {
     assert.equal((await world.ledger.reopenings("run-1:a")).length, 3);
   });
 
-  test("leaves and names letters whose attempt is not open: succeeded, failed, held; purging takes only those that succeeded", async () => {
+  test("replay leaves and names letters whose attempt is not open, and purge takes only those that succeeded", async () => {
     const world = await bench();
     for (const key of ["ok", "bad", "held"]) await world.bury(key);
     world.runner.record("run-1:ok", "STEP_SUCCESS");
@@ -126,7 +126,7 @@ describe("replaying", () => {
     assert.deepEqual([purged.ends, keysIn(world.deadLetters)], [[["run-1:ok", "deleted"]], ["bad", "held"]]);
   });
 
-  test("what SQS does not take stays, and so does what comes after it in its group", async () => {
+  test("a letter that SQS refuses stays, and so do those after it in its group", async () => {
     const world = await worldOfFour(true);
     const { resend } = await world.letters();
     const changes: Parameters<typeof start>[1] = {
@@ -151,7 +151,7 @@ describe("replaying", () => {
     assert.deepEqual([keysIn(world.source), world.deadLetters.inspect()], [["a", "b", "c", "d"], []]);
   });
 
-  test("what changed since it was looked at is not overtaken by what comes after it in its group", async () => {
+  test("a letter that changed since the look is not overtaken by those after it in its group", async () => {
     const world = await worldOfFour(true);
     const meanwhile = async () => {
       const row = await world.ledger.find("run-1:a");
@@ -168,7 +168,7 @@ describe("replaying", () => {
     assert.deepEqual(keysIn(world.deadLetters), ["a", "b", "c"]);
   });
 
-  test("whose letter cannot be deleted is not sent again by the next start", async () => {
+  test("a letter that was sent and cannot be deleted is not sent again by the next start", async () => {
     const world = await worldOfFour(true);
     const ack = async (receipts: readonly string[]) => receipts.map(() => "failed" as const);
     const { ends } = await start(world, { changes: { ack } });
@@ -179,7 +179,7 @@ describe("replaying", () => {
     assert.deepEqual([keysIn(world.source), world.deadLetters.inspect()], [["a", "b", "c", "d"], []]);
   });
 
-  test("two operators at once send each once", async () => {
+  test("two operators at once send each letter once", async () => {
     const world = await bench();
     for (let i = 0; i < 40; i += 1) await world.bury(`step_${i}`, bodyFor(`step_${i}`), `g${i}`);
     const both = await Promise.all([start(world), start(world)]);
@@ -188,7 +188,7 @@ describe("replaying", () => {
     assert.deepEqual(world.deadLetters.inspect(), []);
   });
 
-  test("a mended body goes under its attempt's key, and another step's body does not", async () => {
+  test("a mended body is sent under its attempt's key, and another step's body is not", async () => {
     const world = await bench();
     const wrong = bodyFor("a", { op_name: 7 });
     await world.park(step("a"));
@@ -210,7 +210,7 @@ describe("replaying", () => {
     assert.ok(world.source.inspect().some(({ body }) => body === bodyFor("a")));
   });
 
-  test("at a rate takes its time, and holds the letters meanwhile", async () => {
+  test("replay at a rate takes its time, and holds the letters meanwhile", async () => {
     const world = await bench();
     for (let i = 0; i < 40; i += 1) await world.bury(`step_${i}`, bodyFor(`step_${i}`), `g${i}`);
     const since = world.clock.monoMs();
@@ -221,7 +221,7 @@ describe("replaying", () => {
   });
 });
 
-test("rounds hold ten, and of each group one, in order", () => {
+test("a round holds ten letters, one of each group, in order", () => {
   const letters = [..."aab", ..."cdefghijk", "a"].map((group, i) => ({ group, i }));
   const rounds = inRounds(letters, ({ group }) => group);
   assert.ok(

@@ -17,7 +17,7 @@ const claimOf = (owner: string) => ({
 
 for (const fifo of [true, false]) {
   describe(`a step that SQS made a dead letter, ${fifo ? "FIFO" : "standard"}`, () => {
-    test("is reported, once, and its message says why it lies there", async (t) => {
+    test(`a step whose message SQS moved is reported once, and its letter says why it lies there, ${fifo ? "FIFO" : "standard"}`, async (t) => {
       const { moved, start, clock, runner, letters, rowOf, journal } = bench(t, { fifo });
       const id = await moved();
       start();
@@ -60,7 +60,7 @@ test("a bug at one dead letter is logged, and the sweep ends the others", async 
 });
 
 describe("a step that SQS made a dead letter", () => {
-  test("is reported with the retry that its policy still has", async (t) => {
+  test("a step whose message SQS moved is reported with the retry that its policy still has", async (t) => {
     const { moved, start, clock, runner } = bench(t);
     await moved("load", bodyFor("load", { on_fault: { retry_in: 30 } }));
     start();
@@ -68,7 +68,7 @@ describe("a step that SQS made a dead letter", () => {
     assert.deepEqual(runner.log(key), ["STEP_UP_FOR_RETRY"]);
   });
 
-  test("is left open for an operator when its tag says park, and says so", async (t) => {
+  test("a step whose message SQS moved is left open and noted as parked when its tag says park", async (t) => {
     const { moved, start, clock, runner, letters, rowOf } = bench(t);
     await moved("load", bodyFor("load", { tags: { "taskiq/on_exhausted": "park" } }));
     start();
@@ -80,7 +80,7 @@ describe("a step that SQS made a dead letter", () => {
     );
   });
 
-  test("in a body of which nothing but the step can be read is reported, and kept for what it is", async (t) => {
+  test("a malformed letter that SQS moved has its step reported, and stays as malformed", async (t) => {
     const { moved, start, clock, runner, letters, rowOf } = bench(t);
     await moved("load", bodyFor("load", { tags: 7 }));
     start();
@@ -92,7 +92,7 @@ describe("a step that SQS made a dead letter", () => {
     );
   });
 
-  test("but had ended well, by the ledger, is taken out of the dead letter queue", async (t) => {
+  test("a moved letter whose step had succeeded by the ledger is deleted", async (t) => {
     const { moved, start, clock, runner, letters, store, rowOf } = bench(t);
     const claim = await store.claim(claimOf("worker-b"));
     assert.ok(claim.kind === "granted");
@@ -103,7 +103,7 @@ describe("a step that SQS made a dead letter", () => {
     assert.deepEqual([letters(), runner.reports, await rowOf()], [[], [], ["completed", "success"]]);
   });
 
-  test("but had ended, by Dagster's log alone, is settled with what stands there", async (t) => {
+  test("a moved letter whose step had ended only by Dagster's log is settled with that end", async (t) => {
     const { moved, start, clock, runner, letters, rowOf } = bench(t);
     const envelope = { runId: "run-1", stepKey: "load", attempt: 0 };
     runner.scripts.set("load", succeeds);
@@ -115,7 +115,7 @@ describe("a step that SQS made a dead letter", () => {
     assert.deepEqual([letters(), await rowOf()], [[], ["completed", "success"]]);
   });
 
-  test("of a run that is over or unknown owes nothing, and stays for people to see", async (t) => {
+  test("a moved letter of a run that is over or unknown is not reported, and stays for people to see", async (t) => {
     const { moved, start, clock, runner, letters, rowOf } = bench(t);
     runner.onReport = runIsOver;
     await moved();
@@ -128,7 +128,7 @@ describe("a step that SQS made a dead letter", () => {
     );
   });
 
-  test("while another worker still runs it waits for that, without being hidden", async (t) => {
+  test("a moved letter whose step another worker runs waits for that, and is not hidden", async (t) => {
     const { moved, start, clock, runner, letters, store, rowOf, journal } = bench(t);
     const claim = await store.claim({ ...claimOf("worker-b"), leaseMs: 10 * intervalMs });
     assert.ok(claim.kind === "granted");
@@ -142,7 +142,7 @@ describe("a step that SQS made a dead letter", () => {
     assert.deepEqual([letters(), await rowOf()], [[], ["failed", "failure"]]);
   });
 
-  test("and that cannot be copied stays as it was found: reported once, and never again", async (t) => {
+  test("a moved letter that cannot be copied stays as it was found and is reported only once", async (t) => {
     const { moved, start, clock, runner, letters, faults, rowOf } = bench(t);
     const id = await moved();
     faults.bury = new Error("the message is too long");
@@ -152,7 +152,7 @@ describe("a step that SQS made a dead letter", () => {
     assert.deepEqual(letters(), [{ id, step: "load", reason: null, state: "visible" }]);
   });
 
-  test("and that cannot be taken out gets one copy, however often it is looked at", async (t) => {
+  test("a moved letter that cannot be deleted gets one copy, however often the sweep looks", async (t) => {
     const { moved, start, clock, runner, letters, faults } = bench(t, { fifo: false });
     await moved();
     faults.ack = new Error("access denied");
@@ -168,7 +168,7 @@ describe("a step that SQS made a dead letter", () => {
     assert.deepEqual(runner.log(key), ["STEP_FAILURE"]);
   });
 
-  test("is ended also when it lies behind twenty others of its group", async (t) => {
+  test("a moved letter is ended also behind twenty others of its group", async (t) => {
     const { moved, start, clock, letters, rowOf } = bench(t);
     const steps = Array.from({ length: 21 }, (_, i) => `step_${i}`);
     for (const step of steps) await moved(step, bodyFor(step), "one-group");
@@ -178,7 +178,7 @@ describe("a step that SQS made a dead letter", () => {
     assert.equal(letters().length, 21);
   });
 
-  test("is ended also when the first page ends with a letter of its group", async (t) => {
+  test("a moved letter is ended also when the first page ends with a letter of its group", async (t) => {
     const { moved, start, clock, rowOf, theirs } = bench(t);
     for (let i = 0; i < 9; i += 1) await moved(`other_${i}`, bodyFor(`other_${i}`), `other-${i}`, theirs);
     await moved("unread", "[]", "one-group");
@@ -201,7 +201,7 @@ describe("a step that SQS made a dead letter", () => {
       await moved("load", bodyFor("load"), "one-group");
     }
 
-    test("is ended, because those ten go into groups of their own and say why they are there", async (t) => {
+    test("a moved letter behind ten that stay is ended, because those ten get groups of their own with their reasons", async (t) => {
       const made = bench(t);
       await crowd(made);
       made.start();
@@ -214,7 +214,7 @@ describe("a step that SQS made a dead letter", () => {
       assert.equal(made.letters().length, 25);
     });
 
-    test("gets one copy of each where nothing can be deleted, however often the sweep looks", async (t) => {
+    test("each of ten moved letters that stay gets one copy where nothing can be deleted, however often the sweep looks", async (t) => {
       const made = bench(t);
       await crowd(made);
       made.faults.ack = new Error("access denied");
@@ -223,7 +223,7 @@ describe("a step that SQS made a dead letter", () => {
       assert.equal(made.letters().length, 25 + 10);
     });
 
-    test("stays where the first ten came from another queue, which the log says once, and is ended once one is gone", async (t) => {
+    test("a moved letter behind ten of another queue stays, which the log says once, and is ended when one is gone", async (t) => {
       const made = bench(t);
       for (let i = 0; i < 10; i += 1) await made.moved(`theirs_${i}`, "{}", "one-group", made.theirs);
       await made.moved("load", bodyFor("load"), "one-group");
@@ -246,7 +246,7 @@ describe("a step that SQS made a dead letter", () => {
     ["are dead already", true],
     ["other workers still run", false],
   ] as const) {
-    test(`is ended also when it lies behind thirty that ${what}`, async (t) => {
+    test(`a moved letter is ended also when it lies behind thirty that ${what}`, async (t) => {
       const { moved, start, clock, store, rowOf } = bench(t);
       const others = Array.from({ length: 30 }, (_, i) => `other_${i}`);
       for (const stepKey of others) {

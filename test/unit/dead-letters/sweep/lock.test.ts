@@ -5,7 +5,7 @@ import { ModelQueue } from "../../../support/ports/model-queue.ts";
 import { blocks } from "../../../support/ports/scripted-steps.ts";
 import { bench, intervalMs } from "./setup.ts";
 
-test("the sweep of a worker that was killed is another's within two intervals and two minutes", async (t) => {
+test("another worker takes over the sweep of a killed one within two intervals and two minutes", async (t) => {
   const { moved, start, clock, runner, letters } = bench(t);
   await moved("load");
   // As if dead in the middle of a pass: its lock is neither renewed nor given back.
@@ -43,7 +43,7 @@ test("the sweep of one queue is not held up by the sweep of another that has the
   assert.equal(runner.reports.length, 2);
 });
 
-test("it stays with one worker from turn to turn: each look costs receives", async (t) => {
+test("the sweep stays with one worker from turn to turn, because each look costs receives", async (t) => {
   const { moved, start, clock, told } = bench(t);
   await moved("load");
   start("worker-a");

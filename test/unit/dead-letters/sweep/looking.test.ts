@@ -21,7 +21,7 @@ describe("a dead letter that is not the sweep's", () => {
     ["that is not an envelope", "{}", {}],
   ];
   for (const [what, body, attributes] of bodies) {
-    test(`${what} is given back as it was found`, async (t) => {
+    test(`the sweep gives back a letter ${what} as it was found`, async (t) => {
       const { deadLetters, start, clock, letters, journal } = bench(t);
       deadLetters.send({ body, groupId: "g", deduplicationId: "d", attributes });
       const before = letters();
@@ -32,7 +32,7 @@ describe("a dead letter that is not the sweep's", () => {
     });
   }
 
-  test("from another queue is given back as it was found", async (t) => {
+  test("the sweep gives back a letter from another queue as it was found", async (t) => {
     const { moved, theirs, start, clock, journal, letters, deadLetters } = bench(t);
     await moved("load", bodyFor("load"), "g", theirs);
     assert.equal(deadLetters.inspect()[0]?.deadLetterSourceArn, theirs.arn);
@@ -43,7 +43,7 @@ describe("a dead letter that is not the sweep's", () => {
 });
 
 describe("looking", () => {
-  test("waits while the circuit is open", async (t) => {
+  test("the sweep waits while the circuit is open", async (t) => {
     const { moved, start, clock, deadLetters, circuit, letters } = bench(t);
     for (const step of ["load_1", "load_2"]) await moved(step);
     const before = deadLetters.inspect().map(({ receiveCount }) => receiveCount);
@@ -62,7 +62,7 @@ describe("looking", () => {
     );
   });
 
-  test("is done by one worker at a time, and by another as soon as that one stops", async (t) => {
+  test("one worker at a time sweeps, and another as soon as that one stops", async (t) => {
     const { moved, start, clock, told, deadLetters } = bench(t);
     await moved();
     const first = start("worker-a");
@@ -78,7 +78,7 @@ describe("looking", () => {
     assert.equal(looks(), 2);
   });
 
-  test("costs one look for each change, and one now and then", async (t) => {
+  test("the sweep looks once for each change, and otherwise every 15 intervals", async (t) => {
     const { moved, start, clock, deadLetters } = bench(t);
     deadLetters.send({ body: "theirs", groupId: "g", deduplicationId: "d" });
     const looks = () => deadLetters.inspect()[0]?.receiveCount;
@@ -92,7 +92,7 @@ describe("looking", () => {
     assert.equal(looks(), 3);
   });
 
-  test("through many takes them all in one pass, gives them back, and rests as long as they were many", async (t) => {
+  test("a sweep through many letters takes all in one pass, gives them back, and rests in proportion", async (t) => {
     const { start, clock, deadLetters, told, letters } = bench(t);
     for (let i = 0; i < 1_000; i += 1) {
       deadLetters.send({ body: bodyFor("load"), groupId: `g${i}`, deduplicationId: `d${i}`, attributes: note });
@@ -108,7 +108,7 @@ describe("looking", () => {
     assert.equal(told.of("sweep.done").length, 2);
   });
 
-  test("finds one that was moved among many others", async (t) => {
+  test("the sweep finds one moved letter among many others", async (t) => {
     const { moved, start, clock, deadLetters, rowOf } = bench(t);
     for (let i = 0; i < 500; i += 1) {
       deadLetters.send({ body: bodyFor("other"), groupId: `o${i}`, deduplicationId: `o${i}`, attributes: note });
@@ -119,7 +119,7 @@ describe("looking", () => {
     assert.deepEqual(await rowOf(), ["dead", "reported"]);
   });
 
-  test("tries a few and gives up for now while nothing can be reported, and loses nothing", async (t) => {
+  test("the sweep tries a few letters and gives up for now while none can be reported, and loses none", async (t) => {
     const { moved, start, clock, runner, letters, rowOf, circuit } = bench(t, { fifo: false });
     const steps = Array.from({ length: 40 }, (_, i) => `step_${i}`);
     for (const step of steps) await moved(step);
@@ -138,7 +138,7 @@ describe("looking", () => {
 });
 
 describe("a sweep that cannot look", () => {
-  test("for want of a dead letter queue ends", async (t) => {
+  test("a sweep without a dead letter queue ends", async (t) => {
     const made = bench(t);
     made.queue.deadLetters = async () => null;
     const { isOver } = made.start();
@@ -146,7 +146,7 @@ describe("a sweep that cannot look", () => {
     assert.deepEqual([isOver(), made.told.all], [true, []]);
   });
 
-  test("without what it looks at being moved on does not look", async (t) => {
+  test("a sweep of a dead letter queue with a redrive policy does not look", async (t) => {
     const { moved, start, clock, told, deadLetters } = bench(t, { dlqRedrives: true });
     await moved();
     const { isOver } = start();
@@ -162,7 +162,7 @@ describe("a sweep that cannot look", () => {
     ["when it begins", "open"],
     ["later, as when credentials expire", "depth"],
   ] as const) {
-    test(`because it is not allowed to, ${when}, says so once, and looks again by itself when it is`, async (t) => {
+    test(`a sweep that is denied, ${when}, says so once, and looks again when it is allowed`, async (t) => {
       const { moved, start, clock, told, faults, rowOf } = bench(t);
       await moved();
       faults[from] = new Fault("TQ_QUEUE_DENIED", "ReceiveMessage on dead.fifo: access denied");
@@ -177,7 +177,7 @@ describe("a sweep that cannot look", () => {
     });
   }
 
-  test("because access is denied rests, and is logged again if access was allowed in between", async (t) => {
+  test("a sweep that is denied again after it was allowed is logged again", async (t) => {
     const { start, clock, told, faults, asked } = bench(t);
     const denied = new Fault("TQ_QUEUE_DENIED", "access denied");
     faults.depth = denied;
@@ -192,7 +192,7 @@ describe("a sweep that cannot look", () => {
     assert.deepEqual(told.messages("outage.over"), ["the sweep works again after 1800 s, in which it failed 3 times"]);
   });
 
-  test("because the service is away tries again", async (t) => {
+  test("a sweep that cannot reach SQS tries again", async (t) => {
     const { moved, start, clock, told, faults, rowOf } = bench(t);
     await moved();
     faults.open = new Fault("TQ_QUEUE", "connect ETIMEDOUT");
@@ -204,7 +204,7 @@ describe("a sweep that cannot look", () => {
     assert.deepEqual(await rowOf(), ["dead", "reported"]);
   });
 
-  test("because the ledger is away claims nothing and reports nothing", async (t) => {
+  test("a sweep without the ledger claims nothing and reports nothing", async (t) => {
     const { moved, start, clock, ledger, runner, letters } = bench(t);
     await moved();
     ledger.down.add("all");
@@ -215,7 +215,7 @@ describe("a sweep that cannot look", () => {
 });
 
 describe("a sweep that stops", () => {
-  test("in the middle of a report kills it, and gives back what it has looked at", async (t) => {
+  test("a sweep that stops during a report kills it, and gives back its letters", async (t) => {
     const { moved, start, clock, runner, letters, kill, rowOf } = bench(t);
     for (const step of ["a", "b", "c"]) await moved(step);
     runner.onReport = blocks;
@@ -236,7 +236,7 @@ describe("a sweep that stops", () => {
     assert.deepEqual([await rowOf("a"), await rowOf("b")], [["pending", null], null]);
   });
 
-  test("before its first look ends at once", async (t) => {
+  test("a sweep that stops before its first look ends at once", async (t) => {
     const { start, clock } = bench(t);
     const { quiet, isOver } = start();
     quiet.abort();

@@ -22,7 +22,7 @@ test("a pass is under way until its last dead letter has met its end", async (t)
   assert.deepEqual(passes, [true, false]);
 });
 
-test("one that breaks off is over, too", async (t) => {
+test("a pass that breaks off is over, too", async (t) => {
   const { moved, start, clock, queue, passes, told } = bench(t);
   await moved();
   const denied = new Fault("TQ_QUEUE", "ReceiveMessage: broken");

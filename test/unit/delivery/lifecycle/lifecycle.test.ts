@@ -15,7 +15,7 @@ const stateSamples: readonly (readonly [string, State])[] = Object.values(states
   Object.entries(group),
 );
 
-test("every pair has at most one row", () => {
+test("every pair of state and event has at most one row", () => {
   const pairs = rows.map(([from, on]) => `${from} + ${on}`);
   assert.deepEqual(
     pairs.filter((pair, i) => pairs.indexOf(pair) !== i),
@@ -28,18 +28,19 @@ for (const [from, state] of stateSamples) {
     for (const [on, event] of eventSamples) {
       const row = rows.find((candidate) => candidate[0] === from && candidate[1] === on);
       if (row === undefined) {
-        test(`${on}: no such transition`, () => {
+        test(`the state ${from} has no transition on ${on}`, () => {
           assert.throws(() => advance(state, event), new Error(`no transition from ${state.at} on ${event.is}`));
         });
       } else {
         const [, , to, effect] = row;
-        test(`${on}: ${to.at}, ${effect.do}`, () => assert.deepEqual(advance(state, event), [to, effect]));
+        test(`the state ${from} moves on ${on} to ${to.at} with ${effect.do}`, () =>
+          assert.deepEqual(advance(state, event), [to, effect]));
       }
     }
   });
 }
 
-test("the pairs that can come to pass are those that have a row", () => {
+test("the pairs of state and event that can happen are those that have a row", () => {
   const known = Object.entries(happens).flatMap(([at, possible]) => possible.map((is) => `${at} + ${is}`));
   const states = new Map(stateSamples);
   const events = new Map(eventSamples);

@@ -39,7 +39,7 @@ function before(steps: readonly Step[], effect: Effect["do"]): readonly { past: 
   return steps.flatMap((step, i) => (step.effect.do === effect ? [{ past: steps.slice(0, i + 1), step }] : []));
 }
 
-test("a delivery ends: no state comes twice, but for claiming after each wait", () => {
+test("a delivery ends, because no state comes twice except claiming after each wait", () => {
   fc.assert(
     fc.property(walks, (steps) => {
       const waits = steps.filter(({ on }) => on.is === "held").length;
@@ -53,7 +53,7 @@ test("a delivery ends: no state comes twice, but for claiming after each wait", 
   );
 });
 
-test("nothing is deleted before its outcome is settled or its copy is buried", () => {
+test("no message is deleted before its outcome is settled or its copy is buried", () => {
   fc.assert(
     fc.property(walks, (steps) => {
       for (const { past, step } of before(steps, "ack")) {
@@ -65,7 +65,7 @@ test("nothing is deleted before its outcome is settled or its copy is buried", (
   );
 });
 
-test("nothing is buried before its outcome is settled, except a message without a signature, a step, a row, a known run or an open attempt, and another body", () => {
+test("no message with a signature, a step, a row of its body, a known run and an open attempt is buried before its outcome is settled", () => {
   fc.assert(
     fc.property(walks, (steps) => {
       for (const { past, step } of before(steps, "bury")) {
@@ -84,7 +84,7 @@ test("nothing is buried before its outcome is settled, except a message without 
   );
 });
 
-test("nothing is executed, reported, settled or abandoned but under the hold of its own claim", () => {
+test("a step is executed, reported, settled or abandoned only under the hold of its own claim", () => {
   fc.assert(
     fc.property(walks, (steps) => {
       for (const { effect, on } of steps) {

@@ -11,7 +11,7 @@ import { hostileBody } from "./bodies.ts";
 
 const ends = { malformed: "buried", unknown_version: "released", step: "acked" } as const;
 
-test("a thousand hostile bodies each meet the end that is theirs", async (t) => {
+test("each of a thousand hostile bodies meets its own end", async (t) => {
   const { deliver, queue } = bench(t);
   let sent = 0;
   await fc.assert(

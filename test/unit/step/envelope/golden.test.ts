@@ -27,10 +27,11 @@ for (const { name, golden } of goldens) {
     const { group_id: _groupId, ...expected } = golden.expect;
     const body = typeof golden.body === "string" ? golden.body : JSON.stringify(golden.body);
 
-    test(golden.about, () => assert.deepEqual(summary(decode(body)), expected));
+    test(`the golden envelope ${name} is decoded: ${golden.about}`, () =>
+      assert.deepEqual(summary(decode(body)), expected));
 
     if (golden.expect.kind !== "step") return;
-    test("what frames carry of it decodes to the same again", () => {
+    test(`the part of ${name} that frames have decodes to the same`, () => {
       assert.deepEqual(summary(decode(JSON.stringify(golden.expect["envelope"]))), expected);
     });
   });

@@ -7,7 +7,7 @@ import { type Decoded, decode, toWire } from "../../../../core/step/envelope.ts"
 import { body, good, hostileBody } from "./bodies.ts";
 
 describe("hostile bodies", () => {
-  test("decode to one of three kinds, and never throw", () => {
+  test("hostile bodies decode to one of three kinds, and never throw", () => {
     fc.assert(
       fc.property(hostileBody, (text) => {
         const decoded = decode(text);
@@ -116,17 +116,18 @@ describe("what is malformed, and whether its step can still be reported", () => 
     ],
   ];
   for (const [what, text, detail, step] of rows) {
-    test(what, () => assert.deepEqual(decode(text), { kind: "malformed", detail, step }));
+    test(`a body with ${what} is malformed, and its step ${step === null ? "cannot" : "can"} be reported`, () =>
+      assert.deepEqual(decode(text), { kind: "malformed", detail, step }));
   }
 });
 
 describe("versions", () => {
-  test("a later version is reported as unknown", () => {
+  test("an envelope of a later version is reported as unknown", () => {
     assert.deepEqual(decode(body({ version: 2 })), { kind: "unknown_version", version: 2 });
   });
 
   for (const version of [0, -1, 1.5, "1", null, true, {}]) {
-    test(`the version ${JSON.stringify(version)} is malformed`, () =>
+    test(`an envelope of version ${JSON.stringify(version)} is malformed`, () =>
       assert.equal(decode(body({ version })).kind, "malformed"));
   }
 });

@@ -46,7 +46,7 @@ test("every envelope comes through the wire as it was", () => {
   );
 });
 
-test("also inside a TaskIQ envelope, in each of the places where it may stand", () => {
+test("every envelope comes through a TaskIQ envelope as it was, in each place where it may stand", () => {
   fc.assert(
     fc.property(envelope, (sent) => {
       const wire = toWire(sent);

@@ -34,7 +34,7 @@ function bench(t: TestContext, { maxMs = 2 * hour } = {}) {
   return { clock, agent, told, protection, begin, runStep };
 }
 
-test("is asked when the first step starts, and dropped within a second after the last", async (t) => {
+test("protection is asked for when the first step starts, and dropped within a second after the last", async (t) => {
   const { clock, agent, begin } = bench(t);
   await clock.advance(3_000);
   const [first, second] = [begin(), begin()];
@@ -49,7 +49,7 @@ test("is asked when the first step starts, and dropped within a second after the
   assert.equal(agent.asked.length, 2);
 });
 
-test("is renewed while a step runs, at half its time", async (t) => {
+test("protection is renewed while a step runs, at half its time", async (t) => {
   const { clock, agent, begin } = bench(t);
   const end = begin();
   await clock.advance(11 * minute);
@@ -88,7 +88,7 @@ test("a long step soon after another is protected when the ten seconds are over"
   end();
 });
 
-test("after the longest time without a pause it is dropped, until the task has been idle", async (t) => {
+test("protection is dropped after the longest time without a pause, until the task has been idle", async (t) => {
   const { clock, agent, begin, told } = bench(t, { maxMs: 12 * minute });
   const end = begin();
   await clock.advance(11 * minute);
@@ -121,7 +121,7 @@ test("many short steps without a pause are not protected forever either", async 
   assert.deepEqual(agent.asked, ["0 protect 1", "60000 drop"]);
 });
 
-test("a stop drops it at once though a step still runs", async (t) => {
+test("a stop drops protection at once though a step still runs", async (t) => {
   const { clock, agent, protection, begin } = bench(t);
   begin();
   await clock.advance(minute);
@@ -156,7 +156,7 @@ test("an agent that refuses is asked again with backoff, logged once, and stops 
   end();
 });
 
-test("what may have been granted is dropped, too", async (t) => {
+test("protection that may have been granted is dropped, too", async (t) => {
   const { clock, agent, runStep } = bench(t);
   agent.no = { kind: "unknown", why: "no answer" };
   await runStep(100);
@@ -165,7 +165,7 @@ test("what may have been granted is dropped, too", async (t) => {
   assert.deepEqual(agent.asked, ["0 protect 10", "600 drop"]);
 });
 
-test("what was refused needs no dropping", async (t) => {
+test("protection that was refused is not dropped", async (t) => {
   const { clock, agent, runStep } = bench(t);
   agent.no = { kind: "refused", why: "throttled" };
   await runStep(100);
@@ -173,7 +173,7 @@ test("what was refused needs no dropping", async (t) => {
   assert.deepEqual(agent.asked, ["0 protect 10"]);
 });
 
-test("a drop that fails is tried again until it has run out by itself", async (t) => {
+test("a drop of protection that fails is tried again until the protection has run out", async (t) => {
   const { clock, agent, runStep } = bench(t);
   await runStep(1_000);
   agent.no = { kind: "unknown", why: "no answer" };

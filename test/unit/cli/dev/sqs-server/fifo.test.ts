@@ -5,13 +5,13 @@ import { test } from "node:test";
 import type { QueueModel } from "../../../../../cli/dev/sqs-server/queue-model.ts";
 import { bodies, fifoQueue, giveBack, hour, minute, redriveTo, second } from "./queues.ts";
 
-test("FIFO: a receive takes as many of a group as it may, then of the next", () => {
+test("a FIFO receive takes as many of a group as it may, then of the next", () => {
   const { queue } = fifoQueue("a1", "b1", "a2", "b2", "a3");
   assert.deepEqual(bodies(queue.receive({ max: 4 })), ["a1", "a2", "a3", "b1"]);
   assert.deepEqual(bodies(queue.receive({ max: 10 })), []);
 });
 
-test("FIFO: of a batch given back in part, only what stands before the first hidden message is handed out", () => {
+test("a FIFO batch given back in part is handed out up to its first hidden message", () => {
   const { queue } = fifoQueue("a1", "a2", "a3");
   const [first, , third] = queue.receive({ max: 10 });
   giveBack(queue, third);
@@ -20,7 +20,7 @@ test("FIFO: of a batch given back in part, only what stands before the first hid
   assert.deepEqual(bodies(queue.receive({ max: 10 })), ["a1"]);
 });
 
-test("FIFO: a message too often received leaves its group for the dead letter queue, and the next one moves up", () => {
+test("a FIFO message received too often leaves its group for the dead letter queue, and the next one moves up", () => {
   const { model, queue } = fifoQueue("a1", "a2");
   const deadLetters = model.createQueue("dlq.fifo", { FifoQueue: "true" });
   model.setAttributes("q.fifo", { RedrivePolicy: redriveTo(deadLetters, 1) });
@@ -37,7 +37,7 @@ test("FIFO: a message too often received leaves its group for the dead letter qu
   assert.equal(received?.receiveCount, 2, "the count goes on over queues");
 });
 
-test("FIFO: an id is a duplicate for five minutes, whether its message is still there or not", async () => {
+test("a FIFO deduplication id is a duplicate for five minutes, whether its message is still there or not", async () => {
   const { queue, clock } = fifoQueue();
   const message = { body: "x", groupId: "g", deduplicationId: "d" };
   const first = queue.send(message);
@@ -49,7 +49,7 @@ test("FIFO: an id is a duplicate for five minutes, whether its message is still 
   assert.notEqual(queue.send(message).messageId, first.messageId);
 });
 
-test("FIFO: content makes the deduplication id where the queue says so, and an explicit id wins", () => {
+test("a FIFO queue may make the deduplication id from the content, and an explicit id wins", () => {
   const { model } = fifoQueue();
   const queue = model.createQueue("content.fifo", { FifoQueue: "true", ContentBasedDeduplication: "true" });
   const first = queue.send({ body: "x", groupId: "g" });
@@ -58,7 +58,7 @@ test("FIFO: content makes the deduplication id where the queue says so, and an e
   assert.equal(queue.inspect().length, 2);
 });
 
-test("FIFO: an attempt id brings the same messages and receipts back, hides them again, and counts no receive", async () => {
+test("a FIFO attempt id brings the same messages and receipts back, hides them again, and counts no receive", async () => {
   const { queue, clock } = fifoQueue("a1", "a2");
   const first = queue.receive({ max: 10, attemptId: "t", visibilityMs: 30 * second });
   await clock.advance(20 * second);
@@ -75,7 +75,7 @@ for (const [what, change] of Object.entries({
   "a message of it was deleted": (queue: QueueModel, receipt: string) => queue.delete(receipt),
   "the visibility of one was changed": (queue: QueueModel, receipt: string) => queue.changeVisibility(receipt, minute),
 })) {
-  test(`FIFO: an attempt id is used up once ${what}`, () => {
+  test(`a FIFO attempt id is used up once ${what}`, () => {
     const { queue } = fifoQueue("a1", "a2");
     const [a1] = queue.receive({ max: 10, attemptId: "t" });
     change(queue, a1?.receive?.receipt ?? "");
@@ -83,7 +83,7 @@ for (const [what, change] of Object.entries({
   });
 }
 
-test("FIFO: an attempt id is forgotten after five minutes", async () => {
+test("a FIFO attempt id is forgotten after five minutes", async () => {
   const { queue, clock } = fifoQueue("a1");
   queue.receive({ max: 10, attemptId: "t", visibilityMs: hour });
   await clock.advance(5 * minute);

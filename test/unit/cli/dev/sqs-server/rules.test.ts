@@ -5,7 +5,7 @@ import { test } from "node:test";
 import type { QueueAttributes } from "../../../../../cli/dev/sqs-server/queue-settings.ts";
 import { aQueue, bodies, expired, fifoQueue, hour, minute, redriveTo, second } from "./queues.ts";
 
-test("FIFO: a receipt ends with its visibility, standard: it does not", async () => {
+test("a FIFO receipt ends with its visibility, and a standard one does not", async () => {
   for (const fifo of [true, false]) {
     const { queue, clock } = aQueue(fifo);
     queue.send(fifo ? { body: "x", groupId: "g", deduplicationId: "d" } : { body: "x" });
@@ -17,7 +17,7 @@ test("FIFO: a receipt ends with its visibility, standard: it does not", async ()
   }
 });
 
-test("standard: an old receipt is accepted and deletes nothing", async () => {
+test("a standard queue accepts an old receipt and deletes nothing", async () => {
   const { queue, clock } = aQueue(false);
   queue.send({ body: "x" });
   const old = queue.receive({ max: 1, visibilityMs: second })[0]?.receive?.receipt ?? "";
@@ -27,7 +27,7 @@ test("standard: an old receipt is accepted and deletes nothing", async () => {
   assert.equal(queue.inspect().length, 1);
 });
 
-test("standard: a message can be delivered again while it is in flight, and either receipt is known", () => {
+test("a standard queue can deliver a message again while it is in flight, and knows either receipt", () => {
   const { queue } = aQueue(false);
   const { messageId } = queue.send({ body: "x" });
   queue.receive({ max: 1 });
@@ -36,7 +36,7 @@ test("standard: a message can be delivered again while it is in flight, and eith
   assert.deepEqual([again?.id, again?.receiveCount], [messageId, 2]);
 });
 
-test("standard: the in-flight limit is an error, FIFO: nothing is handed out", () => {
+test("the in-flight limit is an error of a standard queue, and a FIFO queue hands out nothing", () => {
   for (const fifo of [true, false]) {
     const { queue } = aQueue(fifo, { inFlightLimit: 2 });
     for (const id of ["1", "2", "3"]) queue.send(fifo ? { body: id, groupId: id, deduplicationId: id } : { body: id });
@@ -69,7 +69,7 @@ test("visibility ends 12 hours after the receive, and asking for more is an erro
   queue.changeVisibility(next?.receive?.receipt ?? "", 12 * hour);
 });
 
-test("what never was a receipt is not accepted, what is deleted is gone", () => {
+test("a receipt that SQS never gave is refused, and one of a deleted message is gone", () => {
   const { queue } = fifoQueue("a1");
   assert.throws(() => queue.delete("junk"), { code: "ReceiptHandleIsInvalid", status: 404 });
   const receipt = queue.receive({ max: 1 })[0]?.receive?.receipt ?? "";
@@ -80,7 +80,7 @@ test("what never was a receipt is not accepted, what is deleted is gone", () => 
   });
 });
 
-test("retention: a standard dead letter queue goes on counting, a FIFO one starts again", async () => {
+test("retention goes on counting in a standard dead letter queue and starts again in a FIFO one", async () => {
   for (const fifo of [true, false]) {
     const { model, queue, clock } = aQueue(fifo);
     const suffix = fifo ? ".fifo" : "";
@@ -97,7 +97,7 @@ test("retention: a standard dead letter queue goes on counting, a FIFO one start
   }
 });
 
-test("what SQS does not take", () => {
+test("the server refuses what SQS refuses", () => {
   const fifo = fifoQueue().queue;
   const standard = aQueue(false).queue;
   const send = { body: "x", groupId: "g", deduplicationId: "d" };
@@ -132,7 +132,7 @@ test("what SQS does not take", () => {
   assert.equal(fifo.inspect().length, 0);
 });
 
-test("a delayed message shows itself when its delay is over, and when that is can be asked", async () => {
+test("a delayed message shows itself when its delay is over, and the server knows when that is", async () => {
   const { queue, clock } = aQueue(false);
   queue.send({ body: "x", delayMs: minute });
   assert.equal(queue.inspect()[0]?.state, "delayed");
@@ -142,7 +142,7 @@ test("a delayed message shows itself when its delay is over, and when that is ca
   assert.deepEqual(bodies(queue.receive({ max: 1 })), ["x"]);
 });
 
-test("queues: the dead letter queue must exist and be of the same type, names and settings must fit", () => {
+test("a queue needs an existing dead letter queue of its type, a valid name and valid settings", () => {
   const { model, queue } = fifoQueue();
   model.createQueue("plain");
   const plain = model.queue("plain");
