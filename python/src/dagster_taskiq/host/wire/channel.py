@@ -6,6 +6,8 @@ import contextlib
 import errno
 import os
 import socket
+from array import array
+from collections import deque
 from collections.abc import Iterator
 
 from dagster_taskiq.host.wire.frames import LONGEST_LINE, Broken, Frame, FrameReader, encode
@@ -14,10 +16,16 @@ _CHUNK = 256 * 1024
 # The reader never catches up with a process that writes without a pause, so it stops here.
 # A socket's buffer holds less than this.
 _MOST_DRAINED = 1024 * 1024
+# A frame carries one descriptor at most; what one call receives is of few frames.
+_MOST_DESCRIPTORS = 64
+_CLOEXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
 
 class Channel:
-    """Sends and receives frames; only `send`, `finish` and `receive` block."""
+    """Sends and receives frames; only `send`, `finish` and `receive` block.
+
+    A frame may carry a descriptor. The receiver takes it when it comes to that frame.
+    """
 
     def __init__(
         self, sock: socket.socket, *, longest: int = LONGEST_LINE, chunk: int = _CHUNK
@@ -28,6 +36,9 @@ class Channel:
         self._chunk = chunk
         self._reader = FrameReader(longest)
         self._unsent = bytearray()
+        self._passed: deque[tuple[int, int]] = deque()
+        """Descriptors to be sent, each with the place of its frame in what is unsent."""
+        self._received: deque[int] | None = None
         self._identity = _identity(sock.fileno())
 
     def fileno(self) -> int:
@@ -39,25 +50,40 @@ class Channel:
         self._require_own()
         self._sock.sendall(encode(frame))
 
-    def post(self, frame: Frame) -> None:
+    def post(self, frame: Frame, descriptor: int | None = None) -> None:
         """Send one frame without waiting. What the other end has no room for is kept for `flush`.
 
+        The descriptor goes along, and is closed here once it is sent.
         Raises OSError as above, and ValueError or RecursionError for what cannot be encoded.
         """
         self._require_own()
-        self._unsent += encode(frame)
+        line = encode(frame)
+        if descriptor is not None:
+            self._passed.append((len(self._unsent), descriptor))
+        self._unsent += line
         self.flush()
 
     def flush(self) -> None:
         """Send what `post` has kept, as far as there is room. Raises OSError as above."""
         with contextlib.suppress(BlockingIOError):
             while self._unsent:
-                del self._unsent[: self._sock.send(self._unsent, socket.MSG_DONTWAIT)]
+                self._send_some(socket.MSG_DONTWAIT)
 
     def finish(self) -> None:
         """Send what `post` has kept, all of it. Raises OSError as above."""
-        self._sock.sendall(self._unsent)
-        self._unsent.clear()
+        while self._unsent:
+            self._send_some(0)
+
+    def expect_descriptors(self) -> None:
+        """Keep what frames carry from now on. User code at the other end could fill the process."""
+        self._received = deque()
+
+    def take_descriptor(self) -> int:
+        """Return the descriptor that came with the frame. Raises IndexError: there came none.
+
+        Frames that carry one must be handled in the order in which they came.
+        """
+        return (self._received or deque()).popleft()
 
     @property
     def unsent(self) -> bool:
@@ -67,13 +93,13 @@ class Channel:
     def receive(self) -> list[Frame | Broken]:
         """Wait for bytes and return the frames they complete. Raises EOFError at the end."""
         self._require_own()
-        return self._fed(self._sock.recv(self._chunk))
+        return self._fed(self._received_now(0))
 
     def receive_now(self) -> list[Frame | Broken]:
         """Return the frames that have arrived, without waiting. Raises EOFError at the end."""
         self._require_own()
         try:
-            return self._fed(self._sock.recv(self._chunk, socket.MSG_DONTWAIT))
+            return self._fed(self._received_now(socket.MSG_DONTWAIT))
         except BlockingIOError:
             return []
 
@@ -81,13 +107,43 @@ class Channel:
         """Yield what has arrived so far, without waiting."""
         for _ in range(_MOST_DRAINED // self._chunk):
             try:
-                yield from self._fed(self._sock.recv(self._chunk, socket.MSG_DONTWAIT))
+                yield from self._fed(self._received_now(socket.MSG_DONTWAIT))
             except (BlockingIOError, EOFError, ConnectionResetError):
                 return
 
     def close(self) -> None:
-        """Close this end; safe to call twice."""
+        """Close this end, and what it has yet to pass on or to hand out; safe to call twice."""
         self._sock.close()
+        kept = [descriptor for _, descriptor in self._passed]
+        for descriptor in [*kept, *(self._received or ())]:
+            os.close(descriptor)
+        self._passed.clear()
+        self._received = None
+
+    def _send_some(self, flags: int) -> None:
+        if not self._passed:
+            sent = self._sock.send(self._unsent, flags)
+        elif (place := self._passed[0][0]) > 0:
+            sent = self._sock.send(self._unsent[:place], flags)
+        else:
+            # It goes with the first byte, though only a part of the rest finds room.
+            _, descriptor = self._passed[0]
+            # Not by `socket.send_fds`, which ignores its flags.
+            rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", [descriptor]))
+            sent = self._sock.sendmsg([self._unsent], [rights], flags)
+            self._passed.popleft()
+            os.close(descriptor)
+        del self._unsent[:sent]
+        self._passed = deque((place - sent, each) for place, each in self._passed)
+
+    def _received_now(self, flags: int) -> bytes:
+        if self._received is None:
+            return self._sock.recv(self._chunk, flags)
+        data, descriptors, _, _ = socket.recv_fds(
+            self._sock, self._chunk, _MOST_DESCRIPTORS, flags | _CLOEXEC
+        )
+        self._received.extend(descriptors)
+        return data
 
     def _fed(self, data: bytes) -> list[Frame | Broken]:
         if not data:
