@@ -93,9 +93,9 @@ async function show(title: string, { url }: QueuePair, args: readonly string[]):
   };
   const [began, asked] = [performance.now(), server.requests.length];
   const child = spawn(process.execPath, [bundle, ...args], { stdio: ["ignore", "pipe", "inherit"], env });
-  const [told] = await Promise.all([text(child.stdout), once(child, "close")]);
+  const [printed] = await Promise.all([text(child.stdout), once(child, "close")]);
   const seconds = ((performance.now() - began) / 1_000).toFixed(1);
-  const letters = `${told.split("\n").length - 1} dead letters in ${seconds} s`;
+  const letters = `${printed.split("\n").length - 1} dead letters in ${seconds} s`;
   const requests = Object.entries(Object.groupBy(server.requests.slice(asked), ({ action }) => action));
   const counted = requests.map(([action, same = []]) => `${same.length} ${action}`).join(", ");
   process.stdout.write(`${title.padEnd(28)}${letters}, ${server.requests.length - asked} requests: ${counted}\n`);

@@ -76,8 +76,8 @@ def measure(home: Path, size: int) -> tuple[float, float]:
         for number in range(min(size, STEPS + WARM_UP)):
             announce(instance, run, f"tick_{number}")
             before, begun = cpu_of_ended_steps(host.process.pid), time.monotonic()
-            told = host.outcome(host.start("run", **run_order(run, f"tick_{number}")))
-            assert told["result"], told
+            outcome = host.outcome(host.start("run", **run_order(run, f"tick_{number}")))
+            assert outcome["result"], outcome
             wall.append((time.monotonic() - begun) * 1000)
             cpu.append(cpu_of_ended_steps(host.process.pid) - before)
         host.close()

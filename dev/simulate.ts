@@ -24,7 +24,7 @@ async function main(args: string[]): Promise<number> {
   process.stdout.write(`${howMuch} from seed ${fromSeed} on, in ${counted(threads, "thread")}\n`);
   const startedAt = performance.now();
   const kinds = new Map<string, number[]>();
-  const sums = await Promise.all(shares(options, threads).map((share) => runShard(share, (one) => tell(one, kinds))));
+  const sums = await Promise.all(shares(options, threads).map((share) => runShard(share, (one) => print(one, kinds))));
   for (const [kind, seeds] of kinds)
     process.stdout.write(`\n${counted(seeds.length, "world")}: ${kind}: seeds ${some(seeds)}\n`);
   process.stdout.write(`\n${summary(sums, kinds, (performance.now() - startedAt) / 1000)}\n`);
@@ -32,7 +32,7 @@ async function main(args: string[]): Promise<number> {
 }
 
 /** The story of the first world of each kind, as soon as it is known. */
-function tell({ kind, seed, story }: Broken, kinds: Map<string, number[]>): void {
+function print({ kind, seed, story }: Broken, kinds: Map<string, number[]>): void {
   const seeds = kinds.get(kind);
   if (seeds === undefined && story !== null) process.stdout.write(`\n${story}\n`);
   kinds.set(kind, [...(seeds ?? []), seed]);

@@ -134,7 +134,7 @@ const rules: readonly Rule[] = [
     forbids: (imported) => imported === "node:child_process",
   },
   {
-    says: "core/ is told what it needs; process-group.ts alone reaches the process, to signal a group",
+    says: "core/ gets what it needs from its callers, and only process-group.ts reaches the process",
     of: (file) => file.startsWith("core/") && file !== "core/process-group.ts",
     forbids: (imported) => /^(?:node:)?process$/.test(imported),
   },

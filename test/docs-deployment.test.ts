@@ -48,7 +48,7 @@ describe("queues made by hand", () => {
     const actionsOf = (cell: string) => [...cell.matchAll(/`(sqs:\w+)`/g)].map(([, action = ""]) => action);
     const workers = (rows["workers"] ?? []).map(actionsOf);
     const all = workers.flat();
-    const told: Readonly<Record<string, readonly (readonly string[])[]>> = {
+    const documented: Readonly<Record<string, readonly (readonly string[])[]>> = {
       "run workers": (rows["run workers"] ?? []).map(actionsOf),
       workers: [workers[0] ?? [], all],
       operators: [all, all],
@@ -60,7 +60,7 @@ describe("queues made by hand", () => {
         statements.filter(({ Resource: on }) => on.includes(queue)).flatMap(({ Action: actions }) => actions),
       );
       assert.deepEqual(
-        told[role]?.map((actions) => [...actions].sort()),
+        documented[role]?.map((actions) => [...actions].sort()),
         allowed.map((actions) => [...actions].sort()),
         role,
       );

@@ -47,8 +47,8 @@ test("docs/ecs.md gives the execution role the permissions that the component gi
   };
   const given = executionPolicy(everything).Statement.flatMap(({ Action: actions }) => actions);
   const row = /^\| execution role \|.*$/m.exec(text)?.[0] ?? "";
-  const told = [...row.matchAll(/`(\w+:\w+)`/g)].map(([, action = ""]) => action);
-  assert.deepEqual(told.toSorted(), given.toSorted());
+  const documented = [...row.matchAll(/`(\w+:\w+)`/g)].map(([, action = ""]) => action);
+  assert.deepEqual(documented.toSorted(), given.toSorted());
 });
 
 test("the sidecar's command writes a password file from a token, and keeps the last one when there is no new one", (t) => {

@@ -130,7 +130,7 @@ function otherTarget({ attributes }: SurveyedQueue, { name, from }: SurveyedDead
   return [
     {
       severity: "warn",
-      found: `has SQS move messages to ${target}, while this worker is told to bury in ${name}`,
+      found: `has SQS move messages to ${target}, while this worker buries in ${name}`,
       expected: "one dead letter queue: nobody would look into the other",
       mend: "Leave out --dlq-url and --dlq-name, or change its redrive policy.",
     },

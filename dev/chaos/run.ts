@@ -8,15 +8,15 @@ import type { ChaosPlan } from "../../test/chaos/plan.ts";
 export async function runChaos(plan: ChaosPlan): Promise<number> {
   const { seed, workers, fifo } = plan;
   process.stdout.write(`chaos, seed ${seed}: ${workers} workers, a ${fifo ? "FIFO" : "standard"} queue\n`);
-  const told: string[] = [];
+  const acts: string[] = [];
   const chaos = await Chaos.open(plan, (line) => {
-    told.push(line);
+    acts.push(line);
     process.stdout.write(`  ${line}\n`);
   });
   try {
     const wrong = await verdict(chaos);
     if (wrong.length === 0) return 0;
-    const folder = await keepEvidence(chaos, seed, [...told, ...wrong]);
+    const folder = await keepEvidence(chaos, seed, [...acts, ...wrong]);
     const lines = wrong.map((line) => `  ${line}`).join("\n");
     process.stdout.write(`chaos, seed ${seed}, FAILED:\n${lines}\nlogs, ledger and events: ${folder}\n`);
     return 1;

@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 - a program, no package
-"""Executes one job as its run worker, and tells what its steps do.
+"""Executes one job as its run worker, and prints what its steps do.
 
     python launch.py <file> <job>
 
@@ -36,12 +36,12 @@ PAGE = 1000
 
 
 def main(file: str, job_name: str) -> int:
-    """Launch the job once told to; return the exit code."""
+    """Launch the job on a line of input; return the exit code."""
     directory = str(Path.cwd())
     repository = ReconstructableRepository.for_file(file, "defs", working_directory=directory)
     job = repository.get_reconstructable_job(job_name)
     job.get_definition()
-    tell(ready=True)
+    report(ready=True)
     if sys.stdin.readline() == "":
         return 1
     threading.Thread(target=die_with_stdin, daemon=True).start()
@@ -49,10 +49,10 @@ def main(file: str, job_name: str) -> int:
     # way, and the worker, which is ready by now, has created them.
     instance = DagsterInstance.get()
     run = create_run(instance, job, remote_origin(directory, file, job_name))
-    tell(run_id=run.run_id)
+    report(run_id=run.run_id)
     execute(instance, job, run)
     finished = instance.get_run_by_id(run.run_id)
-    tell(status=finished.status.value if finished else None)
+    report(status=finished.status.value if finished else None)
     return 0
 
 
@@ -97,7 +97,7 @@ def tell_news(instance: DagsterInstance, run_id: str, cursor: str | None) -> str
         for record in page.records:
             event = record.event_log_entry.dagster_event
             if event is not None and event.step_key is not None:
-                tell(
+                report(
                     type=event.event_type_value,
                     step=event.step_key,
                     at=record.event_log_entry.timestamp,
@@ -115,7 +115,7 @@ def numbers(event: DagsterEvent) -> dict[str, Any]:
     return {name: None if value is None else int(value) for name, value in found.items()}
 
 
-def tell(**fields: Any) -> None:
+def report(**fields: Any) -> None:
     """Write one line."""
     OUT.write(json.dumps(fields) + "\n")
     OUT.flush()

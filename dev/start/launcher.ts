@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { project, python } from "./deployment.ts";
 import { LoggedProgram } from "./program.ts";
-import { readTold, type StepEvent } from "./run.ts";
+import { readReport, type StepEvent } from "./run.ts";
 
 export class Launcher {
   readonly program: LoggedProgram;
@@ -44,13 +44,13 @@ export class Launcher {
   }
 
   #hear(line: string): true {
-    const told = readTold(line);
-    if (told.kind === "ready") this.#ready.resolve();
-    if (told.kind === "run") this.#runId.resolve(told.runId);
-    if (told.kind === "finished") this.#finished.resolve(told.status);
-    if (told.kind === "event") {
-      this.events.push(told.event);
-      this.#onEvent(told.event);
+    const report = readReport(line);
+    if (report.kind === "ready") this.#ready.resolve();
+    if (report.kind === "run") this.#runId.resolve(report.runId);
+    if (report.kind === "finished") this.#finished.resolve(report.status);
+    if (report.kind === "event") {
+      this.events.push(report.event);
+      this.#onEvent(report.event);
     }
     return true;
   }

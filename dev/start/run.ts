@@ -11,18 +11,18 @@ export interface StepEvent {
   readonly pid: number | null;
 }
 
-export type Told =
+export type Report =
   | { readonly kind: "ready" }
   | { readonly kind: "run"; readonly runId: string }
   | { readonly kind: "event"; readonly event: StepEvent }
   | { readonly kind: "finished"; readonly status: string };
 
 /** Throws on a line that is none of them: the launcher is ours. */
-export function readTold(line: string): Told {
-  const told = JSON.parse(line);
-  if ("ready" in told) return { kind: "ready" };
-  if ("run_id" in told) return { kind: "run", runId: told.run_id };
-  if ("status" in told) return { kind: "finished", status: told.status };
-  if ("type" in told) return { kind: "event", event: told };
+export function readReport(line: string): Report {
+  const fields = JSON.parse(line);
+  if ("ready" in fields) return { kind: "ready" };
+  if ("run_id" in fields) return { kind: "run", runId: fields.run_id };
+  if ("status" in fields) return { kind: "finished", status: fields.status };
+  if ("type" in fields) return { kind: "event", event: fields };
   throw new Error(`launch.py said something unknown: ${line}`);
 }

@@ -56,17 +56,17 @@ export async function withBatches<T>(
  * batches.
  */
 export function endsOfFiles(batches: readonly Batch[], ends: readonly TestEnd[]): readonly TestEnd[] {
-  const told = ends.flatMap((end) => {
+  const known = ends.flatMap((end) => {
     const batch = batches.find(({ entry }) => entry === end.name);
     // The end does not say which of them failed.
     return batch === undefined || end.details.error === undefined
       ? [end]
       : batch.files.map((file) => ({ ...end, file, name: file }));
   });
-  const withTests = new Set(told.map(({ file }) => file));
+  const withTests = new Set(known.map(({ file }) => file));
   const without = batches.flatMap(({ files }) => files).filter((file) => !withTests.has(file));
   return [
-    ...told.filter(({ name }) => !batches.some(({ entry }) => entry === name)),
+    ...known.filter(({ name }) => !batches.some(({ entry }) => entry === name)),
     ...without.map((file) => ({ file, name: file, details: {} })),
   ];
 }

@@ -19,7 +19,7 @@ from dagster_taskiq.host.wire.orders import StepId
 
 
 def run_step(home: str, envelope: Envelope) -> None:
-    """Run it with what the log tells, as the step host does."""
+    """Run it with the state that the log has, as the step host does."""
     with DagsterInstance.from_config(home) as instance:
         run = instance.get_run_by_id(envelope.run_id)
         assert run is not None

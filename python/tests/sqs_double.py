@@ -1,4 +1,4 @@
-"""An SQS server for producers: keeps what it took, and fails when told to."""
+"""An SQS server for producers: keeps what it took, and fails on request."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class SqsDouble:
             return self.messages[-1]
 
 
-def refuse(status: int, code: str, message: str = "told to") -> Fault:
+def refuse(status: int, code: str, message: str = "on request") -> Fault:
     """Answer with an error, before any effect."""
     return lambda request: request.error(status, code, message)
 
@@ -98,7 +98,7 @@ def refuse_key(key: str, code: str) -> Fault:
 
     def fault(request: _Request) -> bool:
         signed = f"Credential={key}/" in request.headers["Authorization"]
-        return signed and request.error(403, code, "told to")
+        return signed and request.error(403, code, "on request")
 
     return fault
 

@@ -42,7 +42,7 @@ def fifo(sqs: SqsDouble) -> EnvelopeSender:
     return sender(Queue(url=sqs.url("steps.fifo")))
 
 
-def test_a_request_holds_ten_messages_and_one_alone_is_no_batch(
+def test_a_request_holds_ten_messages_and_a_single_one_is_sent_alone(
     sqs: SqsDouble, fifo: EnvelopeSender
 ) -> None:
     fifo.send(messages(fifo, 21))
@@ -54,7 +54,7 @@ def test_a_request_holds_ten_messages_and_one_alone_is_no_batch(
 
 
 @pytest.mark.parametrize("fault", [THROTTLED, INTERNAL])
-def test_a_part_that_sqs_does_not_take_is_sent_again_alone(
+def test_only_the_refused_part_of_a_batch_is_sent_again(
     sqs: SqsDouble, fifo: EnvelopeSender, fault: dict[str, Any]
 ) -> None:
     sqs.entry_faults += [None, fault, None, fault, None, fault]
@@ -108,7 +108,7 @@ def test_a_batch_whose_answer_is_lost_is_sent_again_under_the_same_ids(
         '{"Failed": [{"Id": "0", "Code": 7, "SenderFault": false}]}',
     ],
 )
-def test_what_an_odd_answer_leaves_open_is_sent_again(
+def test_a_message_that_an_odd_answer_leaves_open_is_sent_again(
     sqs: SqsDouble, fifo: EnvelopeSender, answer: str
 ) -> None:
     sqs.faults += [answer_json(200, answer)]

@@ -104,7 +104,7 @@ def test_eks_pod_identity_is_asked_with_the_token_that_the_file_holds_at_that_ti
     assert sqs.signed_by == ["key of token-1", "key of token-2"]
 
 
-def test_no_credentials_at_all_are_looked_for_until_there_are_some(
+def test_missing_credentials_are_looked_for_until_there_are_some(
     sqs: SqsDouble, no_keys: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warnings: list[str] = []
@@ -170,7 +170,7 @@ def test_keys_that_aws_refuses_are_read_again(
     warnings: list[str] = []
     send(sends, envelope(retry_count=1), warnings.append)
     assert (len(sqs.messages), len(warnings)) == (2, 1)
-    assert f"after 1 try: {code}: told to. Trying again in " in warnings[0]
+    assert f"after 1 try: {code}: on request. Trying again in " in warnings[0]
 
 
 def test_a_clock_that_is_wrong_is_named_and_what_is_denied_fails_at_once(sqs: SqsDouble) -> None:

@@ -39,7 +39,7 @@ def blocks(page: str, language: str) -> list[str]:
     ("page", "number"),
     [(p, n) for p in PAGES for n in range(len(blocks(p, "python")))],
 )
-def test_code_runs_and_its_jobs_use_the_executor(page: str, number: int) -> None:
+def test_code_in_the_pages_runs_and_its_jobs_use_the_executor(page: str, number: int) -> None:
     names: dict[str, Any] = {"__name__": "page"}
     exec(compile(blocks(page, "python")[number], page, "exec"), names)
     jobs = [value for value in names.values() if isinstance(value, JobDefinition)]
@@ -49,7 +49,7 @@ def test_code_runs_and_its_jobs_use_the_executor(page: str, number: int) -> None
     assert {one.executor_def.name for one in jobs} <= {"taskiq"}
 
 
-def test_run_configuration_is_valid() -> None:
+def test_run_configuration_in_the_pages_is_valid() -> None:
     @op
     def nothing() -> None: ...
 
@@ -68,7 +68,7 @@ def test_run_configuration_is_valid() -> None:
     assert (ignored["queue_name"], ignored["max_concurrent"]) == ("steps.fifo", None)
 
 
-def test_yaml_can_be_read() -> None:
+def test_yaml_in_the_pages_can_be_read() -> None:
     found = [block for page in PAGES for block in blocks(page, "yaml")]
     assert found
     assert all(isinstance(yaml.safe_load(block), dict) for block in found)

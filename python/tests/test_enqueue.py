@@ -41,7 +41,7 @@ def send(
     sender.send([sender.message(sent, warn, once)])
 
 
-def test_fifo_message_has_group_and_dedup_id(sqs: SqsDouble) -> None:
+def test_a_fifo_message_has_a_group_and_a_deduplication_id(sqs: SqsDouble) -> None:
     to_fifo = sender(Queue(url=sqs.url("steps.fifo")))
     send(to_fifo, envelope(), pytest.fail, "a-b-c")
     (message,) = sqs.messages
@@ -81,7 +81,7 @@ def test_sending_twice_under_one_deduplication_id_leaves_one_message(sqs: SqsDou
     ]
 
 
-def test_nobody_can_foresee_the_deduplication_id_of_a_send(sqs: SqsDouble) -> None:
+def test_the_deduplication_id_of_a_send_cannot_be_foreseen(sqs: SqsDouble) -> None:
     to_fifo = sender(Queue(url=sqs.url("steps.fifo")))
     send(to_fifo, envelope(), pytest.fail)
     send(to_fifo, envelope(), pytest.fail)
@@ -97,7 +97,9 @@ def test_nobody_can_foresee_the_deduplication_id_of_a_send(sqs: SqsDouble) -> No
         ({"taskiq/group": "oslo-api"}, "oslo-api", "oslo-api"),
     ],
 )
-def test_groups(sqs: SqsDouble, tags: dict[str, str], fifo_group: str, standard_group: str) -> None:
+def test_a_group_comes_from_the_run_the_step_or_a_tag(
+    sqs: SqsDouble, tags: dict[str, str], fifo_group: str, standard_group: str
+) -> None:
     for queue in ("steps.fifo", "steps"):
         send(sender(Queue(url=sqs.url(queue))), envelope(tags=tags), warn=pytest.fail)
     fifo, standard = sqs.messages
@@ -132,7 +134,7 @@ def test_a_tag_sends_the_step_elsewhere(sqs: SqsDouble, form: str) -> None:
         answer_html,
     ],
 )
-def test_tries_again_after_what_may_pass(sqs: SqsDouble, fault: Any) -> None:
+def test_a_send_is_tried_again_after_an_error_that_may_pass(sqs: SqsDouble, fault: Any) -> None:
     sqs.faults += [fault, fault, fault]
     warnings: list[str] = []
     send(sender(Queue(url=sqs.url("steps.fifo"))), envelope(), warn=warnings.append)
@@ -155,7 +157,7 @@ def test_a_lost_answer_leaves_one_message(sqs: SqsDouble) -> None:
     assert len(sqs.messages) == 1
 
 
-def test_what_will_not_pass_fails_at_once(sqs: SqsDouble) -> None:
+def test_a_send_fails_at_once_after_an_error_that_will_not_pass(sqs: SqsDouble) -> None:
     with pytest.raises(EnqueueError) as caught:
         send(sender(Queue(url=sqs.url("gone.fifo"))), envelope(), warn=pytest.fail)
     assert str(caught.value) == (
@@ -176,7 +178,7 @@ def test_an_unknown_name_fails_at_once(sqs: SqsDouble) -> None:
     )
 
 
-def test_gives_up_in_the_end() -> None:
+def test_a_send_gives_up_in_the_end() -> None:
     with SqsDouble() as closed:
         url = closed.url("steps.fifo")
     warnings: list[str] = []
@@ -193,7 +195,7 @@ def test_gives_up_in_the_end() -> None:
     assert isinstance(caught.value.__cause__, EndpointConnectionError)
 
 
-def test_waits_grow_up_to_a_limit() -> None:
+def test_the_waits_between_sends_grow_up_to_a_limit() -> None:
     patience = Patience(first_wait=1, longest_wait=5)
     longest = [max(patience.wait_after(tries) for _ in range(500)) for tries in range(1, 6)]
     assert all(a <= b for a, b in zip(longest, [1, 2, 4, 5, 5], strict=True))
@@ -208,7 +210,7 @@ def test_a_message_of_one_mebibyte_is_sent(sqs: SqsDouble) -> None:
     assert len(sqs.messages[0].body) == MAX_MESSAGE_BYTES
 
 
-def test_a_larger_one_is_refused_and_says_what_makes_it_large(sqs: SqsDouble) -> None:
+def test_a_larger_message_is_refused_and_says_what_makes_it_large(sqs: SqsDouble) -> None:
     large = envelope(tags={"taskiq/group": "oslo", "taskiq/note": "x" * 1_100_000})
     with pytest.raises(EnqueueError) as caught:
         send(sender(Queue(url=sqs.url("steps.fifo"))), large, warn=pytest.fail)
@@ -230,7 +232,7 @@ ODD_ANSWERS = [
 @pytest.mark.parametrize("status", [200, 400, 500])
 @pytest.mark.parametrize("answer", ODD_ANSWERS, ids=lambda answer: answer[:30])
 @pytest.mark.parametrize("named", [False, True])
-def test_an_odd_answer_is_told_for_what_it_is(
+def test_an_odd_answer_is_named_in_the_error(
     sqs: SqsDouble, answer: str, status: int, named: bool
 ) -> None:
     sqs.faults += [answer_json(status, answer)] * 1_000
@@ -249,6 +251,6 @@ def test_an_answer_that_was_odd_once_costs_a_try(sqs: SqsDouble) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://[", "http://[::1", "https://", "http://a b/c"])
-def test_a_queue_url_that_is_none_is_told(url: str) -> None:
+def test_a_queue_url_that_is_not_a_url_is_named(url: str) -> None:
     with pytest.raises(EnqueueError, match="Could not send step"):
         send(sender(Queue(url=url), Patience(give_up_after=0)), envelope(), warn=lambda _: None)

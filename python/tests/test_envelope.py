@@ -39,20 +39,20 @@ def envelope(**changes: Any) -> Envelope:
     return Envelope(**{**fields, **changes})
 
 
-def test_there_are_golden_files_of_every_kind() -> None:
+def test_golden_envelopes_of_every_kind_exist() -> None:
     kinds = {golden(path)["expect"]["kind"] for path in GOLDEN_FILES}
     assert kinds == {"step", "unknown_version", "malformed"}
     assert len(PRODUCED) >= 9
 
 
 @pytest.mark.parametrize("path", PRODUCED, ids=names(PRODUCED))
-def test_writes_the_golden_body(path: Path) -> None:
+def test_the_producer_writes_the_golden_body(path: Path) -> None:
     wanted = golden(path)
     assert Envelope.from_dict(wanted["expect"]["envelope"]).to_json() == wanted["body"]
 
 
 @pytest.mark.parametrize("path", STEPS, ids=names(STEPS))
-def test_makes_the_golden_key_and_ids(path: Path) -> None:
+def test_the_producer_makes_the_golden_key_and_ids(path: Path) -> None:
     expect = golden(path)["expect"]
     read = Envelope.from_dict(expect["envelope"])
     ids = {"key": read.idempotency_key, "group_id": read.group_id}
@@ -61,7 +61,7 @@ def test_makes_the_golden_key_and_ids(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", STEPS, ids=names(STEPS))
-def test_reads_back_what_it_wrote(path: Path) -> None:
+def test_an_envelope_is_read_back_as_it_was_written(path: Path) -> None:
     read = Envelope.from_dict(golden(path)["expect"]["envelope"])
     assert Envelope.from_dict(json.loads(read.to_json())) == read
 
@@ -89,7 +89,7 @@ VERSIONED = [path for path in GOLDEN_FILES if versioned(path)]
 
 
 @pytest.mark.parametrize("path", VERSIONED, ids=names(VERSIONED))
-def test_reads_the_golden_body_or_refuses_it(path: Path) -> None:
+def test_a_golden_body_is_read_or_refused(path: Path) -> None:
     expect = golden(path)["expect"]
     if expect["kind"] == "step":
         assert read_body(path).to_dict() == expect["envelope"]
@@ -123,13 +123,13 @@ def test_reads_the_golden_body_or_refuses_it(path: Path) -> None:
         ({"tags": {"a": 1}}, "tags: expected an object of strings, got {'a': 1}"),
     ],
 )
-def test_names_the_wrong_field(changes: dict[str, Any], message: str) -> None:
+def test_an_error_names_the_wrong_field(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(WireError) as caught:
         Envelope.from_dict({**envelope().to_dict(), **changes})
     assert str(caught.value) == message
 
 
-def test_tells_a_wrong_value_without_the_whole_of_it() -> None:
+def test_an_error_shows_only_a_part_of_a_long_value() -> None:
     deep: list[Any] = []
     for _ in range(500):
         deep = [deep]
@@ -139,7 +139,7 @@ def test_tells_a_wrong_value_without_the_whole_of_it() -> None:
         assert len(str(caught.value)) < 2_000
 
 
-def test_names_a_missing_field() -> None:
+def test_an_error_names_a_missing_field() -> None:
     fields = envelope().to_dict()
     del fields["run_id"]
     with pytest.raises(WireError) as caught:
@@ -147,7 +147,7 @@ def test_names_a_missing_field() -> None:
     assert str(caught.value) == "run_id: expected a non-empty string, got nothing"
 
 
-def test_body_is_ascii_whatever_it_carries() -> None:
+def test_a_body_is_ascii_whatever_it_holds() -> None:
     body = envelope(op_name="måle\u0000\ud800", on_fault=OnFault(retry_in=0.5)).to_json()
     assert body.isascii()
     assert not any(character < " " for character in body)

@@ -35,7 +35,9 @@ def logged(instance: DagsterInstance, run: DagsterRun) -> list[str | None]:
     return [entry.get_dagster_event().message for entry in instance.all_logs(run.run_id)]
 
 
-def test_they_stand_in_order_once_the_block_ends(instance: DagsterInstance, sqs: SqsDouble) -> None:
+def test_batched_events_are_in_order_once_the_block_ends(
+    instance: DagsterInstance, sqs: SqsDouble
+) -> None:
     run = create_run(instance, "ticks", executor_config(sqs))
     storage = instance.event_log_storage
 
@@ -68,7 +70,7 @@ def test_a_block_that_raises_writes_nothing(instance: DagsterInstance, sqs: SqsD
 
 
 @pytest.mark.parametrize("instance", ["postgres"], indirect=True)
-def test_they_are_announced(instance: DagsterInstance, sqs: SqsDouble) -> None:
+def test_batched_events_are_announced(instance: DagsterInstance, sqs: SqsDouble) -> None:
     run = create_run(instance, "ticks", executor_config(sqs))
     storage = instance.event_log_storage
     heard = notifications_of(storage, run.run_id, [DagsterEventType.ENGINE_EVENT])
@@ -81,7 +83,7 @@ def test_they_are_announced(instance: DagsterInstance, sqs: SqsDouble) -> None:
         assert heard.arrive
 
 
-def test_other_storages_write_them_one_by_one() -> None:
+def test_other_storages_write_batched_events_one_by_one() -> None:
     storage = InMemoryEventLogStorage()
     with written_at_once(storage):
         assert "store_event" not in vars(storage)

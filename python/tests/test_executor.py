@@ -71,7 +71,7 @@ def test_every_step_gets_what_it_reads(
 
 
 @pytest.mark.parametrize(("left", "right"), [(0, 2), (3, 0), (0, 0)])
-def test_collects_of_nothing(
+def test_a_collect_of_no_outputs_runs(
     run_job: RunJob, instance: DagsterInstance, left: int, right: int
 ) -> None:
     sizes = {"config": {"left": left, "right": right}}
@@ -80,7 +80,7 @@ def test_collects_of_nothing(
     assert status(instance, run) is DagsterRunStatus.SUCCESS
 
 
-def test_first_attempt_says_all_a_worker_needs(
+def test_the_first_message_has_all_that_a_worker_needs(
     run_job: RunJob, worker: StepWorker, sqs: SqsDouble, instance: DagsterInstance
 ) -> None:
     run = run_job("adds_up")
@@ -187,7 +187,7 @@ def test_max_concurrent_limits_what_is_in_the_queue(
     assert [kind for _, kind in order] == ["STEP_WORKER_STARTING", "STEP_SUCCESS"] * 2
 
 
-def test_resource_failure_ends_in_at_most_one_failure(
+def test_a_resource_failure_ends_in_at_most_one_step_failure(
     run_job: RunJob, instance: DagsterInstance
 ) -> None:
     run = run_job("resource_fails", "definitions.resource_fails")
@@ -196,7 +196,7 @@ def test_resource_failure_ends_in_at_most_one_failure(
     assert ends(instance, run) == answers
 
 
-def test_sample_job_runs(worker: StepWorker, sqs: SqsDouble, instance: DagsterInstance) -> None:
+def test_the_sample_job_runs(worker: StepWorker, sqs: SqsDouble, instance: DagsterInstance) -> None:
     from dagster._core.definitions.reconstruct import ReconstructableRepository
 
     repository = ReconstructableRepository.for_module(
@@ -241,7 +241,7 @@ def test_reexecution_from_failure_loads_from_the_parent_run(
     "selection",
     [["count", "expect_count"], ["pass_on[left_1]"], ["pass_on[?]", "count", "expect_count"]],
 )
-def test_reexecution_of_dynamic_steps(
+def test_a_reexecution_runs_dynamic_steps(
     worker: StepWorker, sqs: SqsDouble, instance: DagsterInstance, selection: list[str]
 ) -> None:
     job = recon_of("reexecutes")
@@ -254,7 +254,7 @@ def test_reexecution_of_dynamic_steps(
     assert len(child.get_step_success_events()) >= len(selection)
 
 
-def test_a_throttled_send_is_told_in_the_run(
+def test_a_throttled_send_is_in_the_runs_log(
     run_job: RunJob, sqs: SqsDouble, instance: DagsterInstance
 ) -> None:
     sqs.faults += [refuse(400, "RequestThrottled", "Rate exceeded")]
@@ -290,8 +290,10 @@ def test_terminating_says_who_ends_the_steps(
     sqs.faults += [denied, lambda _: False, denied]
     run = create_run(instance, "ticks", executor_config(sqs))
     work_on(instance, run)
-    told = [event.message for event in step_events(instance, run) if event.step_key == "tick_a"][-1]
-    assert told == (
+    noted = [event.message for event in step_events(instance, run) if event.step_key == "tick_a"][
+        -1
+    ]
+    assert noted == (
         'Step "tick_a" ends with its run: a worker that runs it interrupts it when it sees the'
         " run's status, one that receives it later does not start it."
     )

@@ -62,7 +62,7 @@ def python(script: str) -> list[str]:
     return under_init(sys.executable, "its own name", "-I", "-c", script)
 
 
-def test_reaps_what_nobody_else_does() -> None:
+def test_the_init_reaps_orphans() -> None:
     done = subprocess.run(python(MAKE_ORPHANS), capture_output=True, text=True, timeout=30)
     assert (done.stdout, done.stderr, done.returncode) == ("20\n", "", 0)
 
@@ -76,11 +76,11 @@ def test_reaps_what_nobody_else_does() -> None:
         ("import os; os.kill(os.getpid(), 15)", 143),
     ],
 )
-def test_leaves_with_the_code_of_the_program(script: str, code: int) -> None:
+def test_the_init_exits_with_the_programs_code(script: str, code: int) -> None:
     assert subprocess.run(python(script), timeout=30).returncode == code
 
 
-def test_passes_every_signal_on() -> None:
+def test_the_init_passes_every_signal_on() -> None:
     with subprocess.Popen(python(TELL_SIGNALS), stdout=subprocess.PIPE, text=True) as init:
         assert init.stdout is not None
         assert init.stdout.readline() == "ready\n"
@@ -90,7 +90,7 @@ def test_passes_every_signal_on() -> None:
         assert init.wait(30) == 5
 
 
-def test_leaves_a_terminals_signal_to_the_terminal() -> None:
+def test_the_init_leaves_a_terminals_signal_to_the_terminal() -> None:
     """It goes to the whole group: passed on, one Ctrl-C would be two."""
     pid, terminal = pty.fork()
     if pid == 0:
@@ -113,7 +113,7 @@ def read_until(descriptor: int, word: bytes) -> bytes:
     return seen
 
 
-def test_gives_the_program_its_name_its_environment_and_default_signals() -> None:
+def test_the_init_gives_the_program_its_name_environment_and_default_signals() -> None:
     script = (
         "import signal; print(open('/proc/self/cmdline').read().split(chr(0))[0],"
         " sorted(open('/proc/self/environ').read().split(chr(0))[:-1]),"
@@ -129,7 +129,7 @@ def test_gives_the_program_its_name_its_environment_and_default_signals() -> Non
     assert done.stdout == f"its own name {began_with} {[f'{0:016x}']} SIG_DFL\n"
 
 
-def test_shows_no_secret_that_the_program_was_given() -> None:
+def test_the_init_shows_no_secret_of_the_program() -> None:
     above = "open(f'/proc/{os.getppid()}/environ').read().split(chr(0))[:-1]"
     own = "open('/proc/self/environ').read().split(chr(0))[:-1]"
     # The init blanks them when it has started the program.
@@ -146,7 +146,7 @@ def test_shows_no_secret_that_the_program_was_given() -> None:
     assert done.stdout == f"{shown} {began_with}\n"
 
 
-def test_says_what_cannot_be_run(tmp_path: Path) -> None:
+def test_the_init_names_a_program_that_cannot_be_run(tmp_path: Path) -> None:
     missing = tmp_path / "missing"
     done = subprocess.run(under_init(str(missing), "x"), capture_output=True, text=True, timeout=30)
     assert done.returncode == 126

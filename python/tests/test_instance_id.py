@@ -10,7 +10,7 @@ from dagster_taskiq.instance_id import instance_id
 from postgres import dagster_yaml
 
 
-def test_sqlite_keeps_it(instance: DagsterInstance, dagster_home: Path) -> None:
+def test_sqlite_keeps_the_instance_id(instance: DagsterInstance, dagster_home: Path) -> None:
     identity = instance_id(instance)
     assert identity is not None
     assert UUID(identity).version == 4
@@ -18,7 +18,9 @@ def test_sqlite_keeps_it(instance: DagsterInstance, dagster_home: Path) -> None:
         assert instance_id(opened_again) == identity
 
 
-def test_homes_that_share_a_postgres_database_share_it(postgres_url: str, tmp_path: Path) -> None:
+def test_homes_that_share_a_postgres_database_share_the_instance_id(
+    postgres_url: str, tmp_path: Path
+) -> None:
     identities = []
     for name in ("one", "another"):
         home = tmp_path / name
@@ -30,7 +32,7 @@ def test_homes_that_share_a_postgres_database_share_it(postgres_url: str, tmp_pa
     assert len(set(identities)) == 1
 
 
-def test_the_first_calls_at_once_agree(instance: DagsterInstance) -> None:
+def test_simultaneous_first_calls_agree_on_the_instance_id(instance: DagsterInstance) -> None:
     barrier = threading.Barrier(8)
     identities: list[str | None] = []
 

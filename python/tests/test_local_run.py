@@ -15,7 +15,7 @@ def empty() -> None: ...
 
 
 @pytest.mark.parametrize("local", ["http://127.0.0.1:9324", None])
-def test_a_run_is_marked_where_there_is_such_a_server(
+def test_a_run_is_marked_where_taskiq_dev_serves_the_queue(
     monkeypatch: pytest.MonkeyPatch, local: str | None
 ) -> None:
     monkeypatch.delenv("TASKIQ_LOCAL_SQS", raising=False)

@@ -143,7 +143,7 @@ def listen(instance: DagsterInstance, run_id: str) -> RunNotifications:
     return heard
 
 
-def test_events_of_other_runs_and_kinds_wake_nobody(
+def test_events_of_other_runs_and_kinds_do_not_wake_the_run_worker(
     on_postgres: DagsterInstance, sqs: SqsDouble, run: DagsterRun
 ) -> None:
     other = create_run(on_postgres, "ticks", executor_config(sqs))
@@ -186,7 +186,7 @@ def test_a_fork_leaves_the_connection_to_the_run_worker(
         assert heard.arrive
 
 
-def test_other_storages_are_not_connected_to(instance: DagsterInstance) -> None:
+def test_the_run_worker_connects_to_no_other_kind_of_storage(instance: DagsterInstance) -> None:
     for storage in (instance.event_log_storage, InMemoryEventLogStorage()):
         assert notifications_of(storage, "a-run", []) is None
 

@@ -70,7 +70,7 @@ def test_a_delay_is_waited_out_unless_the_next_attempt_has_begun() -> None:
         assert replay.release()[-1].step_retry_data.seconds_to_wait == wait
 
 
-def test_it_is_the_next_launch_that_needs_a_slot_or_not() -> None:
+def test_a_step_whose_next_attempt_is_over_needs_no_slot() -> None:
     replay = Replay(RETRIED[:3])
     assert replay.is_next_over("a")
     replay.launch("a", 0)

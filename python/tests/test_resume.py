@@ -108,7 +108,7 @@ def test_a_sender_who_knows_a_step_cannot_make_the_queue_drop_it(
     }
 
 
-def test_what_ended_meanwhile_is_not_sent_again(
+def test_a_step_that_ended_meanwhile_is_not_sent_again(
     instance: DagsterInstance, sqs: SqsDouble, worker: StepWorker, killed_while_sending: Begin
 ) -> None:
     with worker:

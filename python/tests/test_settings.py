@@ -35,7 +35,9 @@ URL = "https://sqs.eu-north-1.amazonaws.com/123456789012/steps.fifo"
         ({}, {"TASKIQ_QUEUE_URL": "", "TASKIQ_QUEUE_NAME": "steps"}, Queue(name="steps")),
     ],
 )
-def test_finds_the_queue(config: dict[str, str], environment: dict[str, str], queue: Queue) -> None:
+def test_the_queue_is_found_by_url_or_name(
+    config: dict[str, str], environment: dict[str, str], queue: Queue
+) -> None:
     assert queue_of(config, environment) == queue
 
 
@@ -65,13 +67,13 @@ def test_finds_the_queue(config: dict[str, str], environment: dict[str, str], qu
         ),
     ],
 )
-def test_refuses_what_names_no_queue(config: dict[str, str], message: str) -> None:
+def test_settings_without_a_queue_are_refused(config: dict[str, str], message: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         queue_of(config, {})
     assert str(caught.value) == message
 
 
-def test_refuses_limits_that_let_nothing_run() -> None:
+def test_limits_that_let_no_step_run_are_refused() -> None:
     assert max_concurrent_of({"max_concurrent": 1}) == 1
     assert max_concurrent_of({}) is None
     with pytest.raises(ConfigurationError) as caught:
@@ -81,7 +83,7 @@ def test_refuses_limits_that_let_nothing_run() -> None:
     )
 
 
-def test_poll_interval_comes_from_config_then_dagster_then_us() -> None:
+def test_the_poll_interval_comes_from_config_then_dagster_then_the_default() -> None:
     variable = {"DAGSTER_STEP_DELEGATING_EXECUTOR_SLEEP_SECONDS": "2.5"}
     assert poll_seconds_of({"poll_interval_seconds": 0.1}, variable) == 0.1
     assert poll_seconds_of({}, variable) == 2.5
@@ -94,7 +96,7 @@ def test_poll_interval_comes_from_config_then_dagster_then_us() -> None:
 
 
 @pytest.mark.parametrize("text", ["soon", "0", "-1", "nan", "inf", "1e400"])
-def test_a_poll_interval_that_is_none_is_told_by_its_variable(text: str) -> None:
+def test_a_poll_interval_that_is_not_a_number_is_named_by_its_variable(text: str) -> None:
     variable = {"DAGSTER_STEP_DELEGATING_EXECUTOR_SLEEP_SECONDS": text}
     with pytest.raises(ConfigurationError) as caught:
         poll_seconds_of({}, variable)
@@ -114,7 +116,7 @@ def test_a_poll_interval_that_is_none_is_told_by_its_variable(text: str) -> None
         (Connection(endpoint_url="http://sqs:9324"), URL, "eu-north-1", "http://sqs:9324"),
     ],
 )
-def test_connects_where_the_queue_is(
+def test_the_client_connects_where_the_queue_is(
     connection: Connection, queue_url: str | None, region: str, endpoint: str | None
 ) -> None:
     client = build_client(new_session(), site_of(connection, queue_url))
@@ -140,7 +142,7 @@ def test_a_queue_is_asked_where_its_url_says(
         assert urlsplit(client.meta.endpoint_url).hostname.startswith(f"sqs.{row['region']}.")
 
 
-def test_fips_is_boto3s_business_unless_the_url_has_an_endpoint_of_its_own(
+def test_boto3_chooses_fips_unless_the_url_has_an_endpoint_of_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", "true")
@@ -150,7 +152,7 @@ def test_fips_is_boto3s_business_unless_the_url_has_an_endpoint_of_its_own(
         assert urlsplit(client.meta.endpoint_url).hostname == host
 
 
-def test_honours_the_region_and_endpoint_of_the_environment(
+def test_the_region_and_endpoint_of_the_environment_are_used(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
@@ -189,7 +191,7 @@ def test_the_server_of_taskiq_dev_is_on_this_machine(
         site_of(Connection(), URL)
 
 
-def test_every_field_is_described() -> None:
+def test_every_field_of_the_settings_is_described() -> None:
     fields = config_schema()
     assert {"queue_url", "queue_name", "region", "endpoint_url", "max_concurrent"} < set(fields)
     undescribed = [name for name, field in fields.items() if not field.description]

@@ -14,7 +14,7 @@ GOLDEN = json.loads(
 KEY, OTHER = "0123456789abcdef" * 2, "fedcba9876543210" * 2
 
 
-def test_signs_as_the_worker_checks() -> None:
+def test_the_producer_signs_as_the_worker_checks() -> None:
     assert GOLDEN["attribute"] == SIGNATURE_ATTRIBUTE
     assert signature_of(GOLDEN["body"], GOLDEN["key"]) == GOLDEN["signature"]
 
@@ -27,7 +27,7 @@ def test_the_first_key_signs(text: str, key: str | None) -> None:
     assert envelope_key({"TASKIQ_ENVELOPE_KEY": text}) == key
 
 
-def test_without_the_variable_nothing_is_signed() -> None:
+def test_no_message_is_signed_without_the_variable() -> None:
     assert envelope_key({}) is None
 
 

@@ -1,4 +1,4 @@
-"""The range of supported Dagster versions: one source, and what a version outside of it is told."""
+"""The range of supported Dagster versions: one source, and the error for other versions."""
 
 import subprocess
 import sys

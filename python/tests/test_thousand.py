@@ -36,8 +36,8 @@ def test_each_step_is_sent_and_ends_once(instance: DagsterInstance, sqs: SqsDoub
     work_on(instance, run)
     worker.join()
     assert status(instance, run) is DagsterRunStatus.SUCCESS
-    told = Counter(kind for _, kind in types(instance, run))
-    assert told == dict.fromkeys(("STEP_WORKER_STARTING", "STEP_OUTPUT", "STEP_SUCCESS"), STEPS)
+    kinds = Counter(kind for _, kind in types(instance, run))
+    assert kinds == dict.fromkeys(("STEP_WORKER_STARTING", "STEP_OUTPUT", "STEP_SUCCESS"), STEPS)
     assert len(set(types(instance, run))) == 3 * STEPS
     sizes = [len(message.body) for message in sqs.messages]
     assert max(sizes) < 1000

@@ -62,7 +62,7 @@ def _steps() -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-def test_there_are_a_check_and_a_release() -> None:
+def test_a_check_and_a_release_workflow_exist() -> None:
     assert NAMES == ["ci.yml", "release.yml"]
     assert set(_read("ci.yml")["on"]) == {"push", "pull_request"}
     assert _read("release.yml")["on"] == {"push": {"tags": ["v*"]}}
@@ -71,7 +71,7 @@ def test_there_are_a_check_and_a_release() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_has_keys_that_github_knows_and_jobs_that_exist(name: str) -> None:
+def test_each_workflow_has_keys_that_github_knows_and_jobs_that_exist(name: str) -> None:
     read = _read(name)
     assert set(read) <= TOP
     for job in read["jobs"].values():
@@ -86,7 +86,7 @@ def test_has_keys_that_github_knows_and_jobs_that_exist(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_may_read_the_sources_and_write_what_its_jobs_are_for(name: str) -> None:
+def test_each_workflow_has_only_the_permissions_of_its_jobs(name: str) -> None:
     read = _read(name)
     assert read["permissions"] == {"contents": "read"}
     for job_name, job in read["jobs"].items():
@@ -115,7 +115,7 @@ def test_checkouts_keep_no_credentials() -> None:
             assert step["with"]["persist-credentials"] is False, where
 
 
-def test_commands_parse_and_name_scripts_that_exist() -> None:
+def test_commands_of_workflows_parse_and_name_scripts_that_exist() -> None:
     scripts = json.loads((ROOT / "package.json").read_text())["scripts"]
     for where, step in _steps():
         text = step.get("run")
@@ -129,7 +129,7 @@ def test_commands_parse_and_name_scripts_that_exist() -> None:
             assert (ROOT / path).exists(), where
 
 
-def test_expressions_ask_for_what_github_has_and_nothing_secret() -> None:
+def test_expressions_of_workflows_use_known_contexts_and_no_secrets() -> None:
     for name in NAMES:
         for job_name, job in _jobs(name).items():
             ids = {step["id"] for step in job["steps"] if "id" in step}

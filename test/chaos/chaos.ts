@@ -42,12 +42,12 @@ const flags = ["--max-starts", "4", "--grace", "5s", "--concurrency", "3", "--sw
 export class Chaos {
   readonly scene: Scene;
   readonly #plan: ChaosPlan;
-  readonly #tell: (line: string) => void;
+  readonly #print: (line: string) => void;
   readonly #done = new Map<string, number>();
   readonly #startedAt = performance.now();
 
-  /** Calls `tell` with a line for each act as it is done. */
-  static async open(plan: ChaosPlan, tell: (line: string) => void): Promise<Chaos> {
+  /** Calls `print` with a line for each act as it is done. */
+  static async open(plan: ChaosPlan, print: (line: string) => void): Promise<Chaos> {
     const server = await startSqsServer();
     const sqs = asLocalSqs(server);
     const short = plan.until.is === "each_once";
@@ -65,20 +65,20 @@ export class Chaos {
     const fleet = new Fleet(deployment, { size: plan.workers, flags });
     const trouble = new QueueTrouble(server, queues.name, dice.stream("faults"));
     const chance = dice.stream("acts");
-    return new Chaos(plan, { deployment, runs, fleet, trouble, chance, leaseMs: LEASE_MS }, tell);
+    return new Chaos(plan, { deployment, runs, fleet, trouble, chance, leaseMs: LEASE_MS }, print);
   }
 
-  private constructor(plan: ChaosPlan, scene: Scene, tell: (line: string) => void) {
+  private constructor(plan: ChaosPlan, scene: Scene, print: (line: string) => void) {
     this.#plan = plan;
     this.scene = scene;
-    this.#tell = tell;
+    this.#print = print;
   }
 
   async run(): Promise<ChaosResult> {
     const { fleet, runs, trouble, deployment } = this.scene;
     await fleet.start();
     await this.#storm();
-    this.#tell("calm: no more acts, no more faults");
+    this.#print("calm: no more acts, no more faults");
     trouble.end();
     await eventually("every run has finished", () => this.#allFinished(), CALM_MS);
     await deployment.queueEmpty(CALM_MS);
@@ -124,7 +124,7 @@ export class Chaos {
     const what = insist ? await eventually(`something to ${name}`, perform, CALM_MS) : await perform();
     if (what === null) return;
     this.#done.set(name, (this.#done.get(name) ?? 0) + 1);
-    this.#tell(`${this.#seconds().toFixed(1)} s  ${name}: ${what}`);
+    this.#print(`${this.#seconds().toFixed(1)} s  ${name}: ${what}`);
   }
 
   #hasPrey(): boolean {

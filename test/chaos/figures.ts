@@ -20,7 +20,7 @@ export async function figuresOf({ deployment, fleet, runs, trouble, done, second
   let terminal = 0;
   for (const { id } of runs.all) terminal += (await deployment.dagster.terminalEvents(id)).length;
   const log = fleet.workers.flatMap((worker) => worker.log);
-  const told = (event: string) => log.filter((record) => record.event === event).length;
+  const count = (event: string) => log.filter((record) => record.event === event).length;
   const takeovers = log.filter(({ event, message }) => event === "step.claimed" && message.startsWith("taken over"));
   return [
     `${runs.all.length} runs`,
@@ -33,9 +33,9 @@ export async function figuresOf({ deployment, fleet, runs, trouble, done, second
     `SQS faults: ${listed(trouble.injected)}`,
     `${takeovers.length} takeovers`,
     `${redeliveries(log)} redeliveries`,
-    `${told("delivery.duplicate")} duplicates refused`,
-    `${told("step.permit_refused")} permits refused`,
-    `${told("dead_letter.buried")} buried`,
+    `${count("delivery.duplicate")} duplicates refused`,
+    `${count("step.permit_refused")} permits refused`,
+    `${count("dead_letter.buried")} buried`,
     `${sum(log.map((record) => (record.event === "sweep.done" ? Number(record["ended"]) : 0)))} swept`,
     `${Math.round(seconds)} s`,
   ].join(", ");

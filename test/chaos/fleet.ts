@@ -79,7 +79,8 @@ export class Fleet {
     for (const worker of running) worker.signal("SIGTERM");
     for (const worker of running) {
       const exit = await worker.exit(60_000);
-      if (exit.code !== 0) this.oddEnds.push(`worker ${worker.pid}, told to stop, ended with ${JSON.stringify(exit)}`);
+      if (exit.code !== 0)
+        this.oddEnds.push(`worker ${worker.pid}, logged to stop, ended with ${JSON.stringify(exit)}`);
     }
   }
 

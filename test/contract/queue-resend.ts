@@ -50,9 +50,9 @@ export function resendContract(make: MakeQueue, fifo: boolean): void {
     const bodies = Array.from({ length: 23 }, (_, i) => (refused.has(i) ? "\u0000" : `body ${i}`));
     const ends = await letters.resend(bodies.map((body, i) => copy(`replay-${i}`, { body })));
     const sent = new Map((await inspect()).map(({ id, body }) => [id, body]));
-    const told = ends.map((end) => (end.kind === "sent" ? sent.get(end.messageId) : end.kind));
+    const results = ends.map((end) => (end.kind === "sent" ? sent.get(end.messageId) : end.kind));
     assert.deepEqual(
-      told,
+      results,
       bodies.map((body, i) => (refused.has(i) ? "failed" : body)),
     );
     assert.equal(sent.size, 19);

@@ -44,11 +44,11 @@ describe("frames", () => {
   });
 
   test("a broken frame is logged and dropped, and the step keeps its outcome", async (t) => {
-    const { runner, told } = await stepHost(t, "garbage-frames");
+    const { runner, logged } = await stepHost(t, "garbage-frames");
     await runner.start();
     const ending = await runner.execute(stepOrder("load"), granting(), never);
     assert.equal(ending.kind === "ended" && ending.result.state, "success");
-    assert.deepEqual(told.messages("host.broken_frame"), [
+    assert.deepEqual(logged.messages("host.broken_frame"), [
       "step host sent a broken frame: not JSON: Traceback (most recent call last):",
       'step host sent a broken frame: ask.id: Invalid key: Expected "id" but received undefined',
       'step host sent a broken frame: outcome.outcome.result: Invalid type: Expected Object but received "fine"',
@@ -59,23 +59,23 @@ describe("frames", () => {
 });
 
 test("a host that floods its output is neither slowed down nor misread", async (t) => {
-  const { runner, told } = await stepHost(t, "floods-stdout");
+  const { runner, logged } = await stepHost(t, "floods-stdout");
   await runner.start();
   const ending = await runner.execute(stepOrder("load"), granting(), never);
   assert.equal(ending.kind === "ended" && ending.result.state, "success");
   await runner.stop();
-  const lines = told.messages("host.output");
+  const lines = logged.messages("host.output");
   const longest = lines.reduce((most, line) => Math.max(most, line.length), 0);
   assert.equal(longest, 8 * 1024);
   assert.ok(lines.includes("… too many lines: the rest of this second is left out"));
-  assert.deepEqual(told.of("host.broken_frame"), []);
+  assert.deepEqual(logged.of("host.broken_frame"), []);
 });
 
 test("what a step prints reaches the log with its key and its job, the last line too", async (t) => {
-  const { runner, told } = await stepHost(t, "well-behaved", (logs) => [logs]);
+  const { runner, logged } = await stepHost(t, "well-behaved", (logs) => [logs]);
   await runner.start();
   await runner.execute(stepOrder("prints"), granting(), never);
-  const lines = told.of("step.output").map(({ key, job, message, stream }) => ({ key, job, message, stream }));
+  const lines = logged.of("step.output").map(({ key, job, message, stream }) => ({ key, job, message, stream }));
   const expected = (stream: string) => [
     { key: "run-1:prints", job: "nightly", message: `first line of ${stream}`, stream },
     { key: "run-1:prints", job: "nightly", message: `last line of ${stream}, without its end`, stream },

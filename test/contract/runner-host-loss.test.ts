@@ -49,25 +49,25 @@ describe("a step host that dies", () => {
   });
 
   test("a step host that dies is reported as unavailable at once, and replaced", async (t) => {
-    const { runner, told } = await stepHost(t, "dies-before-starting");
+    const { runner, logged } = await stepHost(t, "dies-before-starting");
     await runner.start();
     await runner.execute(stepOrder("load"), granting(), never);
     assert.equal(runner.unavailable(), "the step host ended (signal SIGKILL)");
     await eventually("another host is ready", () => runner.unavailable() === null);
-    assert.equal(told.of("host.ready").length, 2);
-    const [observed] = told.of("host.lost");
+    assert.equal(logged.of("host.ready").length, 2);
+    const [observed] = logged.of("host.lost");
     assert.deepEqual([observed?.level, observed?.["work"]], ["error", 1]);
     assert.deepEqual(await runner.execute(stepOrder("load"), granting(), never), lost("host"));
   });
 
   test("a step host that cannot be replaced is started again until that succeeds; orders are refused meanwhile", async (t) => {
     const host = await stepHost(t, "fails-later-starts", (folder) => [`${folder}/starts`, `${folder}/mended`]);
-    const { runner, told, folder } = host;
+    const { runner, logged, folder } = host;
     await runner.start();
     assert.deepEqual(await runner.execute(stepOrder("load"), granting(), never), lost("host", "exit code 3"));
-    await eventually("two starts failed", () => told.of("host.start_failed").length >= 2);
+    await eventually("two starts failed", () => logged.of("host.start_failed").length >= 2);
     const why = "step host cannot work (INSTANCE): the Dagster storage is away";
-    assert.deepEqual(told.messages("host.start_failed").slice(0, 2), [why, why]);
+    assert.deepEqual(logged.messages("host.start_failed").slice(0, 2), [why, why]);
     const refused = await runner.execute(stepOrder("load"), granting(), never);
     assert.equal(refused.kind === "fault" && refused.scope, "host");
     writeFileSync(`${folder}/mended`, "");
@@ -76,31 +76,31 @@ describe("a step host that dies", () => {
 
   test("a step host that cannot be replaced is given up when the runner stops", async (t) => {
     const host = await stepHost(t, "fails-later-starts", (folder) => [`${folder}/starts`, `${folder}/mended`]);
-    const { runner, told, folder, alive } = host;
+    const { runner, logged, folder, alive } = host;
     await runner.start();
     await runner.execute(stepOrder("load"), granting(), never);
-    await eventually("a start failed", () => told.of("host.start_failed").length > 0);
+    await eventually("a start failed", () => logged.of("host.start_failed").length > 0);
     await runner.stop();
     assert.deepEqual([alive(), runner.unavailable()], [[], "stopping"]);
     const starts = readFileSync(`${folder}/starts`, "utf8");
-    assert.equal(starts.split("\n").length - 1, 1 + told.of("host.start_failed").length);
+    assert.equal(starts.split("\n").length - 1, 1 + logged.of("host.start_failed").length);
   });
 });
 
 describe("a step host that does not answer", () => {
   test("a step host that ignores a kill is itself killed after the step, and replaced", async (t) => {
     const host = await stepHost(t, "ignores-kill");
-    const { runner, told } = host;
+    const { runner, logged } = host;
     await runner.start();
     const kill = new AbortController();
     const running = runner.execute(stepOrder("load"), granting(), kill.signal);
     await eventually("the step runs", () => steps(host).length > 0);
     kill.abort();
     await eventually("the step is dead, the host is not", () => {
-      return steps(host).length === 0 && told.of("host.lost").length === 0;
+      return steps(host).length === 0 && logged.of("host.lost").length === 0;
     });
     assert.equal((await running).kind, "interrupted");
-    assert.deepEqual(told.messages("host.lost"), ["the step host ended (signal SIGKILL)"]);
+    assert.deepEqual(logged.messages("host.lost"), ["the step host ended (signal SIGKILL)"]);
     await eventually("another host is ready", () => runner.unavailable() === null);
   });
 
@@ -112,6 +112,6 @@ describe("a step host that does not answer", () => {
     await host.runner.stop();
     assert.deepEqual(host.alive(), []);
     assert.deepEqual(await running, lost("step"));
-    assert.deepEqual(host.told.of("host.lost"), []);
+    assert.deepEqual(host.logged.of("host.lost"), []);
   });
 });

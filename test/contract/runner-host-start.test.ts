@@ -86,10 +86,10 @@ describe("a step host that does not start", () => {
   });
 
   test("a step host that does not start has its output logged", async (t) => {
-    const { runner, told } = await stepHost(t, "dies-before-ready");
+    const { runner, logged } = await stepHost(t, "dies-before-ready");
     await rejection(runner.start());
     const lines = await eventually("its last line", () => {
-      const messages = told.messages("host.output");
+      const messages = logged.messages("host.output");
       return messages.includes("ModuleNotFoundError: No module named 'dagster'") ? messages : null;
     });
     assert.equal(lines[0], "Traceback (most recent call last):");
@@ -137,27 +137,29 @@ describe("a step host whose code locations cannot be imported", () => {
   const traceback = "\nModuleNotFoundError: No module named 'pandas'\n";
 
   test("a step host without its code locations takes reports, and logs each cause once until it changes", async (t) => {
-    const { runner, told, folder } = await stepHost(t, "cannot-import", (own) => [`${own}/mended`]);
+    const { runner, logged, folder } = await stepHost(t, "cannot-import", (own) => [`${own}/mended`]);
     await runner.start();
     const both = `${etl}; ${etl.replace("etl", "ml")}`;
     assert.deepEqual([runner.unavailable(), runner.broken()], [both, both]);
-    assert.deepEqual(told.messages("host.ready"), ["step host started: Dagster 0.0.0, Python 3.10.0, without etl, ml"]);
+    assert.deepEqual(logged.messages("host.ready"), [
+      "step host started: Dagster 0.0.0, Python 3.10.0, without etl, ml",
+    ]);
     const ending = await runner.execute(stepOrder("load"), granting(), never);
     assert.equal(ending.kind, "ended");
     writeFileSync(`${folder}/mended`, "");
     await eventually("one of them is imported", () => runner.unavailable() === null);
-    await eventually("a location of a run fails", () => told.of("host.location_failed").length === 3);
-    assert.deepEqual(told.messages("host.location_failed"), [
+    await eventually("a location of a run fails", () => logged.of("host.location_failed").length === 3);
+    assert.deepEqual(logged.messages("host.location_failed"), [
       `${etl}${traceback}`,
       `${etl.replace("etl", "ml")}${traceback}`,
       `${etl.replace("etl", "theirs")}${traceback}`,
     ]);
-    assert.deepEqual(told.messages("host.location_imported"), [
+    assert.deepEqual(logged.messages("host.location_imported"), [
       "code location etl is imported",
       "code location etl is imported again: /srv/etl.py has changed",
     ]);
     assert.deepEqual([runner.unavailable(), runner.broken()], [null, etl.replace("etl", "ml")]);
-    assert.equal(told.of("host.ready").length, 1);
+    assert.equal(logged.of("host.ready").length, 1);
   });
 });
 

@@ -1,4 +1,4 @@
-// A worker on AWS, as far as it can tell: its queue has a host of AWS, behind a proxy with a
+// A worker on AWS, as far as it knows: its queue has a host of AWS, behind a proxy with a
 // certificate for it, and its credentials come from the endpoint of a container. Steps are those of
 // a step host without Dagster.
 import assert from "node:assert/strict";

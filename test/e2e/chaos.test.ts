@@ -9,16 +9,16 @@ import { keepEvidence } from "../chaos/evidence.ts";
 const seed = 4;
 
 test("every run finishes, each outcome is recorded once and no message is left, whatever dies", async (t) => {
-  const told: string[] = [];
+  const lines: string[] = [];
   const plan = { seed, workers: 3, fifo: true, until: { is: "each_once" } } as const;
-  const chaos = await Chaos.open(plan, (line) => told.push(line));
+  const chaos = await Chaos.open(plan, (line) => lines.push(line));
   try {
     const { done, figures, disagreements } = await chaos.run();
     t.diagnostic(figures);
     assert.deepEqual(disagreements, []);
     assert.deepEqual([...done.keys()].toSorted(), Object.keys(acts).toSorted(), "everything was done");
   } catch (error) {
-    const folder = await keepEvidence(chaos, seed, told);
+    const folder = await keepEvidence(chaos, seed, lines);
     throw new Error(`chaos, seed ${seed}; logs, ledger and events: ${folder}`, { cause: error });
   } finally {
     await chaos.close();

@@ -20,8 +20,8 @@ describe("inspect-dlq and replay", () => {
       const looked = await desk.start(["inspect-dlq", "--json"]).ended;
       assert.equal(looked.code, 0, looked.stderr);
       assert.equal(looked.stdout.split("\n").length, 4);
-      const { code, told, stderr } = await desk.replay();
-      assert.deepEqual([code, told.map(({ end }) => end)], [0, ["sent", "sent", "sent"]], stderr);
+      const { code, printed, stderr } = await desk.replay();
+      assert.deepEqual([code, printed.map(({ end }) => end)], [0, ["sent", "sent", "sent"]], stderr);
       assert.doesNotMatch(looked.stderr + stderr, /credential|machine's time/);
       await replayedOnce(desk, buried, "deleted");
     });

@@ -46,13 +46,13 @@ describe("a step that calls os._exit", () => {
     const released = worker.log.find(({ event }) => event === "step.requeued");
     const seconds = Number(released?.["visibility_ms"]) / 1_000;
     const span = seconds < 1 ? `${seconds * 1_000} ms` : `${Math.round(seconds)} s`;
-    const told = await eventually("both are told in Dagster", async () => {
+    const noted = await eventually("both are in the log of the run", async () => {
       const records = await dagster.records(crashing);
       const found = records.filter(({ type, message }) => type === "ENGINE_EVENT" && message.includes("queue"));
       return found.length === 2 && found;
     });
     assert.deepEqual(
-      told.map(({ message, metadata }) => [message, metadata]),
+      noted.map(({ message, metadata }) => [message, metadata]),
       [
         [`Step goes back to the queue for ${span}: ${died}`, { ...delivery, receive_count: 1, starts: 1 }],
         [`Message moved to the dead letter queue (step_fault): ${died}`, { ...delivery, receive_count: 2, starts: 2 }],

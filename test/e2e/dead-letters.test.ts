@@ -48,13 +48,13 @@ describe("a step that SQS itself made a dead letter", () => {
     assert.equal(letter?.body, moved?.body);
     const note = readNote(letter ?? assert.fail());
     assert.deepEqual([note?.reason, note?.message_id, note?.worker], ["moved_by_sqs", moved?.id, "worker-1"]);
-    const told = await eventually("the run's log says so", async () => {
+    const noted = await eventually("the run's log says so", async () => {
       const records = await dagster.records(runId);
       return records.find(
         ({ message }) => message === `Message moved to the dead letter queue (moved_by_sqs): ${detail}`,
       );
     });
-    const { worker: name, message_id, starts } = told.metadata;
+    const { worker: name, message_id, starts } = noted.metadata;
     assert.deepEqual([name, message_id, starts], ["worker-1", moved?.id, 1]);
     await worker.stop();
   });

@@ -62,9 +62,15 @@ describe("taskiq doctor", () => {
     assert.equal(foundOf("credentials"), "from the environment's variables, access key id …ocal");
     assert.match(foundOf("versions"), /^Dagster \d+\.\d+\.\d+, dagster-taskiq \S+, taskiq \S+$/);
     assert.match(foundOf("code location"), /^definitions is imported, [1-9]\d* jobs?, [1-9]\d* assets?; forks/);
-    const told = Object.fromEntries(report.configuration.map(({ option, value, from }) => [option, [value, from]]));
+    const values = Object.fromEntries(report.configuration.map(({ option, value, from }) => [option, [value, from]]));
     assert.deepEqual(
-      [told["--queue-url"], told["--python"], told["--grace"], told["TASKIQ_ENVELOPE_KEY"], told["--dlq-url"]],
+      [
+        values["--queue-url"],
+        values["--python"],
+        values["--grace"],
+        values["TASKIQ_ENVELOPE_KEY"],
+        values["--dlq-url"],
+      ],
       [
         [deployment.env["TASKIQ_QUEUE_URL"], "TASKIQ_QUEUE_URL"],
         [PYTHON, "flag"],

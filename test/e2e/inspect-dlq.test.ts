@@ -103,8 +103,8 @@ describe("inspect-dlq", () => {
     await letter("", { body: "{}" });
     const { code, stdout, stderr } = await inspect("--json");
     assert.equal(code, 0, stderr);
-    const told = records(stdout).map(({ job, reason, verdict }) => [job, reason, verdict]);
-    assert.deepEqual(told.sort(), [
+    const listed = records(stdout).map(({ job, reason, verdict }) => [job, reason, verdict]);
+    assert.deepEqual(listed.sort(), [
       [null, "crash_loop", "malformed"],
       [null, "crash_loop", "no_such_run"],
       ["one_success", "crash_loop", "run_succeeded"],

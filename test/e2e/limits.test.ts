@@ -31,8 +31,8 @@ describe("a step that is ended", () => {
     await recordedOnce(deployment, runId);
 
     const events = await dagster.eventsOf(runId, "hang");
-    const told = events.filter((type) => ["STEP_START", "STEP_FAILURE", "STEP_UP_FOR_RETRY"].includes(type));
-    assert.deepEqual(told, ["STEP_START", "STEP_START", "STEP_FAILURE"]);
+    const kinds = events.filter((type) => ["STEP_START", "STEP_FAILURE", "STEP_UP_FOR_RETRY"].includes(type));
+    assert.deepEqual(kinds, ["STEP_START", "STEP_START", "STEP_FAILURE"]);
     const [end] = await dagster.terminalEvents(runId);
     assert.match(end?.error?.message ?? "", /^TimedOut: StepSilent: the step was ended: it wrote no event/);
     const { stderr } = await dagster.computeLog(runId, "hang");

@@ -119,7 +119,7 @@ describe("a value that is not there, or is the beginning of several,", () => {
   test("an unknown value does not keep --id from replaying the others", async (t) => {
     const desk = await deskWith(t);
     const [first] = cellsOf((await desk.start(["inspect-dlq", "--run", "b1b2"]).ended).stdout);
-    const { code, told, stderr } = await desk.replay("--id", first?.["ID"] ?? "", "--id", "nobody");
-    assert.deepEqual([code, told.map(({ end }) => end)], [1, ["sent"]], stderr);
+    const { code, printed, stderr } = await desk.replay("--id", first?.["ID"] ?? "", "--id", "nobody");
+    assert.deepEqual([code, printed.map(({ end }) => end)], [1, ["sent"]], stderr);
   });
 });

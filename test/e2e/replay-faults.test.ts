@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { type Buried, buryThree, replayedOnce } from "../support/ledger/replayed-once.ts";
 import type { ServerFault } from "../support/sqs/server/faults.ts";
-import { type Desk, openDesk, type ToldLetter, toldBy, YES } from "../support/taskiq/operators-desk.ts";
+import { type Desk, openDesk, type PrintedLetter, printedBy, YES } from "../support/taskiq/operators-desk.ts";
 
 const MINUTE_MS = 60_000;
 /** More often than an entry or a call is tried. */
@@ -14,7 +14,7 @@ const entries = (positions: readonly number[], code: string, senderFault: boolea
   ...{ kind: "entries", positions, code, senderFault },
 });
 
-const endsOf = (told: readonly ToldLetter[]) => told.map(({ step_key, end }) => `${step_key} ${end}`).sort();
+const endsOf = (printed: readonly PrintedLetter[]) => printed.map(({ step_key, end }) => `${step_key} ${end}`).sort();
 
 async function deskOfThree(t: TestContext): Promise<Desk & { readonly buried: Buried }> {
   const desk = await openDesk(t);
@@ -29,19 +29,19 @@ describe("replay", () => {
     // The first batch has a and c, the heads of the two groups.
     desk.server.faults.next("SendMessageBatch", entries([0], "InvalidMessageContents", true));
     const first = await desk.replay();
-    assert.deepEqual([first.code, endsOf(first.told)], [1, ["a not_sent", "b not_sent", "c sent"]], first.stderr);
+    assert.deepEqual([first.code, endsOf(first.printed)], [1, ["a not_sent", "b not_sent", "c sent"]], first.stderr);
     assert.match(first.stderr, /^taskiq replay: (2 not sent, 1 sent|1 sent, 2 not sent)$/m);
     assert.equal(shown(desk), 2, "what was not sent was given back at once");
     const second = await desk.replay();
-    assert.deepEqual([second.code, endsOf(second.told)], [0, ["a sent", "b sent"]], second.stderr);
+    assert.deepEqual([second.code, endsOf(second.printed)], [0, ["a sent", "b sent"]], second.stderr);
     await replayedOnce(desk, desk.buried, "deleted");
   });
 
   test("replay sends again only the letters at which SQS itself failed", async (t) => {
     const desk = await deskOfThree(t);
     desk.server.faults.next("SendMessageBatch", entries([1], "InternalError", false));
-    const { code, told, stderr } = await desk.replay();
-    assert.deepEqual([code, endsOf(told)], [0, ["a sent", "b sent", "c sent"]], stderr);
+    const { code, printed, stderr } = await desk.replay();
+    assert.deepEqual([code, endsOf(printed)], [0, ["a sent", "b sent", "c sent"]], stderr);
     const sizes = desk.server.requests
       .filter(({ action }) => action === "SendMessageBatch")
       .map(({ input }) => (input["Entries"] as readonly unknown[]).length);
@@ -54,13 +54,13 @@ describe("replay", () => {
     const failing = entries([0], "InternalError", false);
     desk.server.faults.next("DeleteMessageBatch", ...Array<ServerFault>(3).fill(failing));
     const first = await desk.replay();
-    assert.deepEqual([first.code, endsOf(first.told)], [1, ["a not_deleted", "b sent", "c sent"]], first.stderr);
+    assert.deepEqual([first.code, endsOf(first.printed)], [1, ["a not_deleted", "b sent", "c sent"]], first.stderr);
     // SQS has forgotten the deduplication ids by then.
     desk.clock.skip(10 * MINUTE_MS);
     const dry = await desk.start(["replay"]).ended;
     assert.match(dry.stdout, / would be deleted {2}sent by .+ as \S+ before: only its deletion is left$/m);
     const second = await desk.replay();
-    assert.deepEqual([second.code, endsOf(second.told)], [0, ["a deleted"]], second.stderr);
+    assert.deepEqual([second.code, endsOf(second.printed)], [0, ["a deleted"]], second.stderr);
     await replayedOnce(desk, desk.buried, "deleted");
   });
 
@@ -73,7 +73,7 @@ describe("replay", () => {
         const first = await desk.replay();
         assert.equal(first.code, 3, first.stderr);
         assert.match(first.stderr, /TQ_QUEUE/);
-        assert.deepEqual(endsOf(first.told), ["a in_doubt", "b null", "c in_doubt"]);
+        assert.deepEqual(endsOf(first.printed), ["a in_doubt", "b null", "c in_doubt"]);
         const gone = action === "DeleteMessageBatch" && effect === "after";
         assert.equal(shown(desk), gone ? 1 : 3, "what is there was given back");
         desk.server.faults.clear();
@@ -95,12 +95,12 @@ describe("replay", () => {
       return { kind: "held", until: stopping.promise };
     });
     const first = await ended;
-    assert.deepEqual([first.code, endsOf(toldBy(first))], [1, ["a sent", "b null", "c sent"]], first.stderr);
+    assert.deepEqual([first.code, endsOf(printedBy(first))], [1, ["a sent", "b null", "c sent"]], first.stderr);
     assert.match(first.stderr, /^taskiq replay: (2 sent, 1 not reached|1 not reached, 2 sent)$/m);
     assert.equal(shown(desk), 1);
     desk.server.faults.clear();
     const second = await desk.replay();
-    assert.deepEqual([second.code, endsOf(second.told)], [0, ["b sent"]], second.stderr);
+    assert.deepEqual([second.code, endsOf(second.printed)], [0, ["b sent"]], second.stderr);
     await replayedOnce(desk, desk.buried, "deleted");
   });
 

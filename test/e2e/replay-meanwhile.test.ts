@@ -30,10 +30,10 @@ const stepsIn = (queue: Desk["source"]) =>
     .join("");
 
 async function again(desk: Desk) {
-  const { code, told } = await desk.replay();
+  const { code, printed } = await desk.replay();
   return {
     code,
-    told: told.map(({ step_key, verdict, plan, end }) => [step_key, verdict, plan, end].join(" ")).sort(),
+    printed: printed.map(({ step_key, verdict, plan, end }) => [step_key, verdict, plan, end].join(" ")).sort(),
   };
 }
 
@@ -41,18 +41,18 @@ describe("the letters of a replay that was killed, whose copies meanwhile", () =
   test("the letters of a killed replay whose copies succeeded are deleted, and the others are sent", async (t) => {
     const desk = await killedAfterSending(t);
     await desk.workOff("success");
-    const { code, told } = await again(desk);
+    const { code, printed } = await again(desk);
     const ended = "succeeded purge deleted";
-    assert.deepEqual([code, told], [0, [`a ${ended}`, "b parked send sent", `c ${ended}`]]);
+    assert.deepEqual([code, printed], [0, [`a ${ended}`, "b parked send sent", `c ${ended}`]]);
     assert.deepEqual([stepsIn(desk.source), stepsIn(desk.deadLetters)], ["b", ""]);
   });
 
   test("the letters of a killed replay whose copies failed stay, for a re-execution of their run", async (t) => {
     const desk = await killedAfterSending(t);
     await desk.workOff("failure");
-    const { code, told } = await again(desk);
+    const { code, printed } = await again(desk);
     const ended = "failure_reported refuse ";
-    assert.deepEqual([code, told], [1, [`a ${ended}`, "b parked send sent", `c ${ended}`]]);
+    assert.deepEqual([code, printed], [1, [`a ${ended}`, "b parked send sent", `c ${ended}`]]);
     assert.deepEqual([stepsIn(desk.source), stepsIn(desk.deadLetters)], ["b", "ac"]);
   });
 
@@ -60,9 +60,9 @@ describe("the letters of a replay that was killed, whose copies meanwhile", () =
     const desk = await killedAfterSending(t);
     await desk.buryAll();
     assert.deepEqual([stepsIn(desk.source), stepsIn(desk.deadLetters)], ["", "aabcc"]);
-    const { code, told } = await again(desk);
+    const { code, printed } = await again(desk);
     assert.deepEqual(
-      [code, told.length, new Set(told.map((one) => one.slice(2)))],
+      [code, printed.length, new Set(printed.map((one) => one.slice(2)))],
       [0, 5, new Set(["parked send sent"])],
     );
     assert.deepEqual([stepsIn(desk.source), stepsIn(desk.deadLetters)], ["abc", ""]);

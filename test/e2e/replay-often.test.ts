@@ -16,13 +16,13 @@ describe("replay", () => {
     for (const time of [1, 2, 3]) {
       await desk.buryAll();
       assert.deepEqual([desk.source.inspect(), desk.deadLetters.inspect().length], [[], 4]);
-      const { code, told, stderr } = await desk.replay();
-      assert.deepEqual([code, told.map(({ end }) => end)], [0, Array(4).fill("sent")], stderr);
+      const { code, printed, stderr } = await desk.replay();
+      assert.deepEqual([code, printed.map(({ end }) => end)], [0, Array(4).fill("sent")], stderr);
       assert.deepEqual(stepsIn(desk.source).sort(), steps.toSorted(), `replay ${time}`);
       const ofOne = stepsIn(desk.source).filter((step) => step.startsWith("one"));
       assert.deepEqual(ofOne, ["one a", "one b", "one d"], `replay ${time}`);
       for (const { deduplicationId } of desk.source.inspect()) ids.add(deduplicationId ?? "");
-      for (const { message_id } of told) assert.equal((await desk.ledger.findReplay(message_id))?.number, time);
+      for (const { message_id } of printed) assert.equal((await desk.ledger.findReplay(message_id))?.number, time);
     }
     assert.equal(ids.size, 3 * steps.length, "each replay has an id of its own");
     assert.ok(desk.clock.wallMs() - began < 300_000, "SQS has forgotten none of them meanwhile");
@@ -35,10 +35,10 @@ describe("replay", () => {
     for (const { step, group } of wanted) desk.send(step, group);
     await desk.buryAll();
     assert.equal(desk.deadLetters.inspect().length, 1_000);
-    const { code, told, stderr } = await desk.replay();
+    const { code, printed, stderr } = await desk.replay();
     assert.equal(code, 0, stderr);
     assert.match(stderr, /^taskiq replay: 1000 sent$/m);
-    assert.equal(new Set(told.map(({ new_message_id }) => new_message_id)).size, 1_000);
+    assert.equal(new Set(printed.map(({ new_message_id }) => new_message_id)).size, 1_000);
     const sent = desk.source.inspect();
     assert.deepEqual([sent.length, desk.deadLetters.inspect()], [1_000, []]);
     for (const [group, members] of Map.groupBy(sent, ({ groupId }) => groupId)) {

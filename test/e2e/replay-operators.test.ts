@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { eventually } from "../support/eventually.ts";
 import { buryThree, replayedOnce } from "../support/ledger/replayed-once.ts";
-import { ALL_SHOWN_MS, openDesk, type ToldLetter, toldBy, YES } from "../support/taskiq/operators-desk.ts";
+import { ALL_SHOWN_MS, openDesk, type PrintedLetter, printedBy, YES } from "../support/taskiq/operators-desk.ts";
 
 const LETTERS = 40;
 
@@ -24,16 +24,16 @@ describe("two replays at once", () => {
       return { kind: "held", until: both.promise };
     });
     const ended = await Promise.all([desk.start(YES).ended, desk.start(YES).ended]);
-    const told = ended.map(toldBy);
+    const printed = ended.map(printedBy);
     for (const [i, { code, stderr }] of ended.entries()) {
       assert.equal(code, 0, stderr);
-      assert.ok(told[i] !== undefined && told[i].length > 0, "both had letters to replay");
-      assert.match(stderr, new RegExp(`^taskiq replay: ${told[i].length} sent$`, "m"));
+      assert.ok(printed[i] !== undefined && printed[i].length > 0, "both had letters to replay");
+      assert.match(stderr, new RegExp(`^taskiq replay: ${printed[i].length} sent$`, "m"));
     }
-    assert.deepEqual(new Set(told.flat().map(({ message_id }) => message_id)), letters);
+    assert.deepEqual(new Set(printed.flat().map(({ message_id }) => message_id)), letters);
     const sent = desk.source.inspect();
     assert.deepEqual(
-      told
+      printed
         .flat()
         .map(({ new_message_id }) => new_message_id)
         .sort(),
@@ -60,7 +60,7 @@ describe("two replays at once", () => {
     const fast = await desk.replay();
     assert.equal(fast.code, 0, fast.stderr);
     assert.deepEqual(
-      fast.told
+      fast.printed
         .map(({ step_key, why, end }) => `${step_key} ${end}: ${why.replace(/by .+ and/, "by somebody and")}`)
         .sort(),
       [
@@ -73,12 +73,13 @@ describe("two replays at once", () => {
     slow.child.kill("SIGCONT");
     const { code, stdout, stderr } = await slow.ended;
     assert.equal(code, 0, stderr);
-    const slowly = toldBy({ stdout });
+    const slowly = printedBy({ stdout });
     assert.deepEqual([...new Set(slowly.map(({ end }) => end))], ["sent"]);
-    const idsOf = (told: readonly ToldLetter[]) => told.map((one) => `${one.step_key} ${one.new_message_id}`).sort();
-    assert.deepEqual(idsOf(slowly), idsOf(fast.told), "both tell of the same messages");
+    const idsOf = (printed: readonly PrintedLetter[]) =>
+      printed.map((one) => `${one.step_key} ${one.new_message_id}`).sort();
+    assert.deepEqual(idsOf(slowly), idsOf(fast.printed), "both print the same messages");
     await replayedOnce(desk, buried, "deleted");
     const again = await desk.replay();
-    assert.deepEqual([again.code, again.told], [0, []]);
+    assert.deepEqual([again.code, again.printed], [0, []]);
   });
 });

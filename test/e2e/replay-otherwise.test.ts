@@ -28,7 +28,7 @@ async function ask(command: string, args: readonly string[], variables: Readonly
   const child = spawn(program, [...first, command, "--json", ...args], { stdio: ["ignore", "pipe", "pipe"], env });
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
   const lines = stdout.split("\n").slice(0, -1);
-  return { code: child.exitCode, told: lines.map((line) => JSON.parse(line)), stderr };
+  return { code: child.exitCode, printed: lines.map((line) => JSON.parse(line)), stderr };
 }
 
 describe("taskiq fail", () => {
@@ -42,7 +42,7 @@ describe("taskiq fail", () => {
 
     const which = ["--run", runId];
     const planned = await ask("fail", which);
-    assert.deepEqual([planned.code, planned.told[0]?.kind], [0, "to_fail"], planned.stderr);
+    assert.deepEqual([planned.code, planned.printed[0]?.kind], [0, "to_fail"], planned.stderr);
     const shown = await eventually("its event says what to type", async () => {
       const messages = (await dagster.records(runId)).map(({ message }) => message);
       return messages.find((message) => message.includes("It is parked: its run waits until you"));
@@ -53,7 +53,7 @@ describe("taskiq fail", () => {
       TASKIQ_QUEUE_URL: "",
       TASKIQ_QUEUE_NAME: "",
     });
-    assert.deepEqual([failed.code, failed.told[0]?.kind], [0, "failed"], failed.stderr);
+    assert.deepEqual([failed.code, failed.printed[0]?.kind], [0, "failed"], failed.stderr);
     assert.equal(await dagster.finished(runId), "FAILURE");
     await recordedOnce(deployment, runId);
     const [end] = await dagster.terminalEvents(runId);
@@ -69,9 +69,9 @@ describe("taskiq fail", () => {
     const variables = { TASKIQ_DAGSTER_URL: url, TASKIQ_DAGSTER_HEADERS: "Dagster-Cloud-Api-Token: hunter2" };
     const yes = ["--yes", "--why", "mended"];
     const launched = await ask("reexecute", [...which, ...yes], variables);
-    assert.deepEqual([launched.code, launched.told[0]?.kind], [0, "launched"], launched.stderr);
+    assert.deepEqual([launched.code, launched.printed[0]?.kind], [0, "launched"], launched.stderr);
     const again = await ask("reexecute", ["--purge", ...which, ...yes], variables);
-    assert.deepEqual([again.code, again.told[0]?.kind], [0, "already"], again.stderr);
+    assert.deepEqual([again.code, again.printed[0]?.kind], [0, "already"], again.stderr);
     assert.deepEqual(await deployment.deadLetters(), [], "they are purged once their run has its re-execution");
     assert.equal(asked.filter(({ query }) => query.startsWith("mutation")).length, 1);
     assert.ok(asked.every(({ headers }) => headers["dagster-cloud-api-token"] === "hunter2"));

@@ -69,7 +69,7 @@ describe("a worker that has secrets all around it", () => {
     await recordedOnce(deployment, failing);
     const ready = await fetch(`http://127.0.0.1:${port}/readyz`);
 
-    const told = {
+    const places = {
       log: worker.log,
       output: worker.stdout,
       health: await ready.text(),
@@ -77,9 +77,9 @@ describe("a worker that has secrets all around it", () => {
       notes: buried.map(({ attributes }) => attributes),
       events: await dagster.records(failing),
     };
-    assert.ok(told.log.length > 20 && told.ledger.length > 2 && told.events.length > 10);
+    assert.ok(places.log.length > 20 && places.ledger.length > 2 && places.events.length > 10);
     const secrets = [...Object.values(environment), config, body];
-    for (const [where, said] of Object.entries(told)) {
+    for (const [where, said] of Object.entries(places)) {
       for (const one of secrets)
         assert.equal(JSON.stringify(said).includes(one), false, `${where}: ${one.slice(0, 12)}`);
     }

@@ -72,7 +72,7 @@ async function lay(desk: Desk, kind: string, { runId = "run-1", fields = {}, bod
   }
 }
 
-interface Told {
+interface Printed {
   readonly message_id: string;
   readonly verdict: VerdictKind;
   readonly words: string;
@@ -81,28 +81,28 @@ interface Told {
   readonly letters?: readonly string[];
 }
 
-async function ask(desk: Desk, ...args: readonly string[]): Promise<readonly Told[]> {
+async function ask(desk: Desk, ...args: readonly string[]): Promise<readonly Printed[]> {
   const { code, stdout, stderr } = await desk.start([...args, "--json"]).ended;
   assert.ok(code === 0 || code === 1, stderr);
   return stdout
     .split("\n")
     .slice(0, -1)
-    .map((line) => JSON.parse(line) as Told);
+    .map((line) => JSON.parse(line) as Printed);
 }
 
-async function deskOfAll(t: TestContext): Promise<{ readonly desk: Desk; readonly listed: readonly Told[] }> {
+async function deskOfAll(t: TestContext): Promise<{ readonly desk: Desk; readonly listed: readonly Printed[] }> {
   const desk = await openDesk(t, { fifo: false });
   for (const [kind, wanted] of Object.entries(cases)) await lay(desk, kind, wanted);
   return { desk, listed: await ask(desk, "inspect-dlq") };
 }
 
-const kindsOf = (told: readonly Told[]) => told.map(({ verdict }) => verdict).sort();
+const kindsOf = (printed: readonly Printed[]) => printed.map(({ verdict }) => verdict).sort();
 
 test("each command does what a verdict names it for, and refuses the rest", async (t) => {
   const { desk, listed } = await deskOfAll(t);
   assert.deepEqual(kindsOf(listed), verdictKinds.filter((kind) => kind !== "unknown").toSorted());
   const saying = (pattern: RegExp) => kindsOf(listed.filter(({ words }) => pattern.test(words)));
-  const planned = (told: readonly Told[], plan: string) => kindsOf(told.filter((one) => one.plan === plan));
+  const planned = (printed: readonly Printed[], plan: string) => kindsOf(printed.filter((one) => one.plan === plan));
   const ids = listed.flatMap(({ message_id: id }) => ["--id", id]);
 
   assert.deepEqual(planned(await ask(desk, "replay"), "send"), saying(/(?<!do not )replay/), "replay");
@@ -166,8 +166,8 @@ test("malformed letters are purged by their reason, and by the beginning of an i
   assert.ok(first !== undefined);
   const yes = ["--yes", "--why", "a producer of another team"];
   const purge = async (...named: readonly string[]) => {
-    const told = await ask(desk, "purge", ...yes, ...named);
-    return [kindsOf(told.filter(({ plan }) => plan === "purge")), desk.deadLetters.inspect().length];
+    const printed = await ask(desk, "purge", ...yes, ...named);
+    return [kindsOf(printed.filter(({ plan }) => plan === "purge")), desk.deadLetters.inspect().length];
   };
   assert.deepEqual(await purge(), [[], 4], "unnamed, nothing is deleted");
   assert.deepEqual(await purge("--id", first.message_id.slice(0, 8)), [["malformed"], 3]);

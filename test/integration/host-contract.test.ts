@@ -82,6 +82,6 @@ function running(): DagsterHost {
 }
 
 async function events({ runId, stepKey }: StepId): Promise<readonly string[]> {
-  const told = ["STEP_START", "STEP_SUCCESS", "STEP_FAILURE", "STEP_UP_FOR_RETRY"];
-  return (await deployment.dagster.eventsOf(runId, stepKey)).filter((type) => told.includes(type));
+  const kept = ["STEP_START", "STEP_SUCCESS", "STEP_FAILURE", "STEP_UP_FOR_RETRY"];
+  return (await deployment.dagster.eventsOf(runId, stepKey)).filter((type) => kept.includes(type));
 }

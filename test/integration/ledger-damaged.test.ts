@@ -49,7 +49,7 @@ const secret = "hunter2".repeat(1_000);
 const result = (changes: object) => `'${JSON.stringify({ ...outcome(), ...changes })}'`;
 
 /** Of a settled row: what is written into which column, and what is to be read of it. */
-const damages: readonly (readonly [column: string, value: string, told: RegExp])[] = [
+const damages: readonly (readonly [column: string, value: string, says: RegExp])[] = [
   ["outcome", `'{}'`, /column outcome\.state: .*but received undefined/],
   ["outcome", `'7'`, /column outcome: .*Object.*but received 7/],
   ["outcome", result({ state: "postponed" }), /column outcome\.state: .*but received "postponed"/],
@@ -66,7 +66,7 @@ for (const [name, make] of [
   ["postgres", postgres],
 ] as const) {
   describe(`a damaged row of ${name}`, () => {
-    for (const [column, value, told] of damages) {
+    for (const [column, value, says] of damages) {
       test(`a row of ${name} whose ${column} is ${value.slice(0, 50)} is reported as damage`, async (t) => {
         const { ledger, damage } = await make(t);
         const { key } = request();
@@ -77,7 +77,7 @@ for (const [name, make] of [
             assert.ok(error instanceof Fault, String(error));
             assert.equal(error.code, "TQ_LEDGER_ROW");
             assert.match(error.message, /table taskiq_idempotency_records, row "run-1:load", /);
-            assert.match(error.message, told);
+            assert.match(error.message, says);
             assert.ok(error.message.length < 600, error.message);
             assert.doesNotMatch(error.message, /hunter2/);
             assert.ok(error.hint);

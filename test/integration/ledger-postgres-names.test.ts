@@ -19,14 +19,14 @@ const noise = (bytes: number) => randomBytes(bytes).toString("hex").slice(0, byt
 
 test("twenty messages with names that no index row holds are buried, and a good one beside them runs", async (t) => {
   const ledger = await (await databases.make(t)).open();
-  const [queue, runner, told] = [new FakeQueue(systemClock), new FakeRunner(), new Observations()];
+  const [queue, runner, logged] = [new FakeQueue(systemClock), new FakeRunner(), new Observations()];
   runner.down = null;
   const hostile = Array.from({ length: 20 }, (_, i) => {
     const names = i % 2 === 0 ? { run_id: noise(3_000) } : { step_key: noise(3_000) };
     return message(`m${i}`, { body: bodyFor("load", names) });
   });
   queue.offer(...hostile, message("good", { body: bodyFor("load") }));
-  const { observe } = told;
+  const { observe } = logged;
   const common = { clock: systemClock, observe, bugs: new Bugs(observe), chance: Math.random };
   const worker = new Worker(
     { queues: [{ queue, name: "steps", weight: null, most: null }], ledger, runner, ...common },
@@ -43,7 +43,7 @@ test("twenty messages with names that no index row holds are buried, and a good 
   await eventually("all have ended", () => worker.snapshot().received === 21 && worker.snapshot().underWay === 0);
   assert.deepEqual(worker.snapshot().ended, { acked: 1, buried: 20, released: 0, lost: 0 });
   assert.deepEqual(new Set(queue.buried.map(({ reason }) => reason.reason)), new Set(["malformed"]));
-  assert.deepEqual(told.messages("intake.closed"), []);
+  assert.deepEqual(logged.messages("intake.closed"), []);
   assert.deepEqual(
     (await ledger.list({ limit: 30 })).map(({ key, state }) => [key, state]),
     [["run-1:load", "completed"]],

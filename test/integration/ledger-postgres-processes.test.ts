@@ -51,7 +51,7 @@ test("a claim granted to a killed process stays granted", async (t) => {
   const { target, open } = await databases.make(t);
   const claimers = await startClaimers(t, 3);
   await tellAll(claimers, { do: "open", target });
-  for (const [i, claimer] of claimers.entries()) claimer.tell({ do: "claim_on", prefix: `run-1:${i}_` });
+  for (const [i, claimer] of claimers.entries()) claimer.send({ do: "claim_on", prefix: `run-1:${i}_` });
   await eventually("every process was granted fifty rows", () => claimers.every(({ granted }) => granted.length > 50));
   await Promise.all(claimers.map((claimer) => claimer.kill()));
   const rows = new Map((await (await open()).list({ limit: 1_000_000 })).map((row) => [row.key, row]));

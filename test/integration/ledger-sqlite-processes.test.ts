@@ -63,7 +63,7 @@ test("a claim granted to a killed process stays granted, and the file stays whol
   const { path, open } = await ledgerFile(t);
   const claimers = await startClaimers(t, 3);
   await tellAll(claimers, { do: "open", path });
-  for (const [i, claimer] of claimers.entries()) claimer.tell({ do: "claim_on", prefix: `run-1:${i}_` });
+  for (const [i, claimer] of claimers.entries()) claimer.send({ do: "claim_on", prefix: `run-1:${i}_` });
   await eventually("every process was granted a hundred rows", () =>
     claimers.every(({ granted }) => granted.length > 100),
   );

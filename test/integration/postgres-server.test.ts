@@ -54,7 +54,7 @@ test("a setting that the server refuses is an error that says so", async () => {
 
 const ways: readonly (readonly [string, (program: ReturnType<typeof spawn>) => void])[] = [
   ["its stdin ends", (program) => program.stdin?.end()],
-  ["it is told to with SIGTERM", (program) => program.kill("SIGTERM")],
+  ["it gets SIGTERM", (program) => program.kill("SIGTERM")],
 ];
 
 for (const [title, end] of ways) {

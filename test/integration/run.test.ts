@@ -30,7 +30,7 @@ describe("a delivery", () => {
   let queue: FakeQueue;
   let store: MemoryLedger;
   let ledger: WatchedLedger;
-  let told: Observations;
+  let logged: Observations;
 
   before(async () => {
     deployment = await Deployment.open();
@@ -42,7 +42,7 @@ describe("a delivery", () => {
     queue = new FakeQueue(systemClock, write);
     store = new MemoryLedger({ clock: systemClock, writeBoundMs });
     ledger = new WatchedLedger(store, write);
-    told = new Observations();
+    logged = new Observations();
   });
   afterEach((t) => deployment.explain(t));
   after(async () => {
@@ -83,7 +83,7 @@ describe("a delivery", () => {
     const order = await orderOf(deployment, "one_success", "succeed");
     ledger.down.add("settle");
     const working = work(messageOf(order));
-    await eventually("settling fails", () => told.of("ledger.unreachable").length > 1);
+    await eventually("settling fails", () => logged.of("ledger.unreachable").length > 1);
     assert.deepEqual([queue.acked, await terminal(order)], [[], ["STEP_SUCCESS"]]);
     ledger.down.clear();
     await working;
@@ -100,7 +100,7 @@ describe("a delivery", () => {
     await announced(files.started);
     ledger.down.add("all");
     await working;
-    assert.equal(told.of("lease.lost").length, 1);
+    assert.equal(logged.of("lease.lost").length, 1);
     assert.equal(host.processes(), 0);
     const row = await store.find(idempotencyKey(order.envelope));
     assert.ok((row?.leaseExpiresAtMs ?? 0) > systemClock.wallMs(), "it was dead before anyone else could claim");
@@ -128,7 +128,7 @@ describe("a delivery", () => {
    */
   async function work(...messages: readonly Message[]): Promise<void> {
     const queues = [{ queue, name: "steps", weight: null, most: null }];
-    const { observe } = told;
+    const { observe } = logged;
     const common = { clock: systemClock, observe, bugs: new Bugs(observe), chance: () => 0.5 };
     const ports = { queues, ledger, runner: host.runner, ...common };
     const worker = new Worker(ports, {

@@ -33,11 +33,11 @@ for (const fifo of [true, false]) {
       server.faults.otherwise((action) =>
         action === "DeleteMessageBatch" ? { kind: "refuse", code: "AccessDeniedException", status: 400 } : null,
       );
-      const told = start(t, wired);
-      await eventually("the sweep looked six times", () => told.of("sweep.done").length >= 6);
+      const logged = start(t, wired);
+      await eventually("the sweep looked six times", () => logged.of("sweep.done").length >= 6);
       assert.deepEqual(copies(wired), [id]);
       assert.equal(deadLetters.inspect().length, 2);
-      const warnings = told.of("delivery.ack_failed").filter(({ level }) => level === "warn");
+      const warnings = logged.of("delivery.ack_failed").filter(({ level }) => level === "warn");
       assert.equal(warnings.length, 1);
 
       server.faults.clear();
@@ -68,8 +68,8 @@ function copies({ deadLetters }: Wired) {
 }
 
 function start(t: TestContext, { queue }: Wired): Observations {
-  const told = new Observations();
-  const { observe } = told;
+  const logged = new Observations();
+  const { observe } = logged;
   const quiet = new AbortController();
   const copied = new Set<string>();
   const outages = new Outages({ clock: systemClock, observe });
@@ -98,5 +98,5 @@ function start(t: TestContext, { queue }: Wired): Observations {
     quiet.abort();
     await running;
   });
-  return told;
+  return logged;
 }

@@ -149,8 +149,8 @@ test("taskiq works from its tables to the last dead letter", async (t) => {
     assert.deepEqual([buried, deadLetters.inspect().length], [1, 1]);
     const letter = JSON.parse(await ended(site, 0, "inspect-dlq", "--json"));
     assert.deepEqual([letter["step_key"], letter["run_id"]], ["cannot_run", "run-1"]);
-    const [told] = (await ended(site, 0, "replay", "--yes", "--why", "it can run now", "--json")).split("\n");
-    assert.equal(JSON.parse(told ?? "").end, "sent");
+    const [line] = (await ended(site, 0, "replay", "--yes", "--why", "it can run now", "--json")).split("\n");
+    assert.equal(JSON.parse(line ?? "").end, "sent");
     assert.deepEqual([source.inspect().length, deadLetters.inspect().length], [1, 0]);
   });
 

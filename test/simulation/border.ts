@@ -54,11 +54,11 @@ export class Border {
   async #pass<T>(call: Call, effect: (fault: CallFault | null) => Promise<T>): Promise<T> {
     const { faults, trace } = this.#around;
     const strike = faults.at(call.name, call.about, callFaults);
-    if (strike !== null) trace.tell(this.#life.name, `fault: ${strike.id}`, call.about);
+    if (strike !== null) trace.note(this.#life.name, `fault: ${strike.id}`, call.about);
     await this.#goThere(call, strike);
     const kind = strike?.kind ?? null;
     if (kind === "refused" || call.isDown?.() === true) {
-      trace.tell(this.#life.name, `${call.name}: unreachable`, call.about);
+      trace.note(this.#life.name, `${call.name}: unreachable`, call.about);
       throw call.broken();
     }
     const value = await effect(kind);

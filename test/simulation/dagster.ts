@@ -101,7 +101,7 @@ export function stateOf({ kind }: LogEntry): keyof typeof terminalEvents {
   return state;
 }
 
-export function resultOf({ entries, terminal }: AttemptLog): Told {
+export function resultOf({ entries, terminal }: AttemptLog): RecordedResult {
   if (terminal === null) throw new Error("the attempt has no terminal event");
   const state = stateOf(terminal);
   const start = entries.find(({ kind }) => kind === "STEP_START") ?? terminal;
@@ -109,13 +109,13 @@ export function resultOf({ entries, terminal }: AttemptLog): Told {
 }
 
 /** An end as a step process reports it. A body that cannot be read never gets that far. */
-export interface Told extends ExecutionResult {
+export interface RecordedResult extends ExecutionResult {
   readonly state: Exclude<ExecutionState, "malformed">;
   readonly output: null;
 }
 
 /** Times are Unix milliseconds. */
-export function resultAt(state: Told["state"], startedAtMs: number, completedAtMs: number): Told {
+export function resultAt(state: RecordedResult["state"], startedAtMs: number, completedAtMs: number): RecordedResult {
   return {
     state,
     output: null,

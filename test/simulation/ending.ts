@@ -13,7 +13,7 @@ export async function judgeEnd(world: World): Promise<void> {
 
 function judgeHangs(world: World): void {
   const { fleet, runs, source, referee, producer } = world;
-  if (!fleet.empty) referee.fail("hang", "fleet", "a worker that was told to stop goes on");
+  if (!fleet.empty) referee.fail("hang", "fleet", "a worker that was asked to stop goes on");
   for (const run of runs) {
     if (!run.over && !run.waitsForOperator) referee.fail("hang", run.openStep ?? run.plan.id, "the run never ends");
   }

@@ -69,7 +69,7 @@ export class Fleet {
   stop(place: number, graceMs: number): void {
     const employed = this.#places[place];
     if (employed === undefined || employed === null) return;
-    this.#ports.trace.tell(employed.life.name, `is told to stop within ${graceMs} ms`);
+    this.#ports.trace.note(employed.life.name, `is asked to stop within ${graceMs} ms`);
     employed.life.enter(() => employed.worker.stop(graceMs));
   }
 
@@ -104,7 +104,7 @@ export class Fleet {
 
   #leave(place: number, { life }: Employed, how: string): void {
     const { trace, clock, dice } = this.#ports;
-    trace.tell(life.name, `the worker ${how}`);
+    trace.note(life.name, `the worker ${how}`);
     this.#places[place] = null;
     if (this.#closing) return;
     clock.schedule(dice.between(`${life.name} replaced`, 500, LONGEST_RESTART_MS), () => this.#hire(place));
@@ -158,13 +158,13 @@ export class Fleet {
     return ({ event, message, ...fields }) => {
       const key = String(fields["key"] ?? "");
       if (event === "delivery.bug" || event === "worker.bug") referee.fail("bug", key || life.name, message);
-      if (told.has(event)) trace.tell(life.name, `${event}: ${message}`, key);
+      if (shown.has(event)) trace.note(life.name, `${event}: ${message}`, key);
     };
   }
 }
 
 /** What the borders do not show. */
-const told: ReadonlySet<string> = new Set([
+const shown: ReadonlySet<string> = new Set([
   "lease.lost",
   "sweep.failed",
   "sweep.off",

@@ -87,7 +87,7 @@ export function sendHostile(
   const ours = producer.instance;
   const instance = { none: null, ours, theirs: "theirs" }[whose];
   const isOurs = ours !== null && instance === ours;
-  // Without an instance of its own, a worker cannot tell; a run that it does not know is of another
+  // Without an instance of its own, a worker cannot know; a run that it does not know is of another
   // unless it says otherwise.
   const isElsewhere =
     attack === "unknown_run" ? !isOurs : ours !== null && whose === "theirs" && attack !== "malformed";

@@ -29,7 +29,7 @@ export function ledgerOf(ledger: Ledger, { life, border, referee, trace, isDown,
   const ask = <T>(name: string, about: string, effect: () => Promise<T>, after: (answer: T) => string) =>
     border.cross({ name: `ledger.${name}`, about, broken: ledgerBroken, isDown }, async () => {
       const answer = await effect();
-      trace.tell(life.name, `ledger.${name}: ${after(answer)}`, about);
+      trace.note(life.name, `ledger.${name}: ${after(answer)}`, about);
       return answer;
     });
   return {
@@ -131,7 +131,7 @@ export function queueOf(queue: Queue, passage: QueuePassage): Queue {
     receive: (options) =>
       ask("receive", life.name, async (fault) => {
         const messages = await queue.receive(options);
-        for (const { id, receiveCount } of messages) trace.tell(life.name, `received, time ${receiveCount}`, name(id));
+        for (const { id, receiveCount } of messages) trace.note(life.name, `received, time ${receiveCount}`, name(id));
         passage.onReceived(messages.length);
         if (fault === "partial") return [];
         return passage.newer ? messages.map(asNewerWorker) : messages;
@@ -141,7 +141,7 @@ export function queueOf(queue: Queue, passage: QueuePassage): Queue {
         const [fails, others] = split(extensions, fault);
         const results = await queue.extend(others);
         others.forEach(({ receipt, visibilityMs }, i) => {
-          trace.tell(life.name, `queue.extend by ${visibilityMs} ms: ${results[i]}`, name(receipt));
+          trace.note(life.name, `queue.extend by ${visibilityMs} ms: ${results[i]}`, name(receipt));
         });
         return merged(extensions.length, fails, results);
       }),
@@ -151,7 +151,7 @@ export function queueOf(queue: Queue, passage: QueuePassage): Queue {
         const [fails, others] = split(receipts, fault);
         const results = await queue.ack(others);
         others.forEach((receipt, i) => {
-          trace.tell(life.name, `queue.ack: ${results[i]}`, name(receipt));
+          trace.note(life.name, `queue.ack: ${results[i]}`, name(receipt));
         });
         return merged(receipts.length, fails, results);
       }),
@@ -160,7 +160,7 @@ export function queueOf(queue: Queue, passage: QueuePassage): Queue {
         referee.burying(message.id, reason.reason);
         await queue.bury(message, reason, id);
         referee.buried(message.id);
-        trace.tell(life.name, `queue.bury: ${reason.reason}`, name(message.id));
+        trace.note(life.name, `queue.bury: ${reason.reason}`, name(message.id));
       }),
   };
 }
@@ -191,7 +191,7 @@ function lettersOf(letters: DeadLetterQueue | null, passage: QueuePassage): Dead
       ask("ack", name(receipts[0] ?? ""), async () => {
         for (const receipt of receipts) referee.acking(receipt);
         const results = await letters.ack(receipts);
-        trace.tell(life.name, `dead.ack: ${results.join(", ")}`, name(receipts[0] ?? ""));
+        trace.note(life.name, `dead.ack: ${results.join(", ")}`, name(receipts[0] ?? ""));
         return results;
       }),
     bury: (message, reason, id) =>
@@ -199,7 +199,7 @@ function lettersOf(letters: DeadLetterQueue | null, passage: QueuePassage): Dead
         referee.burying(message.id, reason.reason);
         await letters.bury(message, reason, id);
         referee.buried(message.id);
-        trace.tell(life.name, `dead.bury: ${reason.reason}`, name(message.id));
+        trace.note(life.name, `dead.bury: ${reason.reason}`, name(message.id));
       }),
   };
 }

@@ -18,7 +18,7 @@ export interface Sent {
   /** Sent by the hostile producer. */
   readonly hostile: boolean;
   /**
-   * Of another Dagster instance, as far as a worker can tell, or without the signature of a run
+   * Of another Dagster instance, as far as a worker knows, or without the signature of a run
    * worker.
    */
   readonly strange: boolean;

@@ -11,7 +11,7 @@ export interface RunWorkerPorts {
   readonly dagster: Dagster;
   readonly dice: Dice;
   readonly send: (run: RunPlan, step: StepPlan, attempt: number) => void;
-  readonly tell: (what: string) => void;
+  readonly note: (what: string) => void;
   /** Whether the step was given up and left to an operator. */
   readonly isParked: (runId: string, stepKey: string) => boolean;
 }
@@ -80,7 +80,7 @@ export class RunWorker {
 
   #lose(): void {
     if (this.over) return;
-    this.#ports.tell("the run worker is lost");
+    this.#ports.note("the run worker is lost");
     this.#epoch = null;
   }
 
@@ -89,7 +89,7 @@ export class RunWorker {
     this.#epochs += 1;
     this.#epoch = this.#epochs;
     this.#launched.clear();
-    this.#ports.tell(this.#epochs === 1 ? "the run starts" : "the run is resumed");
+    this.#ports.note(this.#epochs === 1 ? "the run starts" : "the run is resumed");
     for (const step of this.plan.steps) this.#answerResourceFailure(step);
     this.#launchReady();
   }
@@ -97,7 +97,7 @@ export class RunWorker {
   #cancel(): void {
     if (this.#ports.dagster.runIsOver(this.plan.id)) return;
     this.#ports.dagster.setRun(this.plan.id, "canceled");
-    this.#ports.tell("the run is canceled");
+    this.#ports.note("the run is canceled");
   }
 
   #follow(stepKey: string): void {
@@ -121,7 +121,7 @@ export class RunWorker {
     }
     if (this.plan.steps.every((step) => this.#standing(step) !== "open")) {
       this.#ports.dagster.setRun(this.plan.id, "finished");
-      this.#ports.tell("the run ends");
+      this.#ports.note("the run ends");
     }
   }
 

@@ -22,13 +22,13 @@ export interface Share extends Pick<Simulation, "fromSeed" | "deliveries" | "str
   readonly goOn?: boolean;
 }
 
-type Told = { readonly broken: Broken } | { readonly sum: Sum };
+type Posted = { readonly broken: Broken } | { readonly sum: Sum };
 
 /** Rejects only for a bug of the simulation. */
 export function runShard(share: Share, onBroken: (broken: Broken) => void): Promise<Sum> {
   const thread = new Worker(new URL(import.meta.url), { workerData: share, resourceLimits: roomForWorlds });
   return new Promise((resolve, reject) => {
-    thread.on("message", (told: Told) => ("sum" in told ? resolve(told.sum) : onBroken(told.broken)));
+    thread.on("message", (posted: Posted) => ("sum" in posted ? resolve(posted.sum) : onBroken(posted.broken)));
     thread.on("error", reject);
     thread.on("exit", (code) => reject(new Error(`the thread ended with code ${code}, without a word`)));
   });
@@ -47,21 +47,21 @@ export function shares({ fromSeed, deliveries, ...rest }: Share, count: number):
   }));
 }
 
-async function work({ goOn = false, ...share }: Share, post: (told: Told) => void): Promise<void> {
+async function work({ goOn = false, ...share }: Share, post: (posted: Posted) => void): Promise<void> {
   const { kindOf, simulate } = await import("./simulate.ts");
   const { shrink } = await import("./shrink.ts");
-  const { tell } = await import("./story.ts");
+  const { storyOf } = await import("./story.ts");
   const kinds = new Set<string>();
-  const told = async ({ seed, violation }: NonNullable<Sum["found"]>) => {
+  const onFound = async ({ seed, violation }: NonNullable<Sum["found"]>) => {
     const kind = kindOf(violation);
-    const story = kinds.has(kind) ? null : tell(await shrink(seed, violation.rule, hostRules));
+    const story = kinds.has(kind) ? null : storyOf(await shrink(seed, violation.rule, hostRules));
     kinds.add(kind);
     post({ broken: { kind, seed, story } });
   };
-  const sum = await simulate(share, goOn ? told : null);
-  if (!goOn && sum.found !== null) await told(sum.found);
+  const sum = await simulate(share, goOn ? onFound : null);
+  if (!goOn && sum.found !== null) await onFound(sum.found);
   post({ sum });
 }
 
 const port = parentPort;
-if (port !== null && workerData !== null) await work(workerData, (told) => port.postMessage(told));
+if (port !== null && workerData !== null) await work(workerData, (posted) => port.postMessage(posted));

@@ -8,7 +8,7 @@ import { mutants } from "./mutants.ts";
 import { shrink } from "./shrink.ts";
 import { simulate } from "./simulate.ts";
 import { hostRules } from "./step-process.ts";
-import { tell } from "./story.ts";
+import { storyOf } from "./story.ts";
 
 test("1,000 deliveries break no rule", async () => {
   const { found, deliveries } = await simulate({ fromSeed: 1, deliveries: 1_000 });
@@ -33,7 +33,7 @@ test("a broken rule is found, and its story has only the few faults and messages
   assert.equal(report.violation?.rule, "second_terminal_event");
   assert.ok(report.struck.length <= 5, `needs ${report.struck.length} of ${world.struck.length} faults`);
   assert.ok((selection.work?.size ?? 99) <= 2, `needs ${selection.work?.size} runs`);
-  const story = tell(shrunk);
+  const story = storyOf(shrunk);
   assert.match(story, new RegExp(`^seed ${found.seed}: second_terminal_event: `));
   assert.match(story, new RegExp(`npm run simulate -- --deliveries 1 --seed ${found.seed}`));
   assert.match(story, /writes STEP_/);

@@ -87,7 +87,7 @@ export class SimRunner implements Runner {
     const ms = dice.roll(name) < 0.8 ? 0 : dice.between(`${name} takes`, 1, 10_000);
     if (ms > 0) await life.hear(new Promise<void>((resolve) => void clock.schedule(ms, resolve)));
     if (this.#unavailable !== null || dagster.down) return false;
-    trace.tell(life.name, `notice: ${message}`, about);
+    trace.note(life.name, `notice: ${message}`, about);
     return true;
   }
 
@@ -136,7 +136,7 @@ export class SimRunner implements Runner {
   loseHost(): void {
     if (this.#stopping || this.#unavailable !== null) return;
     const { clock, life, trace } = this.#ports;
-    trace.tell(life.name, "the step host is lost");
+    trace.note(life.name, "the step host is lost");
     this.#unavailable = "the step host ended (signal SIGKILL)";
     for (const process of this.#processes) process.die({ how: "host_lost", detail: "signal SIGKILL" });
     clock.schedule(RESTART_MS, () => {
@@ -161,7 +161,7 @@ export class SimRunner implements Runner {
     const name = nextProcess();
     const process = new StepProcess(name, key, step, ask, { ...this.#ports, loseHost: () => this.loseHost() });
     const running = this.#running(process, fenceOf(key));
-    trace.tell(life.name, `${what}s ${name}`, key);
+    trace.note(life.name, `${what}s ${name}`, key);
     this.#processes.add(process);
     referee.running.add(running);
     referee.started(running, messageId);

@@ -10,11 +10,11 @@ import type { Surroundings } from "./border.ts";
 import {
   type Dagster,
   type EventKind,
+  type RecordedResult,
   readAttempt,
   resultAt,
   resultOf,
   type TerminalKind,
-  type Told,
 } from "./dagster.ts";
 import type { ProcessFault } from "./faults.ts";
 import type { Life } from "./life.ts";
@@ -92,7 +92,7 @@ export class StepProcess {
     return !this.#orphan && this.#ports.clock.monoMs() - this.#hostStalledUntilMs > NEGLECT_MS;
   }
 
-  tell(outcome: Outcome): void {
+  report(outcome: Outcome): void {
     this.outcome = outcome;
   }
 
@@ -103,7 +103,7 @@ export class StepProcess {
   die(end: WorkEnd): void {
     if (!this.#alive) return;
     this.#alive = false;
-    this.#ports.trace.tell(this.name, end.how === "exited" && end.code === 0 ? "exits" : "dies", this.key);
+    this.#ports.trace.note(this.name, end.how === "exited" && end.code === 0 ? "exits" : "dies", this.key);
     this.#end(end);
   }
 
@@ -138,7 +138,7 @@ export class StepProcess {
     const { faults, trace } = this.#ports;
     const strike = faults.at(`process.${stage}`, this.key, kinds);
     if (strike === null) return;
-    trace.tell(this.name, `fault: ${strike.id}`, this.key);
+    trace.note(this.name, `fault: ${strike.id}`, this.key);
     this.#suffer(strike.kind, strike.id);
     await this.pause(0);
   }
@@ -150,7 +150,7 @@ export class StepProcess {
   }
 
   write(kind: EventKind): void {
-    this.#ports.trace.tell(this.name, `writes ${kind}`, this.key);
+    this.#ports.trace.note(this.name, `writes ${kind}`, this.key);
     this.#ports.referee.touching(this.step, kind, this.name);
     this.#ports.dagster.write(this.step, kind, this.name);
   }
@@ -179,10 +179,10 @@ export class StepProcess {
     await this.pause(commitMs);
     if (strike?.kind === "write_in_doubt") return await this.#giveUp();
     await this.pass("written");
-    this.tell(outcome);
+    this.report(outcome);
   }
 
-  result(state: Told["state"]): Told {
+  result(state: RecordedResult["state"]): RecordedResult {
     const nowMs = this.#ports.clock.wallMs();
     return resultAt(state, nowMs, nowMs);
   }
@@ -195,7 +195,7 @@ export class StepProcess {
 
   async #askWorker(): Promise<Permit> {
     const { life, trace } = this.#ports;
-    trace.tell(this.name, "asks", this.key);
+    trace.note(this.name, "asks", this.key);
     const { promise, resolve } = Promise.withResolvers<Permit>();
     life.enter(() => void this.#ask().then(resolve));
     life.onDeath(() => {
@@ -209,7 +209,7 @@ export class StepProcess {
   }
 
   async #giveUp(): Promise<never> {
-    this.tell({ kind: "permit_refused" });
+    this.report({ kind: "permit_refused" });
     this.exit();
     return await new Promise<never>(() => undefined);
   }
@@ -231,7 +231,7 @@ export class StepProcess {
       life.die();
     }
     if (kind === "instance_down") {
-      this.tell({ kind: "fault", scope: "instance", error: errorInfo("OperationalError", "no answer") });
+      this.report({ kind: "fault", scope: "instance", error: errorInfo("OperationalError", "no answer") });
       this.exit();
     }
   }

@@ -25,20 +25,20 @@ export async function runStep(process: StepProcess, { envelope }: StepOrder, por
   await process.pause(FORK_MS);
   await process.pass("looking", firstLook);
   if (dagster.down)
-    return process.tell({ kind: "fault", scope: "instance", error: errorInfo("OperationalError", "down") });
+    return process.report({ kind: "fault", scope: "instance", error: errorInfo("OperationalError", "down") });
   if (isUnknown(process, ports)) return;
   const { log, over } = process.standing();
-  if (over !== null && (rules.readsLog || over.kind === "run_over")) return process.tell(over);
-  if (plan === null) return process.tell({ kind: "run_over", result: process.result("run_over") });
-  if (!isOpen(process, ports)) return process.tell(notOpen);
+  if (over !== null && (rules.readsLog || over.kind === "run_over")) return process.report(over);
+  if (plan === null) return process.report({ kind: "run_over", result: process.result("run_over") });
+  if (!isOpen(process, ports)) return process.report(notOpen);
   const refusal = refusalOf(
     log.entries.map(({ kind }) => kind),
     envelope.tags,
   );
   if (refusal !== null)
-    return process.tell({ kind: "rerun_refused", error: errorInfo(refusal, "an earlier start got too far") });
+    return process.report({ kind: "rerun_refused", error: errorInfo(refusal, "an earlier start got too far") });
   if (ports.clock.monoMs() < plan.importableFromMs) {
-    return process.tell({
+    return process.report({
       kind: "fault",
       scope: "location",
       error: errorInfo("ModuleNotFoundError", "no such module"),
@@ -66,14 +66,14 @@ export async function reportStep(
   await process.pause(FORK_MS);
   await process.pass("looking", firstLook);
   if (dagster.down)
-    return process.tell({ kind: "fault", scope: "instance", error: errorInfo("OperationalError", "down") });
+    return process.report({ kind: "fault", scope: "instance", error: errorInfo("OperationalError", "down") });
   if (isUnknown(process, ports)) return;
   const { over } = process.standing();
-  if (over !== null && (rules.readsLogBeforeReport || over.kind === "run_over")) return process.tell(over);
+  if (over !== null && (rules.readsLogBeforeReport || over.kind === "run_over")) return process.report(over);
   if (planOf({ runId, stepKey }) === null)
-    return process.tell({ kind: "run_over", result: process.result("run_over") });
-  if (!isOpen(process, ports)) return process.tell(notOpen);
-  if (park) return process.tell({ kind: "parked", result: process.result("parked") });
+    return process.report({ kind: "run_over", result: process.result("run_over") });
+  if (!isOpen(process, ports)) return process.report(notOpen);
+  if (park) return process.report({ kind: "parked", result: process.result("parked") });
   const kind = retryIn === null ? "STEP_FAILURE" : "STEP_UP_FOR_RETRY";
   await process.writeTerminal(kind, { kind: "reported", result: process.result("reported") });
 }
@@ -89,7 +89,7 @@ function isOpen(process: StepProcess, { rules, announced }: WorkPorts): boolean 
 
 function isUnknown(process: StepProcess, { dagster, instance }: WorkPorts): boolean {
   if (dagster.statusOf(process.step.runId) !== null) return false;
-  process.tell({ kind: "unknown_run", result: process.result("run_over"), instance });
+  process.report({ kind: "unknown_run", result: process.result("run_over"), instance });
   return true;
 }
 

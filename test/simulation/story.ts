@@ -7,9 +7,9 @@ import { renderLine, type TraceLine } from "./trace.ts";
 
 const MOST_LINES = 200;
 
-export function tell({ report, selection, tries }: Shrunk): string {
+export function storyOf({ report, selection, tries }: Shrunk): string {
   const { seed, violation, scenario, trace, struck } = report;
-  if (violation === null) throw new Error("there is nothing to tell");
+  if (violation === null) throw new Error("no rule is broken, so there is no story");
   const lines = relevant(trace, violation.about);
   const { fifo, workers, concurrency, leaseMs, policy } = scenario;
   const omitted = lines.length > MOST_LINES ? [`  … ${lines.length - MOST_LINES} lines before these`] : [];

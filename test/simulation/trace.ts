@@ -20,7 +20,7 @@ export class Trace {
     this.#silent = silent;
   }
 
-  tell(who: string, what: string, about = ""): void {
+  note(who: string, what: string, about = ""): void {
     if (this.#silent) return;
     const line = { atMs: this.#nowMs(), who, what, about };
     this.lines.push(line);

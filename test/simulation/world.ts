@@ -71,11 +71,11 @@ export function build(scenario: Scenario, selection: Selection, rules: HostRules
   const down = { ledger: false, queue: false };
   const fleet = new Fleet({ ...around, scenario, queue, ledger, dagster, producer, referee, rules, down });
   const send = (sent: ReturnType<Producer["send"]>) => {
-    trace.tell("producer", "sends", producer.nameOf(sent.id));
+    trace.note("producer", "sends", producer.nameOf(sent.id));
     referee.sent(sent);
   };
   const runs = scenario.runs.map((plan) => {
-    const tell = (what: string) => trace.tell("dagster", what, plan.id);
+    const note = (what: string) => trace.note("dagster", what, plan.id);
     const isParked = (runId: string, stepKey: string) => referee.isParked(runId, stepKey);
     const sendAttempt = (run: RunPlan, step: StepPlan, attempt: number) => {
       send(producer.send(run, step, attempt));
@@ -83,7 +83,7 @@ export function build(scenario: Scenario, selection: Selection, rules: HostRules
       const inMs = dice.between(`${run.id}:${step.key} forged in`, 0, 20_000);
       clock.schedule(inMs, () => send(producer.sendForgery(run, step)));
     };
-    return new RunWorker(plan, { clock, dagster, dice, tell, isParked, send: sendAttempt });
+    return new RunWorker(plan, { clock, dagster, dice, note, isParked, send: sendAttempt });
   });
   dagster.onEvent(({ runId, stepKey }) => runs.find(({ plan }) => plan.id === runId)?.saw(stepKey));
   for (const hostile of scenario.hostile)
@@ -151,7 +151,7 @@ function noteMoved({ deadLetters, referee, trace, producer }: World): void {
   for (const { id, deadLetterSourceArn } of deadLetters.inspect()) {
     if (deadLetterSourceArn === null || referee.moved.has(id)) continue;
     referee.moved.add(id);
-    trace.tell("sqs", "moves it to the dead letter queue", producer.nameOf(id));
+    trace.note("sqs", "moves it to the dead letter queue", producer.nameOf(id));
   }
 }
 
@@ -162,7 +162,7 @@ function happen(
 ) {
   const { id, kind, place, forMs } = incident;
   if (!faults.admits(id)) return;
-  trace.tell("world", `${id}, place ${place + 1}, for ${forMs} ms`);
+  trace.note("world", `${id}, place ${place + 1}, for ${forMs} ms`);
   const forAWhile = (set: (isDown: boolean) => void) => {
     set(true);
     clock.schedule(forMs, () => set(false));

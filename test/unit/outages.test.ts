@@ -12,8 +12,8 @@ const denied = new Fault("TQ_QUEUE_DENIED", "denied");
 const away = new Fault("TQ_QUEUE", "away");
 
 test("an outage is one line for each cause, and one when the call works again", async () => {
-  const [clock, told] = [new ManualClock(), new Observations()];
-  const outages = new Outages({ clock, observe: told.observe });
+  const [clock, logged] = [new ManualClock(), new Observations()];
+  const outages = new Outages({ clock, observe: logged.observe });
   for (let i = 1; i <= 60; i += 1) {
     outages.failed("DeleteMessage", denied, failed(`denied ${i}`));
     outages.failed("DeleteMessage", away, failed(`away ${i}`));
@@ -22,10 +22,10 @@ test("an outage is one line for each cause, and one when the call works again", 
   }
   outages.worked("DeleteMessage");
   outages.worked("DeleteMessage");
-  assert.deepEqual(told.shown("sweep.failed"), ["denied 1", "away 1", "other 1"]);
-  assert.deepEqual(told.messages("outage.over"), [
+  assert.deepEqual(logged.shown("sweep.failed"), ["denied 1", "away 1", "other 1"]);
+  assert.deepEqual(logged.messages("outage.over"), [
     "DeleteMessage works again after 60 s, in which it failed 120 times",
   ]);
   outages.failed("DeleteMessage", denied, failed("denied again"));
-  assert.equal(told.shown("sweep.failed").at(-1), "denied again");
+  assert.equal(logged.shown("sweep.failed").at(-1), "denied again");
 });

@@ -10,13 +10,15 @@ from typing import Any
 
 def differences(expected: Mapping[str, Sequence[Any]], got: Mapping[str, Sequence[Any]]) -> str:
     """Return by step what differs, line by line; empty when nothing does."""
-    told: list[str] = []
+    lines: list[str] = []
     for step in sorted({*expected, *got}):
         before, after = _lines(expected.get(step, ())), _lines(got.get(step, ()))
         if before != after:
-            told.append(f"step {step or '(none)'}:")
-            told.extend(difflib.unified_diff(before, after, "multiprocess", "queue", "", "", 2, ""))
-    return "\n".join(told)
+            lines.append(f"step {step or '(none)'}:")
+            lines.extend(
+                difflib.unified_diff(before, after, "multiprocess", "queue", "", "", 2, "")
+            )
+    return "\n".join(lines)
 
 
 def _lines(entries: Sequence[Any]) -> list[str]:

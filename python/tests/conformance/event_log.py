@@ -87,10 +87,10 @@ class Log:
         event = entry.dagster_event
         if event is None:
             return f"LOG {entry.level}", self._scrub(entry.user_message)
-        told = self._scrub(pack_value(event.event_specific_data))
+        data = self._scrub(pack_value(event.event_specific_data))
         if event.is_step_up_for_retry and "jitter" in str(event.step_key):
-            told["seconds_to_wait"] = 0 <= told["seconds_to_wait"] <= 0.1
-        return event.event_type_value, (self._scrub(event.message or ""), told)
+            data["seconds_to_wait"] = 0 <= data["seconds_to_wait"] <= 0.1
+        return event.event_type_value, (self._scrub(event.message or ""), data)
 
     def _scrub(self, value: Any) -> Any:
         if isinstance(value, str):

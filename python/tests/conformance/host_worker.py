@@ -73,8 +73,8 @@ class HostWorker:
                 # It may still have to say why it goes.
                 with suppress(subprocess.TimeoutExpired):
                     self._host.process.wait(DEADLINE)
-            told, words = f"{type(error).__name__}: {error}", self._host.log()
-            self.failure = told if words in told else f"{told}; the host's words: {words}"
+            failure, words = f"{type(error).__name__}: {error}", self._host.log()
+            self.failure = failure if words in failure else f"{failure}; the host's words: {words}"
             self._fail.close()
 
     def _work_until_stopped(self) -> None:

@@ -70,20 +70,22 @@ def sides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sides]:
 
 
 def assert_same(expected: Left, got: Left) -> None:
-    told = differences(expected.steps, got.steps)
-    assert not told, f"the logs differ:\n{told}"
+    differing = differences(expected.steps, got.steps)
+    assert not differing, f"the logs differ:\n{differing}"
     assert got.status == expected.status
     assert got.output == expected.output
 
 
 @pytest.mark.parametrize("storage", STORAGES)
 @pytest.mark.parametrize("name", NAMES)
-def test_same_log(sides: Sides, storage: str, name: str) -> None:
+def test_a_worker_leaves_the_same_log_as_dagsters_own_executor(
+    sides: Sides, storage: str, name: str
+) -> None:
     assert_same(sides.reference(name), sides.queue(storage, name))
 
 
 @pytest.mark.parametrize(("name", "step", "types"), ENDINGS)
-def test_the_kinds_are_what_they_are_called(
+def test_each_kind_of_step_logs_the_events_of_its_kind(
     sides: Sides, name: str, step: str, types: list[str]
 ) -> None:
     logged = [kind for kind, _ in sides.reference(name).steps[step]]
@@ -91,7 +93,7 @@ def test_the_kinds_are_what_they_are_called(
     assert all(kind in rest for kind in types), logged
 
 
-def test_names_are_ascii_so_step_keys_are() -> None:
+def test_names_in_dagster_are_ascii_so_step_keys_are_too() -> None:
     with pytest.raises(dagster.DagsterInvalidDefinitionError):
         dagster.op(name="zürich")(lambda: None)
     with pytest.raises(dagster.DagsterInvalidDefinitionError):

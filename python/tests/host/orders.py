@@ -106,8 +106,8 @@ def engine_messages(instance: DagsterInstance, run: DagsterRun) -> list[str]:
 
 def engine_metadata(instance: DagsterInstance, run: DagsterRun) -> list[dict[str, object]]:
     entries = instance.all_logs(run.run_id, of_type=DagsterEventType.ENGINE_EVENT)
-    told = [entry.get_dagster_event().engine_event_data.metadata for entry in entries]
-    return [{name: value.value for name, value in metadata.items()} for metadata in told]
+    noted = [entry.get_dagster_event().engine_event_data.metadata for entry in entries]
+    return [{name: value.value for name, value in metadata.items()} for metadata in noted]
 
 
 def find_event(instance: DagsterInstance, run: DagsterRun, name: str) -> DagsterEvent:

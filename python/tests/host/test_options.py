@@ -18,7 +18,7 @@ from dagster_taskiq.host.options import UsageError, location_origins, parse_opti
         ["-m", "a", "--frames-fd=3", "-d", "x"],
     ],
 )
-def test_the_descriptor_is_taken_out(arguments):
+def test_the_descriptors_flag_is_removed_from_the_arguments(arguments):
     options = parse_options(arguments)
     assert options.frames_fd == 3
     assert options.location_flags == ["-m", "a", "-d", "x"]
@@ -38,7 +38,7 @@ def test_a_wrong_descriptor_is_named(arguments, message):
     assert str(caught.value) == message
 
 
-def test_a_descriptor_that_is_no_socket_ends_the_host():
+def test_a_descriptor_that_is_not_a_socket_ends_the_host():
     command = [sys.executable, "-m", "dagster_taskiq.host", "--frames-fd", "99"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 2

@@ -107,8 +107,8 @@ class WorkerDouble:
 
     def outcome(self, identifier: str, permit: Granting = granted) -> Mapping[str, Any]:
         frames = self.finish(identifier, permit)
-        [told] = [f["outcome"] for f in frames if f["type"] == "outcome"]
-        return told
+        [outcome] = [f["outcome"] for f in frames if f["type"] == "outcome"]
+        return outcome
 
     def await_frame(self, kind: str, identifier: str | None = None) -> Frame:
         while (found := self._found(kind, identifier)) is None:

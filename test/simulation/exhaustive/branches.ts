@@ -148,9 +148,9 @@ function* ofProcess(
       yield of("writes", commitOwn);
       break;
     case "written":
-      yield of("tells", (_next, own) => void Object.assign(own, { stage: "told" }));
+      yield of("reports", (_next, own) => void Object.assign(own, { stage: "reported" }));
       break;
-    case "told":
+    case "reported":
       yield on("ends", outcomeEvent(what === "execute" ? "success" : "reported"), (_next, own) => endProcess(own));
       return;
   }
@@ -171,7 +171,7 @@ function* ofLook(from: Situation, what: "execute" | "report", on: On, of: Of, ph
 function* ofDeath(from: Situation, worker: WorkerState, on: On): Generator<Branch> {
   const why = { reason: "step_fault", detail: "", error: null } as const;
   yield on("process dies", { is: "host_fault", why, permitted: worker.spent }, dieProcess);
-  yield on("is told to stop", { is: "interrupted" }, dieProcess);
+  yield on("is asked to stop", { is: "interrupted" }, dieProcess);
   if (!worker.owns || !from.leased) yield on("lease is over", { is: "lease_lost" }, dieProcess);
 }
 

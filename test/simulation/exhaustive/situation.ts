@@ -20,7 +20,7 @@ export interface Physics {
   readonly requiresOpen: boolean;
 }
 
-export type Stage = "none" | "looking" | "running" | "asking" | "permitted" | "written" | "told";
+export type Stage = "none" | "looking" | "running" | "asking" | "permitted" | "written" | "reported";
 
 export interface WorkerState {
   /** Null: idle. */

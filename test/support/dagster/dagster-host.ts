@@ -14,7 +14,7 @@ const HOST_START_MS = 120_000;
 
 export interface DagsterHost {
   readonly runner: HostRunner;
-  readonly told: Observations;
+  readonly logged: Observations;
   /**
    * How many processes of steps live below the host: its watcher of runs and its location host are
    * left out.
@@ -24,19 +24,19 @@ export interface DagsterHost {
 
 export async function startDagsterHost(deployment: Deployment): Promise<DagsterHost> {
   const id = randomUUID();
-  const told = new Observations();
+  const logged = new Observations();
   const settings = {
     python: PYTHON,
     locationArgs: ["-m", "definitions", "-d", DEFINITIONS_PARENT],
     env: { ...deployment.env, E2E_HOST: id },
     startMs: HOST_START_MS,
   };
-  const runner = new HostRunner(settings, { clock: systemClock, observe: told.observe, chance: Math.random });
+  const runner = new HostRunner(settings, { clock: systemClock, observe: logged.observe, chance: Math.random });
   await runner.start();
   const own = ["taskiq-watcher", "taskiq-code"];
   const below = () =>
     markedProcesses(`E2E_HOST=${id}`).filter(({ parent, name }) => parent !== process.pid && !own.includes(name));
-  return { runner, told, processes: () => below().length };
+  return { runner, logged, processes: () => below().length };
 }
 
 /** An order for the only step of a new run of that job. */

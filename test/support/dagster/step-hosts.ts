@@ -35,7 +35,7 @@ exec ${python} ${hosts}well-behaved.py ${join(home, "log")}
 
 export interface StepHost {
   readonly runner: HostRunner;
-  readonly told: Observations;
+  readonly logged: Observations;
   /** A folder of the test's own. */
   readonly folder: string;
   /** Every process of the test that lives: the host, steps, and what they started. */
@@ -61,7 +61,7 @@ export async function stepHost(
   const folder = await mkdtemp(join(tmpdir(), "taskiq-host-"));
   const id = randomUUID();
   const mark = `TASKIQ_TEST=${id}` as const;
-  const told = new Observations();
+  const logged = new Observations();
   const env = {
     ...process.env,
     PYTHONPATH: launcher,
@@ -70,11 +70,11 @@ export async function stepHost(
     ...options.variables,
   };
   const settings = { python: options.python ?? python, locationArgs: [program, ...args(folder)], env, startMs };
-  const runner = new HostRunner(settings, { clock, observe: told.observe, chance: () => 0 });
+  const runner = new HostRunner(settings, { clock, observe: logged.observe, chance: () => 0 });
   t.after(async () => {
     await runner.stop();
     await noneMarked(mark);
     await rm(folder, { recursive: true });
   });
-  return { runner, told, folder, alive: () => markedProcesses(mark) };
+  return { runner, logged, folder, alive: () => markedProcesses(mark) };
 }

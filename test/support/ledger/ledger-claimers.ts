@@ -18,7 +18,7 @@ export class Claimer {
     child.on("message", (said: Said) => this.heard.push(said));
   }
 
-  tell(order: Order): void {
+  send(order: Order): void {
     this.#child.send(order);
   }
 
@@ -57,6 +57,6 @@ export async function startClaimers(t: TestContext, count: number): Promise<read
 
 /** Gives all of them the order at once and waits until each has said that it is through. */
 export async function tellAll(claimers: readonly Claimer[], order: Order): Promise<void> {
-  for (const claimer of claimers) claimer.tell(order);
+  for (const claimer of claimers) claimer.send(order);
   await Promise.all(claimers.map((claimer) => claimer.says(order.do === "open" ? "opened" : "done")));
 }

@@ -35,14 +35,14 @@ export async function startPostgres(settings: PostgresSettings = {}): Promise<Po
 }
 
 async function main(args: readonly string[]): Promise<void> {
-  const told = new Promise((resolve) => {
+  const signalled = new Promise((resolve) => {
     process.stdin.resume().once("end", resolve).once("error", resolve);
     for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.once(signal, resolve);
   });
   const settings = args.map((arg) => [arg.slice(0, arg.indexOf("=")), arg.slice(arg.indexOf("=") + 1)]);
   const cluster = await startCluster(Object.fromEntries(settings));
   process.stdout.write(`${JSON.stringify({ url: cluster.url })}\n`);
-  await told;
+  await signalled;
   await cluster.stop();
   process.stdin.destroy();
 }

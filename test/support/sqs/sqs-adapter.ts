@@ -32,14 +32,14 @@ export async function wire(
 ): Promise<Wired> {
   const server = await startSqsServer(serverOptions);
   const pair = await createQueues(asLocalSqs(server), "steps", pairOptions);
-  const told = new Observations();
+  const logged = new Observations();
   const queue = openSqsQueue({
     queue: { url: pair.url },
     deadLetter: null,
     region: LOCAL_REGION,
     endpoint: server.endpoint,
     ...(options.sources === undefined ? { credentials: LOCAL_CREDENTIALS } : {}),
-    observe: told.observe,
+    observe: logged.observe,
     random: () => 0,
     ...options,
   });
@@ -53,7 +53,7 @@ export async function wire(
     pair,
     source: server.model.queue(pair.name),
     deadLetters: server.model.queue(pair.deadLetterName),
-    observed: told.all,
+    observed: logged.all,
     requestsOf: (action) => server.requests.filter((request) => request.action === action),
   };
 }

@@ -67,11 +67,11 @@ export interface Desk {
   readonly home: string;
   start(args: readonly string[]): { readonly child: ChildProcess; readonly ended: Promise<Ended> };
   /** `replay --yes` of everything, as JSON. */
-  replay(...args: readonly string[]): Promise<Ended & { readonly told: readonly ToldLetter[] }>;
+  replay(...args: readonly string[]): Promise<Ended & { readonly printed: readonly PrintedLetter[] }>;
 }
 
 /** A line of `replay --json`, as far as tests look at it. */
-export interface ToldLetter {
+export interface PrintedLetter {
   readonly message_id: string;
   readonly step_key: string;
   readonly plan: string;
@@ -116,7 +116,7 @@ export async function openDesk(
   const start: Desk["start"] = (args) => startCommand(args, env);
   const replay: Desk["replay"] = async (...args) => {
     const ended = await start([...YES, ...args]).ended;
-    return { ...ended, told: toldBy(ended) };
+    return { ...ended, printed: printedBy(ended) };
   };
   let sent = 0;
   const send = (stepKey: string, groupId: string) => {
@@ -135,9 +135,9 @@ export async function openDesk(
   return { server, clock, ledger, source, deadLetters, send, buryAll, workOff, log, home, start, replay };
 }
 
-export function toldBy({ stdout }: Pick<Ended, "stdout">): readonly ToldLetter[] {
+export function printedBy({ stdout }: Pick<Ended, "stdout">): readonly PrintedLetter[] {
   const lines = stdout.split("\n").slice(0, -1);
-  return lines.map((line) => JSON.parse(line) as ToldLetter);
+  return lines.map((line) => JSON.parse(line) as PrintedLetter);
 }
 
 function startCommand(args: readonly string[], env: Readonly<Record<string, string>>) {

@@ -37,6 +37,6 @@ describe("a buried message", () => {
     made.ledger.down.add("burialKey");
     for (const id of ["m1", "m2"]) assert.equal(await made.deliver(message(id, { body: "{" })), "buried");
     assert.equal(new Set(idsOf(made)).size, 2);
-    assert.equal(made.told.shown("ledger.unreachable").length, 1);
+    assert.equal(made.logged.shown("ledger.unreachable").length, 1);
   });
 });

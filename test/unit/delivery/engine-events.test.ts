@@ -74,7 +74,7 @@ describe("the run's log", () => {
   });
 
   test("the run's log has the command for a parked step, also when an earlier delivery parked it", async (t) => {
-    const { runner, deliver, told, queue } = bench(t, { maxStarts: 1, onExhausted: "park" });
+    const { runner, deliver, logged, queue } = bench(t, { maxStarts: 1, onExhausted: "park" });
     runner.scripts.set("load[eu]", crashes);
     const body = bodyFor("load[eu]", { retry_count: 2 });
     queue.bury = async () => await Promise.reject(new Error("no route"));
@@ -90,7 +90,7 @@ describe("the run's log", () => {
       parked.map(({ message: said }) => said.slice(-advice.length)),
       [advice],
     );
-    assert.ok(told.messages("dead_letter.buried")[0]?.endsWith(advice));
+    assert.ok(logged.messages("dead_letter.buried")[0]?.endsWith(advice));
   });
 
   test("the run's log says so when a step could not be given back", async (t) => {
@@ -103,12 +103,12 @@ describe("the run's log", () => {
   });
 
   test("the run's log names an invalid tag once for the attempt, as the worker's log does", async (t) => {
-    const { runner, deliver, told } = bench(t);
+    const { runner, deliver, logged } = bench(t);
     runner.scripts.set("load", crashes);
     const body = bodyFor("load", { tags: { "taskiq/max_starts": "many" } });
     const said = ['tag taskiq/max_starts: expected a whole number from 1 to 1000, got "many"; ignored'];
     for (const receiveCount of [1, 2]) await deliver(message("m1", { receiveCount, body }));
-    assert.deepEqual(told.messages("step.tag_ignored"), said);
+    assert.deepEqual(logged.messages("step.tag_ignored"), said);
     const notices = runner.notices.filter((notice) => notice.message.startsWith("tag "));
     assert.deepEqual(
       notices.map(({ level, message }) => [level, message]),
@@ -129,11 +129,11 @@ describe("a run's log that cannot be written", () => {
   });
 
   test("an engine event that cannot be written goes to the worker's own log", async (t) => {
-    const { runner, deliver, told } = bench(t);
+    const { runner, deliver, logged } = bench(t);
     runner.scripts.set("load", crashes);
     runner.onNotice = async () => false;
     await deliver();
-    assert.deepEqual(told.messages("notice.lost"), [
+    assert.deepEqual(logged.messages("notice.lost"), [
       "engine event not written for step load of run run-1 (it could not be written): " +
         "Step goes back to the queue for 500 ms: StepProcessDied: the step process was killed by SIGSEGV",
     ]);

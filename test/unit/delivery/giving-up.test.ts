@@ -139,12 +139,12 @@ describe("a report", () => {
 
 describe("a dead letter", () => {
   test("a message that cannot be buried stays in the queue, and is buried at the next delivery", async (t) => {
-    const { runner, deliver, queue, deeds, told } = bench(t, { maxStarts: 1 });
+    const { runner, deliver, queue, deeds, logged } = bench(t, { maxStarts: 1 });
     runner.scripts.set("load", crashes);
     queue.onBury = async () => Promise.reject(new Error("access denied"));
     assert.equal(await deliver(), "released");
     assert.deepEqual(deeds().slice(-2), ["bury m1 step_fault", "extend m1#1 5000"]);
-    assert.deepEqual(told.messages("dead_letter.failed"), ["could not copy to the dead letter queue: access denied"]);
+    assert.deepEqual(logged.messages("dead_letter.failed"), ["could not copy to the dead letter queue: access denied"]);
     queue.onBury = async () => undefined;
     assert.equal(await deliver(message("m1", { receiveCount: 2 })), "buried");
     assert.deepEqual(deeds().slice(-4), [

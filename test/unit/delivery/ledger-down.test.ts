@@ -7,11 +7,11 @@ import { bench } from "./setup.ts";
 
 describe("the ledger cannot be reached", () => {
   test("nothing runs while the ledger cannot claim, and the message comes back soon", async (t) => {
-    const { deliver, deeds, ledger, told } = bench(t);
+    const { deliver, deeds, ledger, logged } = bench(t);
     ledger.down.add("claim");
     assert.equal(await deliver(), "released");
     assert.deepEqual(deeds(), ["claim run-1:load (unreachable)", "extend m1#1 5000"]);
-    assert.deepEqual(told.messages("ledger.unreachable"), ["ledger, claim: ledger under test: connection refused"]);
+    assert.deepEqual(logged.messages("ledger.unreachable"), ["ledger, claim: ledger under test: connection refused"]);
   });
 
   test("a permit is asked for until the ledger answers, and the time it took is added to the deadline", async (t) => {

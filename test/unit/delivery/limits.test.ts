@@ -74,10 +74,12 @@ describe("a step that was ended for a limit", () => {
 });
 
 test("a step that died with its term leaves everything to the worker that takes it over", async (t) => {
-  const { runner, deliver, deeds, told, queue } = bench(t, { maxStarts: 1 });
+  const { runner, deliver, deeds, logged, queue } = bench(t, { maxStarts: 1 });
   runner.scripts.set("load", expires);
   assert.equal(await deliver(), "lost");
   assert.deepEqual(deeds(), ["claim run-1:load", "execute run-1:load", "event run-1:load STEP_START"]);
   assert.deepEqual([queue.acked, queue.buried], [[], []]);
-  assert.deepEqual(told.messages("lease.lost"), ["lease lost: this worker was held up for too long; the step is dead"]);
+  assert.deepEqual(logged.messages("lease.lost"), [
+    "lease lost: this worker was held up for too long; the step is dead",
+  ]);
 });

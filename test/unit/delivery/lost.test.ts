@@ -68,7 +68,7 @@ describe("a lost lease", () => {
   });
 
   test("a refused permit writes nothing and deletes nothing", async (t) => {
-    const { deliver, ledger, runner, queue, told, claimAs, clock } = bench(t);
+    const { deliver, ledger, runner, queue, logged, claimAs, clock } = bench(t);
     runner.scripts.set("load", async (step) => {
       await ledger.abandon({ key: "run-1:load", fence: 1 }, { giveStartBack: false });
       await clock.sleep(0);
@@ -77,7 +77,7 @@ describe("a lost lease", () => {
     });
     assert.equal(await deliver(), "lost");
     assert.deepEqual([runner.log("run-1:load"), queue.acked], [["STEP_START"], []]);
-    assert.deepEqual(told.messages("step.permit_refused"), [
+    assert.deepEqual(logged.messages("step.permit_refused"), [
       "lost the right to record its outcome; nothing was written",
     ]);
   });

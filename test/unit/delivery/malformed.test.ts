@@ -76,10 +76,10 @@ describe("a malformed body", () => {
 });
 
 test("an envelope of a later version waits for a worker that knows it", async (t) => {
-  const { deliver, deeds, told } = bench(t);
+  const { deliver, deeds, logged } = bench(t);
   assert.equal(await deliver(message("m1", { body: bodyFor("load", { version: 2 }) })), "released");
   assert.deepEqual(deeds(), ["extend m1#1 300000"]);
-  assert.deepEqual(told.messages("delivery.unknown_version"), [
+  assert.deepEqual(logged.messages("delivery.unknown_version"), [
     "envelope version 2 is not known to this worker; left for a newer one",
   ]);
 });

@@ -31,10 +31,10 @@ describe("a step that ended", () => {
   ];
   for (const [script, level, said, errorClass] of saying) {
     test(`the end of a step is logged at level ${level}: ${said}`, async (t) => {
-      const { runner, deliver, told } = bench(t);
+      const { runner, deliver, logged } = bench(t);
       runner.scripts.set("load", async (step) => ({ ...(await script(step)), job: "nightly" }));
       await deliver();
-      const [ended] = told.of("step.ended");
+      const [ended] = logged.of("step.ended");
       assert.deepEqual([ended?.level, ended?.message, ended?.["errorClass"]], [level, said, errorClass]);
       const names = [ended?.["runId"], ended?.["stepKey"], ended?.["attempt"], ended?.["job"]];
       assert.deepEqual(names, ["run-1", "load", 0, "nightly"]);
@@ -43,8 +43,8 @@ describe("a step that ended", () => {
   }
 
   test("the log lines of a step name its message's job, until its process names the run's", async (t) => {
-    const { runner, deliver, told } = bench(t);
-    const jobs = () => ["step.claimed", "step.ended"].map((event) => told.of(event)[0]?.["job"]);
+    const { runner, deliver, logged } = bench(t);
+    const jobs = () => ["step.claimed", "step.ended"].map((event) => logged.of(event)[0]?.["job"]);
     runner.scripts.set("load", async (step) => ({ ...(await succeeds(step)), job: "nightly" }));
     await deliver(message("m1", { body: bodyFor("load", { job: "forged" }) }));
     assert.deepEqual(jobs(), ["forged", "nightly"]);
@@ -135,10 +135,10 @@ describe("a redelivery", () => {
   });
 
   test("the redelivery after a failed delete ends in one more delete and no second run", async (t) => {
-    const { deliver, queue, runner, told } = bench(t);
+    const { deliver, queue, runner, logged } = bench(t);
     queue.onAck = async () => ["failed"];
     assert.equal(await deliver(), "acked");
-    assert.deepEqual(told.messages("delivery.ack_failed"), [
+    assert.deepEqual(logged.messages("delivery.ack_failed"), [
       "could not be deleted (failed); the redelivery will find its outcome recorded",
     ]);
     queue.onAck = async () => ["done"];

@@ -6,16 +6,16 @@ import { Fault } from "../../../core/faults.ts";
 import { bench } from "./setup.ts";
 
 test("a message that the ledger takes no row for is buried as malformed, and nothing runs", async (t) => {
-  const { deliver, deeds, ledger, runner, queue, told } = bench(t);
+  const { deliver, deeds, ledger, runner, queue, logged } = bench(t);
   ledger.before = async () => {
     throw new Fault("TQ_LEDGER_REFUSED", "ledger: it cannot hold what was to be written");
   };
   assert.equal(await deliver(), "buried");
   const detail = "ledger: it cannot hold what was to be written";
-  assert.deepEqual(told.messages("ledger.row_refused"), [
+  assert.deepEqual(logged.messages("ledger.row_refused"), [
     `the ledger takes no row for this message, so nothing is run: ${detail}`,
   ]);
-  assert.deepEqual(told.messages("ledger.unreachable"), []);
+  assert.deepEqual(logged.messages("ledger.unreachable"), []);
   assert.deepEqual(
     queue.buried.map(({ reason }) => [reason.reason, reason.detail]),
     [["malformed", detail]],

@@ -34,11 +34,11 @@ export function bench(t: TestContext, policy: Partial<Policy> = {}, more: Partia
   const ledger = new WatchedLedger(store, write);
   const runner = new FakeRunner(write);
   runner.down = null;
-  const told = new Observations();
+  const logged = new Observations();
   const chance = () => 0.5;
-  const outages = new Outages({ clock, observe: told.observe });
+  const outages = new Outages({ clock, observe: logged.observe });
   const keeper = new LeaseKeeper(
-    { queue, ledger, clock, observe: told.observe, outages, chance },
+    { queue, ledger, clock, observe: logged.observe, outages, chance },
     { leaseMs, killMarginMs: 5_000 },
   );
   void keeper.start();
@@ -49,8 +49,8 @@ export function bench(t: TestContext, policy: Partial<Policy> = {}, more: Partia
     ledger,
     runner,
     clock,
-    notify: new Notices({ runner, clock, observe: told.observe }).notify,
-    observe: told.observe,
+    notify: new Notices({ runner, clock, observe: logged.observe }).notify,
+    observe: logged.observe,
     outages,
     chance,
     policy: { ...defaultPolicy, ...policy },
@@ -119,7 +119,7 @@ export function bench(t: TestContext, policy: Partial<Policy> = {}, more: Partia
     ledger,
     store,
     runner,
-    told,
+    logged,
     outcomes: ports.outcomes,
     slots,
     quiet,

@@ -44,7 +44,7 @@ describe("stopping", () => {
   });
 
   test("a stop that kills a running step abandons it at no cost, and its message is visible at once", async (t) => {
-    const { begin, finish, clock, quiet, kill, runner, deeds, ledger, told } = bench(t);
+    const { begin, finish, clock, quiet, kill, runner, deeds, ledger, logged } = bench(t);
     runner.scripts.set("load", blocks);
     const running = begin();
     await clock.advance(1_000);
@@ -57,7 +57,7 @@ describe("stopping", () => {
       "notice run-1:load warning",
     ]);
     assert.equal((await ledger.find("run-1:load"))?.starts, 0);
-    assert.deepEqual(told.messages("step.requeued"), [
+    assert.deepEqual(logged.messages("step.requeued"), [
       "back to the queue at once: interrupted before it had an outcome",
     ]);
   });
@@ -128,17 +128,17 @@ describe("giving back", () => {
   });
 
   test("a release that fails is logged, and the message comes back when its visibility ends", async (t) => {
-    const { begin, finish, quiet, queue, told } = bench(t);
+    const { begin, finish, quiet, queue, logged } = bench(t);
     quiet.abort();
     queue.onExtend = async () => ["failed"];
     assert.equal(await finish(begin()), "released");
     queue.onExtend = async () => Promise.reject(new Error("connect ETIMEDOUT"));
     assert.equal(await finish(begin()), "released");
-    assert.deepEqual(told.messages("delivery.release_failed"), [
+    assert.deepEqual(logged.messages("delivery.release_failed"), [
       "could not be released (failed); visible again when its visibility ends",
       "could not be released (connect ETIMEDOUT); visible again when its visibility ends",
     ]);
-    assert.deepEqual(told.of("delivery.released"), []);
+    assert.deepEqual(logged.of("delivery.released"), []);
   });
 
   test("a released message backs off further with every start", async (t) => {

@@ -16,11 +16,11 @@ describe("a message of another Dagster instance", () => {
   const detail = `it is of Dagster instance ${theirs}, and this worker runs steps of instance ${ours}. ${mend}`;
 
   test("a message of another instance goes back before a claim, and an error names both instances", async (t) => {
-    const { deliver, deeds, runner, told } = bench(t);
+    const { deliver, deeds, runner, logged } = bench(t);
     runner.identity = ours;
     assert.equal(await deliver(of(theirs)), "released");
     assert.deepEqual(deeds(), ["extend m1#1 5000"]);
-    assert.deepEqual(told.messages("delivery.other_instance"), [`not run: ${detail}`]);
+    assert.deepEqual(logged.messages("delivery.other_instance"), [`not run: ${detail}`]);
   });
 
   test("a message of another instance is buried at its eleventh receive, and no step is ended", async (t) => {
@@ -56,11 +56,11 @@ describe("a run that Dagster does not know", () => {
     ({ kind: "unknown_run", instance: asked, result: result("run_over") }) as const;
 
   test("a message of an unknown run is settled when it names the instance that was asked", async (t) => {
-    const { deliver, runner, ledger, told } = bench(t);
+    const { deliver, runner, ledger, logged } = bench(t);
     runner.scripts.set("load", unknown(ours));
     assert.equal(await deliver(of(ours)), "acked");
     assert.equal((await ledger.find("run-1:load"))?.outcome?.state, "run_over");
-    assert.deepEqual(told.messages("step.run_deleted"), ["its run was deleted: nothing is run"]);
+    assert.deepEqual(logged.messages("step.run_deleted"), ["its run was deleted: nothing is run"]);
   });
 
   for (const [named, asked, whose] of [
@@ -69,13 +69,13 @@ describe("a run that Dagster does not know", () => {
     [theirs, null, `the message is of instance ${theirs}`],
   ] as const) {
     test(`a message of instance ${named ?? "(none)"} whose run instance ${asked ?? "(none)"} does not know goes back with its start`, async (t) => {
-      const { deliver, runner, queue, store, told } = bench(t);
+      const { deliver, runner, queue, store, logged } = bench(t);
       runner.scripts.set("load", unknown(asked));
       assert.equal(await deliver(of(named)), "released");
       const { state, starts } = (await store.find("run-1:load")) ?? {};
       assert.deepEqual([state, starts, queue.acked, queue.buried], ["pending", 0, [], []]);
       const asker = asked ?? "(without an identity)";
-      assert.deepEqual(told.messages("step.unknown_run"), [
+      assert.deepEqual(logged.messages("step.unknown_run"), [
         `not run: run run-1 is not known to Dagster instance ${asker}, and ${whose}. ${mend}`,
       ]);
     });

@@ -11,14 +11,14 @@ const fault = new Fault("TQ_LEDGER_ROW", 'ledger, table t, row "run-1:load", col
 });
 
 test("a step whose row cannot be read does not run, comes back in five minutes, and the run's log says why", async (t) => {
-  const { deliver, deeds, ledger, runner, queue, told } = bench(t);
+  const { deliver, deeds, ledger, runner, queue, logged } = bench(t);
   ledger.before = async (method) => {
     if (method === "claim") throw fault;
   };
   assert.equal(await deliver(), "released");
   const said = `the ledger's row cannot be read, so nothing is run: ${fault.message}`;
-  assert.deepEqual(told.messages("ledger.row_unreadable"), [said]);
-  assert.deepEqual(told.messages("ledger.unreachable"), []);
+  assert.deepEqual(logged.messages("ledger.row_unreadable"), [said]);
+  assert.deepEqual(logged.messages("ledger.unreachable"), []);
   assert.deepEqual(deeds(), ["notice run-1:load error", "extend m1#1 300000"]);
   assert.deepEqual([runner.log("run-1:load"), queue.acked, queue.buried], [[], [], []]);
 });

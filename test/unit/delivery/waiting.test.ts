@@ -7,22 +7,22 @@ import { bench, leaseMs } from "./setup.ts";
 
 describe("a held step", () => {
   test("a held step is waited for without a slot, while its message stays hidden", async (t) => {
-    const { begin, clock, claimAs, slots, queue, told } = bench(t);
+    const { begin, clock, claimAs, slots, queue, logged } = bench(t);
     await claimAs("worker-b");
     void begin();
     await clock.advance(leaseMs - 1);
     assert.equal(slots.busy, 0);
     assert.equal(queue.extended.length, 3);
-    assert.deepEqual(told.messages("delivery.held"), ["held by worker-b; waiting"]);
+    assert.deepEqual(logged.messages("delivery.held"), ["held by worker-b; waiting"]);
   });
 
   test("a held step is taken over when the other's lease has ended", async (t) => {
-    const { begin, finish, clock, claimAs, runner, told } = bench(t);
+    const { begin, finish, clock, claimAs, runner, logged } = bench(t);
     await claimAs("worker-b");
     assert.equal(await finish(begin()), "acked");
     assert.equal(clock.monoMs(), leaseMs);
     assert.equal(runner.orders[0]?.delivery.takenOverFrom, "worker-b");
-    assert.deepEqual(told.messages("step.claimed"), ["taken over from worker-b, whose lease ended"]);
+    assert.deepEqual(logged.messages("step.claimed"), ["taken over from worker-b, whose lease ended"]);
   });
 
   test("a held step's message is only deleted when the other worker settles it", async (t) => {
@@ -36,14 +36,14 @@ describe("a held step", () => {
   });
 
   test("a held step is waited for as long as the other worker renews", async (t) => {
-    const { begin, finish, clock, claimAs, ledger, runner, told, store } = bench(t);
+    const { begin, finish, clock, claimAs, ledger, runner, logged, store } = bench(t);
     const hold = await claimAs("worker-b");
     const running = begin();
     for (let i = 0; i < 20; i += 1) {
       await clock.advance(leaseMs / 2);
       await store.renew([hold], leaseMs);
     }
-    assert.ok(told.of("delivery.held").length <= 20, "asked again before the lease it knew of had ended");
+    assert.ok(logged.of("delivery.held").length <= 20, "asked again before the lease it knew of had ended");
     assert.deepEqual(runner.orders, []);
     await ledger.settle(hold, result("failure"));
     assert.equal(await finish(running), "acked");

@@ -42,8 +42,8 @@ describe("the origin of a build", () => {
   });
 
   test("the origin of a build is the one in the variables where they are set", () => {
-    const told = originOf("/", { TASKIQ_COMMIT: "abc", SOURCE_DATE_EPOCH: seconds });
-    assert.deepEqual(told, { commit: "abc", sourceDate: at });
+    const origin = originOf("/", { TASKIQ_COMMIT: "abc", SOURCE_DATE_EPOCH: seconds });
+    assert.deepEqual(origin, { commit: "abc", sourceDate: at });
     assert.throws(() => originOf("/", { SOURCE_DATE_EPOCH: "soon" }), /^Error: SOURCE_DATE_EPOCH: .* got "soon"$/);
   });
 });

@@ -30,13 +30,13 @@ function drain(
   };
   const made = bench(t, {}, { others, watch });
   if (drained === null) throw new Error("no queue was watched");
-  const { clock, worker, told } = made;
+  const { clock, worker, logged } = made;
   const shown: QueueDepth[] = [];
   const elsewhere: number[] = [];
   const stop = new AbortController();
   const ports = {
     clock,
-    observe: told.observe,
+    observe: logged.observe,
     snapshot: () => worker.snapshot(),
     progress: (_: unknown, left: QueueDepth, others: number) => {
       shown.push(left);
@@ -122,7 +122,7 @@ describe("a drain", () => {
   });
 
   test("a drain is not over while receives or counts fail", async (t) => {
-    const { clock, queue, state, start, told, ended } = drain(t);
+    const { clock, queue, state, start, logged, ended } = drain(t);
     void start();
     await clock.advance(1_000);
     queue.onReceive = () => Promise.reject(new Fault("TQ_QUEUE", "no route"));
@@ -132,7 +132,7 @@ describe("a drain", () => {
     const { depth } = queue;
     queue.depth = () => Promise.reject(new Fault("TQ_QUEUE", "no route"));
     await clock.advance(200_000);
-    assert.ok(told.of("drain.count_failed").length > 0);
+    assert.ok(logged.of("drain.count_failed").length > 0);
     assert.ok(!ended(), "counts fail");
     queue.depth = depth;
     await clock.advance(settleMs + waitMs + 5_000);
@@ -173,7 +173,7 @@ describe("a drain", () => {
   });
 
   test("an empty queue is not proven by short polls, which ask a part of the servers only", async (t) => {
-    const { worker, told } = drain(t);
+    const { worker, logged } = drain(t);
     for (const [pollMs, how] of [
       [0, "max_time"],
       [1_000, "empty"],
@@ -181,7 +181,7 @@ describe("a drain", () => {
       const clock = new ManualClock();
       const lonely = new Drain(clock);
       const queue = lonely.watch(new FakeQueue(clock));
-      const ports = { clock, observe: told.observe, snapshot: () => worker.snapshot(), progress: () => undefined };
+      const ports = { clock, observe: logged.observe, snapshot: () => worker.snapshot(), progress: () => undefined };
       const ended = lonely.run(ports, { settleMs, maxMs: 100_000 }, new AbortController().signal);
       for (let i = 0; i < 10; i += 1) {
         await clock.advance(1_000);

@@ -13,12 +13,12 @@ const token = "0123456789abcdef".repeat(4);
 
 async function start(t: TestContext) {
   const asked: string[] = [];
-  const told = new Observations();
+  const logged = new Observations();
   let quiet: AskedQuiet | null = null;
   const server = await startControlServer({
     token,
     worker: "w-1",
-    observe: told.observe,
+    observe: logged.observe,
     snapshot: () => ({ busy: 2, slots: 4, idle: false, stopping: false, quiet }),
     quiet: (by) => {
       asked.push(`quiet ${by}`);
@@ -45,7 +45,7 @@ async function start(t: TestContext) {
     const [head = "", answer = ""] = text.split("\r\n\r\n");
     return { status: Number(head.split(" ")[1]), head, answer };
   };
-  return { ask, asked, told };
+  return { ask, asked, logged };
 }
 
 const state = { worker: "w-1", busy: 2, slots: 4, idle: false, stopping: false, quiet: null };
@@ -80,11 +80,11 @@ describe("the control endpoint refuses a client that", () => {
   ];
   for (const [who, line, headers] of rows) {
     test(`the control endpoint refuses a client that ${who}`, async (t) => {
-      const { ask, asked, told } = await start(t);
+      const { ask, asked, logged } = await start(t);
       const { status, head, answer } = await ask(line, headers, by);
       assert.deepEqual([status, answer, asked], [401, '{"error":"unauthorized"}\n', []]);
       assert.doesNotMatch(head, /access-control|www-authenticate/i);
-      assert.equal(told.of("control.refused").length, 1);
+      assert.equal(logged.of("control.refused").length, 1);
     });
   }
 });

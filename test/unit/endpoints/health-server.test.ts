@@ -28,11 +28,11 @@ async function start(t: TestContext, facts: Partial<Facts> = {}, port = 0) {
 }
 
 async function serve(t: TestContext, facts: () => Facts, port = 0, clock = { monoMs: systemClock.monoMs }) {
-  const told = new Observations();
-  const settings = { host: "127.0.0.1", port, worker: "w-1", clock, observe: told.observe };
+  const logged = new Observations();
+  const settings = { host: "127.0.0.1", port, worker: "w-1", clock, observe: logged.observe };
   const server = await startHealthServer({ ...settings, facts });
   t.after(() => server.close());
-  return { ...server, told, url: `http://127.0.0.1:${server.port}` };
+  return { ...server, logged, url: `http://127.0.0.1:${server.port}` };
 }
 
 describe("pages", () => {
@@ -134,10 +134,10 @@ test("a page that throws answers 500, and the next request is answered as usual"
     },
     () => open,
   ];
-  const { url, told } = await serve(t, () => (results.shift() as () => Facts)());
+  const { url, logged } = await serve(t, () => (results.shift() as () => Facts)());
   assert.equal((await fetch(`${url}/livez`)).status, 500);
   assert.equal((await fetch(`${url}/livez`)).status, 200);
-  assert.match(told.messages("endpoint.bug")[0] ?? "", /Error: no facts\n +at /);
+  assert.match(logged.messages("endpoint.bug")[0] ?? "", /Error: no facts\n +at /);
 });
 
 test("closing does not wait for an unfinished request", async (t) => {

@@ -29,13 +29,13 @@ describe("a FIFO group", () => {
 
   for (const disposition of ["released", "lost"] as const) {
     test(`a FIFO group gives back its tail when one is ${disposition}: nothing may overtake it`, async (t) => {
-      const { clock, queue, begun, end, journal, told, lane } = bench(t);
+      const { clock, queue, begun, end, journal, logged, lane } = bench(t);
       queue.offer(...group("oslo", "a1", "a2", "a3"));
       await clock.advance(0);
       await end("a1", disposition);
       assert.deepEqual(begun, ["a1"]);
       assert.deepEqual(journal, ["extend a2#1 0", "extend a3#1 0"]);
-      assert.deepEqual(told.messages("delivery.given_back"), ["given back unstarted", "given back unstarted"]);
+      assert.deepEqual(logged.messages("delivery.given_back"), ["given back unstarted", "given back unstarted"]);
       assert.deepEqual(lane.ended, { acked: 0, buried: 0, released: 2, lost: 0, ...count(disposition) });
     });
   }
@@ -74,27 +74,27 @@ describe("giving back", () => {
     ["unanswered", async () => Promise.reject(new Error("connect ETIMEDOUT")), "connect ETIMEDOUT"],
   ] as const) {
     test(`a release that is ${what} is logged, and the message comes back when its visibility ends`, async (t) => {
-      const { clock, queue, end, told } = bench(t);
+      const { clock, queue, end, logged } = bench(t);
       queue.onExtend = answer;
       queue.offer(...group("oslo", "a1", "a2"));
       await clock.advance(0);
       await end("a1", "released");
-      assert.deepEqual(told.messages("delivery.give_back_failed"), [
+      assert.deepEqual(logged.messages("delivery.give_back_failed"), [
         `could not give back; visible when its visibility ends: ${why}`,
       ]);
-      assert.deepEqual(told.of("delivery.given_back"), []);
+      assert.deepEqual(logged.of("delivery.given_back"), []);
     });
   }
 });
 
 describe("a bug of ours in one delivery", () => {
   test("a bug of ours in one delivery stops neither the worker nor the other deliveries", async (t) => {
-    const { clock, queue, begun, end, told, slots, lane } = bench(t, { slots: 2 });
+    const { clock, queue, begun, end, logged, slots, lane } = bench(t, { slots: 2 });
     queue.offer(message("m1"), message("m2"), message("m3"));
     await clock.advance(0);
     await end("m1", new Error("no transition from acking on granted"));
     assert.deepEqual(begun, ["m1", "m2", "m3"]);
-    assert.match(told.messages("delivery.bug")[0] ?? "", /^bug in taskiq, please report it: Error: no transition/);
+    assert.match(logged.messages("delivery.bug")[0] ?? "", /^bug in taskiq, please report it: Error: no transition/);
     assert.deepEqual([lane.ended.lost, slots.busy], [1, 2]);
   });
 

@@ -95,20 +95,20 @@ describe("a closed intake", () => {
   const gone = "the step host ended (signal SIGKILL)";
 
   test("a closed intake receives nothing, and says once why", async (t) => {
-    const { clock, asked, told, breaker } = bench(t, { closed: gone });
+    const { clock, asked, logged, breaker } = bench(t, { closed: gone });
     await clock.advance(60_000);
     assert.deepEqual(asked(), []);
-    assert.deepEqual(told.messages("intake.closed"), [`not receiving: ${gone}`]);
+    assert.deepEqual(logged.messages("intake.closed"), [`not receiving: ${gone}`]);
     assert.equal(breaker.closedBecause(), gone);
   });
 
   test("a closed intake opens within a second of being able to", async (t) => {
-    const { clock, asked, told, gate, breaker } = bench(t, { closed: "the step host is starting" });
+    const { clock, asked, logged, gate, breaker } = bench(t, { closed: "the step host is starting" });
     await clock.advance(60_000);
     gate.closed = null;
     await clock.advance(1_000);
     assert.deepEqual([asked(), breaker.closedBecause()], [[4], null]);
-    assert.deepEqual(told.messages("intake.open"), ["receiving again after 60 s"]);
+    assert.deepEqual(logged.messages("intake.open"), ["receiving again after 60 s"]);
   });
 
   test("an intake that closed while it waited for a slot receives nothing either", async (t) => {

@@ -29,13 +29,13 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
   const clock = new ManualClock();
   const journal: string[] = [];
   const queue = new FakeQueue(clock, (line) => void journal.push(line));
-  const told = new Observations();
+  const logged = new Observations();
   const slots = new Slots(total, () => intake.wake());
   const chance = () => 0.5;
   const ledger = { renew: async () => [] };
-  const outages = new Outages({ clock, observe: told.observe });
+  const outages = new Outages({ clock, observe: logged.observe });
   const leases = new LeaseKeeper(
-    { queue, ledger, clock, observe: told.observe, outages, chance },
+    { queue, ledger, clock, observe: logged.observe, outages, chance },
     { leaseMs: visibilityMs, killMarginMs: 5_000 },
   );
   const stopped = new AbortController();
@@ -46,8 +46,8 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
       ledger: { ping: async () => undefined },
       runner: { broken: () => null, unavailable: () => gate.closed, probe: async () => null },
       clock,
-      observe: told.observe,
-      bugs: new Bugs(told.observe),
+      observe: logged.observe,
+      bugs: new Bugs(logged.observe),
       chance,
     },
     stopped.signal,
@@ -72,7 +72,7 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
     underWay.set(id, { received, end });
     return await end.promise;
   };
-  const queueGate = new QueueGate({ breaker, quiet, clock, observe: told.observe, chance }, null, stopped.signal);
+  const queueGate = new QueueGate({ breaker, quiet, clock, observe: logged.observe, chance }, null, stopped.signal);
   const outOf = () => assert.fail("the intake sweeps nothing");
   const lane = new Lane({
     queue,
@@ -84,10 +84,10 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
     leases,
     executor: { processDelivery, outOf },
     clock,
-    observe: told.observe,
+    observe: logged.observe,
     outages,
   });
-  const bugs = new Bugs(told.observe);
+  const bugs = new Bugs(logged.observe);
   const kill = new AbortController();
   const ports = { lanes: [lane], slots, breaker, clock, bugs, kill: kill.signal };
   const intake = new Intake(ports, { waitMs, leaseMs: visibilityMs }, stopped.signal);
@@ -123,7 +123,7 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
     clock,
     queue,
     journal,
-    told,
+    logged,
     slots,
     quiet: { stop: () => stopped.abort() },
     kill,

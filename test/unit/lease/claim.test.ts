@@ -25,13 +25,13 @@ describe("a claim's lease", () => {
   });
 
   test("a claim's lease that another worker has taken over is lost", async (t) => {
-    const { clock, ledger, told, receiveAndClaim } = bench(t);
+    const { clock, ledger, logged, receiveAndClaim } = bench(t);
     const { lease, hold } = await receiveAndClaim("m1");
     const { lease: other } = await receiveAndClaim("m2");
     await ledger.abandon(hold, { giveStartBack: false });
     await clock.advance(16_000);
     assert.deepEqual([lease.lost.aborted, other.lost.aborted], [true, false]);
-    assert.deepEqual(told.of("lease.lost"), [
+    assert.deepEqual(logged.of("lease.lost"), [
       {
         event: "lease.lost",
         level: "error",
@@ -44,14 +44,14 @@ describe("a claim's lease", () => {
   });
 
   test("a claim's lease is given up a margin before its end, and no earlier, when the ledger cannot be reached", async (t) => {
-    const { clock, ledger, told, receiveAndClaim } = bench(t);
+    const { clock, ledger, logged, receiveAndClaim } = bench(t);
     const { lease } = await receiveAndClaim();
     ledger.down.add("renew");
     await clock.advance(leaseMs - killMarginMs - 1);
     assert.equal(lease.lost.aborted, false);
     await clock.advance(1);
     assert.equal(lease.lost.aborted, true);
-    assert.deepEqual(told.messages("lease.lost"), ["lease lost: it could not be renewed in time"]);
+    assert.deepEqual(logged.messages("lease.lost"), ["lease lost: it could not be renewed in time"]);
   });
 
   test("a claim's lease that could not be renewed is tried every second, and kept when that helps", async (t) => {

@@ -43,7 +43,7 @@ describe("after its end", () => {
   });
 
   test("an extension that finds the message deleted meanwhile is not a loss", async (t) => {
-    const { clock, queue, told, receive } = bench(t);
+    const { clock, queue, logged, receive } = bench(t);
     const lease = receive();
     const answer = Promise.withResolvers<readonly EntryResult[]>();
     queue.onExtend = () => answer.promise;
@@ -53,7 +53,7 @@ describe("after its end", () => {
     await ending;
     await clock.advance(minute);
     assert.equal(lease.visibilityLost.aborted, false);
-    assert.deepEqual(told.of("lease.visibility_lost"), []);
+    assert.deepEqual(logged.of("lease.visibility_lost"), []);
   });
 
   test("a delivery may end again", async (t) => {
@@ -76,24 +76,24 @@ describe("once its claim is over", () => {
   });
 
   test("a permit that answers after the claim is over brings nothing back", async (t) => {
-    const { clock, ledger, told, receiveAndClaim } = bench(t);
+    const { clock, ledger, logged, receiveAndClaim } = bench(t);
     const { lease, hold } = await receiveAndClaim();
     await ledger.abandon(hold, { giveStartBack: true });
     lease.unclaimed();
     lease.granted(hold, clock.monoMs());
     assert.equal(lease.endsAtMs(), null);
     await clock.advance(hour);
-    assert.deepEqual([ledger.renewed, told.of("lease.lost")], [[], []]);
+    assert.deepEqual([ledger.renewed, logged.of("lease.lost")], [[], []]);
   });
 
   test("a renewal that is answered before the settlement it crossed with is not a loss", async (t) => {
-    const { clock, ledger, told, receiveAndClaim } = bench(t);
+    const { clock, ledger, logged, receiveAndClaim } = bench(t);
     const { lease, hold } = await receiveAndClaim();
     lease.closing();
     await ledger.abandon(hold, { giveStartBack: true });
     await clock.advance(16_000);
     assert.equal(ledger.renewed.length, 1);
-    assert.deepEqual([lease.lost.aborted, told.of("lease.lost")], [false, []]);
+    assert.deepEqual([lease.lost.aborted, logged.of("lease.lost")], [false, []]);
   });
 
   test("while it closes, our own clock still counts", async (t) => {
@@ -108,7 +108,7 @@ describe("once its claim is over", () => {
   });
 
   test("a renewal that is answered after the settlement it crossed with is not a loss", async (t) => {
-    const { clock, ledger, told, receiveAndClaim } = bench(t);
+    const { clock, ledger, logged, receiveAndClaim } = bench(t);
     const { lease, hold } = await receiveAndClaim();
     ledger.before = async (method) => (method === "renew" ? await clock.sleep(1_000) : undefined);
     await clock.advance(16_000);
@@ -116,7 +116,7 @@ describe("once its claim is over", () => {
     lease.unclaimed();
     await clock.advance(1_000);
     assert.equal(ledger.renewed.length, 1);
-    assert.deepEqual([lease.lost.aborted, told.of("lease.lost")], [false, []]);
+    assert.deepEqual([lease.lost.aborted, logged.of("lease.lost")], [false, []]);
   });
 });
 

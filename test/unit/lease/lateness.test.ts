@@ -28,14 +28,14 @@ describe("a service that does not answer", () => {
 });
 
 test("a renewal that is answered after we gave the lease up brings nothing back", async (t) => {
-  const { clock, ledger, told, receiveAndClaim } = bench(t);
+  const { clock, ledger, logged, receiveAndClaim } = bench(t);
   const { lease } = await receiveAndClaim();
   ledger.before = async () => await clock.sleep(50_000);
   await clock.advance(leaseMs - killMarginMs);
   assert.equal(lease.lost.aborted, true);
   ledger.before = async () => undefined;
   await clock.advance(hour);
-  assert.deepEqual([lease.endsAtMs(), told.of("lease.lost").length, ledger.renewed.length], [null, 1, 1]);
+  assert.deepEqual([lease.endsAtMs(), logged.of("lease.lost").length, ledger.renewed.length], [null, 1, 1]);
 });
 
 describe("an event loop that is blocked for 2 s at a time", () => {
@@ -66,7 +66,7 @@ describe("an event loop that is blocked for 2 s at a time", () => {
 
 test("a machine that was suspended for longer than a lease finds out within the margin", async (t) => {
   let suspendedMs = 0;
-  const { clock, told, receiveAndClaim } = bench(t, 0, {
+  const { clock, logged, receiveAndClaim } = bench(t, 0, {
     through: ({ wallMs, monoMs, sleep, within, deadline }) => ({
       wallMs,
       monoMs: () => monoMs() + suspendedMs,
@@ -80,5 +80,5 @@ test("a machine that was suspended for longer than a lease finds out within the 
   suspendedMs = hour; // timers stood still
   await clock.advance(killMarginMs);
   assert.equal(lease.lost.aborted, true);
-  assert.deepEqual(told.messages("lease.lost"), ["lease lost: it could not be renewed in time"]);
+  assert.deepEqual(logged.messages("lease.lost"), ["lease lost: it could not be renewed in time"]);
 });

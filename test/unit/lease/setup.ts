@@ -31,9 +31,9 @@ export function bench(t: TestContext, chance = 0, { through = (clock) => clock, 
   const clock = new ManualClock();
   const queue = new FakeQueue(clock);
   const ledger = new WatchedLedger(new MemoryLedger({ clock, writeBoundMs: 5_000 }));
-  const told = new Observations();
-  const outages = new Outages({ clock, observe: told.observe });
-  const ports = { queue, ledger, clock: through(clock), observe: told.observe, outages, chance: () => chance };
+  const logged = new Observations();
+  const outages = new Outages({ clock, observe: logged.observe });
+  const ports = { queue, ledger, clock: through(clock), observe: logged.observe, outages, chance: () => chance };
   const keeper = new LeaseKeeper(ports, { leaseMs, killMarginMs, ...settings });
   void keeper.start();
   t.after(async () => {
@@ -61,5 +61,5 @@ export function bench(t: TestContext, chance = 0, { through = (clock) => clock, 
     return { lease, hold };
   };
 
-  return { clock, queue, ledger, told, keeper, receive, claim, receiveAndClaim };
+  return { clock, queue, ledger, logged, keeper, receive, claim, receiveAndClaim };
 }

@@ -43,12 +43,12 @@ describe("visibility", () => {
   });
 
   test("visibility that could not be prolonged is tried again within a second or so", async (t) => {
-    const { clock, queue, told, receive } = bench(t);
+    const { clock, queue, logged, receive } = bench(t);
     receive();
     queue.onExtend = async () => Promise.reject(new Error("connect ETIMEDOUT"));
     await clock.advance(18_000);
     assert.deepEqual(instants(queue), [16_000, 17_000, 18_000]);
-    assert.equal(told.messages("lease.renew_failed")[0], "could not renew 1 lease (visibility): connect ETIMEDOUT");
+    assert.equal(logged.messages("lease.renew_failed")[0], "could not renew 1 lease (visibility): connect ETIMEDOUT");
     queue.onExtend = async () => ["done"];
     await clock.advance(17_000);
     assert.deepEqual(instants(queue), [16_000, 17_000, 18_000, 19_000, 35_000]);
@@ -66,14 +66,14 @@ describe("visibility", () => {
   });
 
   test("visibility whose receipt is gone is lost; the claim, and the other deliveries, are not", async (t) => {
-    const { clock, queue, told, receive, receiveAndClaim } = bench(t);
+    const { clock, queue, logged, receive, receiveAndClaim } = bench(t);
     const { lease } = await receiveAndClaim("m1");
     const other = receive("m2");
     queue.onExtend = async (extensions) => extensions.map(({ receipt }) => (receipt === "m1#1" ? "gone" : "done"));
     await clock.advance(16_000);
     assert.deepEqual([lease.visibilityLost.aborted, lease.lost.aborted], [true, false]);
     assert.deepEqual([other.visibilityLost.aborted, other.lost.aborted], [false, false]);
-    assert.deepEqual(told.messages("lease.visibility_lost"), [
+    assert.deepEqual(logged.messages("lease.visibility_lost"), [
       "message may be delivered again (receipt expired); its step goes on under the ledger's lease",
     ]);
     await clock.advance(10 * minute);
@@ -83,14 +83,14 @@ describe("visibility", () => {
   });
 
   test("visibility is given up 12 hours after the receive at the latest; the claim lives on", async (t) => {
-    const { clock, queue, told, receiveAndClaim } = bench(t);
+    const { clock, queue, logged, receiveAndClaim } = bench(t);
     await clock.advance(minute);
     const { lease, hold } = await receiveAndClaim("m1");
     await clock.advance(11 * hour + 58 * minute);
     assert.equal(lease.visibilityLost.aborted, false);
     await clock.advance(2 * minute);
     assert.equal(lease.visibilityLost.aborted, true);
-    assert.match(told.messages("lease.visibility_lost")[0] ?? "", /12 h cap/);
+    assert.match(logged.messages("lease.visibility_lost")[0] ?? "", /12 h cap/);
     for (const { atMs, extensions } of queue.extended) {
       const until = atMs + (extensions[0]?.visibilityMs ?? 0);
       assert.ok(until <= minute + 12 * hour - minute, `prolonged until ${until}`);

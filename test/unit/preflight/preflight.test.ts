@@ -10,30 +10,30 @@ const settings = { maxStarts: 3, leaseMs: 60_000 };
 const redrive = { target: "steps-dlq.fifo", maxReceiveCount: 10 };
 
 /** As SQS makes queues, with one that it moves to. */
-const told: QueueAttributes = { fifo: true, retentionMs: 4 * day, delayMs: 0, largestBytes: 1_048_576, redrive: null };
+const sound: QueueAttributes = { fifo: true, retentionMs: 4 * day, delayMs: 0, largestBytes: 1_048_576, redrive: null };
 const fit: QueueSurvey = {
-  queue: { url: "http://q/steps.fifo", fifo: true, attributes: { ...told, redrive } },
+  queue: { url: "http://q/steps.fifo", fifo: true, attributes: { ...sound, redrive } },
   deadLetter: {
     name: "steps-dlq.fifo",
     from: "redrive policy",
-    queue: { url: "http://q/steps-dlq.fifo", fifo: true, attributes: told },
+    queue: { url: "http://q/steps-dlq.fifo", fifo: true, attributes: sound },
   },
 };
 
 const source = (changes: Partial<QueueAttributes>, survey = fit): QueueSurvey => ({
   ...survey,
-  queue: { ...survey.queue, attributes: { ...told, redrive, ...changes } },
+  queue: { ...survey.queue, attributes: { ...sound, redrive, ...changes } },
 });
 const letters = (changes: Partial<QueueAttributes>, survey = fit): QueueSurvey => ({
   ...survey,
   deadLetter: deadLetter({
-    queue: { url: "http://q/steps-dlq.fifo", fifo: true, attributes: { ...told, ...changes } },
+    queue: { url: "http://q/steps-dlq.fifo", fifo: true, attributes: { ...sound, ...changes } },
   }),
 });
 const deadLetter = (changes: Partial<SurveyedDeadLetterQueue>): SurveyedDeadLetterQueue => ({
   name: "steps-dlq.fifo",
   from: "redrive policy",
-  queue: { url: "http://q/steps-dlq.fifo", fifo: true, attributes: told },
+  queue: { url: "http://q/steps-dlq.fifo", fifo: true, attributes: sound },
   ...changes,
 });
 
@@ -42,12 +42,12 @@ const standard = (days: number, lettersDays: number): QueueSurvey => ({
   queue: {
     url: "http://q/steps",
     fifo: false,
-    attributes: { ...told, fifo: false, retentionMs: days * day, redrive: { target: "dlq", maxReceiveCount: 10 } },
+    attributes: { ...sound, fifo: false, retentionMs: days * day, redrive: { target: "dlq", maxReceiveCount: 10 } },
   },
   deadLetter: {
     name: "dlq",
     from: "redrive policy",
-    queue: { url: "http://q/dlq", fifo: false, attributes: { ...told, fifo: false, retentionMs: lettersDays * day } },
+    queue: { url: "http://q/dlq", fifo: false, attributes: { ...sound, fifo: false, retentionMs: lettersDays * day } },
   },
 });
 
@@ -155,7 +155,7 @@ const rows: readonly (readonly [what: string, QueueSurvey, ...findings: string[]
       { redrive: { target: "other.fifo", maxReceiveCount: 10 } },
       { ...fit, deadLetter: deadLetter({ from: "option" }) },
     ),
-    "warn: queue http://q/steps.fifo has SQS move messages to other.fifo, while this worker is told to bury in steps-dlq.fifo; expected one dead letter queue: nobody would look into the other. Leave out --dlq-url and --dlq-name, or change its redrive policy.",
+    "warn: queue http://q/steps.fifo has SQS move messages to other.fifo, while this worker buries in steps-dlq.fifo; expected one dead letter queue: nobody would look into the other. Leave out --dlq-url and --dlq-name, or change its redrive policy.",
   ],
   ["the same dead letter queue by option", { ...fit, deadLetter: deadLetter({ from: "option" }) }],
 ];

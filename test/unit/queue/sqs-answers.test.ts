@@ -43,10 +43,10 @@ const answers = fc.oneof(
 );
 
 async function start(t: TestContext) {
-  const told = { status: 200, answer: "" };
+  const reply = { status: 200, answer: "" };
   const server = createServer((request, response) => {
     request.resume().on("end", () => {
-      response.writeHead(told.status, { "content-type": "application/x-amz-json-1.0" }).end(told.answer);
+      response.writeHead(reply.status, { "content-type": "application/x-amz-json-1.0" }).end(reply.answer);
     });
   });
   server.listen(0, "127.0.0.1");
@@ -55,7 +55,7 @@ async function start(t: TestContext) {
     server.closeAllConnections();
     server.close();
   });
-  return { told, endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+  return { reply, endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
 const calls = {
@@ -74,10 +74,10 @@ function assertTexts(messages: readonly Message[]): void {
 
 for (const [name, call] of Object.entries(calls)) {
   test(`an odd answer to ${name} is a value of the port's or a Fault`, async (t) => {
-    const { told, endpoint } = await start(t);
+    const { reply, endpoint } = await start(t);
     await fc.assert(
       fc.asyncProperty(answers, fc.constantFrom(200, 400), fc.boolean(), async (answer, status, named) => {
-        Object.assign(told, { answer, status });
+        Object.assign(reply, { answer, status });
         const queue = openSqsQueue({
           queue: named ? { name: "steps.fifo" } : { url: `${endpoint}/000000000000/steps.fifo` },
           ...{ deadLetter: null, region: "eu-central-1", endpoint, random: () => 0, observe: () => undefined },

@@ -126,15 +126,15 @@ describe("a queue's attributes", () => {
   ];
   const anything: fc.Arbitrary<QueueText> = fc
     .tuple(fc.dictionary(fc.constantFrom(...names), odd), fc.option(policies, { nil: undefined }))
-    .map(([told, policy]) => (policy === undefined ? told : { ...told, RedrivePolicy: policy }));
+    .map(([attributes, policy]) => (policy === undefined ? attributes : { ...attributes, RedrivePolicy: policy }));
 
   test("a queue's attributes are counts, missing, or a fault that names the queue", () => {
     fc.assert(
-      fc.property(anything, (told) => {
-        const depth = orFault(() => depthOf(url, told));
+      fc.property(anything, (attributes) => {
+        const depth = orFault(() => depthOf(url, attributes));
         for (const [what, count] of Object.entries(depth ?? {})) assertCount(count, what);
-        assertCount(readRetention(told), "retention");
-        const survey = orFault(() => attributesOf(url, told));
+        assertCount(readRetention(attributes), "retention");
+        const survey = orFault(() => attributesOf(url, attributes));
         for (const name of ["retentionMs", "delayMs", "largestBytes"] as const)
           assertCount(survey?.[name] ?? null, name);
         assertCount(survey?.redrive?.maxReceiveCount ?? null, "maxReceiveCount");

@@ -91,9 +91,9 @@ describe("a step's output", () => {
     const line = `${"x".repeat(99)}\n`;
     writeFileSync(stdout, line.repeat(10_000));
     await follow().end();
-    const [missing, ...told] = lines;
+    const [missing, ...kept] = lines;
     assert.equal(missing, `stdout: … ${1_000_000 - 65_536} bytes left out of this log; the compute logs have them`);
-    assert.equal(told.map((text) => text.slice("stdout: ".length)).join("\n").length, 65_536 - 1);
+    assert.equal(kept.map((text) => text.slice("stdout: ".length)).join("\n").length, 65_536 - 1);
   });
 
   test("a line before a gap is not joined to the output after it", async (t) => {

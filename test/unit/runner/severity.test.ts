@@ -91,13 +91,16 @@ describe("the level of a line", () => {
 
 describe("--step-output", () => {
   const heard = (stepOutput: StepOutput) => {
-    const told = new Observations();
-    const hear = outputHearer({ runId: "r", stepKey: "load", attempt: 1 }, null, { observe: told.observe, stepOutput });
+    const logged = new Observations();
+    const hear = outputHearer({ runId: "r", stepKey: "load", attempt: 1 }, null, {
+      observe: logged.observe,
+      stepOutput,
+    });
     hear?.("stdout", "half done");
     hear?.("stderr", dagster("ERROR", "STEP_FAILURE"));
     hear?.("stdout", "done");
     hear?.("stderr", "ValueError: no rain");
-    return told.of("step.output").map(({ level, message }) => [level, message]);
+    return logged.of("step.output").map(({ level, message }) => [level, message]);
   };
   const failure = [
     ["error", dagster("ERROR", "STEP_FAILURE")],

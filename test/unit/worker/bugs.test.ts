@@ -93,8 +93,8 @@ const loops: readonly (readonly [string, (t: TestContext) => Promise<ReturnType<
 describe("a bug in a loop is logged once with its stack, and the worker stops", () => {
   for (const [where, breakIt] of loops) {
     test(`a bug in the loop "${where}" is logged once with its stack, and the worker stops`, async (t) => {
-      const { clock, told, isOver } = await breakIt(t);
-      const messages = told.messages("worker.bug");
+      const { clock, logged, isOver } = await breakIt(t);
+      const messages = logged.messages("worker.bug");
       assert.equal(messages.length, 1);
       assert.match(
         messages[0] ?? "",

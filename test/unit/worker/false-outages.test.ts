@@ -15,14 +15,14 @@ describe("steps whose processes claim, at each start,", () => {
     ["that their code cannot be imported", faults("location", "Lie"), null],
   ] as const) {
     test(`steps whose processes claim ${what} at each start go back alone, and stop no other step`, async (t) => {
-      const { clock, queue, runner, told, worker } = bench(t);
+      const { clock, queue, runner, logged, worker } = bench(t);
       const hostile = Array.from({ length: 8 }, (_, i) => `hostile_${i}`);
       for (const step of hostile) runner.scripts.set(step, script);
       const others = Array.from({ length: 40 }, (_, i) => `other_${i}`);
       queue.offer(...hostile.map(about), ...others.map(about));
       await clock.advance(minute);
       assert.deepEqual(queue.acked.sort(), others.map((step) => `${step}#1`).sort());
-      assert.deepEqual([told.of("intake.closed"), worker.snapshot().closedBecause, queue.buried], [[], null, []]);
+      assert.deepEqual([logged.of("intake.closed"), worker.snapshot().closedBecause, queue.buried], [[], null, []]);
       const notices = runner.notices.filter(({ stepKey }) => stepKey === "hostile_0").map(({ message }) => message);
       assert.equal(
         notices.some((message) => said !== null && message.endsWith(`could be written: ${said}`)),

@@ -14,10 +14,10 @@ function bench() {
   const clock = new ManualClock();
   const runner = new FakeRunner();
   runner.down = null;
-  const told = new Observations();
-  const notices = new Notices({ runner, clock, observe: told.observe });
+  const logged = new Observations();
+  const notices = new Notices({ runner, clock, observe: logged.observe });
   const written = () => runner.notices.map(({ message }) => message);
-  return { clock, runner, told, notices, written };
+  return { clock, runner, logged, notices, written };
 }
 
 describe("notices", () => {
@@ -37,16 +37,16 @@ describe("notices", () => {
   });
 
   test("notices beyond the number that can be kept are logged instead", async () => {
-    const { runner, told, notices } = bench();
+    const { runner, logged, notices } = bench();
     runner.onNotice = async () => await new Promise<boolean>(() => undefined);
     for (let i = 0; i <= 201; i += 1) notices.notify(notice(`${i}`));
-    assert.deepEqual(told.messages("notice.lost"), [
+    assert.deepEqual(logged.messages("notice.lost"), [
       "engine event not written for step load of run run-1 (too many are waiting): 201",
     ]);
   });
 
   test("notices under way at a stop are waited for, but not forever", async () => {
-    const { clock, runner, told, notices } = bench();
+    const { clock, runner, logged, notices } = bench();
     runner.onNotice = async () => {
       await clock.sleep(2_000);
       return true;
@@ -60,7 +60,7 @@ describe("notices", () => {
     assert.equal(flushed, false);
     await clock.advance(1);
     assert.equal(flushed, true);
-    assert.deepEqual(told.messages("notice.lost"), [
+    assert.deepEqual(logged.messages("notice.lost"), [
       "engine event not written for step load of run run-1 (the worker stops): c",
     ]);
   });

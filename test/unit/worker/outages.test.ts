@@ -56,7 +56,7 @@ for (const { what, why, begin, end } of outages) {
   describe(`while ${what} is down`, () => {
     test(`a worker without ${what} receives nothing, buries nothing, and says so in one line`, async (t) => {
       const made = bench(t);
-      const { clock, queue, told, worker } = made;
+      const { clock, queue, logged, worker } = made;
       begin(made);
       queue.offer(about("load"));
       await clock.advance(waitMs); // which ends the poll that was under way already
@@ -65,7 +65,7 @@ for (const { what, why, begin, end } of outages) {
       await clock.advance(10 * minute);
       assert.equal(queue.received.length, polls);
       assert.deepEqual([queue.buried, queue.acked], [[], []]);
-      assert.deepEqual(told.messages("intake.closed"), [`not receiving: ${why}`]);
+      assert.deepEqual(logged.messages("intake.closed"), [`not receiving: ${why}`]);
       assert.equal(worker.snapshot().closedBecause, why);
     });
 
@@ -81,7 +81,7 @@ for (const { what, why, begin, end } of outages) {
 
     test(`${what} that is down is probed less and less often, and the worker takes steps once it is back`, async (t) => {
       const made = bench(t);
-      const { clock, queue, told, worker } = made;
+      const { clock, queue, logged, worker } = made;
       begin(made);
       queue.offer(about("load"));
       await clock.advance(10 * minute);
@@ -89,7 +89,7 @@ for (const { what, why, begin, end } of outages) {
       queue.offer(...["a", "b", "c", "d", "e"].map(about));
       await clock.advance(31_000);
       assert.deepEqual(queue.acked.sort(), ["a#1", "b#1", "c#1", "d#1", "e#1"]);
-      assert.match(told.messages("intake.open").join(), /^receiving again after 6\d\d s$/);
+      assert.match(logged.messages("intake.open").join(), /^receiving again after 6\d\d s$/);
       assert.equal(worker.snapshot().closedBecause, null);
     });
   });
@@ -129,17 +129,17 @@ describe("meanwhile", () => {
   });
 
   test("a worker whose slots are all taken logs the outage and its end, too", async (t) => {
-    const { clock, queue, runner, ledger, told, worker } = bench(t, { concurrency: 1 });
+    const { clock, queue, runner, ledger, logged, worker } = bench(t, { concurrency: 1 });
     runner.scripts.set("long", blocks);
     queue.offer(about("long"));
     await clock.advance(1_000);
     ledger.down.add("all");
     await clock.advance(30_000);
     assert.equal(worker.snapshot().closedBecause, "ledger under test: connection refused");
-    assert.equal(told.of("intake.closed").length, 1);
+    assert.equal(logged.of("intake.closed").length, 1);
     ledger.down.clear();
     await clock.advance(20_000);
-    assert.deepEqual([worker.snapshot().closedBecause, told.of("intake.open").length], [null, 1]);
+    assert.deepEqual([worker.snapshot().closedBecause, logged.of("intake.open").length], [null, 1]);
   });
 
   test("a stop in an outage is as quick as usual", async (t) => {
@@ -155,7 +155,7 @@ describe("meanwhile", () => {
 
 describe("several at once", () => {
   test("several outages at once are all reported, and the worker opens when the last is over", async (t) => {
-    const { clock, queue, runner, ledger, told, worker } = bench(t);
+    const { clock, queue, runner, ledger, logged, worker } = bench(t);
     runner.scripts.set("load", faults("instance", "ConnectionError"));
     runner.onNotice = async () => false;
     runner.onProbe = async () => ({ scope: "instance", error: errorInfo("ConnectionError", "cannot be run") });
@@ -166,16 +166,16 @@ describe("several at once", () => {
     const instance = "the Dagster instance cannot be reached: ConnectionError: cannot be run";
     assert.equal(worker.snapshot().closedBecause, `the step host ended (signal SIGKILL); ${instance}`);
     assert.deepEqual(
-      told.of("intake.closed").map(({ causes }) => causes),
+      logged.of("intake.closed").map(({ causes }) => causes),
       ["instance", "host instance"],
     );
     runner.down = null;
     await clock.advance(minute);
     assert.equal(worker.snapshot().closedBecause, instance);
-    assert.deepEqual(told.of("intake.open"), []);
+    assert.deepEqual(logged.of("intake.open"), []);
     runner.onProbe = async () => null;
     await clock.advance(minute);
-    assert.deepEqual([worker.snapshot().closedBecause, told.of("intake.open").length], [null, 1]);
+    assert.deepEqual([worker.snapshot().closedBecause, logged.of("intake.open").length], [null, 1]);
     assert.equal(ledger.down.size, 0);
   });
 });
@@ -213,15 +213,15 @@ describe("code that cannot be imported", () => {
 });
 
 test("a step that fails, or whose process dies, is not an outage", async (t) => {
-  const { clock, queue, runner, told } = bench(t);
+  const { clock, queue, runner, logged } = bench(t);
   runner.scripts.set("load", inTurn(faults("step", "StepProcessDied")));
   queue.offer(about("load"));
   await clock.advance(minute);
-  assert.deepEqual(told.of("intake.closed"), []);
+  assert.deepEqual(logged.of("intake.closed"), []);
 });
 
 test("a full disk and a denied queue are a line each for what fails, however many steps meet them and however long", async (t) => {
-  const { clock, queue, ledger, runner, told } = bench(t);
+  const { clock, queue, ledger, runner, logged } = bench(t);
   const steps = Array.from({ length: 40 }, (_, i) => `step_${i}`);
   for (const step of steps) {
     runner.scripts.set(step, async (process) => {
@@ -236,7 +236,7 @@ test("a full disk and a denied queue are a line each for what fails, however man
   const denied = new Fault("TQ_QUEUE_DENIED", "AWS does not allow ChangeMessageVisibility on the queue q");
   queue.onExtend = async () => Promise.reject(denied);
   await clock.advance(30 * minute);
-  const alarming = told.all.filter(({ level }) => level === "warn" || level === "error");
+  const alarming = logged.all.filter(({ level }) => level === "warn" || level === "error");
   const counts: Record<string, number> = {};
   for (const { event } of alarming) counts[event] = (counts[event] ?? 0) + 1;
   // Of the leases that four running steps lost each is a line of its own.
@@ -245,7 +245,7 @@ test("a full disk and a denied queue are a line each for what fails, however man
   queue.offer(about("later"));
   await clock.advance(10 * minute);
   assert.match(
-    told.messages("outage.over").join("\n"),
+    logged.messages("outage.over").join("\n"),
     /^the ledger works again after 1[78]\d\d s, in which it failed \d+ time/m,
   );
 });

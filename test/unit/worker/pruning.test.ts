@@ -16,13 +16,13 @@ const retentionMs = 4 * day;
 function bench(t: TestContext) {
   const clock = new ManualClock();
   const store = new MemoryLedger({ clock, writeBoundMs: 5_000 });
-  const told = new Observations();
+  const logged = new Observations();
   const quiet = new AbortController();
   const running: Promise<void>[] = [];
   // The queue that keeps its messages for the longest time decides.
   const queues = [day, retentionMs].map((ms) => ({ describe: async () => ({ retentionMs: ms }) as never }));
   const start = (worker: string, ledger: Pick<Ledger, "lock" | "prune"> = store, chance = 0.5) => {
-    const ports = { ledger, queues, clock, observe: told.observe, chance: () => chance };
+    const ports = { ledger, queues, clock, observe: logged.observe, chance: () => chance };
     running.push(runPruning(ports, { intervalMs: hour, worker }, quiet.signal));
   };
   const settle = async (count: number, prefix = "run-1:step") => {
@@ -35,11 +35,11 @@ function bench(t: TestContext) {
     await Promise.all(running);
   });
   const left = async () => (await store.list({ limit: 10_000 })).length;
-  return { clock, store, told, quiet, start, settle, left };
+  return { clock, store, logged, quiet, start, settle, left };
 }
 
 test("a row stays for the retention of the queue, of the dead letter queue, and a day, and is then deleted", async (t) => {
-  const { clock, settle, start, left, told, store } = bench(t);
+  const { clock, settle, start, left, logged, store } = bench(t);
   await settle(2);
   const refused = await claimed(store, requestFor("run-1:refused", { receivedAtMs: clock.wallMs() }));
   await store.abandon(refused, { giveStartBack: true, body: "forget" });
@@ -49,7 +49,7 @@ test("a row stays for the retention of the queue, of the dead letter queue, and 
   assert.equal(await left(), 4);
   await clock.advance(hour);
   assert.equal(await left(), 1, "what a worker holds stays");
-  assert.deepEqual(told.messages("ledger.pruned"), [
+  assert.deepEqual(logged.messages("ledger.pruned"), [
     "pruned 3 rows of the ledger that no message can ask for any more",
   ]);
 });
@@ -98,7 +98,7 @@ test("one of many workers prunes the ledger, and they do not ask all at once", a
 });
 
 test("a ledger that is down at a pruning is logged, and asked again the next time", async (t) => {
-  const { clock, store, settle, start, left, told } = bench(t);
+  const { clock, store, settle, start, left, logged } = bench(t);
   await settle(1);
   await clock.advance(30 * day);
   let down = true;
@@ -108,7 +108,7 @@ test("a ledger that is down at a pruning is logged, and asked again the next tim
   };
   start("worker-a", { lock, prune: store.prune.bind(store) });
   await clock.advance(hour);
-  assert.deepEqual(told.messages("ledger.prune_failed"), [
+  assert.deepEqual(logged.messages("ledger.prune_failed"), [
     "could not prune the ledger: ledger under test: connection refused",
   ]);
   down = false;

@@ -11,14 +11,14 @@ const minute = 60_000;
 
 describe("the queue", () => {
   test("a queue that denies closes the intake at once, and is asked for one message at a time until it allows", async (t) => {
-    const { clock, queue, told, worker } = bench(t);
+    const { clock, queue, logged, worker } = bench(t);
     const denied = new Fault("TQ_QUEUE_DENIED", "AWS does not allow ReceiveMessage on the queue q");
     queue.onReceive = async () => Promise.reject(denied);
     await clock.advance(0);
     assert.equal(worker.snapshot().closedBecause, denied.message);
     await clock.advance(10 * minute);
-    assert.deepEqual(told.messages("intake.closed"), [`not receiving: ${denied.message}`]);
-    assert.equal(told.of("intake.receive_failed").filter(({ level }) => level !== "debug").length, 0);
+    assert.deepEqual(logged.messages("intake.closed"), [`not receiving: ${denied.message}`]);
+    assert.equal(logged.of("intake.receive_failed").filter(({ level }) => level !== "debug").length, 0);
     assert.equal(worker.snapshot().closedBecause, denied.message);
     assert.ok(queue.received.length < 50, `${queue.received.length} receives in ten minutes`);
     queue.onReceive = async () => undefined;
@@ -29,20 +29,20 @@ describe("the queue", () => {
   });
 
   test("a queue that does not answer makes the worker not ready after half a minute", async (t) => {
-    const { clock, queue, told, worker } = bench(t);
+    const { clock, queue, logged, worker } = bench(t);
     queue.onReceive = async () => Promise.reject(new Fault("TQ_QUEUE", "SQS does not answer ReceiveMessage"));
     await clock.advance(29_000);
-    assert.deepEqual([worker.snapshot().closedBecause, told.of("intake.closed")], [null, []]);
+    assert.deepEqual([worker.snapshot().closedBecause, logged.of("intake.closed")], [null, []]);
     assert.deepEqual(
-      told.of("intake.receive_failed").map(({ level }) => level),
-      ["warn", ...Array(told.of("intake.receive_failed").length - 1).fill("debug")],
+      logged.of("intake.receive_failed").map(({ level }) => level),
+      ["warn", ...Array(logged.of("intake.receive_failed").length - 1).fill("debug")],
     );
     await clock.advance(2_000);
     assert.equal(worker.snapshot().closedBecause, "SQS does not answer ReceiveMessage");
-    assert.deepEqual(told.messages("intake.closed"), ["not receiving: SQS does not answer ReceiveMessage"]);
+    assert.deepEqual(logged.messages("intake.closed"), ["not receiving: SQS does not answer ReceiveMessage"]);
     queue.onReceive = async () => undefined;
     await clock.advance(31_000);
-    assert.deepEqual([worker.snapshot().closedBecause, told.of("intake.open").length], [null, 1]);
+    assert.deepEqual([worker.snapshot().closedBecause, logged.of("intake.open").length], [null, 1]);
   });
 
   test("a queue that hangs for the half minute of one receive makes the worker not ready as that ends", async (t) => {
@@ -58,14 +58,14 @@ describe("the queue", () => {
   });
 
   test("a queue that is throttled for a moment leaves the worker ready, and its opening is not logged", async (t) => {
-    const { clock, queue, told, worker } = bench(t);
+    const { clock, queue, logged, worker } = bench(t);
     const answers = [true, false];
     queue.onReceive = async () => (answers.shift() ? Promise.reject(new Error("socket hang up")) : undefined);
     await clock.advance(minute);
     assert.deepEqual(
-      [worker.snapshot().closedBecause, told.of("intake.closed"), told.of("intake.open")],
+      [worker.snapshot().closedBecause, logged.of("intake.closed"), logged.of("intake.open")],
       [null, [], []],
     );
-    assert.deepEqual(told.messages("intake.receive_failed"), ["could not receive: socket hang up"]);
+    assert.deepEqual(logged.messages("intake.receive_failed"), ["could not receive: socket hang up"]);
   });
 });

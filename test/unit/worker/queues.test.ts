@@ -98,26 +98,26 @@ describe("a queue that denies its receives", () => {
   const denied = new Fault("TQ_QUEUE_DENIED", "AWS does not allow ReceiveMessage on the queue low");
 
   test("a queue that denies its receives is logged by name; the others go on, and the worker stays ready", async (t) => {
-    const { clock, high, low, told, worker } = two(t);
+    const { clock, high, low, logged, worker } = two(t);
     low.onReceive = async () => Promise.reject(denied);
     high.offer(...names("h", 20).map(about));
     await clock.advance(60 * second);
     assert.equal(stepsOf(high).length, 20);
-    assert.deepEqual(told.messages("intake.closed"), [`not receiving from low: ${denied.message}`]);
+    assert.deepEqual(logged.messages("intake.closed"), [`not receiving from low: ${denied.message}`]);
     const { closedBecause, queues } = worker.snapshot();
     assert.deepEqual([closedBecause, ...queues.map((queue) => queue.closedBecause)], [null, null, denied.message]);
     assert.ok(low.received.length < 20, `${low.received.length} receives in a minute`);
     low.onReceive = async () => undefined;
     low.offer(about("l1"));
     await clock.advance(31 * second);
-    assert.deepEqual([stepsOf(low), told.of("intake.open").length], [["l1"], 1]);
+    assert.deepEqual([stepsOf(low), logged.of("intake.open").length], [["l1"], 1]);
   });
 
   test("a queue that denies its receives makes the worker not ready when it is the last one", async (t) => {
     const { clock, high, low, worker } = two(t);
     for (const queue of [high, low]) queue.onReceive = async () => Promise.reject(denied);
     await clock.advance(60 * second);
-    assert.equal(worker.snapshot().closedBecause, denied.message, "one cause is told once");
+    assert.equal(worker.snapshot().closedBecause, denied.message, "one cause is logged once");
   });
 
   test("a queue that hangs keeps the other waiting for a second at most", async (t) => {
@@ -149,7 +149,7 @@ test("a ledger that is down closes all queues, and lets one message at a time tr
 });
 
 test("each queue has its own receipts and dead letters, and its name in the log", async (t) => {
-  const { clock, high, low, told, runner } = two(t);
+  const { clock, high, low, logged, runner } = two(t);
   runner.scripts.set("long", blocks);
   high.offer(message("bad", { body: "{", groupId: "tenant-1" }));
   low.offer(fifoMessage("long", "g", { body: bodyFor("long") }));
@@ -161,7 +161,7 @@ test("each queue has its own receipts and dead letters, and its name in the log"
   const receipts = (queue: FakeQueue) =>
     queue.extended.flatMap(({ extensions }) => extensions.map(({ receipt }) => receipt));
   assert.deepEqual([new Set(receipts(high)), new Set(receipts(low))], [new Set([]), new Set(["long#1"])]);
-  const buried = told.of("dead_letter.buried")[0];
+  const buried = logged.of("dead_letter.buried")[0];
   assert.deepEqual([buried?.["queue"], buried?.["group"]], ["steps", "tenant-1"]);
-  assert.equal(told.of("step.claimed")[0]?.["queue"], "low");
+  assert.equal(logged.of("step.claimed")[0]?.["queue"], "low");
 });

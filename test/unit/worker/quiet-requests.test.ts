@@ -28,7 +28,7 @@ function two(t: TestContext) {
 
 describe("a request through the ledger", () => {
   test("a request makes a worker quiet within seconds, logs who asked and why, and is lifted as fast", async (t) => {
-    const { clock, queue, ledger, worker, told } = bench(t, quietly);
+    const { clock, queue, ledger, worker, logged } = bench(t, quietly);
     await clock.advance(second);
     await ledger.quiet.ask(ask({ worker: "worker-a" }));
     await clock.advance(soon);
@@ -38,13 +38,13 @@ describe("a request through the ledger", () => {
     await clock.advance(60 * second);
     assert.deepEqual(queue.acked, []);
     assert.match(worker.snapshot().closedBecause ?? "", /^quiet: ada@laptop asked for it at 2026-.*Z \(a deploy\)$/);
-    const [said, ...more] = told.of("worker.quiet");
+    const [said, ...more] = logged.of("worker.quiet");
     assert.deepEqual([said?.["by"], said?.["why"], said?.level, more], ["ada@laptop", "a deploy", "warn", []]);
     await ledger.quiet.lift(ask({ worker: "worker-a" }), "grace@desk");
     await clock.advance(soon);
     assert.deepEqual([queue.acked, worker.snapshot().closedBecause], [["load#1"], null]);
     assert.deepEqual(
-      told.of("worker.resumed").map(({ message }) => message),
+      logged.of("worker.resumed").map(({ message }) => message),
       ["taking steps again: grace@desk asked for it"],
     );
   });
@@ -58,7 +58,7 @@ describe("a request through the ledger", () => {
   });
 
   test("a request that names one queue leaves the others alone, by the queue's name or URL", async (t) => {
-    const { clock, queue, bulk, ledger, worker, told } = two(t);
+    const { clock, queue, bulk, ledger, worker, logged } = two(t);
     await ledger.quiet.ask(ask({ queue: "bulk.fifo" }));
     queue.offer(about("load"));
     bulk.offer(about("archive"));
@@ -73,17 +73,20 @@ describe("a request through the ledger", () => {
     await ledger.quiet.lift(ask({ queue: "bulk.fifo" }), "ada@laptop");
     await clock.advance(soon);
     assert.deepEqual([bulk.acked, worker.snapshot().closedBecause], [["archive#1"], null]);
-    assert.match(told.of("worker.resumed")[0]?.message ?? "", /^taking steps again from bulk\.fifo: ada@laptop asked/);
+    assert.match(
+      logged.of("worker.resumed")[0]?.message ?? "",
+      /^taking steps again from bulk\.fifo: ada@laptop asked/,
+    );
   });
 
   test("a request that names another worker or another queue changes nothing", async (t) => {
-    const { clock, queue, ledger, told } = bench(t, quietly);
+    const { clock, queue, ledger, logged } = bench(t, quietly);
     await ledger.quiet.ask(ask({ worker: "worker-b" }));
     await ledger.quiet.ask(ask({ worker: "worker-b", queue: "steps" }));
     await ledger.quiet.ask(ask({ queue: "other.fifo" }));
     queue.offer(about("load"));
     await clock.advance(60 * second);
-    assert.deepEqual([queue.acked, told.of("worker.quiet")], [["load#1"], []]);
+    assert.deepEqual([queue.acked, logged.of("worker.quiet")], [["load#1"], []]);
   });
 
   test("a request that names a machine concerns its worker with any process id", async (t) => {
@@ -94,7 +97,7 @@ describe("a request through the ledger", () => {
   });
 
   test("a request ends by itself when its time is over", async (t) => {
-    const { clock, queue, ledger, told } = bench(t, quietly);
+    const { clock, queue, ledger, logged } = bench(t, quietly);
     await ledger.quiet.ask(ask({ forMs: 60 * second }));
     queue.offer(about("load"));
     await clock.advance(59 * second);
@@ -102,17 +105,17 @@ describe("a request through the ledger", () => {
     await clock.advance(soon + second);
     assert.deepEqual(queue.acked, ["load#1"]);
     assert.match(
-      told.of("worker.quiet")[0]?.message ?? "",
+      logged.of("worker.quiet")[0]?.message ?? "",
       /at 2026-.*Z, until 2026-.*Z \(a deploy\); 0 running steps may finish/,
     );
     assert.match(
-      told.of("worker.resumed")[0]?.message ?? "",
+      logged.of("worker.resumed")[0]?.message ?? "",
       /the time is over for which ada@laptop had asked for quiet$/,
     );
   });
 
   test("a request in the ledger stands when one on the worker's machine is undone, and the other way round", async (t) => {
-    const { clock, ledger, worker, told } = bench(t, quietly);
+    const { clock, ledger, worker, logged } = bench(t, quietly);
     worker.quiet("root@machine");
     await ledger.quiet.ask(ask({}));
     await clock.advance(soon);
@@ -122,7 +125,7 @@ describe("a request through the ledger", () => {
     await ledger.quiet.lift(ask({}), "ada@laptop");
     await clock.advance(soon);
     assert.match(worker.snapshot().closedBecause ?? "", /^quiet: root@machine/);
-    assert.deepEqual(told.of("worker.resumed"), []);
+    assert.deepEqual(logged.of("worker.resumed"), []);
   });
 
   test("a request drops task protection when every queue is quiet, and only then", async (t) => {
@@ -144,7 +147,7 @@ describe("a request through the ledger", () => {
 
 describe("an outage of the ledger", () => {
   test("an outage of the ledger leaves a worker quiet or at work as it was, and is one line in the log", async (t) => {
-    const { clock, queue, ledger, worker, told } = bench(t, quietly);
+    const { clock, queue, ledger, worker, logged } = bench(t, quietly);
     ledger.down.add("requests");
     await ledger.quiet.ask(ask({}));
     queue.offer(about("load"));
@@ -157,9 +160,9 @@ describe("an outage of the ledger", () => {
     await ledger.quiet.lift(ask({}), "ada@laptop");
     await clock.advance(60 * second);
     assert.equal(worker.snapshot().quiet?.by, "ada@laptop");
-    const lines = told.of("quiet.unread").filter(({ level }) => level === "warn");
+    const lines = logged.of("quiet.unread").filter(({ level }) => level === "warn");
     assert.equal(lines.length, 2, "one for each outage");
-    assert.equal(told.of("outage.over").length, 1);
+    assert.equal(logged.of("outage.over").length, 1);
   });
 });
 

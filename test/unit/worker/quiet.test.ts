@@ -11,7 +11,7 @@ const by = "ada@laptop";
 
 describe("a quiet worker", () => {
   test("a quiet worker lets its steps finish, gives back what its poll fetches, and receives nothing more", async (t) => {
-    const { clock, queue, runner, worker, told } = bench(t);
+    const { clock, queue, runner, worker, logged } = bench(t);
     runner.scripts.set("load", async (step) => {
       await clock.sleep(300_000);
       return await succeeds(step);
@@ -33,7 +33,7 @@ describe("a quiet worker", () => {
     await clock.advance(100_000);
     assert.deepEqual(queue.acked, ["load#1"]);
     assert.deepEqual([worker.snapshot().busy, worker.snapshot().idle], [0, true]);
-    assert.deepEqual([told.of("worker.quiet").length, told.of("intake.closed").length], [1, 0]);
+    assert.deepEqual([logged.of("worker.quiet").length, logged.of("intake.closed").length], [1, 0]);
   });
 
   test("a quiet worker is idle only when its poll has ended, too", async (t) => {
@@ -47,7 +47,7 @@ describe("a quiet worker", () => {
   });
 
   test("a quiet worker takes steps again when an operator asks", async (t) => {
-    const { clock, queue, worker, told } = bench(t);
+    const { clock, queue, worker, logged } = bench(t);
     worker.quiet(by);
     worker.quiet("another");
     queue.offer(about("load"));
@@ -56,7 +56,7 @@ describe("a quiet worker", () => {
     worker.resume(by);
     await clock.advance(1_000);
     assert.deepEqual([queue.acked, worker.snapshot().quiet, worker.snapshot().closedBecause], [["load#1"], null, null]);
-    assert.deepEqual([told.of("worker.quiet").length, told.of("worker.resumed").length], [1, 1]);
+    assert.deepEqual([logged.of("worker.quiet").length, logged.of("worker.resumed").length], [1, 1]);
   });
 
   test("a quiet worker gives back a message that waits for another worker's step", async (t) => {

@@ -36,12 +36,12 @@ export function bench(t: TestContext, settings: Partial<WorkerSettings> = {}, be
   const ledger = new WatchedLedger(new MemoryLedger({ clock, writeBoundMs: 5_000 }), write);
   const runner = new FakeRunner(write);
   runner.down = null;
-  const told = new Observations();
+  const logged = new Observations();
   const others = (beside.others ?? []).map((other) => ({ ...other, queue: new FakeQueue(clock, write) }));
   const queues = [{ queue, name: "steps", weight: null, most: null }, ...others];
   const agent = new FakeAgent(clock);
-  const bugs = new Bugs(told.observe);
-  const common = { clock, observe: told.observe, bugs, chance: () => 0.5 };
+  const bugs = new Bugs(logged.observe);
+  const common = { clock, observe: logged.observe, bugs, chance: () => 0.5 };
   const { protectMs = null, watch = (queue: Queue) => queue } = beside;
   const protection = protectMs === null ? {} : { protection: new TaskProtection({ ...common, agent }, protectMs) };
   const watched = queues.map((one) => ({ ...one, queue: watch(one.queue, clock) }));
@@ -77,7 +77,7 @@ export function bench(t: TestContext, settings: Partial<WorkerSettings> = {}, be
     ledger,
     runner,
     agent,
-    told,
+    logged,
     worker,
     running,
     isOver: () => over,

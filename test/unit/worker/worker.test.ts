@@ -72,7 +72,7 @@ describe("a worker", () => {
 
 describe("a bug in a loop", () => {
   test("a bug in the intake's loop lets running steps finish, is logged once, and stops the worker", async (t) => {
-    const { clock, queue, runner, told, isOver } = bench(t);
+    const { clock, queue, runner, logged, isOver } = bench(t);
     runner.scripts.set("load", async (step) => {
       await clock.sleep(30_000);
       return await succeeds(step);
@@ -83,8 +83,8 @@ describe("a bug in a loop", () => {
       throw new Error("no such state");
     };
     await clock.advance(waitMs);
-    assert.match(told.messages("worker.bug")[0] ?? "", /^bug in taskiq \(intake\), .*: Error: no such state\n +at /);
-    assert.deepEqual([told.messages("worker.bug").length, isOver()], [1, false]);
+    assert.match(logged.messages("worker.bug")[0] ?? "", /^bug in taskiq \(intake\), .*: Error: no such state\n +at /);
+    assert.deepEqual([logged.messages("worker.bug").length, isOver()], [1, false]);
     await clock.advance(10_000);
     assert.deepEqual([queue.acked, isOver()], [["load#1"], true]);
   });
@@ -92,12 +92,12 @@ describe("a bug in a loop", () => {
 
 describe("stopping a worker", () => {
   test("an idle worker that is stopped ends with its poll", async (t) => {
-    const { clock, worker, told, isOver } = bench(t);
+    const { clock, worker, logged, isOver } = bench(t);
     await clock.advance(5_000);
     worker.stop(25_000);
     await clock.advance(waitMs - 5_000);
     assert.equal(isOver(), true);
-    assert.deepEqual(told.messages("worker.stopping"), ["stopping: 0 steps may finish within 25 s"]);
+    assert.deepEqual(logged.messages("worker.stopping"), ["stopping: 0 steps may finish within 25 s"]);
     assert.equal(worker.snapshot().stopping, true);
     assert.equal(clock.sleeping, 0);
   });
@@ -113,7 +113,7 @@ describe("stopping a worker", () => {
   });
 
   test("stopping a worker lets steps finish within the grace, with their leases alive", async (t) => {
-    const { clock, queue, runner, worker, isOver, told } = bench(t);
+    const { clock, queue, runner, worker, isOver, logged } = bench(t);
     runner.scripts.set("load", async (step) => {
       await clock.sleep(100_000);
       return await succeeds(step);
@@ -126,7 +126,7 @@ describe("stopping a worker", () => {
     await clock.advance(1);
     assert.equal(isOver(), true);
     assert.deepEqual([queue.acked, clock.sleeping], [["load#1"], 0]);
-    assert.deepEqual(told.messages("worker.stopping"), ["stopping: 1 step may finish within 120 s"]);
+    assert.deepEqual(logged.messages("worker.stopping"), ["stopping: 1 step may finish within 120 s"]);
   });
 
   test("stopping a worker kills the steps that are left after the grace, and gives their starts back", async (t) => {

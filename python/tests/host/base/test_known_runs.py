@@ -15,7 +15,7 @@ RUNS = 350
 CONFIG = "c" * 200_000
 
 
-def test_what_large_run_configs_fill_is_bounded() -> None:
+def test_the_memory_that_large_run_configs_fill_is_bounded() -> None:
     base, watcher = map(Channel, socket.socketpair())
     located: list[str] = []
     known = KnownRuns(

@@ -123,8 +123,8 @@ def test_modules_of_the_same_name_and_variables_never_meet(start_worker, create_
     assert locations == [{"name": name, "error": None} for name in names]
     for name in (*names, *names):
         run = create_run_in(places[name])
-        told = worker.outcome(worker.start("run", **run_order(run, "says")))
-        assert told["kind"] == "success", told
+        outcome = worker.outcome(worker.start("run", **run_order(run, "says")))
+        assert outcome["kind"] == "success", outcome
         assert (places[name] / "said").read_text() == f"{name} {name}"
     assert [imports_by_hosts(places[name]) for name in names] == [1, 1]
 
@@ -142,7 +142,9 @@ def test_a_location_that_cannot_be_imported_costs_the_others_nothing(
     worker = start_worker(*flags, program="impatient", env=env)
     orders = {name: worker.start("run", **run_order(run, "says")) for name, run in runs.items()}
     assert worker.outcome(orders["works"])["kind"] == "success"
-    ready = {told["name"]: told["error"] for told in worker.await_frame("ready")["locations"]}
+    ready = {
+        outcome["name"]: outcome["error"] for outcome in worker.await_frame("ready")["locations"]
+    }
     assert ready["works"] is None
     assert ready["hangs"]["class"] == "StillImporting"
     lost = "the process of code location {} ended ({}) while it was imported"
@@ -154,9 +156,9 @@ def test_a_location_that_cannot_be_imported_costs_the_others_nothing(
         "hangs": ("LocationHostLost", took),
     }
     for name, (error, message) in messages.items():
-        told = worker.outcome(orders[name])
-        assert (told["kind"], told["scope"]) == ("fault", "location")
-        assert (told["error"]["class"], told["error"]["message"]) == (error, message)
+        outcome = worker.outcome(orders[name])
+        assert (outcome["kind"], outcome["scope"]) == ("fault", "location")
+        assert (outcome["error"]["class"], outcome["error"]["message"]) == (error, message)
         assert message in engine_messages(instance, runs[name])[-1]
         assert terminal_events(instance, runs[name]) == []
     assert "is ended: it ran for longer" in worker.log()
@@ -175,11 +177,11 @@ def test_a_location_host_that_dies_takes_its_own_steps_along(start_worker, creat
     step = worker.await_frame("started", orders["north"])["pid"]
 
     os.kill(int(hosts["north"]), signal.SIGKILL)
-    told = worker.outcome(orders["north"])
+    outcome = worker.outcome(orders["north"])
     assert not alive(step)
-    assert (told["kind"], told["scope"]) == ("fault", "step")
-    assert told["error"]["class"] == "LocationHostLost"
-    assert told["error"]["message"] == (
+    assert (outcome["kind"], outcome["scope"]) == ("fault", "step")
+    assert outcome["error"]["class"] == "LocationHostLost"
+    assert outcome["error"]["message"] == (
         "the process of code location north ended (signal SIGKILL) with its steps"
     )
     again = worker.start("run", **run_order(create_run_in(places["north"]), "says"))
@@ -219,14 +221,14 @@ def test_a_location_of_runs_alone_is_imported_once_then_kept(
         if load_data:
             run = run._replace(run_id=f"x{run.run_id[1:]}", has_repository_load_data=True)
             instance.add_run(run)
-        told = worker.outcome(worker.start("run", **run_order(run, "says")))
-        assert told["kind"] == "success", told
+        outcome = worker.outcome(worker.start("run", **run_order(run, "says")))
+        assert outcome["kind"] == "success", outcome
     assert imports_by_hosts(at) == 1
     other = create_run_in(at, name="under_another_name")
     assert worker.outcome(worker.start("run", **run_order(other, "says")))["kind"] == "success"
     assert imports_by_hosts(at) == 2
-    told = [(f["name"], f["error"]) for f in worker.seen if f["type"] == "location"]
-    assert told == [("launched", None), ("under_another_name", None)]
+    changes = [(f["name"], f["error"]) for f in worker.seen if f["type"] == "location"]
+    assert changes == [("launched", None), ("under_another_name", None)]
 
 
 def test_orders_that_wait_for_an_import_are_still_heard(
@@ -258,8 +260,8 @@ def test_a_run_that_is_over_or_unknown_needs_no_code(start_worker, create_run_in
     before = imports_by_hosts(at)
     worker = start_worker()
     for run_id, kind in ((run.run_id, "run_over"), ("0" * 32, "unknown_run")):
-        told = worker.outcome(worker.start("run", **run_order(run_id, "says")), refuse)
-        assert told["kind"] == kind
+        outcome = worker.outcome(worker.start("run", **run_order(run_id, "says")), refuse)
+        assert outcome["kind"] == kind
     assert imports_by_hosts(at) == before
 
 
@@ -273,8 +275,8 @@ def test_a_server_in_a_workspace_is_left_out_with_a_warning(start_worker, create
     worker = start_worker("-w", str(workspace))
     assert worker.await_frame("ready")["locations"] == [{"name": "host_jobs", "error": None}]
     assert "code location elsewhere is not Python code to import" in worker.log()
-    told = worker.outcome(worker.start("run", **run_order(create_run("greet"), "greet")))
-    assert told["kind"] == "success"
+    outcome = worker.outcome(worker.start("run", **run_order(create_run("greet"), "greet")))
+    assert outcome["kind"] == "success"
 
 
 def read(file):

@@ -42,18 +42,18 @@ def waits():
     FILE.with_suffix(".ended").write_text(SAYS)
 
 @op
-def tells():
-    Path("{told}").write_text(SAYS)
+def says():
+    Path("{said}").write_text(SAYS)
 
 @job
 def waits_job():
     waits()
 
 @job
-def tells_job():
-    tells()
+def says_job():
+    says()
 
-defs = Definitions(jobs=[waits_job, tells_job])
+defs = Definitions(jobs=[waits_job, says_job])
 """
 BROKEN = "import sys; sys.exit('no licence for this machine')"
 
@@ -83,61 +83,61 @@ def run(create_run, late_job):
     return create_run("late_job", recon=late_job)
 
 
-def test_ready_says_so(worker, location):
-    [told] = worker.await_frame("ready")["locations"]
-    assert told["name"] == location.stem
-    assert (told["error"]["class"], told["error"]["message"]) == (
+def test_ready_names_a_location_that_cannot_be_imported(worker, location):
+    [location_frame] = worker.await_frame("ready")["locations"]
+    assert location_frame["name"] == location.stem
+    assert (location_frame["error"]["class"], location_frame["error"]["message"]) == (
         "SystemExit",
         "no licence for this machine",
     )
 
 
-def test_its_steps_fault_and_say_why_in_the_run(worker, instance, run):
-    told = worker.outcome(worker.start("run", **run_order(run, "late")), refuse)
-    assert (told["kind"], told["scope"]) == ("fault", "location")
-    assert told["error"]["class"] == "SystemExit"
+def test_steps_of_a_broken_location_fault_and_say_why_in_the_run(worker, instance, run):
+    outcome = worker.outcome(worker.start("run", **run_order(run, "late")), refuse)
+    assert (outcome["kind"], outcome["scope"]) == ("fault", "location")
+    assert outcome["error"]["class"] == "SystemExit"
     assert terminal_events(instance, run) == []
     assert engine_messages(instance, run)[-1].startswith("Step late could not be started: cannot")
 
 
-def test_a_probe_with_its_run_says_why(worker, instance, run):
-    told = worker.outcome(worker.start("probe", run_id=run.run_id), refuse)
-    assert (told["kind"], told["scope"]) == ("fault", "location")
-    assert told["error"]["message"] == "no licence for this machine"
+def test_a_probe_with_a_run_of_a_broken_location_says_why(worker, instance, run):
+    outcome = worker.outcome(worker.start("probe", run_id=run.run_id), refuse)
+    assert (outcome["kind"], outcome["scope"]) == ("fault", "location")
+    assert outcome["error"]["message"] == "no licence for this machine"
     assert events(instance, run) == []
 
 
-def test_a_probe_without_a_run_does_not_mind(worker):
+def test_a_probe_without_a_run_passes_beside_a_broken_location(worker):
     assert worker.outcome(worker.start("probe", run_id=None), refuse)["kind"] == "probed"
 
 
-def test_they_can_still_be_reported(worker, instance, run):
-    told = worker.outcome(worker.start("report", **report_order(run, "late")))
-    assert told["kind"] == "reported"
+def test_steps_of_a_broken_location_can_still_be_reported(worker, instance, run):
+    outcome = worker.outcome(worker.start("report", **report_order(run, "late")))
+    assert outcome["kind"] == "reported"
     assert terminal_events(instance, run) == ["STEP_FAILURE"]
 
 
-def test_other_locations_are_none_the_worse(worker, create_run):
-    told = worker.outcome(worker.start("run", **run_order(create_run("greet"), "greet")))
-    assert told["kind"] == "success"
+def test_a_broken_location_leaves_other_locations_alone(worker, create_run):
+    outcome = worker.outcome(worker.start("run", **run_order(create_run("greet"), "greet")))
+    assert outcome["kind"] == "success"
 
 
-def test_what_becomes_of_a_location_is_told_once(
+def test_each_change_of_a_location_is_reported_once(
     worker, instance, create_run, run, late_job, location
 ):
     def outcome():
         late = create_run("late_job", recon=late_job)
         return worker.outcome(worker.start("run", **run_order(late, "late")))
 
-    def told():
+    def changes():
         frames = [f for f in worker.seen if f["type"] == "location"]
         mine = [f for f in frames if f["name"] == location.stem]
         return [f["error"] and f["error"]["class"] for f in mine]
 
-    assert told() == []  # `ready` has said so
+    assert changes() == []  # `ready` has said so
     location.write_text(WHOLE)
     assert eventually(lambda: outcome()["kind"] == "success")
-    assert told() == [None]
+    assert changes() == [None]
     for probe in ({"run_id": run.run_id}, {"run_id": None}):
         assert worker.outcome(worker.start("probe", **probe), refuse)["kind"] == "probed"
     # A change of the code is seen within a second, and costs one import.
@@ -146,21 +146,21 @@ def test_what_becomes_of_a_location_is_told_once(
     assert (refused["scope"], refused["error"]["class"]) == ("location", "SyntaxError")
     for _ in range(2):
         assert outcome()["error"]["class"] == "SyntaxError"
-    assert told() == [None, "SyntaxError"]
+    assert changes() == [None, "SyntaxError"]
     # Without an order: a worker whose only location is broken receives nothing.
     location.write_text(WHOLE)
-    while len(told()) < 3:
+    while len(changes()) < 3:
         worker.read()
-    assert told() == [None, "SyntaxError", None]
+    assert changes() == [None, "SyntaxError", None]
     assert outcome()["kind"] == "success"
     assert worker.process.poll() is None
 
 
-def test_a_job_in_a_file(worker, create_run):
+def test_a_job_in_a_file_is_run(worker, create_run):
     pointer = FileCodePointer(str(CODE / "host_jobs.py"), "greet", str(CODE))
     run = create_run("greet", recon=bootstrap_standalone_recon_job(pointer))
-    told = worker.outcome(worker.start("run", **run_order(run, "greet")))
-    assert told["kind"] == "success"
+    outcome = worker.outcome(worker.start("run", **run_order(run, "greet")))
+    assert outcome["kind"] == "success"
 
 
 def test_wrong_flags_are_fatal(start_worker):
@@ -213,7 +213,7 @@ def tell():
     FILE.with_suffix(".seen").write_text(f"{IMPORTED_WITH} {sorted(seen.items())}")
 
 @job
-def tells():
+def says():
     tell()
 """
 LOADER = """
@@ -233,10 +233,10 @@ def create_run_at(create_run, home, tmp_path):
             of_dagster = sys.modules[type(origin).__module__]  # it has moved between versions
             repository = of_dagster.RemoteRepositoryOrigin(origin, "__repository__")
             return create_run(
-                "tells",
-                recon=job_at(module, "tells", tmp_path),
+                "says",
+                recon=job_at(module, "says", tmp_path),
                 instance=instance,
-                remote_job_origin=of_dagster.RemoteJobOrigin(repository, "tells"),
+                remote_job_origin=of_dagster.RemoteJobOrigin(repository, "says"),
             )
 
         yield create
@@ -249,11 +249,11 @@ def test_each_location_is_imported_once_and_has_its_own_variables(
         (tmp_path / f"{name}.py").write_text(TELLING)
     flags = ("-m", "one", "-m", "two", "-d", str(tmp_path))
     worker = start_worker(*flags, at=tmp_path, env={"PYTHONPATH": str(CODE)})
-    names = [told["name"] for told in worker.await_frame("ready")["locations"]]
+    names = [location["name"] for location in worker.await_frame("ready")["locations"]]
     assert names == ["one", "two"]
     for name in ("one", "two", "one"):
-        told = worker.outcome(worker.start("run", **run_order(create_run_at(name), "tell")))
-        assert told["kind"] == "success"
+        outcome = worker.outcome(worker.start("run", **run_order(create_run_at(name), "tell")))
+        assert outcome["kind"] == "success"
         own = [("SECRET", f"of {name}"), (f"SECRET_OF_{name}", "1"), ("SET_AT_IMPORT", "kept")]
         assert (tmp_path / f"{name}.seen").read_text() == f"of {name} {own}"
     for name in ("one", "two"):
@@ -268,29 +268,31 @@ def test_a_location_for_another_interpreter_is_not_imported(start_worker, tmp_pa
         "  - python_module: {module_name: host_jobs, executable_path: /opt/other/bin/python}\n"
     )
     worker = start_worker("-w", str(workspace))
-    [told] = worker.await_frame("ready")["locations"]
-    assert told["error"]["class"] == "OtherInterpreter"
-    assert told["error"]["message"].startswith("it asks for /opt/other/bin/python, and this worker")
+    [location_frame] = worker.await_frame("ready")["locations"]
+    assert location_frame["error"]["class"] == "OtherInterpreter"
+    assert location_frame["error"]["message"].startswith(
+        "it asks for /opt/other/bin/python, and this worker"
+    )
 
 
-def test_code_that_changes_is_replaced_beside_the_steps_of_the_old(
+def test_changed_code_is_imported_again_beside_running_steps_of_the_old(
     start_worker, create_run, tmp_path
 ):
     module = tmp_path / "changing.py"
     file = tmp_path / "go"
-    told = tmp_path / "told"
-    code = CHANGING.format(file=str(file), told=str(told), says="old")
+    said = tmp_path / "said"
+    code = CHANGING.format(file=str(file), said=str(said), says="old")
     module.write_text(code)
     worker = start_worker("-m", "changing", "-d", str(tmp_path))
     worker.await_frame("ready")
-    waits, tells = (job_at("changing", job, tmp_path) for job in ("waits_job", "tells_job"))
+    waits, says_recon = (job_at("changing", job, tmp_path) for job in ("waits_job", "says_job"))
     held = worker.start("run", **run_order(create_run("waits_job", recon=waits), "waits"))
     eventually(file.with_suffix(".started").exists)
 
     def says():
-        order = run_order(create_run("tells_job", recon=tells), "tells")
+        order = run_order(create_run("says_job", recon=says_recon), "says")
         assert worker.outcome(worker.start("run", **order))["kind"] == "success"
-        return told.read_text()
+        return said.read_text()
 
     assert says() == "old"
     module.write_text(code.replace('"old"', '"newer"'))
@@ -311,5 +313,5 @@ def test_code_that_changes_is_replaced_beside_the_steps_of_the_old(
 def test_jobs_and_assets_are_counted_on_demand(start_worker):
     counted = start_worker(*LOCATION, "--count").await_frame("ready")["locations"][0]
     assert (counted["jobs"] > 0, counted["assets"] > 0) == (True, True)
-    told = start_worker(*LOCATION).await_frame("ready")["locations"][0]
-    assert set(told) & {"jobs", "assets"} == set()
+    location_frame = start_worker(*LOCATION).await_frame("ready")["locations"][0]
+    assert set(location_frame) & {"jobs", "assets"} == set()

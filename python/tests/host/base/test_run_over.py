@@ -46,9 +46,9 @@ def test_every_run_that_is_over_and_no_other_is_interrupted(worker, instance, ho
     for way, (run, _, _) in held.items():
         WAYS_TO_BE_OVER[way](instance, run)
     for way, (run, order, _) in held.items():
-        told = worker.outcome(order)
-        assert told["kind"] == "failure", (way, told)
-        assert told["error"]["class"] == "DagsterExecutionInterruptedError", told
+        outcome = worker.outcome(order)
+        assert outcome["kind"] == "failure", (way, outcome)
+        assert outcome["error"]["class"] == "DagsterExecutionInterruptedError", outcome
         assert terminal_events(instance, run) == ["STEP_FAILURE"]
     file.touch()
     assert worker.outcome(other)["kind"] == "success"
@@ -66,7 +66,7 @@ def test_all_steps_of_a_run_are_interrupted(worker, instance, create_run, tmp_pa
     assert [worker.outcome(order)["kind"] for order in orders] == ["failure", "failure"]
 
 
-def test_a_retry_policy_makes_of_it_what_dagster_makes_of_it(worker, instance, hold):
+def test_a_retry_policy_treats_an_interrupted_step_as_dagster_does(worker, instance, hold):
     run, order, _ = hold(worker, "waits_and_retries")
     instance.report_run_canceling(run)
     assert worker.outcome(order)["kind"] == "up_for_retry"
@@ -77,10 +77,10 @@ def test_a_step_that_ends_without_an_event_is_no_crash(worker, instance, hold):
     run, order, _ = hold(worker, "exits_hard_at_interrupt")
     instance.report_run_canceling(run)
     frames = worker.finish(order)
-    told = frames[-2]["outcome"]
-    assert (told["kind"], told["error"]) == ("run_over", None)
-    assert told["result"]["state"] == "run_over"
-    assert told["result"]["execution_time_seconds"] > 0
+    outcome = frames[-2]["outcome"]
+    assert (outcome["kind"], outcome["error"]) == ("run_over", None)
+    assert outcome["result"]["state"] == "run_over"
+    assert outcome["result"]["execution_time_seconds"] > 0
     assert (frames[-1]["code"], frames[-1]["killed"]["cause"]) == (5, "canceled")
     assert terminal_events(instance, run) == []
 
@@ -97,7 +97,7 @@ def test_a_step_that_ignores_the_interrupt_is_killed(worker, instance, create_ru
     assert [alive(int(pid)) for pid in pids.read_text().split()] == [False] * 3
 
 
-def test_an_interrupt_that_comes_before_the_step_has_begun(
+def test_an_interrupt_before_the_step_has_begun_ends_it(
     start_worker, instance, create_run, tmp_path
 ):
     started = tmp_path / "started"
@@ -112,7 +112,9 @@ def test_an_interrupt_that_comes_before_the_step_has_begun(
     assert terminal_events(instance, run) == []
 
 
-def test_the_life_of_the_watcher(start_worker, instance, hold):
+def test_the_watcher_starts_with_the_first_run_and_ends_with_the_worker(
+    start_worker, instance, hold
+):
     worker = start_worker(*LOCATION)
     host = worker.await_frame("ready")["pid"]
     assert watchers(host) == [], "before any run is live"
@@ -134,7 +136,7 @@ def test_the_life_of_the_watcher(start_worker, instance, hold):
     eventually(lambda: not alive(successor))
 
 
-def test_an_outage_is_told_once_and_survived(start_worker, instance, hold, tmp_path):
+def test_the_watcher_logs_an_outage_once_and_survives_it(start_worker, instance, hold, tmp_path):
     outage = tmp_path / "outage"
     outage.touch()
     env = {"OUTAGE": str(outage), "PYTHONPATH": str(CODE)}
@@ -142,8 +144,8 @@ def test_an_outage_is_told_once_and_survived(start_worker, instance, hold, tmp_p
     worker.await_frame("ready")
     run, order, _ = hold(worker)
     instance.report_run_canceling(run)
-    told = "cannot see whether runs are over: ConnectionError('the database is away')"
-    eventually(lambda: told in worker.log())
+    warning = "cannot see whether runs are over: ConnectionError('the database is away')"
+    eventually(lambda: warning in worker.log())
     eventually(lambda: len(outage.read_text()) > 1)
     outage.unlink()
     assert worker.outcome(order)["kind"] == "failure"

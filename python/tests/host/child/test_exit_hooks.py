@@ -42,7 +42,9 @@ def names(lab, prefix):
 
 
 @pytest.mark.parametrize("isolation", ["fork", "spawn"])
-def test_everything_that_python_does_at_its_end_is_done(own_host, lab, create, isolation):
+def test_a_step_process_does_everything_that_python_does_at_its_end(
+    own_host, lab, create, isolation
+):
     (lab / "marks").unlink(missing_ok=True)
     (lab / "file").write_text("")
     for _ in range(2):
@@ -57,7 +59,7 @@ def test_everything_that_python_does_at_its_end_is_done(own_host, lab, create, i
     assert "a hook that fails" in own_host.log()
 
 
-def test_what_the_import_made_goes_with_the_host(own_host, lab):
+def test_temporary_files_of_the_import_are_removed_with_the_host(own_host, lab):
     assert len(names(lab, "import")) == 3
     own_host.send({"type": "stop"})
     assert own_host.process.wait(DEADLINE) == 0

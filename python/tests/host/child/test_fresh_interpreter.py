@@ -19,7 +19,7 @@ from dagster_taskiq.host.wire.frames import encode
 SPAWN = {"tags": {"taskiq/isolation": "spawn"}}
 
 
-def test_the_same_frames_and_events_as_in_a_fork(worker, instance, create_run):
+def test_a_fresh_interpreter_has_the_same_frames_and_events_as_a_fork(worker, instance, create_run):
     run = create_run("greet")
     order = worker.start("run", **run_order(run, "greet", **SPAWN))
     frames = worker.finish(order)
@@ -29,16 +29,18 @@ def test_the_same_frames_and_events_as_in_a_fork(worker, instance, create_run):
     assert events(instance, run) == SUCCESS
 
 
-def test_an_envelope_larger_than_any_pipe(worker, create_run):
+def test_an_envelope_larger_than_any_pipe_reaches_a_fresh_interpreter(worker, create_run):
     tags = {**SPAWN["tags"], "taskiq/note": "x" * 900_000}
-    told = worker.outcome(worker.start("run", **run_order(create_run("greet"), "greet", tags=tags)))
-    assert told["kind"] == "success"
+    outcome = worker.outcome(
+        worker.start("run", **run_order(create_run("greet"), "greet", tags=tags))
+    )
+    assert outcome["kind"] == "success"
 
 
-def test_nothing_is_written_without_a_permit(worker, instance, create_run):
+def test_a_fresh_interpreter_writes_nothing_without_a_permit(worker, instance, create_run):
     run = create_run("greet")
-    told = worker.outcome(worker.start("run", **run_order(run, "greet", **SPAWN)), refuse)
-    assert told["kind"] == "permit_refused"
+    outcome = worker.outcome(worker.start("run", **run_order(run, "greet", **SPAWN)), refuse)
+    assert outcome["kind"] == "permit_refused"
     assert terminal_events(instance, run) == []
 
 
@@ -58,7 +60,7 @@ def test_code_that_cannot_be_forked_runs_and_is_not_imported_by_the_host(own_hos
     assert "threads at import" not in own_host.log()
 
 
-def test_it_is_interrupted_with_its_run_and_ends_with_its_host(
+def test_a_fresh_interpreter_is_interrupted_with_its_run_and_ends_with_its_host(
     own_host, instance, create_run, tmp_path
 ):
     orders, runs = [], []
@@ -87,6 +89,6 @@ def test_an_instance_that_cannot_be_opened_is_a_fault_before_any_work(tmp_path):
     command = [sys.executable, "-m", "dagster_taskiq.host.spawned", *map(str, (*fds, os.getpid()))]
     env = {**os.environ, "DAGSTER_HOME": str(tmp_path / "missing")}
     ended = subprocess.run(command, pass_fds=fds, env=env, check=False)
-    told = json.loads(ours.recv(1 << 20))["outcome"]
-    assert (ended.returncode, told["kind"], told["scope"]) == (1, "fault", "instance")
-    assert told["error"]["class"] == "DagsterInvariantViolationError"
+    outcome = json.loads(ours.recv(1 << 20))["outcome"]
+    assert (ended.returncode, outcome["kind"], outcome["scope"]) == (1, "fault", "instance")
+    assert outcome["error"]["class"] == "DagsterInvariantViolationError"

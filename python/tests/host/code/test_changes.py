@@ -71,12 +71,12 @@ def change(path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", CODE)
-def test_a_change_is_seen_of(files, tmp_path, what):
+def test_a_change_of_code_is_seen(files, tmp_path, what):
     change(tmp_path / CODE[what])
     assert str(files.changed()) in (str(tmp_path / CODE[what]), str(tmp_path / "project/models"))
 
 
 @pytest.mark.parametrize("what", NO_CODE)
-def test_no_change_is(files, tmp_path, what):
+def test_a_change_beside_the_code_is_no_change(files, tmp_path, what):
     change(tmp_path / NO_CODE[what])
     assert files.changed() is None

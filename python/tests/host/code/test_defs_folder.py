@@ -91,15 +91,15 @@ AUTOLOAD = (
 
 
 @pytest.mark.parametrize("start", [by_flags, *AUTOLOAD])
-def test_it_is_imported_once_and_again_when_a_file_of_it_changes(
+def test_a_defs_folder_is_imported_once_and_again_when_a_file_of_it_changes(
     start_worker, create, project, tmp_path, home, start
 ):
     worker, pointer = start(start_worker, project, home)
     assert worker.await_frame("ready")["locations"][0]["error"] is None
     run = create(pointer)
     for step in ("forecast", "rain_in_oslo", "rain_in_bergen"):
-        told = worker.outcome(worker.start("run", **run_order(run, step)))
-        assert told["kind"] == "success", told
+        outcome = worker.outcome(worker.start("run", **run_order(run, step)))
+        assert outcome["kind"] == "success", outcome
     pids = [int(pid) for pid in (tmp_path / "imports").read_text().split()]
     [_host] = {pid for pid in pids if pid != os.getpid()}
     cities = project / "src/weather_station/defs/stations/defs.yaml"
@@ -113,11 +113,11 @@ def test_it_is_imported_once_and_again_when_a_file_of_it_changes(
 
     [again] = eventually(seen)
     assert (again["error"], again["changed"]) == (None, str(cities))
-    told = worker.outcome(worker.start("run", **run_order(run, "rain_in_tromso")))
-    assert told["kind"] == "success", told
+    outcome = worker.outcome(worker.start("run", **run_order(run, "rain_in_tromso")))
+    assert outcome["kind"] == "success", outcome
 
 
-def test_a_mistake_in_its_folder_is_told_at_the_start(start_worker, project):
+def test_a_mistake_in_a_defs_folder_is_reported_at_the_start(start_worker, project):
     (project / "src/weather_station/defs/forecast.py").write_text("def rain(:")
-    [told] = start_worker(*flags(project)).await_frame("ready")["locations"]
-    assert "SyntaxError" in told["error"]["traceback"]
+    [location] = start_worker(*flags(project)).await_frame("ready")["locations"]
+    assert "SyntaxError" in location["error"]["traceback"]

@@ -121,12 +121,12 @@ def reasons(code):
 
 
 @pytest.mark.parametrize("left", SAFE)
-def test_a_fork_does_not_mind(left):
+def test_an_import_that_a_fork_survives_is_not_named(left):
     assert reasons(SAFE[left]) == []
 
 
 @pytest.mark.parametrize("left", UNSAFE)
-def test_a_fork_would_be_broken_by(left):
+def test_an_import_that_breaks_a_fork_is_named(left):
     code, expected = UNSAFE[left]
     found = [reason.rstrip("0123456789") for reason in reasons(code)]
     assert found == [reason.rstrip("0123456789N") for reason in expected]

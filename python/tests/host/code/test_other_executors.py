@@ -43,17 +43,17 @@ def test_jobs_without_the_executor_are_named(said) -> None:
     )
 
 
-def test_nothing_is_said_when_every_job_has_it(said) -> None:
+def test_no_warning_is_given_when_every_job_has_the_executor(said) -> None:
     all_ours = Definitions(jobs=[plain, ours], assets=[table], executor=taskiq_executor)
     assert said(all_ours) == ""
 
 
-def test_a_job_alone_is_judged_as_well(said) -> None:
+def test_a_job_without_a_repository_is_checked_for_the_executor(said) -> None:
     assert "in their run workers: plain." in said(plain)
     assert said(ours) == ""
 
 
-def test_a_deployed_worker_says_nothing(capfd, monkeypatch) -> None:
+def test_a_deployed_worker_gives_no_warning_of_other_executors(capfd, monkeypatch) -> None:
     monkeypatch.delenv("TASKIQ_LOCAL_SQS", raising=False)
     warn_of_other_executors(Definitions(jobs=[plain]))
     assert capfd.readouterr().err == ""

@@ -42,14 +42,14 @@ def test_the_second_step_of_alike_runs_has_the_host_build_and_the_others_build_n
     ticks, planned
 ):
     [run, alike], tick = ticks
-    told = [tick(run, 0), tick(run, 1), tick(run, 2), tick(alike, 0), tick(alike, 1)]
-    assert [code for code, _ in told] == [0] * 5
+    ticked = [tick(run, 0), tick(run, 1), tick(run, 2), tick(alike, 0), tick(alike, 1)]
+    assert [code for code, _ in ticked] == [0] * 5
     first, host = map(int, planned.read_text().split())
-    assert first == told[0][1]
-    assert host not in [pid for _, pid in told]
+    assert first == ticked[0][1]
+    assert host not in [pid for _, pid in ticked]
 
 
-def test_what_ends_a_step_that_builds_never_comes_to_the_host(ticks, planned):
+def test_a_failure_that_ends_a_step_that_builds_never_ends_the_host(ticks, planned):
     [run, _], tick = ticks
     ends = planned.with_name("ENDS")
     ends.touch()
@@ -59,7 +59,7 @@ def test_what_ends_a_step_that_builds_never_comes_to_the_host(ticks, planned):
     assert len(planned.read_text().split()) == 2
 
 
-def test_a_step_that_is_over_shows_nothing_of_what_building_does(instance, ticks, planned):
+def test_a_step_that_is_over_shows_nothing_of_the_hosts_building(instance, ticks, planned):
     [run, _], tick = ticks
     announce(instance, run, "tick_0")
     data = StepSuccessData(duration_ms=1.0)
@@ -134,6 +134,6 @@ def test_a_thread_that_starts_while_the_host_builds_ends_its_forks_and_the_worke
     late, late_worker
 ):
     assert late("asks_late", "ask") == ["answer"] * 4
-    told = late_worker.await_frame("location")
-    assert told["error"] is None
-    assert told["unforkable"] == ["thread pool_0 (since a job was built)"]
+    location = late_worker.await_frame("location")
+    assert location["error"] is None
+    assert location["unforkable"] == ["thread pool_0 (since a job was built)"]

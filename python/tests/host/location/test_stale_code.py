@@ -42,15 +42,15 @@ def tables(tmp_path, monkeypatch):
     sys.modules.pop("from_tables", None)
 
 
-def test_it_costs_no_start_unless_the_code_on_the_disk_lacks_it_too(
+def test_a_step_missing_in_stale_code_costs_no_start_unless_the_disk_lacks_it_too(
     start_worker, instance, create_run, tables, tmp_path
 ):
     worker = start_worker("-m", "from_tables", "-d", str(tmp_path))
     worker.await_frame("ready")
     tables.write_text("orders customers")
     run = create_run("loads", recon=job_at("from_tables", "loads", tmp_path))
-    told = worker.outcome(worker.start("run", **run_order(run, "customers")))
-    assert told["kind"] == "success", told
+    outcome = worker.outcome(worker.start("run", **run_order(run, "customers")))
+    assert outcome["kind"] == "success", outcome
     assert "is imported again: the code as this worker has it lacks a step" in worker.log()
 
     sys.modules.pop("from_tables")
@@ -59,7 +59,7 @@ def test_it_costs_no_start_unless_the_code_on_the_disk_lacks_it_too(
     tables.write_text("orders customers invoices")
     run = create_run("loads", recon=job_at("from_tables", "loads", tmp_path))
     tables.write_text("orders")
-    told = worker.outcome(worker.start("run", **run_order(run, "invoices")), refuse)
-    assert (told["kind"], told["scope"]) == ("fault", "location")
-    assert told["error"]["class"] == "CodeLacksStep"
+    outcome = worker.outcome(worker.start("run", **run_order(run, "invoices")), refuse)
+    assert (outcome["kind"], outcome["scope"]) == ("fault", "location")
+    assert outcome["error"]["class"] == "CodeLacksStep"
     assert terminal_events(instance, run) == []

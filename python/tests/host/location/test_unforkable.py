@@ -25,15 +25,15 @@ def says(create_run, tmp_path):
     return says
 
 
-def test_its_location_says_why_and_a_tag_overrides(start_worker, says):
+def test_an_unforkable_location_says_why_and_a_tag_overrides_it(start_worker, says):
     worker = start_worker("-m", "unforkable", "-d", str(CODE))
-    [told] = worker.await_frame("ready")["locations"]
-    assert told == {"name": "unforkable", "error": None, "unforkable": ["thread pool_0"]}
+    [location] = worker.await_frame("ready")["locations"]
+    assert location == {"name": "unforkable", "error": None, "unforkable": ["thread pool_0"]}
     assert says(worker, {}) == "spawned"
     assert says(worker, {"taskiq/isolation": "fork"}) == "forked"
 
 
-def test_a_location_that_a_run_brought_along_says_so_later(start_worker, says):
+def test_a_location_that_a_run_names_reports_that_it_is_unforkable_later(start_worker, says):
     worker = start_worker()
     assert worker.await_frame("ready")["locations"] == []
     assert says(worker, {}) == "spawned"

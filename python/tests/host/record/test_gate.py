@@ -15,25 +15,25 @@ from dagster_taskiq.host.child.interrupts import interrupts_deferred
 def test_a_refused_permit_leaves_nothing_behind(worker, instance, create_run, job):
     run = create_run(job)
     order = worker.start("run", **run_order(run, job))
-    told = worker.outcome(order, refuse)
-    assert told["kind"] == "permit_refused"
-    assert told["result"] is None
-    assert told["error"]["class"] == "PermitRefused"
+    outcome = worker.outcome(order, refuse)
+    assert outcome["kind"] == "permit_refused"
+    assert outcome["result"] is None
+    assert outcome["error"]["class"] == "PermitRefused"
     assert terminal_events(instance, run) == []
     assert worker.await_frame("exited", order)["code"] == 75
     assert "STEP_WORKER_STARTED" in events(instance, run)
 
 
-def test_a_late_permit_is_no_permit(worker, instance, create_run):
+def test_a_late_permit_counts_as_refused(worker, instance, create_run):
     run = create_run("greet")
-    told = worker.outcome(worker.start("run", **run_order(run, "greet")), grant(within_ms=0))
-    assert told["kind"] == "permit_refused"
-    assert told["error"]["class"] == "PermitLapsed"
-    assert told["error"]["message"] == "the permit came later than 0 ms"
+    outcome = worker.outcome(worker.start("run", **run_order(run, "greet")), grant(within_ms=0))
+    assert outcome["kind"] == "permit_refused"
+    assert outcome["error"]["class"] == "PermitLapsed"
+    assert outcome["error"]["message"] == "the permit came later than 0 ms"
     assert terminal_events(instance, run) == []
 
 
-def test_a_permit_that_nobody_asked_for_is_not_kept(worker, instance, create_run, tmp_path):
+def test_a_permit_without_a_question_is_not_kept(worker, instance, create_run, tmp_path):
     run = create_run("waits_for_file", config={"file": str(tmp_path / "go")})
     order = worker.start("run", **run_order(run, "waits_for_file"))
     eventually((tmp_path / "go.started").exists)
@@ -43,7 +43,7 @@ def test_a_permit_that_nobody_asked_for_is_not_kept(worker, instance, create_run
     assert terminal_events(instance, run) == []
 
 
-def test_an_interrupt_while_waiting_for_the_permit_spoils_nothing(worker, instance, create_run):
+def test_an_interrupt_while_waiting_for_the_permit_does_no_harm(worker, instance, create_run):
     run = create_run("greet")
     order = worker.start("run", **run_order(run, "greet"))
     worker.await_frame("ask", order)
@@ -58,9 +58,9 @@ def test_an_interrupted_step_asks_before_it_fails(worker, instance, create_run, 
     order = worker.start("run", **run_order(run, "waits_for_file"))
     eventually((tmp_path / "go.started").exists)
     worker.send({"type": "kill", "id": order, "signal": "SIGINT"})
-    told = worker.outcome(order)
-    assert told["kind"] == "failure"
-    assert told["error"]["class"] == "DagsterExecutionInterruptedError"
+    outcome = worker.outcome(order)
+    assert outcome["kind"] == "failure"
+    assert outcome["error"]["class"] == "DagsterExecutionInterruptedError"
     assert terminal_events(instance, run) == ["STEP_FAILURE"]
 
 
@@ -69,11 +69,11 @@ def test_an_interrupt_before_dagster_is_ready_is_kept(worker, instance, create_r
     order = worker.start("run", **run_order(run, "waits_for_file"))
     worker.await_frame("started", order)
     worker.send({"type": "kill", "id": order, "signal": "SIGINT"})
-    told = worker.outcome(order)
-    assert told["error"]["class"] == "DagsterExecutionInterruptedError"
+    outcome = worker.outcome(order)
+    assert outcome["error"]["class"] == "DagsterExecutionInterruptedError"
     # Raised at Dagster's next boundary: while it prepares the step, or in the op on a slow machine.
     ended = {"fault": [], "failure": ["STEP_FAILURE"]}
-    assert terminal_events(instance, run) == ended[told["kind"]]
+    assert terminal_events(instance, run) == ended[outcome["kind"]]
 
 
 def test_an_outcome_outlives_a_hook_that_kills_the_process(worker, instance, create_run):
@@ -109,7 +109,7 @@ def test_interrupts_wait_for_the_end_of_the_write():
 def test_a_forked_copy_of_the_step_records_nothing(worker, instance, create_run):
     run = create_run("forks_and_both_return")
     order = worker.start("run", **run_order(run, "forks_and_both_return"))
-    told = worker.outcome(order)
-    assert told["kind"] == "success"
+    outcome = worker.outcome(order)
+    assert outcome["kind"] == "success"
     assert len([f for f in worker.seen if f["type"] == "ask" and f["id"] == order]) == 1
     assert terminal_events(instance, run) == ["STEP_SUCCESS"]

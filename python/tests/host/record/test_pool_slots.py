@@ -45,8 +45,8 @@ def test_slots_of_a_canceled_run_are_given_back(
     running = worker.start("run", **run_order(canceled, "waits_for_file"))
     eventually(file.with_suffix(".started").exists)
     on_postgres.report_run_canceling(canceled)
-    told = worker.outcome(worker.start("run", **run_order(canceled, "greet")))
-    assert told["kind"] == "run_over"
+    outcome = worker.outcome(worker.start("run", **run_order(canceled, "greet")))
+    assert outcome["kind"] == "run_over"
     assert (canceled.run_id, "greet") not in holders()
     assert worker.outcome(running)["kind"] == "failure"
     eventually(lambda: holders() == [(going_on.run_id, "greet")])

@@ -27,8 +27,8 @@ from dagster_taskiq.host.wire.orders import StepId
 
 def run_all(worker, run, *steps, **fields):
     for step in steps:
-        told = worker.outcome(worker.start("run", **run_order(run, step, **fields)))
-        assert told["kind"] == "success", told
+        outcome = worker.outcome(worker.start("run", **run_order(run, step, **fields)))
+        assert outcome["kind"] == "success", outcome
 
 
 def state_of(instance, run, step_key, attempt=0):
@@ -37,9 +37,9 @@ def state_of(instance, run, step_key, attempt=0):
 
 
 def refused(worker, run, step, **fields):
-    told = worker.outcome(worker.start("run", **run_order(run, step, **fields)), refuse)
-    assert told["kind"] == "not_open", told
-    return told["error"]["message"]
+    outcome = worker.outcome(worker.start("run", **run_order(run, step, **fields)), refuse)
+    assert outcome["kind"] == "not_open", outcome
+    return outcome["error"]["message"]
 
 
 def test_a_step_reads_the_events_of_the_steps_that_it_loads_from(worker, instance, create_run):
@@ -127,8 +127,8 @@ def test_a_run_never_gets_the_plan_of_another(worker, instance, create_run):
     whole, part = create_run("fan_in"), create_run("fan_in", step_keys=["one"])
     run_all(worker, whole, "one", "two")
     run_all(worker, part, "one")
-    told = worker.outcome(worker.start("run", **run_order(part, "two")))
-    assert told["kind"] == "run_over", told
+    outcome = worker.outcome(worker.start("run", **run_order(part, "two")))
+    assert outcome["kind"] == "run_over", outcome
     run_all(worker, whole, "total")
 
 
@@ -178,8 +178,8 @@ def test_a_step_before_whose_inputs_are_made_is_not_run(worker, instance, create
     message = refused(worker, run, "total")
     assert message == "step two, which total loads from, has not ended"
     assert "STEP_START" not in [e.event_type_value for e in total_events(instance, run)]
-    told = worker.outcome(worker.start("report", **report_order(run, "total")), refuse)
-    assert told["kind"] == "not_open"
+    outcome = worker.outcome(worker.start("report", **report_order(run, "total")), refuse)
+    assert outcome["kind"] == "not_open"
     run_all(worker, run, "two", "total")
 
 
@@ -187,7 +187,7 @@ def total_events(instance, run):
     return [e.dagster_event for e in instance.all_logs(run.run_id) if e.step_key == "total"]
 
 
-def test_what_a_message_claims_to_know_is_not_read(worker, instance, create_run):
+def test_known_state_in_a_message_is_not_read(worker, instance, create_run):
     run = create_run("fan_in")
     run_all(worker, run, "one")
     ready = {StepOutputHandle("one"), StepOutputHandle("two")}
@@ -239,10 +239,10 @@ def test_a_message_names_no_file_and_no_other_run(worker, instance, create_run, 
         carried = serialize_value(state)
         for key in (up, "../x", "c", "a]["):
             step = f"shout[{key}]"
-            told = worker.outcome(
+            outcome = worker.outcome(
                 worker.start("run", **run_order(run, step, known_state=carried)), refuse
             )
-            assert told["kind"] in ("not_open", "run_over"), told
+            assert outcome["kind"] in ("not_open", "run_over"), outcome
     run_all(worker, run, "shout[a]", known_state=serialize_value(states[1]))
     assert not sprung.exists()
     assert sorted(others.rglob("*")) == before
@@ -252,11 +252,13 @@ def test_a_message_names_no_file_and_no_other_run(worker, instance, create_run, 
 
 
 @pytest.mark.parametrize("step", ["shout[?]", "shout[a]x", "shout[a]\nx", "shout[a][b]", "shout"])
-def test_keys_that_dagster_would_read_as_other_steps_are_none(worker, instance, create_run, step):
+def test_step_keys_that_dagster_would_read_as_other_steps_are_refused(
+    worker, instance, create_run, step
+):
     run = create_run("dynamic")
     run_all(worker, run, "split")
-    told = worker.outcome(worker.start("run", **run_order(run, step, op_name=None)), refuse)
-    assert told["kind"] in ("run_over", "not_open"), told
+    outcome = worker.outcome(worker.start("run", **run_order(run, step, op_name=None)), refuse)
+    assert outcome["kind"] in ("run_over", "not_open"), outcome
     assert terminal_events(instance, run) == ["STEP_SUCCESS"]
 
 
@@ -291,7 +293,7 @@ class TestAttempts:
         assert terminal_events(instance, run) == ["RESOURCE_INIT_FAILURE"]
         assert "not open" in refused(worker, run, "lacks_resource", retry_count=1)
 
-    def test_our_executor_says_which_attempt_it_sends(self, worker, instance, create_run):
+    def test_the_executor_says_which_attempt_it_sends(self, worker, instance, create_run):
         run = create_run("queued", recon=job_at("host_jobs", "queued"))
         assert "has not sent it" in refused(worker, run, "greet")
         order = report_order(run, "greet")
@@ -302,8 +304,8 @@ class TestAttempts:
     def test_a_retry_that_waits_for_its_delay_is_not_run(self, worker, instance, create_run):
         run = create_run("queued_flaky", recon=job_at("host_jobs", "queued_flaky"))
         announce(instance, run, "wobbles")
-        told = worker.outcome(worker.start("run", **run_order(run, "wobbles")))
-        assert told["kind"] == "up_for_retry"
+        outcome = worker.outcome(worker.start("run", **run_order(run, "wobbles")))
+        assert outcome["kind"] == "up_for_retry"
         assert "has not sent it" in refused(worker, run, "wobbles", retry_count=1)
         announce(instance, run, "wobbles")
         worker.outcome(worker.start("run", **run_order(run, "wobbles", retry_count=1)))
@@ -318,7 +320,7 @@ def test_the_gate_reads_the_log_once_more(worker, instance, create_run, tmp_path
     worker.await_frame("capture", step)
     worker.outcome(worker.start("report", **report_order(run, "waits_for_file")))
     file.touch()
-    told = worker.outcome(step, refuse)
-    assert told["kind"] == "already_recorded"
-    assert told["result"]["state"] == "failure"
+    outcome = worker.outcome(step, refuse)
+    assert outcome["kind"] == "already_recorded"
+    assert outcome["result"]["state"] == "failure"
     assert terminal_events(instance, run) == ["STEP_FAILURE"]

@@ -19,38 +19,38 @@ def worker(start_worker, fault_file):
 
 
 @pytest.fixture(params=["run", "report"])
-def tell_outcome(request, worker, create_run):
+def last_step(request, worker, create_run):
     run = create_run("greet")
     order = {"run": run_order, "report": report_order}[request.param](run, "greet")
     return run, lambda: worker.outcome(worker.start(request.param, **order))
 
 
-def test_a_write_that_stands_although_it_raised_counts(tell_outcome, instance, fault_file):
+def test_a_write_that_stands_although_it_raised_counts(last_step, instance, fault_file):
     fault_file.write_text("commits_then_raises")
-    run, outcome = tell_outcome
-    assert outcome()["kind"] in ("success", "reported")
+    run, end_step = last_step
+    assert end_step()["kind"] in ("success", "reported")
     assert len(terminal_events(instance, run)) == 1
 
 
 @pytest.mark.parametrize(
     ("fault", "name"), [("raises", "WriteFailed"), ("raises_unreadably", "WriteInDoubt")]
 )
-def test_a_write_in_doubt_is_not_tried_again(tell_outcome, instance, fault_file, fault, name):
+def test_a_write_in_doubt_is_not_tried_again(last_step, instance, fault_file, fault, name):
     fault_file.write_text(fault)
-    run, outcome = tell_outcome
-    told = outcome()
-    assert told["kind"] == "permit_refused"
-    assert told["error"]["class"] == name
-    assert told["error"]["message"].startswith("ConnectionError('the database went away')")
+    run, end_step = last_step
+    outcome = end_step()
+    assert outcome["kind"] == "permit_refused"
+    assert outcome["error"]["class"] == name
+    assert outcome["error"]["message"].startswith("ConnectionError('the database went away')")
     assert terminal_events(instance, run) == []
 
 
-def test_a_log_that_cannot_be_read_blames_the_instance(tell_outcome, instance, fault_file):
+def test_a_log_that_cannot_be_read_blames_the_instance(last_step, instance, fault_file):
     fault_file.write_text("unreadable")
-    run, outcome = tell_outcome
-    told = outcome()
-    assert (told["kind"], told["scope"]) == ("fault", "instance")
-    assert (told["error"]["class"], told["error"]["message"]) == (
+    run, end_step = last_step
+    outcome = end_step()
+    assert (outcome["kind"], outcome["scope"]) == ("fault", "instance")
+    assert (outcome["error"]["class"], outcome["error"]["message"]) == (
         "ConnectionError",
         "the database is away",
     )
@@ -62,8 +62,8 @@ def test_a_log_that_cannot_be_read_again_at_the_end_blames_the_instance(
 ):
     fault_file.write_text("goes_unreadable")
     run = create_run("greet")
-    told = worker.outcome(worker.start("run", **run_order(run, "greet")), pytest.fail)
-    assert (told["kind"], told["scope"]) == ("fault", "instance")
+    outcome = worker.outcome(worker.start("run", **run_order(run, "greet")), pytest.fail)
+    assert (outcome["kind"], outcome["scope"]) == ("fault", "instance")
     assert terminal_events(instance, run) == []
 
 
@@ -73,9 +73,9 @@ def test_a_log_that_cannot_be_written_blames_the_instance(
 ):
     fault_file.write_text(event)
     run = create_run("greet")
-    told = worker.outcome(worker.start("run", **run_order(run, "greet")))
-    assert (told["kind"], told["scope"]) == ("fault", "instance")
-    assert told["error"]["message"] == "the database went away"
+    outcome = worker.outcome(worker.start("run", **run_order(run, "greet")))
+    assert (outcome["kind"], outcome["scope"]) == ("fault", "instance")
+    assert outcome["error"]["message"] == "the database went away"
     assert terminal_events(instance, run) == []
 
 
@@ -84,9 +84,9 @@ def test_a_probe_asks_both_storages(worker, fault_file, storage):
     fault_file.write_text("")
     assert worker.outcome(worker.start("probe", run_id=None))["kind"] == "probed"
     fault_file.write_text(storage)
-    told = worker.outcome(worker.start("probe", run_id=None))
-    assert (told["kind"], told["scope"]) == ("fault", "instance")
-    assert told["error"]["message"] == "the database is away"
+    outcome = worker.outcome(worker.start("probe", run_id=None))
+    assert (outcome["kind"], outcome["scope"]) == ("fault", "instance")
+    assert outcome["error"]["message"] == "the database is away"
 
 
 @pytest.mark.parametrize("storage", ["unreadable", "no_runs"])
@@ -96,6 +96,6 @@ def test_a_look_that_cannot_read_blames_the_instance(worker, create_run, fault_f
     attempts = [{"run_id": run.run_id, "step_key": "greet", "attempt": 0}]
     assert worker.outcome(worker.start("look", attempts=attempts))["kind"] == "looked"
     fault_file.write_text(storage)
-    told = worker.outcome(worker.start("look", attempts=attempts))
-    assert (told["kind"], told["scope"]) == ("fault", "instance")
-    assert told["error"]["message"] == "the database is away"
+    outcome = worker.outcome(worker.start("look", attempts=attempts))
+    assert (outcome["kind"], outcome["scope"]) == ("fault", "instance")
+    assert outcome["error"]["message"] == "the database is away"

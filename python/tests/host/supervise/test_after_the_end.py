@@ -54,14 +54,16 @@ def test_a_run_that_is_over_leaves_hooks_and_teardown_their_time(
         assert terminal_events(instance, run) == [LATE[job][1]]
 
 
-def test_a_canceled_run_interrupts_them(worker, instance, begin):
+def test_a_canceled_run_interrupts_hooks_and_teardown(worker, instance, begin):
     run, order, file = begin("hook_after_success")
     instance.report_run_canceling(run)
     assert worker.outcome(order)["kind"] == "success"
     assert file.with_suffix(".ended").read_text() == "DagsterExecutionInterruptedError"
 
 
-def test_what_goes_on_for_too_long_is_shown_and_ended(worker, instance, create_run, begin):
+def test_a_process_that_goes_on_too_long_after_its_end_is_dumped_and_killed(
+    worker, instance, create_run, begin
+):
     _, order, file = begin("hook_after_success", limits={"after_end_ms": 300, "grace_ms": 10_000})
     frames = worker.finish(order)
     assert frames[-2]["outcome"]["kind"] == "success"
@@ -73,7 +75,7 @@ def test_what_goes_on_for_too_long_is_shown_and_ended(worker, instance, create_r
     assert log.index(f"the step is ended: {late}; what it is doing:\n") < log.index("in cheers")
 
 
-def test_a_thread_that_never_ends_holds_its_slot_no_longer(worker, create_run):
+def test_a_thread_that_never_ends_frees_its_slot_after_the_limit(worker, create_run):
     run = create_run(
         "leaves_a_thread_for_ever", recon=job_at("ends_late", "leaves_a_thread_for_ever")
     )

@@ -16,7 +16,7 @@ from processes import alive, connections
 from worker_double import CODE, DEADLINE, LOCATION, eventually
 
 
-def test_a_hard_exit_is_no_outcome(worker, instance, create_run):
+def test_a_hard_exit_ends_without_an_outcome(worker, instance, create_run):
     run = create_run("prints_then_exits_hard")
     order = worker.start("run", **run_order(run, "prints_then_exits_hard"))
     frames = worker.finish(order)
@@ -26,7 +26,7 @@ def test_a_hard_exit_is_no_outcome(worker, instance, create_run):
     assert terminal_events(instance, run) == []
 
 
-def test_a_killed_process_is_no_outcome(worker, create_run):
+def test_a_killed_process_ends_without_an_outcome(worker, create_run):
     run = create_run("kills_itself")
     order = worker.start("run", **run_order(run, "kills_itself"))
     frames = worker.finish(order)
@@ -45,12 +45,12 @@ def test_a_death_is_heard_before_the_end_of_its_channel(start_worker, create_run
     eventually(lambda: not alive(pid))
     worker.process.send_signal(signal.SIGCONT)
     assert worker.finish(order)[-1]["signal"] == "SIGKILL"
-    told = worker.outcome(worker.start("run", **run_order(create_run("greet"), "greet")))
-    assert told["kind"] == "success"
+    outcome = worker.outcome(worker.start("run", **run_order(create_run("greet"), "greet")))
+    assert outcome["kind"] == "success"
 
 
 @pytest.mark.parametrize("job", ["closes_descriptors", "takes_descriptors"])
-def test_closed_descriptors_end_in_nothing_written(worker, instance, create_run, job):
+def test_a_step_that_closes_its_descriptors_writes_no_event(worker, instance, create_run, job):
     run = create_run(job)
     order = worker.start("run", **run_order(run, job))
     frames = worker.finish(order)
@@ -61,10 +61,10 @@ def test_closed_descriptors_end_in_nothing_written(worker, instance, create_run,
     assert worker.outcome(worker.start("run", **run_order(create_run("greet"), "greet")))
 
 
-def test_what_user_code_says_on_the_socket_changes_nothing(worker, instance, create_run):
+def test_frames_that_user_code_sends_change_nothing(worker, instance, create_run):
     run = create_run("scribbles")
-    told = worker.outcome(worker.start("run", **run_order(run, "scribbles")))
-    assert told["kind"] == "success"
+    outcome = worker.outcome(worker.start("run", **run_order(run, "scribbles")))
+    assert outcome["kind"] == "success"
     assert terminal_events(instance, run) == ["STEP_SUCCESS"]
 
 
@@ -85,7 +85,7 @@ def test_a_step_shares_no_connection_with_the_host_or_its_siblings(worker, creat
         worker.finish(order)
 
 
-def test_stdin_is_empty(worker, create_run):
+def test_the_stdin_of_a_step_is_empty(worker, create_run):
     run = create_run("reads_stdin")
     assert worker.outcome(worker.start("run", **run_order(run, "reads_stdin")))["kind"] == "success"
 
@@ -93,14 +93,14 @@ def test_stdin_is_empty(worker, create_run):
 def test_processes_left_behind_are_killed(worker, create_run, tmp_path):
     pids = tmp_path / "pids"
     run = create_run("leaves_processes", config={"file": str(pids)})
-    told = worker.outcome(worker.start("run", **run_order(run, "leaves_processes")))
-    assert told["kind"] == "success"
+    outcome = worker.outcome(worker.start("run", **run_order(run, "leaves_processes")))
+    assert outcome["kind"] == "success"
     left = [int(pid) for pid in pids.read_text().split()]
     assert len(left) == 2
     eventually(lambda: not any(map(alive, left)))
 
 
-def test_what_left_the_session_ends_with_the_step(worker, create_run, tmp_path):
+def test_a_process_that_left_the_session_ends_with_the_step(worker, create_run, tmp_path):
     pids = tmp_path / "pids"
     run = create_run("leaves_a_family", config={"file": str(pids)})
     order = worker.start("run", **run_order(run, "leaves_a_family"))
@@ -122,7 +122,7 @@ def test_a_daemon_of_a_step_lives_as_long_as_its_step(worker, create_run, tmp_pa
     assert [alive(pid) for pid in family] == [False] * 3
 
 
-def test_kill_reaches_all_that_is_below_the_step(worker, create_run, tmp_path):
+def test_a_kill_reaches_every_process_below_the_step(worker, create_run, tmp_path):
     pids = tmp_path / "pids"
     run = create_run("holds_processes", config={"file": str(pids)})
     order = worker.start("run", **run_order(run, "holds_processes"))
@@ -159,7 +159,7 @@ def held(start_worker, create_run, tmp_path):
     return worker, [int(pid) for pid in pids.read_text().split()]
 
 
-def test_nothing_outlives_the_worker(held):
+def test_no_process_outlives_the_worker(held):
     worker, pids = held
     assert all(map(alive, pids))
     worker.hang_up()
@@ -168,7 +168,7 @@ def test_nothing_outlives_the_worker(held):
 
 
 @pytest.mark.parametrize("flags", [[], LOCATION])
-def test_nothing_outlives_a_killed_worker(home, create_run, tmp_path, flags):
+def test_no_process_outlives_a_killed_worker(home, create_run, tmp_path, flags):
     pids = tmp_path / "pids"
     run = create_run("holds_processes", config={"file": str(pids)})
     order = json.dumps(run_order(run, "holds_processes"))

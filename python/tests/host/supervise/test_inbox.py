@@ -73,21 +73,21 @@ class Scene:
         return self._step.recv(1 << 16)
 
     def hear(self, line: bytes) -> list[Frame]:
-        """Return what the worker is told of it."""
+        """Return the frames that the worker gets."""
         self.inbox.take_in(self.guard, decode(line))
         self.inbox.tell_outcome(self.guard)
         self._step.setblocking(False)
         self._worker.setblocking(False)
         try:
-            told = self._worker.recv(1 << 24)
+            received = self._worker.recv(1 << 24)
         except BlockingIOError:
             return []
-        frames = [decode(line) for line in told.splitlines()]
+        frames = [decode(line) for line in received.splitlines()]
         assert not any(isinstance(frame, Broken) for frame in frames)
         return [frame for frame in frames if not isinstance(frame, Broken)]
 
 
-def test_whatever_a_process_says_the_host_goes_on():
+def test_the_host_goes_on_whatever_a_process_sends():
     dice = random.Random(20_261_127)
     for _ in range(3_000):
         scene = Scene()
@@ -97,7 +97,7 @@ def test_whatever_a_process_says_the_host_goes_on():
 
 
 @pytest.mark.parametrize("outcome", ['{"kind":1e400}', f'{{"kind":{nested(990)}}}'])
-def test_an_outcome_that_cannot_be_passed_on_is_none(
+def test_an_outcome_that_cannot_be_forwarded_is_dropped(
     outcome: str, capfd: pytest.CaptureFixture[str]
 ):
     assert Scene().hear(f'{{"type":"outcome","outcome":{outcome}}}'.encode()) == []
@@ -105,7 +105,7 @@ def test_an_outcome_that_cannot_be_passed_on_is_none(
 
 
 @pytest.mark.parametrize("path", ["", "\0", "/dev/null\0", "\ud800", "/dev/null", "x" * 100_000])
-def test_a_heading_goes_into_files_alone(path: str):
+def test_a_heading_is_written_only_to_regular_files(path: str):
     write_heading(path, "taskiq: the step is ended\n")
 
 
@@ -125,7 +125,7 @@ def test_a_heading_goes_into_files_alone(path: str):
         "{folder}/linked/passwd",
     ],
 )
-def test_output_is_followed_below_the_compute_logs_alone(path: Any, tmp_path: Path):
+def test_output_is_followed_only_below_the_compute_logs(path: Any, tmp_path: Path):
     folder = tmp_path / "storage"
     folder.mkdir()
     (folder / "link").symlink_to("/etc/passwd")
@@ -136,8 +136,8 @@ def test_output_is_followed_below_the_compute_logs_alone(path: Any, tmp_path: Pa
     assert scene.hear(capture(fine, named)) == []
     assert scene.guard.process.captured == {}
     files = {"stdout": fine, "stderr": fine, "folder": str(folder)}
-    told = {"type": "capture", "id": "w1", **files, "job": None}
-    assert scene.hear(capture(fine, fine)) == [told]
+    frame = {"type": "capture", "id": "w1", **files, "job": None}
+    assert scene.hear(capture(fine, fine)) == [frame]
     assert scene.hear(capture(fine, fine)) == []
 
 
@@ -159,7 +159,7 @@ def test_output_is_not_followed_where_its_folder_is_not_known(tmp_path: Path):
         ({"base_dir": {"env": "STEP_LOGS"}}, "/var/log/named"),
     ],
 )
-def test_the_folder_is_the_configured_one(
+def test_the_folder_of_output_is_the_configured_one(
     config: Any, folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("STEP_LOGS", "/var/log/named")
@@ -173,7 +173,7 @@ def test_the_folder_is_the_configured_one(
         assert compute_log_folder(instance) == folder
 
 
-def test_a_second_question_is_refused_once():
+def test_a_second_question_for_a_permit_is_refused_once():
     scene = Scene()
     assert [frame["type"] for frame in scene.hear(b'{"type":"ask"}')] == ["ask"]
     scene.guard.answered(boot_time())

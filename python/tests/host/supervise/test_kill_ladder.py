@@ -44,7 +44,7 @@ def test_a_step_is_dumped_then_interrupted_then_killed(cause):
 
 
 @pytest.mark.parametrize("cause", URGENT)
-def test_what_grows_meanwhile_is_given_no_grace(cause):
+def test_a_step_that_still_grows_gets_no_grace(cause):
     assert climb(KillLadder(cause, "too much", grace=7)) == [
         (100, "dump: too much"),
         (100.25, "kill"),
@@ -60,7 +60,7 @@ def test_a_canceled_step_is_dumped_only_if_it_will_not_end(cause):
     ]
 
 
-def test_no_rung_is_taken_early_or_twice():
+def test_no_rung_of_the_kill_ladder_is_taken_early_or_twice():
     ladder, climber = KillLadder(Cause.SILENT, "", grace=7), Climber()
     for now in (100, 100.2, 100.3, 107, 107.3, 200):
         ladder.climb(now, climber)
@@ -68,7 +68,7 @@ def test_no_rung_is_taken_early_or_twice():
 
 
 @pytest.mark.parametrize("cause", [Cause.TIMED_OUT, Cause.SILENT])
-def test_what_the_interrupt_came_to_is_refused(cause):
+def test_an_outcome_made_by_the_interrupt_is_refused(cause):
     ladder = KillLadder(cause, "", grace=7)
     ladder.climb(100, Climber())
     assert not ladder.refuses("STEP_FAILURE")  # nobody has interrupted it yet

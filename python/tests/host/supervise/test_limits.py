@@ -63,7 +63,7 @@ def test_a_step_that_finishes_when_interrupted_keeps_its_success(worker, instanc
     assert terminal_events(instance, run) == ["STEP_SUCCESS"]
 
 
-def test_a_timed_out_step_is_no_outcome(worker, instance, create_run, tmp_path):
+def test_a_timed_out_step_ends_without_an_outcome(worker, instance, create_run, tmp_path):
     run = create_run("waits_for_file", config={"file": str(tmp_path / "go")})
     order = run_order(run, "waits_for_file", limits={"timeout_ms": 1_000, "grace_ms": 100})
     frames = worker.finish(worker.start("run", **order))
@@ -91,7 +91,7 @@ def test_a_step_that_waits_for_its_permit_has_finished(worker, instance, create_
     assert terminal_events(instance, run) == ["STEP_SUCCESS"]
 
 
-def test_a_flood_is_stopped(worker, instance, create_run):
+def test_a_flood_of_output_is_stopped(worker, instance, create_run):
     run = create_run("floods")
     limits = {"output_bytes": 5_000_000, "grace_ms": 60_000}
     frames = worker.finish(worker.start("run", **run_order(run, "floods", limits=limits)))
@@ -111,13 +111,13 @@ def test_a_fork_bomb_is_stopped(worker, create_run, tmp_path):
 
 
 @pytest.mark.parametrize(("mebibytes", "kind"), [(100, "failure"), (400, "success")])
-def test_memory_is_bounded_above_what_the_host_has(worker, create_run, mebibytes, kind):
+def test_the_memory_limit_counts_above_the_hosts_own(worker, create_run, mebibytes, kind):
     limits = {"memory_bytes": mebibytes << 20}
     run = create_run("takes_memory")
-    told = worker.outcome(worker.start("run", **run_order(run, "takes_memory", limits=limits)))
-    assert told["kind"] == kind
+    outcome = worker.outcome(worker.start("run", **run_order(run, "takes_memory", limits=limits)))
+    assert outcome["kind"] == kind
     if kind == "failure":
-        assert told["error"]["class"] == "MemoryError"
+        assert outcome["error"]["class"] == "MemoryError"
 
 
 def test_a_step_lives_no_longer_than_the_worker_says(worker, instance, create_run, tmp_path):

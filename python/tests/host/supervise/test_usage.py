@@ -17,7 +17,7 @@ def watch(**limits):
     return Usage(os.getpid(), Limits(**limits), now=100.0)
 
 
-def test_nothing_is_limited_unless_said():
+def test_no_limit_applies_unless_given():
     free = watch()
     assert free.wakes_at() == math.inf
     assert free.overstepped(1e9) is None
@@ -25,7 +25,7 @@ def test_nothing_is_limited_unless_said():
 
 
 def test_limits_are_read_from_the_frame():
-    told = {
+    fields = {
         "timeout_ms": 1500,
         "silence_ms": 2500,
         "grace_ms": 500,
@@ -34,7 +34,7 @@ def test_limits_are_read_from_the_frame():
         "output_bytes": 5,
         "after_end_ms": 6500,
     }
-    assert Limits.from_fields(told) == Limits(1.5, 2.5, 0.5, 3, 4, 5, 6.5)
+    assert Limits.from_fields(fields) == Limits(1.5, 2.5, 0.5, 3, 4, 5, 6.5)
 
 
 def test_a_timeout_counts_from_the_start():
@@ -85,7 +85,7 @@ def test_output_is_bounded_for_each_stream(tmp_path, stream):
     assert over == (Cause.OUTPUT, f"it wrote more than 10 bytes to {tmp_path / stream}")
 
 
-def test_it_looks_twice_a_second(tmp_path):
+def test_usage_is_measured_twice_a_second(tmp_path):
     path = tmp_path / "out"
     bounded = watch(output=10)
     bounded.captured([str(path)], 100)
@@ -106,7 +106,7 @@ V2_CONTAINER = ("0::/../host/task/7\n", "sys/fs/cgroup", "events")
 
 
 @pytest.mark.parametrize(("groups", "directory", "name"), [V1, V2, V2_CONTAINER])
-def test_the_cgroup_tells_of_an_oom_kill(tmp_path, groups, directory, name):
+def test_the_cgroup_shows_an_oom_kill(tmp_path, groups, directory, name):
     (tmp_path / "proc/self").mkdir(parents=True)
     (tmp_path / "proc/self/cgroup").write_text(groups)
     (tmp_path / directory).mkdir(parents=True)
@@ -124,5 +124,5 @@ def test_the_cgroup_tells_of_an_oom_kill(tmp_path, groups, directory, name):
     assert not kills.recent(120)  # too long ago
 
 
-def test_without_a_cgroup_nothing_is_said_of_memory(tmp_path):
+def test_without_a_cgroup_no_oom_kill_is_reported(tmp_path):
     assert not OomKills(tmp_path).recent(100)

@@ -18,7 +18,7 @@ FRAMES = {name: golden["frame"] for name, golden in GOLDEN.items() if "frame" in
 BROKEN = {name: golden["line"] for name, golden in GOLDEN.items() if "line" in golden}
 
 
-def test_there_are_golden_files():
+def test_the_golden_frames_are_found():
     assert len(FRAMES) > 30
     assert len(BROKEN) > 3
 
@@ -33,7 +33,7 @@ def test_golden_frames_survive_the_wire(name):
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_what_is_no_frame_is_told(name):
+def test_a_line_that_is_not_a_frame_is_reported(name):
     assert decode(BROKEN[name].encode()) == Broken(BROKEN[name])
 
 
@@ -47,7 +47,7 @@ def test_a_stream_may_be_cut_anywhere():
         assert read == list(FRAMES.values())
 
 
-def test_garbage_costs_only_its_own_line():
+def test_a_broken_frame_costs_only_its_own_line():
     stream = b'\xff\xfe\n\n{"type":"stop"}\n[[\n{"type":"stop"}\n'
     assert list(FrameReader().feed(stream)) == [
         Broken("\\xff\\xfe"),
@@ -57,17 +57,17 @@ def test_garbage_costs_only_its_own_line():
     ]
 
 
-def test_depth_is_no_danger():
+def test_a_deeply_nested_frame_is_refused():
     assert isinstance(decode(b"[" * 1_000_000), Broken)
 
 
 def test_a_line_without_end_is_dropped():
     reader = FrameReader()
-    told = [frame for _ in range(17) for frame in reader.feed(b"x" * (1 << 20))]
-    assert told == [Broken("x" * 200)]
+    frames = [frame for _ in range(17) for frame in reader.feed(b"x" * (1 << 20))]
+    assert frames == [Broken("x" * 200)]
 
 
-def test_lone_surrogates_survive():
+def test_lone_surrogates_survive_the_wire():
     assert decode(encode({"type": "notice", "message": "\ud800"})) == {
         "type": "notice",
         "message": "\ud800",
@@ -75,7 +75,7 @@ def test_lone_surrogates_survive():
 
 
 @pytest.mark.parametrize("text", ["", "short", "x" * 1000, "é" * 999, "\ud800" * 999])
-def test_texts_lose_their_middle(text):
+def test_long_texts_lose_their_middle(text):
     cut = cut_middle(text, 100)
     assert len(cut.encode()) <= 100
     assert (cut == text) == (len(text) <= 100 and text.isascii())

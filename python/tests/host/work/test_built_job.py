@@ -30,7 +30,7 @@ def job_of(case: Case):
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_it_is_the_same_for_each_step(case):
+def test_a_built_job_is_the_same_for_each_step(case):
     job, config = job_of(case), dict(case.config)
     built = BuiltJob.build(job, config)
     # Mapped steps and what collects them are planned by what their run has recorded.

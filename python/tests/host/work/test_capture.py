@@ -18,14 +18,14 @@ compute_logs:
 STDOUT = 'printed\n{"type":"outcome","id":"w1"}\nfrom a subprocess\n'
 
 
-def test_output_is_captured(worker, instance, create_run):
+def test_the_output_of_a_step_is_captured(worker, instance, create_run):
     run = create_run("noisy")
     frames = worker.finish(worker.start("run", **run_order(run, "noisy")))
     assert frames[-2]["outcome"]["kind"] == "success"
     [capture] = [f for f in frames if f["type"] == "capture"]
     assert Path(capture["stdout"]).read_text() == STDOUT
     stderr = Path(capture["stderr"]).read_text()
-    for text in ("to stderr\n", "from a shell\n", "told to dagster"):
+    for text in ("to stderr\n", "from a shell\n", "logged to dagster"):
         assert text in stderr
 
     data = find_event(instance, run, "LOGS_CAPTURED").logs_captured_data
@@ -35,7 +35,7 @@ def test_output_is_captured(worker, instance, create_run):
     assert manager.get_log_data_for_type(log_key, ComputeIOType.STDOUT)[0] == STDOUT.encode()
 
 
-def test_it_needs_no_programs(start_worker, create_run, tmp_path):
+def test_capturing_output_needs_no_other_programs(start_worker, create_run, tmp_path):
     worker = start_worker(*LOCATION, env={"PATH": str(tmp_path)})
     run = create_run("greet")
     frames = worker.finish(worker.start("run", **run_order(run, "greet")))
@@ -43,7 +43,7 @@ def test_it_needs_no_programs(start_worker, create_run, tmp_path):
     assert Path(frames[1]["stderr"]).read_text() != ""
 
 
-def test_without_a_compute_log_manager_output_is_the_hosts(start_worker, create_run, tmp_path):
+def test_output_goes_to_the_hosts_without_a_compute_log_manager(start_worker, create_run, tmp_path):
     (tmp_path / "dagster.yaml").write_text(NO_CAPTURE)
     with DagsterInstance.from_config(str(tmp_path)) as instance:
         run = create_run("noisy", instance=instance)

@@ -16,12 +16,12 @@ def _attempt(run_id: str, step: str, number: int = 0) -> Mapping[str, Any]:
 
 
 def _look(worker, *attempts: Mapping[str, Any]) -> list[Any]:
-    told = worker.outcome(worker.start("look", attempts=list(attempts)))
-    assert told["kind"] == "looked", told
-    return list(told["standings"])
+    outcome = worker.outcome(worker.start("look", attempts=list(attempts)))
+    assert outcome["kind"] == "looked", outcome
+    return list(outcome["standings"])
 
 
-def test_many_attempts_in_the_order_asked_for(worker, instance, create_run):
+def test_a_look_answers_many_attempts_in_the_order_asked_for(worker, instance, create_run):
     ran, given_up, fresh = create_run("greet"), create_run("greet"), create_run("greet")
     worker.outcome(worker.start("run", **run_order(ran, "greet")))
     worker.outcome(worker.start("report", **report_order(given_up, "greet", retry_in=30.0)))
@@ -48,23 +48,23 @@ def test_many_attempts_in_the_order_asked_for(worker, instance, create_run):
     assert events(instance, fresh) == []
 
 
-def test_a_run_that_is_over_waits_for_nothing(worker, create_run):
+def test_a_look_says_whether_a_run_goes_on(worker, create_run):
     run = create_run("greet", status=DagsterRunStatus.CANCELING)
     [standing] = _look(worker, _attempt(run.run_id, "greet"))
     assert standing["run"] == {"status": "CANCELING", "job": "greet", "goes_on": False}
 
 
-def test_more_runs_than_one_query_asks_for(worker, create_run):
+def test_a_look_answers_for_more_runs_than_one_query_takes(worker, create_run):
     run = create_run("greet")
     unknown = [_attempt(f"no-such-run-{n}", "greet") for n in range(500)]
     standings = _look(worker, *unknown, _attempt(run.run_id, "greet"), *unknown)
     assert [at for at, standing in enumerate(standings) if standing["run"] is not None] == [500]
 
 
-def test_the_answer_says_which_instance_was_asked(worker, instance):
-    told = worker.outcome(worker.start("look", attempts=[_attempt("no-such-run", "greet")]))
-    assert told["instance"] == worker.await_frame("ready")["instance"] == instance_id(instance)
+def test_a_look_says_which_instance_was_asked(worker, instance):
+    outcome = worker.outcome(worker.start("look", attempts=[_attempt("no-such-run", "greet")]))
+    assert outcome["instance"] == worker.await_frame("ready")["instance"] == instance_id(instance)
 
 
-def test_nothing_asked_nothing_told(worker):
+def test_a_look_at_no_attempts_answers_none(worker):
     assert _look(worker) == []

@@ -61,9 +61,9 @@ def test_fields_that_name_code_or_an_instance_are_ignored(worker, instance, crea
     run = create_run("greet")
     order = run_order(run, "greet", **hostile_fields(code, home))
 
-    told = worker.outcome(worker.start("run", **order))
+    outcome = worker.outcome(worker.start("run", **order))
 
-    assert told["kind"] == "success", told
+    assert outcome["kind"] == "success", outcome
     assert terminal_events(instance, run) == ["STEP_SUCCESS"]
     assert not code.with_suffix(".ran").exists()
     assert list(home.iterdir()) == []

@@ -25,7 +25,7 @@ from dagster_taskiq.host.wire.frames import PROTOCOL
 from dagster_taskiq.instance_id import instance_id
 
 
-def test_handshake(worker):
+def test_the_first_frame_says_that_the_host_is_ready(worker):
     ready = worker.await_frame("ready")
     assert worker.seen[0] == ready
     assert ready["protocol"] == PROTOCOL
@@ -34,32 +34,30 @@ def test_handshake(worker):
     assert ready["locations"] == [{"name": "host_jobs", "error": None}]
 
 
-def test_success(worker, instance, create_run):
+def test_a_step_that_succeeds_writes_its_events_in_order(worker, instance, create_run):
     run = create_run("greet")
     order = worker.start("run", **run_order(run, "greet"))
     frames = worker.finish(order)
 
     assert [f["type"] for f in frames] == ["started", "capture", "ask", "outcome", "exited"]
     assert [frames[-1][name] for name in ("code", "signal", "killed")] == [0, None, None]
-    told = frames[-2]["outcome"]
-    assert (told["kind"], told["error"]) == ("success", None)
-    assert told["result"]["output"] == {"outputs": ["result"], "assets": []}
-    seconds = told["result"]["completed_at"] - told["result"]["started_at"]
-    assert told["result"]["execution_time_seconds"] == seconds > 0
+    outcome = frames[-2]["outcome"]
+    assert (outcome["kind"], outcome["error"]) == ("success", None)
+    assert outcome["result"]["output"] == {"outputs": ["result"], "assets": []}
+    seconds = outcome["result"]["completed_at"] - outcome["result"]["started_at"]
+    assert outcome["result"]["execution_time_seconds"] == seconds > 0
     assert events(instance, run) == SUCCESS
     assert engine_messages(instance, run) == ["Claimed by worker worker-1: start 1."]
 
 
-def test_garbage_is_collected_but_not_looked_for_among_what_was_imported(
-    worker, instance, create_run
-):
+def test_garbage_is_collected_but_not_searched_among_imported_objects(worker, instance, create_run):
     run = create_run("collects_garbage")
     worker.outcome(worker.start("run", **run_order(run, "collects_garbage")))
     stored = Path(instance.storage_directory(), run.run_id, "collects_garbage", "result")
     assert pickle.loads(stored.read_bytes()) == {"collects": True, "left_out": True}
 
 
-def test_takeover_is_told(worker, instance, create_run):
+def test_a_takeover_is_in_the_runs_log(worker, instance, create_run):
     run = create_run("greet")
     delivery = {"starts": 2, "receive_count": 3, "taken_over_from": "worker-0"}
     worker.outcome(worker.start("run", **run_order(run, "greet", delivery=delivery)))
@@ -86,14 +84,16 @@ def test_takeover_is_told(worker, instance, create_run):
         ("exits", "SystemExit", "4"),
     ],
 )
-def test_failure(worker, instance, create_run, job, name, message):
+def test_a_step_that_fails_has_its_error_in_the_log(
+    worker, instance, create_run, job, name, message
+):
     run = create_run(job)
-    told = worker.outcome(worker.start("run", **run_order(run, job)))
-    assert told["kind"] == told["result"]["state"] == "failure"
-    assert (told["error"]["class"], told["error"]["message"]) == (name, message)
-    assert "host_jobs.py" in told["error"]["traceback"]
-    assert told["result"]["error"] == told["error"]
-    assert told["result"]["output"] is None
+    outcome = worker.outcome(worker.start("run", **run_order(run, job)))
+    assert outcome["kind"] == outcome["result"]["state"] == "failure"
+    assert (outcome["error"]["class"], outcome["error"]["message"]) == (name, message)
+    assert "host_jobs.py" in outcome["error"]["traceback"]
+    assert outcome["result"]["error"] == outcome["error"]
+    assert outcome["result"]["output"] is None
     assert terminal_events(instance, run) == ["STEP_FAILURE"]
 
 
@@ -105,32 +105,32 @@ def test_long_errors_are_cut(worker, create_run):
     assert "[... cut ...]" in error["message"]
 
 
-def test_retry_policy(worker, instance, create_run):
+def test_a_retry_policy_asks_for_the_next_attempt(worker, instance, create_run):
     run = create_run("flaky")
-    told = worker.outcome(worker.start("run", **run_order(run, "flaky")))
-    assert told["kind"] == "up_for_retry"
-    assert told["error"]["class"] == "ConnectionError"
+    outcome = worker.outcome(worker.start("run", **run_order(run, "flaky")))
+    assert outcome["kind"] == "up_for_retry"
+    assert outcome["error"]["class"] == "ConnectionError"
     assert find_event(instance, run, "STEP_UP_FOR_RETRY").step_retry_data.seconds_to_wait == 7
 
-    told = worker.outcome(worker.start("run", **run_order(run, "flaky", retry_count=1)))
-    assert told["kind"] == "failure"
+    outcome = worker.outcome(worker.start("run", **run_order(run, "flaky", retry_count=1)))
+    assert outcome["kind"] == "failure"
     assert terminal_events(instance, run) == ["STEP_UP_FOR_RETRY", "STEP_FAILURE"]
     assert "STEP_RESTARTED" in events(instance, run)
 
 
-def test_retries_disabled(worker, instance, create_run):
+def test_a_step_fails_at_once_where_retries_are_disabled(worker, instance, create_run):
     run = create_run("flaky")
-    told = worker.outcome(worker.start("run", **run_order(run, "flaky", retry_mode="disabled")))
-    assert told["kind"] == "failure"
+    outcome = worker.outcome(worker.start("run", **run_order(run, "flaky", retry_mode="disabled")))
+    assert outcome["kind"] == "failure"
     assert terminal_events(instance, run) == ["STEP_FAILURE"]
 
 
-def test_resource_init_failure(worker, instance, create_run):
+def test_a_resource_that_cannot_be_built_ends_the_attempt(worker, instance, create_run):
     run = create_run("lacks_resource")
-    told = worker.outcome(worker.start("run", **run_order(run, "lacks_resource")))
-    assert told["kind"] == "resource_init_failure"
-    assert told["error"]["class"] == "RuntimeError"
-    assert told["error"]["message"] == "no such database"
+    outcome = worker.outcome(worker.start("run", **run_order(run, "lacks_resource")))
+    assert outcome["kind"] == "resource_init_failure"
+    assert outcome["error"]["class"] == "RuntimeError"
+    assert outcome["error"]["message"] == "no such database"
     assert terminal_events(instance, run) == ["RESOURCE_INIT_FAILURE"]
 
     again = worker.outcome(worker.start("run", **run_order(run, "lacks_resource")), refuse)
@@ -139,10 +139,10 @@ def test_resource_init_failure(worker, instance, create_run):
     assert terminal_events(instance, run) == ["RESOURCE_INIT_FAILURE"]
 
 
-def test_asset(worker, create_run, asset_job):
+def test_an_asset_is_materialized(worker, create_run, asset_job):
     run = create_run("rain_job", recon=asset_job)
-    told = worker.outcome(worker.start("run", **run_order(run, "rain")))
-    assert told["result"]["output"] == {"outputs": ["result"], "assets": ["rain"]}
+    outcome = worker.outcome(worker.start("run", **run_order(run, "rain")))
+    assert outcome["result"]["output"] == {"outputs": ["result"], "assets": ["rain"]}
 
 
 def test_a_recorded_success_is_not_run_again(worker, instance, create_run):
@@ -158,29 +158,29 @@ def test_a_recorded_success_is_not_run_again(worker, instance, create_run):
 def test_a_stale_attempt_is_over(worker, create_run):
     run = create_run("flaky")
     worker.outcome(worker.start("run", **run_order(run, "flaky")))
-    told = worker.outcome(worker.start("run", **run_order(run, "flaky")), refuse)
-    assert told["kind"] == "already_recorded"
-    assert told["result"]["state"] == "up_for_retry"
+    outcome = worker.outcome(worker.start("run", **run_order(run, "flaky")), refuse)
+    assert outcome["kind"] == "already_recorded"
+    assert outcome["result"]["state"] == "up_for_retry"
 
 
 @pytest.mark.parametrize(
     "status", [DagsterRunStatus.CANCELING, DagsterRunStatus.CANCELED, DagsterRunStatus.FAILURE]
 )
-def test_run_over(worker, instance, create_run, status):
+def test_a_step_of_a_run_that_is_over_does_not_run(worker, instance, create_run, status):
     run = create_run("greet", status=status)
-    told = worker.outcome(worker.start("run", **run_order(run, "greet")), refuse)
-    assert told["kind"] == told["result"]["state"] == "run_over"
+    outcome = worker.outcome(worker.start("run", **run_order(run, "greet")), refuse)
+    assert outcome["kind"] == outcome["result"]["state"] == "run_over"
     assert events(instance, run) == ["ENGINE_EVENT"]
     why = f"Step greet was not started: the run is {status.value}."
     assert engine_messages(instance, run) == [why]
 
 
 @pytest.mark.parametrize("kind", ["run", "report"])
-def test_an_unknown_run_is_told_with_the_identity_of_who_was_asked(worker, instance, home, kind):
+def test_an_unknown_run_is_answered_with_the_identity_of_the_instance(worker, instance, home, kind):
     order = run_order if kind == "run" else report_order
-    told = worker.outcome(worker.start(kind, **order("no-such-run", "greet")), refuse)
-    assert (told["kind"], told["instance"]) == ("unknown_run", instance_id(instance))
-    assert told["result"]["state"] == "run_over"
+    outcome = worker.outcome(worker.start(kind, **order("no-such-run", "greet")), refuse)
+    assert (outcome["kind"], outcome["instance"]) == ("unknown_run", instance_id(instance))
+    assert outcome["result"]["state"] == "run_over"
     # Whoever may send messages would fill the disk.
     assert list(home.rglob("no-such-run*")) == []
 
@@ -189,9 +189,9 @@ def test_an_unknown_run_is_told_with_the_identity_of_who_was_asked(worker, insta
 def test_a_step_that_the_run_does_not_execute_is_settled(worker, instance, create_run, step):
     run = create_run("greet")
     for order in (run_order(run, step), run_order(run, step, retry_count=2)):
-        told = worker.outcome(worker.start("run", **order), refuse)
-        assert told["kind"] == told["result"]["state"] == "run_over"
-        assert told["error"]["class"] == "NotInPlan"
+        outcome = worker.outcome(worker.start("run", **order), refuse)
+        assert outcome["kind"] == outcome["result"]["state"] == "run_over"
+        assert outcome["error"]["class"] == "NotInPlan"
     assert terminal_events(instance, run) == []
     why = f"Step {step} was not started: run {run.run_id} of job greet executes no step {step}."
     assert engine_messages(instance, run) == [why] * 2
@@ -206,17 +206,17 @@ def test_a_step_left_out_of_the_run_is_settled(worker, instance, create_run):
         parent_run_id=parent.run_id,
         root_run_id=parent.run_id,
     )
-    told = worker.outcome(worker.start("run", **run_order(run, "two")), refuse)
-    assert told["error"]["class"] == "NotInPlan"
+    outcome = worker.outcome(worker.start("run", **run_order(run, "two")), refuse)
+    assert outcome["error"]["class"] == "NotInPlan"
     assert worker.outcome(worker.start("run", **run_order(run, "one")))["kind"] == "success"
 
 
 def test_an_op_that_is_not_the_step_s_is_refused(worker, instance, create_run):
     run = create_run("greet")
     order = run_order(run, "greet", op_name="leave")
-    told = worker.outcome(worker.start("run", **order), refuse)
-    assert told["kind"] == "not_open"
-    assert told["error"]["class"] == "OpNameMismatch"
+    outcome = worker.outcome(worker.start("run", **order), refuse)
+    assert outcome["kind"] == "not_open"
+    assert outcome["error"]["class"] == "OpNameMismatch"
     assert events(instance, run) == []
 
 
@@ -227,25 +227,25 @@ def test_the_op_of_a_mapped_step_is_known(worker, create_run):
         assert worker.outcome(worker.start("run", **order))["kind"] == "success"
 
 
-def test_malformed_order(worker):
-    told = worker.outcome(worker.start("run", envelope={"version": 1}, delivery={}), refuse)
-    assert (told["kind"], told["scope"]) == ("fault", "step")
-    assert told["error"]["class"] == "WireError"
-    assert told["error"]["message"].startswith("run_id: expected")
+def test_a_malformed_order_is_a_fault_of_its_step(worker):
+    outcome = worker.outcome(worker.start("run", envelope={"version": 1}, delivery={}), refuse)
+    assert (outcome["kind"], outcome["scope"]) == ("fault", "step")
+    assert outcome["error"]["class"] == "WireError"
+    assert outcome["error"]["message"].startswith("run_id: expected")
 
 
-def test_fan_in_with_state_rebuilt_from_the_log(worker, create_run):
+def test_a_fan_in_runs_with_state_rebuilt_from_the_log(worker, create_run):
     run = create_run("fan_in")
     for step in ("one", "two", "total"):
-        told = worker.outcome(worker.start("run", **run_order(run, step)))
-        assert told["kind"] == "success", told
+        outcome = worker.outcome(worker.start("run", **run_order(run, step)))
+        assert outcome["kind"] == "success", outcome
 
 
-def test_collect_with_state_rebuilt_from_the_log(worker, create_run):
+def test_a_collect_runs_with_state_rebuilt_from_the_log(worker, create_run):
     run = create_run("dynamic")
     for step in ("split", "shout[a]", "shout[b]", "gather"):
-        told = worker.outcome(worker.start("run", **run_order(run, step)))
-        assert told["kind"] == "success", told
+        outcome = worker.outcome(worker.start("run", **run_order(run, step)))
+        assert outcome["kind"] == "success", outcome
 
 
 def test_dynamic_outputs_are_not_recorded_twice(worker, instance, create_run):
@@ -254,9 +254,9 @@ def test_dynamic_outputs_are_not_recorded_twice(worker, instance, create_run):
     assert lost["kind"] == "permit_refused"
     before = events(instance, run)
 
-    told = worker.outcome(worker.start("run", **run_order(run, "split")), refuse)
-    assert told["kind"] == "rerun_refused"
-    assert told["error"] == {
+    outcome = worker.outcome(worker.start("run", **run_order(run, "split")), refuse)
+    assert outcome["kind"] == "rerun_refused"
+    assert outcome["error"] == {
         "class": "DynamicOutputsRecorded",
         "message": "attempt 0 of step split recorded dynamic outputs before its worker was lost",
         "traceback": "",
@@ -268,16 +268,16 @@ def test_a_step_may_forbid_its_rerun(worker, instance, create_run):
     run = create_run("greet")
     worker.outcome(worker.start("run", **run_order(run, "greet")), refuse)
     tags = {"taskiq/on_worker_lost": "fail"}
-    told = worker.outcome(worker.start("run", **run_order(run, "greet", tags=tags)), refuse)
-    assert told["kind"] == "rerun_refused"
-    assert told["error"]["class"] == "WorkerLost"
+    outcome = worker.outcome(worker.start("run", **run_order(run, "greet", tags=tags)), refuse)
+    assert outcome["kind"] == "rerun_refused"
+    assert outcome["error"]["class"] == "WorkerLost"
 
-    told = worker.outcome(worker.start("run", **run_order(run, "greet")))
-    assert told["kind"] == "success"
+    outcome = worker.outcome(worker.start("run", **run_order(run, "greet")))
+    assert outcome["kind"] == "success"
     assert terminal_events(instance, run) == ["STEP_SUCCESS"]
 
 
-def test_two_steps_at_once(worker, create_run, tmp_path):
+def test_two_steps_run_at_once(worker, create_run, tmp_path):
     run = create_run("waits_for_file", config={"file": str(tmp_path / "go")})
     held = worker.start("run", **run_order(run, "waits_for_file"))
     eventually((tmp_path / "go.started").exists)
@@ -303,8 +303,8 @@ def test_without_location_flags_the_run_record_says_where_the_code_is(
     assert worker.await_frame("ready")["locations"] == []
     for _ in range(2):
         run = create_run("greet")
-        told = worker.outcome(worker.start("run", **run_order(run, "greet")))
-        assert told["kind"] == "success"
+        outcome = worker.outcome(worker.start("run", **run_order(run, "greet")))
+        assert outcome["kind"] == "success"
     worker.send({"type": "stop"})
     assert worker.process.wait(DEADLINE) == 0
 

@@ -32,8 +32,8 @@ const note = fc
     source_queue: text,
     buried_at: fc.nat(),
   })
-  .map((told) =>
-    JSON.stringify({ fingerprint: null, starts: 3, message_id: "m", group_id: "g", first_received_at: 1, ...told }),
+  .map((fields) =>
+    JSON.stringify({ fingerprint: null, starts: 3, message_id: "m", group_id: "g", first_received_at: 1, ...fields }),
   );
 const letter = fc
   .record({

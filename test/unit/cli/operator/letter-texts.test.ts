@@ -30,7 +30,7 @@ function joined(
   const named = letter.step !== null;
   const run = { status, job, goesOn: status === "STARTED" };
   const standing = named ? { run, ended: null, began: true, ...changes.standing } : null;
-  const told = {
+  const facts = {
     body: letter.body,
     named,
     retryPlanned: false,
@@ -38,7 +38,7 @@ function joined(
     unsigned: false,
     reason: letter.reason,
   };
-  return { letter, row: null, standing, verdict: verdictOf({ ...told, row: null, nowMs: 0, standing, ...evidence }) };
+  return { letter, row: null, standing, verdict: verdictOf({ ...facts, row: null, nowMs: 0, standing, ...evidence }) };
 }
 
 const errorsIn = (table: string) => {
@@ -55,11 +55,11 @@ test("the class of an error is shown once, also where its message begins with th
     ["ValueError", "no rain", "ValueError: no rain"],
     [null, "no rain", "no rain"],
   ] as const;
-  for (const [errorClass, detail, told] of cases) {
+  for (const [errorClass, detail, shown] of cases) {
     const letters = [joined(aLetter("m1", { errorClass, detail }))];
     assert.deepEqual(
       [errorsIn(letterTable(letters, page)), errorsIn(groupTable(groupLetters(letters), page))],
-      [[told], [told]],
+      [[shown], [shown]],
     );
   }
 });

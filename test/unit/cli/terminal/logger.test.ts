@@ -21,10 +21,10 @@ describe("levels", () => {
     ["warn", ["warn", "error"]],
     ["error", ["error"]],
   ];
-  for (const [level, told] of rows) {
+  for (const [level, expected] of rows) {
     test(`the log at level ${level} has that level and those above it`, () => {
       const lines = logged(level, "json", new Captured()).map((line) => JSON.parse(line).level);
-      assert.deepEqual(lines, told);
+      assert.deepEqual(lines, expected);
     });
   }
 

@@ -55,7 +55,7 @@ test("the time left does not grow while the work is the same, and does with new 
     left,
     left.toSorted((a, b) => b - a),
   );
-  assert.ok((look(122, 10, 13) ?? 0) <= (left.at(-1) ?? 0), "what was told is over: nothing is told");
+  assert.ok((look(122, 10, 13) ?? 0) <= (left.at(-1) ?? 0), "no estimate after the estimated end");
   assert.ok((look(180, 11, 500) ?? 0) > 60_000);
 });
 

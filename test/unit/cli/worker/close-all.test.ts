@@ -5,7 +5,7 @@ import { closeAll } from "../../../../cli/worker/close-all.ts";
 import { Observations } from "../../../support/observations.ts";
 
 test("a ledger that refuses to close is logged, and everything else is closed", async () => {
-  const told = new Observations();
+  const logged = new Observations();
   const first = Promise.withResolvers<void>();
   const closed: string[] = [];
   const runner = {
@@ -22,7 +22,7 @@ test("a ledger that refuses to close is logged, and everything else is closed", 
       setImmediate(first.resolve);
     },
   };
-  await closeAll({ runner, ledger, queue, control: null }, told.observe);
+  await closeAll({ runner, ledger, queue, control: null }, logged.observe);
   assert.deepEqual(closed, ["queue", "runner"]);
-  assert.deepEqual(told.messages("worker.close_failed"), ["could not close the ledger: the disk is gone"]);
+  assert.deepEqual(logged.messages("worker.close_failed"), ["could not close the ledger: the disk is gone"]);
 });

@@ -46,9 +46,9 @@ test("a worker that cannot write a control file works without it, and says so", 
   const { stateDir } = place(t);
   mkdirSync(stateDir, { mode: 0o755 });
   const { worker } = bench(t);
-  const told = new Observations();
-  const control = await openControl({ workerId: "w-1", stateDir }, worker, { machine: here }, told.observe);
-  const [off] = told.of("control.off");
+  const logged = new Observations();
+  const control = await openControl({ workerId: "w-1", stateDir }, worker, { machine: here }, logged.observe);
+  const [off] = logged.of("control.off");
   assert.equal(off?.level, "warn");
   assert.match(off?.message ?? "", /cannot be made quiet: .* is open to other users/);
   assert.deepEqual(readdirSync(stateDir), []);

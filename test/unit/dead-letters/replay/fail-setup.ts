@@ -13,7 +13,7 @@ import { intervalMs, leaseMs, bench as sweepBench } from "../sweep/setup.ts";
 
 export async function bench(t: TestContext) {
   const made = sweepBench(t);
-  const { clock, ledger, runner, told, queue } = made;
+  const { clock, ledger, runner, logged, queue } = made;
   const quiet = new AbortController();
   const dead = await queue.deadLetters();
   assert.ok(dead);
@@ -23,7 +23,7 @@ export async function bench(t: TestContext) {
       ledger,
       runner,
       clock,
-      observe: told.observe,
+      observe: logged.observe,
       chance: () => 0.5,
       leaseMs,
       queueName: "steps.fifo",
@@ -31,8 +31,8 @@ export async function bench(t: TestContext) {
     ...{
       policy: defaultPolicy,
       worker: "operator ann",
-      notify: new Notices({ runner, clock, observe: told.observe }).notify,
-      outages: new Outages({ clock, observe: told.observe }),
+      notify: new Notices({ runner, clock, observe: logged.observe }).notify,
+      outages: new Outages({ clock, observe: logged.observe }),
     },
   };
   /** Time goes on until it is over. */

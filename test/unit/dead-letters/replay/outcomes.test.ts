@@ -26,14 +26,14 @@ function world() {
   };
   const wait = (stepKeys: readonly string[], timeoutMs: number) => {
     const quiet = new AbortController();
-    const told: number[] = [];
+    const sizes: number[] = [];
     let known: ReadonlyMap<string, ReplayOutcome> | null = null;
-    const tell = (now: ReadonlyMap<string, ReplayOutcome>) => void told.push(now.size);
+    const keepSize = (now: ReadonlyMap<string, ReplayOutcome>) => void sizes.push(now.size);
     const keys = stepKeys.map(keyOf);
-    void waitForOutcomes(keys, { ledger, clock, keep }, timeoutMs, quiet.signal, tell).then((all) => {
+    void waitForOutcomes(keys, { ledger, clock, keep }, timeoutMs, quiet.signal, keepSize).then((all) => {
       known = all;
     });
-    return { quiet, told, known: () => known && Object.fromEntries(known), kept: () => kept };
+    return { quiet, sizes, known: () => known && Object.fromEntries(known), kept: () => kept };
   };
   return { clock, claim, settle, wait };
 }
@@ -58,7 +58,7 @@ describe("the outcomes of replayed steps", () => {
   test("the outcomes of replayed steps are waited for also before a claim, and held letters stay held", async () => {
     const { clock, claim, settle, wait } = world();
     await claim("b");
-    const { known, told, kept } = wait(["a", "b"], 3_600_000);
+    const { known, sizes, kept } = wait(["a", "b"], 3_600_000);
     await clock.advance(60_000);
     assert.equal(known(), null);
     assert.ok(kept() >= 12, `held on to ${kept()} times in a minute`);
@@ -66,7 +66,7 @@ describe("the outcomes of replayed steps", () => {
     await settle("b", "success");
     await clock.advance(5_000);
     assert.deepEqual(known(), { "run-1:a": "succeeded", "run-1:b": "succeeded" });
-    assert.equal(told.at(-1), 2);
+    assert.equal(sizes.at(-1), 2);
   });
 
   test("outcomes that are not known in time are left out", async () => {

@@ -44,7 +44,7 @@ for (const fifo of [true, false]) {
 }
 
 test("a bug at one dead letter is logged, and the sweep ends the others", async (t) => {
-  const { moved, start, clock, runner, told } = bench(t);
+  const { moved, start, clock, runner, logged } = bench(t);
   const report = runner.report.bind(runner);
   runner.report = async (order, ...rest) => {
     if (order.stepKey === "odd") throw new TypeError("no such field");
@@ -54,8 +54,8 @@ test("a bug at one dead letter is logged, and the sweep ends the others", async 
   await moved("load");
   start();
   await clock.advance(intervalMs);
-  assert.match(told.messages("delivery.bug")[0] ?? "", /^bug in taskiq, .*: TypeError: no such field\n +at /);
-  assert.deepEqual([told.of("delivery.bug")[0]?.["messageId"], told.of("worker.bug")], [odd, []]);
+  assert.match(logged.messages("delivery.bug")[0] ?? "", /^bug in taskiq, .*: TypeError: no such field\n +at /);
+  assert.deepEqual([logged.of("delivery.bug")[0]?.["messageId"], logged.of("worker.bug")], [odd, []]);
   assert.deepEqual(runner.log(key), ["STEP_FAILURE"]);
 });
 
@@ -232,7 +232,7 @@ describe("a step that SQS made a dead letter", () => {
       await made.clock.advance(40 * intervalMs);
       assert.deepEqual(made.letters(), before);
       assert.deepEqual(
-        made.told.of("sweep.hidden").map(({ level, group }) => [level, group]),
+        made.logged.of("sweep.hidden").map(({ level, group }) => [level, group]),
         [["warn", "one-group"]],
       );
       const [first] = made.deadLetters.receive({ max: 1, visibilityMs: 30_000 });

@@ -44,13 +44,13 @@ test("the sweep of one queue is not held up by the sweep of another that has the
 });
 
 test("the sweep stays with one worker from turn to turn, because each look costs receives", async (t) => {
-  const { moved, start, clock, told } = bench(t);
+  const { moved, start, clock, logged } = bench(t);
   await moved("load");
   start("worker-a");
   await clock.advance(35_000);
-  assert.equal(told.of("sweep.done").length, 1);
+  assert.equal(logged.of("sweep.done").length, 1);
   // Its turns come more than half an interval after those of the other, and it has not looked yet.
   start("worker-b");
   await clock.advance(5 * intervalMs);
-  assert.equal(told.of("sweep.done").length, 1);
+  assert.equal(logged.of("sweep.done").length, 1);
 });

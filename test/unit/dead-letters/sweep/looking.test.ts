@@ -63,12 +63,12 @@ describe("looking", () => {
   });
 
   test("one worker at a time sweeps, and another as soon as that one stops", async (t) => {
-    const { moved, start, clock, told, deadLetters } = bench(t);
+    const { moved, start, clock, logged, deadLetters } = bench(t);
     await moved();
     const first = start("worker-a");
     start("worker-b");
     await clock.advance(intervalMs);
-    assert.equal(told.of("sweep.done").length, 1);
+    assert.equal(logged.of("sweep.done").length, 1);
     first.quiet.abort();
     await clock.advance(0);
     assert.equal(first.isOver(), true);
@@ -93,19 +93,19 @@ describe("looking", () => {
   });
 
   test("a sweep through many letters takes all in one pass, gives them back, and rests in proportion", async (t) => {
-    const { start, clock, deadLetters, told, letters } = bench(t);
+    const { start, clock, deadLetters, logged, letters } = bench(t);
     for (let i = 0; i < 1_000; i += 1) {
       deadLetters.send({ body: bodyFor("load"), groupId: `g${i}`, deduplicationId: `d${i}`, attributes: note });
     }
     start();
     await clock.advance(1.5 * intervalMs);
-    assert.deepEqual(told.messages("sweep.done"), ["looked at 1000 dead letters, ended 0 that SQS itself had moved"]);
+    assert.deepEqual(logged.messages("sweep.done"), ["looked at 1000 dead letters, ended 0 that SQS itself had moved"]);
     assert.ok(letters().every(({ state }) => state === "visible"));
     deadLetters.send({ body: "theirs", groupId: "g", deduplicationId: "d" });
     await clock.advance(0.6 * intervalMs);
-    assert.equal(told.of("sweep.done").length, 1, "100 seconds of rest");
+    assert.equal(logged.of("sweep.done").length, 1, "100 seconds of rest");
     await clock.advance(intervalMs);
-    assert.equal(told.of("sweep.done").length, 2);
+    assert.equal(logged.of("sweep.done").length, 2);
   });
 
   test("the sweep finds one moved letter among many others", async (t) => {
@@ -143,16 +143,16 @@ describe("a sweep that cannot look", () => {
     made.queue.deadLetters = async () => null;
     const { isOver } = made.start();
     await made.clock.advance(intervalMs);
-    assert.deepEqual([isOver(), made.told.all], [true, []]);
+    assert.deepEqual([isOver(), made.logged.all], [true, []]);
   });
 
   test("a sweep of a dead letter queue with a redrive policy does not look", async (t) => {
-    const { moved, start, clock, told, deadLetters } = bench(t, { dlqRedrives: true });
+    const { moved, start, clock, logged, deadLetters } = bench(t, { dlqRedrives: true });
     await moved();
     const { isOver } = start();
     await clock.advance(intervalMs);
     assert.equal(isOver(), true);
-    assert.deepEqual(told.messages("sweep.off"), [
+    assert.deepEqual(logged.messages("sweep.off"), [
       `${deadLetters.arn} is not looked through for what SQS moves there: it has a redrive policy itself, which moves on what is looked at`,
     ]);
     assert.equal(deadLetters.inspect().length, 1);
@@ -163,12 +163,12 @@ describe("a sweep that cannot look", () => {
     ["later, as when credentials expire", "depth"],
   ] as const) {
     test(`a sweep that is denied, ${when}, says so once, and looks again when it is allowed`, async (t) => {
-      const { moved, start, clock, told, faults, rowOf } = bench(t);
+      const { moved, start, clock, logged, faults, rowOf } = bench(t);
       await moved();
       faults[from] = new Fault("TQ_QUEUE_DENIED", "ReceiveMessage on dead.fifo: access denied");
       start();
       await clock.advance(100 * intervalMs);
-      assert.deepEqual(told.shown("sweep.failed"), [
+      assert.deepEqual(logged.shown("sweep.failed"), [
         "could not look through the dead letter queue: ReceiveMessage on dead.fifo: access denied; tried again every 10m",
       ]);
       faults[from] = null;
@@ -178,7 +178,7 @@ describe("a sweep that cannot look", () => {
   }
 
   test("a sweep that is denied again after it was allowed is logged again", async (t) => {
-    const { start, clock, told, faults, asked } = bench(t);
+    const { start, clock, logged, faults, asked } = bench(t);
     const denied = new Fault("TQ_QUEUE_DENIED", "access denied");
     faults.depth = denied;
     start();
@@ -188,17 +188,19 @@ describe("a sweep that cannot look", () => {
     await clock.advance(15 * intervalMs);
     faults.depth = denied;
     await clock.advance(15 * intervalMs);
-    assert.equal(told.shown("sweep.failed").length, 2);
-    assert.deepEqual(told.messages("outage.over"), ["the sweep works again after 1800 s, in which it failed 3 times"]);
+    assert.equal(logged.shown("sweep.failed").length, 2);
+    assert.deepEqual(logged.messages("outage.over"), [
+      "the sweep works again after 1800 s, in which it failed 3 times",
+    ]);
   });
 
   test("a sweep that cannot reach SQS tries again", async (t) => {
-    const { moved, start, clock, told, faults, rowOf } = bench(t);
+    const { moved, start, clock, logged, faults, rowOf } = bench(t);
     await moved();
     faults.open = new Fault("TQ_QUEUE", "connect ETIMEDOUT");
     start();
     await clock.advance(2 * intervalMs);
-    assert.equal(told.of("sweep.failed").length, 2);
+    assert.equal(logged.of("sweep.failed").length, 2);
     faults.open = null;
     await clock.advance(intervalMs);
     assert.deepEqual(await rowOf(), ["dead", "reported"]);

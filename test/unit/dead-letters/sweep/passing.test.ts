@@ -23,7 +23,7 @@ test("a pass is under way until its last dead letter has met its end", async (t)
 });
 
 test("a pass that breaks off is over, too", async (t) => {
-  const { moved, start, clock, queue, passes, told } = bench(t);
+  const { moved, start, clock, queue, passes, logged } = bench(t);
   await moved();
   const denied = new Fault("TQ_QUEUE", "ReceiveMessage: broken");
   start("worker-a", async () => {
@@ -32,7 +32,7 @@ test("a pass that breaks off is over, too", async (t) => {
   });
   await clock.advance(intervalMs);
   assert.deepEqual(passes, [true, false]);
-  assert.match(told.messages("sweep.failed")[0] ?? "", /ReceiveMessage: broken$/);
+  assert.match(logged.messages("sweep.failed")[0] ?? "", /ReceiveMessage: broken$/);
 });
 
 test("an empty dead letter queue gets no pass", async (t) => {

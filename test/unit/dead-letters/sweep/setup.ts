@@ -41,8 +41,8 @@ export function bench(t: TestContext, { fifo = true, dlqRedrives = false, envelo
   const ledger = new WatchedLedger(store, write);
   const runner = new FakeRunner(write);
   runner.down = null;
-  const told = new Observations();
-  const observe = told.observe;
+  const logged = new Observations();
+  const observe = logged.observe;
   const kill = new AbortController();
   const circuit = { open: false };
   let sent = 0;
@@ -148,7 +148,7 @@ export function bench(t: TestContext, { fifo = true, dlqRedrives = false, envelo
       ledger,
       store,
       runner,
-      told,
+      logged,
       kill,
       faults,
       asked,

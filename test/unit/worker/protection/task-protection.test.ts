@@ -13,8 +13,8 @@ const hour = 60 * minute;
 function bench(t: TestContext, { maxMs = 2 * hour } = {}) {
   const clock = new ManualClock();
   const agent = new FakeAgent(clock);
-  const told = new Observations();
-  const protection = new TaskProtection({ agent, clock, observe: told.observe, chance: () => 0.5 }, maxMs);
+  const logged = new Observations();
+  const protection = new TaskProtection({ agent, clock, observe: logged.observe, chance: () => 0.5 }, maxMs);
   void protection.start();
   t.after(async () => {
     const stopping = protection.stop();
@@ -31,7 +31,7 @@ function bench(t: TestContext, { maxMs = 2 * hour } = {}) {
     await clock.advance(ms);
     end();
   };
-  return { clock, agent, told, protection, begin, runStep };
+  return { clock, agent, logged, protection, begin, runStep };
 }
 
 test("protection is asked for when the first step starts, and dropped within a second after the last", async (t) => {
@@ -89,14 +89,14 @@ test("a long step soon after another is protected when the ten seconds are over"
 });
 
 test("protection is dropped after the longest time without a pause, until the task has been idle", async (t) => {
-  const { clock, agent, begin, told } = bench(t, { maxMs: 12 * minute });
+  const { clock, agent, begin, logged } = bench(t, { maxMs: 12 * minute });
   const end = begin();
   await clock.advance(11 * minute);
   // The last renewal reaches no further than that time.
   assert.deepEqual(agent.asked, ["0 protect 10", "300000 protect 7"]);
   await clock.advance(hour);
   assert.deepEqual(agent.asked.slice(2), ["720000 drop"]);
-  assert.deepEqual(told.messages("protection.off"), [
+  assert.deepEqual(logged.messages("protection.off"), [
     "a scale-in or a deploy may stop this task: it has been busy for 720 s without a pause",
   ]);
   end();
@@ -134,7 +134,7 @@ test("a stop drops protection at once though a step still runs", async (t) => {
 });
 
 test("an agent that refuses is asked again with backoff, logged once, and stops nothing", async (t) => {
-  const { clock, agent, told, begin } = bench(t);
+  const { clock, agent, logged, begin } = bench(t);
   agent.no = { kind: "refused", why: "TASK_NOT_VALID" };
   const end = begin();
   await clock.advance(10 * minute);
@@ -144,7 +144,7 @@ test("an agent that refuses is asked again with backoff, logged once, and stops 
   );
   assert.ok(agent.asked.length < 25);
   assert.deepEqual(
-    told
+    logged
       .of("protection.failed")
       .map(({ level }) => level)
       .slice(0, 3),
