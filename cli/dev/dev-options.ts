@@ -24,6 +24,7 @@ export const sharedOptions = {
   // letter queue.
   sweepMs: { ...workerOptions.sweepMs, fallback: "5s" },
   ...stepOptions,
+  importAhead: workerOptions.importAhead,
   envelopeKeys,
   logLevel: workerOptions.logLevel,
 };

@@ -113,6 +113,15 @@ const startOptions = {
   }),
 };
 
+const importAhead = setting({
+  flag: "--import-ahead",
+  env: ["TASKIQ_IMPORT_AHEAD"],
+  group: "Steps",
+  help: "Import installed modules that a step's process imported itself once for all later steps, if that leaves nothing that a fork breaks.",
+  kind: choice(["on", "off"]),
+  fallback: "on",
+});
+
 const allowLocalLedger = onOff({
   flag: "--allow-local-ledger",
   env: ["TASKIQ_ALLOW_LOCAL_LEDGER"],
@@ -127,6 +136,7 @@ export const workerOptions = {
   ...receiveOptions,
   ...startOptions,
   ...stepOptions,
+  importAhead,
   ...dagsterOptions,
   ...locationOptions,
   ...ledgerOptions,

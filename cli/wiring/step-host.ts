@@ -16,6 +16,8 @@ export interface HostPlace {
   readonly dagsterHome: string;
   /** Dagster's own flags. */
   readonly locationArgs: readonly string[];
+  /** Whether it imports what its steps were seen to import. */
+  readonly importsAhead: boolean;
   /** `null` means that no ledger is opened. */
   readonly ledger: LedgerChoice | null;
 }
@@ -32,9 +34,13 @@ export function openStepHost(place: HostPlace, stepOutput: StepOutput, env: Env,
  * Opens a host that imports no code location, even if Dagster's own variables name some. Starts
  * nothing yet.
  */
-export function openLookingHost(place: Omit<HostPlace, "locationArgs">, env: Env, observe: Observe): Runner {
+export function openLookingHost(
+  place: Omit<HostPlace, "locationArgs" | "importsAhead">,
+  env: Env,
+  observe: Observe,
+): Runner {
   const codeless = without(env, variablesOf(locationOptions));
-  const settings = settingsOf({ ...place, locationArgs: [] }, codeless);
+  const settings = settingsOf({ ...place, locationArgs: [], importsAhead: false }, codeless);
   return new HostRunner(settings, { clock, observe, chance: Math.random });
 }
 
@@ -43,7 +49,7 @@ export function greet(place: HostPlace, startMs: number, env: Env, observe: Obse
   return greetHost({ ...settingsOf(place, env), startMs, count: true }, { clock, observe });
 }
 
-function settingsOf({ python, locationArgs, ledger, dagsterHome }: HostPlace, env: Env) {
+function settingsOf({ python, locationArgs, importsAhead, ledger, dagsterHome }: HostPlace, env: Env) {
   const variables = { ...without(env, ownVariables(env, ledger, dagsterHome)), DAGSTER_HOME: dagsterHome };
-  return { python, locationArgs, env: variables, startMs: START_MS };
+  return { python, locationArgs, importsAhead, env: variables, startMs: START_MS };
 }

@@ -48,6 +48,8 @@ export interface WorkerConfig extends Pick<Given, (typeof PLAIN)[number]> {
    */
   readonly protectMs: number | null;
   readonly limits: Limits;
+  /** Whether the step host imports what its steps were seen to import. */
+  readonly importsAhead: boolean;
   /** `--worker-id` was not given, so the id of the ECS task may replace it. */
   readonly namesItself: boolean;
   readonly ledger: LedgerChoice;
@@ -112,6 +114,7 @@ function config(values: Given, settings: WorkerSettings): WorkerConfig {
     endpointUrl: endpointOf(settings),
     protectMs: values.taskProtection ? values.taskProtectionMaxMs : null,
     limits: limitsOf(values),
+    importsAhead: values.importAhead === "on",
     namesItself: !isGiven(settings.workerId),
     ledger: ledgerChoice(values, values.dagsterHome),
     locationArgs: locationArgs(values, settings),

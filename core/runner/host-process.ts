@@ -26,6 +26,8 @@ export interface HostSettings {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** How long importing Dagster and the code locations may take. */
   readonly startMs: number;
+  /** `false` has the host import nothing that it has seen its steps import. */
+  readonly importsAhead?: boolean;
   /** Has the host count the jobs and assets of its code locations. */
   readonly count?: boolean;
 }
@@ -156,6 +158,7 @@ export class HostProcess {
 function spawnHost(settings: HostSettings, env: HostSettings["env"]): ChildProcess {
   const args = ["-m", "dagster_taskiq.host", "--frames-fd", String(FRAMES_FD)];
   if (settings.count === true) args.push("--count");
+  if (settings.importsAhead === false) args.push("--no-import-ahead");
   args.push(...settings.locationArgs);
   try {
     return spawn(settings.python, args, {

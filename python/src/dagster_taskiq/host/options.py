@@ -25,6 +25,8 @@ class Options:
     location_flags: Sequence[str]
     count: bool = False
     """Whether to count the jobs and assets of the code locations."""
+    imports_ahead: bool = True
+    """Whether location hosts import what their steps were seen to import."""
 
 
 def parse_options(arguments: Sequence[str]) -> Options:
@@ -32,13 +34,14 @@ def parse_options(arguments: Sequence[str]) -> Options:
     parser = argparse.ArgumentParser(add_help=False, exit_on_error=False, allow_abbrev=False)
     parser.add_argument("--frames-fd", type=int)
     parser.add_argument("--count", action="store_true")
+    parser.add_argument("--no-import-ahead", action="store_true")
     try:
         known, rest = parser.parse_known_args(arguments)
     except argparse.ArgumentError as error:
         raise UsageError(str(error)) from error
     if known.frames_fd is None:
         raise UsageError("--frames-fd: expected the descriptor of a socket to the worker, got none")
-    return Options(known.frames_fd, rest, known.count)
+    return Options(known.frames_fd, rest, known.count, not known.no_import_ahead)
 
 
 def location_origins(flags: Sequence[str]) -> list[CodeLocationOrigin]:

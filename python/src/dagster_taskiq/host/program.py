@@ -72,6 +72,7 @@ def _serve(options: Options, worker: Channel) -> int:
 
 def _run(options: Options, worker: Channel) -> None:
     from dagster_taskiq.host.base.base import Base
+    from dagster_taskiq.host.base.locations import Locations
     from dagster_taskiq.host.code.importing import location_of_flags
     from dagster_taskiq.host.options import location_origins
     from dagster_taskiq.host.record.identity import identity_of
@@ -84,7 +85,8 @@ def _run(options: Options, worker: Channel) -> None:
     instance = build_instance()
     found = [location_of_flags(each, count=options.count) for each in origins]
     locations = [each for each in found if each is not None]
-    base = Base(worker, instance, live, locations, partial(_ready, identity_of(instance)))
+    known = Locations(locations, imports_ahead=options.imports_ahead)
+    base = Base(worker, instance, live, known, partial(_ready, identity_of(instance)))
     # What is imported stays: a look for garbage among it finds none, and copies it all.
     gc.freeze()
     # From here on the loop hears of the worker's end itself, and kills every group before its own.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from dagster_taskiq.dagster_internals.host import capture_interrupts
 from dagster_taskiq.host.child.birth import become_step_process
 from dagster_taskiq.host.child.interrupts import HELD_SIGNALS
+from dagster_taskiq.host.code.later_imports import installed_since
 from dagster_taskiq.host.wire.errors import error_from
 from dagster_taskiq.host.wire.orders import LookOrder, NoticeOrder, Order, ProbeOrder, ReportOrder
 from dagster_taskiq.host.wire.outcomes import MachineryFault, Outcome, fault
@@ -50,11 +51,17 @@ def live(
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_SIGNALS)
             told = _outcome_of(order, instance, channel, born_with)
             channel.send({"type": "outcome", "outcome": told})
+            _report_imports(channel, born_with)
             code = 1 if told["kind"] == "fault" else 0
         instance.dispose()
     except BaseException:  # noqa: BLE001 - nothing may unwind into the host's stack
         traceback.print_exc(file=sys.stderr)
     return code
+
+
+def _report_imports(channel: Channel, born_with: BornWith) -> None:
+    if born_with.modules is not None and (names := installed_since(born_with.modules)):
+        channel.send({"type": "imports", "modules": names})
 
 
 def _outcome_of(

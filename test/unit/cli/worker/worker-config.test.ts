@@ -26,6 +26,7 @@ const defaults: WorkerConfig = {
   sweepMs: 60_000,
   protectMs: null,
   limits: defaultLimits,
+  importsAhead: true,
   workerId: "worker-1:7",
   namesItself: true,
   stateDir: "/tmp/taskiq-1000",
@@ -55,6 +56,7 @@ describe("a configuration", () => {
       { protectMs: 1_800_000 },
     ],
     ["a longest time of protection alone, which asks for none", ["--task-protection-max", "30m"], {}, {}],
+    ["nothing imported ahead", ["--import-ahead", "off"], {}, { importsAhead: false }],
     ["no sweep", [], { TASKIQ_SWEEP_INTERVAL: "OFF" }, { sweepMs: null }],
     ["leading zeros", ["--concurrency", "007"], {}, { concurrency: 7 }],
     [

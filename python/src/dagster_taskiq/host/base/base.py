@@ -36,7 +36,6 @@ from dagster_taskiq.wire_fields import WireError
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
-    from dagster_taskiq.host.code.importing import CodeLocation
     from dagster_taskiq.host.code.sources import RunCode
     from dagster_taskiq.host.wire.channel import Channel
     from dagster_taskiq.host.wire.frames import ErrorInfo, Frame
@@ -53,15 +52,15 @@ class Base(Supervisor):
         worker: Channel,
         instance: DagsterInstance,
         live: LiveBornWith,
-        code: Sequence[CodeLocation],
+        locations: Locations,
         ready: Callable[[Sequence[Frame]], Frame],
     ) -> None:
         super().__init__(worker, instance, live)
         self._live_born_with = live
         self._stopping = False
         self._assigned: dict[str, Assignment] = {}
-        self._hosting = Hosting(self, Locations(code), self._selector)
-        self._greeting = Greeting(self._hosting.locations.of_flags, ready, boot_time())
+        self._hosting = Hosting(self, locations, self._selector)
+        self._greeting = Greeting(locations.of_flags, ready, boot_time())
         self._known_runs = KnownRuns(self._fork_watcher, self._located, self._over)
 
     def _is_done(self) -> bool:
@@ -154,8 +153,15 @@ class Base(Supervisor):
 
     def _be_location_host(self, location: Location, base_pid: int, channel: Channel) -> NoReturn:
         self._let_go()
-        live = self._live_born_with
-        be_location_host(location.code, self._instance, channel, base_pid, self._lifeline, live)
+        be_location_host(
+            location.code,
+            self._instance,
+            channel,
+            base_pid,
+            self._lifeline,
+            self._live_born_with,
+            imports_ahead=self._hosting.locations.imports_ahead,
+        )
 
     # The watcher of runs
 

@@ -148,8 +148,10 @@ class Location:
 class Locations:
     """Finds the code location that a run's code is in."""
 
-    def __init__(self, of_flags: Sequence[CodeLocation]) -> None:
+    def __init__(self, of_flags: Sequence[CodeLocation], *, imports_ahead: bool = True) -> None:
         self.of_flags = [Location(code, of_flags=True) for code in of_flags]
+        self.imports_ahead = imports_ahead
+        """Whether their hosts import what their steps were seen to import."""
         self._of_runs: dict[tuple[str | None, object], Location] = {}
 
     def __iter__(self) -> Iterator[Location]:

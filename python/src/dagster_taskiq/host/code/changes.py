@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dagster_taskiq.host.code.import_watch import ImportWatch
 
 # Packages are replaced with their whole environment, under a worker that is stopped.
-_INSTALLED = tuple(
+INSTALLED = tuple(
     sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")
 )
 _NEVER_CODE = ("/proc/", "/sys/", "/dev/")
@@ -69,7 +69,7 @@ class CodeFiles:
 def _own_modules() -> Iterator[tuple[ModuleType, str]]:
     for module in list(sys.modules.values()):
         path = getattr(module, "__file__", None)
-        if isinstance(path, str) and not path.startswith(_INSTALLED):
+        if isinstance(path, str) and not path.startswith(INSTALLED):
             yield module, path
 
 
@@ -93,7 +93,7 @@ def _project_of(directory: str) -> str:
 
 
 def _may_be_code(path: str) -> bool:
-    if path.startswith((*_INSTALLED, *_NEVER_CODE)):
+    if path.startswith((*INSTALLED, *_NEVER_CODE)):
         return False
     parts = Path(path).parts
     return not ("site-packages" in parts or "__pycache__" in parts or ".git" in parts)

@@ -6,9 +6,10 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from dagster_taskiq.dagster_internals.host import (
 )
 from dagster_taskiq.host.code.counts import counts_of
 from dagster_taskiq.host.code.definitions import load_pointer, load_target
+from dagster_taskiq.host.code.later_imports import try_imports
 from dagster_taskiq.host.code.sources import RunCode, Source, source_of_target
 from dagster_taskiq.host.wire.errors import error_from, error_info, warn
 from dagster_taskiq.host.work.built_job import BuiltJob
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from dagster_taskiq.dagster_internals.host import CodeLocationOrigin, ReconstructableJob
-    from dagster_taskiq.host.wire.frames import ErrorInfo
+    from dagster_taskiq.host.wire.frames import ErrorInfo, Frame
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,26 @@ def build_job(instance: DagsterInstance, code: RunCode) -> BuiltJob | None:
     except BaseException as error:  # noqa: BLE001 - user code
         warn(f"cannot keep a job and its plan: {error!r}")
         return None
+
+
+def try_modules(
+    instance: DagsterInstance,
+    location: str | None,
+    names: tuple[Sequence[str], Sequence[str]],
+    say: Callable[[Frame], None],
+) -> None:
+    """Import them as the location's code would. See `try_imports`."""
+    with _among_user_code(instance, location):
+        try_imports(*names, say)
+
+
+def import_ahead(instance: DagsterInstance, location: str | None, name: str) -> None:
+    """Import a module that has done no harm. Never raises."""
+    try:
+        with _among_user_code(instance, location):
+            import_module(name)
+    except BaseException as error:  # noqa: BLE001 - user code; a step then imports it itself
+        warn(f"module {name} cannot be imported ahead: {error!r}")
 
 
 def _selected(code: RunCode, parts: Mapping[str, Any]) -> ReconstructableJob:

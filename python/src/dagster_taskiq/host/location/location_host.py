@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import gc
+import math
 import os
 import signal
+import sys
 import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, NoReturn
 
+from dagster_taskiq.host.child.birth import become_child
 from dagster_taskiq.host.child.exit import end_process
 from dagster_taskiq.host.child.exit_hooks import forget_hooks
 from dagster_taskiq.host.child.interrupts import HELD_SIGNALS
 from dagster_taskiq.host.child.stacks import dump_on_signal
 from dagster_taskiq.host.code.changes import CodeFiles
-from dagster_taskiq.host.code.importing import build_job, import_code
+from dagster_taskiq.host.code.importing import build_job, import_ahead, import_code, try_modules
 from dagster_taskiq.host.code.left_behind import LeftBehind
 from dagster_taskiq.host.location.built_jobs import BuiltJobs
 from dagster_taskiq.host.location.handover import HANDOVER, Handover
+from dagster_taskiq.host.location.imports_ahead import ImportsAhead
 from dagster_taskiq.host.location.live_born_with import LiveBornWith
 from dagster_taskiq.host.location.unpacked_plans import UnpackedPlans
+from dagster_taskiq.host.supervise.fork import Forked, fork_process
 from dagster_taskiq.host.supervise.guard import Guard
 from dagster_taskiq.host.supervise.supervisor import Supervisor
 from dagster_taskiq.host.system import linux
@@ -53,6 +61,8 @@ def be_location_host(
     base_pid: int,
     lifeline: Lifeline,
     live: LiveBornWith,
+    *,
+    imports_ahead: bool,
 ) -> NoReturn:
     """Import the code, report how that went, and fork steps until the base says stop."""
     code = 1
@@ -68,7 +78,10 @@ def be_location_host(
         if imported.error is None:
             # What is imported stays: a look for garbage among it finds none, and copies it all.
             gc.freeze()
-            LocationHost(base, instance, live, files, left).serve()
+            host = LocationHost(base, instance, live, location.location, files, left)
+            if imports_ahead:
+                host.ask_for_imports()
+            host.serve()
             code = 0
     except BaseException:  # noqa: BLE001 - nothing may unwind into the base's stack
         traceback.print_exc()
@@ -86,16 +99,23 @@ class LocationHost(Supervisor):
         base: Channel,
         instance: DagsterInstance,
         live: LiveBornWith,
+        location: str | None,
         files: CodeFiles,
         left: LeftBehind,
     ) -> None:
         super().__init__(base, instance, live)
         self._live_born_with = live
+        self._location = location
         self._files = files
         self._left = left
         self._plans = UnpackedPlans()
         self._jobs = BuiltJobs(self._build_job)
+        self._ahead: ImportsAhead | None = None
         self._stopping = False
+
+    def ask_for_imports(self) -> None:
+        """Import what steps are seen to import, from now on."""
+        self._ahead = ImportsAhead(self._fork_trial, self._import_ahead)
 
     def _is_done(self) -> bool:
         return self._stopping and not self._guards
@@ -112,14 +132,23 @@ class LocationHost(Supervisor):
             if steering is not None:
                 self._steer(guard, steering)
 
-    def _do_due(self, now: float, *, expire: bool) -> None:
-        pass
+    def _do_due(self, now: float, *, expire: bool) -> None:  # noqa: ARG002 - of the base alone
+        if self._ahead is not None and not self._stopping:
+            self._ahead.do_due(now)
+
+    def _wakes_at(self) -> float:
+        return math.inf if self._ahead is None or self._stopping else self._ahead.wakes_at()
 
     def _arrange_fork(self) -> None:
         self._left.arrange()
 
+    def _channels(self) -> Iterable[Channel]:
+        trial = None if self._ahead is None else self._ahead.trial
+        return chain(super()._channels(), [] if trial is None else [trial.channel])
+
     def _end_of_other(self, pid: int) -> None:
-        pass
+        if self._ahead is not None and (trial := self._ahead.lost(pid)) is not None:
+            self._close_channel(trial)
 
     def _start(self, given: Handover) -> None:
         order, code = given.order, given.code
@@ -136,19 +165,59 @@ class LocationHost(Supervisor):
                 self._upstream.post({"type": "unforkable", "id": order.id})
                 return
         plans = {} if code.plan is None else self._plans.of(code.plan)
-        live = partial(self._live_born_with, born_with=BornWith(plans, job))
+        modules = None if self._ahead is None else len(sys.modules)
+        live = partial(self._live_born_with, born_with=BornWith(plans, job, modules))
         self._fork(order, given.until, live)
 
     def _build_job(self, code: RunCode) -> BuiltJob | None:
         """Build it in this process. A step that asks for a permit meanwhile waits as long."""
+        with self._among_user_code("a job was built"):
+            return build_job(self._instance, code)
+
+    @contextmanager
+    def _among_user_code(self, what: str) -> Iterator[None]:
+        """Run user code inside, as its import did; `what` says what for, to the worker."""
+        before = len(self._left.unforkable)
         with self._left.building():
-            built = build_job(self._instance, code)
-        if self._left.unforkable:
-            left = [f"{each} (since a job was built)" for each in self._left.unforkable]
+            yield
+        if len(self._left.unforkable) > before:
+            left = [f"{each} (since {what})" for each in self._left.unforkable]
             self._upstream.post({"type": "left_behind", "unforkable": left[:_MOST_TOLD]})
         self._files.note_imported(self._left.watch)
         self._reaper.exits.watch()
-        return built
+
+    # What steps import besides
+
+    def _note_imports(self, modules: object) -> None:
+        if self._ahead is not None and not self._stopping:
+            self._ahead.note(modules)
+
+    def _fork_trial(self, harmless: Sequence[str], names: Sequence[str]) -> Forked:
+        be = partial(self._be_trial, (harmless, names), os.getpid())
+        trial = fork_process("", be)
+        self._reaper.spare(trial.pid)
+        self._watch(trial.channel, partial(self._read_trial, trial))
+        return trial
+
+    def _be_trial(
+        self, names: tuple[Sequence[str], Sequence[str]], host_pid: int, channel: Channel
+    ) -> NoReturn:
+        self._let_go()
+        become_child(host_pid, self._lifeline)
+        try_modules(self._instance, self._location, names, channel.send)
+        os._exit(0)
+
+    def _read_trial(self, trial: Forked) -> None:
+        try:
+            if self._ahead is not None:
+                self._ahead.read()
+        except (EOFError, OSError):
+            self._selector.unregister(trial.channel)
+
+    def _import_ahead(self, name: str) -> None:
+        with self._among_user_code(f"{name} was imported for its steps"):
+            import_ahead(self._instance, self._location, name)
+        gc.freeze()
 
     def _end_of(self, guard: Guard) -> Frame:
         told = guard.process.outcome

@@ -6,6 +6,7 @@ User code can write to this channel, so no field is trusted.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dagster_taskiq.host.supervise.captured_files import path_below
@@ -24,8 +25,15 @@ _STREAMS = ("stdout", "stderr")
 class Inbox:
     """The inbox of a host for all of its step processes."""
 
-    def __init__(self, upstream: Channel, folder: str | None) -> None:
+    def __init__(
+        self,
+        upstream: Channel,
+        folder: str | None,
+        on_imports: Callable[[object], None] = lambda _: None,
+    ) -> None:
         self._upstream = upstream
+        self._on_imports = on_imports
+        """Called with the modules that a step says it has imported."""
         self._folder = folder
         """Where the output of steps is captured."""
 
@@ -46,6 +54,8 @@ class Inbox:
             self._ask(guard, frame.get("event"))
         elif frame["type"] == "capture":
             self._capture(guard, frame)
+        elif frame["type"] == "imports":
+            self._on_imports(frame.get("modules"))
 
     def tell_outcome(self, guard: Guard) -> None:
         """Pass on the last outcome, once the process has ended. Raises OSError as above."""

@@ -48,7 +48,7 @@ class Supervisor(ABC):
         self._upstream = upstream
         self._instance = instance
         self._live = live
-        self._inbox = Inbox(upstream, compute_log_folder(instance))
+        self._inbox = Inbox(upstream, compute_log_folder(instance), self._note_imports)
         self._guards = Guards()
         self._selector = selectors.DefaultSelector()
         self._reaper = Reaper()
@@ -90,6 +90,9 @@ class Supervisor(ABC):
     def _catch_up(self, guard: Guard) -> None:
         """Take in what a child has said by now."""
         self._inbox.catch_up(guard)
+
+    def _note_imports(self, modules: object) -> None:  # noqa: B027 - of location hosts alone
+        """Take in which modules a step says that it has imported."""
 
     def _wakes_at(self) -> float:
         """Return when `_do_due` has something to do."""

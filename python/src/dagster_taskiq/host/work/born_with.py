@@ -19,6 +19,8 @@ class BornWith:
     """Recorded plans, by the ids of their snapshots."""
     job: BuiltJob | None = None
     """The run's job and plan, built from the code. `None` means that the process builds them."""
+    modules: int | None = None
+    """How many modules the host has imported. `None`: it does not ask what the step imports."""
 
 
 NOTHING = BornWith()
