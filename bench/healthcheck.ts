@@ -25,7 +25,13 @@ const facts = () => ({
 const place = { host: "127.0.0.1", port: 0, observe: () => undefined };
 let aheadMs = 0;
 const clock = { monoMs: () => systemClock.monoMs() + aheadMs };
-const server = await startHealthServer({ ...place, worker: "bench", clock, facts });
+const server = await startHealthServer({
+  metrics: async () => "",
+  ...place,
+  worker: "bench",
+  clock,
+  facts,
+});
 // It has been ready for long.
 await fetch(`http://127.0.0.1:${server.port}/readyz`);
 aheadMs = 5_000;

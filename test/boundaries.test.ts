@@ -35,7 +35,7 @@ const order = [
   ["delivery", "circuit"],
   ["intake", "dead-letters"],
   ["worker"],
-  ["endpoints", "drain"],
+  ["endpoints", "drain", "metrics"],
 ];
 
 /** The folders of cli/ that are a command each. */
@@ -122,6 +122,11 @@ const rules: readonly Rule[] = [
     says: "only a ledger adapter knows a database",
     of: (file) => !file.startsWith("core/ledger/"),
     forbids: (imported) => imported === "node:sqlite" || isPackage(imported, "postgres"),
+  },
+  {
+    says: "only the meter knows OpenTelemetry",
+    of: (file) => file !== "core/metrics/otel.ts",
+    forbids: (imported) => isPackage(imported, "@opentelemetry"),
   },
   {
     says: "only Dagster's API knows HTTP to it",

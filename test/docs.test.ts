@@ -18,11 +18,14 @@ test("ARCHITECTURE.md has the life of a delivery as core/delivery/lifecycle.ts h
   assert.ok(read("ARCHITECTURE.md").includes(rows.map((row) => row.slice(3)).join("\n")));
 });
 
-test("the pages have every option and log event as the code has it (if not: npm run docs)", async () => {
+test("the pages have every option, log event and metric as the code has it (if not: npm run docs)", async () => {
   const pages = await writtenPages();
   assert.deepEqual(
     pages.map(({ path }) => path),
-    ["README.md", "docs/configuration.md", "docs/events.md", "docs/operations.md"],
+    [
+      ...["README.md", "docs/configuration.md", "docs/events.md", "docs/metrics.md"],
+      ...["deploy/metrics/grafana-dashboard.json", "deploy/metrics/prometheus-alerts.yml", "docs/operations.md"],
+    ],
   );
   for (const { path, now, wanted } of pages) assert.ok(now === wanted, `${path} is stale: npm run docs`);
 });

@@ -51,6 +51,20 @@ export function duration(minMs: number, maxMs: number): Kind<number> {
   };
 }
 
+/** Up to `most` names, separated by commas. Empty text is none. */
+export function names(most: number): Kind<readonly string[]> {
+  return {
+    placeholder: "<name,…>",
+    expects: `at most ${most} names, separated by commas`,
+    schema: v.pipe(
+      v.string(),
+      v.transform((list) => list.split(",").map((name) => name.trim())),
+      v.transform((list) => list.filter((name) => name !== "")),
+      v.maxLength(most),
+    ),
+  };
+}
+
 /** Null for `off`. */
 export function unlessOff<T>({ placeholder, expects, schema }: Kind<T>): Kind<T | null> {
   const turnedOff = v.pipe(

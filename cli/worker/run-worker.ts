@@ -96,6 +96,9 @@ function endOf({ wired, observe, bugs }: Life, inTime: boolean): WorkerEnd {
   return { snapshot, bug: bugs.found.aborted };
 }
 
+/** How long the end of a worker waits for a receiver of metrics. */
+const LAST_METRICS_MS = 2_000;
+
 const NOTHING_DONE = { received: 0, ended: { acked: 0, buried: 0, released: 0, lost: 0 }, outcomes: noOutcomes() };
 
 async function live(life: Life): Promise<void> {
@@ -106,11 +109,12 @@ async function live(life: Life): Promise<void> {
   io.forgetVariables?.(ownVariables(io.env, config.ledger, config.dagsterHome));
   try {
     const health = await openHealth(life, wired);
+    const metrics = { close: () => wired.meter.close(LAST_METRICS_MS) };
     const control = companion === undefined ? await openControl(config, wired.worker, io, observe) : null;
     try {
       await work(life, wired);
     } finally {
-      await closeAll({ control, health }, observe);
+      await closeAll({ control, health, metrics }, observe);
     }
   } finally {
     await closePorts(wired.ports);
@@ -153,13 +157,14 @@ async function start(config: WorkerConfig, { ports: { runner, observe }, survey 
   observe({ event: "worker.started", level: "info", message, queue: urls, concurrency });
 }
 
-function openHealth(life: Life, { worker, ports }: Wired): Promise<JsonServer> {
-  const { config, stop, observe } = life;
+function openHealth(life: Life, { worker, ports, meter }: Wired): Promise<JsonServer> {
+  const { config, stop } = life;
   return startHealthServer({
     ...config.health,
     worker: config.workerId,
     clock: ports.clock,
-    observe,
+    observe: ports.observe,
+    metrics: meter.text,
     facts: () => {
       const snapshot = worker.snapshot();
       return {

@@ -2,14 +2,20 @@
 import type { Bugs } from "../../core/bugs.ts";
 import { systemClock as clock } from "../../core/clock.ts";
 import { defaultPolicy } from "../../core/delivery/policy.ts";
+import { measureEvents } from "../../core/metrics/from-events.ts";
+import type { OpenMeter } from "../../core/metrics/otel.ts";
+import { measureLedger, measureQueue } from "../../core/metrics/watched-ports.ts";
+import { gaugeWorker } from "../../core/metrics/worker-gauges.ts";
 import type { Observe } from "../../core/observe.ts";
 import type { Queue, QueueSurvey } from "../../core/queue/port.ts";
+import { queueNameOf } from "../../core/queue/queue-place.ts";
 import { TaskProtection } from "../../core/worker/protection/task-protection.ts";
 import { Worker, type WorkerPorts } from "../../core/worker/worker.ts";
 import { queueText } from "../options/queue-choice.ts";
 import type { Env } from "../options/resolve.ts";
 import { openAgent } from "../wiring/ecs.ts";
 import { openLedger } from "../wiring/ledger.ts";
+import { openMetrics, processFacts } from "../wiring/metrics.ts";
 import { openQueue } from "../wiring/queue.ts";
 import { openStepHost } from "../wiring/step-host.ts";
 import type { WorkerConfig } from "./worker-config.ts";
@@ -17,6 +23,7 @@ import type { WorkerConfig } from "./worker-config.ts";
 export interface Wired {
   readonly worker: Worker;
   readonly ports: WorkerPorts;
+  readonly meter: OpenMeter;
   /** What the queues say of themselves, in their order; rejects with a `Fault`. */
   survey(): Promise<readonly QueueSurvey[]>;
 }
@@ -36,19 +43,24 @@ const chance = Math.random;
 export async function wireWorker(
   config: WorkerConfig,
   env: Env,
-  observe: Observe,
+  log: Observe,
   bugs: Bugs,
   watch: WatchQueue = (queue) => queue,
 ): Promise<Wired> {
   const { workerId, concurrency, leaseMs, waitMs, sweepMs, envelopeKeys, maxStarts, onExhausted, limits } = config;
+  const meter = await openMetrics(workerId, env);
+  const observe = observeAs(config, log, meter);
   const queues = config.queues.map((taken) => ({
     ...taken,
     name: queueText(taken.queue),
     queue: openQueue({ ...config, ...taken }, env, observe),
   }));
   const ports: WorkerPorts = {
-    queues: queues.map((taken) => ({ ...taken, queue: watch(taken.queue) })),
-    ledger: await openLedger(config.ledger, workerId, leaseMs),
+    queues: queues.map((taken) => {
+      const { queue, name } = taken;
+      return { ...taken, queue: watch(measureQueue(queue, queueNameOf(name), { meter, clock })) };
+    }),
+    ledger: measureLedger(await openLedger(config.ledger, workerId, leaseMs), { meter, clock }),
     runner: openStepHost(config, config.stepOutput, env, observe),
     clock,
     observe,
@@ -67,7 +79,19 @@ export async function wireWorker(
     policy: { ...defaultPolicy, maxStarts, onExhausted, limits },
     envelopeKeys,
   });
-  return { worker, ports, survey: () => Promise.all(queues.map(({ queue }) => queue.survey())) };
+  gaugeWorker(meter, () => worker.snapshot(), processFacts());
+  return { worker, ports, meter, survey: () => Promise.all(queues.map(({ queue }) => queue.survey())) };
+}
+
+/** What the worker logs is counted, too. */
+function observeAs({ queues, metricsJobs }: WorkerConfig, log: Observe, meter: OpenMeter): Observe {
+  const [first] = queues;
+  const queue = first === undefined ? "" : queueText(first.queue);
+  const count = measureEvents(meter, { queue, jobs: new Set(metricsJobs) });
+  return (observation) => {
+    log(observation);
+    count(observation);
+  };
 }
 
 function protectionOf({ protectMs }: WorkerConfig, env: Env, observe: Observe): Pick<WorkerPorts, "protection"> {

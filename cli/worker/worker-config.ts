@@ -35,6 +35,7 @@ const PLAIN = [
   "dagsterHome",
   "python",
   "stepOutput",
+  "metricsJobs",
 ] as const;
 
 export interface WorkerConfig extends Pick<Given, (typeof PLAIN)[number]> {

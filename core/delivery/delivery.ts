@@ -20,6 +20,17 @@ export interface Received {
   readonly seat: Seat;
 }
 
+/** Unix milliseconds. A moment that has not come is absent. */
+interface Times {
+  claimed?: number;
+  /** The step's first event, if this delivery recorded the step's end. */
+  stepStarted?: number;
+  /** The step's terminal event, likewise. */
+  stepEnded?: number;
+  settled?: number;
+  deleted?: number;
+}
+
 export type Granted = Extract<Claim, { kind: "granted" }>;
 
 /** The events that carry what `about` adds. */
@@ -60,6 +71,8 @@ export class Delivery implements Received {
   job: string | null;
   /** Time from its sending to its claim. `null` before the claim. */
   queuedMs: number | null = null;
+  /** The moments of its life so far. */
+  readonly times: Times = {};
   /** Why its claim was abandoned. `null` if it was not, or if nothing went wrong. */
   abandoned: Cause | null = null;
   readonly #observe: Observe;
@@ -92,6 +105,17 @@ export class Delivery implements Received {
    */
   get senderDagster(): string | null {
     return this.decoded.kind === "step" ? this.decoded.envelope.dagster : null;
+  }
+
+  /** Returns what taskiq added to the step, part by part. A part is absent if it did not happen. */
+  overhead(): Overhead {
+    const { claimed, stepStarted, stepEnded, settled, deleted } = this.times;
+    return {
+      ...span("claimMs", this.receivedAtMs, claimed),
+      ...span("startMs", claimed, stepStarted),
+      ...span("settleMs", stepEnded, settled),
+      ...span("deleteMs", settled, deleted),
+    };
   }
 
   /** Describes this delivery for Dagster's event log. */
@@ -128,6 +152,13 @@ export class Delivery implements Received {
     // again.
     return observation as unknown as Observation<E>;
   }
+}
+
+type Overhead = Pick<FieldsOf<"delivery.done">, "claimMs" | "startMs" | "settleMs" | "deleteMs">;
+
+/** The clocks of processes on one machine differ by less than a wall clock's corrections. */
+function span(name: keyof Overhead, from: number | undefined, to: number | undefined): Overhead {
+  return from === undefined || to === undefined ? {} : { [name]: Math.max(0, to - from) };
 }
 
 function stepOf(decoded: Decoded): StepId | null {

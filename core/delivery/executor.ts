@@ -88,7 +88,7 @@ export class Executor {
       while (state.at !== "done") [state, effect] = advance(state, await perform(effect, scene));
       await delivery.lease.end();
       const { disposition } = state;
-      delivery.log("debug", "delivery.done", `delivery ${disposition}`, { disposition });
+      delivery.log("debug", "delivery.done", `delivery ${disposition}`, { disposition, ...delivery.overhead() });
       return disposition;
     } finally {
       if (delivery.began) ports.protection?.end();

@@ -1,9 +1,9 @@
 // The worker's health over HTTP: GET /livez, /readyz and /healthz, 200 or 503, with the reason as
-// JSON.
+// JSON; and GET /metrics, in the text format of Prometheus.
 import type { Clock } from "../clock.ts";
 import { Fault } from "../faults.ts";
 import { type Health, type HealthFacts, judgeHealth, READY_HELD_MS } from "./health.ts";
-import { type JsonServer, type Reply, type ServerPlace, startJsonServer } from "./json-server.ts";
+import { type JsonServer, PlainText, type Reply, type ServerPlace, startJsonServer } from "./json-server.ts";
 
 export interface HealthServerOptions extends ServerPlace {
   readonly worker: string;
@@ -12,6 +12,8 @@ export interface HealthServerOptions extends ServerPlace {
    * Asked at every request; must not wait for anything. `queues` and `advice` are for the reader of
    * the answer.
    */
+  /** All metrics in the text format of Prometheus. */
+  readonly metrics: () => Promise<string>;
   facts(): WorkerFacts & { readonly queues?: readonly object[]; readonly advice?: readonly string[] };
 }
 
@@ -19,6 +21,10 @@ export interface HealthServerOptions extends ServerPlace {
 type WorkerFacts = Omit<HealthFacts, "nowMs" | "lastTickAtMs" | "beganAtMs" | "wasReady">;
 
 const TICK_MS = 1_000;
+
+const METRICS = "/metrics";
+/** The media type that Prometheus asks for. */
+const EXPOSITION = "text/plain; version=0.0.4; charset=utf-8";
 
 const pages: Readonly<Record<string, keyof Health>> = { "/livez": "live", "/readyz": "ready", "/healthz": "healthy" };
 
@@ -28,7 +34,11 @@ export async function startHealthServer(options: HealthServerOptions): Promise<J
   const ticker = setInterval(() => history.tick(), TICK_MS);
   ticker.unref();
   try {
-    const server = await startJsonServer(options, ({ method = "GET", url = "/" }) => {
+    const server = await startJsonServer(options, async ({ method = "GET", url = "/" }) => {
+      const [path = "/"] = url.split("?", 1);
+      const refusal = refuse(method, path);
+      if (refusal !== null) return refusal;
+      if (path === METRICS) return { status: 200, body: new PlainText(EXPOSITION, await options.metrics()) };
       const facts = history.now();
       const several = (facts.queues?.length ?? 0) > 1;
       const about = {
@@ -36,8 +46,7 @@ export async function startHealthServer(options: HealthServerOptions): Promise<J
         ...(several ? { queues: facts.queues } : {}),
         ...(facts.advice === undefined || facts.advice.length === 0 ? {} : { advice: facts.advice }),
       };
-      const [path = "/"] = url.split("?", 1);
-      return replyTo(method, path, judgeHealth(facts), about);
+      return replyTo(path, judgeHealth(facts), about);
     });
     return {
       port: server.port,
@@ -89,13 +98,16 @@ class History {
   }
 }
 
-function replyTo(method: string, path: string, health: Health, about: object): Reply {
-  const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
-  if (page === undefined) return { status: 404, body: { error: "not found; there are /livez, /readyz and /healthz" } };
-  if (method !== "GET" && method !== "HEAD") {
-    return { status: 405, body: { error: "only GET and HEAD" }, allow: "GET, HEAD" };
+function refuse(method: string, path: string): Reply | null {
+  if (path !== METRICS && !Object.hasOwn(pages, path)) {
+    return { status: 404, body: { error: "not found; there are /livez, /readyz, /healthz and /metrics" } };
   }
-  const { ok, why } = health[page];
+  if (method === "GET" || method === "HEAD") return null;
+  return { status: 405, body: { error: "only GET and HEAD" }, allow: "GET, HEAD" };
+}
+
+function replyTo(path: string, health: Health, about: object): Reply {
+  const { ok, why } = health[pages[path] ?? "live"];
   return { status: ok ? 200 : 503, body: { status: ok ? "ok" : "unavailable", why, ...about } };
 }
 

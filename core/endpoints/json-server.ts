@@ -1,5 +1,5 @@
-// A small HTTP server that answers one JSON text per connection: what health and control have in
-// common.
+// A small HTTP server that answers one text per connection, usually JSON: what health and control
+// have in common.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { printableJson } from "../formats/printable.ts";
@@ -14,9 +14,22 @@ export interface JsonServer {
 
 export interface Reply {
   readonly status: number;
-  readonly body: object;
+  /** An object is sent as JSON. */
+  readonly body: object | PlainText;
   /** The methods that the page does have. Sent with 405. */
   readonly allow?: string;
+}
+
+/** A text in a format of its own. */
+export class PlainText {
+  readonly type: string;
+  readonly text: string;
+
+  /** `type` is its media type. */
+  constructor(type: string, text: string) {
+    this.type = type;
+    this.text = text;
+  }
 }
 
 export interface ServerPlace {
@@ -99,9 +112,10 @@ function boundConnections(): (socket: Socket) => void {
 
 /** Node sends no body in answer to HEAD. */
 function send(response: ServerResponse, { status, body, allow }: Reply): void {
-  const text = `${printableJson(body)}\n`;
+  const { type, text } =
+    body instanceof PlainText ? body : { type: "application/json", text: `${printableJson(body)}\n` };
   response.writeHead(status, {
-    "content-type": "application/json",
+    "content-type": type,
     "content-length": Buffer.byteLength(text),
     "cache-control": "no-store",
     // Whoever asks, asks once. A connection that is kept would only keep `close` waiting.

@@ -5,7 +5,14 @@ import { type EventTable, ofDelivery, outage } from "./entry.ts";
 export const deliveryEvents = {
   "delivery.done": {
     levels: ["debug"],
-    fields: { ...ofDelivery, disposition: "string" },
+    fields: {
+      ...ofDelivery,
+      disposition: "string",
+      "claimMs?": "number",
+      "startMs?": "number",
+      "settleMs?": "number",
+      "deleteMs?": "number",
+    },
     means: "The delivery has ended: `acked`, `buried`, `released` or `lost`.",
     act: null,
   },

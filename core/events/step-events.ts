@@ -4,7 +4,7 @@ import { type EventTable, ofDelivery } from "./entry.ts";
 export const stepEvents = {
   "step.claimed": {
     levels: ["info"],
-    fields: { ...ofDelivery, fence: "number", starts: "number", queuedMs: "number or null" },
+    fields: { ...ofDelivery, fence: "number", starts: "number", queuedMs: "number or null", takenOver: "boolean" },
     means: "This worker has claimed the attempt and starts its process.",
     act: null,
   },

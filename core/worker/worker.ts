@@ -28,7 +28,7 @@ import { closedBecause, endedOf, quietQueuesOf, snapshotOf, type WorkerSnapshot 
 export interface WorkerPorts {
   /** At least one. */
   readonly queues: readonly WorkerQueue[];
-  readonly ledger: Ledger;
+  readonly ledger: Dependencies["ledger"] & Pick<Ledger, "ping" | "quiet" | "close">;
   readonly runner: Runner;
   readonly clock: Clock;
   readonly observe: Observe;

@@ -169,6 +169,7 @@ describe("healthcheck", () => {
       worker: "w",
       clock: { monoMs: () => systemClock.monoMs() + aheadMs },
       observe: () => undefined,
+      metrics: async () => "",
       facts: () => ({ ...facts, waitMs: 20_000, closedBecause, broken: null, busy: 0, slots: 4, readyWithinMs: null }),
     });
     t.after(() => server.close());

@@ -3,7 +3,10 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, afterEach, before, describe, test } from "node:test";
+import { freePort } from "../../cli/dev/ports.ts";
+import { queueNameOf } from "../../core/queue/queue-place.ts";
 import type { ExecutionResult } from "../../core/step/step.ts";
+import { eventually } from "../support/eventually.ts";
 import { recordedOnce } from "../support/ledger/recorded-once.ts";
 import { Deployment } from "../support/taskiq/deployment.ts";
 import type { WorkerProcess } from "../support/taskiq/worker-process.ts";
@@ -11,10 +14,12 @@ import type { WorkerProcess } from "../support/taskiq/worker-process.ts";
 describe("a run", () => {
   let deployment: Deployment;
   let worker: WorkerProcess;
+  let healthPort: number;
 
   before(async () => {
     deployment = await Deployment.open();
-    worker = await deployment.startWorker({ flags: ["--concurrency", "4"] });
+    healthPort = await freePort();
+    worker = await deployment.startWorker({ flags: ["--concurrency", "4", "--health-port", String(healthPort)] });
   });
   afterEach((t) => deployment.explain(t));
   after(() => deployment.close());
@@ -40,6 +45,40 @@ describe("a run", () => {
     // find_stations, six of summarize, compare, weather_page, and published_page twice
     assert.equal(deployment.ledger(runId).length, 11);
     assert.deepEqual(await deployment.deadLetters(), []);
+  });
+
+  test("the worker's metrics have counted each of these steps, and nothing else", async () => {
+    const shown = async () => {
+      const text = await (await fetch(`http://127.0.0.1:${healthPort}/metrics`)).text();
+      return new Map(text.split("\n").map((line) => [line.slice(0, line.lastIndexOf(" ")), line.split(" ").at(-1)]));
+    };
+    const queue = `queue="${queueNameOf(deployment.env["TASKIQ_QUEUE_URL"] ?? "")}"`;
+    const acked = `taskiq_deliveries_total{${queue},disposition="acked"}`;
+    await eventually("all messages are deleted", async () => (await shown()).get(acked) === "11");
+    const metrics = await shown();
+    const counted = [...metrics].filter(([series]) => /^taskiq_\w+_(?:total|count)\b/.test(series));
+    const ledger = /^taskiq_ledger_operation_seconds_count\{operation="(?:claim|permit|settle)"\}$/;
+    assert.deepEqual(
+      counted.filter(([series]) => !series.startsWith("taskiq_ledger_") || ledger.test(series)).toSorted(),
+      [
+        [acked, "11"],
+        [`taskiq_delivery_receives_count{${queue}}`, "11"],
+        ['taskiq_ledger_operation_seconds_count{operation="claim"}', "11"],
+        ['taskiq_ledger_operation_seconds_count{operation="permit"}', "11"],
+        ['taskiq_ledger_operation_seconds_count{operation="settle"}', "11"],
+        ...["claim", "delete", "settle", "start"].map((part) => [
+          `taskiq_step_overhead_seconds_count{part="${part}"}`,
+          "11",
+        ]),
+        [`taskiq_step_run_seconds_count{${queue},outcome="success"}`, "10"],
+        [`taskiq_step_run_seconds_count{${queue},outcome="up_for_retry"}`, "1"],
+        [`taskiq_step_wait_seconds_count{${queue}}`, "11"],
+        [`taskiq_steps_total{${queue},outcome="success"}`, "10"],
+        [`taskiq_steps_total{${queue},outcome="up_for_retry"}`, "1"],
+      ],
+    );
+    assert.equal(metrics.get('taskiq_slots{state="free"}'), "4");
+    assert.equal(metrics.get("taskiq_worker_open"), "1");
   });
 
   test("a run has each step's events in Dagster's own order", async () => {

@@ -18,7 +18,9 @@ export async function claim(scene: Scene, { step }: EffectOf<"claim">): Promise<
   if (answer.kind !== "granted") return notGranted(scene, answer);
   const hold: Hold = { key: request.key, fence: answer.fence };
   delivery.granted = answer;
-  delivery.queuedMs = Math.max(0, ports.clock.wallMs() - delivery.message.sentAtMs);
+  const { sentAtMs } = delivery.message;
+  delivery.times.claimed = ports.clock.wallMs();
+  delivery.queuedMs = Math.max(0, delivery.times.claimed - sentAtMs);
   delivery.lease.granted(hold, askedAtMs);
   return grantedEvent(scene, hold, answer);
 }
@@ -90,7 +92,9 @@ function grantedEvent(scene: Scene, hold: Hold, answer: Granted): EventIn<"claim
   const { delivery, policy } = scene;
   const { starts, takenOverFrom } = answer;
   const how = takenOverFrom === null ? "claimed" : `taken over from ${takenOverFrom}, whose lease ended`;
-  delivery.log("info", "step.claimed", how, { fence: hold.fence, starts, queuedMs: delivery.queuedMs });
+  const { queuedMs } = delivery;
+  const takenOver = takenOverFrom !== null;
+  delivery.log("info", "step.claimed", how, { fence: hold.fence, starts, queuedMs, takenOver });
   if (starts === 1) logRefusedTags(scene);
   delivery.sameBody = isSameBody(scene, answer);
   return { is: "granted", hold, starts, budget: policy.maxStarts, sameBody: delivery.sameBody };

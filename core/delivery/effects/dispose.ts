@@ -24,7 +24,10 @@ export async function ack({ delivery, ports }: Scene): Promise<EventIn<"acking">
     return delivery.about("warn", "delivery.ack_failed", message);
   };
   const acked = await askForOne("DeleteMessage", () => ports.queue.ack([receipt]), ports.outages, failure);
-  if (acked) ports.copied.delete(id);
+  if (acked) {
+    ports.copied.delete(id);
+    delivery.times.deleted = ports.clock.wallMs();
+  }
   return { is: acked ? "acked" : "ack_failed" };
 }
 

@@ -139,9 +139,10 @@ function eventOf({ delivery }: Scene, runId: string, ending: Ending): EventIn<"e
  */
 function logEnd(
   delivery: Delivery,
-  { state, error, execution_time_seconds: seconds }: ExecutionResult,
+  { state, error, started_at, completed_at, execution_time_seconds: seconds }: ExecutionResult,
   wrote: boolean,
 ) {
+  if (wrote) Object.assign(delivery.times, { stepStarted: started_at * 1_000, stepEnded: completed_at * 1_000 });
   const failed = wrote && (state === "failure" || state === "up_for_retry" || state === "resource_init_failure");
   const fields = { state, queuedMs: delivery.queuedMs, ranMs: seconds * 1_000, wrote };
   const message = endMessage(state, wrote);

@@ -9,7 +9,10 @@ export async function settle(scene: Scene, { hold, outcome }: EffectOf<"settle">
   const answer = await askLedgerWhileLeased(scene, "settle", (ledger) => ledger.settle(hold, outcome));
   delivery.lease.unclaimed();
   if (answer === null) return { is: "ledger_unreachable" };
-  if (answer === "recorded") scene.ports.outcomes[outcome.state] += 1;
+  if (answer === "recorded") {
+    scene.ports.outcomes[outcome.state] += 1;
+    delivery.times.settled = scene.ports.clock.wallMs();
+  }
   delivery.log("debug", "step.settled", `ledger: ${answer}`, { state: outcome.state, answer });
   return { is: answer };
 }

@@ -30,7 +30,7 @@ async function start(t: TestContext, facts: Partial<Facts> = {}, port = 0) {
 async function serve(t: TestContext, facts: () => Facts, port = 0, clock = { monoMs: systemClock.monoMs }) {
   const logged = new Observations();
   const settings = { host: "127.0.0.1", port, worker: "w-1", clock, observe: logged.observe };
-  const server = await startHealthServer({ ...settings, facts });
+  const server = await startHealthServer({ ...settings, facts, metrics: async () => "taskiq_slots 4\n" });
   t.after(() => server.close());
   return { ...server, logged, url: `http://127.0.0.1:${server.port}` };
 }
@@ -47,10 +47,10 @@ describe("pages", () => {
     ["GET", "/readyz", down, 503, body("unavailable", "the ledger is down")],
     ["HEAD", "/livez", {}, 200, ""],
     ["HEAD", "/readyz", down, 503, ""],
-    ["GET", "/", {}, 404, '{"error":"not found; there are /livez, /readyz and /healthz"}\n'],
-    ["GET", "/constructor", {}, 404, '{"error":"not found; there are /livez, /readyz and /healthz"}\n'],
+    ["GET", "/", {}, 404, '{"error":"not found; there are /livez, /readyz, /healthz and /metrics"}\n'],
+    ["GET", "/constructor", {}, 404, '{"error":"not found; there are /livez, /readyz, /healthz and /metrics"}\n'],
     ["POST", "/livez", {}, 405, '{"error":"only GET and HEAD"}\n'],
-    ["DELETE", "/metrics", {}, 404, '{"error":"not found; there are /livez, /readyz and /healthz"}\n'],
+    ["DELETE", "/metrics", {}, 405, '{"error":"only GET and HEAD"}\n'],
   ];
   for (const [method, path, facts, status, text] of rows) {
     test(`the health endpoint answers ${method} ${path} with ${status}${facts === down ? " while the ledger is down" : ""}`, async (t) => {
@@ -61,6 +61,13 @@ describe("pages", () => {
       assert.equal(response.headers.get("allow"), status === 405 ? "GET, HEAD" : null);
     });
   }
+});
+
+test("GET /metrics answers in the text format of Prometheus", async (t) => {
+  const { url } = await start(t);
+  const response = await fetch(`${url}/metrics`);
+  assert.equal(response.headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+  assert.equal(await response.text(), "taskiq_slots 4\n");
 });
 
 test("a worker is healthy once it was ready for five seconds, and stays so in an outage that comes then", async (t) => {
@@ -119,7 +126,7 @@ test("a port that is taken is a fault that names it", async (t) => {
 test("an address of another machine is a fault that names it", async () => {
   // 192.0.2.0/24 belongs to no machine (RFC 5737).
   const place = { host: "192.0.2.1", port: 0, observe: () => undefined };
-  const options = { ...place, worker: "w", clock: systemClock, facts: () => open };
+  const options = { ...place, worker: "w", clock: systemClock, facts: () => open, metrics: async () => "" };
   await assert.rejects(startHealthServer(options), {
     name: "Fault",
     code: "TQ_HEALTH_SERVER",

@@ -35,6 +35,7 @@ const defaults: WorkerConfig = {
   python: "python3",
   locationArgs: [],
   health: { host: "127.0.0.1", port: 8080, readyWithinMs: 300_000 },
+  metricsJobs: [],
   stepOutput: "all",
   log: { level: "info", format: "auto" },
 };
