@@ -1,8 +1,9 @@
-// `node bench/dead-letters.ts [--letters 1000]`: how long an operator waits for all dead letters,
-// of a queue on a local SQS server, joined with a ledger in which each has a row; as the command,
-// started as an operator starts it, and once more for Dagster, whose import takes the most. Then
-// how long until as many that a run still waits for are back in their queue, each written down four
-// times in a SQLite ledger.
+// `node bench/dead-letters.ts [--letters 1000]`: how long an operator waits for all dead letters of
+// a queue. The queue is on a local SQS server, and a ledger has a row for each letter. The command
+// runs as an operator starts it, and once more for Dagster, whose import takes the most time.
+//
+// Then it measures how long it takes until as many letters that a run still waits for are back in
+// their queue. Each replay is written down four times in a SQLite ledger.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";

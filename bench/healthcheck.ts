@@ -1,6 +1,6 @@
-// `node bench/healthcheck.ts [--rounds 40]`: the CPU time of a container's health check, beside a
-// Node that does nothing; in turn, so that all bear the same machine. On Linux: the kernel's own
-// account of the ended processes.
+// `node bench/healthcheck.ts [--rounds 40]`: the CPU time of a container's health check, beside
+// that of an empty Node program. The two run in turn, so that both bear the same machine. The
+// figures are the kernel's own account of the ended processes, on Linux.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";

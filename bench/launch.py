@@ -1,8 +1,9 @@
 """Measures how fast a run worker launches steps, and how soon it launches one after another.
 
-A thousand steps that are ready at once, by an SQS server that answers 10 ms late: with up to ten
-messages in a request, beside one in each. And a chain of forty, whose steps run one by one in one
-process: woken as it is, and with a look every 250 ms, beside Dagster's in-process executor.
+The first figure is a thousand steps that are ready at once, by an SQS server that answers 10 ms
+late. They are sent with up to ten messages in a request, and with one in each. The second is a
+chain of forty steps that run one by one in one process. The run worker is woken as it is, or looks
+every 250 ms, beside Dagster's in-process executor.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 // `node bench/ledger.ts [--workers 50] [--slots 8] [--step 1000] [--seconds 10]`: how one ledger
-// bears a fleet. Each worker has its own connections and claims, permits and settles steps that
-// take a while, beside one worker alone on the same server; and all of them as fast as they can.
+// bears a fleet. Each worker has its own connections. It claims, permits and settles steps that
+// take a while, beside one worker alone on the same server. Then all of them do so as fast as they
+// can.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

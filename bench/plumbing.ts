@@ -1,6 +1,7 @@
 // `node bench/plumbing.ts [--messages 6000] [--slots 32] [--fifo] [--profile]`: what it costs to
-// take a message off the queue, record its step and delete it, beside sqs-consumer, which records
-// nothing, on the same SQS server. Ratios of one run count; times depend on the machine.
+// take a message off the queue, record its step and delete it. It runs beside sqs-consumer, which
+// records nothing, on the same SQS server. Compare only the ratios of one run, because times depend
+// on the machine.
 import { fork, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";

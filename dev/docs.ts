@@ -1,5 +1,5 @@
 // `npm run docs`: writes the tables of options and log events into the pages. Run it after a change
-// of either; a test fails if you forget it.
+// of either. A test fails if you forget it.
 import { writeFileSync } from "node:fs";
 import { writtenPages } from "./docs/written-pages.ts";
 

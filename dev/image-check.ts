@@ -1,6 +1,6 @@
 // `npm run image:check`: builds the real Dockerfile without a container engine and without network,
-// lints it, and starts what came out. Debian, as root: buildah builds in a chroot; what would be
-// pulled is assembled from Debian's packages under the same names.
+// lints it, and starts the image. It needs Debian and root. buildah builds in a chroot, and the
+// base images are assembled from Debian's packages under the same names.
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { run } from "node:test";

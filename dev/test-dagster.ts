@@ -4,8 +4,9 @@
 //   npm run test:dagster                       the oldest supported, the last of each minor version, and the locked one
 //   npm run test:dagster -- 1.10.21 1.12.22    some
 //   npm run test:dagster -- 1.10.21 python/tests/test_executor.py
-// No stage of `npm test`: of the Python tests' 490 seconds of CPU the conformance suite alone takes
-// 200, and the executor's 60.
+//
+// This is not a stage of `npm test`. Of the 490 seconds of CPU that the Python tests take, the
+// conformance suite alone takes 200, and the executor's 60.
 import { readFileSync } from "node:fs";
 import { environmentOf } from "./test/dagster-environment.ts";
 import { chooseVersions, lockedVersion } from "./test/dagster-versions.ts";

@@ -10,7 +10,7 @@ export interface Job {
   readonly warmUp: number;
   readonly count: number;
   readonly concurrency: number;
-  /** `sqlite:<path>` or a database's URL; null: no persistence. */
+  /** `sqlite:<path>` or a database's URL. `null` means no persistence. */
   readonly ledger: string | null;
   readonly profile: boolean;
 }

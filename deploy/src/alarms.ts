@@ -9,7 +9,7 @@ export interface AlarmSettings extends Measured<pulumi.Input<string>> {
   readonly logGroupName: pulumi.Input<string>;
   /** Steps that wait longer than this are late. */
   readonly longestWaitSeconds: number;
-  /** SNS topics; none: the alarms are only shown. */
+  /** SNS topics. Without any, the alarms are only shown. */
   readonly topicArns: readonly pulumi.Input<string>[];
   readonly tags: Readonly<Record<string, string>>;
 }

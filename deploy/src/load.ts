@@ -74,10 +74,10 @@ export function wakeSteps({ maxTasks }: Pick<Sizing, "maxTasks">): readonly Wake
 }
 
 /**
- * Seconds that a step waits for a slot, by Little's law: the steps that wait, over the steps that
- * end in a second. While steps wait and none ends, it is above any threshold.
- * ApproximateAgeOfOldestMessage cannot say this: it counts a message until it is deleted, so on a
- * FIFO queue it is the age of the longest running step.
+ * Seconds that a step waits for a slot, by Little's law: the number of waiting steps over the
+ * number of steps that end in a second. While steps wait and none ends, it is above any threshold.
+ * ApproximateAgeOfOldestMessage cannot say this, because it counts a message until it is deleted.
+ * On a FIFO queue it is the age of the longest running step.
  */
 export function secondsOfWaiting(threshold: number): string {
   const seconds = `IF(FILL(deleted, 0) > 0, 60 * waiting / deleted, ${threshold + 1})`;

@@ -1,4 +1,4 @@
-// Who may do what with the queues: the least that each role needs. Pure: ARNs in, policy documents
+// The permissions on the queues that each role needs, and no more. Pure: ARNs in, policy documents
 // out.
 
 export interface PolicyStatement {

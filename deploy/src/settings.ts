@@ -22,8 +22,9 @@ export interface Sizing {
   readonly minTasks: number;
   readonly maxTasks: number;
   /**
-   * Steps that wait or run for each slot, which the service is kept at. 1: every slot is busy and
-   * no step waits. Less keeps slots free for what comes; more lets steps wait, for fewer tasks.
+   * Steps that wait or run for each slot, at which the service is kept. With 1, every slot is busy
+   * and no step waits. Less keeps slots free for steps to come. More lets steps wait, for fewer
+   * tasks.
    */
   readonly loadPerSlot: number;
   /** With Spot: tasks that stay on demand, so that a lack of Spot capacity leaves workers. */

@@ -1,9 +1,9 @@
 // A model of an ECS service that Application Auto Scaling scales by this package's own expressions.
 // Ticks of five seconds.
 //
-// Target tracking as AWS documents and shows it: an alarm above the target after three datapoints,
-// an alarm below nine tenths of it after fifteen, and a desired count in proportion to the metric,
-// rounded up. Metrics are a minute old when an alarm reads them.
+// Target tracking works as AWS documents it. An alarm goes off above the target after three
+// datapoints, another below nine tenths of it after fifteen. The desired count is in proportion to
+// the metric, rounded up. Metrics are a minute old when an alarm reads them.
 import { SCALE_IN_COOLDOWN, SCALE_OUT_COOLDOWN } from "../src/autoscaling.ts";
 import { loadPerSlot, tasksToWake, wakeSteps } from "../src/load.ts";
 import type { Sizing } from "../src/settings.ts";

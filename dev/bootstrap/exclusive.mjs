@@ -53,8 +53,8 @@ function holderLives(path) {
     process.kill(holder, 0);
     return true;
   } catch (error) {
-    // EPERM: it lives, and belongs to another user. ENOENT: it has just let go, as the next attempt
-    // will see.
+    // EPERM means that the process lives and belongs to another user. ENOENT means that it has just
+    // released the lock, which the next attempt will find.
     return codeOf(error) !== "ESRCH";
   }
 }

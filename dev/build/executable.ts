@@ -20,9 +20,9 @@ export function buildExecutable(folder: string, bundle: string, output: string):
   try {
     const path = join(temporary, "sea.json");
     writeFileSync(path, JSON.stringify(config));
-    // --predictable: V8's compiled code depends on a random seed otherwise, and no two executables
-    // would be the same. (--hash-seed alone does that too, but then V8 rejects the code at run
-    // time.)
+    // Without --predictable, V8's compiled code depends on a random seed, and no two executables
+    // would be the same. The flag --hash-seed alone has the same effect, but then V8 rejects the
+    // code at run time.
     execFileSync(process.execPath, ["--predictable", "--build-sea", path], {
       cwd: folder,
       stdio: ["ignore", "ignore", "inherit"],

@@ -1,6 +1,6 @@
-// How a program is started in the image's file tree as a container engine would start it: PID 1 of
-// its own namespace, the image's user and environment, a read-only root, /tmp in memory. Only the
-// network is the machine's: the tests' servers are on its loopback.
+// Starts a program in the image's file tree as a container engine would start it. The program is
+// PID 1 of its own namespace, with the image's user and environment, a read-only root, and /tmp in
+// memory. Only the network is the machine's, because the tests' servers are on its loopback.
 import { fileURLToPath } from "node:url";
 
 export interface ImageConfig {

@@ -12,8 +12,8 @@ export interface Attempt {
   /** The step's own process. */
   readonly pid: number | null;
   /**
-   * The ledger's word for it: `success`, `failure`, `up_for_retry`, …; or the state of its row; or
-   * `queued`.
+   * The ledger's word for the attempt (`success`, `failure`, `up_for_retry`, …), or the state of
+   * its row, or `queued`.
    */
   readonly outcome: string;
   /** Seconds from sending it to the start of its process. */

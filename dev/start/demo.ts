@@ -1,5 +1,5 @@
-// The demo from beginning to end: bundle, `taskiq dev`, run, table; with `keep`, the Dagster UI
-// until stopped.
+// The demo from beginning to end: bundle, `taskiq dev`, run, table. With `keep`, the Dagster UI
+// stays until it is stopped.
 import { build } from "../../build.mjs";
 import { freePort } from "../../cli/dev/ports.ts";
 import { DemoFailed } from "./demo-failed.ts";

@@ -1,5 +1,5 @@
-// The directory of one demo below .taskiq/demo: its Dagster home, its ledger and its logs. It stays
-// for a look afterwards; the next demo clears away those whose process is gone.
+// The directory of one demo below .taskiq/demo: its Dagster home, its ledger and its logs. It
+// stays, so that you can look at it. The next demo removes those whose process is gone.
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { isAlive } from "../../cli/dev/home.ts";

@@ -3,9 +3,10 @@
 
     python launch.py <file> <job>
 
-Speaks JSON, an object a line, on stdout: `{"ready": true}` once Dagster is imported; after a line
-on stdin `{"run_id": …}`, every step event `{"type", "step", "at", "attempt", "pid"}`, and last
-`{"status": …}`. Ends with its stdin, so it never outlives who started it.
+Writes JSON to stdout, one object a line. The first is `{"ready": true}`, once Dagster is imported.
+After a line on stdin it writes `{"run_id": …}`, then each step event as `{"type", "step", "at",
+"attempt", "pid"}`, and last `{"status": …}`. It ends with its stdin, so it never outlives its
+parent.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def follow(events: Iterator[DagsterEvent]) -> Iterator[DagsterEvent | None]:
 
 
 def tell_news(instance: DagsterInstance, run_id: str, cursor: str | None) -> str | None:
-    """Tell the step events since `cursor`, which the steps' own processes recorded too."""
+    """Report the step events since `cursor`, which the steps' own processes recorded too."""
     while True:
         page = instance.get_records_for_run(run_id, cursor=cursor, limit=PAGE)
         for record in page.records:

@@ -1,7 +1,7 @@
-"""Run workers in processes of their own, to be killed: one order a line, one answer each.
+"""Run workers in processes of their own, to be killed. One order a line, one answer each.
 
-They are forked from this process, which has Dagster imported: a Python start each would cost more
-than the tests themselves.
+They are forked from this process, which has Dagster imported. A start of Python for each would cost
+more than the tests themselves.
 """
 
 import json

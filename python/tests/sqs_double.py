@@ -32,7 +32,7 @@ class Message:
 
 @dataclass
 class SqsDouble:
-    """Removes duplicates on FIFO queues for ever: five minutes outlast every test."""
+    """Removes duplicates on FIFO queues forever, because five minutes outlast every test."""
 
     queues: set[str] = field(default_factory=lambda: {"steps.fifo", "steps", "other.fifo"})
     messages: list[Message] = field(default_factory=list)

@@ -77,7 +77,7 @@ def read_body(path: Path) -> Envelope:
 
 
 def versioned(path: Path) -> bool:
-    """Tell whether its body speaks of a version itself: all else is for workers to unwrap."""
+    """Return whether its body names a version itself. Workers unwrap the others."""
     try:
         fields = body_of(path)
     except ValueError:

@@ -123,10 +123,12 @@ function onBusy(act: (borrowed: Borrowed, scene: Scene) => Promise<string | null
 }
 
 /**
- * Stops processes, new ones among them, and lets them go on after `ms`; at once, and false, when
- * they must not be stopped here. What must not: between the check of a permit's deadline and the
- * commit a machine may not freeze for longer than a lease (the README says so), and a process that
- * holds a lock of Dagster's database would freeze those that are checked, too.
+ * Stops processes, new ones among them, and lets them go on after `ms`. Returns `false` at once
+ * when they must not be stopped here.
+ *
+ * Two kinds must not. A machine may not freeze for longer than a lease between the check of a
+ * permit's deadline and the commit, as the README says. And a process that holds a lock of
+ * Dagster's database would freeze those that are checked, too.
  */
 async function frozenFor(
   pids: () => readonly number[],

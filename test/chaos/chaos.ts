@@ -96,7 +96,7 @@ export class Chaos {
     await this.scene.deployment.close();
   }
 
-  /** Acts in lanes, runs beside them, until the plan says that it is enough. */
+  /** Acts in lanes, runs beside them, until the plan ends. */
   async #storm(): Promise<void> {
     const names = actsOf(this.#plan, this.scene.chance);
     const lanes = this.#plan.until.is === "each_once" ? LANES.each_once : LANES.at_random;

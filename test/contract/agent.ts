@@ -5,7 +5,7 @@ import type { Agent } from "../../core/agent/port.ts";
 
 export interface AgentBench {
   readonly agent: Agent;
-  /** For how many minutes the task was protected last; null: it is not. */
+  /** For how many minutes the task was protected last. `null` means unprotected. */
   minutes(): number | null;
   /** From now on it says no, for this reason. */
   refuse(why: string): void;

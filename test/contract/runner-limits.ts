@@ -8,7 +8,7 @@ import { granting, never } from "../support/dagster/step-orders.ts";
 import { eventually } from "../support/eventually.ts";
 import type { MakeRunner, RunnerUnderTest } from "./runner-setup.ts";
 
-/** Long enough for nothing, so that it is over whatever the step has got to by then. */
+/** Too short for any work, so that the limit is exceeded wherever the step is by then. */
 const shortMs = 300;
 /**
  * A host may have been frozen, so it counts a term from when it last found nothing to read: up to a

@@ -1,6 +1,6 @@
-// A worker on AWS, as far as it knows: its queue has a host of AWS, behind a proxy with a
-// certificate for it, and its credentials come from the endpoint of a container. Steps are those of
-// a step host without Dagster.
+// A worker on AWS, as far as it knows. Its queue has a host of AWS, behind a proxy with a
+// certificate for it. Its credentials come from the endpoint of a container, and its steps from a
+// step host without Dagster.
 import assert from "node:assert/strict";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

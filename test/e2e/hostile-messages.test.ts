@@ -1,6 +1,6 @@
-// A queue writer and a writer of the dead letter queue against a worker, on each ledger, through
-// the real queue, step host and Dagster: every message of `test/support/sqs/attacks.ts` at once
-// while a genuine step runs, forged letters, and the same again once the workers have a key.
+// Writers of the queue and of the dead letter queue against a worker, on each ledger, through the
+// real queue, step host and Dagster. They send every message of `test/support/sqs/attacks.ts` at
+// once while a genuine step runs, and forged letters. They do it again once the workers have a key.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
@@ -40,7 +40,8 @@ async function sendAll({ deployment }: Scene, victims: Victims): Promise<Readonl
 }
 
 /**
- * By title: how a delivery ended, or why it was buried; null while it waits for the step that runs.
+ * By title: how a delivery ended, or the reason of its burial. `null` while it waits for the step
+ * that runs.
  */
 async function ends(scene: Scene, worker: WorkerProcess, sent: ReadonlyMap<string, Attack>) {
   const buried = await reasons(scene);

@@ -1,5 +1,5 @@
-// `taskiq inspect-dlq` as an operator meets it: over a real SQS server, the ledger's file and a
-// real Dagster; everything is left as it was.
+// `taskiq inspect-dlq` as an operator meets it, over a real SQS server, the ledger's file and a
+// real Dagster. It leaves everything as it was.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";

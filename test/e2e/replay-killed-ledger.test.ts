@@ -1,6 +1,6 @@
-// `taskiq replay`, killed with SIGKILL while PostgreSQL is at one of its writes: that write is
-// rolled back, or committed without anybody hearing of it. Started again with the same words, it
-// ends as if nothing had been. At every request to SQS: replay-killed.test.ts.
+// `taskiq replay`, killed with SIGKILL while PostgreSQL is at one of its writes. That write is
+// rolled back, or is committed without an answer. A second start with the same arguments ends as if
+// nothing had happened. replay-killed.test.ts kills it at every request to SQS.
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { eventually } from "../support/eventually.ts";

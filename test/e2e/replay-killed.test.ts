@@ -1,6 +1,6 @@
-// `taskiq replay`, killed with SIGKILL at every request to SQS that has an effect, before that
-// effect and after it, and started again with the same words: every letter is in the work queue
-// once, and none is left. At every write to the ledger: replay-killed-ledger.test.ts.
+// `taskiq replay`, killed with SIGKILL before and after every request to SQS that has an effect,
+// and started again with the same arguments. Every letter is in the work queue once, and none is
+// left. replay-killed-ledger.test.ts kills it at every write to the ledger.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { eventually } from "../support/eventually.ts";

@@ -1,5 +1,5 @@
-// Starting: the one file is enough, and so is the environment; a code location that cannot be
-// imported closes the intake.
+// The start of a worker. The one file is enough, and so is the environment. A code location that
+// cannot be imported closes the intake.
 import assert from "node:assert/strict";
 import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";

@@ -1,5 +1,5 @@
-// The npm package as its users meet it: packed, installed without network, started; and as npm
-// meets it, which must not publish it by accident.
+// The npm package as its users meet it: packed, installed without network, started. npm itself must
+// not publish it by accident.
 import assert from "node:assert/strict";
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";

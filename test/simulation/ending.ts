@@ -35,7 +35,7 @@ async function judgeLedger({ ledger, dagster, producer, referee }: World): Promi
     }
     const { state } = row.outcome;
     const open = state === "run_over" || state === "parked";
-    // A run that was canceled may have had a step end after a worker saw that it is over.
+    // A run that was canceled may have had a step end after a worker saw that the run was over.
     if (terminal === null && !open) referee.fail("ledger_differs", key, `settled as ${state}, the log says nothing`);
     if (terminal !== null && state === "parked") referee.fail("ledger_differs", key, `parked, and ${terminal.kind}`);
   }

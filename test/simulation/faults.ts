@@ -18,8 +18,8 @@ export const callFaults = [
   "late_request",
   "late_answer",
   /**
-   * Batch calls: some entries fail alone. Receives: messages are taken, and the answer is that
-   * there are none.
+   * In batch calls, some entries fail alone. In receives, messages are taken, and the answer is
+   * empty.
    */
   "partial",
 ] as const;

@@ -1,6 +1,6 @@
-// Each rule, broken: by a change of the product's source as it is loaded, or by a step host that
-// does not keep it. The simulation must find every one of them; a mutant whose text is not found
-// any more is an error, not a mutant that was not found.
+// Each rule, broken by a change of the product's source as it is loaded, or by a step host that
+// does not keep it. The simulation must find every mutant. A mutant whose text is not found any
+// more is an error, not a mutant that was not found.
 import type { HostRules } from "./step-process.ts";
 
 export interface Mutant {

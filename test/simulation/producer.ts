@@ -79,7 +79,7 @@ export class Producer {
     return name;
   }
 
-  /** Null: its run has no such step, or there is no such run. */
+  /** `null` means that its run lacks the step, or that the run does not exist. */
   planOf({ runId, stepKey }: Pick<StepId, "runId" | "stepKey">): StepPlan | null {
     return this.#steps.get(`${runId}:${stepKey}`) ?? null;
   }

@@ -174,7 +174,7 @@ export class Referee {
       this.fail("buried_success", name, `settled as ${outcome.state}`);
   }
 
-  /** No other message of its attempt says that it is of this instance. */
+  /** No other message of its attempt names this instance. */
   #isStrange({ strange, key: asked }: Sent): boolean {
     return strange && [...this.#producer.messages.values()].every((other) => other.key !== asked || other.strange);
   }

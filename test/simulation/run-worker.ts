@@ -1,6 +1,6 @@
-// A run's worker, as the StepDelegatingExecutor has it: sends attempts, tails the log, sends the
-// next attempt after STEP_UP_FOR_RETRY, answers a RESOURCE_INIT_FAILURE, and when it is lost,
-// another one begins with what stands in the log.
+// A run's worker, as the StepDelegatingExecutor has it. It sends attempts, tails the log, sends the
+// next attempt after STEP_UP_FOR_RETRY, and answers a RESOURCE_INIT_FAILURE. When it is lost,
+// another one begins with the events in the log.
 import type { ManualClock } from "../support/clocks/manual-clock.ts";
 import type { Dagster, LogEntry } from "./dagster.ts";
 import type { Dice } from "./dice.ts";

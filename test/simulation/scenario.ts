@@ -1,6 +1,6 @@
-// What a seed means: the fleet, the queue, the runs and their steps, and what goes wrong at set
-// times. Each world has other rules and other faults switched on (swarm testing): worlds that are
-// all alike find all the same.
+// The world of a seed: the fleet, the queue, the runs and their steps, and the faults at set times.
+// Each world has other rules and other faults switched on (swarm testing), because worlds that are
+// all alike find the same bugs.
 import { defaultPolicy, type Policy } from "../../core/delivery/policy.ts";
 import { Dice } from "./dice.ts";
 import { callFaults, processFaults, type Rates } from "./faults.ts";

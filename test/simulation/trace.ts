@@ -4,7 +4,7 @@ export interface TraceLine {
   readonly atMs: number;
   readonly who: string;
   readonly what: string;
-  /** The idempotency key, or the message, that it is about; empty when it is about a worker. */
+  /** The idempotency key or the message of the line. Empty when the line is about a worker. */
   readonly about: string;
 }
 

@@ -8,7 +8,7 @@ export type Deed = "succeeds" | "raises" | "cannot_initialize";
 export interface StepPlan {
   readonly key: string;
   readonly after: readonly string[];
-  /** Tag `taskiq/group`; null: a group of its own. */
+  /** Tag `taskiq/group`. `null` means a group of its own. */
   readonly group: string | null;
   /** By attempt; the last one for those that follow. */
   readonly deeds: readonly Deed[];

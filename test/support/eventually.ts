@@ -6,8 +6,8 @@ const LOOK_AGAIN_MS = 50;
 
 /**
  * Asks until the answer is neither null, undefined nor false, and returns it. Rejects after
- * `withinMs` (20 s), naming the fact; a probe that throws is asked again, and its last error is the
- * cause. Between two looks it waits `lookAgainMs`: more for what is dear to look at.
+ * `withinMs` (20 s), naming the fact. A probe that throws is asked again, and its last error is the
+ * cause. Between two looks it waits `lookAgainMs`, which is longer for an expensive look.
  */
 export async function eventually<T>(
   fact: string,

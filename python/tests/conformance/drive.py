@@ -1,6 +1,6 @@
-"""Does the runs of cases, one order a line on stdin; says on stdout which run each became.
+"""Runs the cases, one order a line on stdin, and prints the id of each case's run.
 
-A process of its own: many runs share one import of Dagster, and step processes do not inherit
+It is a process of its own. Many runs share one import of Dagster, and step processes do not inherit
 pytest. The environment names the instance.
 """
 

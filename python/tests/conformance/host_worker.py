@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-# The run waits for ever for a step that ends otherwise.
+# Otherwise the run waits forever for a step that ends in another way.
 _ENDS = {"success", "failure", "up_for_retry", "resource_init_failure"}
 
 
 class HostWorker:
-    """Takes each message once; as many steps at a time as it has slots.
+    """Takes each message once, and runs as many steps at a time as it has slots.
 
-    It fails with its host, and of a step that ends no attempt: it is readable then, as what is
-    selected on, and `failure` says why. Whoever waits for a run must look at it, because no step of
-    the run ends any more.
+    It fails with its host, and on a step that ends no attempt. It is readable then, as a selector
+    sees it, and `failure` gives the reason. A test that waits for a run must look at it, because no
+    step of the run ends any more.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A step host that dies ends the wait for its run: what waits for ever tells nobody why."""
+"""A step host that dies ends the wait for its run, because an endless wait shows no reason."""
 
 from __future__ import annotations
 

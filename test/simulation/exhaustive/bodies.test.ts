@@ -1,6 +1,6 @@
 // All interleavings of two bodies under one key, each delivered twice, with a body that cannot be
-// read between them: claims whose answers come late, leases that end, workers that die. The real
-// rule says whose the row is. Never are both bodies buried, so the attempt can always end.
+// read between them. Claims are answered late, leases end and workers die. The real rule decides
+// which body has the row. Both bodies are never buried, so the attempt can always end.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { claimedDigest } from "../../../core/ledger/claimable.ts";

@@ -1,6 +1,6 @@
-// Every way in which things can go on from a situation: the effects that the real `advance` asked
-// for, done, not done, or done without an answer; step processes going on, dying, being killed;
-// workers killed; leases and visibilities that end.
+// Every way in which a situation can go on. An effect that the real `advance` asked for is done,
+// not done, or done without an answer. Step processes go on, die, or are killed. Workers are
+// killed. Leases and visibilities end.
 import type { Effect, Event } from "../../../core/delivery/states.ts";
 import { errorInfo } from "../../support/ports/scripted-steps.ts";
 import {

@@ -1,6 +1,6 @@
 // All interleavings of two workers, one message, kills, lost answers and step processes that
-// outlive their worker, through the real `advance`: no rule is broken, and from everywhere there is
-// a way to an end. With any one rule taken away, there is a counterexample.
+// outlive their worker, through the real `advance`. No rule is broken, and every situation has a
+// way to an end. With any one rule taken away, there is a counterexample.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { advance } from "../../../core/delivery/lifecycle.ts";

@@ -21,8 +21,8 @@ const rules: Readonly<Record<string, (situation: Situation) => boolean>> = {
 };
 
 /**
- * Goes on to the end, or to the first broken rule. `sent`: the message is the run worker's; else it
- * came before that sent the attempt.
+ * Goes on to the end, or to the first broken rule. `sent` means that the run worker sent the
+ * message. Otherwise the message came before the run worker sent the attempt.
  */
 export function explore(advance: Advance, physics: Physics, sent = true): Exploration {
   const map = new Atlas();

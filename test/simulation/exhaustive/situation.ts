@@ -9,7 +9,7 @@ import { envelope } from "../../support/sqs/messages.ts";
 
 export type Advance = (state: State, event: Event) => readonly [State, Effect];
 
-/** What can be broken, to show that it is needed. */
+/** The rules that can be broken, to show that each is needed. */
 export interface Physics {
   /** How often the step may be started. */
   readonly budget: number;

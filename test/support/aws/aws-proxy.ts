@@ -1,6 +1,6 @@
-// An HTTP proxy that is also AWS, for tests: tunnels end at a server with a certificate for hosts
-// of AWS, which passes every request on to a server on this machine, with the host and the
-// signature that the client gave it.
+// An HTTP proxy that is also AWS, for tests. Tunnels end at a server with a certificate for hosts
+// of AWS. It passes every request on to a server on this machine, with the host and the signature
+// that the client gave it.
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
@@ -17,7 +17,7 @@ export const AWS_AUTHORITY = read("aws-authority.pem");
 export interface AwsProxy {
   readonly url: string;
   /**
-   * What was asked of the proxy itself: `CONNECT host:port`, or `POST http://…`; with the
+   * The requests to the proxy itself: `CONNECT host:port`, or `POST http://…`, with the
    * credentials, if any.
    */
   readonly asked: readonly { readonly line: string; readonly authorization: string | undefined }[];

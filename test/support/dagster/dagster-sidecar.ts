@@ -92,7 +92,8 @@ export class DagsterSidecar {
   }
 
   /**
-   * What run monitoring does after that: a run worker that takes over; false for a finished run.
+   * Does what run monitoring does after that: lets a run worker take over. Returns `false` for a
+   * finished run.
    */
   async resume(runId: string): Promise<boolean> {
     return (await this.#ask("resume", { run_id: runId, env: this.#env })) as boolean;
@@ -110,8 +111,8 @@ export class DagsterSidecar {
   }
 
   /**
-   * As "Terminate" does in the UI; `force` is for a run whose run worker is gone: it is killed
-   * here.
+   * Does what "Terminate" does in the UI. `force` is for a run whose run worker is gone, which is
+   * killed here.
    */
   async terminate(runId: string, how: "by its run worker" | "force"): Promise<void> {
     await this.#ask("terminate", { run_id: runId, force: how === "force" });

@@ -113,7 +113,7 @@ export class DagsterWebserver {
     return data;
   }
 
-  /** It says that it is ready before it listens, so only an answer counts. */
+  /** It prints its readiness before it listens, so only an answer counts. */
   async #ready(): Promise<void> {
     const answers = () =>
       fetch(`${this.url}/server_info`).then(

@@ -1,8 +1,8 @@
 # ruff: noqa: INP001 - a program, no package
 """Answers a test's questions about one Dagster instance, and executes runs in forks of itself.
 
-Importing Dagster takes seconds; this process does it once. Requests and answers are JSON, an object
-a line, on stdin and stdout: `{"id", "ask", …}` and `{"id", "answer"}` or `{"id", "error"}`.
+Importing Dagster takes seconds, so this process does it once. Requests and answers are JSON, an
+object a line, on stdin and stdout: `{"id", "ask", …}` and `{"id", "answer"}` or `{"id", "error"}`.
 """
 
 from __future__ import annotations
@@ -108,9 +108,9 @@ def terminate(request: Request) -> None:
 
 
 def create(request: Request) -> dict[str, Any]:
-    """Create a run of `job` in `status` that has no run worker: its steps are sent by hand.
+    """Create a run of `job` in `status` that has no run worker, because its steps are sent by hand.
 
-    Its log says of each step, as a run worker would, that it is sent.
+    Its log announces each step, as a run worker would.
     """
     run = _create_run(request, _job(request["job"]), DagsterRunStatus(request["status"]))
     assert run.execution_plan_snapshot_id is not None

@@ -15,7 +15,7 @@ export interface Asked {
   readonly variables: Readonly<Record<string, unknown>>;
 }
 
-/** Null: never answers. A string: hangs up after it is asked. */
+/** `null` never answers. A string hangs up after the request. */
 export type Reply =
   | { readonly status?: number; readonly headers?: Readonly<Record<string, string>>; readonly body: unknown }
   | "hang_up"

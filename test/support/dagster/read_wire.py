@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 - a program, no package
-"""Reads message bodies and frames with the Python decoders: says what they made of each.
+"""Reads message bodies and frames with the Python decoders, and prints what each decoded to.
 
 One JSON string a line, each answered by a line: the message's fields, `"frame"`, or null.
 """

@@ -55,7 +55,7 @@ export async function startClaimers(t: TestContext, count: number): Promise<read
   return claimers;
 }
 
-/** Gives all of them the order at once and waits until each has said that it is through. */
+/** Gives all of them the order at once and waits until each has reported its end. */
 export async function tellAll(claimers: readonly Claimer[], order: Order): Promise<void> {
   for (const claimer of claimers) claimer.send(order);
   await Promise.all(claimers.map((claimer) => claimer.says(order.do === "open" ? "opened" : "done")));

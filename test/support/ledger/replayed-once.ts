@@ -15,9 +15,9 @@ export async function buryThree(desk: Desk): Promise<Buried> {
 }
 
 /**
- * No worker receives from the work queue: what lies there is everything that it ever took. `deleted
- * or gone`: a letter whose deletion was never answered is not met again, so its replay stays `sent`
- * in the journal.
+ * No worker receives from the work queue, so it holds everything that it ever took. `deleted or
+ * gone` stands for a letter whose deletion was never answered. Replay does not meet it again, so
+ * its replay stays `sent` in the journal.
  */
 export async function replayedOnce(desk: Desk, buried: Buried, state: "deleted" | "deleted or gone"): Promise<void> {
   const sent = desk.source.inspect();

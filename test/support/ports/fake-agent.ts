@@ -8,7 +8,7 @@ export class FakeAgent implements Agent {
   readonly asked: string[] = [];
   /** Null: not protected. */
   minutes: number | null = null;
-  /** What it answers without doing it; null: it does it. */
+  /** The answer that it gives without acting. `null` means that it acts. */
   no: Exclude<AgentAnswer, { kind: "done" }> | null = null;
   /** How long it takes to answer. */
   takesMs = 0;

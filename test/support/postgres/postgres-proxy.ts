@@ -9,8 +9,8 @@ export class PostgresProxy {
   readonly #server;
   readonly #target: { readonly host: string; readonly port: number };
   /**
-   * `closed` hangs up on every client; `deaf` passes questions on, but no answer back; `hung`
-   * takes connections and does nothing with them, as a machine that stands still.
+   * `closed` hangs up on every client. `deaf` passes questions on, but no answer back. `hung` takes
+   * connections and does nothing with them, as a machine that stands still.
    */
   mode: "open" | "closed" | "deaf" | "hung" = "open";
   connections = 0;

@@ -1,6 +1,6 @@
-// A throw-away PostgreSQL for tests. As a module: `startPostgres()`. As a program, for tests in
-// another language: prints `{"url": …}` once the server answers, and ends it with its stdin or on
-// SIGTERM. Arguments are settings: `ssl=on`.
+// A throw-away PostgreSQL for tests. Modules call `startPostgres()`. Tests in another language
+// start it as a program, which prints `{"url": …}` once the server answers, and ends it with its
+// stdin or on SIGTERM. Arguments are settings, such as `ssl=on`.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import process from "node:process";

@@ -16,8 +16,8 @@ export interface Attack {
   readonly title: string;
   readonly body: (victims: Victims) => string;
   /**
-   * What becomes of the message: why it is buried, or that it is deleted without a step, or given
-   * back. Decoders refuse what is `malformed`.
+   * The end of the message: the reason of its burial, a deletion without a step, or a release.
+   * Decoders refuse those that are `malformed`.
    */
   readonly end: "malformed" | "not_open" | "acked" | "released";
 }

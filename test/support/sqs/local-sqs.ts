@@ -28,7 +28,7 @@ export interface InspectedMessage {
 
 export interface QueuePairOptions {
   readonly fifo?: boolean;
-  /** Of the redrive policy; null: no policy, and no dead letter queue is made. */
+  /** Of the redrive policy. `null` means no policy, and no dead letter queue is made. */
   readonly maxReceiveCount?: number | null;
   readonly attributes?: Readonly<Record<string, string>>;
 }

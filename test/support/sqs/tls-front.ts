@@ -1,5 +1,6 @@
-// TLS before a server that has none: before SQS from the first byte, before PostgreSQL by the
-// protocol's own rule, where the client asks with an SSLRequest and the server says S or N.
+// TLS before a server that has none. Before SQS it begins with the first byte. Before PostgreSQL it
+// follows the protocol's own rule: the client asks with an SSLRequest, and the server answers S or
+// N.
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";

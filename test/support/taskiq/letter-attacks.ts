@@ -12,8 +12,8 @@ const sha256 = (text: string) => createHash("sha256").update(text).digest("hex")
 const guesses = (id: string) => [id, sha256(id), ...[0, 1, 2].map((starts) => sha256(`${id}:${starts}`))];
 
 /**
- * Sends messages that no worker can read, and takes the ids of their copies before a worker runs:
- * SQS would accept each copy and drop it, and the worker would delete the original. Answers their
+ * Sends messages that no worker can read, and takes the ids of their copies before a worker runs.
+ * SQS would accept each copy and drop it, and the worker would delete the original. Returns their
  * ids.
  */
 export async function foreseeBurials({ deployment }: Scene): Promise<readonly string[]> {

@@ -1,6 +1,6 @@
 // What an operator of dead letters has before them: our SQS server with skippable time, a ledger,
-// the built commands, and a step host that stands in for Dagster, since none of this is about what
-// Dagster answers.
+// and the built commands. A fixture stands in for the step host, because these tests do not depend
+// on Dagster's answers.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { appendFileSync, rmSync } from "node:fs";

@@ -17,8 +17,8 @@ const becomeSubreaper =
   "import ctypes, os, sys; ctypes.CDLL(None).prctl(36, 1, 0, 0, 0); os.execv(sys.argv[1], sys.argv[1:])";
 
 /**
- * As root, or as a user whom the kernel lets be root of a namespace of his own; undefined where
- * neither is so, and for Deno, which cannot put an init in its place.
+ * As root, or as a user whom the kernel lets be root of a namespace of his own. Undefined where
+ * neither holds, and for Deno, which cannot put an init in its place.
  */
 const unshare =
   process.env["TASKIQ_TEST_RUNTIME"] === "deno"

@@ -9,9 +9,9 @@ const root = fileURLToPath(new URL("../../../", import.meta.url));
 export const BUNDLE = `${root}dist/taskiq.mjs`;
 
 /**
- * The permissions that a worker needs under Deno, as docs/deployment.md explains them, for what a
- * test gives it: everything is on this machine, and its homes are in the directory for temporary
- * files.
+ * The permissions that a worker needs under Deno, as docs/deployment.md explains them, for the
+ * environment of a test. Everything is on this machine, and its homes are in the directory for
+ * temporary files.
  */
 export const DENO_PERMISSIONS = [
   "--allow-net=127.0.0.1,localhost",

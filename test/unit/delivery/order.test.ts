@@ -1,4 +1,4 @@
-// The order of things: permit, event, ledger, delete; and nothing run twice.
+// The order of a delivery: permit, event, ledger, delete. No step runs twice.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { noOutcomes } from "../../../core/delivery/outcome-counts.ts";

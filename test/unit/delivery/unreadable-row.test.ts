@@ -1,5 +1,5 @@
-// A row of the ledger that makes no sense: it is one delivery's trouble, whose step does not run;
-// the ledger is well, and others go on.
+// A row of the ledger that cannot be read affects one delivery, whose step does not run. The ledger
+// is well, and other deliveries go on.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Fault } from "../../../core/faults.ts";

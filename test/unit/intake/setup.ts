@@ -55,7 +55,7 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
   const underWay = new Map<string, UnderWay>();
   const begun: string[] = [];
 
-  /** How long deliveries take that end by themselves; null: a test ends them. */
+  /** How long deliveries take that end by themselves. `null` means that a test ends them. */
   let takenMs: number | null = null;
   const takesMs = (ms: number) => {
     takenMs = ms;

@@ -1,5 +1,5 @@
-// A quiet intake: the poll under way is finished and what it fetched given back; what runs is
-// waited for.
+// A quiet intake finishes the poll under way and gives back its messages. It waits for running
+// steps.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { message } from "../../support/sqs/messages.ts";

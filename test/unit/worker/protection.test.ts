@@ -35,7 +35,7 @@ test("a worker that stops is not protected any more, though a step still runs", 
   worker.stop(120_000);
   await clock.advance(1);
   assert.deepEqual(agent.asked, ["0 protect 10", "10000 drop"]);
-  // Whoever asks for quiet then, and takes it back, changes nothing.
+  // A request for quiet that comes then, and is taken back, changes nothing.
   worker.quiet("ada@laptop");
   worker.resume("ada@laptop");
   await clock.advance(20_000);

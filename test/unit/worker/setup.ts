@@ -22,7 +22,7 @@ type Other = Omit<WorkerQueue, "queue">;
 
 interface Beside {
   readonly others?: readonly Other[];
-  /** How long an agent is asked to spare it; null: there is none. */
+  /** How long an agent is asked to spare it. `null` means that it has no agent. */
   readonly protectMs?: number | null;
   /** Stands between the worker and each queue. */
   readonly watch?: (queue: Queue, clock: ManualClock) => Queue;

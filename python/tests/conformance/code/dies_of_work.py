@@ -18,6 +18,6 @@ with socket.socket(fileno=number) as frames:
     }
     frames.sendall(json.dumps(ready).encode() + b"\n")
     frames.recv(1 << 16)
-    # Said before the descriptor closes, which is what tells of the end.
+    # Printed before the descriptor closes, because the closing shows the end.
     sys.stderr.write("out of coffee\n")
     sys.exit(1)

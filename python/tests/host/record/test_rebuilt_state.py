@@ -246,7 +246,7 @@ def test_a_message_names_no_file_and_no_other_run(worker, instance, create_run, 
     run_all(worker, run, "shout[a]", known_state=serialize_value(states[1]))
     assert not sprung.exists()
     assert sorted(others.rglob("*")) == before
-    # The trap works: whoever unpickles the bait is found out.
+    # The trap works: unpickling the bait is found out.
     pickle.loads(bait.read_bytes())
     assert sprung.exists()
 

@@ -1,4 +1,4 @@
-"""A Dagster storage that fails is nobody's outcome, and never makes two of them."""
+"""A Dagster storage that fails gives a step neither an outcome nor two of them."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def test_a_process_that_left_the_session_ends_with_the_step(worker, create_run, 
     run = create_run("leaves_a_family", config={"file": str(pids)})
     order = worker.start("run", **run_order(run, "leaves_a_family"))
     assert worker.outcome(order)["kind"] == "success"
-    # Not eventually: whoever hears of the end may start the step anew.
+    # Not eventually, because the worker may start the step again once it hears of the end.
     assert [alive(int(pid)) for pid in pids.read_text().split()] == [False] * 3
 
 

@@ -71,7 +71,7 @@ def test_no_rung_of_the_kill_ladder_is_taken_early_or_twice():
 def test_an_outcome_made_by_the_interrupt_is_refused(cause):
     ladder = KillLadder(cause, "", grace=7)
     ladder.climb(100, Climber())
-    assert not ladder.refuses("STEP_FAILURE")  # nobody has interrupted it yet
+    assert not ladder.refuses("STEP_FAILURE")  # not interrupted yet
     ladder.climb(100.25, Climber())
     for event in ("STEP_FAILURE", "STEP_UP_FOR_RETRY", "RESOURCE_INIT_FAILURE", None):
         assert ladder.refuses(event)

@@ -1,4 +1,4 @@
-"""Whoever may write to the queue names a step, and nothing else: code comes from the run record."""
+"""A writer of the queue names a step and nothing else, because code comes from the run record."""
 
 from __future__ import annotations
 
@@ -67,6 +67,6 @@ def test_fields_that_name_code_or_an_instance_are_ignored(worker, instance, crea
     assert terminal_events(instance, run) == ["STEP_SUCCESS"]
     assert not code.with_suffix(".ran").exists()
     assert list(home.iterdir()) == []
-    # The trap works: whoever imports it is found out.
+    # The trap works: importing it is found out.
     exec(compile(EVIL, str(code), "exec"), {"__file__": str(code)})
     assert code.with_suffix(".ran").exists()

@@ -181,7 +181,7 @@ def test_an_unknown_run_is_answered_with_the_identity_of_the_instance(worker, in
     outcome = worker.outcome(worker.start(kind, **order("no-such-run", "greet")), refuse)
     assert (outcome["kind"], outcome["instance"]) == ("unknown_run", instance_id(instance))
     assert outcome["result"]["state"] == "run_over"
-    # Whoever may send messages would fill the disk.
+    # A sender of messages could fill the disk otherwise.
     assert list(home.rglob("no-such-run*")) == []
 
 

@@ -8,8 +8,8 @@ export type ServerFault =
   /** An error that says nothing about whether the request had its effect. */
   | { readonly kind: "error"; readonly status: 500 | 502 | 503; readonly effect: "before" | "after" }
   /**
-   * The connection is cut instead of an answer; `before`: the request had no effect, `after`: it
-   * had.
+   * The connection is cut instead of an answer. With `before`, the request had no effect, and with
+   * `after`, it had.
    */
   | { readonly kind: "cut"; readonly effect: "before" | "after" }
   /** The effect happens and the answer comes `ms` late. */

@@ -10,7 +10,7 @@ import { Captured } from "../captured.ts";
 
 type World = Awaited<ReturnType<typeof bench>>;
 
-/** One that is open, in its third attempt; one whose run is over; one of no step. */
+/** One letter is open, in its third attempt. One has a run that is over. One names no step. */
 async function threeLetters(world: World) {
   await world.moved("open", bodyFor("open", { run_id: "open-run", retry_count: 2 }));
   await world.moved("over", bodyFor("over", { run_id: "over-run" }));

@@ -1,5 +1,5 @@
-// Dead letters as tables: a line for each, or one for all that are alike; and that the pages show
-// them as they are.
+// Dead letters as tables, with a line for each, or one for all that are alike. The pages show them
+// as they are.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";

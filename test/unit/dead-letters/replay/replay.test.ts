@@ -1,5 +1,5 @@
-// Replaying: nothing is lost, nothing is sent twice, wherever it is killed; and only what is still
-// open goes back.
+// Replay loses nothing and sends nothing twice, wherever it is killed. Only letters whose attempt
+// is still open go back.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { exportText } from "../../../../core/dead-letters/records.ts";

@@ -1,6 +1,6 @@
-// The life of a delivery as the design has it, written out a second time: what
-// `core/delivery/lifecycle.ts` does is compared with these rows, and every pair that has no row
-// here must throw there.
+// The life of a delivery as the design has it, written out a second time. The tests compare
+// `core/delivery/lifecycle.ts` with these rows, and every pair that has no row here must throw
+// there.
 import type { Cause, Effect, State } from "../../../../core/delivery/states.ts";
 import {
   abandon,

@@ -1,6 +1,6 @@
-// Bodies that no producer of ours wrote, through the whole executor: each ends as a copy in the
-// dead letter queue, as a step that was run, or back in the queue for a worker that knows its
-// version. None is lost, none is a bug.
+// Bodies that no producer of ours wrote, through the whole executor. Each ends as a copy in the
+// dead letter queue, as a step that ran, or back in the queue for a worker that knows its version.
+// None is lost, and none is a bug.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
