@@ -19,6 +19,7 @@ const scripts = {
   docs: "dev/docs.ts",
   simulate: "dev/simulate.ts",
   chaos: "dev/chaos.ts",
+  bench: "bench/peers.ts",
   "image-check": "dev/image-check.ts",
   "test-dagster": "dev/test-dagster.ts",
 };

@@ -1,0 +1,53 @@
+// What a run of the bench measures, and how long.
+import { parseArgs } from "node:util";
+import type { Storage } from "./instance.ts";
+
+export const sections = ["throughput"] as const;
+export type Section = (typeof sections)[number];
+
+export interface Plan {
+  readonly sections: readonly Section[];
+  readonly storages: readonly Storage[];
+  readonly rounds: number;
+}
+
+export type Asked =
+  | { readonly kind: "plan"; readonly plan: Plan }
+  | { readonly kind: "wrong"; readonly message: string };
+
+const options = {
+  only: { type: "string" },
+  storage: { type: "string" },
+  rounds: { type: "string" },
+} as const;
+
+const storages = ["Postgres", "SQLite"] as const;
+
+export function readPlan(args: readonly string[]): Asked {
+  try {
+    const { values } = parseArgs({ args: [...args], options });
+    const plan = {
+      sections: chosen("--only", values.only, sections),
+      storages: chosen("--storage", values.storage, storages),
+      rounds: count("--rounds", values.rounds ?? "3"),
+    };
+    return { kind: "plan", plan };
+  } catch (error) {
+    return { kind: "wrong", message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function chosen<T extends string>(name: string, text: string | undefined, known: readonly T[]): readonly T[] {
+  const words = text?.split(",") ?? known;
+  const unknown = words.find((word) => !known.some((each) => each === word));
+  if (unknown !== undefined) throw new Error(`${name}: expected some of ${known.join(", ")}, got "${unknown}"`);
+  return known.filter((each) => words.includes(each));
+}
+
+function count(name: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) {
+    throw new Error(`${name}: expected a whole number above zero, got "${text}"`);
+  }
+  return value;
+}
