@@ -59,6 +59,7 @@ export class Drain {
     const watched: Watched = { queue, spell: null, depth: nothing };
     this.#watched.push(watched);
     return {
+      fifo: queue.fifo,
       describe: () => queue.describe(),
       receive: async (options) => {
         const beganMs = this.#clock.monoMs();

@@ -21,6 +21,13 @@ export const queueEvents = {
     means: "A receive failed. The worker tries again, ever less often, and logs `intake.closed` if this goes on.",
     act: "Check SQS, the network and the worker's credentials if it lasts.",
   },
+  "intake.last_receive": {
+    levels: ["info"],
+    fields: { waitMs: "number" },
+    means:
+      "The worker stops, and waits for a receive of a standard queue. SQS would hide what it hands to an aborted one.",
+    act: "A second signal ends the wait. A message that SQS has just handed out then stays hidden for `--visibility-timeout`.",
+  },
   "outage.over": {
     levels: ["info"],
     fields: { what: "string", seconds: "number", failures: "number" },

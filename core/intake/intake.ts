@@ -7,6 +7,8 @@ import type { Bugs } from "../bugs.ts";
 import type { Breaker } from "../circuit/breaker.ts";
 import type { Leave } from "../circuit/circuit.ts";
 import type { Clock } from "../clock.ts";
+import { inSeconds } from "../formats/durations.ts";
+import { onAbort } from "../on-abort.ts";
 import { MESSAGES_A_REQUEST, type Message } from "../queue/port.ts";
 import { appetite, PaceMeter } from "./appetite.ts";
 import { type Chain, chainsOf, runChain } from "./chains.ts";
@@ -22,7 +24,7 @@ export interface IntakePorts {
   readonly bugs: Pick<Bugs, "supervise">;
   /**
    * Aborts when a stop cannot wait any longer. Deliveries end by themselves then, and the intake
-   * cuts the receives under way.
+   * cuts the receives under way of standard queues, too.
    */
   readonly kill: AbortSignal;
 }
@@ -42,6 +44,8 @@ const AHEAD_PATIENCE_MS = 1_000;
 const SECOND_MS = 1_000;
 /** How soon a long poll brings a message that became visible. SQS takes tens of milliseconds. */
 const HANDED_OUT_AGAIN_MS = 250;
+/** A shorter wait for the last receive is not worth a log line. */
+const WORTH_SAYING_MS = 1_000;
 
 export class Intake {
   readonly #ports: IntakePorts;
@@ -52,7 +56,7 @@ export class Intake {
   /** Receives and chains. */
   readonly #underWay = new Set<Promise<void>>();
   readonly #chains = new Set<Promise<void>>();
-  readonly #cut = new AbortController();
+  readonly #over = new AbortController();
   #lastTurnAtMs: number;
   #waiting = 0;
   #backlog = false;
@@ -81,29 +85,40 @@ export class Intake {
   }
 
   /**
-   * Receives until `stopped` aborts, then finishes the receives under way, because SQS may hide the
-   * messages of an aborted one. Resolves when every delivery that was started has ended. While a
-   * queue is quiet, gives back what its receives fetch. Never rejects.
+   * Receives until `stopped` aborts, then ends the receives under way. Those of a standard queue it
+   * lets finish, because SQS hides the messages of an aborted one. Resolves when every delivery that
+   * was started has ended. While a queue is quiet, gives back what its receives fetch. Never
+   * rejects.
    */
   async run(): Promise<void> {
-    const { bugs, kill } = this.#ports;
+    const { bugs, lanes, kill } = this.#ports;
     await bugs.supervise("intake", this.#receive());
-    if (kill.aborted) void this.#cutWhenAlone();
-    else kill.addEventListener("abort", () => void this.#cutWhenAlone(), { once: true });
+    void this.#cutWhenAlone(lanes.filter(({ queue }) => queue.fifo));
+    if (!kill.aborted) this.#logLastReceives(lanes.filter(({ queue }) => !queue.fifo));
+    onAbort(kill, () => void this.#cutWhenAlone(lanes));
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
-    this.#cut.abort("over");
+    this.#over.abort("over");
+  }
+
+  #logLastReceives(lanes: readonly Lane[]): void {
+    for (const { pollsLeftMs: waitMs, observe } of lanes) {
+      if (waitMs < WORTH_SAYING_MS) continue;
+      const why = "SQS would hide what it hands to an aborted receive of a standard queue";
+      const message = `waiting up to ${inSeconds(waitMs)} for the last receive, because ${why}; a second signal ends the wait`;
+      observe({ event: "intake.last_receive", level: "info", message, waitMs });
+    }
   }
 
   /**
    * Cuts the receives once no delivery is left, and once SQS has handed out what they gave back: it
-   * hides what it hands to a cut receive.
+   * may hide what it hands to a cut receive.
    */
-  async #cutWhenAlone(): Promise<void> {
+  async #cutWhenAlone(lanes: readonly Lane[]): Promise<void> {
     while (this.#chains.size > 0) {
       await Promise.all(this.#chains);
-      await this.#ports.clock.sleep(HANDED_OUT_AGAIN_MS, this.#cut.signal);
+      await this.#ports.clock.sleep(HANDED_OUT_AGAIN_MS, this.#over.signal);
     }
-    this.#cut.abort("alone");
+    for (const lane of lanes) lane.cutPolls();
   }
 
   async #receive(): Promise<void> {
@@ -175,10 +190,10 @@ export class Intake {
     const lane = lanes[ask.queue];
     if (lane === undefined) throw new Error(`no queue ${ask.queue} to ask`);
     const { leaseMs: visibilityMs } = this.#settings;
+    const waitMs = this.#waitMs(ask);
     this.#rota.asked(ask, clock.monoMs());
-    const poll = lane.beginPoll(ask.max);
-    const options = { max: ask.max, waitMs: this.#waitMs(ask), visibilityMs, cut: this.#cut.signal };
-    const messages = await lane.receive(options);
+    const poll = lane.beginPoll(ask.max, waitMs);
+    const messages = await lane.receive({ max: ask.max, waitMs, visibilityMs });
     lane.endPoll(poll, messages.length);
     this.#rota.answered(ask, messages.length, clock.monoMs());
     this.#backlog = messages.length === ask.max;

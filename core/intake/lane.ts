@@ -49,6 +49,8 @@ export interface LaneParts {
 export interface Poll {
   /** Monotonic time. */
   readonly sinceMs: number;
+  /** Monotonic time at which SQS answers it, with messages or without. */
+  readonly untilMs: number;
   /** How many messages it may bring. */
   readonly max: number;
   /** Slots kept free for them. Nothing runs in these. */
@@ -73,6 +75,7 @@ export class Lane implements LaneParts {
   readonly ended: Record<Disposition, number> = { acked: 0, buried: 0, released: 0, lost: 0 };
   /** Oldest first. */
   readonly #polls = new Set<Poll>();
+  readonly #cut = new AbortController();
 
   constructor(parts: LaneParts) {
     this.queue = parts.queue;
@@ -125,9 +128,16 @@ export class Lane implements LaneParts {
     return this.polls === 0 && this.underWay === 0;
   }
 
+  /** How long the receives under way may still wait. */
+  get pollsLeftMs(): number {
+    const nowMs = this.clock.monoMs();
+    return Math.max(0, ...[...this.#polls].map(({ untilMs }) => untilMs - nowMs));
+  }
+
   /** Counts a receive as under way, and takes as many slots for it as are free. */
-  beginPoll(max: number): Poll {
-    const poll = { sinceMs: this.clock.monoMs(), max, reserved: this.slots.takeFree(max) };
+  beginPoll(max: number, waitMs: number): Poll {
+    const sinceMs = this.clock.monoMs();
+    const poll = { sinceMs, untilMs: sinceMs + waitMs, max, reserved: this.slots.takeFree(max) };
     this.#polls.add(poll);
     return poll;
   }
@@ -138,13 +148,18 @@ export class Lane implements LaneParts {
     this.received += received;
   }
 
+  /** Ends the wait of the receives under way. They bring what SQS fetched for them, if it says so. */
+  cutPolls(): void {
+    this.#cut.abort("cut");
+  }
+
   /**
    * Receives once. Returns no messages if the receive fails: the gate decides when to try again.
    */
-  async receive(options: ReceiveOptions): Promise<readonly Message[]> {
+  async receive(options: Omit<ReceiveOptions, "cut">): Promise<readonly Message[]> {
     const sinceMs = this.clock.monoMs();
     try {
-      const messages = await this.queue.receive(options);
+      const messages = await this.queue.receive({ ...options, cut: this.#cut.signal });
       this.gate.received(messages.length);
       return messages;
     } catch (error) {

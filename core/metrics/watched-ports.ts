@@ -22,6 +22,7 @@ export function measureQueue(queue: Queue, name: string, ports: Ports): Queue {
       }),
     );
   return {
+    fifo: queue.fifo,
     describe: () => queue.describe(),
     receive: (options) => timed("receive", queue.receive(options)),
     extend: (extensions) => timed("extend", queue.extend(extensions)),

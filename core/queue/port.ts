@@ -45,7 +45,7 @@ export interface ReceiveOptions {
   readonly visibilityMs: number;
   /**
    * Ends the wait when it aborts. A FIFO queue is then asked once more, without waiting, for what
-   * the aborted request may have fetched. On a standard queue such messages stay hidden until their
+   * the aborted request has fetched. On a standard queue such messages stay hidden until their
    * visibility ends. Absent means that nothing cuts the wait.
    */
   readonly cut?: AbortSignal;
@@ -145,11 +145,13 @@ export interface QueueDepth {
  * (`test/contract/queue.ts`) says what each adapter must do.
  */
 export interface Queue {
+  /** A FIFO queue can be asked again for what an aborted receive fetched. */
+  readonly fifo: boolean;
   /** What the queue itself says of itself; read once at start. */
   describe(): Promise<QueueFacts>;
   /**
-   * One long poll. Cut it only in need: SQS goes on handing messages to an abandoned request for a
-   * while.
+   * One long poll. SQS may go on handing messages to a request that was cut, for as long as that
+   * would have waited.
    */
   receive(options: ReceiveOptions): Promise<readonly Message[]>;
   /** Changes when messages become visible again; any number of entries. Answers in order. */

@@ -106,10 +106,13 @@ async function endsWithin(ms: number, ...signals: readonly NodeJS.Signals[]): Pr
 const stalls = () => server.faults.otherwise(() => ({ kind: "stall", at: "head" }));
 
 describe("two signals end a worker within a second", () => {
-  test("two signals end within a second a worker that waits in a long poll", async () => {
-    start();
+  test("two signals end within a second a worker that waits for a standard queue", async () => {
+    const { url } = await createQueues(asLocalSqs(server), "stops-standard", { fifo: false });
+    start([], { TASKIQ_QUEUE_URL: url });
     await asked("ReceiveMessage");
-    await endsWithin(LAST_MS, "SIGTERM", "SIGTERM");
+    worker.signal("SIGTERM");
+    await worker.said("intake.last_receive", ({ message }) => /^waiting up to (?:20|19\.\d) s for/.test(message));
+    await endsWithin(LAST_MS, "SIGTERM");
     assert.equal(worker.count("worker.stop_cut"), 0);
   });
 
@@ -136,6 +139,42 @@ describe("two signals end a worker within a second", () => {
     );
     process.kill(host.pid, "SIGSTOP");
     await endsWithin(LAST_MS, "SIGTERM", "SIGTERM");
+  });
+});
+
+describe("one signal ends an idle worker of FIFO queues", () => {
+  const receives = () => server.requests.filter(({ action }) => action === "ReceiveMessage").map(({ input }) => input);
+
+  test("one signal ends an idle worker of two FIFO queues, though SQS has not answered its long polls", async () => {
+    const other = await createQueues(asLocalSqs(server), `stops-${tests}-other`);
+    const { length } = receives();
+    const { underWay } = server;
+    start(["--queue", pair.url, "--queue", other.url], { TASKIQ_QUEUE_URL: "" });
+    await eventually("it polls both queues", () => receives().length === length + 2);
+    worker.signal("SIGTERM");
+    assert.deepEqual(await worker.exit(), { code: 0, signal: null });
+    assert.equal(server.underWay, underWay + 2, "SQS has answered neither of the polls");
+    const polls = receives().slice(length, length + 2);
+    assert.deepEqual(
+      receives().slice(length + 2),
+      polls.map((poll) => ({ ...poll, WaitTimeSeconds: 0 })),
+      "each receive is repeated once, without waiting",
+    );
+    assert.deepEqual([worker.count("intake.last_receive"), worker.count("worker.stop_cut")], [0, 0]);
+  });
+
+  test("one signal gives back at once what SQS had fetched for the receive that it cuts", async () => {
+    server.faults.next("ReceiveMessage", { kind: "stall", at: "head" });
+    const polls = asked("ReceiveMessage");
+    start();
+    await polls;
+    await sendMessage(asLocalSqs(server), pair.url, { body: bodyFor("waits"), groupId: "g", deduplicationId: "d" });
+    const queued = async () => (await asLocalSqs(server).inspect(pair.name))[0];
+    await eventually("SQS has handed it out", async () => (await queued())?.state === "in_flight");
+    worker.signal("SIGTERM");
+    assert.deepEqual(await worker.exit(), { code: 0, signal: null });
+    const { state, receiveCount } = (await queued()) ?? {};
+    assert.deepEqual([state, receiveCount, worker.count("delivery.given_back")], ["visible", 1, 1]);
   });
 });
 

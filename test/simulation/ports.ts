@@ -124,6 +124,7 @@ export function queueOf(queue: Queue, passage: QueuePassage): Queue {
   const ask = <T>(what: string, about: string, effect: (fault: CallFault | null) => Promise<T>) =>
     border.cross({ name: `queue.${what}`, about, broken: queueBroken, isDown }, effect);
   return {
+    fifo: queue.fifo,
     describe: () => queue.describe(),
     depth: () => queue.depth(),
     deadLetters: () => ask("deadLetters", life.name, async () => lettersOf(await queue.deadLetters(), passage)),

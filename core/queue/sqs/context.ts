@@ -26,7 +26,11 @@ export interface QueueAddress {
   readonly site: Site;
 }
 
-/** SQS demands this suffix of every FIFO queue and of no other. */
 export function addressOf(url: string, site: Site): QueueAddress {
-  return { url, fifo: url.endsWith(".fifo"), site };
+  return { url, fifo: isFifo(url), site };
+}
+
+/** SQS demands this suffix of the name of every FIFO queue and of no other. */
+export function isFifo(nameOrUrl: string): boolean {
+  return nameOrUrl.endsWith(".fifo");
 }

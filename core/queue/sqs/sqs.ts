@@ -18,7 +18,7 @@ import type {
 } from "../port.ts";
 import { ackMessages, extendMessages } from "./batches.ts";
 import { sendDeadLetter } from "./bury.ts";
-import type { QueueAddress, SqsContext } from "./context.ts";
+import { isFifo, type QueueAddress, type SqsContext } from "./context.ts";
 import { openDeadLetters } from "./dead-letter-queue.ts";
 import { type FoundFacts, findQueue, type QueueRef, readDepth, readFacts } from "./facts.ts";
 import { receiveMessages } from "./receive.ts";
@@ -74,6 +74,7 @@ const ACK_COMPANY = { enough: 10, waitMs: 50 };
 const ACK_MAX = 100;
 
 class OpenSqsQueue implements SqsQueue {
+  readonly fifo: boolean;
   readonly #context: SqsContext;
   readonly #ref: QueueRef;
   readonly #deadLetterRef: QueueRef | null;
@@ -84,6 +85,7 @@ class OpenSqsQueue implements SqsQueue {
   constructor(context: SqsContext, ref: QueueRef, deadLetterRef: QueueRef | null) {
     this.#context = context;
     this.#ref = ref;
+    this.fifo = isFifo("url" in ref ? ref.url : ref.name);
     this.#deadLetterRef = deadLetterRef;
     this.#acks = new Batches({
       max: ACK_MAX,

@@ -20,6 +20,7 @@ import type {
 export type Journal = (line: string) => void;
 
 export class FakeQueue implements Queue {
+  readonly fifo: boolean;
   readonly extended: { readonly atMs: number; readonly extensions: readonly Extension[] }[] = [];
   readonly acked: string[] = [];
   readonly buried: {
@@ -39,7 +40,8 @@ export class FakeQueue implements Queue {
   readonly #waiting: Message[] = [];
   #arrived = new AbortController();
 
-  constructor(clock: Clock, journal: Journal = () => undefined) {
+  constructor(clock: Clock, journal: Journal = () => undefined, fifo = false) {
+    this.fifo = fifo;
     this.#clock = clock;
     this.#journal = journal;
   }
@@ -51,7 +53,7 @@ export class FakeQueue implements Queue {
   }
 
   async describe(): Promise<QueueFacts> {
-    return { url: "fake:", fifo: false, deadLetterUrl: "fake:dead", maxReceiveCount: 10, retentionMs: 345_600_000 };
+    return { url: "fake:", fifo: this.fifo, deadLetterUrl: "fake:dead", maxReceiveCount: 10, retentionMs: 345_600_000 };
   }
 
   async receive(options: ReceiveOptions): Promise<readonly Message[]> {

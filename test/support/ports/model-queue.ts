@@ -7,6 +7,7 @@ import { Refusal } from "../../../cli/dev/sqs-server/refusal.ts";
 import type { MessageView } from "../../../cli/dev/sqs-server/stored-message.ts";
 import type { Clock } from "../../../core/clock.ts";
 import { Fault } from "../../../core/faults.ts";
+import { unlessAborted } from "../../../core/on-abort.ts";
 import {
   type Burial,
   deadLetterAttributes,
@@ -35,14 +36,17 @@ export interface ModelQueueOptions {
 }
 
 const never = new AbortController().signal;
+let receives = 0;
 
 export class ModelQueue implements Queue {
+  readonly fifo: boolean;
   readonly #source: QueueModel;
   readonly #deadLetters: QueueModel | null;
   readonly #clock: Clock;
 
   constructor({ source, deadLetters, clock }: ModelQueueOptions) {
     this.#source = source;
+    this.fifo = source.settings.fifo;
     this.#deadLetters = deadLetters;
     this.#clock = clock;
   }
@@ -58,9 +62,13 @@ export class ModelQueue implements Queue {
     };
   }
 
+  /** A receive that is cut goes on waiting, and taking messages, as it does at SQS. */
   async receive({ max, waitMs, visibilityMs, cut = never }: ReceiveOptions): Promise<readonly Message[]> {
-    const waiting = { waitMs, clock: this.#clock, stopped: cut };
-    const views = await receiveOrWait(this.#source, { max, visibilityMs }, waiting);
+    receives += 1;
+    const receiving = { max, visibilityMs, ...(this.fifo ? { attemptId: `receive-${receives}` } : {}) };
+    const waiting = { waitMs, clock: this.#clock, stopped: never };
+    const answer = await unlessAborted(cut, receiveOrWait(this.#source, receiving, waiting));
+    const views = answer ?? (this.fifo ? this.#source.receive(receiving) : []);
     return views.map(messageOf);
   }
 

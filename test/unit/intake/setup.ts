@@ -25,10 +25,10 @@ interface UnderWay {
   readonly end: PromiseWithResolvers<Disposition>;
 }
 
-export function bench(t: TestContext, { slots: total = 4, closed = null as string | null } = {}) {
+export function bench(t: TestContext, { slots: total = 4, closed = null as string | null, fifo = false } = {}) {
   const clock = new ManualClock();
   const journal: string[] = [];
-  const queue = new FakeQueue(clock, (line) => void journal.push(line));
+  const queue = new FakeQueue(clock, (line) => void journal.push(line), fifo);
   const logged = new Observations();
   const slots = new Slots(total, () => intake.wake());
   const chance = () => 0.5;

@@ -1,5 +1,5 @@
-// A quiet intake finishes the poll under way and gives back its messages. It waits for running
-// steps.
+// A stopping intake finishes the poll under way, or cuts it on a FIFO queue, and gives back its
+// messages. It waits for running steps.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { message } from "../../support/sqs/messages.ts";
@@ -24,6 +24,46 @@ describe("stopping", () => {
     quiet.stop();
     await clock.advance(waitMs - 5_000);
     assert.deepEqual([asked(), isOver()], [[4], true]);
+  });
+
+  test("a stop cuts at once the poll of a FIFO queue with no message under way", async (t) => {
+    const { clock, queue, quiet, logged, asked, isOver } = bench(t, { fifo: true });
+    await clock.advance(5_000);
+    quiet.stop();
+    await clock.advance(0);
+    assert.deepEqual([queue.received.at(-1)?.options.cut?.aborted, asked(), isOver()], [true, [4], true]);
+    assert.deepEqual(logged.of("intake.last_receive"), []);
+  });
+
+  test("a stop cuts the poll of a FIFO queue just after the running step has ended", async (t) => {
+    const { clock, queue, quiet, end, isOver } = bench(t, { fifo: true });
+    queue.offer(message("m1"));
+    await clock.advance(1_000);
+    quiet.stop();
+    await clock.advance(1_000);
+    assert.equal(queue.received.at(-1)?.options.cut?.aborted, false);
+    await end("m1");
+    await clock.advance(250);
+    assert.deepEqual([queue.received.at(-1)?.options.cut?.aborted, isOver()], [true, true]);
+  });
+
+  test("a stop logs how long it waits for the poll of a standard queue", async (t) => {
+    const { clock, quiet, logged } = bench(t);
+    await clock.advance(5_000);
+    quiet.stop();
+    await clock.advance(0);
+    const [said, ...more] = logged.of("intake.last_receive");
+    assert.deepEqual([said?.["waitMs"], more], [waitMs - 5_000, []]);
+    assert.match(said?.message ?? "", /^waiting up to 15 s for the last receive, .* a second signal ends the wait$/);
+  });
+
+  test("a stop that has no time left does not announce that it waits", async (t) => {
+    const { clock, quiet, kill, logged } = bench(t);
+    await clock.advance(5_000);
+    kill.abort();
+    quiet.stop();
+    await clock.advance(0);
+    assert.deepEqual(logged.of("intake.last_receive"), []);
   });
 
   test("a stop in a hurry cuts the poll just after the running message is given back, which the poll would hide", async (t) => {

@@ -31,6 +31,25 @@ function two(t: TestContext, { settings = {}, weight = null, most = null }: Othe
 
 const stepsOf = (queue: FakeQueue) => queue.acked.map((receipt) => receipt.replace("#1", ""));
 
+test("a stop cuts the poll of a FIFO queue, and lets that of a standard queue finish", async (t) => {
+  const {
+    queue: standard,
+    others,
+    clock,
+    worker,
+    isOver,
+  } = bench(t, {}, { others: ["a.fifo", "b.fifo"].map((name) => ({ name, weight: null, most: null })) });
+  await clock.advance(5 * second);
+  worker.stop(60 * second);
+  await clock.advance(0);
+  const isCut = ({ received }: FakeQueue) => received.at(-1)?.options.cut?.aborted;
+  assert.deepEqual([standard, ...others].map(isCut), [false, true, true]);
+  await clock.advance(14 * second);
+  assert.equal(isOver(), false);
+  await clock.advance(1 * second);
+  assert.equal(isOver(), true);
+});
+
 describe("strict priority", () => {
   test("strict priority gives the first queue each slot that frees, and the second the slots that are left", async (t) => {
     const { clock, high, low, runner } = two(t, { settings: { concurrency: 2 } });

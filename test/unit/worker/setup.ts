@@ -5,6 +5,7 @@ import { Bugs } from "../../../core/bugs.ts";
 import { defaultPolicy } from "../../../core/delivery/policy.ts";
 import type { WorkerQueue } from "../../../core/intake/lane.ts";
 import type { Queue } from "../../../core/queue/port.ts";
+import { isFifo } from "../../../core/queue/sqs/context.ts";
 import { TaskProtection } from "../../../core/worker/protection/task-protection.ts";
 import { Worker, type WorkerSettings } from "../../../core/worker/worker.ts";
 import { ManualClock } from "../../support/clocks/manual-clock.ts";
@@ -37,7 +38,10 @@ export function bench(t: TestContext, settings: Partial<WorkerSettings> = {}, be
   const runner = new FakeRunner(write);
   runner.down = null;
   const logged = new Observations();
-  const others = (beside.others ?? []).map((other) => ({ ...other, queue: new FakeQueue(clock, write) }));
+  const others = (beside.others ?? []).map((other) => ({
+    ...other,
+    queue: new FakeQueue(clock, write, isFifo(other.name)),
+  }));
   const queues = [{ queue, name: "steps", weight: null, most: null }, ...others];
   const agent = new FakeAgent(clock);
   const bugs = new Bugs(logged.observe);
