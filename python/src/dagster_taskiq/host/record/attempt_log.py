@@ -99,19 +99,53 @@ def find_attempt(entries: Iterable[EventLogEntry], attempt: int) -> AttemptLog:
     return log
 
 
+class Summary:
+    """What the result of an attempt needs of its events, as they come."""
+
+    def __init__(self) -> None:
+        self._first_at: float | None = None
+        self._began_at: float | None = None
+        self._outputs: dict[str, None] = {}
+        self._assets: dict[str, None] = {}
+
+    def add(self, entry: EventLogEntry) -> None:
+        """Take in an event of the attempt; others than those of `TOLD` do not count."""
+        kind = entry.dagster_event_type
+        if kind not in TOLD:
+            return
+        if self._first_at is None:
+            self._first_at = entry.timestamp
+        if kind in BEGINNING and self._began_at is None:
+            self._began_at = entry.timestamp
+        if kind is DagsterEventType.STEP_OUTPUT:
+            self._outputs[entry.get_dagster_event().step_output_data.output_name] = None
+        elif kind is DagsterEventType.ASSET_MATERIALIZATION:
+            key = entry.get_dagster_event().asset_key
+            self._assets["" if key is None else key.to_user_string()] = None
+
+    def result(self, terminal: EventLogEntry) -> ExecutionResult:
+        """Return how the attempt ended, in the ledger's form."""
+        if terminal.dagster_event_type not in TERMINAL:
+            raise ValueError("the attempt has no terminal event")
+        since = self._first_at if self._began_at is None else self._began_at
+        produced = {"outputs": list(self._outputs), "assets": list(self._assets)}
+        return execution_result(
+            TERMINAL[terminal.dagster_event_type],
+            terminal.timestamp if since is None else since,
+            terminal.timestamp,
+            output=produced if any(produced.values()) else None,
+            error=terminal_error(terminal.get_dagster_event()),
+        )
+
+
 def result_of(log: AttemptLog) -> ExecutionResult:
     """Tell how a finished attempt ended, in the ledger's form."""
-    terminal = log.terminal
-    if terminal is None or terminal.dagster_event_type is None:
+    if log.terminal is None:
         raise ValueError("the attempt has no terminal event")
-    began = [e.timestamp for e in log.entries if e.dagster_event_type in BEGINNING]
-    return execution_result(
-        TERMINAL[terminal.dagster_event_type],
-        (began or [e.timestamp for e in log.entries] or [terminal.timestamp])[0],
-        terminal.timestamp,
-        output=_produced(log),
-        error=terminal_error(terminal.get_dagster_event()),
-    )
+    summary = Summary()
+    for entry in log.entries:
+        summary.add(entry)
+    return summary.result(log.terminal)
 
 
 def terminal_error(event: DagsterEvent) -> ErrorInfo | None:
@@ -126,15 +160,3 @@ def _standing_init_failure(entries: list[EventLogEntry]) -> EventLogEntry | None
         if entry.dagster_event_type is DagsterEventType.RESOURCE_INIT_FAILURE:
             return entry
     return None
-
-
-def _produced(log: AttemptLog) -> dict[str, list[str]] | None:
-    outputs: dict[str, None] = {}
-    assets: dict[str, None] = {}
-    for entry in log.entries:
-        if entry.dagster_event_type is DagsterEventType.STEP_OUTPUT:
-            outputs[entry.get_dagster_event().step_output_data.output_name] = None
-        elif entry.dagster_event_type is DagsterEventType.ASSET_MATERIALIZATION:
-            key = entry.get_dagster_event().asset_key
-            assets["" if key is None else key.to_user_string()] = None
-    return {"outputs": list(outputs), "assets": list(assets)} if outputs or assets else None

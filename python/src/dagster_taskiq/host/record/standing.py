@@ -63,14 +63,18 @@ def reaching_storage() -> Iterator[None]:
 
 
 def look_up(
-    instance: DagsterInstance, step: StepId, plans: Mapping[str, Plan] = MappingProxyType({})
+    instance: DagsterInstance,
+    step: StepId,
+    plans: Mapping[str, Plan] = MappingProxyType({}),
+    run: DagsterRun | None = None,
 ) -> Standing:
     """Read the run, its plan, and then the log: an outcome that stands outweighs the run's end.
 
-    `plans` holds plans that are known already, by the id of their snapshots.
+    `plans` holds plans that are known already, by the id of their snapshots. `run` is a record of
+    the run that says truly whether it goes on.
     """
     with reaching_storage():
-        run = instance.get_run_by_id(step.run_id)
+        run = run or instance.get_run_by_id(step.run_id)
         if run is None:
             return Standing(None)
         plan = plans.get(str(run.execution_plan_snapshot_id)) or plan_of(instance, run)

@@ -7,18 +7,11 @@ from typing import TYPE_CHECKING
 
 from dagster_taskiq.dagster_internals.host import serializable_error_info_from_exc_info
 from dagster_taskiq.dagster_internals.shared import EngineEventData
-from dagster_taskiq.host.record.attempt_log import AttemptLog
 from dagster_taskiq.host.record.gate import Gate
-from dagster_taskiq.host.record.pool_slots import free_slot
-from dagster_taskiq.host.record.standing import (
-    already_over,
-    look_up,
-    not_open,
-    reaching_storage,
-    require_open,
-)
+from dagster_taskiq.host.record.standing import look_up, reaching_storage
+from dagster_taskiq.host.record.start import Start, claim_of, decide_start
 from dagster_taskiq.host.wire.errors import causes_of, error_info
-from dagster_taskiq.host.wire.outcomes import MachineryFault, NotOpen, Outcome, fault, outcome
+from dagster_taskiq.host.wire.outcomes import MachineryFault, Outcome, fault
 from dagster_taskiq.host.work.compute_logs import capture_into_files
 from dagster_taskiq.host.work.execution import execute, load_job, require_step
 
@@ -28,12 +21,9 @@ if TYPE_CHECKING:
     from dagster_taskiq.dagster_internals.shared import KnownExecutionState
     from dagster_taskiq.envelope import Envelope
     from dagster_taskiq.host.wire.channel import Channel
-    from dagster_taskiq.host.wire.orders import Delivery, RunOrder, StepId
+    from dagster_taskiq.host.wire.orders import RunOrder
     from dagster_taskiq.host.work.born_with import BornWith
     from dagster_taskiq.host.work.built_job import BuiltJob
-
-# "fail": refuse to run an attempt again once its user code has begun.
-_ON_WORKER_LOST = "taskiq/on_worker_lost"
 
 
 def run_step(
@@ -47,27 +37,16 @@ def run_step(
     Raises MachineryFault and what Dagster raises.
     """
     envelope, step = order.envelope, order.attempt
-    standing = look_up(instance, step, born_with.plans)
-    over = already_over(instance, standing, step)
-    if over is not None and over["kind"] in ("run_over", "unknown_run"):
-        _settle_without_running(instance, standing.run, step, over)
-    if over is not None or standing.run is None:
-        return over or outcome("run_over")
-    try:
-        state = require_open(instance, standing, step, envelope.op_name)
-    except NotOpen as refused:
-        return not_open(refused)
-    if (rerun := _rerun_refused(standing.log, envelope)) is not None:
-        return rerun
-    if state is None:
-        raise MachineryFault("step", f"run {step.run_id} has no execution plan snapshot")
+    decided = decide_start(instance, order, look_up(instance, step, born_with.plans))
+    if not isinstance(decided, Start):
+        return decided
     gate = Gate(instance, step, channel, tells_events=order.limits.silence is not None)
-    job = standing.run.job_name
+    job = decided.run.job_name
     capture_into_files(
         lambda out, err: channel.send({"type": "capture", "stdout": out, "stderr": err, "job": job})
     )
     try:
-        _prepare_and_execute(instance, standing.run, order, state, born_with.job)
+        _prepare_and_execute(instance, decided.run, order, decided.state, born_with.job)
     except MachineryFault:
         raise
     except BaseException as error:
@@ -87,7 +66,7 @@ def _prepare_and_execute(
 ) -> None:
     envelope = order.envelope
     with reaching_storage():
-        _note_claim(instance, run, envelope, order.delivery)
+        instance.handle_new_event(claim_of(run.job_name, order))
     if built is not None:
         built.be_used()
     try:
@@ -97,47 +76,6 @@ def _prepare_and_execute(
         _note_fault(instance, run, envelope, error)
         raise
     execute(instance, run, envelope, state)
-
-
-def _rerun_refused(log: AttemptLog, envelope: Envelope) -> Outcome | None:
-    what = f"attempt {envelope.retry_count} of step {envelope.step_key}"
-    if log.has_dynamic_outputs:
-        message = f"{what} recorded dynamic outputs before its worker was lost"
-        return outcome("rerun_refused", error=error_info("DynamicOutputsRecorded", message))
-    if log.began and envelope.tags.get(_ON_WORKER_LOST) == "fail":
-        message = f"{what} had begun when its worker was lost, and its tag says not to run it again"
-        return outcome("rerun_refused", error=error_info("WorkerLost", message))
-    return None
-
-
-def _settle_without_running(
-    instance: DagsterInstance, run: DagsterRun | None, step: StepId, told: Outcome
-) -> None:
-    with reaching_storage():
-        free_slot(instance, step.run_id, step.step_key)
-        if run is not None:
-            error = told["error"]
-            why = error["message"] if error else f"the run is {run.status.value}"
-            text = f"Step {step.step_key} was not started: {why}."
-            instance.report_engine_event(text, run, EngineEventData(), step_key=step.step_key)
-
-
-def _note_claim(
-    instance: DagsterInstance, run: DagsterRun, envelope: Envelope, delivery: Delivery
-) -> None:
-    lost = delivery.taken_over_from
-    text = f"Claimed by worker {delivery.worker}: start {delivery.starts}"
-    text += f", taken over from worker {lost}, whose lease ended." if lost else "."
-    metadata: dict[str, str | int] = {
-        "worker": delivery.worker,
-        "message_id": delivery.message_id,
-        "receive_count": delivery.receive_count,
-        "attempt": envelope.retry_count,
-        "starts": delivery.starts,
-        **({"taken_over_from": lost} if lost else {}),
-    }
-    data = EngineEventData(metadata=metadata)
-    instance.report_engine_event(text, run, data, step_key=envelope.step_key)
 
 
 def _note_fault(

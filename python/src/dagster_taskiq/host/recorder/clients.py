@@ -1,0 +1,176 @@
+"""The supervisors that are linked to the recorder, and the step processes that they handed over."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from dagster_taskiq.host.recorder.step import RecordedStep
+from dagster_taskiq.host.system.boot_time import boot_time
+from dagster_taskiq.host.wire.channel import Channel
+from dagster_taskiq.host.wire.errors import error_from, warn
+from dagster_taskiq.host.wire.frames import Broken, Frame
+from dagster_taskiq.host.wire.orders import RunOrder, order_from
+from dagster_taskiq.host.wire.outcomes import fault
+from dagster_taskiq.host.wire.steering import Permit
+
+if TYPE_CHECKING:
+    from dagster_taskiq.host.recorder.sources import Sources
+
+# What a step process may send in one line: an event with its metadata.
+_LONGEST_EVENT = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, eq=False)
+class Client:
+    """A step process: its step, its socket, and the link to its supervisor."""
+
+    step: RecordedStep
+    channel: Channel
+    link: Channel
+
+
+class Clients:
+    """Reads and answers their sockets. `begin` makes the step of an order, or raises."""
+
+    def __init__(self, sources: Sources, begin: Callable[[RunOrder], RecordedStep]) -> None:
+        self._sources = sources
+        self._begin = begin
+        self._links: list[Channel] = []
+        self._clients: dict[str, Client] = {}
+        self._warned: set[str] = set()
+
+    def __iter__(self) -> Iterator[RecordedStep]:
+        """Iterate over the steps."""
+        return (client.step for client in self._clients.values())
+
+    def __getitem__(self, identifier: str) -> RecordedStep:
+        """Return the step of an order."""
+        return self._clients[identifier].step
+
+    def runs(self) -> set[str]:
+        """Return the runs of the steps."""
+        return {step.order.attempt.run_id for step in self}
+
+    def link(self, descriptor: int) -> None:
+        """Serve the supervisor at the other end of the socket."""
+        link = Channel(socket.socket(fileno=descriptor))
+        link.expect_descriptors()
+        self._links.append(link)
+        self._sources.add(link, partial(self._read_link, link))
+
+    def send(self) -> None:
+        """Send what the steps have to say, and let go of those that are done."""
+        for client in list(self._clients.values()):
+            self._post(client.channel, _taken(client.step.answers))
+            self._post(client.link, _taken(client.step.reports))
+            self._sources.arm(client.channel, reads=self._may_read(client))
+            if client.step.is_done:
+                self._post(client.link, [{"type": "done", "id": client.step.order.id}])
+                self._forget(client)
+        for link in self._links:
+            self._sources.arm(link, reads=True)
+
+    # Supervisors
+
+    def _read_link(self, link: Channel) -> None:
+        try:
+            frames = link.receive_now()
+        except (EOFError, OSError):
+            self._lose(link)
+            return
+        for frame in frames:
+            if isinstance(frame, Broken):
+                warn(f"not a frame: {frame.line}")
+            else:
+                self._obey(link, frame)
+
+    def _obey(self, link: Channel, frame: Frame) -> None:
+        if frame["type"] == "step":
+            self._take(link, frame, link.take_descriptor())
+        elif (client := self._clients.get(str(frame.get("id")))) is None:
+            if frame["type"] == "gone":  # a step that never began, or is done already
+                self._post(link, [{"type": "done", "id": frame.get("id")}])
+        elif frame["type"] == "permit":
+            client.step.permit(Permit.from_frame(frame).within_ms)
+        elif frame["type"] == "gone":
+            self._drain(client)
+            client.step.gone()
+
+    def _take(self, link: Channel, frame: Frame, descriptor: int) -> None:
+        channel = Channel(socket.socket(fileno=descriptor), longest=_LONGEST_EVENT)
+        try:
+            order = run_order_of(frame)
+            client = Client(self._begin(order), channel, link)
+        except Exception as error:  # noqa: BLE001 - of one step: the others go on
+            told = {"outcome": fault("instance", error_from(error))}
+            self._post(channel, [{"type": "failed", "error": told["outcome"]["error"]}])
+            self._post(link, [{"type": "outcome", "id": frame["id"], **told}])
+            channel.close()
+            return
+        self._clients[order.id] = client
+        self._sources.add(channel, partial(self._read_step, client))
+
+    def _lose(self, link: Channel) -> None:
+        """Write what the processes of a supervisor have sent which is gone, and end them."""
+        for client in [each for each in self._clients.values() if each.link is link]:
+            self._drain(client)
+            client.step.gone()
+        self._links.remove(link)
+        self._sources.remove(link)
+        link.close()
+
+    # Step processes
+
+    def _read_step(self, client: Client) -> None:
+        try:
+            self._hear(client, client.channel.receive_now())
+        except (EOFError, OSError):
+            # Its supervisor says whether it is gone; what it has sent is written.
+            self._sources.remove(client.channel)
+
+    def _drain(self, client: Client) -> None:
+        self._hear(client, client.channel.drain())
+
+    def _hear(self, client: Client, frames: Iterable[Frame | Broken]) -> None:
+        now, step = boot_time(), client.step
+        for frame in frames:
+            if not isinstance(frame, Broken):
+                step.hear(frame, now)
+            elif step.order.id not in self._warned:
+                self._warned.add(step.order.id)
+                key = step.order.attempt.step_key
+                warn(f"step {key}: not a frame, and no more is said of such lines: {frame.line}")
+
+    def _may_read(self, client: Client) -> bool:
+        return not client.step.is_full and not client.channel.unsent
+
+    def _forget(self, client: Client) -> None:
+        self._sources.remove(client.channel)
+        client.channel.close()
+        self._warned.discard(client.step.order.id)
+        del self._clients[client.step.order.id]
+
+    def _post(self, channel: Channel, frames: Iterable[Frame]) -> None:
+        # The other end is gone: what it would hear is of no use, and its events are written.
+        with contextlib.suppress(OSError):
+            for frame in frames:
+                channel.post(frame)
+
+
+def run_order_of(frame: Frame) -> RunOrder:
+    """Return the order to run a step that a frame hands on. Raises WireError or TypeError."""
+    order = order_from(frame["order"])
+    if not isinstance(order, RunOrder):
+        raise TypeError(f"expected an order to run a step, got one of {frame['order']['type']}")
+    return order
+
+
+def _taken(frames: list[Frame]) -> list[Frame]:
+    taken = list(frames)
+    frames.clear()
+    return taken

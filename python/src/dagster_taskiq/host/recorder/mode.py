@@ -1,0 +1,23 @@
+"""Whether the recorder writes the events of steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dagster_taskiq.dagster_internals.recorder import engine_of, kind_of_storage
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+
+def records_for_steps(instance: DagsterInstance) -> bool:
+    """Return whether it does: on PostgreSQL and SQLite, as Dagster's own classes store there.
+
+    With any other storage each step process writes its events itself. Touches no database.
+    """
+    kind = kind_of_storage(instance)
+    if kind == "postgres":
+        engines = (engine_of(instance.event_log_storage), engine_of(instance.run_storage))
+        # Other drivers cannot send several statements in one message.
+        return all(engine.dialect.driver == "psycopg2" for engine in engines)
+    return kind == "sqlite"

@@ -1,0 +1,100 @@
+"""What the recorder has read of runs: it never changes, but for a run's status and tags."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dagster import DagsterRunStatus, RunsFilter
+
+from dagster_taskiq.dagster_internals.host import serialize_value
+from dagster_taskiq.host.code.sources import RunCode, code_of
+from dagster_taskiq.host.record.planned import Plan, plan_of, stored_plans
+from dagster_taskiq.host.record.standing import GOING_ON
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance, DagsterRun
+
+_CANCELED = [DagsterRunStatus.CANCELING, DagsterRunStatus.CANCELED]
+# Of run records and plans; what is forgotten is read again.
+_MOST_KNOWN = 200
+
+
+@dataclass(frozen=True)
+class KnownRun:
+    """A run that went on when it was read."""
+
+    run: DagsterRun
+    text: str
+    """Dagster's serdes JSON of `run`."""
+    code: RunCode | None
+    plan: Plan | None
+
+
+class RunRecords:
+    """Reads each run's record, plan and code once."""
+
+    def __init__(self, instance: DagsterInstance) -> None:
+        self._instance = instance
+        self._known: OrderedDict[str, KnownRun] = OrderedDict()
+
+    def going_on(self, run_ids: Collection[str]) -> Mapping[str, KnownRun]:
+        """Return those of the runs that go on now. Raises whatever the storage raises."""
+        known = {run_id for run_id in run_ids if run_id in self._known}
+        still = runs_going_on(self._instance, known)
+        found = {run_id: self._known[run_id] for run_id in still}
+        found |= self._read(set(run_ids) - known)
+        for run_id, run in found.items():
+            self._keep(run_id, run)
+        return found
+
+    def job_name_of(self, run_id: str) -> str:
+        """Return the name of the run's job. Raises whatever the storage raises."""
+        known = self._known.get(run_id)
+        run = self._instance.get_run_by_id(run_id) if known is None else known.run
+        if run is None:
+            raise LookupError(f"run {run_id} is unknown")
+        return run.job_name
+
+    def _read(self, run_ids: set[str]) -> dict[str, KnownRun]:
+        if not run_ids:
+            return {}
+        wanted = RunsFilter(run_ids=sorted(run_ids), statuses=list(GOING_ON))
+        runs = self._instance.get_runs(wanted)
+        stored = stored_plans(self._instance, {r.execution_plan_snapshot_id for r in runs} - {None})
+        found = {}
+        for run in runs:
+            plan = stored.get(str(run.execution_plan_snapshot_id))
+            unpacked = plan_of(self._instance, run) if plan is None else plan.unpacked()
+            text = serialize_value(run)
+            found[run.run_id] = KnownRun(run, text, code_of(run, plan), unpacked)
+        return found
+
+    def _keep(self, run_id: str, run: KnownRun) -> None:
+        self._known[run_id] = run
+        self._known.move_to_end(run_id)
+        while len(self._known) > _MOST_KNOWN:
+            self._known.popitem(last=False)
+
+
+def runs_going_on(instance: DagsterInstance, run_ids: Iterable[str]) -> Collection[str]:
+    """Return those of the runs that go on, by one query."""
+    wanted = sorted(set(run_ids))
+    if not wanted:
+        return ()
+    return set(instance.get_run_ids(RunsFilter(run_ids=wanted, statuses=list(GOING_ON))))
+
+
+def runs_over(instance: DagsterInstance, run_ids: Iterable[str]) -> dict[str, bool]:
+    """Return the runs that are finished, canceling or unknown; true for those that were canceled.
+
+    By one query, and a second one when there are any.
+    """
+    wanted = set(run_ids)
+    over = sorted(wanted - set(runs_going_on(instance, wanted)))
+    if not over:
+        return {}
+    canceled = instance.get_run_ids(RunsFilter(run_ids=over, statuses=_CANCELED))
+    return {run_id: run_id in canceled for run_id in over}

@@ -1,0 +1,94 @@
+"""Answers whether attempts may run, many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from dagster_taskiq.dagster_internals.host import serialize_value
+from dagster_taskiq.host.record.attempt_log import TERMINAL, find_attempt, read_attempt, result_of
+from dagster_taskiq.host.record.standing import look_up, reaching_storage
+from dagster_taskiq.host.record.start import Start, decide_start
+from dagster_taskiq.host.record.step_events import Wanted, step_events
+from dagster_taskiq.host.recorder.runs import KnownRun, RunRecords
+from dagster_taskiq.host.wire.errors import error_from, error_info
+from dagster_taskiq.host.wire.frames import Frame
+from dagster_taskiq.host.wire.orders import RunOrder, StepId
+from dagster_taskiq.host.wire.outcomes import MachineryFault, Outcome, fault, outcome
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+
+class Standings:
+    """Answers by what Dagster's storage says. The code of a run is sent with the first answer."""
+
+    def __init__(self, instance: DagsterInstance, records: RunRecords) -> None:
+        self._instance = instance
+        self._records = records
+        self._code_sent: set[str] = set()
+
+    def stand(self, orders: Sequence[RunOrder]) -> Sequence[Frame]:
+        """Return the frame that answers each order."""
+        try:
+            with reaching_storage():
+                known = self._records.going_on({order.attempt.run_id for order in orders})
+        except MachineryFault as error:
+            return [_refusal(order, _fault_of(error)) for order in orders]
+        return [self._stand(order, known.get(order.attempt.run_id)) for order in orders]
+
+    def forget(self, live: set[str]) -> None:
+        """Send the code of all other runs again."""
+        self._code_sent &= live
+
+    def _stand(self, order: RunOrder, known: KnownRun | None) -> Frame:
+        try:
+            decided = self._decide(order, known)
+        except MachineryFault as error:
+            return _refusal(order, _fault_of(error))
+        except Exception as error:  # noqa: BLE001 - of one order: the next ones are answered
+            return _refusal(order, fault("step", error_from(error)))
+        if not isinstance(decided, Start):
+            return _refusal(order, decided)
+        answer = {
+            **_refusal(order, None),
+            "run": serialize_value(decided.run) if known is None else known.text,
+            "state": serialize_value(decided.state),
+        }
+        if known is not None and known.code is not None and known.run.run_id not in self._code_sent:
+            self._code_sent.add(known.run.run_id)
+            answer["code"] = known.code.to_frame()
+        return answer
+
+    def _decide(self, order: RunOrder, known: KnownRun | None) -> Start | Outcome:
+        if known is None or known.plan is None:
+            return decide_start(self._instance, order, look_up(self._instance, order.attempt))
+        plans = {str(known.run.execution_plan_snapshot_id): known.plan}
+        standing = look_up(self._instance, order.attempt, plans, known.run)
+        return decide_start(self._instance, order, standing)
+
+
+def outcome_if_not_open(instance: DagsterInstance, step: StepId) -> Outcome | None:
+    """Read the log once more, before a permit is spent: `None` if the attempt is still open.
+
+    Raises whatever the storage raises.
+    """
+    ends = Wanted((step.step_key,), tuple(TERMINAL))
+    log = find_attempt(
+        [event.entry for event in step_events(instance, step.run_id, [ends])], step.attempt
+    )
+    if log.terminal is not None:
+        result = result_of(read_attempt(instance, step))
+        return outcome("already_recorded", result, result["error"])
+    if not log.opened:
+        text = f"attempt {step.attempt} of step {step.step_key} is not open"
+        return outcome("not_open", error=error_info("NotOpen", text))
+    return None
+
+
+def _refusal(order: RunOrder, told: Outcome | None) -> Mapping[str, object]:
+    return {"type": "stands", "id": order.id, "outcome": told}
+
+
+def _fault_of(error: MachineryFault) -> Outcome:
+    return fault(error.scope, error.error or error_from(error.__cause__ or error))

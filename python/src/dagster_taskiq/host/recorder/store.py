@@ -1,0 +1,58 @@
+"""What the writer asks of a storage: one transaction for the events of some steps, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from dagster_taskiq.host.recorder.events import RecordedEvent
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Part:
+    """The events of one step that go into a transaction, oldest first."""
+
+    step: str
+    """The id of its order."""
+    run_id: str
+    events: Sequence[RecordedEvent]
+    deadline: float | None = None
+    """When the permit for its terminal event lapses, in boot time. `None`: it has none."""
+
+
+class Lapsed(Exception):
+    """The permit lapsed before COMMIT. Nothing was written."""
+
+
+class NoConnection(Exception):
+    """There is no connection to the database. Nothing was written."""
+
+
+class ConnectionLost(Exception):
+    """The connection broke before COMMIT was sent. Nothing was written."""
+
+
+class InDoubt(Exception):
+    """COMMIT was sent, and nothing says whether it took effect."""
+
+
+class Store(Protocol):
+    """Dagster's storage over connections that are kept open. Used by one thread."""
+
+    def write(self, parts: Sequence[Part]) -> None:
+        """Write all the parts in one transaction, or nothing.
+
+        Raises one of the errors above, or what the database says of the data.
+        """
+
+    def read(self, work: Callable[[], T]) -> T:
+        """Do what reads by Dagster's methods; again, if a connection turns out to be closed."""
+
+    def together(self, parts: Sequence[Part]) -> Sequence[Sequence[Part]]:
+        """Return the parts in groups that one transaction can hold."""
+
+    def let_go(self, live: Collection[str]) -> None:
+        """Close what serves none of these runs."""
