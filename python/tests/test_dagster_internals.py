@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import dagster_taskiq
-from dagster_taskiq.dagster_internals import SEEN_IN, host, patches, producer, shared
+from dagster_taskiq.dagster_internals import SEEN_IN, host, patches, producer, recorder, shared
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path(dagster_taskiq.__file__).parent
@@ -24,7 +24,7 @@ PATCHES = [
     each
     for _, each in inspect.getmembers(patches, inspect.isfunction)
     if each.__module__ == patches.__name__
-]
+] + [recorder.connect_by, recorder.find_tables_once]
 
 
 def names_of_private_modules(source: str) -> list[str]:
@@ -40,7 +40,7 @@ def names_of_private_modules(source: str) -> list[str]:
     return [name for name in found if PRIVATE.match(name)]
 
 
-@pytest.mark.parametrize("room", [shared, producer, host], ids=lambda room: room.__name__)
+@pytest.mark.parametrize("room", [shared, producer, host, recorder], ids=lambda room: room.__name__)
 def test_every_name_is_there_in_the_installed_version(room):
     missing = {name for name in room.__all__ if getattr(room, name) is None}
     assert missing <= MAY_BE_MISSING

@@ -9,7 +9,7 @@ from pathlib import Path
 import dagster_taskiq.host
 
 HOST = Path(dagster_taskiq.host.__file__).parent
-ROOMS = ("wire", "supervise", "location", "base")
+ROOMS = ("wire", "supervise", "recorder", "location", "base")
 
 
 def foreign_writes(source: str) -> Iterator[str]:

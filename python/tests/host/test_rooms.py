@@ -11,7 +11,19 @@ HOST = Path(dagster_taskiq.host.__file__).parent
 PACKAGE = dagster_taskiq.host.__name__
 
 # From the bottom to the top. "" is the folder itself, where the programs start.
-ROOMS = ("system", "wire", "child", "supervise", "record", "work", "code", "location", "base", "")
+ROOMS = (
+    "system",
+    "wire",
+    "child",
+    "supervise",
+    "record",
+    "work",
+    "code",
+    "recorder",
+    "location",
+    "base",
+    "",
+)
 
 
 def room_of(file: Path) -> str:

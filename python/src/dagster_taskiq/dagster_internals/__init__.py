@@ -1,6 +1,7 @@
 """The only door to what Dagster does not promise to keep: its private modules.
 
-`shared`, `producer` and `host` import names; `patches` changes Dagster's behaviour while it runs.
+`shared`, `producer`, `host` and `recorder` import names; `patches` and `recorder` change Dagster's
+behaviour while it runs.
 A test imports all of them on each supported version (`npm run test:dagster`), and another one
 checks that no other file of this package imports a private module of Dagster.
 """

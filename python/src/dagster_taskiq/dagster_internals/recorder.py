@@ -46,6 +46,11 @@ def kind_of_storage(instance: DagsterInstance) -> str | None:
     return None
 
 
+def storages_of(instance: DagsterInstance) -> tuple[Any, Any]:
+    """Return its event log and its run storage, whose private names the recorder uses."""
+    return instance.event_log_storage, instance.run_storage
+
+
 def engine_of(storage: Any) -> Any:
     """Return the SQLAlchemy engine of a storage of dagster-postgres, with the user's options."""
     return storage._engine
@@ -95,4 +100,5 @@ __all__ = [
     "engine_of",
     "find_tables_once",
     "kind_of_storage",
+    "storages_of",
 ]

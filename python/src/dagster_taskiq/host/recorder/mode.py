@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dagster_taskiq.dagster_internals.recorder import engine_of, kind_of_storage
+from dagster_taskiq.dagster_internals.recorder import engine_of, kind_of_storage, storages_of
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -17,7 +17,7 @@ def records_for_steps(instance: DagsterInstance) -> bool:
     """
     kind = kind_of_storage(instance)
     if kind == "postgres":
-        engines = (engine_of(instance.event_log_storage), engine_of(instance.run_storage))
+        engines = [engine_of(storage) for storage in storages_of(instance)]
         # Other drivers cannot send several statements in one message.
         return all(engine.dialect.driver == "psycopg2" for engine in engines)
     return kind == "sqlite"

@@ -24,6 +24,7 @@ from dagster_taskiq.dagster_internals.recorder import (
     connect_by,
     engine_of,
     find_tables_once,
+    storages_of,
 )
 from dagster_taskiq.host.recorder.commits import find_fate
 from dagster_taskiq.host.recorder.events import COLUMNS, RecordedEvent
@@ -73,9 +74,8 @@ class Postgres:
     """See `Store`."""
 
     def __init__(self, instance: DagsterInstance) -> None:
-        self._log: Any = instance.event_log_storage
+        self._log, runs = storages_of(instance)
         self._events = Kept(engine_of(self._log))
-        runs: Any = instance.run_storage
         same = runs.postgres_url == self._log.postgres_url
         self._runs = self._events if same else Kept(engine_of(runs))
         connect_by(self._log, runs, self._events.lend, self._runs.lend)

@@ -63,7 +63,8 @@ class RunRecords:
             return {}
         wanted = RunsFilter(run_ids=sorted(run_ids), statuses=list(GOING_ON))
         runs = self._instance.get_runs(wanted)
-        stored = stored_plans(self._instance, {r.execution_plan_snapshot_id for r in runs} - {None})
+        plan_ids = {run.execution_plan_snapshot_id or "" for run in runs} - {""}
+        stored = stored_plans(self._instance, plan_ids)
         found = {}
         for run in runs:
             plan = stored.get(str(run.execution_plan_snapshot_id))

@@ -22,6 +22,7 @@ from dagster_taskiq.dagster_internals.recorder import (
     SqlEventLogStorageTable,
     connect_by,
     find_tables_once,
+    storages_of,
 )
 from dagster_taskiq.host.recorder.events import RecordedEvent
 from dagster_taskiq.host.recorder.store import Lapsed, Part
@@ -41,8 +42,7 @@ class Sqlite:
     """See `Store`."""
 
     def __init__(self, instance: DagsterInstance) -> None:
-        self._log: Any = instance.event_log_storage
-        self._runs: Any = instance.run_storage
+        self._log, self._runs = storages_of(instance)
         self._initialize = self._log._connect
         self._path = ""
         # One engine for all files: it keeps what SQLAlchemy has compiled.
