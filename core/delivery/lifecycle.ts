@@ -44,6 +44,7 @@
 // | settling   | stale                                   | done (lost)           | none: another fence owns it |
 // | settling   | ledger unreachable (until the lease ends) | releasing           | release (short) |
 // | abandoning | abandoned, stale                        | releasing or burying  | release (backoff; now when interrupted); bury another body, or one that is not open |
+// | abandoning | stale, not open                         | releasing             | release (short): it may be open by now, and the other claim's message refused |
 // | abandoning | ledger unreachable                      | releasing             | release, short if it is to be buried: the row has to let go of its body first |
 // | burying    | buried                                  | acking                | ack |
 // | burying    | bury failed                             | releasing             | release (short): better two dead letters than none |
@@ -99,9 +100,8 @@ const transitions: { readonly [At in State["at"]]: (state: StateAt<At>, event: E
   executing: fromExecuting,
   reporting: fromReporting,
   settling: fromSettling,
-  // The row may still hold this body, and would refuse the genuine one for as long.
   abandoning: ({ release: after, starts, bury: why }, { is }) =>
-    why === null || is === "ledger_unreachable" ? release(after, starts) : bury(why),
+    why === null || mayHoldBody(why, is) ? release(after, starts) : bury(why),
   burying: (_, { is }) => (is === "buried" ? ack("buried") : release("short")),
   acking: ({ disposition }) => done(disposition),
   releasing: () => done("released"),
@@ -288,6 +288,14 @@ function abandonToOthers(hold: Hold, starts: number, why: Why, spent: boolean): 
 /** Ends a claim that cost no start, of a message that asks for nothing that may run. */
 function abandonToBury(hold: Hold, starts: number, why: Why): Move {
   return abandon(hold, starts, "short", { giveStartBack: true, bury: why });
+}
+
+/**
+ * The row may still hold this message's body. Then it refuses the genuine message, or has done so.
+ * One of the two must stay in the queue to end the attempt.
+ */
+function mayHoldBody({ reason }: Why, answer: EventIn<"abandoning">["is"]): boolean {
+  return answer === "ledger_unreachable" || (answer === "stale" && reason === "not_open");
 }
 
 function afterStranger(why: Why, spent: boolean): { readonly after: Release; readonly toBury: Why | null } {

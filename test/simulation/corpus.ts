@@ -59,4 +59,9 @@ export const corpus: readonly Known[] = [
     cause:
       "a message that was not open was buried while its row kept its body, which refused the genuine one (test/unit/delivery/not-open.test.ts)",
   },
+  {
+    seed: 1_000_078_171,
+    rule: "hang",
+    cause: "the world ended, and its fleet with it, while a resumed run worker had a message yet to send",
+  },
 ];

@@ -36,7 +36,7 @@ export async function liveThrough(
   const world = build(scenario, selection, rules, silent);
   const { clock, referee, fleet, trace, faults } = world;
   fleet.open();
-  // A run worker may yet send what it has in mind.
+  // What a dead worker or process left on its way may yet arrive.
   for (let over = 0; referee.violation === null && over < TURNS_OVER; over = isOver(world) ? over + 1 : 0) {
     await clock.advance(TURN_MS);
     if (clock.monoMs() > scenario.calmFromMs + PATIENCE_MS) break;
@@ -57,8 +57,8 @@ export async function liveThrough(
 }
 
 function isOver(world: World): boolean {
-  const { scenario, clock, runs, source } = world;
-  if (clock.monoMs() < scenario.calmFromMs) return false;
+  const { scenario, clock, runs, source, agenda } = world;
+  if (clock.monoMs() < scenario.calmFromMs || !agenda.empty) return false;
   if (source.inspect().length > 0 || unswept(world).length > 0) return false;
   return runs.every((run) => run.over || run.waitsForOperator);
 }

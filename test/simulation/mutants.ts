@@ -90,7 +90,7 @@ export const mutants: readonly Mutant[] = [
     name: "every abandoned message is buried",
     edit: {
       file: "core/delivery/lifecycle.ts",
-      from: 'why === null || is === "ledger_unreachable" ? release(after, starts) : bury(why),',
+      from: "why === null || mayHoldBody(why, is) ? release(after, starts) : bury(why),",
       to: 'after === "now" ? release(after, starts) : bury(why ?? { reason: "step_fault", detail: "", error: null }),',
     },
   },

@@ -1,13 +1,13 @@
 // A run's worker, as the StepDelegatingExecutor has it. It sends attempts, tails the log, sends the
 // next attempt after STEP_UP_FOR_RETRY, and answers a RESOURCE_INIT_FAILURE. When it is lost,
 // another one begins with the events in the log.
-import type { ManualClock } from "../support/clocks/manual-clock.ts";
+import type { Agenda } from "./agenda.ts";
 import type { Dagster, LogEntry } from "./dagster.ts";
 import type { Dice } from "./dice.ts";
 import type { RunPlan, StepPlan } from "./workload.ts";
 
 export interface RunWorkerPorts {
-  readonly clock: ManualClock;
+  readonly agenda: Agenda;
   readonly dagster: Dagster;
   readonly dice: Dice;
   readonly send: (run: RunPlan, step: StepPlan, attempt: number) => void;
@@ -37,15 +37,15 @@ export class RunWorker {
   constructor(plan: RunPlan, ports: RunWorkerPorts) {
     this.plan = plan;
     this.#ports = ports;
-    const { clock, dice } = ports;
-    clock.schedule(plan.startsAtMs, () => this.#begin());
+    const { agenda, dice } = ports;
+    agenda.schedule(plan.startsAtMs, () => this.#begin());
     for (const [i, atMs] of plan.resumedAtMs.entries()) {
       const gapMs = dice.between(`${plan.id} gap ${i}`, 0, LONGEST_GAP_MS);
       if (atMs <= plan.startsAtMs) continue;
-      clock.schedule(atMs, () => this.#lose());
-      clock.schedule(atMs + gapMs, () => this.#resume());
+      agenda.schedule(atMs, () => this.#lose());
+      agenda.schedule(atMs + gapMs, () => this.#resume());
     }
-    if (plan.canceledAtMs !== null) clock.schedule(plan.canceledAtMs, () => this.#cancel());
+    if (plan.canceledAtMs !== null) agenda.schedule(plan.canceledAtMs, () => this.#cancel());
   }
 
   /** A step of it was parked, and whatever else there was to do is done. */
@@ -141,7 +141,7 @@ export class RunWorker {
   #later(ms: number, act: () => void): void {
     const epoch = this.#epoch;
     if (epoch === null) return;
-    this.#ports.clock.schedule(ms, () => {
+    this.#ports.agenda.schedule(ms, () => {
       if (this.#epoch === epoch) act();
     });
   }

@@ -5,6 +5,7 @@ import type { QueueModel } from "../../cli/dev/sqs-server/queue-model.ts";
 import { ManualClock, quietMicrotasks } from "../support/clocks/manual-clock.ts";
 import { MemoryLedger } from "../support/ports/memory-ledger.ts";
 import { ModelQueue } from "../support/ports/model-queue.ts";
+import { Agenda } from "./agenda.ts";
 import { Dagster } from "./dagster.ts";
 import { Dice } from "./dice.ts";
 import { FaultPlan } from "./faults.ts";
@@ -41,6 +42,7 @@ export interface World {
   readonly referee: Referee;
   readonly fleet: Fleet;
   readonly runs: readonly RunWorker[];
+  readonly agenda: Agenda;
 }
 
 export function reduce(scenario: Scenario, { work, workers }: Selection): Scenario {
@@ -65,6 +67,7 @@ export function build(scenario: Scenario, selection: Selection, rules: HostRules
   const dagster = new Dagster(clock.wallMs);
   const producer = new Producer(source, scenario, clock.wallMs);
   const referee = new Referee(dagster, producer);
+  const agenda = new Agenda(clock);
   const around = { clock, dice, faults, trace, leaseMs };
   addStrangers(scenario, deadLetters, referee);
   const queue = new ModelQueue({ source, deadLetters, clock });
@@ -81,17 +84,17 @@ export function build(scenario: Scenario, selection: Selection, rules: HostRules
       send(producer.send(run, step, attempt));
       if (attempt > 0 || !step.forged) return;
       const inMs = dice.between(`${run.id}:${step.key} forged in`, 0, 20_000);
-      clock.schedule(inMs, () => send(producer.sendForgery(run, step)));
+      agenda.schedule(inMs, () => send(producer.sendForgery(run, step)));
     };
-    return new RunWorker(plan, { clock, dagster, dice, note, isParked, send: sendAttempt });
+    return new RunWorker(plan, { agenda, dagster, dice, note, isParked, send: sendAttempt });
   });
   dagster.onEvent(({ runId, stepKey }) => runs.find(({ plan }) => plan.id === runId)?.saw(stepKey));
   for (const hostile of scenario.hostile)
-    clock.schedule(hostile.atMs, () => {
+    agenda.schedule(hostile.atMs, () => {
       const sent = sendHostile(hostile, dagster, producer);
       if (sent !== null) send(sent);
     });
-  for (const garbage of scenario.garbage) clock.schedule(garbage.atMs, () => send(producer.sendGarbage(garbage)));
+  for (const garbage of scenario.garbage) agenda.schedule(garbage.atMs, () => send(producer.sendGarbage(garbage)));
   const world = {
     scenario,
     clock,
@@ -105,6 +108,7 @@ export function build(scenario: Scenario, selection: Selection, rules: HostRules
     referee,
     fleet,
     runs,
+    agenda,
   };
   deadLetters.onChange(() => noteMoved(world));
   clock.schedule(endMs, () => fleet.deploy());

@@ -4,10 +4,12 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { crashes, isNotOpen, succeeds } from "../../support/ports/scripted-steps.ts";
 import { bodyFor, message } from "../../support/sqs/messages.ts";
-import { bench } from "./setup.ts";
+import { bench, leaseMs } from "./setup.ts";
 
 const early = message("m1", { body: bodyFor("load", { retry_count: 1, tags: { forged: "yes" } }) });
 const genuine = message("m2", { body: bodyFor("load", { retry_count: 1 }) });
+const unreadable = message("m3", { body: bodyFor("load", { retry_count: 1, tags: "none" }) });
+const attempt1 = { key: "run-1:load:1", step: { runId: "run-1", stepKey: "load", attempt: 1 } };
 
 describe("a message whose attempt is not open", () => {
   test("a message whose attempt is not open is buried at no start, and takes nothing from the message to come", async (t) => {
@@ -36,14 +38,26 @@ describe("a message whose attempt is not open", () => {
     assert.notEqual((await ledger.find("run-1:load:1"))?.payloadDigest, "");
   });
 
+  test("a message whose attempt is not open goes back when another worker has claimed its row meanwhile", async (t) => {
+    const { clock, runner, begin, finish, ledger, queue } = bench(t);
+    runner.scripts.set("load", isNotOpen);
+    ledger.before = async (method) => {
+      if (method !== "abandon") return;
+      ledger.before = async () => undefined;
+      ledger.down.add("renew");
+      await clock.advance(leaseMs);
+      ledger.down.delete("renew");
+      const { id: messageId } = unreadable;
+      await ledger.claim({ ...attempt1, payloadDigest: "", owner: "worker-b", leaseMs, messageId, receivedAtMs: 0 });
+    };
+    assert.equal(await finish(begin(early)), "released");
+    assert.deepEqual(queue.buried, []);
+  });
+
   test("a message whose attempt is not open leaves its row to the next body though its worker died", async (t) => {
     const { clock, runner, deliver, ledger } = bench(t);
     const { id: messageId } = early;
-    const claim = {
-      key: "run-1:load:1",
-      step: { runId: "run-1", stepKey: "load", attempt: 1 },
-      payloadDigest: "early",
-    };
+    const claim = { ...attempt1, payloadDigest: "early" };
     await ledger.claim({ ...claim, owner: "dead", leaseMs: 1_000, messageId, receivedAtMs: 0 });
     await clock.advance(1_000);
     assert.equal(await deliver(genuine), "acked");

@@ -198,6 +198,7 @@ const abandoning = (["abandoned", "stale", "ledger unreachable"] as const).flatM
   ["abandoning, interrupted", on, ...released2("now")],
   ["abandoning, no host", on, ...released2("short")],
   ["abandoning another body's", on, ...(on === "ledger unreachable" ? released2("short") : bury(mismatchWhy))],
+  ["abandoning one that is not open", on, ...(on === "abandoned" ? bury(notOpenWhy) : released2("short"))],
   ["abandoning, no code", on, ...released2("long")],
 ]);
 

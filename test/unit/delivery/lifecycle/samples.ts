@@ -80,6 +80,7 @@ export const states = {
     "abandoning after a fault": { at: "abandoning", release: "backoff", starts: 2, bury: null },
     "abandoning, interrupted": { at: "abandoning", release: "now", starts: 2, bury: null },
     "abandoning another body's": { at: "abandoning", release: "short", starts: 2, bury: mismatchWhy },
+    "abandoning one that is not open": { at: "abandoning", release: "short", starts: 2, bury: notOpenWhy },
     "abandoning, no host": { at: "abandoning", release: "short", starts: 2, bury: null },
     "abandoning, no code": { at: "abandoning", release: "long", starts: 2, bury: null },
   },
