@@ -53,6 +53,7 @@ const twoBodies: Situation = {
   sent: true,
   deliveries: ["a", "a", "b", "b", unreadable].map((body) => ({ body, ...idle })),
 };
+/** Each is received once at a time, as on a FIFO queue. */
 const early: Situation = {
   ...nothingYet,
   sent: false,
