@@ -25,3 +25,15 @@ def connections(pid: int) -> set[str]:
     """Return the sockets, pipes and SQLite databases that the process has open."""
     links = [path.readlink().name for path in Path(f"/proc/{pid}/fd").iterdir()]
     return {link for link in links if link.startswith(("socket:", "pipe:")) or link.endswith(".db")}
+
+
+def descriptors(pid: int) -> int:
+    """Return how many descriptors the process has open."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def anonymous_kb(pid: int) -> int:
+    """Return the memory of the process that no file is behind, shared with forks or not."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    [found] = [line for line in lines if line.startswith("RssAnon:")]
+    return int(found.split()[1])
