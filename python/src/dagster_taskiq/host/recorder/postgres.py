@@ -92,6 +92,8 @@ class Postgres:
 
     def read(self, work: Callable[[], T]) -> T:
         """See `Store`."""
+        for database in (self._events, self._runs):
+            database.drop_if_lost()
         try:
             return work()
         except Exception as error:
@@ -102,6 +104,7 @@ class Postgres:
 
     def write(self, parts: Sequence[Part]) -> None:
         """See `Store`."""
+        self._events.drop_if_lost()
         connection = self._events.open()
         try:
             begun = _begin(connection)
@@ -114,7 +117,7 @@ class Postgres:
             self._roll_back()
             raise
         self._commit(connection, begun, min(p.deadline or math.inf for p in parts))
-        self._notify(connection, events, ids)
+        self._notify(events, ids)
 
     def _store_assets(self, events: Sequence[RecordedEvent], ids: Sequence[int]) -> None:
         """Write the rows about assets and checks by Dagster's own methods.
@@ -148,7 +151,7 @@ class Postgres:
             self._drop()
             find_fate(self._events, begun.number, begun.backend, error)
 
-    def _notify(self, connection: Any, events: Sequence[RecordedEvent], ids: Sequence[int]) -> None:
+    def _notify(self, events: Sequence[RecordedEvent], ids: Sequence[int]) -> None:
         """Notify once per run and batch, as Dagster's storage does for each event."""
         first: dict[str, int] = {}
         for event, number in zip(events, ids, strict=True):
@@ -156,8 +159,9 @@ class Postgres:
         calls = ", ".join(["pg_notify(%s, %s)"] * len(first))
         texts = [text for run, n in first.items() for text in (CHANNEL, f"{run}_{n}")]
         # What is committed stays so; the run worker polls for what it is not notified of.
-        with contextlib.suppress(DBAPIError):
-            connection.exec_driver_sql(f"SELECT {calls}", tuple(texts))
+        with contextlib.suppress(Exception):
+            # The answer to COMMIT may have been sought over another connection.
+            self._events.open().exec_driver_sql(f"SELECT {calls}", tuple(texts))
 
     def _before_commit(self, error: DBAPIError) -> Exception:
         if _is_disconnect(error):
@@ -194,6 +198,11 @@ class Kept:
             # Without this Dagster would begin transactions of its own. In AUTOCOMMIT it sends none.
             self._connection.begin()
         return self._connection
+
+    def drop_if_lost(self) -> None:
+        """Drop it if it turned out to be closed. Inside a transaction that would split it."""
+        if self._connection is not None and self._connection.invalidated:
+            self.drop()
 
     @contextmanager
     def lend(self) -> Iterator[Any]:
