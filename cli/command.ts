@@ -33,7 +33,7 @@ interface CommandSpec<T extends OptionTable, C> {
   readonly name: string;
   readonly setup: Setup<T, C>;
   readonly examples: readonly string[];
-  /** Flags of the options that the short help shows; absent: all. */
+  /** Flags of the options that the short help shows. Absent means all. */
   readonly first?: readonly string[];
   /** What exit code 1 means. */
   readonly no: string;
@@ -49,7 +49,7 @@ export interface Command {
   readonly name: string;
   readonly options: OptionTable;
   readonly examples: readonly string[];
-  /** Flags of the options that the short help shows; empty: all. */
+  /** Flags of the options that the short help shows. Empty means all. */
   readonly first: readonly string[];
   /** What exit code 1 means, as a sentence. */
   readonly no: string;

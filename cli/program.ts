@@ -49,8 +49,8 @@ export async function runProgram(argv: readonly string[], io: Io, commands: read
 }
 
 /**
- * cac knows the commands and finds the one that was named. It does not see the options: it turns
- * 007 into 7 and 1e5 into 100000, takes the word after `--print-config` for its value, and drops
+ * cac knows the commands and finds the one that was named. It does not see the options. It would
+ * turn 007 into 7 and 1e5 into 100000, take the word after `--print-config` for its value, and drop
  * `-m a` when there is a `--module-name b`.
  */
 function listedAs(word: string, commands: readonly Listed[]): Listed | null {

@@ -83,9 +83,9 @@ export function listenForStop(
 }
 
 /**
- * Waits for `work`, but no longer than a stop may take: `LAST_MS` beyond the grace that the first
- * stage has, or beyond the second stage. `graceMs` is asked when the first stage begins; null means
- * that only the second stage hurries.
+ * Waits for `work`, but no longer than a stop may take. That is `LAST_MS` beyond the grace of the
+ * first stage, or beyond the second stage. `graceMs` is asked when the first stage begins. `null`
+ * means that only the second stage hurries.
  */
 export async function withinStop<T>(
   work: Promise<T>,

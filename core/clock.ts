@@ -24,13 +24,13 @@ const UPTIME_GRAIN_MS = 20;
 const WALL_GRAIN_MS = 5;
 
 /**
- * A monotonic clock that counts suspended time: of Node's own, `performance.now` and
- * `process.hrtime` stand still then (libuv reads CLOCK_MONOTONIC), and `os.uptime` goes on, but
- * only in steps of 10 ms. A lease ends in another machine's time, which waits for nobody.
+ * A monotonic clock that counts suspended time, because a lease ends in another machine's time.
+ * Node's own `performance.now` and `process.hrtime` stand still then (libuv reads CLOCK_MONOTONIC).
+ * `os.uptime` goes on, but only in steps of 10 ms.
  *
- * Reading the uptime means reading a file, so it is read only when the wall clock went another way
- * than the monotonic one: it did when the machine was suspended, and else only when somebody set
- * it.
+ * Reading the uptime means reading a file. So it is read only when the wall clock went another way
+ * than the monotonic one. That happens when the machine was suspended, or when the wall clock was
+ * set.
  */
 export function countSuspended(monotonicMs: () => number, uptimeMs: () => number, wallMs: () => number): () => number {
   const aheadMs = uptimeMs() - monotonicMs();

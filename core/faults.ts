@@ -39,7 +39,7 @@ export class Fault extends Error {
   }
 }
 
-/** Whoever asked for that row of the ledger cannot go on; the ledger itself is well. */
+/** The caller cannot go on with that row of the ledger, but the ledger itself is well. */
 export function isUnreadableRow(error: unknown): error is Fault {
   return error instanceof Fault && error.code === "TQ_LEDGER_ROW";
 }

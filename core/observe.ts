@@ -19,7 +19,7 @@ type ObservationOf<E extends EventName> = {
   readonly event: E;
   readonly level: LevelOf<E>;
   readonly message: string;
-  /** The queue that it is about, if the worker has several. */
+  /** The queue of the event, if the worker has several. */
   readonly queue?: string;
 } & FieldsOf<E>;
 

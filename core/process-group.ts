@@ -10,8 +10,8 @@ import { Fault } from "./faults.ts";
 const NOBODY = 0x7fff_ffff;
 const LOOK_AGAIN_MS = 20;
 /**
- * Where nobody reaps the members (a container without an init), zombies stay; they do no harm to
- * what comes next.
+ * Where no process reaps the members (a container without an init), zombies stay. They do no harm
+ * to what comes next.
  */
 const GIVE_UP_MS = 2_000;
 
@@ -79,8 +79,8 @@ function signal(pid: number): boolean {
     return true;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    // EPERM: nobody is left in it but zombies (macOS), or processes that user code gave to another
-    // user.
+    // EPERM means that only zombies are left in it (macOS), or processes that user code gave to
+    // another user.
     if (code === "ESRCH" || code === "EPERM") return false;
     throw error;
   }

@@ -82,7 +82,10 @@ export async function checkPermissions({ name, queue }: AskedQueue, withinMs: nu
 const WARN_SKEW_MS = 60_000;
 const FAIL_SKEW_MS = 300_000;
 
-/** `skewMs`: how far this machine's clock is ahead of SQS; null: SQS has not said its time. */
+/**
+ * `skewMs` is the time that this machine's clock is ahead of SQS. `null` means that SQS has not
+ * said its time.
+ */
 export function judgeClock(skewMs: number | null): Finding {
   if (skewMs === null) return warn("clock", "SQS has not said its time", "Mend the queue's check first.");
   const seconds = Math.round(Math.abs(skewMs) / 1_000);

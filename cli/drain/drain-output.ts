@@ -13,7 +13,7 @@ export interface Drained {
   readonly snapshot: Pick<WorkerSnapshot, "received" | "ended" | "outcomes">;
   /** A bug stopped the worker. */
   readonly bug: boolean;
-  /** Why nothing was received when the drain ended; null: nothing was in the way. */
+  /** Why nothing was received when the drain ended. `null` means that nothing was in the way. */
   readonly closedBecause: string | null;
   readonly seconds: number;
 }

@@ -1,5 +1,5 @@
-// `taskiq healthcheck`: asks the worker in this container. Exit code 0 or 1, wrong usage included,
-// since a container health check knows nothing else; silent when all is well.
+// `taskiq healthcheck`: asks the worker in this container. It exits with 0 or 1, also for wrong
+// usage, because a container health check knows no other codes. It prints nothing when all is well.
 import * as v from "valibot";
 import { formatDuration } from "../../core/formats/durations.ts";
 import { parseJson } from "../../core/formats/json.ts";

@@ -11,7 +11,7 @@ import type { Findings } from "../options/setup.ts";
 import type { QueuePlace } from "../wiring/queue.ts";
 
 export interface OperatorConfig extends QueuePlace {
-  /** Of which one must have signed a letter; empty: not known. */
+  /** The keys, one of which must have signed a letter. Empty means unknown. */
   readonly envelopeKeys: readonly string[];
   /** Null: not asked. */
   readonly ledger: LedgerChoice | null;

@@ -1,4 +1,4 @@
-// Where the ledger is, as one text: `sqlite:<path>`, or a database:
+// Where the ledger is, as one text. A file is `sqlite:<path>`, and a database is
 // `postgres://user@host:port/database?sslmode=verify-full`.
 import { didYouMean } from "./suggest.ts";
 import { type Kind, readBy } from "./values.ts";

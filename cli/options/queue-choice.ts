@@ -1,5 +1,5 @@
-// Which queues: one, by URL or by name; or several for one worker, each with its share of the
-// slots: `high`, `default:3`, `bulk:1:max=2`.
+// The choice of queues. There is one queue, by URL or by name, or several for one worker. Each of
+// several has its share of the slots, as in `high`, `default:3` or `bulk:1:max=2`.
 import * as v from "valibot";
 import { checkAlternatives } from "./alternatives.ts";
 import { repeated } from "./option.ts";
@@ -17,7 +17,9 @@ export interface QueueTaken {
   readonly deadLetter: QueueChoice | null;
   /** Null: it comes before those that have one. */
   readonly weight: number | null;
-  /** How many of its steps may run at once in this worker; null: as many as any. */
+  /**
+   * How many of its steps may run at once in this worker. `null` means no limit but the worker's.
+   */
   readonly most: number | null;
 }
 

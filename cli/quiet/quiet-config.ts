@@ -1,5 +1,5 @@
-// The configuration of `taskiq quiet`: ask, and wait or not; ask the worker of this machine; or
-// list the requests.
+// The configuration of `taskiq quiet`. It asks through the ledger and may wait, asks the worker of
+// this machine, or lists the requests.
 import type { QuietTarget } from "../../core/ledger/quiet-records.ts";
 import type { LocalRequest } from "../operator/local-quiet.ts";
 import { type LedgerChoice, ledgerAloneOptions, ledgerAloneRules, ledgerChoice } from "../options/ledger-options.ts";

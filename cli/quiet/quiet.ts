@@ -1,5 +1,5 @@
-// `taskiq quiet`: asks workers to take no new steps, through the ledger or on this machine; may
-// wait until they are idle; lists the requests.
+// `taskiq quiet`: asks workers to take no new steps, through the ledger or on this machine. It may
+// wait until they are idle, and lists the requests.
 
 import { inForce } from "../../core/admission/quiet-requests.ts";
 import { systemClock as clock } from "../../core/clock.ts";

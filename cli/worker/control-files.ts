@@ -1,5 +1,5 @@
-// Where a worker leaves the address and the token of its control endpoint, and where an operator on
-// the same machine finds them: a file of its own, for each worker, that only its user can read.
+// The file in which a worker leaves the address and the token of its control endpoint, for an
+// operator on the same machine. Each worker has a file of its own, which only its user can read.
 import { randomBytes, randomUUID } from "node:crypto";
 import { constants } from "node:fs";
 import { lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";

@@ -44,8 +44,7 @@ export interface WorkerConfig extends Pick<Given, (typeof PLAIN)[number]> {
   /** `null` means that each queue's URL decides. */
   readonly endpointUrl: string | null;
   /**
-   * How long ECS is asked, without a pause in the work, not to stop the task. `null` means that it
-   * is not asked.
+   * How long ECS is asked, without a pause in the work, not to stop the task. `null` means never.
    */
   readonly protectMs: number | null;
   readonly limits: Limits;
@@ -94,7 +93,7 @@ function sharedLedgerRules(settings: WorkerSettings): Findings {
   return { problems: fine ? [] : [problem], warnings: [] };
 }
 
-/** The endpoint decides; without one the queue's URL does; with neither, requests go to AWS. */
+/** The endpoint decides. Without one the queue's URL does. With neither, requests go to AWS. */
 function isAws(url: string | null): boolean {
   return url === null || !URL.canParse(url) || placeOf(url).aws;
 }

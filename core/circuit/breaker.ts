@@ -59,8 +59,8 @@ export class Breaker {
   }
 
   /**
-   * Says why nothing is received, for operators. `null` means that all is well, or that it is too
-   * early to say.
+   * Says why nothing is received, for operators. `null` means that all is well, or too short a time
+   * has passed.
    */
   closedBecause(): string | null {
     const reasons = this.#reasons(reportable(this.#circuit, this.#ports.clock.monoMs()));

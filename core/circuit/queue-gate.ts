@@ -82,8 +82,8 @@ export class QueueGate {
   }
 
   /**
-   * Says why nothing is received from this queue. `null` means that all is well, or that it is too
-   * early to say.
+   * Says why nothing is received from this queue. `null` means that all is well, or too short a
+   * time has passed.
    */
   closedBecause(): string | null {
     const asked = this.#ports.quiet.asked.map(quietReason);

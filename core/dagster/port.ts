@@ -14,9 +14,9 @@ export interface FoundRun {
    */
   readonly reexecution: Reexecution | null;
   /**
-   * The latest that was created and not launched; null for none. It is about to be, or never will,
-   * since what created it died in between: Dagster has no word for the difference but its run
-   * monitoring's, which fails it after a while, where that is switched on.
+   * The latest re-execution that was created and not launched. `null` means none. It is about to be
+   * launched, or never will be, because its creator died in between. Dagster does not distinguish
+   * the two, except that its run monitoring, where switched on, fails the second after a while.
    */
   readonly unlaunched: UnlaunchedRun | null;
 }
@@ -38,9 +38,12 @@ export type Launched =
   | { readonly kind: "in_doubt"; readonly why: string };
 
 /**
- * The port. Methods reject with a `Fault`: `TQ_DAGSTER_UNREACHABLE` when no connection was made,
- * `TQ_DAGSTER_DENIED` when the credentials are not good, `TQ_CONFIG` when what answers is not
- * Dagster's API, `TQ_DAGSTER` when an answer did not come or says that the server failed.
+ * The port. Methods reject with a `Fault` of one of these codes.
+ *
+ * - `TQ_DAGSTER_UNREACHABLE`: no connection was made.
+ * - `TQ_DAGSTER_DENIED`: the credentials are not good.
+ * - `TQ_CONFIG`: the answering program is not Dagster's API.
+ * - `TQ_DAGSTER`: an answer did not come, or says that the server failed.
  */
 export interface DagsterApi {
   /** Null: Dagster knows no such run. */

@@ -60,7 +60,7 @@ export function matchesLetter(filter: LetterFilter, letter: DeadLetter): boolean
   );
 }
 
-/** `job` is the name in the run's record. `null` means that it is not known. */
+/** `job` is the name in the run's record. `null` means unknown. */
 export function matchesJob({ job: wanted }: LetterFilter, job: string | null): boolean {
   return wanted === null || wanted === job;
 }

@@ -80,7 +80,7 @@ export async function lookThrough(ports: LookPorts, look: Look, quiet: AbortSign
 
 /**
  * Splits a page by groups. A FIFO queue hands out as many of one group as it can before it turns to
- * the next, and hides a group's rest while one of it is in flight (guide, "FIFO queue delivery
+ * the next. It hides a group's rest while one of it is in flight (guide, "FIFO queue delivery
  * logic"). So the last group of a full page may go on behind it. That group is given back at once,
  * and comes first and whole in the next page. A group that fills a page hides the letters behind
  * its first ten.

@@ -67,8 +67,8 @@ export interface Verdict {
   /** For people; may be reworded. */
   readonly words: string;
   /**
-   * It may be deleted when it is named: by its id, or by one of these reasons. Absent: not even
-   * then.
+   * It may be deleted when it is named by its id, or by one of these reasons. Absent means that it
+   * may not even then.
    */
   readonly purgedAs?: readonly string[];
 }

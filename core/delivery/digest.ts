@@ -5,7 +5,7 @@ import type { Envelope } from "../step/envelope.ts";
 
 /**
  * Returns the SHA-256 (hex) over the wire fields that decide what runs, keys sorted. `enqueued_at`
- * and the delay of a retry do not count: a run worker that was resumed sends the same attempt again
+ * and the delay of a retry do not count. A run worker that was resumed sends the same attempt again
  * at another time, and a RetryPolicy with jitter then names another delay.
  */
 export function payloadDigest(envelope: Envelope): string {

@@ -1,4 +1,4 @@
-// The life of one delivery: `advance(state, event) → [state, effect]`, one effect at a time. Pure;
+// The life of one delivery: `advance(state, event) → [state, effect]`, one effect at a time. Pure.
 // `core/delivery/executor.ts` performs the effects.
 //
 // | State      | Event                                   | Next                  | Effect |
@@ -55,8 +55,8 @@
 // have a write in flight. Its attempt is abandoned and never reported under the same fence, because
 // the ledger makes the next claim wait for that write.
 //
-// A swept message lies in the dead letter queue: SQS itself moved it there, or an operator fails
-// it. Burying it puts a copy there that says why, and acking takes the original out. A swept
+// A swept message lies in the dead letter queue, because SQS itself moved it there, or an operator
+// fails it. Burying it puts a copy there that says why, and acking takes the original out. A swept
 // message that is malformed is treated as malformed, but a delivery never waits for it.
 import type { Hold } from "../ledger/port.ts";
 import type { ErrorInfo, ExecutionResult, StepId } from "../step/step.ts";
@@ -361,9 +361,10 @@ function unreported({ detail, error }: Cause): Cause {
 }
 
 /**
- * Whether a reported message is buried. A report that found the attempt over has nothing to bury:
- * the log's outcome stands. Two kinds are buried all the same: a body that cannot be read, and a
- * message that SQS moved of a run that is over, because it names a step that the run never got.
+ * Whether a reported message is buried. A report that found the attempt over has nothing to bury,
+ * because the log's outcome stands. Two kinds are buried all the same. One is a body that cannot be
+ * read. The other is a message that SQS moved of a run that is over, because it names a step that
+ * the run never got.
  */
 function staysDead({ state }: ExecutionResult, why: Why): boolean {
   const ours = state === "reported" || state === "parked";

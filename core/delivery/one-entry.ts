@@ -19,7 +19,7 @@ export async function askForOne(
   try {
     const [result = "failed"] = await ask();
     if (result === "done") outages.worked(call);
-    // An expired receipt is no sign of an outage. The adapter has logged why SQS refused an entry.
+    // An expired receipt does not mean an outage. The adapter has logged why SQS refused an entry.
     else if (result === "gone") outages.observe(failure("gone"));
     else outages.observe({ ...failure("failed"), level: "debug" });
     return result === "done";

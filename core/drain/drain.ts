@@ -12,8 +12,9 @@ export interface DrainPorts {
   readonly observe: Observe;
   snapshot(): WorkerSnapshot;
   /**
-   * Called at every look; `left` is approximate. `elsewhere`: how many of those in flight are none
-   * of this worker's, not even of those that it had when SQS counted, which may be a minute ago.
+   * Called at every look with the approximate count that is `left`. `elsewhere` counts the messages
+   * in flight that are not this worker's. It leaves out those that this worker had when SQS
+   * counted, which may be a minute ago.
    */
   progress(snapshot: WorkerSnapshot, left: QueueDepth, elsewhere: number): void;
 }

@@ -1,9 +1,9 @@
-// The control endpoint: HTTP on loopback through which whoever runs the worker makes it quiet and
-// lets it go on.
+// The control endpoint: HTTP on loopback through which an operator makes the worker quiet and lets
+// it go on.
 //
 // Every request needs the worker's token, which `cli/worker/control-files.ts` leaves where only its
-// user can read it. A browser cannot send it: no page knows it, and a page of another origin may
-// not send the header unless we allowed it (CORS), which we never do. A request without it
+// user can read it. A browser cannot send it. No page knows the token, and a page of another origin
+// may not send the header unless we allowed it (CORS), which we never do. A request without it
 // learns nothing, not even which pages there are.
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";

@@ -1,12 +1,12 @@
-// What a worker says of its own health. Pure: facts in, verdicts out.
+// A worker's verdicts on its own health. Pure: facts in, verdicts out.
 //
-// Healthy is what a container's health check asks: live, and ready once. A deploy whose workers
+// Healthy answers a container's health check. It means live, and ready once. A deploy whose workers
 // never become ready is thereby never healthy, and ECS rolls it back. Once a worker was ready,
 // outages do not count, as they do not for live.
 //
-// Live means that our own loops turn; only a restart mends the opposite. It never depends on SQS, a
-// database or the step host, or an outage of theirs would have every container of the fleet
-// replaced. Ready means that steps are being taken.
+// Live means that our own loops turn. Only a restart mends the opposite. It never depends on SQS, a
+// database or the step host. Otherwise an outage of theirs would have every container of the fleet
+// replaced. Ready means that the worker takes steps.
 import { formatDuration, inSeconds } from "../formats/durations.ts";
 
 export interface HealthFacts {
@@ -29,13 +29,13 @@ export interface HealthFacts {
   readonly broken: string | null;
   readonly busy: number;
   readonly slots: number;
-  /** Who asked the worker to be quiet; null: nobody. */
+  /** The operator who asked the worker to be quiet. `null` means that the worker is not quiet. */
   readonly quiet?: object | null;
   /** When the health server began to answer. */
   readonly beganAtMs: number;
   /** It was ready for `READY_HELD_MS` without a break, at any time. */
   readonly wasReady: boolean;
-  /** How long a worker may live that was never ready; null: for as long as it likes. */
+  /** How long a worker may live that was never ready. `null` means no limit. */
   readonly readyWithinMs: number | null;
 }
 

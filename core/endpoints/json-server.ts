@@ -118,7 +118,7 @@ function send(response: ServerResponse, { status, body, allow }: Reply): void {
     "content-type": type,
     "content-length": Buffer.byteLength(text),
     "cache-control": "no-store",
-    // Whoever asks, asks once. A connection that is kept would only keep `close` waiting.
+    // Each client asks once. A connection that is kept would only keep `close` waiting.
     connection: "close",
     ...(allow === undefined ? {} : { allow }),
   });

@@ -1,5 +1,5 @@
-// Durations: as operators write them in settings (`90`, `90s`, `1m30s`, `500ms`, `12h`; a plain
-// number is in seconds), and as they read them. Pure.
+// Durations, as operators write and read them. In settings they are `90`, `90s`, `1m30s`, `500ms`
+// or `12h`, where a plain number is in seconds. Pure.
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 

@@ -1,6 +1,9 @@
 // JSON from outside. Pure.
 
-/** Undefined for what is no JSON; nothing of that is shown, since it may be anything. */
+/**
+ * Returns `undefined` for text that is not JSON. The text is untrusted, so it never appears in an
+ * error.
+ */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

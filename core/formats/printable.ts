@@ -1,9 +1,9 @@
 // Text from outside, made safe for terminals and log lines. Pure.
 //
-// Unsafe is what Unicode calls "other": control characters, which steer terminals, format
-// characters such as those that turn the direction of writing, lone surrogates, and what is not
-// assigned; and the two separators that count as line ends. Not unsafe are the two joiners, which
-// scripts and emoji need.
+// Unsafe are the characters that Unicode calls "other". Control characters steer terminals, and
+// format characters may turn the direction of writing. Lone surrogates and unassigned code points
+// belong to them. So do the two separators that count as line ends. The two joiners are safe,
+// because scripts and emoji need them.
 
 const UNSAFE = /[[\p{C}\p{Zl}\p{Zp}]--[\u200c\u200d]]/gv;
 const UNSAFE_IN_LINES = /[[\p{C}\p{Zl}\p{Zp}]--[\u200c\u200d\n\t]]/gv;

@@ -1,8 +1,8 @@
 // The appetite: how many messages the next receive may bring. Pure.
 //
-// As many as there are free slots, so that every message can start. Where steps are short, a slot
+// It is the number of free slots, so that every message can start. Where steps are short, a slot
 // would be idle for a noticeable part of its time while a receive is under way. There a receive may
-// bring a few more: as many as will start within half a second, at the pace of the last seconds.
+// bring a few more, as many as will start within half a second at the pace of the last seconds.
 
 import { MESSAGES_A_REQUEST } from "../queue/port.ts";
 

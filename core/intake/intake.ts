@@ -157,8 +157,8 @@ export class Intake {
   }
 
   /**
-   * Resolves at the next `wake`: a slot became free, a waiting chain took one, a receive ended, or
-   * the worker stops. `soon`: after a moment at the latest.
+   * Resolves at the next `wake`. A slot became free, a waiting chain took one, a receive ended, or
+   * the worker stops. With `soon`, it resolves after a moment at the latest.
    */
   async #change(soon: boolean): Promise<void> {
     if (soon && !this.#pausing) void this.#pause();

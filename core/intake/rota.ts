@@ -2,7 +2,7 @@
 // for one. Pure.
 //
 // Queues without a weight come first, in their order, and each is asked before those behind it
-// (strict priority). The others share the remaining slots by their weights: over time, each is
+// (strict priority). The others share the remaining slots by their weights. Over time, each is
 // handed messages in proportion to its weight, as long as it has them.
 //
 // | Now                          | Asked is                                                                    |

@@ -1,11 +1,11 @@
 // The lease that a delivery holds, from receive to confirmed delete. `core/lease/lease-keeper.ts`
 // prolongs all leases of a queue.
 //
-// The lease is the ledger's. When the worker's own clock says that it is about to end, or when the
-// ledger says that another claim has it, `lost` aborts and the step's process group is killed. That
-// happens inside the margin, before another worker can claim. SQS visibility is a courtesy to the
-// queue: losing it (expired receipt, the 12 h cap) stops nothing, because a redelivery finds the
-// row held.
+// The lease is the ledger's. `lost` aborts when the worker's own clock shows that the lease is
+// about to end, or when the ledger answers that another claim has it. The step's process group is
+// then killed. That happens inside the margin, before another worker can claim. SQS visibility is a
+// courtesy to the queue. Losing it (expired receipt, the 12 h cap) stops nothing, because a
+// redelivery finds the row held.
 import type { Clock } from "../clock.ts";
 import type { Hold } from "../ledger/port.ts";
 import type { Message } from "../queue/port.ts";

@@ -39,8 +39,8 @@ export function claimedDigest(
 }
 
 /**
- * When an abandoned row may be claimed; null: at once. The process of an abandoned claim is dead,
- * but a permitted one may have sent its terminal event just before, and a database goes on
+ * When an abandoned row may be claimed. `null` means at once. The process of an abandoned claim is
+ * dead. But a permitted one may have sent its terminal event just before, and a database goes on
  * committing for a client that is gone. So the write bound counts from the abandonment here, as it
  * does from the lease's end elsewhere.
  */

@@ -1,6 +1,6 @@
-// Tokens of writes whose answer never came: they may have been committed all the same. Whoever asks
-// again takes the same token, and the database then answers as it did the first time instead of
-// calling the write someone else's.
+// Tokens of writes whose answer never came, which may have been committed all the same. The caller
+// repeats such a write with the same token. The database then answers as it did the first time,
+// instead of calling the write someone else's.
 import { randomUUID } from "node:crypto";
 
 /**

@@ -26,9 +26,9 @@ export interface AbandonOptions {
   /** Uncounts the start, because the step was interrupted or never began. */
   readonly giveStartBack: boolean;
   /**
-   * `bind`: a process found the attempt open for the body of this claim, and no other body gets the
-   * row from then on. `forget`: nobody knows whether the attempt was open, so the row keeps no body
-   * unless an earlier claim bound it. Absent leaves both as they are.
+   * `bind` means that a process found the attempt open for the body of this claim. No other body
+   * gets the row from then on. `forget` means that this is unknown, so the row keeps no body unless
+   * an earlier claim bound it. Absent leaves both as they are.
    */
   readonly body?: "bind" | "forget";
 }
@@ -89,17 +89,17 @@ export interface RowFilter {
 }
 
 /**
- * The port. Methods reject with a `Fault`: `TQ_LEDGER` when the store cannot be reached,
- * `TQ_LEDGER_ROW` when the row makes no sense, and `TQ_LEDGER_REFUSED` when the store cannot hold
- * what it was to write. The last two concern that row alone. Every other answer is a value. One
- * contract suite (`test/contract/ledger.ts`) says what each adapter must do.
+ * The port. Methods reject with a `Fault`. `TQ_LEDGER` means that the store cannot be reached.
+ * `TQ_LEDGER_ROW` means that the row cannot be read, and `TQ_LEDGER_REFUSED` that the store cannot
+ * hold the values. The last two concern that row alone. Every other answer is a value. One contract
+ * suite (`test/contract/ledger.ts`) says what each adapter must do.
  */
 export interface Ledger extends OperatorRecords {
   /**
    * Takes the row for `leaseMs`, counting a start, unless it is settled or another lease still
-   * runs. A row whose lease ended is taken over with a higher fence; a `permitted` one only after
-   * its lease's end plus the write bound, within which its owner's terminal event may still be
-   * committing.
+   * runs. A row whose lease ended is taken over with a higher fence. A `permitted` row is taken
+   * over only after its lease's end plus the write bound. Within that time its owner's terminal
+   * event may still be committing.
    */
   claim(request: ClaimRequest): Promise<Claim>;
   /**
@@ -108,8 +108,8 @@ export interface Ledger extends OperatorRecords {
    */
   renew(holds: readonly Hold[], leaseMs: number): Promise<readonly boolean[]>;
   /**
-   * Leave to write the terminal event: row → `permitted`, lease renewed in full. Once per fence: a
-   * second ask is refused.
+   * Grants leave to write the terminal event. The row becomes `permitted`, and its lease is renewed
+   * in full. Granted once per fence, so a second call is refused.
    */
   permit(hold: Hold, leaseMs: number): Promise<"granted" | "refused">;
   /**
@@ -122,9 +122,9 @@ export interface Ledger extends OperatorRecords {
   find(key: string): Promise<LedgerRow | null>;
   list(filter: RowFilter): Promise<readonly LedgerRow[]>;
   /**
-   * Takes a named lock for `leaseMs`, or renews it for its owner; false while another owner's still
-   * runs. No time at all gives it up. It only spares work that one worker is enough for: nothing
-   * that must not happen twice may rest on it, since it has no fence.
+   * Takes a named lock for `leaseMs`, or renews it for its owner. Returns `false` while another
+   * owner's still runs. A time of 0 releases it. The lock only spares work that one worker is
+   * enough for. It has no fence, so nothing that must not happen twice may rest on it.
    */
   lock(name: string, owner: string, leaseMs: number): Promise<boolean>;
   /**
@@ -149,7 +149,7 @@ export interface Ledger extends OperatorRecords {
 // reopened, with who did it and why.
 
 /**
- * Planned before the first effect; sent once the queue has confirmed the copy; deleted once the
+ * Planned before the first effect, sent once the queue has confirmed the copy, deleted once the
  * letter is gone.
  */
 export type ReplayState = "planned" | "sent" | "deleted";
@@ -185,7 +185,7 @@ export interface BegunReplay extends Replay {
 }
 
 export interface ReopenRequest {
-  /** As it was seen: any other fence means that somebody was faster. */
+  /** The fence that the operator saw. Any other fence means that another writer was faster. */
   readonly key: string;
   readonly fence: number;
   /**
@@ -223,8 +223,8 @@ export interface OperatorRecords {
   advanceReplay(letterId: string, to: "sent" | "deleted", sentId: string | null): Promise<void>;
   /**
    * Row → `pending` with no start counted and a higher fence, if it is settled as dead, or free to
-   * be claimed: then nobody writes under its old fence any more. `changed` for anything else, and
-   * for another fence.
+   * be claimed. Both mean that no worker writes under its old fence any more. `changed` for
+   * anything else, and for another fence.
    */
   reopen(request: ReopenRequest): Promise<"reopened" | "changed">;
   /** Of one row, oldest first. They outlive the row. */

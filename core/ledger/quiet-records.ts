@@ -55,7 +55,8 @@ export interface QuietRecords {
    */
   requests(): Promise<readonly QuietRequest[]>;
   /**
-   * Replaces what the worker reported before. No queue at all means that it is not quiet any more.
+   * Replaces the worker's earlier report. No queue at all means that the worker is not quiet any
+   * more.
    */
   report(worker: string, queues: readonly QuietQueue[]): Promise<void>;
   /** Returns what workers reported within the last minute, in the order of their names. */

@@ -1,6 +1,6 @@
-// Rows of the ledger's tables as a database answers them, to the port's shapes. The tables check
-// their columns, yet a row may have been changed by hand, or written by a later version: what it
-// holds is read as anything else that comes from outside.
+// Rows of the ledger's tables, from a database's answer to the port's shapes. The tables check
+// their columns, yet a row may have been changed by hand, or written by a later version. So it is
+// read like anything else that comes from outside.
 import * as v from "valibot";
 import { Fault } from "../faults.ts";
 import { shortened } from "../formats/shortened.ts";

@@ -83,7 +83,7 @@ function deadLettersOf(queue: SurveyedQueue, { attributes }: SurveyedQueue): rea
 }
 
 // SQS keeps the time of sending when it moves a message of a standard queue to its dead letter
-// queue, and resets it on FIFO (developer guide, "setting up a dead-letter queue retention").
+// queue. On FIFO it resets the time (developer guide, "setting up a dead-letter queue retention").
 function lettersRetentionOf(queue: SurveyedQueue, { retentionMs }: QueueAttributes): readonly Found[] {
   const sourceMs = queue.fifo ? DAY_MS - 1 : (queue.attributes?.retentionMs ?? 0);
   if (retentionMs === null || retentionMs > sourceMs || retentionMs === LONGEST_RETENTION_MS) return [];

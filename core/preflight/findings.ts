@@ -1,7 +1,7 @@
 // What a preflight finds, and the words for it. Pure.
 
 export interface Finding {
-  /** `refuse`: a worker must not start on it; starting again will not help. */
+  /** With `refuse`, a worker must not start on the queue, and starting again will not help. */
   readonly severity: "refuse" | "warn";
   /** URL, or the name of one that was not found. */
   readonly queue: string;

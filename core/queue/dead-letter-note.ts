@@ -53,7 +53,7 @@ const Folded = v.custom<NonNullable<DeadLetterNote["folded"]>>(
   (value) => typeof value === "object" && value !== null && Object.values(value).every(isFolded),
 );
 
-/** Whoever may send to the dead letter queue may write one of these, too. */
+/** Any sender to the dead letter queue may write one of these, too. */
 const Note = v.object({
   reason: v.string(),
   detail: v.string(),
@@ -74,10 +74,10 @@ const ATTRIBUTE_LIMIT = 10;
 const BYTE_LIMIT = 1_048_576;
 
 /**
- * The attributes of the copy: the producer's, and our note. With ten of the producer's, the
- * smallest is folded into the note, so that both survive. `cut` says that the note was shortened
- * for lack of room, `left_out` that not even a short one fits: the body and the producer's
- * attributes come first.
+ * The attributes of the copy: the producer's, and our note. If the producer has ten, the smallest
+ * is folded into the note, so that both survive. `cut` means that the note was shortened for lack
+ * of room, `left_out` that not even a short one fits. The body and the producer's attributes come
+ * first.
  */
 export function deadLetterAttributes(burial: Burial): { attributes: Attributes; note: "whole" | "cut" | "left_out" } {
   const theirs = withoutNote(burial.message.attributes);
@@ -102,8 +102,8 @@ export function readNote(message: Pick<Message, "attributes">): DeadLetterNote |
 }
 
 /**
- * Not every server tells where it moved a message from; what has no note was moved all the same.
- * Null: nor what our queue is called.
+ * Not every server says where it moved a message from. A letter without a note was moved all the
+ * same. `null` means that our queue's name is unknown, too.
  */
 export function isMovedBySqs(message: Pick<Message, "attributes" | "movedFrom">, sourceArn: string | null): boolean {
   const { movedFrom } = message;

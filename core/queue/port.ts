@@ -32,8 +32,8 @@ export interface MessageAttribute {
 }
 
 /**
- * How one entry of a batch call ended. `gone`: the receipt is no longer good (expired, or the
- * message is deleted).
+ * How one entry of a batch call ended. `gone` means that the receipt is no longer good, because it
+ * expired or the message is deleted.
  */
 export type EntryResult = "done" | "gone" | "failed";
 
@@ -117,7 +117,7 @@ export interface SurveyedQueue {
 
 export interface SurveyedDeadLetterQueue {
   readonly name: string;
-  /** Who says that it is the one. */
+  /** The worker that buries it. */
   readonly from: "option" | "redrive policy";
   /** Null: it does not exist. */
   readonly queue: SurveyedQueue | null;
@@ -179,9 +179,9 @@ export interface DeadLetterQueue extends Pick<Queue, "receive" | "extend" | "ack
   /** Whose dead letters are meant. It may be the dead letter queue of others, too. */
   readonly sourceUrl: string;
   /**
-   * Sends copies to our queue, with what the producer sent beside the body; any number, in order.
-   * Answers in order. Deletes nothing. Rejects when a request got no answer: then it is not known
-   * what was sent of it.
+   * Sends copies to our queue, with the attributes that the producer sent. Takes any number, and
+   * answers in order. Deletes nothing. Rejects when a request got no answer, and it is then unknown
+   * which copies were sent.
    */
   resend(copies: readonly Resend[]): Promise<readonly Resent[]>;
   /**
@@ -192,10 +192,9 @@ export interface DeadLetterQueue extends Pick<Queue, "receive" | "extend" | "ack
   /** It has a redrive policy itself, which would move on whatever is looked at too often. */
   readonly redrives: boolean;
   /**
-   * How long it keeps a message, counted from `sentAtMs`: a standard queue's dead letters keep the
-   * time at which they were first sent, those of a FIFO queue get a new one when SQS moves them
-   * (developer guide, "dead-letter queue retention"). Null where the server does not
-   * say it.
+   * How long it keeps a message, counted from `sentAtMs`. A standard queue's dead letters keep the
+   * time at which they were first sent. Those of a FIFO queue get a new time when SQS moves them
+   * (developer guide, "dead-letter queue retention"). `null` where the server does not say.
    */
   readonly retentionMs: number | null;
 }

@@ -1,5 +1,5 @@
 // The frames between worker and step host: JSON lines, decoded into values. Pure. ARCHITECTURE.md
-// lists them; fixtures/frames has golden ones.
+// lists them, and fixtures/frames has golden ones.
 import * as v from "valibot";
 import { shortened } from "../formats/shortened.ts";
 import { errorInfo, hostResult } from "../step/result.ts";

@@ -37,8 +37,8 @@ export interface Limits {
 }
 
 /**
- * How long a process may live. It is prolonged while it runs, and dies in time when it is not:
- * though nobody here can see to it.
+ * How long a process may live. The worker prolongs it while the process runs. Otherwise the process
+ * dies in time, even if the worker cannot see to it.
  */
 export interface Term {
   /** From now; not negative. */
@@ -92,17 +92,17 @@ export type Permit = { readonly granted: true; readonly withinMs: number } | { r
 export type AskPermit = () => Promise<Permit>;
 
 /**
- * How a process ended. `interrupted` means that its signal was aborted before it had an outcome;
- * why is the caller's to know. `open` is set when the process had found the attempt open; without
- * it nobody knows. `job` is that of the step's run, where the process has said it.
+ * How a process ended. `interrupted` means that its signal was aborted before it had an outcome.
+ * The caller knows the reason. `open` is set when the process had found the attempt open. Without
+ * it that is unknown. `job` is that of the step's run, where the process has reported it.
  */
 export type Ending = EndingKind & { readonly job?: string };
 
 type EndingKind =
   /**
-   * The attempt is over; `result` is what to record. `wrote` is false when the log already said so.
-   * `cutShort` says why the process was killed after that, while hooks, teardown or exit hooks
-   * still ran; absent if it ended by itself.
+   * The attempt is over, and `result` is to be recorded. `wrote` is false when the log already said
+   * so. `cutShort` says why the process was killed after that, while hooks, teardown or exit hooks
+   * still ran. It is absent if the process ended by itself.
    */
   | { readonly kind: "ended"; readonly result: ExecutionResult; readonly wrote: boolean; readonly cutShort?: string }
   /**
@@ -120,8 +120,8 @@ type EndingKind =
   /** Its term ended, and it with it; it recorded nothing. */
   | { readonly kind: "expired" }
   /**
-   * `step`: this step cannot run here, or its process died; `location`, `instance`, `host`: nothing
-   * of that can run, and nothing ran.
+   * `step` means that this step cannot run here, or its process died. `location`, `instance` and
+   * `host` mean that nothing of that can run, and nothing ran.
    */
   | { readonly kind: "fault"; readonly scope: FaultScope; readonly error: ErrorInfo; readonly open?: true };
 
@@ -140,8 +140,8 @@ export type StepOutput = "all" | "errors" | "off";
 /** What Dagster knows of one attempt. */
 export interface AttemptStanding {
   /**
-   * Null: this instance knows no such run. `goesOn`: it still waits for its steps; neither finished
-   * nor being canceled.
+   * `null` means that this instance does not know the run. `goesOn` means that the run still waits
+   * for its steps, because it is neither finished nor being canceled.
    */
   readonly run: { readonly status: string; readonly job: string; readonly goesOn: boolean } | null;
   /** How the attempt ended, by the event log; null while it is open. */
@@ -161,7 +161,7 @@ export interface HostVersions {
   readonly dagsterTaskiq: string;
   /**
    * The versions of Dagster that its `dagster_taskiq` supports: from `oldest` up to, and without,
-   * `below`. Null: it does not say.
+   * `below`. `null` means that the host does not name them.
    */
   readonly supported: { readonly oldest: string; readonly below: string } | null;
 }

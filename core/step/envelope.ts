@@ -16,8 +16,8 @@ export interface Envelope extends StepId {
   readonly knownState: string | null;
   readonly retryMode: "deferred" | "disabled";
   /**
-   * What the op's RetryPolicy says should the machinery fail this attempt, in seconds; null: no
-   * retry is left.
+   * The delay of the retry that the op's RetryPolicy allows if the machinery fails this attempt, in
+   * seconds. `null` means that no retry is left.
    */
   readonly onFault: { readonly retryIn: number } | null;
   /** Unix seconds; null when the producer does not say. */
@@ -26,8 +26,8 @@ export interface Envelope extends StepId {
   /** Of the Dagster instance that the run belongs to; null when the producer does not say. */
   readonly instance: string | null;
   /**
-   * Version of Dagster in the run worker; null when the producer does not say. Like the next, it is
-   * no part of the digest.
+   * Version of Dagster in the run worker. `null` when the producer does not send it. Like the next
+   * field, it does not count for the digest.
    */
   readonly dagster: string | null;
   /** Version of `dagster_taskiq` in the run worker; null when the producer does not say. */
@@ -202,7 +202,8 @@ function carriedPayload(taskIq: Fields): Fields | null {
 }
 
 /**
- * Enough to report the step's end before the message is buried: nobody would ever end it otherwise.
+ * Enough to report the step's end before the message is buried. Otherwise nothing would ever end
+ * the step.
  */
 function readableStep(fields: Fields): StepId | null {
   const runId = v.safeParse(RunId, fields["run_id"]);

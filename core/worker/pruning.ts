@@ -27,10 +27,10 @@ const DAY_MS = 86_400_000;
 const LONGEST_RETENTION_MS = 14 * DAY_MS;
 /**
  * A row is kept for as long as the queue keeps a message, then for as long as any dead letter queue
- * may, and a day for clocks and for operators who look a little later. A pending row is kept as
- * long, counted from its last receive: the message that was received then is gone afterwards, and
- * so are the starts that it spent. Refused messages leave such rows behind, and so does a message
- * that expires before it is run.
+ * may. A day is added for clocks and for operators who look a little later. A pending row is kept
+ * as long, counted from its last receive. By then the message that was received is gone, and so are
+ * the starts that it spent. Refused messages leave such rows behind, and so does a message that
+ * expires before it is run.
  */
 const MARGIN_MS = LONGEST_RETENTION_MS + DAY_MS;
 /** Few enough for a statement of milliseconds. */

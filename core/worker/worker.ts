@@ -135,8 +135,8 @@ export class Worker {
   }
 
   /**
-   * Takes steps until `stop`; resolves when every delivery has met its end. Never rejects: a loop
-   * that throws is reported as a bug.
+   * Takes steps until `stop`. Resolves when every delivery has met its end. Never rejects, because
+   * a loop that throws is reported as a bug.
    */
   async run(): Promise<void> {
     const { bugs, protection } = this.#ports;

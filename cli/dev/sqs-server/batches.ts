@@ -1,5 +1,5 @@
-// Batch actions: at most ten entries with distinct ids, each with an end of its own (service model:
-// …Batch).
+// Batch actions with at most ten entries, whose ids are distinct. Each entry has an end of its own
+// (service model: …Batch).
 import { LARGEST_MESSAGE, messageSize } from "./limits.ts";
 import { Refusal } from "./refusal.ts";
 import { type Input, listOf, type Output, readSending, textOf } from "./wire.ts";

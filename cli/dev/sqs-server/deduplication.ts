@@ -1,4 +1,4 @@
-// FIFO deduplication: an id is remembered for five minutes, also after its message was deleted
+// FIFO deduplication. An id is remembered for five minutes, also after its message was deleted
 // (service model: MessageDeduplicationId).
 
 const WINDOW_MS = 300_000;

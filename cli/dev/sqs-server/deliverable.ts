@@ -7,9 +7,9 @@ export function deliverable(messages: readonly StoredMessage[], fifo: boolean, n
 }
 
 /**
- * A receive takes as many of one group as it can before it turns to the next, and of each group
- * only what comes before its first hidden message: a group whose head is in flight gives nothing,
- * and one whose middle is still hidden gives what stands before it (localstack#13386, tried on
+ * A receive takes as many of one group as it can before it turns to the next. It takes of each
+ * group only the messages before its first hidden one. A group whose head is in flight gives
+ * nothing, and one whose middle is still hidden gives its beginning (localstack#13386, tried on
  * AWS). Groups come in the order of their oldest message.
  */
 function byGroup(messages: readonly StoredMessage[], nowMs: number): StoredMessage[] {

@@ -1,6 +1,5 @@
-// A receive that waits. It goes on waiting, and taking messages, when its client has hung up: so
-// does SQS, and the message is then hidden for a whole visibility timeout with nobody to work on
-// it.
+// A receive that waits. It goes on waiting, and taking messages, when its client has hung up, as
+// SQS does. Such a message is then hidden for a whole visibility timeout, and no worker has it.
 import type { Clock } from "../../../core/clock.ts";
 import type { QueueModel } from "./queue-model.ts";
 import type { Receiving } from "./receiving.ts";

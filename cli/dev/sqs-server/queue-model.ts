@@ -1,6 +1,6 @@
-// One queue's rules: pure bookkeeping over an injected clock, deterministic and synchronous, used
-// by the HTTP server and, without it, by simulations. Each rule says where SQS states it; "service
-// model" is the API description that AWS publishes.
+// One queue's rules. Pure bookkeeping over an injected clock, deterministic and synchronous. The
+// HTTP server uses it and, without the server, simulations. Each rule says where SQS states it. The
+// "service model" is the API description that AWS publishes.
 import { Deduplication } from "./deduplication.ts";
 import { deliverable } from "./deliverable.ts";
 import type { QueueSettings } from "./queue-settings.ts";
@@ -86,7 +86,7 @@ export class QueueModel {
     // "If you use an old receipt handle, the request will succeed, but the message might not be
     // deleted" (service model: DeleteMessage).
     if (!current && !this.settings.fifo) return;
-    // FIFO: "tries to delete … after the visibility timeout expires, the action fails with an
+    // On FIFO, "tries to delete … after the visibility timeout expires, the action fails with an
     // error" (service model: ReceiveMessage).
     const expired = this.settings.fifo && (!current || stateOf(message, this.#now()) !== "in_flight");
     if (expired) throw expiredReceipt(receipt);

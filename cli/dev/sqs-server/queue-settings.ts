@@ -88,8 +88,8 @@ function readBoolean(attributes: QueueAttributes, name: string): boolean {
 function readRedrive(text: string | undefined): QueueSettings["redrive"] {
   if (text === undefined || text === "") return null;
   const policy: { deadLetterTargetArn?: unknown; maxReceiveCount?: unknown } = JSON.parse(text);
-  // maxReceiveCount: 1 to 1,000, 10 when left out (service model; guide, "configure a dead-letter
-  // queue").
+  // maxReceiveCount is 1 to 1,000, and 10 when left out (service model, and guide, "configure a
+  // dead-letter queue").
   const maxReceiveCount = Number(policy.maxReceiveCount ?? 10);
   const inRange = Number.isInteger(maxReceiveCount) && maxReceiveCount >= 1 && maxReceiveCount <= 1_000;
   if (typeof policy.deadLetterTargetArn !== "string" || !inRange) {

@@ -1,6 +1,6 @@
-// ReceiveRequestAttemptId: for five minutes the same id answers with the same messages and receipts
-// and hides them anew, as long as none of them was deleted or had its visibility changed (service
-// model: ReceiveMessage).
+// ReceiveRequestAttemptId. For five minutes the same id answers with the same messages and
+// receipts, and hides them again. That ends once one of them is deleted or has its visibility
+// changed (service model: ReceiveMessage).
 import type { StoredMessage } from "./stored-message.ts";
 
 const VALID_MS = 300_000;

@@ -28,7 +28,7 @@ export function checkAttemptId({ fifo }: QueueSettings, attemptId: string | null
 }
 
 // "The maximum visibility timeout is 12 hours from the time that Amazon SQS receives the
-// ReceiveMessage request" (guide, "visibility timeout"), and more than what is left of it is an
+// ReceiveMessage request" (guide, "visibility timeout"). A longer time than the rest of it is an
 // error, not clamped (service model: ChangeMessageVisibility).
 export function checkTotalVisibility(totalMs: number, visibilityMs: number): void {
   if (totalMs <= LONGEST_VISIBILITY_MS) return;

@@ -33,7 +33,7 @@ export function deduplicationIdOf(settings: QueueSettings, { body, deduplication
   );
 }
 
-// A group on a standard queue is a tenant of a fair queue; a deduplication id there is refused
+// A group on a standard queue is a tenant of a fair queue. A deduplication id there is refused
 // (service model: SendMessage).
 function checkOrdering({ fifo }: QueueSettings, { groupId = null, deduplicationId = null }: Sending): void {
   if (groupId !== null) checkId("MessageGroupId", groupId);

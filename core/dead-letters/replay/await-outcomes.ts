@@ -4,8 +4,8 @@ import type { Clock } from "../../clock.ts";
 import type { Ledger, LedgerRow } from "../../ledger/port.ts";
 
 /**
- * `buried`: it is a dead letter again. `failed`: any other end but success, an attempt that Dagster
- * retries included.
+ * `buried` means a dead letter again. `failed` is any other end but success, with attempts that
+ * Dagster retries.
  */
 export type ReplayOutcome = "succeeded" | "failed" | "buried";
 
@@ -54,7 +54,7 @@ export async function waitForOutcomes(
   }
 }
 
-/** Null while it is open, or nobody has claimed it yet. */
+/** `null` while it is open, or not claimed yet. */
 function outcomeOf(row: LedgerRow | null): ReplayOutcome | null {
   if (row === null || row.outcome === null) return null;
   if (row.state === "dead") return "buried";

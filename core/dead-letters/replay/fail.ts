@@ -23,10 +23,12 @@ export interface FailOrder {
 }
 
 /**
- * `failed`: its failure stands in Dagster. `ended`: its attempt ended otherwise meanwhile.
- * `in_hand`: a worker holds it. `changed`: it was reopened or settled since the look. `not_done`:
- * its failure could not be recorded, so it is as it was, or open to be failed again. `not_found`:
- * it is not in the queue any more, or is hidden.
+ * - `failed`: its failure is recorded in Dagster.
+ * - `ended`: its attempt ended otherwise meanwhile.
+ * - `in_hand`: a worker holds it.
+ * - `changed`: it was reopened or settled since the look.
+ * - `not_done`: its failure could not be recorded. It is unchanged, or open to be failed again.
+ * - `not_found`: it has left the queue, or is hidden.
  */
 export type FailEnd = "failed" | "ended" | "in_hand" | "changed" | "not_done" | "not_found";
 

@@ -84,7 +84,7 @@ export function isTransient(error: unknown): boolean {
 }
 
 /**
- * Whether the connection is as good as before: the server answered, and not that it is going away.
+ * Whether the connection is still good. The server answered, and did not announce its own shutdown.
  */
 export function isConnectionFine(error: unknown): boolean {
   const code = codeOf(error);

@@ -96,7 +96,7 @@ export class Link {
     return Object.assign(socket, { host: this.#options.host, port: this.#options.port });
   }
 
-  /** Not the library's own, whose failure nobody can catch. */
+  /** Not the library's own, whose failure cannot be caught. */
   async #cancel(query: unknown): Promise<void> {
     const { pid, secret } = (query as { state?: { pid: number | null; secret: number } }).state ?? {};
     if (typeof pid !== "number" || typeof secret !== "number") return;

@@ -12,12 +12,12 @@ export interface PostgresTarget {
   readonly user: string;
   readonly password: string;
   /**
-   * File that has the password, read at each connection, where none is given; null: there is none.
+   * File that has the password, read at each connection, where none is given. `null` means no file.
    */
   readonly passFile: string | null;
   readonly database: string;
   readonly sslMode: SslMode;
-  /** File with the authorities to trust (PEM); null: those that Node ships. */
+  /** File with the authorities to trust (PEM). `null` means those that Node ships. */
   readonly caFile: string | null;
   /** A pooler in transaction mode is in between. */
   readonly pooler: boolean;

@@ -12,7 +12,7 @@ import { Link, type LinkOptions } from "./link.ts";
 export interface PoolOptions extends LinkOptions {
   /** How the ledger is called in errors. */
   readonly name: string;
-  /** How long a question may take, all attempts together; after that it is a Fault. */
+  /** How long a question may take, all attempts together. After that it ends in a `Fault`. */
   readonly answerMs: number;
   readonly clock: Clock;
   /** Uniform in [0, 1). */

@@ -36,7 +36,7 @@ export const SCHEMA_VERSION = texts.length;
  */
 export const SERVES_FROM = 1;
 
-/** Any number that nobody else uses: "taskiq" in ASCII. */
+/** Any number that no other program uses: "taskiq" in ASCII. */
 const LOCK_KEY = 0x7461_736b_6971n;
 const table = "taskiq_ledger_schema";
 
@@ -114,8 +114,8 @@ function isDenied(error: unknown): error is Fault {
 }
 
 /**
- * The tables are looked up in pg_class, not by to_regclass(): that may answer from the connection's
- * memory that there is none, also when another process made it while we waited for the lock. To
+ * The tables are looked up in pg_class, not by to_regclass(). That may answer "none" from the
+ * connection's memory, although another process made the table while we waited for the lock. To
  * read pg_class, the connection must first hear what has changed.
  */
 async function read(query: Query): Promise<Found> {

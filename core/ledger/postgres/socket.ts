@@ -12,7 +12,7 @@ export interface Address {
   readonly host: string;
   readonly port: number;
   readonly sslMode: SslMode;
-  /** PEM of the authorities to trust; null: those that Node ships. */
+  /** PEM of the authorities to trust. `null` means those that Node ships. */
   readonly ca: string | null;
 }
 
@@ -29,7 +29,7 @@ const NO = "N".charCodeAt(0);
  */
 export async function openSocket(address: Address, signal: AbortSignal): Promise<Socket> {
   const socket = connect({ host: address.host, port: address.port, noDelay: true, signal });
-  // Whoever uses it listens, too; but not between here and there, nor after its end.
+  // The user of the socket listens, too, but not between here and there, nor after its end.
   socket.on("error", () => undefined);
   try {
     await once(socket, "connect", { signal });

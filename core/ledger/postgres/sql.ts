@@ -14,7 +14,7 @@ export const span = (milliseconds: string) => `${milliseconds} * interval '1 mil
 const asked = (columns: string) =>
   `asked AS MATERIALIZED (SELECT * FROM json_to_recordset($1::text::json) AS asked (position integer, key text, ${columns}))`;
 
-/** What the asked fences hold, as it is once nobody else can change it. */
+/** What the asked fences hold, once no other transaction can change it. */
 const held = `held AS MATERIALIZED (
   SELECT entry.idempotency_key, entry.state AS was, entry.outcome::text AS recorded, entry.permit_token, asked.*
   FROM asked JOIN ${table} AS entry ON entry.idempotency_key = asked.key AND entry.fence = asked.fence
@@ -36,7 +36,7 @@ const claimedDigest = `CASE WHEN ${same} OR excluded.payload_digest = '' OR entr
 
 /**
  * A row that another transaction made or changed after this statement began is locked and left
- * alone, but not seen in the second half: such a row gets no answer, and the
+ * alone. The second half of the statement does not see it. Such a row gets no answer, and the
  * caller asks again.
  */
 const claim = `WITH instant AS MATERIALIZED (SELECT ${now} AS now),

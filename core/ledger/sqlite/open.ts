@@ -52,8 +52,8 @@ function configure(db: DatabaseSync, path: string, busyTimeoutMs: number): void 
 
 /**
  * Several processes that switch a new file to WAL at once see SQLITE_BUSY without any wait,
- * whatever the busy timeout: SQLite calls no busy handler when it upgrades a read lock. Taking the
- * write lock does wait; after it, the switch is tried again.
+ * whatever the busy timeout. SQLite calls no busy handler when it upgrades a read lock. Taking the
+ * write lock does wait, so the switch is tried again after it.
  */
 function journalInWal(db: DatabaseSync): unknown {
   for (let attempt = 1; ; attempt++) {

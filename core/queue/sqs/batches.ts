@@ -58,9 +58,9 @@ export function ackMessages(
 }
 
 /**
- * Answers in the order of `items`. Rejects with a Fault only when no batch got an answer at all;
- * with some answered, the entries of the others are `failed`, since a rejection would hide what did
- * happen.
+ * Answers in the order of `items`. Rejects with a `Fault` only when no batch got an answer at all.
+ * With some answered, the entries of the others are `failed`, because a rejection would hide the
+ * effects that did happen.
  */
 export async function callInBatches<Item>(
   context: SqsContext,

@@ -29,9 +29,9 @@ export async function sendDeadLetter(
   }
 }
 
-// A FIFO queue hides what is behind a message that is looked at, ten of a group at most: each dead
-// letter is a group of its own, or a look through them would never find the eleventh. Its own
-// group stands in the note; without a note, it stays where it is.
+// A FIFO queue hides the messages behind one that is looked at, and shows ten of a group at most.
+// So each dead letter is a group of its own. Otherwise a look through them would never find the
+// eleventh. Its own group is in the note. Without a note, the letter stays in its group.
 function orderingOf(
   { fifo }: QueueAddress,
   { message }: Burial,

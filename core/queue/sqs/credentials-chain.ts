@@ -85,7 +85,7 @@ async function firstOf(chain: readonly Source[]): Promise<Identity> {
   throw new Error(reasons.join("; ") || "neither the environment nor a profile names any");
 }
 
-/** The name too where it says more than that it is an error: AWS's own code, or a timeout. */
+/** The name, too, where it says more than "Error": AWS's own code, or a timeout. */
 function reasonOf(error: unknown): string {
   const named = error instanceof Error && !/^(?:Error|CredentialsProviderError|ProviderError)$/.test(error.name);
   return `${named ? `${error.name}: ` : ""}${describeError(error)}`;

@@ -80,7 +80,7 @@ export class Credentials {
         this.#held = identity;
         this.#unanswered = 0;
       })
-      // Whoever waits hears of it.
+      // A waiting caller gets the error.
       .catch(() => undefined)
       .finally(() => {
         if (this.#asked === asked) this.#asked = null;

@@ -1,13 +1,18 @@
-// What an SQS error means to us. One table, because the same failure has two spellings: the SDK's
-// error name and the query protocol's legacy code (SQS speaks JSON with `awsQueryCompatible`), and
-// batch entries carry only the code.
+// The meaning of each SQS error. It is one table, because the same failure has two spellings. One
+// is the SDK's error name, the other the query protocol's legacy code (SQS speaks JSON with
+// `awsQueryCompatible`). Batch entries carry only the code.
 import { Fault } from "../../faults.ts";
 
 /**
- * `gone`: the receipt is no longer good. `throttled`: asked too often. `denied`: AWS says that a
- * permission is missing. `missing`: no such queue. `unsigned`: no credentials to sign with. `keys`:
- * AWS does not accept the credentials. `clock`: nor this machine's time. `refused`: the request
- * itself is wrong. `unreachable`: no usable answer, so the effect may or may not have happened.
+ * - `gone`: the receipt is no longer good.
+ * - `throttled`: asked too often.
+ * - `denied`: AWS says that a permission is missing.
+ * - `missing`: no such queue.
+ * - `unsigned`: no credentials to sign with.
+ * - `keys`: AWS does not accept the credentials.
+ * - `clock`: AWS does not accept this machine's time.
+ * - `refused`: the request itself is wrong.
+ * - `unreachable`: no usable answer, so the effect may or may not have happened.
  */
 export type Trouble =
   | "gone"

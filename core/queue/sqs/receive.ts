@@ -59,8 +59,8 @@ async function lastLook(context: SqsContext, queue: QueueAddress, poll: Poll): P
   return messages.map((message) => readMessage(message, context.clock.wallMs()));
 }
 
-// The lost answer may have held messages. On FIFO the same id brings them back; on a standard queue
-// they stay hidden until their visibility ends. Either way nobody should wait a second full poll
+// The lost answer may have held messages. On FIFO the same id brings them back. On a standard queue
+// they stay hidden until their visibility ends. Either way no caller should wait a second full poll
 // for that, least of all a worker that is stopping.
 function replayOf(poll: Poll): Poll {
   return { ...poll, waitMs: 0 };

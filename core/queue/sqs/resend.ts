@@ -13,8 +13,8 @@ import { writeAttribute } from "./message.ts";
 const BATCH_BYTES = 1_048_576;
 
 /**
- * Answers in order. Rejects with a `Fault` when a request got no answer at all: then nobody knows
- * what was sent of it.
+ * Answers in order. Rejects with a `Fault` when a request got no answer at all, and it is then
+ * unknown which copies were sent.
  */
 export async function resendLetters(
   context: SqsContext,

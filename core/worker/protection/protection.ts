@@ -1,10 +1,10 @@
-// When the task is protected from a scale-in or a deploy: while steps run, but not forever. Pure:
-// times are monotonic milliseconds.
+// When the task is protected from a scale-in or a deploy: while steps run, but not forever. Pure,
+// with times in monotonic milliseconds.
 //
 // A *stretch* of work begins with a step and ends when none has run for half a second, so that
-// steps in a row are one stretch. The API behind the agent is rate limited for the whole account:
-// there is at most one stretch's protection in ten seconds. A step that comes sooner is protected
-// when they are over, if it still runs. A step that ends sooner fits into any grace.
+// steps in a row are one stretch. The API behind the agent is rate limited for the whole account.
+// So at most one stretch in ten seconds is protected. A step that comes sooner is protected when
+// they are over, if it still runs. A step that ends sooner fits into any grace.
 import type { AgentAnswer } from "../../agent/port.ts";
 import { backoff } from "../../backoff.ts";
 
@@ -15,9 +15,7 @@ export interface Protection {
   readonly pausedMs: number | null;
   /** The worker takes nothing new, so ECS may stop the task. */
   readonly released: boolean;
-  /**
-   * The task is protected until then at the latest. An instant in the past means that it is not.
-   */
+  /** The task is protected until then at the latest. An instant in the past means unprotected. */
   readonly untilMs: number;
   readonly renewAtMs: number;
   readonly protectFromMs: number;

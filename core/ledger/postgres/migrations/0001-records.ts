@@ -1,10 +1,9 @@
-// The ledger's rows. Times are the database's; `lease_expires_at` of a pending row is the instant
+// The ledger's rows. Times are the database's. `lease_expires_at` of a pending row is the instant
 // before which it must not be claimed.
 //
-// Keys are compared by their bytes (COLLATE "C"): the database's own order may call two different
-// texts equal, and changes with its libraries. `outcome` is json, not jsonb, which cannot hold the
-// NUL that a traceback may have. The two tokens make a write whose answer was lost on the way safe
-// to ask for again.
+// Keys are compared by their bytes (COLLATE "C"). The database's own order may call two different
+// texts equal, and changes with its libraries. `outcome` is json, because jsonb cannot hold the NUL
+// that a traceback may have. The two tokens make it safe to repeat a write whose answer was lost.
 export const records = `
 CREATE TABLE taskiq_idempotency_records (
   idempotency_key  text COLLATE "C" NOT NULL PRIMARY KEY,
