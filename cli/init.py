@@ -1,9 +1,9 @@
 """PID 1 of a container in which nothing else would be it. It starts taskiq and reaps orphans.
 
 The kernel gives PID 1 every process whose own parent has ended. A PID 1 that does not reap them
-keeps them as zombies forever. Node does not reap. cli/init.ts hands this text to `python3 -I -S
--c`, with the program and its argv (name included) behind it. Every container has it in memory as
-long as it runs, so it imports as little as it can.
+keeps them as zombies forever. Node does not reap. cli/init.ts hands this text to
+`python3 -I -S -c`, with the program and its argv (name included) behind it. Every container has it
+in memory as long as it runs, so it imports as little as it can.
 """
 
 import os

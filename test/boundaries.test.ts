@@ -20,7 +20,7 @@ const imports: ReadonlyMap<string, readonly string[]> = await readImports(root, 
  * Modules that decide. Their heading says "Pure", and tests need no clock, no chance and no machine
  * for them.
  */
-const pure = sources.filter((file) => file.startsWith("core/") && /\bPure[.:;]/.test(headingOf(file)));
+const pure = sources.filter((file) => file.startsWith("core/") && /\bPure\b/.test(headingOf(file)));
 
 /**
  * The rooms of core/, lowest first. A room imports from the lines above its own, never from its own

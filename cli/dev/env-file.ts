@@ -1,5 +1,5 @@
-// A `.env` file in the working directory. Dagster prefers it to the environment in which `dagster
-// dev` is started.
+// A `.env` file in the working directory. Dagster prefers it to the environment in which
+// `dagster dev` is started.
 import { readFileSync } from "node:fs";
 import { Fault } from "../../core/faults.ts";
 import { queueNameOf } from "../../core/queue/queue-place.ts";

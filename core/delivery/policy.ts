@@ -1,5 +1,5 @@
-// The policy of a step: how often taskiq starts it, and how long it waits in between. Pure, with
-// chance as an argument.
+// The policy of a step: how often taskiq starts it, and how long it waits in between. Pure.
+// Chance is an argument.
 import { backoff, doubled } from "../backoff.ts";
 import type { Limits } from "../runner/port.ts";
 import { defaultLimits, limitTags } from "./limits.ts";

@@ -1,7 +1,7 @@
 // Whether a queue is empty, which no single answer of SQS says. Its counts are approximate and
 // settle within a minute (API reference, GetQueueAttributes). A long poll may find nothing while
 // another worker holds the messages. So a queue is called empty after a spell in which nothing
-// spoke against it. Pure, with times in monotonic milliseconds.
+// spoke against it. Pure. Times are monotonic milliseconds.
 
 export type Seen =
   /** A long poll of ours was answered. */

@@ -2,8 +2,8 @@
 //
 // Unsafe are the characters that Unicode calls "other". Control characters steer terminals, and
 // format characters may turn the direction of writing. Lone surrogates and unassigned code points
-// belong to them. So do the two separators that count as line ends. The two joiners are safe,
-// because scripts and emoji need them.
+// belong to them. Unsafe are also the two separators that count as line ends. The two joiners are
+// safe, because scripts and emoji need them.
 
 const UNSAFE = /[[\p{C}\p{Zl}\p{Zp}]--[\u200c\u200d]]/gv;
 const UNSAFE_IN_LINES = /[[\p{C}\p{Zl}\p{Zp}]--[\u200c\u200d\n\t]]/gv;

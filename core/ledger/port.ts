@@ -185,8 +185,8 @@ export interface BegunReplay extends Replay {
 }
 
 export interface ReopenRequest {
-  /** The fence that the operator saw. Any other fence means that another writer was faster. */
   readonly key: string;
+  /** The fence that the operator saw. Any other fence means that another writer was faster. */
   readonly fence: number;
   /**
    * Digest of the body that is sent now, to which the row is bound from then on. Null leaves the

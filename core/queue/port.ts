@@ -117,7 +117,7 @@ export interface SurveyedQueue {
 
 export interface SurveyedDeadLetterQueue {
   readonly name: string;
-  /** The worker that buries it. */
+  /** Where its name comes from. */
   readonly from: "option" | "redrive policy";
   /** Null: it does not exist. */
   readonly queue: SurveyedQueue | null;

@@ -1,5 +1,5 @@
-// When the task is protected from a scale-in or a deploy: while steps run, but not forever. Pure,
-// with times in monotonic milliseconds.
+// When the task is protected from a scale-in or a deploy: while steps run, but not forever. Pure.
+// Times are monotonic milliseconds.
 //
 // A *stretch* of work begins with a step and ends when none has run for half a second, so that
 // steps in a row are one stretch. The API behind the agent is rate limited for the whole account.
