@@ -176,7 +176,7 @@ const rules: readonly Rule[] = [
 ];
 
 for (const { says, of, forbids } of rules) {
-  test(`${says}`, () => {
+  test(`the rule holds: ${says}`, () => {
     const judged = sources.filter(of);
     assert.notEqual(judged.length, 0, "the rule is about no file");
     const broken = judged.flatMap((file) =>

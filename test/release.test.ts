@@ -33,7 +33,7 @@ test("the changelog has the unreleased changes, then this version and those befo
   for (const date of dates) assert.equal(new Date(date).toISOString().slice(0, 10), date);
 });
 
-test("a tag is released only from the repository, version and changelog that it is for", () => {
+test("a tag is released only from its own repository, version and changelog", () => {
   const repository = "https://github.com/owner/name";
   const manifest = { version: "1.2.3", repository: { url: `git+${repository}.git` } };
   const changelog = "# Changelog\n\n## Unreleased\n\n## 1.2.3 - 2026-11-30\n\n- A thing.\n";

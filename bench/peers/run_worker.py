@@ -1,9 +1,9 @@
-"""Runs jobs of `peer_jobs`, each in a fork of its own, as run workers do; measures them.
+"""Runs jobs of `peer_jobs`, each in a fork of its own, as run workers do, and measures them.
 
-One request a line on stdin: `{"job", "config"}`. For each, three lines on stdout: `{"run_id"}` once
-the run is created, `{"wall_ms", "cpu_ms", "succeeded"}` once it has ended, and `{"waits_ms"}`: how
-long each step waited between its order and its start. The fork goes on to the next line only when
-it reads an empty one.
+One request a line on stdin, as `{"job", "config"}`. For each, stdout gets three lines. `{"run_id"}`
+comes once the run is created, and `{"wall_ms", "cpu_ms", "succeeded"}` once it has ended.
+`{"waits_ms"}` is how long each step waited between its order and its start. The fork goes on to the
+next line only when it reads an empty one.
 
 The import of Dagster and of the jobs is done before the first request, and is in no figure.
 """

@@ -1,5 +1,5 @@
-// The worker's health over HTTP. GET /livez, /readyz and /healthz answer 200 or 503, with the reason
-// as JSON. GET /metrics answers in the text format of Prometheus.
+// The worker's health over HTTP. GET /livez, /readyz and /healthz answer 200 or 503, with the
+// reason as JSON. GET /metrics answers in the text format of Prometheus.
 import type { Clock } from "../clock.ts";
 import { Fault } from "../faults.ts";
 import { type Health, type HealthFacts, judgeHealth, READY_HELD_MS } from "./health.ts";

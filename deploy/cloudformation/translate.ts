@@ -1,8 +1,8 @@
 // From what the component makes to a CloudFormation template. Pure: recorded resources in, template
 // out.
 //
-// Texts hold `${…}` where Fn::Sub has a value: `${Image}` of a parameter, `${Queue.Arn}` of a
-// resource, `${AWS::Region}`.
+// In texts, `${…}` stands where Fn::Sub has a value. That is `${Image}` of a parameter,
+// `${Queue.Arn}` of a resource, or `${AWS::Region}`.
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the placeholders of Fn::Sub
 
 export interface Recorded {

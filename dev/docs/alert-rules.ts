@@ -1,5 +1,5 @@
-// deploy/metrics/prometheus-alerts.yml: what should wake somebody, over the metrics of the table.
-// Pure.
+// deploy/metrics/prometheus-alerts.yml: the alerts that should wake an operator, over the metrics
+// of the table. Pure.
 import { type MetricEntry, prometheusName } from "../../core/metrics/entry.ts";
 import { type MetricName, metrics } from "../../core/metrics/table.ts";
 

@@ -130,7 +130,7 @@ export function claimContract(make: MakeLedger): void {
     assert.equal((await ledger.find(hold.key))?.payloadDigest, "third");
   });
 
-  test("a body that cannot be read takes no row from the body that it is for", async (t) => {
+  test("a body that cannot be read takes no row from the body that owns it", async (t) => {
     const { ledger, advance } = await make(t);
     await claimed(ledger, request({ payloadDigest: "first" }));
     await advance(leaseMs);

@@ -6,7 +6,7 @@ import { claimed, leaseMs, type MakeLedger, outcome, request, requestFor } from 
 const askers = 20;
 
 export function concurrencyContract(make: MakeLedger): void {
-  test("of many claims at once, exactly one is granted", async (t) => {
+  test("exactly one of many simultaneous claims is granted", async (t) => {
     const { ledger, second } = await make(t);
     const ledgers = [ledger, await second()];
     const claims = await Promise.all(
@@ -17,7 +17,7 @@ export function concurrencyContract(make: MakeLedger): void {
     assert.equal((await ledger.find(request().key))?.starts, 1);
   });
 
-  test("of many takeovers at once, exactly one is granted", async (t) => {
+  test("exactly one of many simultaneous takeovers is granted", async (t) => {
     const { ledger, second, advance } = await make(t);
     await claimed(ledger);
     await advance(leaseMs);
@@ -29,7 +29,7 @@ export function concurrencyContract(make: MakeLedger): void {
     );
   });
 
-  test("of many permits at once under one fence, exactly one is granted", async (t) => {
+  test("exactly one of many simultaneous permits under one fence is granted", async (t) => {
     const { ledger, second } = await make(t);
     const hold = await claimed(ledger);
     const ledgers = [ledger, await second()];
@@ -37,7 +37,7 @@ export function concurrencyContract(make: MakeLedger): void {
     assert.equal(permits.filter((permit) => permit === "granted").length, 1);
   });
 
-  test("of many different ends at once under one fence, exactly one is recorded", async (t) => {
+  test("exactly one of many simultaneous ends under one fence is recorded", async (t) => {
     const { ledger, second } = await make(t);
     const hold = await claimed(ledger);
     const ledgers = [ledger, await second()];

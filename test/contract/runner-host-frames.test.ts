@@ -71,7 +71,7 @@ test("a host that floods its output is neither slowed down nor misread", async (
   assert.deepEqual(logged.of("host.broken_frame"), []);
 });
 
-test("what a step prints reaches the log with its key and its job, the last line too", async (t) => {
+test("a step's output reaches the log with its key and its job, up to the last line", async (t) => {
   const { runner, logged } = await stepHost(t, "well-behaved", (logs) => [logs]);
   await runner.start();
   await runner.execute(stepOrder("prints"), granting(), never);

@@ -98,7 +98,7 @@ for (const [name, read] of Object.entries(containers)) {
       await makeDatabases(given);
     });
 
-    test("starts a worker that is ready, and runs a step of a job", async (t) => {
+    test(`the container of ${name} starts a worker that is ready, and runs a step of a job`, async (t) => {
       const [program, ...first] = taskiqCommand();
       const env = { ...tree.variables, ...given, ...(await hereFor(given)) };
       const worker = new WorkerProcess({

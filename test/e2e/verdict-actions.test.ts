@@ -174,7 +174,7 @@ test("malformed letters are purged by their reason, and by the beginning of an i
   assert.deepEqual(await purge("--reason", "malformed"), [["malformed"], 2], "what a run waits for stays");
 });
 
-test("without Dagster, what only it knows is unknown: nothing is replayed or purged", async (t) => {
+test("nothing is replayed or purged without Dagster where only Dagster knows the facts", async (t) => {
   const desk = await openDesk(t, { fifo: false });
   await lay(desk, "waiting", cases.waiting);
   const [letter] = await ask(desk, "inspect-dlq", "--no-dagster");

@@ -17,10 +17,10 @@ class NoAnswerError(Exception):
 
 
 def within(seconds: float, work: Callable[[], T]) -> T:
-    """Return what `work` returns, or raise what it raises; NoAnswerError after so many seconds.
+    """Return the result of `work`, or raise its error. Raises NoAnswerError after so many seconds.
 
     boto3 has no time limit on finding credentials, and psycopg2 has none on a query. `work` runs in
-    a thread, which is left alone when it is late; it does not keep the process alive.
+    a thread, which is left alone when it is late. It does not keep the process alive.
     """
     ends: SimpleQueue[Future[T]] = SimpleQueue()
 

@@ -1,7 +1,7 @@
-"""The message contract, version 1: what the executor sends and the step host is given.
+"""The message contract, version 1, between the executor that sends and the step host.
 
-Pure, standard library only: the step host imports it before anything else. ARCHITECTURE.md has
-the contract, fixtures/envelopes the golden files that the TypeScript decoder is tested against.
+Pure, standard library only, because the step host imports it before anything else. ARCHITECTURE.md
+has the contract, fixtures/envelopes the golden files that the TypeScript decoder is tested against.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Writes several events to Dagster's event log at once: one by one, each costs a connection.
+"""Writes several events to Dagster's event log at once, because one by one each costs a connection.
 
-Dagster writes batches of materializations and observations only. These are events that nothing but
-the log itself keeps: no asset's, and none that changes the run's status.
+Dagster itself writes only batches of materializations and observations. The events here are kept by
+the log alone. They are of no asset, and none changes the run's status.
 """
 
 from __future__ import annotations

@@ -59,8 +59,8 @@ def taskiq_executor(context: InitExecutorContext) -> TaskiqExecutor:
 
     The run worker sends a message per step and follows the run's event log. Workers receive the
     messages, execute the steps with the code location they were started with, and record each
-    outcome once. Retries, pools, tag concurrency limits and priorities work as with Dagster's
-    own executors; `max_concurrent` counts queued steps too.
+    outcome once. Retries, pools, tag concurrency limits and priorities work as with Dagster's own
+    executors, and `max_concurrent` counts queued steps too.
 
     .. code-block:: python
 
@@ -74,8 +74,8 @@ def taskiq_executor(context: InitExecutorContext) -> TaskiqExecutor:
     unless the run configuration, or `.configured({"queue_name": "steps.fifo"})`, names one. With
     the latter, Dagster ignores every setting of a run.
 
-    Op tags: `taskiq/queue` (name or URL) sends the step elsewhere, `taskiq/group` makes steps of
-    the same group run one after the other on a FIFO queue.
+    Two op tags count. `taskiq/queue` (name or URL) sends the step elsewhere. `taskiq/group` makes
+    steps of the same group run one after the other on a FIFO queue.
     """
     config = context.executor_config
     retries = RetryMode.from_config(config["retries"])  # type: ignore[arg-type]

@@ -38,7 +38,11 @@ _LEGACY = re.compile(r"(?:([a-z0-9-]+)\.)?queue")
 
 @dataclass(frozen=True, kw_only=True)
 class QueuePlace:
-    """None as region: the URL names none. None as endpoint: AWS's usual one, which boto3 knows."""
+    """Where a queue is asked.
+
+    `None` as region means that the URL names none. `None` as endpoint means AWS's usual one, which
+    boto3 knows.
+    """
 
     aws: bool
     region: str | None

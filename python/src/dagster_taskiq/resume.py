@@ -1,11 +1,11 @@
 """Feeds a dead run worker's events to the one that resumes its run (Dagster's run monitoring).
 
-Dagster would replay the run's first 1000 events in one go, and raise on ordinary logs: a skipped
-step, a retry that had to wait, an order that `max_concurrent` or pools would not repeat. A resource
-failure without an answer would leave its step open forever.
+Dagster would replay the run's first 1000 events in one go, and raise on ordinary logs. Examples are
+a skipped step, a retry that had to wait, or an order that `max_concurrent` or pools would not
+repeat. A resource failure without an answer would leave its step open forever.
 
-Here the resumed executor starts from nothing instead and makes its decisions again. Each attempt
-that it launches is looked up in the log: if its end stands there, nothing is sent. The log's events
+Here the resumed executor starts from nothing instead and makes its decisions again. It looks up
+each attempt that it launches in the log, and sends nothing if the log has its end. The log's events
 are handed over once their attempt is launched, as if they came in now. So the executor only ever
 sees events in an order that it would have caused itself.
 """

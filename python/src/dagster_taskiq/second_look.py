@@ -1,7 +1,7 @@
 """When the executor reads the run's event log again, from further back.
 
-PostgreSQL and MySQL number an event when it is written and show it when it is committed, so one
-may become visible after the next one of another process, behind the cursor of a reader of that.
+PostgreSQL and MySQL number an event when it is written and show it when it is committed. So an
+event may become visible after a later one of another process, behind the cursor of a reader.
 Dagster's own reading never comes back to it. If it was the end of a step, its run would wait
 forever. So everything is read twice more, once soon and once late.
 """

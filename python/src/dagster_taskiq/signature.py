@@ -1,6 +1,6 @@
-"""Signs messages: an HMAC-SHA256 over the exact bytes of the body, in a message attribute.
+"""Signs messages, with an HMAC-SHA256 over the exact bytes of the body in a message attribute.
 
-Workers check it (core/delivery/signature.ts); fixtures/signature.json pins what both make.
+Workers check it (core/delivery/signature.ts), and fixtures/signature.json pins what both make.
 """
 
 from __future__ import annotations

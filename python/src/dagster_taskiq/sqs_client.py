@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from botocore.loaders import Loader
     from types_boto3_sqs import SQSClient
 
-# A send takes milliseconds; a connection that says nothing for so long is dead. Retries are ours
-# (enqueue.py): two layers of them would multiply the time a send may take.
+# A send takes milliseconds, so a connection that is silent for so long is dead. Retries are ours
+# (enqueue.py). Two layers of them would multiply the time a send may take.
 _CONFIG = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 1})
 # With an endpoint given, boto3 refuses AWS_USE_FIPS_ENDPOINT and the like.
 _AT_ITS_OWN_ENDPOINT = Config(use_fips_endpoint=False, use_dualstack_endpoint=False)
@@ -53,9 +53,9 @@ class Site:
 def site_of(
     connection: Connection, queue_url: str | None, environment: Mapping[str, str] = os.environ
 ) -> Site:
-    """Return where this queue is asked; without its URL, where names are looked up.
+    """Return where this queue is asked. Without its URL, return where names are looked up.
 
-    The region in a URL of AWS wins: a signature for another one is refused there.
+    The region in a URL of AWS wins, because a signature for another one is refused there.
     TASKIQ_LOCAL_SQS wins over everything. Raises ValueError when it is not on this machine.
     """
     if local := environment.get(LOCAL_VARIABLE):

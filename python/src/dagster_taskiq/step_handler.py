@@ -65,10 +65,11 @@ class TaskiqStepHandler(StepHandler):
     def launch_step(self, step_handler_context: StepHandlerContext) -> Iterator[DagsterEvent]:
         """Send the step with others, unless the log of a resumed run holds the attempt's end.
 
-        A step that no message can carry fails by itself: an exception here would end the run.
+        A step that no message can carry fails by itself, because an exception here would end the
+        run.
 
-        Nobody can know whether the dead run worker came to send an attempt that is still open.
-        Sending it again is harmless: the queue or the ledger recognises the second message.
+        It is unknown whether the dead run worker came to send an attempt that is still open.
+        Sending it again is harmless, because the queue or the ledger recognises the second message.
         The log has the deduplication id of the first, which cannot be guessed from the step.
         """
         self.in_flight.add(only_step_key(step_handler_context))
@@ -105,10 +106,10 @@ class TaskiqStepHandler(StepHandler):
         self,
         step_handler_context: StepHandlerContext,  # noqa: ARG002
     ) -> CheckStepHealthResult:
-        """Say "healthy", always: Dagster's executor would write the step's failure otherwise.
+        """Say "healthy", because Dagster's executor would otherwise write the step's failure.
 
-        The step may be waiting in the queue or running, and its worker reports whatever becomes of
-        it; a second terminal event would fail the whole run.
+        The step may be waiting in the queue or running, and its worker reports its end. A second
+        terminal event would fail the whole run.
         """
         return CheckStepHealthResult.healthy()
 

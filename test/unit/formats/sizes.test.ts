@@ -27,7 +27,7 @@ describe("a size", () => {
     test(`the size "${text}" is ${bytes === null ? "refused" : `${bytes} bytes`}`, () =>
       assert.equal(parseSize(text), bytes));
 
-  test("a size is written so that it is read back the same", () => {
+  test("a size reads back as it was written", () => {
     const bytes = fc.oneof(
       fc.maxSafeNat(),
       fc.tuple(fc.nat(8_191), fc.nat(4)).map(([n, exponent]) => n * 1_024 ** exponent),

@@ -96,7 +96,7 @@ describe("once its claim is over", () => {
     assert.deepEqual([lease.lost.aborted, logged.of("lease.lost")], [false, []]);
   });
 
-  test("while it closes, our own clock still counts", async (t) => {
+  test("the worker's own clock still counts while a claim closes", async (t) => {
     const { clock, ledger, receiveAndClaim } = bench(t);
     const { lease } = await receiveAndClaim();
     lease.closing();

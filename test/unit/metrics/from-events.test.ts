@@ -57,7 +57,7 @@ test("a recorded outcome counts, and a stale one does not", () => {
   assert.deepEqual(counts, [["taskiq.steps", { queue, outcome: "failure", job: "nightly" }]]);
 });
 
-test("a job that is not listed is no label", () => {
+test("a job that is not listed gets no label", () => {
   const settled = { event: "step.settled", level: "debug", state: "success", answer: "recorded", job: "hourly" };
   const { counts } = measured([settled], ["nightly"]);
   assert.deepEqual(counts, [["taskiq.steps", { queue, outcome: "success", job: "" }]]);

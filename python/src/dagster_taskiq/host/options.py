@@ -48,8 +48,8 @@ def location_origins(flags: Sequence[str]) -> list[CodeLocationOrigin]:
     """Resolve -m, -f, -w, -d, -a and --package-name as `dagster` itself does. Raises UsageError.
 
     Without flags the environment variables of Dagster's commands count, then what these find in the
-    working directory: `[tool.dagster]` or a `dg` project in pyproject.toml, workspace.yaml. Without
-    any of it there are none: a run's record says then where its code is.
+    working directory. That is `[tool.dagster]` or a `dg` project in pyproject.toml, or
+    workspace.yaml. Without any of it there are none, and a run's record says where its code is.
     """
     import click
 

@@ -1,6 +1,6 @@
 """`python -m dagster_taskiq.host`: from the arguments to the event loop.
 
-Dagster is imported late, so that a frame can report that it is missing or fails.
+Dagster is imported late, so that a frame can report a Dagster that is missing or fails.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`python -m dagster_taskiq.host.spawned`: the step process that runs in a fresh interpreter.
 
-`child/fresh_interpreter.py` starts it.
-Arguments: the descriptors of the channel, of the order and of the host's lifeline, the host's pid.
+`child/fresh_interpreter.py` starts it. The arguments are the descriptors of the channel, of the
+order and of the host's lifeline, and the host's pid.
 """
 
 from __future__ import annotations

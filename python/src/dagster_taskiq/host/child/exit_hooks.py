@@ -1,8 +1,9 @@
 """The end of a forked process: what Python does at the end of one, and nothing of its parent's.
 
 Hooks that code registered when it was imported run at the end of each step, as they would in a
-process that had imported it itself: an exporter has the step's spans to send. Files that were made
-at import stay, because the location's other steps have them too; they go with the location's host.
+process that had imported it itself. An exporter, for example, has the step's spans to send. Files
+that were made at import stay, because the location's other steps have them too. They are removed
+with the location's host.
 """
 
 from __future__ import annotations

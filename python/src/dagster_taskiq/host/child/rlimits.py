@@ -8,8 +8,8 @@ import resource
 from dagster_taskiq.host.system import linux
 from dagster_taskiq.host.wire.limits import Limits
 
-# RLIMIT_NPROC counts threads, and every step's of the same user: it only keeps a fork bomb from
-# outrunning the host's own count, and must not be what an honest step meets first.
+# RLIMIT_NPROC counts threads, and those of every step of the same user. It only keeps a fork bomb
+# from outrunning the host's own count. An honest step must not meet it first.
 _TASKS_PER_PROCESS = 16
 _LEAST_TASKS = 1024
 

@@ -1,7 +1,7 @@
-"""Stack dumps from outside: a signal on which Python writes the stack of every thread to stderr.
+"""Stack dumps from outside, by a signal on which Python writes the stack of every thread to stderr.
 
-By faulthandler, in C: it needs neither the interpreter's lock nor its main loop, and so works while
-a step hangs in a C call.
+It uses faulthandler, which is in C. It needs neither the interpreter's lock nor its main loop, and
+so works while a step hangs in a C call.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The files of the code as it was imported, to notice that they are not the same any more.
+"""The files of the code as it was imported, to notice when they change.
 
-A fork has what the host imported. What a step imports besides comes from the disk: after a change
-it would run half the old code and half the new. Definitions are also made from files that are not
-Python: what the code read below its project while it was imported counts as code.
+A fork has what the host imported. A step's own imports come from the disk, so after a change it
+would run half the old code and half the new. Definitions are also made from files that are not
+Python. So every file that the code read below its project while it was imported counts as code.
 """
 
 from __future__ import annotations

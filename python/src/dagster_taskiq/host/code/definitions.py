@@ -2,8 +2,8 @@
 
 A project that `create-dagster` makes has a function in place of definitions (`@definitions`), which
 imports the folder `defs/` when it is called. Dagster calls it in each process. Here a fork finds
-what the first call returned, unless that was made from state: a run is planned with the state of
-its moment and says which, so such definitions are made in each process.
+the result of the first call. Definitions that were made from state are an exception. A run is
+planned with the state of its moment and names it, so such definitions are made in each process.
 """
 
 from __future__ import annotations

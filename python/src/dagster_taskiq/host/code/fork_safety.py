@@ -1,7 +1,7 @@
 """Finds out, after code was imported, whether forks of this process can run its steps.
 
-A fork has one thread: what other threads did stays undone, and what they held stays locked. It
-shares connections and event queues with its siblings: the answers of one reach another. Locks of
+A fork has one thread. The work of other threads stays undone, and their locks stay locked. A fork
+shares connections and event queues with its siblings, so an answer to one reaches another. Locks of
 an SQLite database are the parent's alone, and the fork believes that it holds them.
 """
 

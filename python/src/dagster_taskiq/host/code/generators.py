@@ -1,7 +1,7 @@
-"""Generators of random numbers that code makes when it is imported: each fork has a copy of them.
+"""Generators of random numbers that code makes when it is imported. Each fork has a copy of them.
 
-In a process of its own each would be seeded by the machine, or by the code. Here the code ran once:
-what the machine seeded is seeded again in each fork, and what the code seeded is left alone.
+In a process of its own each would be seeded by the machine, or by the code. Here the code ran once.
+So what the machine seeded is seeded again in each fork, and what the code seeded is left alone.
 """
 
 from __future__ import annotations

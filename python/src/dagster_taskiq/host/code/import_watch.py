@@ -1,7 +1,8 @@
 """What code does to files while it is imported.
 
-Files that it reads are part of the code: definitions are made from them. Files that it makes stay:
-every step of the location was forked after they were made, and a step's end must not remove them.
+Files that it reads are part of the code, because definitions are made from them. Files that it
+makes stay. Every step of the location was forked after they were made, and a step's end must not
+remove them.
 """
 
 from __future__ import annotations

@@ -44,9 +44,10 @@ def _is_installed(name: str) -> bool:
 def try_imports(
     harmless: Sequence[str], names: Sequence[str], say: Callable[[Frame], None]
 ) -> None:
-    """Import in this process, a fork that ends with it; say of each name what it would leave.
+    """Import in this process, a fork that ends with it, and say of each name what it would leave.
 
-    Ends with the first one that leaves something: what comes next could not be told apart from it.
+    Ends with the first one that leaves something, because the next could not be distinguished from
+    it.
     """
     _be_quiet()
     for name in harmless:

@@ -22,7 +22,7 @@ _LONGEST_PLANNED_WITH = 256 * 1024
 class Source:
     """What an import begins with: the `module`, `file` or `autoload` module called `target`.
 
-    `kind` is `other` for a pointer that only Dagster understands; `target` is its text then.
+    `kind` is `other` for a pointer that only Dagster understands, and `target` is its text then.
     """
 
     kind: str

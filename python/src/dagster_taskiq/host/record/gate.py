@@ -153,7 +153,7 @@ class Gate:
             self._in_doubt(error)
         self._log.entries.append(event)
         self._log.terminal = event
-        # Told at once: hooks run after this, and they may take the process down.
+        # Sent at once, because hooks run after this, and they may take the process down.
         self.tell(self._describe(self._log))
 
     def _in_doubt(self, error: Exception) -> None:
@@ -176,7 +176,7 @@ class Gate:
         leave_now()
 
     def tell(self, told: Outcome) -> None:
-        """Tell the host, which passes the last one on when the process has ended."""
+        """Send the outcome to the host, which passes the last one on when the process has ended."""
         try:
             self._channel.send({"type": "outcome", "outcome": told})
         except OSError as error:

@@ -1,6 +1,7 @@
 """The plan in a run's record: what the run executes, read without loading code.
 
-The executor's own messages name steps of the plan only; what other programs send may name anything.
+The executor's own messages name only steps of the plan. Messages of other programs may name
+anything.
 """
 
 from __future__ import annotations
@@ -95,11 +96,11 @@ class Plan:
         return len(self._steps)
 
     def executes(self, step_key: str) -> bool:
-        """Return whether the run executes the step, or the mapped step that it is resolved from."""
+        """Return whether the run executes the step, or the mapped step behind it."""
         return bool({step_key, unresolved(step_key)} & self._executed)
 
     def step(self, step_key: str) -> PlannedStep:
-        """Return the step, or the mapped step that it is resolved from. Raises NotInPlan."""
+        """Return the step, or the mapped step behind it. Raises NotInPlan."""
         packed = self._packed(step_key)
         if packed is None or not _names_one(step_key) or not self.executes(step_key):
             raise NotInPlan(f"the run executes no step {step_key}")

@@ -81,7 +81,7 @@ class Inputs:
     def state(self, attempt: int, events: Sequence[StepEvent], read: Read) -> KnownExecutionState:
         """Return what the run worker knew as it launched the step. `events` are the wanted ones.
 
-        Raises NotOpen when the run worker cannot have launched it yet: nobody yielded the step's
+        Raises NotOpen when the run worker cannot have launched it yet, because no step yielded its
         mapping key, or a step that it loads from has not ended.
         """
         initial = self._plan.initial_state

@@ -29,9 +29,10 @@ class ChildExits:
         signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
 
     def reap(self, before: Callable[[int], None]) -> Iterator[tuple[int, int]]:
-        """Yield pid and wait status of each ended child; `before` gets the pid before it is free.
+        """Yield pid and wait status of each ended child. `before` gets the pid before it is free.
 
-        A zombie keeps its pid, and with it its group's, from reuse: the time to signal the group.
+        A zombie keeps its pid, and with it its group's, from reuse. That is the time to signal the
+        group.
         """
         with contextlib.suppress(BlockingIOError):
             self._reader.recv(4096)

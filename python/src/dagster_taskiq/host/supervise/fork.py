@@ -122,7 +122,7 @@ class Forked:
         """Have it write the stack of every thread to its stderr, wherever that goes."""
         if (path := self._captured.get("stderr")) is not None:
             write_heading(path, f"taskiq: {self._what} is ended: {why}; what it is doing:\n")
-        # Hooks are captured; teardown, threads and exit hooks are not: their stacks come here.
+        # Hooks are captured. Teardown, threads and exit hooks are not, so their stacks come here.
         if path is None or self._outcome is not None:
             step = "" if self.step is None else f" ({self.step[1]} of run {self.step[0]})"
             where = "what it is doing, if its stderr log does not say:"

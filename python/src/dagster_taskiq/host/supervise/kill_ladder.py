@@ -1,6 +1,7 @@
 """The kill ladder: how the host ends a step that must not go on, and which end it may record.
 
-Stack dump, SIGINT, grace, SIGKILL to the group. Pure: time is an argument, the process acts.
+Its rungs are a stack dump, SIGINT, grace, and SIGKILL to the group. Pure. Time is an argument, and
+the guard acts.
 """
 
 from __future__ import annotations

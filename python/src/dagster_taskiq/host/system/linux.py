@@ -1,6 +1,6 @@
 """What only Linux offers: dying with the parent, adopting orphans, a view of other processes.
 
-Every function says by its result whether the kernel agreed; none raises.
+Every function returns whether the kernel agreed, and none raises.
 """
 
 from __future__ import annotations

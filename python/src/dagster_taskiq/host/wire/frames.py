@@ -1,7 +1,7 @@
-"""The frames between worker and step host: JSON lines, one object a line.
+"""The frames between worker and step host, as JSON lines, one object a line.
 
 Standard library only, because `fatal` must be sendable when Dagster cannot be imported.
-ARCHITECTURE.md lists the frames; fixtures/frames has golden ones for both languages.
+ARCHITECTURE.md lists the frames, and fixtures/frames has golden ones for both languages.
 """
 
 from __future__ import annotations

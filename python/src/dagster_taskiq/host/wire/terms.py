@@ -1,4 +1,4 @@
-"""Terms: until when a process may live. Times are seconds of boot time; infinity means none."""
+"""Terms: until when a process may live. Times are seconds of boot time, and infinity means none."""
 
 from __future__ import annotations
 
