@@ -4,7 +4,10 @@ import { type Process, processTree } from "./process-tree.ts";
 /** Milliseconds of CPU by kind of process. */
 export type CpuByKind = Readonly<Record<string, number>>;
 
-/** What the children of a process are by their names. A fork keeps its parent's name until it takes another. */
+/**
+ * What the children of a process are by their names. A fork keeps its parent's name until it takes
+ * another.
+ */
 const childrenOf: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   base: { "taskiq-code": "location host", "taskiq-watcher": "watcher", "taskiq-recorder": "recorder" },
   "location host": { "taskiq-run": "run template" },

@@ -20,7 +20,9 @@ const sqsServer = fileURLToPath(new URL("../../test/support/sqs/server/main.ts",
 export class Instance {
   readonly storage: Storage;
   readonly home = mkdtempSync(join(tmpdir(), "taskiq-bench-"));
-  /** What the worker's `--ledger-url` gets: beside Dagster's tables, as a small deployment has it. */
+  /**
+   * What the worker's `--ledger-url` gets: beside Dagster's tables, as a small deployment has it.
+   */
   readonly ledgerUrl: string;
   readonly postgresUrl: string | null;
   readonly #postgres: PostgresServer | null;

@@ -13,7 +13,10 @@ export interface MeasuredRun {
   readonly waitsMs: readonly number[];
 }
 
-/** Until what runs after a run's end (messages deleted, processes that exit) has used no CPU so long. */
+/**
+ * Until what runs after a run's end (messages deleted, processes that exit) has used no CPU so
+ * long.
+ */
 const QUIET_MS = 300;
 const AT_MOST_MS = 10_000;
 

@@ -15,7 +15,9 @@ export interface Shape {
   readonly shape: string;
   readonly steps: number;
   readonly rounds: number;
-  /** The job of the run in one process, where the contender is so slow that it gets a smaller one. */
+  /**
+   * The job of the run in one process, where the contender is so slow that it gets a smaller one.
+   */
   readonly inProcess?: { readonly shape: string; readonly steps: number };
 }
 

@@ -6,7 +6,10 @@ export interface Row {
   readonly name: string;
   /** With its unit. */
   readonly value: string;
-  /** Beside Dagster in one process, in the same round. `null` where there is nothing to compare with. */
+  /**
+   * Beside Dagster in one process, in the same round. `null` where there is nothing to compare
+   * with.
+   */
   readonly ratio: Figure | null;
   readonly goal: Goal | null;
 }

@@ -148,7 +148,9 @@ export class Lane implements LaneParts {
     this.received += received;
   }
 
-  /** Ends the wait of the receives under way. They bring what SQS fetched for them, if it says so. */
+  /**
+   * Ends the wait of the receives under way. They bring what SQS fetched for them, if it says so.
+   */
   cutPolls(): void {
     this.#cut.abort("cut");
   }

@@ -59,7 +59,7 @@ Steering = Kill | Renewal | Permit
 
 
 def steering_from(frame: Frame, until: float) -> Steering | None:
-    """Decode a frame with an id; `until` is the term it gives. Return `None` if it steers nothing."""
+    """Decode a frame with an id and the term that it gives. `None` means that it steers nothing."""
     if frame["type"] == "kill":
         return Kill(frame["id"], _SIGNALS.get(str(frame.get("signal")), signal.SIGKILL))
     if frame["type"] == "renew":
