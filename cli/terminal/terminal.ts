@@ -9,8 +9,8 @@ const LEAST_WIDTH = 40;
 /** Infinite for a stream that is not a terminal. */
 export function widthOf(stream: Terminal, env: Env): number {
   if (stream.isTTY !== true) return Number.POSITIVE_INFINITY;
-  const told = stream.columns ?? Number(env["COLUMNS"] ?? 80);
-  return Math.max(LEAST_WIDTH, Number.isFinite(told) ? told : 80);
+  const width = stream.columns ?? Number(env["COLUMNS"] ?? 80);
+  return Math.max(LEAST_WIDTH, Number.isFinite(width) ? width : 80);
 }
 
 /**

@@ -68,8 +68,8 @@ export class Drain {
           const messages = await queue.receive(options);
           // Only a long poll asks every server of the queue (developer guide, "short and long
           // polling").
-          const told = options.waitMs > 0 || messages.length > 0;
-          if (told) note(watched, { is: "polled", beganMs, received: messages.length });
+          const counts = options.waitMs > 0 || messages.length > 0;
+          if (counts) note(watched, { is: "polled", beganMs, received: messages.length });
           return messages;
         } catch (error) {
           note(watched, { is: "unknown" });

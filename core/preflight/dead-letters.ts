@@ -46,7 +46,7 @@ function ownDeadLetterQueue(): readonly Found[] {
     {
       severity: "refuse",
       found: "is its own dead letter queue",
-      expected: "another one: what cannot be run would come back for ever",
+      expected: "another one, because a message that cannot be run would come back forever",
       mend: "Name another queue.",
     },
   ];
@@ -92,7 +92,7 @@ function lettersRetentionOf(queue: SurveyedQueue, { retentionMs }: QueueAttribut
       severity: "warn",
       found: `keeps dead letters for ${inLargestUnit(retentionMs)}`,
       expected: queue.fifo
-        ? "at least 1 d, for somebody to look at them"
+        ? "at least 1 d, so that an operator can look at them"
         : `more than the ${inLargestUnit(sourceMs)} of the queue itself: what SQS moves there has aged in the queue already`,
       mend: "Raise its MessageRetentionPeriod; 14 d is the most.",
     },
@@ -131,7 +131,7 @@ function otherTarget({ attributes }: SurveyedQueue, { name, from }: SurveyedDead
     {
       severity: "warn",
       found: `has SQS move messages to ${target}, while this worker buries in ${name}`,
-      expected: "one dead letter queue: nobody would look into the other",
+      expected: "one dead letter queue, because the other would stay unread",
       mend: "Leave out --dlq-url and --dlq-name, or change its redrive policy.",
     },
   ];

@@ -77,7 +77,7 @@ function retentionOf({ retentionMs }: QueueAttributes, { leaseMs }: PreflightSet
       found: `keeps messages for ${inLargestUnit(retentionMs)}`,
       expected: tooShort
         ? `more than twice the visibility timeout of ${inLargestUnit(leaseMs)}: the step of a worker that died would never come back`
-        : "at least 1 d: a step that waits or runs for longer is deleted by SQS, and its run waits for ever should its worker die",
+        : "at least 1 d, because SQS deletes a step that waits or runs for longer, and its run waits forever if its worker dies",
       mend: "Raise its MessageRetentionPeriod; 14 d is the most.",
     },
   ];

@@ -1,6 +1,6 @@
 // One piece of work in the step host: what was heard of it, and how it ended.
 import type { ErrorInfo } from "../step/step.ts";
-import { falsehoodIn, type Order } from "./claims.ts";
+import { falsehoodIn, type Order } from "./falsehoods.ts";
 import type { HostFrame, Outcome } from "./frames.ts";
 import type { OutputFiles } from "./output.ts";
 import type { AskPermit, Ending, OverLimit, Permit, ProbeFailure } from "./port.ts";

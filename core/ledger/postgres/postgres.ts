@@ -1,6 +1,7 @@
 // The ledger in a Postgres database, for a fleet of workers on any number of machines.
-import { Batches } from "../../batches.ts";
+
 import { Fault } from "../../faults.ts";
+import { SharedRequests } from "../../shared-requests.ts";
 import { type ExecutionResult, settledState } from "../../step/step.ts";
 import { InDoubt } from "../in-doubt.ts";
 import { encodeOutcome } from "../outcome-text.ts";
@@ -72,26 +73,29 @@ class PostgresLedger implements Ledger {
   readonly #name: string;
   readonly #writeBoundMs: number;
   readonly #inDoubt = new InDoubt();
-  readonly #claims: Batches<ClaimQuestion, Row>;
-  readonly #permits: Batches<PermitQuestion, boolean>;
-  readonly #settles: Batches<SettleQuestion, boolean>;
-  readonly #abandons: Batches<AbandonQuestion, boolean>;
+  readonly #claims: SharedRequests<ClaimQuestion, Row>;
+  readonly #permits: SharedRequests<PermitQuestion, boolean>;
+  readonly #settles: SharedRequests<SettleQuestion, boolean>;
+  readonly #abandons: SharedRequests<AbandonQuestion, boolean>;
 
   constructor(pool: PostgresPool, name: string, writeBoundMs: number) {
     this.#pool = pool;
     this.#name = name;
     this.#writeBoundMs = writeBoundMs;
     this.quiet = postgresQuiet((text, parameters) => pool.ask((link, signal) => link.run(text, parameters, signal)));
-    this.#claims = new Batches<ClaimQuestion, Row>({ ...oneRowEach, send: (questions) => this.#sendClaims(questions) });
-    this.#permits = new Batches<PermitQuestion, boolean>({
+    this.#claims = new SharedRequests<ClaimQuestion, Row>({
+      ...oneRowEach,
+      send: (questions) => this.#sendClaims(questions),
+    });
+    this.#permits = new SharedRequests<PermitQuestion, boolean>({
       ...oneRowEach,
       send: (questions) => this.#sendPermits(questions),
     });
-    this.#settles = new Batches<SettleQuestion, boolean>({
+    this.#settles = new SharedRequests<SettleQuestion, boolean>({
       ...oneRowEach,
       send: (questions) => this.#sendSettles(questions),
     });
-    this.#abandons = new Batches<AbandonQuestion, boolean>({
+    this.#abandons = new SharedRequests<AbandonQuestion, boolean>({
       ...oneRowEach,
       send: (questions) => this.#sendAbandons(questions),
     });

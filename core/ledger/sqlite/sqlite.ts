@@ -2,9 +2,9 @@
 // database instead.
 import { statSync } from "node:fs";
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
-import { Batches } from "../../batches.ts";
 import type { Clock } from "../../clock.ts";
 import { Fault, isOneRowsFault } from "../../faults.ts";
+import { SharedRequests } from "../../shared-requests.ts";
 import { type ExecutionResult, settledState } from "../../step/step.ts";
 import { abandonedUntilMs, claimable, claimedDigest } from "../claimable.ts";
 import { encodeOutcome } from "../outcome-text.ts";
@@ -72,7 +72,7 @@ class SqliteLedger implements Ledger {
   readonly #inode: number;
   readonly #clock: Pick<Clock, "wallMs">;
   readonly #writeBoundMs: number;
-  readonly #writes: Batches<() => unknown, unknown>;
+  readonly #writes: SharedRequests<() => unknown, unknown>;
 
   constructor(db: DatabaseSync, { path, clock, writeBoundMs }: SqliteLedgerOptions) {
     this.#db = db;
@@ -82,7 +82,7 @@ class SqliteLedger implements Ledger {
     this.#clock = clock;
     this.#writeBoundMs = writeBoundMs;
     const all = (writes: readonly (() => unknown)[]) => inTransaction(db, () => writes.map((write) => write()));
-    this.#writes = new Batches({ max: MAX_BATCH, send: async (writes) => this.#reach(() => all(writes)) });
+    this.#writes = new SharedRequests({ max: MAX_BATCH, send: async (writes) => this.#reach(() => all(writes)) });
     this.quiet = sqliteQuiet({
       db,
       nowMs: clock.wallMs,

@@ -7,9 +7,9 @@ import {
 } from "@aws-sdk/client-sqs";
 import { describeError } from "../../faults.ts";
 import { type EntryResult, type Extension, MESSAGES_A_REQUEST } from "../port.ts";
-import { retryDelayMs } from "./backoff.ts";
 import type { QueueAddress, SqsContext } from "./context.ts";
 import { queueFault, type Trouble, troubleFrom } from "./errors.ts";
+import { retryDelayMs } from "./retry-delay.ts";
 
 const ROUNDS = 3;
 

@@ -107,8 +107,8 @@ export async function readAttributes({ url, site }: QueueAddress): Promise<Queue
   try {
     const command = new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ["All"] });
     const answer = await site.call((client, options) => client.send(command, options));
-    const told: object = answer.Attributes ?? {};
-    return Object.fromEntries(Object.entries(told).filter(([, text]) => typeof text === "string"));
+    const attributes: object = answer.Attributes ?? {};
+    return Object.fromEntries(Object.entries(attributes).filter(([, text]) => typeof text === "string"));
   } catch (error) {
     throw queueFault("GetQueueAttributes", url, error);
   }

@@ -2,10 +2,10 @@
 import { randomUUID } from "node:crypto";
 import { ReceiveMessageCommand, type Message as SdkMessage } from "@aws-sdk/client-sqs";
 import type { Message, ReceiveOptions } from "../port.ts";
-import { retryDelayMs } from "./backoff.ts";
 import type { QueueAddress, SqsContext } from "./context.ts";
 import { queueFault, type Trouble, troubleOf } from "./errors.ts";
 import { readMessage } from "./message.ts";
+import { retryDelayMs } from "./retry-delay.ts";
 
 const ATTEMPTS = 4;
 /** After that time the gate reports a service that does not answer. */

@@ -1,9 +1,10 @@
 // The queue port over Amazon SQS, or anything that speaks its JSON protocol.
-import { Batches } from "../../batches.ts";
+
 import { type Clock, systemClock } from "../../clock.ts";
 import { Fault } from "../../faults.ts";
 import type { Observe } from "../../observe.ts";
 import { Outages } from "../../outages.ts";
+import { SharedRequests } from "../../shared-requests.ts";
 import type {
   DeadLetterQueue,
   DeadLetterReason,
@@ -78,7 +79,7 @@ class OpenSqsQueue implements SqsQueue {
   readonly #context: SqsContext;
   readonly #ref: QueueRef;
   readonly #deadLetterRef: QueueRef | null;
-  readonly #acks: Batches<string, EntryResult>;
+  readonly #acks: SharedRequests<string, EntryResult>;
   #found: QueueAddress | null = null;
   #facts: FoundFacts | null = null;
 
@@ -87,7 +88,7 @@ class OpenSqsQueue implements SqsQueue {
     this.#ref = ref;
     this.fifo = isFifo("url" in ref ? ref.url : ref.name);
     this.#deadLetterRef = deadLetterRef;
-    this.#acks = new Batches({
+    this.#acks = new SharedRequests({
       max: ACK_MAX,
       keyOf: (receipt) => receipt,
       send: async (receipts) => ackMessages(context, await this.#address(), receipts),

@@ -48,18 +48,18 @@ async function surveyDeadLetters(
   }
 }
 
-function surveyOf({ url, fifo }: QueueAddress, told: QueueText | null): SurveyedQueue {
-  return { url, fifo, attributes: told === null ? null : attributesOf(url, told) };
+function surveyOf({ url, fifo }: QueueAddress, attributes: QueueText | null): SurveyedQueue {
+  return { url, fifo, attributes: attributes === null ? null : attributesOf(url, attributes) };
 }
 
-export function attributesOf(url: string, told: QueueText): QueueAttributes {
-  const redrive = readRedrivePolicy(url, told["RedrivePolicy"]);
+export function attributesOf(url: string, attributes: QueueText): QueueAttributes {
+  const redrive = readRedrivePolicy(url, attributes["RedrivePolicy"]);
   return {
     // A standard queue has no such attribute.
-    fifo: told["FifoQueue"] === "true",
-    retentionMs: readRetention(told),
-    delayMs: readSeconds(told["DelaySeconds"]),
-    largestBytes: readNumber(told["MaximumMessageSize"] ?? ""),
+    fifo: attributes["FifoQueue"] === "true",
+    retentionMs: readRetention(attributes),
+    delayMs: readSeconds(attributes["DelaySeconds"]),
+    largestBytes: readNumber(attributes["MaximumMessageSize"] ?? ""),
     redrive: redrive === null ? null : { target: redrive.target.name, maxReceiveCount: redrive.maxReceiveCount },
   };
 }

@@ -84,7 +84,7 @@ const rows: readonly (readonly [what: string, QueueSurvey, ...findings: string[]
   [
     "a retention of hours",
     source({ retentionMs: 5_400_000 }),
-    "warn: queue http://q/steps.fifo keeps messages for 90 min; expected at least 1 d: a step that waits or runs for longer is deleted by SQS, and its run waits for ever should its worker die. Raise its MessageRetentionPeriod; 14 d is the most.",
+    "warn: queue http://q/steps.fifo keeps messages for 90 min; expected at least 1 d, because SQS deletes a step that waits or runs for longer, and its run waits forever if its worker dies. Raise its MessageRetentionPeriod; 14 d is the most.",
   ],
   [
     "a delay",
@@ -114,7 +114,7 @@ const rows: readonly (readonly [what: string, QueueSurvey, ...findings: string[]
   [
     "a queue that is its own dead letter queue",
     { ...fit, deadLetter: deadLetter({ from: "option", queue: fit.queue }) },
-    "refuse: queue http://q/steps.fifo is its own dead letter queue; expected another one: what cannot be run would come back for ever. Name another queue.",
+    "refuse: queue http://q/steps.fifo is its own dead letter queue; expected another one, because a message that cannot be run would come back forever. Name another queue.",
   ],
   [
     "a dead letter queue of the other type",
@@ -137,7 +137,7 @@ const rows: readonly (readonly [what: string, QueueSurvey, ...findings: string[]
   [
     "a FIFO dead letter queue that keeps them for an hour",
     letters({ retentionMs: 3_600_000 }),
-    "warn: queue http://q/steps-dlq.fifo keeps dead letters for 1 h; expected at least 1 d, for somebody to look at them. Raise its MessageRetentionPeriod; 14 d is the most.",
+    "warn: queue http://q/steps-dlq.fifo keeps dead letters for 1 h; expected at least 1 d, so that an operator can look at them. Raise its MessageRetentionPeriod; 14 d is the most.",
   ],
   [
     "a dead letter queue that takes less",
@@ -155,7 +155,7 @@ const rows: readonly (readonly [what: string, QueueSurvey, ...findings: string[]
       { redrive: { target: "other.fifo", maxReceiveCount: 10 } },
       { ...fit, deadLetter: deadLetter({ from: "option" }) },
     ),
-    "warn: queue http://q/steps.fifo has SQS move messages to other.fifo, while this worker buries in steps-dlq.fifo; expected one dead letter queue: nobody would look into the other. Leave out --dlq-url and --dlq-name, or change its redrive policy.",
+    "warn: queue http://q/steps.fifo has SQS move messages to other.fifo, while this worker buries in steps-dlq.fifo; expected one dead letter queue, because the other would stay unread. Leave out --dlq-url and --dlq-name, or change its redrive policy.",
   ],
   ["the same dead letter queue by option", { ...fit, deadLetter: deadLetter({ from: "option" }) }],
 ];

@@ -1,9 +1,9 @@
-"""The only door to what Dagster does not promise to keep: its private modules.
+"""The only door to the private modules of Dagster, which Dagster does not promise to keep.
 
-`shared`, `producer`, `host` and `recorder` import names; `patches` and `recorder` change Dagster's
-behaviour while it runs.
-A test imports all of them on each supported version (`npm run test:dagster`), and another one
-checks that no other file of this package imports a private module of Dagster.
+`shared`, `producer`, `host` and `recorder` import names. `patches` and `recorder` change Dagster's
+behaviour while it runs. A test imports all of them on each supported version (`npm run
+test:dagster`). Another one checks that no other file of this package imports a private module of
+Dagster.
 """
 
 SEEN_IN = ("1.10.21", "1.11.16", "1.12.22", "1.13.27")

@@ -47,9 +47,10 @@ def store_events_by(storage: EventLogStorage, store: Callable[..., Any]) -> Iter
 
 
 def write_events_by(instance: DagsterInstance, write: Callable[..., None]) -> Callable[..., None]:
-    """Have the instance write events by `write`; return its own method.
+    """Have the instance write events by `write`, and return its own method.
 
     Dagster's log manager looks the method up on the instance for every event.
+
     Not undone: it is of one instance in a process that does one piece of work and ends.
     """
     own = instance.handle_new_event
@@ -74,7 +75,8 @@ def read_migrations_once() -> None:
     """Keep SQLite's migration scripts once read. Raises ImportError, AttributeError.
 
     Dagster has one event log per run there. At a process's first look into one it reads all scripts
-    to compare the schema's revision: 40 of a short step's 160 ms of CPU.
+    to compare the schema's revision. That takes 40 of a short step's 160 ms of CPU.
+
     Not undone: the scripts are part of the installed package, and never change while it runs.
     """
     storage: Any = import_module("dagster._core.storage.sql")

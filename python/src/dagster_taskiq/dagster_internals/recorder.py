@@ -59,7 +59,9 @@ def engine_of(storage: Any) -> Any:
 def connect_by(log: SqlEventLogStorage, runs: SqlRunStorage, own: Connect, run: Connect) -> None:
     """Have the event log connect by `own` and the run storage by `run`, context managers both.
 
-    `own` takes what Dagster's `_connect` takes: nothing on PostgreSQL, a shard's name on SQLite.
+    `own` takes the arguments of Dagster's `_connect`, which are none on PostgreSQL, and a shard's
+    name on SQLite.
+
     Not undone: it is called in the recorder, which ends with its connections.
     """
     for storage, name, connect in ((log, "_connect", own), (runs, "connect", run)):

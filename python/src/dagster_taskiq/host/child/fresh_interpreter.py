@@ -1,7 +1,7 @@
 """Runs a step in a fresh interpreter instead of a fork, for code that cannot be forked.
 
-The tag `taskiq/isolation: spawn` asks for it: threads, clients or drivers that the code starts when
-it is imported are gone or broken in a fork. Everything else is the same: the process is the host's
+The tag `taskiq/isolation: spawn` asks for it. Threads, clients or drivers that the code starts when
+it is imported are gone or broken in a fork. Everything else is the same. The process is the host's
 child, leads a group of its own, speaks the same frames and writes through the same gate. It costs
 what importing Dagster and the code costs, seconds instead of milliseconds.
 """

@@ -1,7 +1,7 @@
 """What Dagster's event log says of one attempt of one step. It is read before every start.
 
-Terminal events carry no attempt number: attempt n is what follows the n-th STEP_UP_FOR_RETRY. It is
-not open before that. A RESOURCE_INIT_FAILURE does not open the next one: Dagster's run worker
+Terminal events carry no attempt number. Attempt n is what follows the n-th STEP_UP_FOR_RETRY, and
+is not open before that. A RESOURCE_INIT_FAILURE does not open the next one. Dagster's run worker
 answers it with a STEP_UP_FOR_RETRY or a STEP_FAILURE (before 1.12 it ended the step by itself).
 """
 

@@ -1,6 +1,6 @@
-"""SQLite: Dagster keeps a database per run, one that indexes assets, and one of runs.
+"""SQLite, where Dagster keeps a database per run, one that indexes assets, and one of runs.
 
-Each connection is in AUTOCOMMIT; transactions are begun and committed by statements.
+Each connection is in AUTOCOMMIT. Statements begin and commit transactions.
 """
 
 from __future__ import annotations

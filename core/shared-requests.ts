@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "./clock.ts";
 import { Fault, isOneRowsFault } from "./faults.ts";
 
-export interface BatchOptions<Q, A> {
+export interface SharedRequestOptions<Q, A> {
   /** Answers in the order asked. */
   readonly send: (questions: readonly Q[]) => Promise<readonly A[]>;
   readonly max: number;
@@ -29,13 +29,13 @@ interface Waiting<Q, A> {
   readonly reject: (error: unknown) => void;
 }
 
-export class Batches<Q, A> {
-  readonly #options: BatchOptions<Q, A>;
+export class SharedRequests<Q, A> {
+  readonly #options: SharedRequestOptions<Q, A>;
   #waiting: Waiting<Q, A>[] = [];
   #sending = false;
   #enough = new AbortController();
 
-  constructor(options: BatchOptions<Q, A>) {
+  constructor(options: SharedRequestOptions<Q, A>) {
     this.#options = options;
   }
 

@@ -1,7 +1,7 @@
 // What a process may say that became of its work.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { falsehoodIn, type Order } from "../../../core/runner/claims.ts";
+import { falsehoodIn, type Order } from "../../../core/runner/falsehoods.ts";
 import type { Outcome } from "../../../core/runner/frames.ts";
 import { endingOf, Work } from "../../../core/runner/work.ts";
 

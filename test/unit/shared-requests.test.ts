@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { Batches, type Company } from "../../core/batches.ts";
 import { Fault } from "../../core/faults.ts";
+import { type Company, SharedRequests } from "../../core/shared-requests.ts";
 import { ManualClock } from "../support/clocks/manual-clock.ts";
 
 interface Question {
@@ -18,7 +18,12 @@ function bench(max = 3, company?: Company) {
     new Promise<readonly string[]>((resolve, reject) => {
       sent.push({ questions, answer: () => resolve(questions.map(({ key, n }) => `${key}${n}`)), fail: reject });
     });
-  const batches = new Batches<Question, string>({ max, send, keyOf: ({ key }) => key, ...(company && { company }) });
+  const batches = new SharedRequests<Question, string>({
+    max,
+    send,
+    keyOf: ({ key }) => key,
+    ...(company && { company }),
+  });
   const ask = (key: string, n = 0) => batches.ask({ key, n });
   const keys = () => sent.map(({ questions }) => questions.map(({ key, n }) => `${key}${n}`).join(" "));
   return { sent, ask, keys };
@@ -57,7 +62,7 @@ test("without keys, any two questions share a request", async () => {
     sent.push(questions);
     return questions;
   };
-  const batches = new Batches<string, string>({ max: 3, send });
+  const batches = new SharedRequests<string, string>({ max: 3, send });
   assert.deepEqual(await Promise.all(["a", "a", "b"].map((one) => batches.ask(one))), ["a", "a", "b"]);
   assert.deepEqual(sent, [["a", "a", "b"]]);
 });
