@@ -10,7 +10,7 @@ export const commands: readonly Listed[] = [
   },
   {
     name: "run",
-    summary: "Take steps from the queue until told to stop",
+    summary: "Take steps from the queue until stopped",
     load: async () => (await import("./run/run.ts")).command,
   },
   {

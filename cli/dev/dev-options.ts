@@ -34,7 +34,7 @@ export const devOptions = {
     flag: "--no-ui",
     env: ["TASKIQ_DEV_NO_UI"],
     group: GROUP,
-    help: "Leave Dagster's web UI and its daemon out.",
+    help: "Start neither Dagster's web UI nor its daemon.",
   }),
   port: optional({
     flag: "--port",

@@ -15,7 +15,7 @@ const options = {
     flag: "--group",
     env: [],
     group: GROUP,
-    help: "Count them by what went wrong, instead of listing each.",
+    help: "Count the letters by their errors, instead of listing each.",
   }),
   json: onOff({ flag: "--json", env: [], group: GROUP, help: "Print JSON: one object a line." }),
   show: optional({

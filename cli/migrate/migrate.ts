@@ -17,13 +17,13 @@ const options = {
     flag: "--dry-run",
     env: [],
     group: "Output",
-    help: "Print the SQL that is left to be done, and do nothing.",
+    help: "Print the SQL of the pending migrations, and run none.",
   }),
   check: onOff({
     flag: "--check",
     env: [],
     group: "Output",
-    help: "Only tell whether anything is left to be done: exit code 1 if so. For CI, and before a deploy.",
+    help: "Only check, and exit with 1 if a migration is pending. For CI, and before a deploy.",
   }),
   json: onOff({ flag: "--json", env: [], group: "Output", help: "Print one JSON object." }),
 };

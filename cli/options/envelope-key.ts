@@ -7,7 +7,7 @@ export const envelopeKeys = repeated({
   flag: "TASKIQ_ENVELOPE_KEY",
   env: ["TASKIQ_ENVELOPE_KEY"],
   group: "Queue",
-  help: "Key that run workers sign messages with; only as a variable. With it, what is not signed is buried. Several, separated by commas, while keys change: any of them may have signed.",
+  help: "Key with which run workers sign messages, only as a variable. With it, unsigned messages are buried. Separate several by commas while keys change: any of them may have signed.",
   kind: text("<key>", "keys of 32 to 1024 printable characters, separated by commas", /^[!-+\--~]{32,1024}$/),
   separator: /[\s,]+/,
   secret: true,

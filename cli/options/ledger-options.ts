@@ -27,7 +27,7 @@ const ledgerUrl = optional({
   flag: "--ledger-url",
   env: ["TASKIQ_LEDGER_URL"],
   group: GROUP,
-  help: "Where outcomes are recorded: postgres://<user>@<host>:<port>/<database>, or sqlite:<path>. What a postgres URL leaves out, the following say.",
+  help: "Where outcomes are recorded: postgres://<user>@<host>:<port>/<database>, or sqlite:<path>. The following options add the parts that a postgres URL leaves out.",
   absent: "the database at POSTGRES_HOST, else taskiq.sqlite in the Dagster home",
   kind: ledgerUrlKind,
 });

@@ -19,5 +19,5 @@ export const noDagster = onOff({
   flag: "--no-dagster",
   env: [],
   group: "Dagster",
-  help: "Do not ask Dagster, which takes seconds to start: what only it knows is unknown then.",
+  help: "Do not ask Dagster, which takes seconds to start. Facts that only Dagster knows are then unknown.",
 });

@@ -50,7 +50,7 @@ export const localOptions = {
   stateDir: {
     ...workerOptions.stateDir,
     group: GROUP,
-    help: "With --local: where this user's workers leave how they are reached.",
+    help: "With --local: directory in which this user's workers leave their address and token.",
   },
 };
 
@@ -58,7 +58,7 @@ export const whoOption = optional({
   flag: "--who",
   env: [],
   group: "Request",
-  help: "Who asks: shown by the workers and in their logs.",
+  help: "Your name. The workers and their logs show it.",
   absent: "the user's name and this machine's",
   kind: text("<name>", "1 to 200 printable characters", /^.{1,200}$/u),
 });

@@ -18,7 +18,7 @@ const options = {
     kind: wholeNumber(1, 1_000),
     absent: "all are sent",
   }),
-  wait: onOff({ flag: "--wait", env: [], group: ACT_GROUP, help: "Wait for what becomes of the steps that are sent." }),
+  wait: onOff({ flag: "--wait", env: [], group: ACT_GROUP, help: "Wait for the outcomes of the steps that are sent." }),
   waitTimeoutMs: setting({
     flag: "--wait-timeout",
     env: [],
@@ -31,7 +31,7 @@ const options = {
     flag: "--allow-edit",
     env: [],
     group: ACT_GROUP,
-    help: "Take bodies as they stand in --file, also edited ones.",
+    help: "Take the bodies of --file, also edited ones.",
   }),
   ...actOptions,
   noDagster,
