@@ -53,7 +53,7 @@ function versionsOf({ dagster, dagster_taskiq: own }: Greeting["host"]): Finding
 
 function locationOf({ name, error, unforkable, jobs, assets }: Greeting["locations"][number]): Finding {
   if (error !== null) {
-    const todo = "Run the import in that Python by hand, and mend what it says.";
+    const todo = "Run the import in that Python by hand, and mend the error that it shows.";
     return fail("code location", `${name} cannot be imported: ${error.class}: ${error.message}`, todo);
   }
   const counts =

@@ -30,7 +30,7 @@ const WORDS: Readonly<Record<FailEnd | "to_fail" | "not_open", string>> = {
   failed: "recorded in Dagster",
   ended: "not recorded: the attempt has ended meanwhile",
   in_hand: "not recorded: a worker holds it",
-  changed: "not recorded: it is not what it was when it was looked at; look again",
+  changed: "not recorded: it changed since the look; look again",
   not_done: "could not be recorded; start this again",
   not_found: "not recorded: it cannot be seen in the queue now; start this again in two minutes",
 };

@@ -35,7 +35,7 @@ export const command = defineCommand({
     const colour = wantsColour(io.stderr, io.env);
     const logger = createLogger({ stream: io.stderr, level: "warn", format: "text", worker: "operator", colour });
     const ports = await wireOperator(config, io.env, logger.observe);
-    const stopping = "stopping; giving back what was looked at";
+    const stopping = "stopping; giving back the letters";
     return await stoppable({ ports, io, logger, say, stopping }, (quiet) => inspect(config, ports, io, say, quiet));
   },
 });

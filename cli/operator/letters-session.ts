@@ -59,7 +59,7 @@ export async function withLetters(
   const logger = createLogger({ stream: io.stderr, level: "warn", format: "text", worker: "operator", colour });
   const ids = work.ids ?? (config.file === null ? null : await idsIn(config.file));
   const ports = await wireOperator(config, io.env, logger.observe);
-  const stopping = "stopping; what was begun is finished, the rest given back";
+  const stopping = "stopping; finishing the letters that were begun, giving back the rest";
   return await stoppable({ ports, io, logger, say, stopping }, async (quiet) => {
     const { ledger, clock } = ports;
     if (ledger === null) throw noLedger(work.name);

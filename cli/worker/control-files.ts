@@ -107,7 +107,8 @@ async function requirePrivate(place: ControlPlace): Promise<number> {
   const { directory } = place;
   const uid = requireUser(place);
   const status = await statusOf(directory);
-  if (status?.isDirectory() !== true) throw new Fault("TQ_CONFIG", `${directory} is no directory, or a link to one`);
+  if (status?.isDirectory() !== true)
+    throw new Fault("TQ_CONFIG", `${directory} is not a directory, or is a link to one`);
   // Root may ask the worker of another user, whose directory it is.
   if (status.uid !== uid && uid !== 0)
     throw new Fault("TQ_CONFIG", `${directory} belongs to another user (uid ${status.uid})`);

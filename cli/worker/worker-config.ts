@@ -101,7 +101,7 @@ function isAws(url: string | null): boolean {
 function stopRules({ waitMs, graceMs }: WorkerSettings): Findings {
   const [wait, grace] = [waitMs.value, graceMs.value];
   if (wait === undefined || grace === undefined || wait <= grace) return { problems: [], warnings: [] };
-  const warning = `--wait-time (${formatDuration(wait)}) is longer than --grace (${formatDuration(grace)}): a stop cuts the last receive, and a standard queue hides what it hands to that`;
+  const warning = `--wait-time (${formatDuration(wait)}) is longer than --grace (${formatDuration(grace)}): a stop cuts the last receive, and a standard queue hides the messages of that receive`;
   return { problems: [], warnings: [warning] };
 }
 

@@ -143,7 +143,7 @@ function misunderstood({ url }: Graphql, messages: readonly string[]): Fault {
     return new Fault("TQ_DAGSTER", `Dagster at ${url} failed at the question: ${said}`);
   }
   const hint = "taskiq works with Dagster 1.10.21 and newer: is it the web server of that one?";
-  return new Fault("TQ_CONFIG", `Dagster at ${url} does not know what it is asked for: ${said}`, { hint });
+  return new Fault("TQ_CONFIG", `Dagster at ${url} does not understand the question: ${said}`, { hint });
 }
 
 function failed(

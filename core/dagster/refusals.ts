@@ -48,7 +48,7 @@ function refusal(answer: LaunchAnswer): string {
       return `the step ${stepKey} has no output ${invalidOutputName} any more`;
     case "PresetNotFoundError":
     case "NoModeProvidedError":
-      return `the job is not what it was when it ran${said(message)}`;
+      return `the job has changed since it ran${said(message)}`;
     case "RunNotFoundError":
     case "PipelineRunNotFoundError":
       return `Dagster knows no such run${said(message)}`;

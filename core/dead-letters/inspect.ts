@@ -125,7 +125,7 @@ export function requireHarmless({ url, redrives }: Pick<DeadLetterQueue, "url" |
   if (!redrives) return;
   throw new Fault(
     "TQ_CONFIG",
-    `the dead letter queue ${url} has a redrive policy itself, which moves on what is looked at`,
+    `the dead letter queue ${url} has a redrive policy of its own, which moves on the letters that are looked at`,
     {
       hint: "Take that policy away for as long as you look.",
     },

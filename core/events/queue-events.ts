@@ -25,7 +25,7 @@ export const queueEvents = {
     levels: ["info"],
     fields: { waitMs: "number" },
     means:
-      "The worker stops, and waits for a receive of a standard queue. SQS would hide what it hands to an aborted one.",
+      "The worker stops, and waits for a receive of a standard queue. SQS would hide the messages that it hands to an aborted one.",
     act: "A second signal ends the wait. A message that SQS has just handed out then stays hidden for `--visibility-timeout`.",
   },
   "outage.over": {

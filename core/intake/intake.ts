@@ -103,7 +103,7 @@ export class Intake {
   #logLastReceives(lanes: readonly Lane[]): void {
     for (const { pollsLeftMs: waitMs, observe } of lanes) {
       if (waitMs < WORTH_SAYING_MS) continue;
-      const why = "SQS would hide what it hands to an aborted receive of a standard queue";
+      const why = "SQS would hide the messages that it hands to an aborted receive of a standard queue";
       const message = `waiting up to ${inSeconds(waitMs)} for the last receive, because ${why}; a second signal ends the wait`;
       observe({ event: "intake.last_receive", level: "info", message, waitMs });
     }

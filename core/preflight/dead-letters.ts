@@ -93,7 +93,7 @@ function lettersRetentionOf(queue: SurveyedQueue, { retentionMs }: QueueAttribut
       found: `keeps dead letters for ${inLargestUnit(retentionMs)}`,
       expected: queue.fifo
         ? "at least 1 d, so that an operator can look at them"
-        : `more than the ${inLargestUnit(sourceMs)} of the queue itself: what SQS moves there has aged in the queue already`,
+        : `more than the ${inLargestUnit(sourceMs)} of the queue itself: messages that SQS moves there have aged in the queue already`,
       mend: "Raise its MessageRetentionPeriod; 14 d is the most.",
     },
   ];

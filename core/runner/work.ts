@@ -95,7 +95,7 @@ export class Work {
   #believed(outcome: Outcome): Outcome {
     const falsehood = falsehoodIn(outcome, this.#order, this.#permitted);
     if (falsehood === null) return outcome;
-    const message = `the process claims what cannot be: ${falsehood}`;
+    const message = `the process reports an impossible outcome: ${falsehood}`;
     return { kind: "fault", scope: "step", error: { class: "FalseOutcome", message, traceback: "" } };
   }
 

@@ -208,7 +208,7 @@ test("two signals end an operator's command within a second, though its SQS is s
   spawn(["inspect-dlq", "--no-dagster"]);
   await seen;
   worker.signal("SIGTERM");
-  await worker.said("not-json", ({ message }) => message.includes("stopping; giving back what was looked at"));
+  await worker.said("not-json", ({ message }) => message.includes("stopping; giving back the letters"));
   worker.signal("SIGTERM");
   const sinceMs = performance.now();
   assert.deepEqual(await worker.exited, { code: 1, signal: null });

@@ -24,7 +24,7 @@ export function readExport(text: string): ReadExport | { readonly problem: strin
   const edited: string[] = [];
   for (const [i, line] of lines.slice(0, -1).entries()) {
     const read = v.safeParse(lineSchema, parseJson(line));
-    if (!read.success) return { problem: `line ${i + 1} is no exported dead letter` };
+    if (!read.success) return { problem: `line ${i + 1} is not an exported dead letter` };
     const { message_id: id, body, body_sha256: expected } = read.output;
     if (bodies.has(id)) return { problem: `line ${i + 1} names message ${id} a second time` };
     bodies.set(id, body);

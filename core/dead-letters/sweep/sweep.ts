@@ -154,8 +154,8 @@ class Sweep {
     const letters = await this.#open();
     if (letters === null) return null;
     if (letters.redrives) {
-      const why = "it has a redrive policy itself, which moves on what is looked at";
-      const message = `${letters.url} is not looked through for what SQS moves there: ${why}`;
+      const why = "it has a redrive policy of its own, which moves on the letters that are looked at";
+      const message = `${letters.url} is not looked through for letters that SQS moves there: ${why}`;
       this.#ports.observe({ event: "sweep.off", level: "warn", message });
       return null;
     }

@@ -17,7 +17,7 @@ const NETWORK = "Check that the database is up and that its address, port and se
 const BUSY = "It should pass by itself; look for long transactions and for what else the database is doing.";
 const GRANTS = "Grant the role what docs/ledger.md lists.";
 const POOLER_HINT = "A pooler in transaction mode is in between: add pooler=transaction to the ledger's URL.";
-const CANNOT_HOLD = "it cannot hold what was to be written";
+const CANNOT_HOLD = "it cannot hold the values to be written";
 const SHORT_TEXTS = "Look at the texts of that row: at their length, their characters and their numbers.";
 const MIGRATE = "Run taskiq migrate with a role that may create tables.";
 

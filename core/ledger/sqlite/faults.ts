@@ -26,7 +26,7 @@ const BUSY = 5;
 const WRONG_TYPE = 3091;
 
 const refused = {
-  what: "it cannot hold what was to be written",
+  what: "it cannot hold the values to be written",
   hint: "Look at the texts and numbers of that row.",
   code: "TQ_LEDGER_REFUSED",
 } as const;

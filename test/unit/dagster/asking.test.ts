@@ -104,7 +104,7 @@ describe("a program that answers in Dagster's place is named in the fault", () =
     [
       "a field that it does not know",
       { status: 400, body: { errors: [{ message: "Cannot query field 'runOrError' on type 'Query'." }] } },
-      "TQ_CONFIG: Dagster at http://127.0.0.1/graphql does not know what it is asked for: Cannot query field 'runOrError' on type 'Query'.",
+      "TQ_CONFIG: Dagster at http://127.0.0.1/graphql does not understand the question: Cannot query field 'runOrError' on type 'Query'.",
     ],
     [
       "a failure of its own",

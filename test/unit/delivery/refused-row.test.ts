@@ -8,10 +8,10 @@ import { bench } from "./setup.ts";
 test("a message that the ledger takes no row for is buried as malformed, and nothing runs", async (t) => {
   const { deliver, deeds, ledger, runner, queue, logged } = bench(t);
   ledger.before = async () => {
-    throw new Fault("TQ_LEDGER_REFUSED", "ledger: it cannot hold what was to be written");
+    throw new Fault("TQ_LEDGER_REFUSED", "ledger: it cannot hold the values to be written");
   };
   assert.equal(await deliver(), "buried");
-  const detail = "ledger: it cannot hold what was to be written";
+  const detail = "ledger: it cannot hold the values to be written";
   assert.deepEqual(logged.messages("ledger.row_refused"), [
     `the ledger takes no row for this message, so nothing is run: ${detail}`,
   ]);

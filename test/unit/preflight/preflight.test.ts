@@ -129,7 +129,7 @@ const rows: readonly (readonly [what: string, QueueSurvey, ...findings: string[]
   [
     "standard queues that keep messages equally long",
     standard(4, 4),
-    "warn: queue http://q/dlq keeps dead letters for 4 d; expected more than the 4 d of the queue itself: what SQS moves there has aged in the queue already. Raise its MessageRetentionPeriod; 14 d is the most.",
+    "warn: queue http://q/dlq keeps dead letters for 4 d; expected more than the 4 d of the queue itself: messages that SQS moves there have aged in the queue already. Raise its MessageRetentionPeriod; 14 d is the most.",
   ],
   ["standard queues of which the second keeps them longer", standard(4, 5)],
   ["standard queues that keep messages as long as SQS can", standard(14, 14)],

@@ -89,7 +89,7 @@ describe("a directory is refused, to write and to read,", () => {
         mkdirSync(join(parent, "elsewhere"), { mode: 0o700 });
         symlinkSync(join(parent, "elsewhere"), directory);
       },
-      /is no directory, or a link to one/,
+      /is not a directory, or is a link to one/,
     ],
   ];
   for (const [what, make, says] of rows) {

@@ -205,7 +205,7 @@ describe("rules between options", () => {
     const { config, warnings } = readRun(["--grace=5"]);
     assert.equal(config?.graceMs, 5_000);
     assert.deepEqual(warnings, [
-      "--wait-time (20s) is longer than --grace (5s): a stop cuts the last receive, and a standard queue hides what it hands to that",
+      "--wait-time (20s) is longer than --grace (5s): a stop cuts the last receive, and a standard queue hides the messages of that receive",
     ]);
   });
 });
