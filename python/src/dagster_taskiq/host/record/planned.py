@@ -96,11 +96,11 @@ class Plan:
         return len(self._steps)
 
     def executes(self, step_key: str) -> bool:
-        """Return whether the run executes the step, or the mapped step behind it."""
+        """Return whether the run executes the step, or the mapped step that resolves to it."""
         return bool({step_key, unresolved(step_key)} & self._executed)
 
     def step(self, step_key: str) -> PlannedStep:
-        """Return the step, or the mapped step behind it. Raises NotInPlan."""
+        """Return the step, or the mapped step that resolves to it. Raises NotInPlan."""
         packed = self._packed(step_key)
         if packed is None or not _names_one(step_key) or not self.executes(step_key):
             raise NotInPlan(f"the run executes no step {step_key}")

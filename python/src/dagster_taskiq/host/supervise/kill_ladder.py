@@ -1,7 +1,7 @@
 """The kill ladder: how the host ends a step that must not go on, and which end it may record.
 
 Its rungs are a stack dump, SIGINT, grace, and SIGKILL to the group. Pure. Time is an argument, and
-the guard acts.
+the caller acts.
 """
 
 from __future__ import annotations
