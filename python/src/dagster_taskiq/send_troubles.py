@@ -87,5 +87,5 @@ def cause_of(error: Exception) -> str:
         return f"{type(error).__name__}: {error}"[:_LONGEST_CAUSE]
     detail = error.response.get("Error", {})
     clock = "this machine's clock differs from AWS's: " if _WRONG_TIME.search(str(error)) else ""
-    told = f"{clock}{detail.get('Code', 'Unknown')}: {detail.get('Message', 'no message')}"
-    return told[:_LONGEST_CAUSE]
+    cause = f"{clock}{detail.get('Code', 'Unknown')}: {detail.get('Message', 'no message')}"
+    return cause[:_LONGEST_CAUSE]

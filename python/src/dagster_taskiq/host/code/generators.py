@@ -77,7 +77,7 @@ class Generators:
             elif _is_of_machine(each):
                 self._of_numpy[id(each)] = each
             else:
-                doubtful.append("a numpy RandomState whose seed cannot be told")
+                doubtful.append("a numpy RandomState whose seed is unknown")
         return doubtful
 
     def seed_again(self) -> None:

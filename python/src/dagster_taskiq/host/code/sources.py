@@ -63,11 +63,11 @@ class RunCode:
         return asdict(self)
 
     @staticmethod
-    def from_frame(told: Frame) -> RunCode:
+    def from_frame(frame: Frame) -> RunCode:
         """Read what `to_frame` wrote."""
-        fields = {name: told[name] for name in ("location", "origin", "plain", "planned_with")}
-        plan = None if told["plan"] is None else StoredPlan(**told["plan"])
-        return RunCode(source=Source(**told["source"]), plan=plan, **fields)
+        fields = {name: frame[name] for name in ("location", "origin", "plain", "planned_with")}
+        plan = None if frame["plan"] is None else StoredPlan(**frame["plan"])
+        return RunCode(source=Source(**frame["source"]), plan=plan, **fields)
 
 
 def code_of(run: DagsterRun, plan: StoredPlan | None = None) -> RunCode | None:

@@ -129,8 +129,8 @@ class Gate:
             self._leave("its log cannot be read", fault("instance", error_from(error)))
         if log.terminal is not None:
             result = result_of(log)
-            told = outcome("already_recorded", result, result["error"])
-            self._leave("the attempt is over already", told)
+            ending = outcome("already_recorded", result, result["error"])
+            self._leave("the attempt is over already", ending)
         if not log.opened:
             text = f"attempt {self._step.attempt} of step {self._step.step_key} is not open"
             self._leave(text, outcome("not_open", error=error_info("NotOpen", text)))
@@ -154,7 +154,7 @@ class Gate:
         self._log.entries.append(event)
         self._log.terminal = event
         # Sent at once, because hooks run after this, and they may take the process down.
-        self.tell(self._describe(self._log))
+        self.report(self._describe(self._log))
 
     def _in_doubt(self, error: Exception) -> None:
         """Go on when the write stands although it raised; else end before Dagster tries another."""
@@ -170,14 +170,14 @@ class Gate:
             self._leave(message, outcome("permit_refused", error=error_info(name, message)))
         leave_now()
 
-    def _leave(self, why: str, told: Outcome) -> NoReturn:
+    def _leave(self, why: str, ending: Outcome) -> NoReturn:
         warn(f"step {self._step.step_key}: nothing recorded: {why}")
-        self.tell(told)
+        self.report(ending)
         leave_now()
 
-    def tell(self, told: Outcome) -> None:
+    def report(self, ending: Outcome) -> None:
         """Send the outcome to the host, which passes the last one on when the process has ended."""
         try:
-            self._channel.send({"type": "outcome", "outcome": told})
+            self._channel.send({"type": "outcome", "outcome": ending})
         except OSError as error:
-            warn(f"step {self._step.step_key}: its outcome could not be told: {error_from(error)}")
+            warn(f"step {self._step.step_key}: outcome could not be reported: {error_from(error)}")

@@ -108,12 +108,12 @@ def _rerun_refused(log: AttemptLog, envelope: Envelope) -> Outcome | None:
 
 
 def _settle_without_running(
-    instance: DagsterInstance, run: DagsterRun | None, step: StepId, told: Outcome
+    instance: DagsterInstance, run: DagsterRun | None, step: StepId, ending: Outcome
 ) -> None:
     with reaching_storage():
         free_slot(instance, step.run_id, step.step_key)
         if run is not None:
-            error = told["error"]
+            error = ending["error"]
             why = error["message"] if error else f"the run is {run.status.value}"
             text = f"Step {step.step_key} was not started: {why}."
             instance.report_engine_event(text, run, EngineEventData(), step_key=step.step_key)

@@ -66,13 +66,13 @@ def _standing(
     terminal = log.terminal
     kind = None if terminal is None else terminal.dagster_event_type
     return {
-        "run": None if run is None else _told(run),
+        "run": None if run is None else _run_fields(run),
         "ended": None if kind is None else TERMINAL[kind],
         "began": log.began,
     }
 
 
-def _told(run: DagsterRun) -> Mapping[str, Any]:
+def _run_fields(run: DagsterRun) -> Mapping[str, Any]:
     return {
         "status": run.status.value,
         "job": run.job_name,
