@@ -332,10 +332,8 @@ function abandon(hold: Hold, starts: number, after: Release, how: Abandoning): M
 }
 
 function bury(why: Why): Move {
-  return [
-    { at: "burying", why },
-    { do: "bury", why },
-  ];
+  const effect: Effect = { do: "bury", why };
+  return [{ at: "burying", why }, effect];
 }
 
 function ack(disposition: "acked" | "buried"): Move {

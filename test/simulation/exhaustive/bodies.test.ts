@@ -25,8 +25,8 @@ interface Row {
 interface Delivery {
   readonly body: string;
   /**
-   * `asks`: the claim is made, and its answer is under way. `lets_go`: its process found the attempt
-   * not open, and it is buried once it has given the row back.
+   * `asks` means that the claim is made, and its answer is under way. `lets_go` means that its process
+   * found the attempt not open, and it is buried once it has given the row back.
    */
   readonly at: "idle" | "asks" | "runs" | "lets_go" | "buries";
   /** The digest in the answer to its claim. */
@@ -91,7 +91,7 @@ test("a body that came too early and the run worker's unreadable one are never b
   assert.ok(situations > 50, `${situations} situations`);
 });
 
-test("they are both buried when a message that is not open is buried though its claim is another's", () => {
+test("two bodies are both buried when a message that is not open is buried though its claim is another's", () => {
   const broken = explore({ ...rules, buries: () => true }, early, ["a", unreadable]).broken;
   assert.equal(broken?.rule, "both are buried");
 });
