@@ -136,6 +136,30 @@ def test_what_stands_still_past_the_deadline_writes_no_terminal_event(
         assert terminal_events(instance, run) == []
 
 
+REFUSES_AT_COMMIT = """
+create function refuse() returns trigger language plpgsql as $$
+  begin raise exception 'the disk is full'; end $$;
+create constraint trigger refuses after insert on event_logs
+  deferrable initially deferred for each row
+  when (new.dagster_event_type = 'STEP_SUCCESS') execute function refuse();
+"""
+
+
+def test_a_commit_that_the_server_refuses_is_not_taken_for_a_lapsed_permit(
+    instance, proxy, begin, recorder, run
+):
+    with instance.event_log_storage.run_connection(run.run_id) as connection:
+        connection.exec_driver_sql(REFUSES_AT_COMMIT)
+    step = begin()
+    step.event(started(run))
+    step.end(succeeded(run))
+    assert "the disk is full" in answer_of(step)
+    assert recorder.outcome()["scope"] == "instance"
+    with instance.event_log_storage.run_connection(run.run_id) as connection:
+        connection.exec_driver_sql("drop trigger refuses on event_logs; drop function refuse()")
+    assert terminal_events(instance, run) == []
+
+
 def test_a_database_that_comes_back_in_time_costs_no_step_anything(
     instance, proxy, begin, recorder, run
 ):

@@ -145,7 +145,8 @@ class Postgres:
         except DBAPIError as error:
             if not _is_disconnect(error):
                 self._roll_back()
-                if _LAPSED in str(error):
+                # Not in the whole text, which has the statement in it.
+                if _LAPSED in str(error.orig):
                     raise Lapsed from error
                 raise
             self._drop()

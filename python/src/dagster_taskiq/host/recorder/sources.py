@@ -50,7 +50,9 @@ class Sources:
             if not isinstance(channel, Channel) or channel not in self._reactions:
                 continue
             if mask & selectors.EVENT_WRITE:
-                with contextlib.suppress(OSError):
+                try:
                     channel.flush()
+                except OSError:
+                    mask |= selectors.EVENT_READ  # which finds the end, and no longer waits for it
             if mask & selectors.EVENT_READ:
                 self._reactions[channel]()
