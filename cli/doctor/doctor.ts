@@ -93,7 +93,7 @@ const WIDEST = 80;
 async function checksOf({ run, timeoutMs }: DoctorConfig, io: Io): Promise<readonly Finding[]> {
   const machine = [checkHome(run.dagsterHome)];
   const asked = [
-    checkLedger(() => openLedgerSchema(run.ledger), timeoutMs),
+    checkLedger(() => openLedgerSchema(run.ledger, io.env), timeoutMs),
     ecsLaunchType(io.env).then((launch) => [
       checkStopTimeout(run.graceMs, (io.env["ECS_CONTAINER_METADATA_URI_V4"] ?? "") !== "", launch),
     ]),

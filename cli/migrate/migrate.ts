@@ -57,7 +57,7 @@ export const command = defineCommand({
   warnsOfVariables: true,
   run: async (config, io, warnings) => {
     for (const warning of warnings) sayOn(io.stderr, "taskiq migrate")(warning);
-    const schema = await openLedgerSchema(config.ledger);
+    const schema = await openLedgerSchema(config.ledger, io.env);
     try {
       return await migrate(config, schema, io);
     } finally {

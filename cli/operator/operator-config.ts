@@ -37,7 +37,8 @@ export function operatorRules(settings: OperatorSettings, machine: Machine): Fin
 }
 
 function ledgerPlaceRules(settings: OperatorSettings): Findings {
-  const known = isLedgerGiven(settings) || isGiven(settings.dagsterHome);
+  const isNamed = isLedgerGiven(settings) && settings.ledgerUrl.value?.kind !== "dagster";
+  const known = isNamed || isGiven(settings.dagsterHome);
   const without = settings.noLedger === undefined ? "" : "; --no-ledger does without";
   const missing = `--ledger-url, --postgres-host or --dagster-home is required: nothing says where the ledger is${without}`;
   return { problems: known ? [] : [missing], warnings: [] };

@@ -36,7 +36,7 @@ export async function wireOperator(config: OperatorConfig, env: Env, observe: Ob
   if (missing) observe({ event: "ledger.missing", level: "warn", message: `there is no ledger at ${ledger.path}` });
   return {
     queue: openQueue(config, env, observe),
-    ledger: ledger === null || missing ? null : await openLedger(ledger, "operator", OPERATOR_LEASE_MS),
+    ledger: ledger === null || missing ? null : await openLedger(ledger, "operator", OPERATOR_LEASE_MS, env),
     runner: dagster === null ? null : openLookingHost({ ...dagster, ledger }, env, observe),
     clock,
   };

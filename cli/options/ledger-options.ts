@@ -1,5 +1,7 @@
 // Which ledger: the options that every command which opens one shares, and what they come to.
 import { join } from "node:path";
+import { dagsterOptions } from "./dagster-options.ts";
+import { mayHavePostgres } from "./instance-config.ts";
 import { ledgerUrlKind, type PostgresUrl } from "./ledger-url.ts";
 import { type Option, optional, type Values } from "./option.ts";
 import { isGiven, type Settings, settingOf } from "./resolve.ts";
@@ -27,8 +29,9 @@ const ledgerUrl = optional({
   flag: "--ledger-url",
   env: ["TASKIQ_LEDGER_URL"],
   group: GROUP,
-  help: "Where outcomes are recorded: postgres://<user>@<host>:<port>/<database>, or sqlite:<path>. The following options add the parts that a postgres URL leaves out.",
-  absent: "the database at POSTGRES_HOST, else taskiq.sqlite in the Dagster home",
+  help: "Where outcomes are recorded: dagster, which is the Dagster instance's own PostgreSQL, postgres://<user>@<host>:<port>/<database>, or sqlite:<path>. The following options add the parts that a postgres URL leaves out.",
+  absent:
+    "the database at POSTGRES_HOST, else dagster if dagster.yaml names PostgreSQL, else taskiq.sqlite in the Dagster home",
   kind: ledgerUrlKind,
 });
 
@@ -90,12 +93,15 @@ export const ledgerAloneOptions = {
     flag: "--dagster-home",
     env: ["DAGSTER_HOME"],
     group: GROUP,
-    help: "Where the default ledger's file is.",
+    help: "Where dagster.yaml is, and the ledger's file if it is the default.",
     kind: text("<path>", "an absolute path", /^\//),
   }),
+  python: dagsterOptions.python,
 };
 
 export type LedgerChoice =
+  /** The database of the instance whose `dagster.yaml` is in this home, as this Python reads it. */
+  | { readonly kind: "dagster"; readonly home: string; readonly python: string }
   | { readonly kind: "sqlite"; readonly path: string }
   | {
       readonly kind: "postgres";
@@ -134,20 +140,26 @@ export function ledgerRules(settings: LedgerSettings): Findings {
   return { problems, warnings: [] };
 }
 
-/** The ledger must be named, or lie in a Dagster home that is. */
+/** The ledger must be named, or be found through a Dagster home that is. */
 export function ledgerAloneRules(settings: Settings<typeof ledgerAloneOptions>): Findings {
   const { problems } = ledgerRules(settings);
-  const nowhere = !isLedgerGiven(settings) && !isGiven(settings.dagsterHome);
+  const isNamed = isLedgerGiven(settings) && settings.ledgerUrl.value?.kind !== "dagster";
+  const nowhere = !isNamed && !isGiven(settings.dagsterHome);
   const missing = "--ledger-url, --postgres-host or --dagster-home is required: nothing says where the ledger is";
   return { problems: [...problems, ...(nowhere ? [missing] : [])], warnings: [] };
 }
 
-export function ledgerChoice(values: LedgerValues, dagsterHome: string | null): LedgerChoice {
+export function ledgerChoice(
+  values: LedgerValues & Values<{ readonly python: typeof dagsterOptions.python }>,
+  dagsterHome: string | null,
+): LedgerChoice {
   const url = values.ledgerUrl;
+  const home = dagsterHome ?? "";
   if (url?.kind === "sqlite") return url;
-  if (url === null && values.postgresHost === null) {
-    return { kind: "sqlite", path: join(dagsterHome ?? "", "taskiq.sqlite") };
+  if (url?.kind === "dagster" || (url === null && values.postgresHost === null && mayHavePostgres(home))) {
+    return { kind: "dagster", home, python: values.python };
   }
+  if (url === null && values.postgresHost === null) return { kind: "sqlite", path: join(home, "taskiq.sqlite") };
   const host = url?.host ?? values.postgresHost;
   const user = url?.user ?? values.postgresUser;
   if (host === null || user === null) throw new Error("no host or user: the rules were not checked");

@@ -1,4 +1,4 @@
-// Where the ledger is, as one text. A file is `sqlite:<path>`, and a database is
+// Where the ledger is, as one text. It is `dagster`, a file is `sqlite:<path>`, and a database is
 // `postgres://user@host:port/database?sslmode=verify-full`.
 import { didYouMean } from "./suggest.ts";
 import { type Kind, readBy } from "./values.ts";
@@ -21,9 +21,9 @@ export interface PostgresUrl {
   readonly pooler: boolean;
 }
 
-export type LedgerUrl = { readonly kind: "sqlite"; readonly path: string } | PostgresUrl;
+export type LedgerUrl = { readonly kind: "dagster" } | { readonly kind: "sqlite"; readonly path: string } | PostgresUrl;
 
-const EITHER = "sqlite:<path of a file> or postgres://<user>@<host>:<port>/<database>";
+const EITHER = "dagster, sqlite:<path of a file> or postgres://<user>@<host>:<port>/<database>";
 
 export const ledgerUrlKind: Kind<LedgerUrl> = {
   placeholder: "<url>",
@@ -32,6 +32,7 @@ export const ledgerUrlKind: Kind<LedgerUrl> = {
 };
 
 export function readLedgerUrl(text: string): LedgerUrl | null {
+  if (text === "dagster") return { kind: "dagster" };
   // Not sqlite://…: whether its path is relative or absolute, every program reads differently. Not
   // :memory:, it would forget.
   if (/^sqlite:(?!\/\/|:memory:)\P{Cc}+$/u.test(text)) return { kind: "sqlite", path: text.slice("sqlite:".length) };
@@ -39,9 +40,14 @@ export function readLedgerUrl(text: string): LedgerUrl | null {
   return url === null || whatIsWrong(text) !== null ? null : fieldsOf(url);
 }
 
+/** Returns `null` for no word of libpq, and for `allow`, which tries without TLS first. */
+export function sslModeNamed(word: string | null): PostgresUrl["sslMode"] {
+  return SSL_MODES.find((mode) => mode === word) ?? null;
+}
+
 function fieldsOf(url: URL): PostgresUrl {
   const given = (part: string) => (part === "" ? null : decodeURIComponent(part));
-  const sslMode = SSL_MODES.find((mode) => mode === url.searchParams.get("sslmode")) ?? null;
+  const sslMode = sslModeNamed(url.searchParams.get("sslmode"));
   return {
     kind: "postgres",
     // An IPv6 address stands in brackets in a URL, and nowhere else.

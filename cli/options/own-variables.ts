@@ -1,8 +1,7 @@
 // The variables that only taskiq may read: neither the step host nor the code that it runs has a
 // use for them.
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { dagsterApiOptions } from "./dagster-api-options.ts";
+import { instanceConfig } from "./instance-config.ts";
 import { type LedgerChoice, ledgerOptions } from "./ledger-options.ts";
 import type { OptionTable } from "./option.ts";
 import type { Env } from "./resolve.ts";
@@ -23,18 +22,10 @@ const URLS = ledgerOptions.ledgerUrl.env;
 export function ownVariables(env: Env, ledger: LedgerChoice | null, home: string): readonly string[] {
   const opens = (name: string) => ledger?.kind === "postgres" && env[name] === ledger.password;
   const own = [...URLS, ...SECRETS].filter((name) => !PASSWORDS.includes(name) || opens(name));
-  const named = new Set(configOf(home).match(/\w+/g));
+  const named = new Set(instanceConfig(home).match(/\w+/g));
   return own.filter((name) => env[name] !== undefined && !named.has(name));
 }
 
 export function without(env: Env, names: readonly string[]): Env {
   return { ...env, ...Object.fromEntries(names.map((name) => [name, undefined])) };
-}
-
-function configOf(home: string): string {
-  try {
-    return readFileSync(join(home, "dagster.yaml"), "utf8");
-  } catch {
-    return "";
-  }
 }

@@ -33,7 +33,7 @@ export const command = defineCommand({
     const say = sayOn(io.stderr, "taskiq quiet");
     for (const warning of warnings) say(warning);
     if (config.do === "local") return await askLocalWorker(config.request, io, say);
-    return await withRequests(config.ledger, (records) => quiet(config, records, io, say));
+    return await withRequests(config.ledger, io.env, (records) => quiet(config, records, io, say));
   },
 });
 

@@ -27,7 +27,7 @@ export const command = defineCommand({
     for (const warning of warnings) say(warning);
     if (config.do === "local") return await askLocalWorker(config.request, io, say);
     const { ledger, target, who } = config;
-    return await withRequests(ledger, (records) => resume(target, who ?? operatorName(io), records, say));
+    return await withRequests(ledger, io.env, (records) => resume(target, who ?? operatorName(io), records, say));
   },
 });
 

@@ -60,7 +60,7 @@ export async function wireWorker(
       const { queue, name } = taken;
       return { ...taken, queue: watch(measureQueue(queue, queueNameOf(name), { meter, clock })) };
     }),
-    ledger: measureLedger(await openLedger(config.ledger, workerId, leaseMs), { meter, clock }),
+    ledger: measureLedger(await openLedger(config.ledger, workerId, leaseMs, env), { meter, clock }),
     runner: openStepHost(config, config.stepOutput, env, observe),
     clock,
     observe,

@@ -6,6 +6,7 @@ import { placeOf } from "../../core/queue/queue-place.ts";
 import type { Limits } from "../../core/runner/port.ts";
 import { checkAlternatives } from "../options/alternatives.ts";
 import { homeRules } from "../options/dagster-options.ts";
+import { mayHavePostgres } from "../options/instance-config.ts";
 import { isLedgerGiven, type LedgerChoice, ledgerChoice, ledgerRules } from "../options/ledger-options.ts";
 import { locationArgs, locationRules } from "../options/location-options.ts";
 import type { Machine, Values } from "../options/option.ts";
@@ -86,7 +87,8 @@ function sharedLedgerRules(settings: WorkerSettings): Findings {
   // A refused endpoint does not say where a queue is, and is reported already.
   const queues = endpointUrl.value === undefined ? [] : queuesTaken(settings);
   const onAws = queues.some(({ queue }) => isAws(endpoint ?? ("url" in queue ? queue.url : null)));
-  const fine = !onAws || isLedgerGiven(settings) || allowLocalLedger.value === true;
+  const isShared = isLedgerGiven(settings) || mayHavePostgres(settings.dagsterHome.value ?? "");
+  const fine = !onAws || isShared || allowLocalLedger.value === true;
   const problem =
     "--ledger-url is required with a queue on AWS (env: TASKIQ_LEDGER_URL): the default, a file, is not shared with workers on other machines; " +
     "--allow-local-ledger says that there are none";

@@ -113,7 +113,7 @@ describe("a configuration", () => {
         '  --concurrency must be a whole number from 1 to 256, got "abc" (from TASKIQ_WORKER_CONCURRENCY)',
         '  --max-starts must be a whole number from 1 to 1000, got "0" (from the command line)',
         "  --dagster-home is required (env: DAGSTER_HOME): directory of dagster.yaml",
-        '  --ledger-url must be sqlite:<path of a file> or postgres://<user>@<host>:<port>/<database>, got "postgres://***@db:x" (from TASKIQ_LEDGER_URL)',
+        '  --ledger-url must be dagster, sqlite:<path of a file> or postgres://<user>@<host>:<port>/<database>, got "postgres://***@db:x" (from TASKIQ_LEDGER_URL)',
         "  --queue-url, --queue-name or --queue is required (env: TASKIQ_QUEUE_URL, TASKIQ_QUEUE_NAME, TASKIQ_QUEUES): where steps come from",
         "  unknown environment variable TASKIQ_QUEU_NAME, did you mean TASKIQ_QUEUE_NAME?",
         "Try: taskiq run --help",

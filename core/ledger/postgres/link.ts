@@ -19,6 +19,8 @@ export interface LinkOptions extends Address {
    * A pooler gives each transaction another connection: nothing may be left in one for the next.
    */
   readonly pooler: boolean;
+  /** See `PostgresTarget`. */
+  readonly schema?: string;
   /** The server ends a statement after this long; a pooler knows no such setting. */
   readonly statementMs: number;
 }
@@ -133,6 +135,7 @@ const fixed = {
  * A lost commit would be a lost outcome or a fence given twice: it is on disk before anything is
  * done because of it.
  */
-function sessionOf({ statementMs }: LinkOptions): Record<string, string> {
-  return { statement_timeout: String(statementMs), synchronous_commit: "on" };
+function sessionOf({ statementMs, schema }: LinkOptions): Record<string, string> {
+  const found = schema === undefined ? {} : { search_path: schema };
+  return { statement_timeout: String(statementMs), synchronous_commit: "on", ...found };
 }

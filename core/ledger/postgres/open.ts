@@ -21,6 +21,8 @@ export interface PostgresTarget {
   readonly caFile: string | null;
   /** A pooler in transaction mode is in between. */
   readonly pooler: boolean;
+  /** The schema that holds the tables. Absent means that the role's `search_path` finds them. */
+  readonly schema?: string;
 }
 
 export interface PostgresOptions {
@@ -48,8 +50,9 @@ export async function openPool(options: PostgresOptions): Promise<PostgresPool> 
 }
 
 /** Never with the user or the password. */
-export function nameOf({ host, port, database }: PostgresTarget): string {
-  return `postgres://${host.includes(":") ? `[${host}]` : host}:${port}/${database}`;
+export function nameOf({ host, port, database, schema }: PostgresTarget): string {
+  const inSchema = schema === undefined ? "" : ` (schema ${schema})`;
+  return `postgres://${host.includes(":") ? `[${host}]` : host}:${port}/${database}${inSchema}`;
 }
 
 async function readCa(name: string, path: string): Promise<string> {

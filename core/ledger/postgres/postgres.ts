@@ -45,7 +45,7 @@ type SettleQuestion = Hold & { readonly state: string; readonly outcome: string 
 type AbandonQuestion = Hold & { readonly givenBack: number; readonly forgets: boolean; readonly binds: boolean };
 
 export async function openPostgresSchema(options: PostgresOptions): Promise<LedgerSchema> {
-  return postgresSchema(await openPool(options), nameOf(options.target));
+  return postgresSchema(await openPool(options), options.target);
 }
 
 /**
@@ -55,7 +55,7 @@ export async function openPostgresSchema(options: PostgresOptions): Promise<Ledg
 export async function openPostgresLedger(options: PostgresLedgerOptions): Promise<Ledger> {
   const pool = await openPool(options);
   try {
-    await postgresSchema(pool, nameOf(options.target)).migrate();
+    await postgresSchema(pool, options.target).migrate();
     return new PostgresLedger(pool, nameOf(options.target), options.writeBoundMs);
   } catch (error) {
     await pool.close();

@@ -11,6 +11,7 @@ import { pending } from "./migrations/0005-pending.ts";
 import { quiet } from "./migrations/0006-quiet.ts";
 import { deduplication } from "./migrations/0007-deduplication.ts";
 import { burialKey } from "./migrations/0008-burial-key.ts";
+import { nameOf, type PostgresTarget } from "./open.ts";
 import type { PostgresPool } from "./pool.ts";
 
 /**
@@ -68,16 +69,17 @@ interface Found {
 
 type Query = (text: string) => PromiseLike<readonly Readonly<Record<string, unknown>>[]>;
 
-export function postgresSchema(pool: PostgresPool, name: string): LedgerSchema {
+export function postgresSchema(pool: PostgresPool, target: PostgresTarget): LedgerSchema {
+  const name = nameOf(target);
   const pending = async () => {
     const found = await pool.ask((link, signal) => read((text) => link.run(text, [], signal)));
-    return pendingAfter(found, name);
+    return pendingAfter(found, name).map((migration) => within(target.schema, migration));
   };
   return {
     name,
     pending,
     // Most starts find nothing to do, and need no more than to look.
-    migrate: async () => ((await pending()).length === 0 ? [] : migrate(pool, name)),
+    migrate: async () => ((await pending()).length === 0 ? [] : migrate(pool, target)),
     close: () => pool.close(),
   };
 }
@@ -86,19 +88,33 @@ export function postgresSchema(pool: PostgresPool, name: string): LedgerSchema {
  * The lock is the transaction's, so that it works through a pooler, and is free again however this
  * process ends.
  */
-async function migrate(pool: PostgresPool, name: string): Promise<readonly Migration[]> {
+async function migrate(pool: PostgresPool, target: PostgresTarget): Promise<readonly Migration[]> {
+  const name = nameOf(target);
   try {
     return await pool.transaction(async (sql) => {
       await sql.unsafe("SET LOCAL statement_timeout = 0");
       await sql.unsafe(`SELECT pg_advisory_xact_lock(${LOCK_KEY})`);
       const found = await read((text) => sql.unsafe(text));
-      const pending = pendingAfter(found, name);
+      const pending = pendingAfter(found, name).map((migration) => within(target.schema, migration));
       for (const { sql: text } of pending) await sql.unsafe(text);
       return pending;
     });
   } catch (error) {
     throw isDenied(error) ? mayNot(name, error) : error;
   }
+}
+
+/**
+ * Each migration makes its schema first, so that an operator can run the SQL alone. A schema that is
+ * there is left as it is: its role need not be allowed to make schemas.
+ */
+function within(schema: string | undefined, migration: Migration): Migration {
+  if (schema === undefined) return migration;
+  const make = `DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = '${schema}') THEN CREATE SCHEMA ${schema}; END IF;
+END $$;
+SET search_path = ${schema};`;
+  return { ...migration, sql: `${make}\n${migration.sql}` };
 }
 
 function mayNot(name: string, { cause }: Fault): Fault {

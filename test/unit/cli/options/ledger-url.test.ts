@@ -98,7 +98,7 @@ describe("a ledger in a database", () => {
 });
 
 describe("what is wrong with it", () => {
-  const form = "sqlite:<path of a file> or postgres://<user>@<host>:<port>/<database>";
+  const form = "dagster, sqlite:<path of a file> or postgres://<user>@<host>:<port>/<database>";
   const rows: readonly (readonly [string, Env, string])[] = [
     [
       "no user",

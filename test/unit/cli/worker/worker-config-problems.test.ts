@@ -60,17 +60,17 @@ describe("what is wrong with one value", () => {
     [
       [],
       { TASKIQ_LEDGER_URL: "postgres://u:p@ss@db/x" },
-      '--ledger-url must be sqlite:<path of a file> or postgres://<user>@<host>:<port>/<database>, got "postgres://***@db/x" (from TASKIQ_LEDGER_URL)',
+      '--ledger-url must be dagster, sqlite:<path of a file> or postgres://<user>@<host>:<port>/<database>, got "postgres://***@db/x" (from TASKIQ_LEDGER_URL)',
     ],
     [
       ["--ledger-url=sqlite:///x"],
       {},
-      `--ledger-url must be sqlite:<path of a file> or postgres://<user>@<host>:<port>/<database>, got "sqlite:///x" (${cli})`,
+      `--ledger-url must be dagster, sqlite:<path of a file> or postgres://<user>@<host>:<port>/<database>, got "sqlite:///x" (${cli})`,
     ],
     [
       ["--ledger-url=sqlite::memory:"],
       {},
-      `--ledger-url must be sqlite:<path of a file> or postgres://<user>@<host>:<port>/<database>, got "sqlite::memory:" (${cli})`,
+      `--ledger-url must be dagster, sqlite:<path of a file> or postgres://<user>@<host>:<port>/<database>, got "sqlite::memory:" (${cli})`,
     ],
     ...["", "a:0", "a:101", "a:max=0", "a:max=257", "a:3:2", "a:max=2:3", "a b", "http://h:3", "ftp://h/q"].map(
       (queue): [readonly string[], Env, string] => [
