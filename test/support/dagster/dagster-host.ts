@@ -16,7 +16,7 @@ export interface DagsterHost {
   readonly runner: HostRunner;
   readonly logged: Observations;
   /**
-   * How many processes of steps live below the host: its watcher of runs and its location host are
+   * How many processes of steps live below the host: its recorder and its location host are
    * left out.
    */
   readonly processes: () => number;
@@ -33,7 +33,7 @@ export async function startDagsterHost(deployment: Deployment): Promise<DagsterH
   };
   const runner = new HostRunner(settings, { clock: systemClock, observe: logged.observe, chance: Math.random });
   await runner.start();
-  const own = ["taskiq-watcher", "taskiq-code"];
+  const own = ["taskiq-recorder", "taskiq-code"];
   const below = () =>
     markedProcesses(`E2E_HOST=${id}`).filter(({ parent, name }) => parent !== process.pid && !own.includes(name));
   return { runner, logged, processes: () => below().length };

@@ -5,7 +5,7 @@ Modules of Dagster are imported inside the functions, because the run worker nee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from types import SimpleNamespace
@@ -44,6 +44,22 @@ def store_events_by(storage: EventLogStorage, store: Callable[..., Any]) -> Iter
         yield
     finally:
         del storage.store_event
+
+
+def take_events_by(storage: EventLogStorage, take: Callable[..., None]) -> Callable[..., None]:
+    """Have `take` take each event that is to be stored; return the storage's own method.
+
+    Not undone: it is of one instance in a process that runs one step and ends.
+    """
+    own = storage.store_event
+
+    def take_all(events: Sequence[Any]) -> None:
+        for event in events:
+            take(event)
+
+    storage.store_event = take  # type: ignore[method-assign]
+    storage.store_event_batch = take_all  # type: ignore[method-assign]
+    return own
 
 
 def write_events_by(instance: DagsterInstance, write: Callable[..., None]) -> Callable[..., None]:

@@ -1,11 +1,12 @@
 """`python -m dagster_taskiq.host.spawned`: the step process that runs in a fresh interpreter.
 
-`child/fresh_interpreter.py` starts it. The arguments are the descriptors of the channel, of the
-order and of the host's lifeline, and the host's pid.
+`child/fresh_interpreter.py` starts it. The arguments are the host's pid and the descriptors of the
+channel, of the order, of the host's lifeline, and of the socket to the recorder, if there is one.
 """
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import sys
@@ -15,6 +16,7 @@ from typing import NoReturn
 from dagster_taskiq.host.child.exit import leave_now
 from dagster_taskiq.host.child.lifeline import Lifeline
 from dagster_taskiq.host.system import linux
+from dagster_taskiq.host.wire.admissions import Admission, Recording
 from dagster_taskiq.host.wire.channel import Channel
 from dagster_taskiq.host.wire.errors import error_from
 from dagster_taskiq.host.wire.frames import Broken, decode
@@ -23,12 +25,16 @@ from dagster_taskiq.host.wire.orders import Order, order_from
 
 def main(arguments: Sequence[str]) -> NoReturn:
     """Do the ordered work and end, like a fork."""
-    channel_fd, order_fd, lifeline_fd, host_pid = map(int, arguments)
+    host_pid, channel_fd, order_fd, lifeline_fd, *recorder_fds = map(int, arguments)
     linux.die_with_parent(signal.SIGKILL)
     channel = Channel(socket.socket(fileno=channel_fd))
     lifeline = Lifeline.inherited(lifeline_fd)
     try:
-        order = _read_order(order_fd)
+        order, admission = _read_order(order_fd)
+        recording = None
+        if admission is not None:
+            [recorder_fd] = recorder_fds
+            recording = Recording(admission, Channel(socket.socket(fileno=recorder_fd)))
         from dagster_taskiq.host.program import build_instance
         from dagster_taskiq.host.step_process import live
 
@@ -39,18 +45,20 @@ def main(arguments: Sequence[str]) -> NoReturn:
         channel.send({"type": "outcome", "outcome": told})
         leave_now(1)
     # The end is Python's own.
-    sys.exit(live(order, instance, channel, host_pid, lifeline))
+    sys.exit(live(order, instance, channel, host_pid, lifeline, recording=recording))
 
 
-def _read_order(descriptor: int) -> Order:
+def _read_order(descriptor: int) -> tuple[Order, Admission | None]:
     with open(descriptor, "rb") as file:
-        frame = decode(file.read())
+        line, *more = file.read().splitlines()
+    frame = decode(line)
     if isinstance(frame, Broken):
         raise ValueError(f"the order is not a frame: {frame.line}")  # noqa: TRY004
     order = order_from(frame)
     if order is None:
         raise ValueError(f"a frame of type {frame['type']!r} is not an order")
-    return order
+    admissions = [Admission.from_frame(json.loads(each)) for each in more]
+    return order, admissions[0] if admissions else None
 
 
 # Not on import: multiprocessing's spawned children import the main module again.

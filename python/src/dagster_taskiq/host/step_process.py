@@ -13,18 +13,26 @@ from dagster_taskiq.host.child.birth import become_step_process
 from dagster_taskiq.host.child.interrupts import HELD_SIGNALS
 from dagster_taskiq.host.code.later_imports import installed_since
 from dagster_taskiq.host.wire.errors import error_from
-from dagster_taskiq.host.wire.orders import LookOrder, NoticeOrder, Order, ProbeOrder, ReportOrder
+from dagster_taskiq.host.wire.orders import (
+    LookOrder,
+    NoticeOrder,
+    Order,
+    ProbeOrder,
+    ReportOrder,
+    RunOrder,
+)
 from dagster_taskiq.host.wire.outcomes import MachineryFault, Outcome, fault
 from dagster_taskiq.host.work.born_with import NOTHING, BornWith
 from dagster_taskiq.host.work.look import look
 from dagster_taskiq.host.work.probe import probe
 from dagster_taskiq.host.work.report import report_step, write_notice
-from dagster_taskiq.host.work.run_step import run_step
+from dagster_taskiq.host.work.run_step import run_recorded_step, run_step
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from dagster_taskiq.host.child.lifeline import Lifeline
+    from dagster_taskiq.host.wire.admissions import Recording
     from dagster_taskiq.host.wire.channel import Channel
 
 
@@ -36,11 +44,12 @@ def live(
     lifeline: Lifeline,
     arrange: Callable[[], None] = lambda: None,
     born_with: BornWith = NOTHING,
+    recording: Recording | None = None,
 ) -> int:
     """Do the ordered work as a process of its own; return its exit code. Never raises.
 
     `arrange` changes what a fork has of its parent and must not share. `born_with` holds
-    what a fork need not find out itself.
+    what a fork need not find out itself. A step with a `recording` uses no database.
     """
     code = 1
     try:
@@ -49,10 +58,11 @@ def live(
         # An interrupt is noted, and raised only where Dagster lets user code run.
         with capture_interrupts():
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_SIGNALS)
-            told = _outcome_of(order, instance, channel, born_with)
-            channel.send({"type": "outcome", "outcome": told})
+            told = _outcome_of(order, instance, channel, born_with, recording)
+            if told is not None:
+                channel.send({"type": "outcome", "outcome": told})
             _report_imports(channel, born_with)
-            code = 1 if told["kind"] == "fault" else 0
+            code = 1 if told is not None and told["kind"] == "fault" else 0
         instance.dispose()
     except BaseException:  # noqa: BLE001 - nothing may unwind into the host's stack
         traceback.print_exc(file=sys.stderr)
@@ -65,9 +75,15 @@ def _report_imports(channel: Channel, born_with: BornWith) -> None:
 
 
 def _outcome_of(
-    order: Order, instance: DagsterInstance, channel: Channel, born_with: BornWith
-) -> Outcome:
+    order: Order,
+    instance: DagsterInstance,
+    channel: Channel,
+    born_with: BornWith,
+    recording: Recording | None,
+) -> Outcome | None:
     try:
+        if isinstance(order, RunOrder) and recording is not None:
+            return run_recorded_step(order, instance, channel, born_with, recording)
         return _work(order, instance, channel, born_with)
     except MachineryFault as error:
         return fault(error.scope, error.error or error_from(error.__cause__ or error))

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from orders import job_at, run_order, terminal_events
-from processes import alive, connections
+from processes import alive
 from worker_double import CODE, LOCATION, eventually
 
 WAYS_TO_BE_OVER = {
@@ -35,9 +31,9 @@ def hold(create_run, tmp_path):
     return hold
 
 
-def watchers(host: int) -> list[int]:
+def recorders(host: int) -> list[int]:
     children = Path(f"/proc/{host}/task/{host}/children").read_text().split()
-    return [int(p) for p in children if Path(f"/proc/{p}/comm").read_text() == "taskiq-watcher\n"]
+    return [int(p) for p in children if Path(f"/proc/{p}/comm").read_text() == "taskiq-recorder\n"]
 
 
 def test_every_run_that_is_over_and_no_other_is_interrupted(worker, instance, hold):
@@ -112,31 +108,20 @@ def test_an_interrupt_before_the_step_has_begun_ends_it(
     assert terminal_events(instance, run) == []
 
 
-def test_the_watcher_starts_with_the_first_run_and_ends_with_the_worker(
-    start_worker, instance, hold
-):
+def test_the_recorder_starts_with_the_first_run_and_ends_with_the_worker(start_worker, hold):
     worker = start_worker(*LOCATION)
     host = worker.await_frame("ready")["pid"]
-    assert watchers(host) == [], "before any run is live"
+    assert recorders(host) == [], "before any run is live"
     _, order, file = hold(worker)
-    [watcher] = eventually(lambda: watchers(host))
+    [recorder] = eventually(lambda: recorders(host))
+    assert len(list(Path(f"/proc/{host}/task").iterdir())) == 1
     file.touch()
     worker.finish(order)
-    # With no run to look at, its end of the pair to the host is all that it holds.
-    assert len(connections(watcher) - connections(host)) == 1
-    assert not {link for link in connections(watcher) if link.endswith(".db")}
-    assert len(list(Path(f"/proc/{host}/task").iterdir())) == 1
-
-    run, order, _ = hold(worker)
-    os.kill(watcher, signal.SIGKILL)
-    instance.report_run_canceling(run)
-    assert worker.outcome(order)["kind"] == "failure"
-    [successor] = watchers(host)
     worker.process.kill()
-    eventually(lambda: not alive(successor))
+    eventually(lambda: not alive(recorder))
 
 
-def test_the_watcher_logs_an_outage_once_and_survives_it(start_worker, instance, hold, tmp_path):
+def test_the_recorder_logs_an_outage_once_and_survives_it(start_worker, instance, hold, tmp_path):
     outage = tmp_path / "outage"
     outage.touch()
     env = {"OUTAGE": str(outage), "PYTHONPATH": str(CODE)}
@@ -151,20 +136,3 @@ def test_the_watcher_logs_an_outage_once_and_survives_it(start_worker, instance,
     assert worker.outcome(order)["kind"] == "failure"
     assert worker.log().count("whether runs are over") == 2
     assert "whether runs are over can be seen again" in worker.log()
-
-
-def test_a_look_that_hangs_ends_the_watcher():
-    script = """
-import socket, time
-from types import SimpleNamespace
-from dagster_taskiq.host.base import watcher
-from dagster_taskiq.host.wire.channel import Channel
-
-watcher._HUNG_SECONDS = 1
-ours, theirs = socket.socketpair()
-hangs = SimpleNamespace(get_run_ids=lambda _: time.sleep(1000))
-ours.sendall(b'{"type":"look","locate":[],"runs":["r"],"ended":[]}\\n')
-watcher.Watcher(Channel(theirs), hangs).watch()
-"""
-    ended = subprocess.run([sys.executable, "-c", script], timeout=60, check=False)
-    assert ended.returncode == -signal.SIGALRM

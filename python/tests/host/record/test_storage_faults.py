@@ -1,9 +1,12 @@
-"""A Dagster storage that fails gives a step neither an outcome nor two of them."""
+"""A Dagster storage that fails gives a step neither an outcome nor two of them.
+
+It is of a class that the recorder does not know: each process reads and writes it itself.
+"""
 
 from __future__ import annotations
 
 import pytest
-from orders import report_order, run_order, terminal_events
+from orders import SUCCESS, events, report_order, run_order, terminal_events
 from worker_double import CODE, LOCATION
 
 
@@ -13,9 +16,32 @@ def fault_file(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def worker(start_worker, fault_file):
+def faulty_home(home, tmp_path_factory):
+    """Return the home of an instance on the same files, by storages that fail."""
+    faulty = tmp_path_factory.mktemp("faulty")
+    (faulty / "dagster.yaml").write_text(f"""
+telemetry:
+  enabled: false
+run_storage:
+  module: dagster._core.storage.runs
+  class: SqliteRunStorage
+  config: {{base_dir: "{home}/history"}}
+event_log_storage:
+  module: faulty_storage
+  class: FaultyEventLogStorage
+  config: {{base_dir: "{home}/history/runs"}}
+schedule_storage:
+  module: dagster._core.storage.schedules
+  class: SqliteScheduleStorage
+  config: {{base_dir: "{home}/schedules"}}
+""")
+    return faulty
+
+
+@pytest.fixture(scope="module")
+def worker(start_worker, fault_file, faulty_home):
     env = {"FAULT_FILE": str(fault_file), "PYTHONPATH": str(CODE)}
-    return start_worker(*LOCATION, program="faulty_storage", env=env)
+    return start_worker(*LOCATION, program="faulty_storage", env=env, at=faulty_home)
 
 
 @pytest.fixture(params=["run", "report"])
@@ -23,6 +49,17 @@ def last_step(request, worker, create_run):
     run = create_run("greet")
     order = {"run": run_order, "report": report_order}[request.param](run, "greet")
     return run, lambda: worker.outcome(worker.start(request.param, **order))
+
+
+def test_a_step_writes_the_events_of_a_storage_of_another_class_itself(
+    worker, instance, create_run, fault_file
+):
+    fault_file.write_text("commits_then_raises")
+    run = create_run("greet")
+    frames = worker.finish(worker.start("run", **run_order(run, "greet")))
+    assert [frame["type"] for frame in frames] == ["started", "capture", "ask", "outcome", "exited"]
+    assert frames[-2]["outcome"]["kind"] == "success"
+    assert events(instance, run) == SUCCESS
 
 
 def test_a_write_that_stands_although_it_raised_counts(last_step, instance, fault_file):

@@ -13,6 +13,7 @@ from dagster_taskiq.host.wire.terms import prolonged
 if TYPE_CHECKING:
     from dagster_taskiq.host.base.links import Link
     from dagster_taskiq.host.code.sources import RunCode
+    from dagster_taskiq.host.wire.admissions import Admission
 
 # Every wait occupies one of the worker's slots, which other locations could use.
 PATIENCE_SECONDS = 30.0
@@ -21,7 +22,15 @@ PATIENCE_SECONDS = 30.0
 class Assignment:
     """One order, from the worker's frame to the frame `exited`. Times are boot time."""
 
-    def __init__(self, order: RunOrder | ProbeOrder, run_id: str, until: float, now: float) -> None:
+    def __init__(
+        self,
+        order: RunOrder | ProbeOrder,
+        run_id: str,
+        until: float,
+        now: float,
+        *,
+        needs_admission: bool = False,
+    ) -> None:
         self.id = order.id
         self.order = order
         self.run_id = run_id
@@ -29,6 +38,9 @@ class Assignment:
         """How long it may live."""
         self.patient_until = now + PATIENCE_SECONDS
         self.code: RunCode | None = None
+        self.needs_admission = needs_admission
+        self.admission: Admission | None = None
+        """The recorder's leave to run."""
         self.link: Link | None = None
         """The location host that has it. `None` while it is held."""
         self.started = False
@@ -46,8 +58,9 @@ class Assignment:
         return "outcome" in self._relayed
 
     def awaits(self, run_id: str) -> bool:
-        """Return whether it waits for the watcher to find this run's code."""
-        return self.run_id == run_id and self.code is None
+        """Return whether it waits for the recorder to find this run's code."""
+        awaits_admission = self.needs_admission and self.admission is None
+        return self.run_id == run_id and self.code is None and not awaits_admission
 
     def wakes_at(self) -> float:
         """Return when to look at it again. After the handover its location host does."""
@@ -70,6 +83,14 @@ class Assignment:
     def kill(self) -> None:
         """Note that the worker asked for its end."""
         self.killed = True
+
+    def admit(self, admission: Admission) -> None:
+        """Note that the recorder lets it run, and records it."""
+        self.admission = admission
+
+    def look_again(self) -> None:
+        """Note that the recorder is asked once more whether it may run."""
+        self.admission = None
 
     def find(self, code: RunCode) -> None:
         """Note where the code of its run is."""

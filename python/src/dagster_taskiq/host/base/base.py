@@ -17,10 +17,13 @@ from dagster_taskiq.host.base.greeting import Greeting
 from dagster_taskiq.host.base.hosting import Hosting
 from dagster_taskiq.host.base.known_runs import KnownRuns
 from dagster_taskiq.host.base.locations import Location, Locations
-from dagster_taskiq.host.base.watcher import be_watcher
+from dagster_taskiq.host.base.recorder_seat import RecorderSeat
 from dagster_taskiq.host.child.exit_hooks import forget_hooks
+from dagster_taskiq.host.location.handover import RECORDER
 from dagster_taskiq.host.location.live_born_with import LiveBornWith
 from dagster_taskiq.host.location.location_host import be_location_host
+from dagster_taskiq.host.recorder.mode import records_for_steps
+from dagster_taskiq.host.recorder.process import be_recorder
 from dagster_taskiq.host.supervise.fork import Forked, fork_process
 from dagster_taskiq.host.supervise.guard import EXPIRED, Guard
 from dagster_taskiq.host.supervise.supervisor import Supervisor
@@ -36,7 +39,9 @@ from dagster_taskiq.wire_fields import WireError
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
+    from dagster_taskiq.host.base.links import Link
     from dagster_taskiq.host.code.sources import RunCode
+    from dagster_taskiq.host.wire.admissions import Admission
     from dagster_taskiq.host.wire.channel import Channel
     from dagster_taskiq.host.wire.frames import ErrorInfo, Frame
 
@@ -61,7 +66,12 @@ class Base(Supervisor):
         self._assigned: dict[str, Assignment] = {}
         self._hosting = Hosting(self, locations, self._selector)
         self._greeting = Greeting(locations.of_flags, ready, boot_time())
-        self._known_runs = KnownRuns(self._fork_watcher, self._located, self._over)
+        self._records = records_for_steps(instance)
+        """Whether the recorder reads and writes for steps, or only looks at their runs."""
+        self._recorder = RecorderSeat(self._selector, self._fork_recorder)
+        self._known_runs = KnownRuns(
+            self._recorder, self._located, self._over, self._stood, self._follow_recorder
+        )
 
     def _is_done(self) -> bool:
         if not self._stopping or self._guards or self._assigned:
@@ -93,15 +103,24 @@ class Base(Supervisor):
         except WireError as error:
             self._refuse(frame["id"], fault("step", error_from(error)))
             return
-        if isinstance(order, RunOrder | ProbeOrder) and order.needs_code_of is not None:
+        if isinstance(order, RunOrder) and self._records:
+            self._assign(order, order.envelope.run_id, until)
+        elif isinstance(order, RunOrder | ProbeOrder) and order.needs_code_of is not None:
             self._assign(order, order.needs_code_of, until)
         elif order is not None:
             self._fork(order, until)
 
     def _assign(self, order: RunOrder | ProbeOrder, run_id: str, until: float) -> None:
-        given = Assignment(order, run_id, until, boot_time())
+        needs_admission = self._records and isinstance(order, RunOrder)
+        given = Assignment(order, run_id, until, boot_time(), needs_admission=needs_admission)
         self._assigned[order.id] = given
-        if (code := self._known_runs.code_of(run_id)) is not None:
+        if needs_admission:
+            self._known_runs.may_run(order)
+        else:
+            self._find_code(given)
+
+    def _find_code(self, given: Assignment) -> None:
+        if (code := self._known_runs.code_of(given.run_id)) is not None:
             self._hosting.place(given, code)
 
     def _steer_assigned(self, given: Assignment, steering: Steering) -> None:
@@ -122,6 +141,14 @@ class Base(Supervisor):
         what = f"the import of code location {location.code.name}"
         return fork_process("", be, longest=LONGEST_LINE, what=what)
 
+    def connect_recorder(self, link: Link) -> None:
+        """Connect the location host with the recorder that lives now, unless it is."""
+        recorder = self._recorder.process
+        if recorder is not None and link.recorder is not recorder:
+            link.connect(recorder)
+            end = self._recorder.connect()
+            self._hosting.links.post(link, {"type": RECORDER}, end.detach())
+
     def say(self, frame: Frame) -> None:
         """Send a frame to the worker."""
         self._upstream.post(frame)
@@ -135,12 +162,14 @@ class Base(Supervisor):
         """Fork a process of the base itself for the order that is assigned no longer."""
         self._hosting.give_up(given)
         del self._assigned[given.id]
-        self._fork(order, given.until)
+        self._known_runs.forget(given.id)
+        self._fork(order, given.until, admission=given.admission)
 
     def end(self, given: Assignment, told: Outcome | None, **how: object) -> None:
         """Report the end of an assignment that has no process."""
         self._hosting.give_up(given)
         del self._assigned[given.id]
+        self._known_runs.forget(given.id)
         self._refuse(given.id, told, **how)
 
     def ended(self, given: Assignment, frame: Frame) -> None:
@@ -163,23 +192,34 @@ class Base(Supervisor):
             imports_ahead=self._hosting.locations.imports_ahead,
         )
 
-    # The watcher of runs
+    # The recorder
 
-    def _fork_watcher(self, delay: float) -> Forked:
-        watcher = fork_process("", partial(self._be_watcher, delay, os.getpid()))
-        self._reaper.spare(watcher.pid)
-        self._watch(watcher.channel, partial(self._read_watcher, watcher))
-        return watcher
+    def _fork_recorder(self, delay: float) -> Forked:
+        be = partial(self._be_recorder, delay, os.getpid())
+        recorder = fork_process("", be, longest=LONGEST_LINE)
+        self._reaper.spare(recorder.pid)
+        return recorder
 
-    def _be_watcher(self, delay: float, base_pid: int, channel: Channel) -> NoReturn:
+    def _be_recorder(self, delay: float, base_pid: int, channel: Channel) -> NoReturn:
         self._let_go()
-        be_watcher(channel, self._instance, delay, base_pid, self._lifeline)
+        be_recorder(channel, self._instance, delay, base_pid, self._lifeline)
 
-    def _read_watcher(self, watcher: Forked) -> None:
-        try:
-            self._known_runs.read()
-        except (EOFError, OSError):
-            self._selector.unregister(watcher.channel)
+    def _follow_recorder(self) -> None:
+        if self._records:
+            self._recordings.follow(self._recorder.connect())
+
+    def _stood(self, order_id: str, told: Outcome | None, admission: Admission | None) -> None:
+        given = self._assigned.get(order_id)
+        if given is None or given.link is not None:
+            return
+        if admission is None:
+            self.end(given, told)
+            return
+        given.admit(admission)
+        if given.order.needs_interpreter:
+            self.run_here(given, given.order)
+        else:
+            self._find_code(given)
 
     def _located(self, run_id: str, code: RunCode | None, error: ErrorInfo | None) -> None:
         for given in [each for each in self._assigned.values() if each.awaits(run_id)]:
@@ -195,10 +235,19 @@ class Base(Supervisor):
         self._guards.cancel(runs, self._catch_up)
         for given in [each for each in self._assigned.values() if each.link is None]:
             if given.run_id in runs:
-                self.run_here(given, given.order)  # that process needs no code to find its run over
+                self._find_over(given)
         for link in self._hosting.links:
             if any(given.run_id in runs for given in link.assigned.values()):
                 self._hosting.links.post(link, {"type": "cancel", "runs": runs})
+
+    def _find_over(self, given: Assignment) -> None:
+        """Have it said what becomes of an attempt whose run is over. That needs no code."""
+        if not given.needs_admission:
+            self.run_here(given, given.order)
+        elif given.admission is not None:
+            self._hosting.give_up(given)
+            given.look_again()
+            self._known_runs.may_run(given.order)
 
     # What the loop asks of every supervisor
 
@@ -206,8 +255,8 @@ class Base(Supervisor):
         return chain(self._guards, [link.guard for link in self._hosting.links])
 
     def _channels(self) -> Iterable[Channel]:
-        watcher = self._known_runs.watcher
-        return chain(super()._channels(), [] if watcher is None else [watcher.channel])
+        recorder = self._recorder.process
+        return chain(super()._channels(), [] if recorder is None else [recorder.channel])
 
     def _catch_up(self, guard: Guard) -> None:
         if (link := self._hosting.links.find(guard)) is None:
@@ -218,17 +267,19 @@ class Base(Supervisor):
     def _bury(self, guard: Guard) -> None:
         if (link := self._hosting.links.find(guard)) is None:
             super()._bury(guard)
-            if guard.canceled and guard.process.step is not None:
-                self._known_runs.free_slot_of(*guard.process.step)
         else:
             self._hosting.lose(link)
+
+    def _tell_end(self, guard: Guard) -> None:
+        super()._tell_end(guard)
+        if guard.canceled and guard.process.step is not None:
+            self._known_runs.free_slot_of(*guard.process.step)
 
     def _arrange_fork(self) -> None:
         forget_hooks()
 
     def _end_of_other(self, pid: int) -> None:
-        if (watcher := self._known_runs.lost(pid)) is not None:
-            self._close_channel(watcher)
+        self._known_runs.lose(pid)
 
     def _wakes_at(self) -> float:
         held = min((given.wakes_at() for given in self._assigned.values()), default=math.inf)
@@ -242,6 +293,7 @@ class Base(Supervisor):
             self.say(ready)
             self._hosting.report_changes()
         self._hosting.links.flush()
+        self._recorder.flush()
         for given in [each for each in self._assigned.values() if each.link is None]:
             if expire and now >= given.until:
                 self.end(given, None, killed=EXPIRED)

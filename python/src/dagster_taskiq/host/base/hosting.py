@@ -36,6 +36,9 @@ class Desk(Protocol):
     def fork_location_host(self, location: Location) -> Forked:
         """Fork one. Raises OSError when there is no room."""
 
+    def connect_recorder(self, link: Link) -> None:
+        """Connect the location host with the recorder that lives now, unless it is."""
+
     def say(self, frame: Frame) -> None:
         """Send a frame to the worker."""
 
@@ -79,7 +82,10 @@ class Hosting:
             self._refuse(given, location.error)
         elif location.state is Is.READY and location.link is not None:
             given.hand_over(location.link)
-            handover = Handover(given.order, code, given.until)
+            if given.admission is not None:
+                self._base.connect_recorder(location.link)
+                code = replace(code, plan=None)  # the admission says what its process would read
+            handover = Handover(given.order, code, given.until, given.admission)
             self.links.post(location.link, handover.to_frame())
         else:
             location.hold(given)

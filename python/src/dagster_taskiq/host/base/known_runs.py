@@ -1,8 +1,4 @@
-"""The base's side of the watcher: keeps one alive while it is needed, and answers what it asks.
-
-At most one answer is under way at a time, so that a watcher that hangs cannot make the base wait.
-Times are boot time.
-"""
+"""What the base knows of runs, and what it asks the recorder. Times are boot time."""
 
 from __future__ import annotations
 
@@ -12,19 +8,19 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from dagster_taskiq.backoff import doubled
+from dagster_taskiq.host.base.recorder_seat import LONGEST_DELAY
 from dagster_taskiq.host.code.sources import RunCode
 from dagster_taskiq.host.system.boot_time import boot_time
-from dagster_taskiq.host.wire.errors import warn
-from dagster_taskiq.host.wire.frames import Broken, ErrorInfo, Frame
+from dagster_taskiq.host.wire.admissions import Admission
+from dagster_taskiq.host.wire.frames import ErrorInfo, Frame
 
 if TYPE_CHECKING:
-    from dagster_taskiq.host.supervise.fork import Forked
+    from dagster_taskiq.host.base.recorder_seat import RecorderSeat
+    from dagster_taskiq.host.wire.orders import Order
+    from dagster_taskiq.host.wire.outcomes import Outcome
 
 # A cancellation reaches its steps within this time, at the price of one query per host and turn.
 LOOK_SECONDS = 2.0
-_LONGEST_DELAY = 30.0
-# One that lived so long did not die of its start.
-_LIVED_SECONDS = 60.0
 # A run's code and plan never change; what is forgotten is looked up again.
 _MOST_KNOWN = 10_000
 # Of plans and run configs.
@@ -32,23 +28,31 @@ _MOST_BYTES = 64 * 1024 * 1024
 
 
 class KnownRuns:
-    """Where the code of runs is, which runs have live steps here, and the process that looks.
+    """What the base knows of runs with steps here, and the recorder, which looks.
 
-    `fork` starts that process; it gets the seconds to wait before the first look. `located` is
-    called for each run that was to be located: with its code, or None for a run that has none
-    (unknown, or over), or the error that kept the watcher from seeing it. `over` is called with
-    the runs that are over, true for those that were canceled.
+    `located` is called for each run that was to be located: with its code, or None for a run that
+    has none (unknown, or over), or the error that kept the recorder from seeing it. `over` is
+    called with the runs that are over, true for those that were canceled. `stood` is called for
+    each attempt that was asked about: with the outcome of one that may not run, or the leave to run
+    it. `started` is called when there is another recorder.
     """
 
     def __init__(
         self,
-        fork: Callable[[float], Forked],
+        seat: RecorderSeat,
         located: Callable[[str, RunCode | None, ErrorInfo | None], None],
         over: Callable[[Mapping[str, bool]], None],
+        stood: Callable[[str, Outcome | None, Admission | None], None],
+        started: Callable[[], None],
     ) -> None:
-        self._fork = fork
+        self._seat = seat
+        self._seat.hear_by(self._hear)
         self._located = located
         self._over = over
+        self._stood = stood
+        self._started = started
+        self._attempts: dict[str, Frame] = {}
+        """The questions about attempts that are not answered."""
         self._asked = False
         self._runs: list[str] = []
         self._ended: list[tuple[str, str]] = []
@@ -57,9 +61,6 @@ class KnownRuns:
         self._known_bytes = 0
         self._looks_at = 0.0
         self._failures = 0
-        self._early_deaths = 0
-        self._born_at = 0.0
-        self.watcher: Forked | None = None
 
     def code_of(self, run_id: str) -> RunCode | None:
         """Return where the run's code is, if that is known; else have it found out."""
@@ -70,63 +71,64 @@ class KnownRuns:
         self.serve()
         return None
 
+    def may_run(self, order: Order) -> None:
+        """Have the recorder find out whether the attempt may run."""
+        question = {"type": "stand", "id": order.id, "order": order.as_sent}
+        self._attempts[order.id] = question
+        if self._seat.process is None:
+            self.serve()
+        else:
+            self._seat.post(question)
+
+    def forget(self, order_id: str) -> None:
+        """Do not ask the next recorder about this attempt."""
+        self._attempts.pop(order_id, None)
+
     def look_at(self, run_ids: Iterable[str]) -> None:
         """Watch these runs, and no others."""
         self._runs = sorted(set(run_ids))
         self.serve()
 
     def free_slot_of(self, run_id: str, step_key: str) -> None:
-        """Have the watcher give back what the step of a run that is over held."""
+        """Have the recorder give back what the step of a run that is over held."""
         self._ended.append((run_id, step_key))
         self.serve()
 
-    def read(self) -> None:
-        """Take in what the watcher says. Raises EOFError."""
-        if self.watcher is not None:
-            for frame in self.watcher.channel.receive():
-                if not isinstance(frame, Broken):
-                    self._hear(frame)
-
-    def lost(self, pid: int) -> Forked | None:
-        """Return the watcher if it is this process that has ended; `serve` starts another."""
-        dead = self.watcher
-        if dead is None or dead.pid != pid:
-            return None
-        self.watcher, self._asked = None, False
-        early = boot_time() - self._born_at < _LIVED_SECONDS
-        self._early_deaths = self._early_deaths + 1 if early else 0
-        return dead
+    def lose(self, pid: int) -> None:
+        """Note that this process has ended. If it is the recorder, `serve` starts another."""
+        if self._seat.lost(pid):
+            self._asked = False
 
     def wakes_at(self) -> float:
         """Return when `serve` has something to do."""
-        return self._looks_at if self._asked and (self._runs or self._ended) else math.inf
+        if self._asked:
+            return self._looks_at if self._runs or self._ended else math.inf
+        return self._seat.wakes_at()
 
     def serve(self) -> None:
-        """Answer the watcher if it has asked and there is something to look at now."""
-        if not self._runs and not self._ended and not self._unknown:
+        """Answer the recorder if it has asked and there is something to look at now."""
+        self._seat.end_if_still()
+        if not (self._runs or self._ended or self._unknown or self._attempts):
             return
-        if self.watcher is None:
+        if self._seat.process is None:
             self._start()
         elif self._asked and (self._unknown or boot_time() >= self._looks_at):
             self._answer()
 
     def _answer(self) -> None:
-        if self.watcher is None:
-            return
         looks = boot_time() >= self._looks_at
         runs, ended = (self._runs, self._ended) if looks else ([], [])
         question = {"type": "look", "locate": list(self._unknown), "runs": runs, "ended": ended}
-        try:
-            self.watcher.channel.send(question)
-        except OSError:  # it is dying, and its successor will ask
-            return
+        self._seat.post(question)
+        self._seat.await_answer()
         self._asked = False
         if looks:
             self._ended = []
-            self._looks_at = boot_time() + doubled(LOOK_SECONDS, _LONGEST_DELAY, self._failures)
+            self._looks_at = boot_time() + doubled(LOOK_SECONDS, LONGEST_DELAY, self._failures)
 
     def _hear(self, frame: Frame) -> None:
         if frame["type"] == "ask":
+            self._seat.has_answered()
             self._asked = True
             self._failures = frame["failures"]
             self.serve()
@@ -134,6 +136,8 @@ class KnownRuns:
             self._over(frame["runs"])
         elif frame["type"] == "located":
             self._take_in(frame)
+        elif frame["type"] == "stands":
+            self._take_in_standing(frame)
 
     def _take_in(self, frame: Frame) -> None:
         run_id = frame["run_id"]
@@ -143,7 +147,20 @@ class KnownRuns:
             self._keep(run_id, code)
         self._located(run_id, code, frame["error"])
 
+    def _take_in_standing(self, frame: Frame) -> None:
+        question = self._attempts.pop(frame["id"], None)
+        if question is None:
+            return
+        if frame["outcome"] is not None:
+            self._stood(frame["id"], frame["outcome"], None)
+            return
+        if frame.get("code") is not None:
+            self._keep(question["order"]["envelope"]["run_id"], RunCode.from_frame(frame["code"]))
+        self._stood(frame["id"], None, Admission.from_frame(frame))
+
     def _keep(self, run_id: str, code: RunCode) -> None:
+        if run_id in self._known:
+            return
         self._known[run_id] = code
         self._known_bytes += _bytes_of(code)
         while len(self._known) > _MOST_KNOWN or self._known_bytes > _MOST_BYTES:
@@ -151,12 +168,10 @@ class KnownRuns:
             self._known_bytes -= _bytes_of(forgotten)
 
     def _start(self) -> None:
-        delay = doubled(1.0, _LONGEST_DELAY + 1.0, self._early_deaths) - 1.0
-        self._born_at = boot_time()
-        try:
-            self.watcher = self._fork(delay)
-        except OSError as error:
-            warn(f"cannot fork the watcher of runs: {error!r}; trying again with the next step")
+        if self._seat.start():
+            self._started()
+            for question in self._attempts.values():
+                self._seat.post(question)
 
 
 def _bytes_of(code: RunCode) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dagster_taskiq.host.supervise.guard import Guard
 from dagster_taskiq.host.supervise.kill_ladder import Cause
+from dagster_taskiq.host.wire.channel import flush_watched
 from dagster_taskiq.host.wire.errors import warn
 from dagster_taskiq.host.wire.frames import Broken, Frame
 from dagster_taskiq.host.wire.limits import Limits
@@ -31,6 +32,8 @@ class Link:
         self.location = location
         self.guard = Guard(process, _IMPORT, now)
         self.assigned: dict[str, Assignment] = {}
+        self.recorder: Forked | None = None
+        """The recorder that it was connected with last."""
         self.is_ready = False
         self.is_leaving = False
         """Whether it ends with its last step: another host has its location now."""
@@ -44,6 +47,10 @@ class Link:
         """Its import is over, and with it the limit on that."""
         self.is_ready = True
         self.guard.lift_limits(now)
+
+    def connect(self, recorder: Forked) -> None:
+        """Note that it is connected with this recorder."""
+        self.recorder = recorder
 
     def leave(self) -> None:
         """Note that it ends with its last step."""
@@ -102,20 +109,15 @@ class Links:
         """Return the one whose process this guard watches."""
         return next((link for link in self._all if link.guard is guard), None)
 
-    def post(self, link: Link, frame: Frame) -> None:
+    def post(self, link: Link, frame: Frame, descriptor: int | None = None) -> None:
         """Send a frame without waiting: a location host that hangs must not stop the base."""
         with contextlib.suppress(OSError):  # it is dying, and is buried soon
-            link.process.channel.post(frame)
+            link.process.channel.post(frame, descriptor)
 
     def flush(self) -> None:
         """Send what is left, as far as there is room. Called at every turn of the loop."""
         for link in self._all:
-            channel = link.process.channel
-            with contextlib.suppress(OSError, KeyError):
-                channel.flush()
-                key = self._selector.get_key(channel)
-                more = selectors.EVENT_WRITE if channel.unsent else 0
-                self._selector.modify(channel, selectors.EVENT_READ | more, key.data)
+            flush_watched(link.process.channel, self._selector)
 
     def catch_up(self, link: Link) -> None:
         """Take in what has arrived."""

@@ -18,22 +18,30 @@ from dagster_taskiq.host.wire.frames import Frame, encode
 
 if TYPE_CHECKING:
     from dagster_taskiq.host.child.lifeline import Lifeline
+    from dagster_taskiq.host.wire.admissions import Recording
     from dagster_taskiq.host.wire.channel import Channel
 
 
 def become_interpreter(
-    frame: Frame, channel: Channel, host_pid: int, lifeline: Lifeline
+    frame: Frame,
+    channel: Channel,
+    host_pid: int,
+    lifeline: Lifeline,
+    recording: Recording | None,
 ) -> NoReturn:
     """In the fork, replace this process by an interpreter that does the work of `frame`.
 
     That interpreter runs `spawned.py`.
     """
-    order = _readable(encode(frame))
-    kept = (channel.fileno(), order, lifeline.read_end)
+    lines = [frame] if recording is None else [frame, recording.admission.to_frame()]
+    order = _readable(b"".join(map(encode, lines)))
+    kept = [channel.fileno(), order, lifeline.read_end]
+    if recording is not None:
+        kept.append(recording.recorder.fileno())
     for descriptor in kept:
         os.set_inheritable(descriptor, True)
     program = [sys.executable, *_args_from_interpreter_flags(), "-m", "dagster_taskiq.host.spawned"]
-    os.execv(sys.executable, [*program, *map(str, (*kept, host_pid))])  # noqa: S606 - this one
+    os.execv(sys.executable, [*program, *map(str, (host_pid, *kept))])  # noqa: S606 - this one
 
 
 def _readable(data: bytes) -> int:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from dagster_taskiq.host.child.lifeline import Lifeline
+    from dagster_taskiq.host.wire.admissions import Recording
     from dagster_taskiq.host.wire.channel import Channel
     from dagster_taskiq.host.wire.orders import Order
     from dagster_taskiq.host.work.born_with import BornWith
@@ -26,5 +27,6 @@ class LiveBornWith(Protocol):
         lifeline: Lifeline,
         arrange: Callable[[], None],
         born_with: BornWith = ...,
+        recording: Recording | None = None,
     ) -> int:
         """Return the exit code."""

@@ -6,6 +6,7 @@ import gc
 import math
 import os
 import signal
+import socket
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,9 +24,10 @@ from dagster_taskiq.host.code.changes import CodeFiles
 from dagster_taskiq.host.code.importing import build_job, import_ahead, import_code, try_modules
 from dagster_taskiq.host.code.left_behind import LeftBehind
 from dagster_taskiq.host.location.built_jobs import BuiltJobs
-from dagster_taskiq.host.location.handover import HANDOVER, Handover
+from dagster_taskiq.host.location.handover import HANDOVER, RECORDER, Handover
 from dagster_taskiq.host.location.imports_ahead import ImportsAhead
 from dagster_taskiq.host.location.live_born_with import LiveBornWith
+from dagster_taskiq.host.location.run_records import RunRecords
 from dagster_taskiq.host.location.unpacked_plans import UnpackedPlans
 from dagster_taskiq.host.supervise.fork import Forked, fork_process
 from dagster_taskiq.host.supervise.guard import Guard
@@ -104,11 +106,13 @@ class LocationHost(Supervisor):
         left: LeftBehind,
     ) -> None:
         super().__init__(base, instance, live)
+        base.expect_descriptors()
         self._live_born_with = live
         self._location = location
         self._files = files
         self._left = left
         self._plans = UnpackedPlans()
+        self._runs = RunRecords()
         self._jobs = BuiltJobs(self._build_job)
         self._ahead: ImportsAhead | None = None
         self._stopping = False
@@ -125,6 +129,8 @@ class LocationHost(Supervisor):
             self._stopping = True
         elif frame["type"] == "cancel":
             self._guards.cancel(frame["runs"], self._catch_up)
+        elif frame["type"] == RECORDER:
+            self._recordings.follow(socket.socket(fileno=self._upstream.take_descriptor()))
         elif frame["type"] == HANDOVER:
             self._start(Handover.from_frame(frame))
         elif (guard := self._guards.get(frame["id"])) is not None:
@@ -148,7 +154,7 @@ class LocationHost(Supervisor):
 
     def _end_of_other(self, pid: int) -> None:
         if self._ahead is not None and (trial := self._ahead.lost(pid)) is not None:
-            self._close_channel(trial)
+            self._close_channel(trial.channel)
 
     def _start(self, given: Handover) -> None:
         order, code = given.order, given.code
@@ -164,10 +170,16 @@ class LocationHost(Supervisor):
             if self._left.unforkable and not order.must_fork:
                 self._upstream.post({"type": "unforkable", "id": order.id})
                 return
-        plans = {} if code.plan is None else self._plans.of(code.plan)
         modules = None if self._ahead is None else len(sys.modules)
-        live = partial(self._live_born_with, born_with=BornWith(plans, job, modules))
-        self._fork(order, given.until, live)
+        admission = given.admission
+        if admission is not None:
+            run = self._runs.of(admission.run)
+            born_with = BornWith(job=job, modules=modules, run=run)
+        else:
+            plans = {} if code.plan is None else self._plans.of(code.plan)
+            born_with = BornWith(plans, job, modules)
+        live = partial(self._live_born_with, born_with=born_with)
+        self._fork(order, given.until, live, admission)
 
     def _build_job(self, code: RunCode) -> BuiltJob | None:
         """Build it in this process. A step that asks for a permit meanwhile waits as long."""

@@ -11,6 +11,7 @@ from dagster import EventLogEntry
 from dagster_taskiq.dagster_internals.host import deserialize_value
 from dagster_taskiq.dagster_internals.recorder import ASSET_CHECK_EVENTS, ASSET_EVENTS
 from dagster_taskiq.host.record.attempt_log import TERMINAL
+from dagster_taskiq.host.record.subjects import step_keys_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,18 +74,14 @@ class RecordedEvent:
 
 
 def read_event(text: object, run_id: str, step_key: str) -> RecordedEvent:
-    """Read what a process sent for this step. Raises UnreadableEvent.
-
-    The step key stands twice in an event; other readers of the log go by either.
-    """
+    """Read what a process sent for this step. Raises UnreadableEvent."""
     if not isinstance(text, str):
         raise UnreadableEvent(f"expected the text of an event, got {type(text).__name__}")
     try:
         entry = deserialize_value(text, EventLogEntry)
     except Exception as error:
         raise UnreadableEvent(f"not an event of Dagster's: {error}") from error
-    event = entry.dagster_event
-    keys = {entry.step_key} if event is None else {entry.step_key, event.step_key}
+    keys = step_keys_of(entry)
     if entry.run_id != run_id or keys != {step_key}:
         found = " and ".join(sorted(map(str, keys)))
         raise UnreadableEvent(

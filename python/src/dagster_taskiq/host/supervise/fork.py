@@ -8,7 +8,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Mapping
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from dagster_taskiq.host.child.exit import flush_output, leave_now
 from dagster_taskiq.host.child.interrupts import HELD_SIGNALS
@@ -16,6 +16,10 @@ from dagster_taskiq.host.child.stacks import DUMP_SIGNAL, write_heading
 from dagster_taskiq.host.wire.channel import Channel
 from dagster_taskiq.host.wire.errors import warn
 from dagster_taskiq.host.wire.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from dagster_taskiq.host.supervise.recorder_link import RecorderLink
+    from dagster_taskiq.host.wire.steering import Permit
 
 # User code can write to its process's channel. An outcome has texts of 72 KiB, and as many names as
 # the step has outputs and assets; what is read in one turn keeps the other processes waiting.
@@ -34,12 +38,15 @@ class Forked:
         *,
         step: tuple[str, str] | None = None,
         what: str = "the step",
+        recorder: RecorderLink | None = None,
     ) -> None:
         self.id = identifier
         self.pid = pid
         self.channel = channel
         self.step = step
         """Run id and step key of the step that it runs. `None` means that it runs none."""
+        self.recorder = recorder
+        """What records the step. `None` means that its process does."""
         self.born_at = time.time()
         self._what = what
         self._questions = 0
@@ -81,6 +88,14 @@ class Forked:
     def take_answer(self) -> None:
         """Note that the worker has answered."""
         self._asking = False
+
+    def answer(self, permit: Permit) -> None:
+        """Pass on the answer to the question for a permit."""
+        if self.recorder is not None:
+            self.recorder.answer(permit)
+            return
+        with contextlib.suppress(OSError):
+            self.channel.send(permit.to_frame())
 
     def doubt(self) -> bool:
         """Note that a frame of it was wrong; return whether it is the first."""
@@ -142,6 +157,7 @@ def fork_process(
     longest: int = _LONGEST_FROM_PROCESS,
     step: tuple[str, str] | None = None,
     what: str = "the step",
+    recorder: RecorderLink | None = None,
 ) -> Forked:
     """Fork; `live` runs in the child and never returns. Raises OSError when there is no room."""
     ours, theirs = socket.socketpair()
@@ -165,4 +181,4 @@ def fork_process(
     with contextlib.suppress(OSError):
         os.setpgid(pid, pid)
     channel = Channel(ours, longest=longest, chunk=_READ_TOGETHER)
-    return Forked(identifier, pid, channel, step=step, what=what)
+    return Forked(identifier, pid, channel, step=step, what=what, recorder=recorder)

@@ -8,6 +8,7 @@ from typing import TypedDict
 
 from dagster_taskiq.host.supervise.fork import Forked
 from dagster_taskiq.host.supervise.kill_ladder import Cause, KillLadder
+from dagster_taskiq.host.supervise.recorder_link import recorder_lost
 from dagster_taskiq.host.supervise.usage import Usage
 from dagster_taskiq.host.wire.limits import Limits
 from dagster_taskiq.host.wire.outcomes import Outcome, ended_now, outcome
@@ -45,6 +46,13 @@ class Guard:
         self._refused = False
         self._canceled = False
         self._out_of_memory = False
+        self._is_recorded = process.recorder is not None
+        self._is_buried = False
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the recorder may still write for it."""
+        return self._is_recorded
 
     @property
     def canceled(self) -> bool:
@@ -91,6 +99,26 @@ class Guard:
         elif self.process.outcome is None:
             self._canceled = True
             self.end(Cause.RUN_OVER, "its run is over")
+
+    @property
+    def awaits_recorder(self) -> bool:
+        """Whether it is gone, and its end is reported once the recorder writes no more for it."""
+        return self._is_recorded and self._is_buried
+
+    def bury(self) -> None:
+        """Note that it is gone, with all that was below it."""
+        self._is_buried = True
+
+    def be_done(self) -> None:
+        """Note that the recorder writes no more for it."""
+        self._is_recorded = False
+
+    def lose_recorder(self) -> None:
+        """End it at once, because nothing that it does is recorded. A recorded end stands."""
+        self._is_recorded = False
+        if self.process.outcome is None or self.process.outcome.get("kind") == "fault":
+            self.process.end_with(recorder_lost())
+        self.process.kill()
 
     def run_out_of_memory(self) -> None:
         """Note that the kernel killed it for want of memory."""

@@ -5,7 +5,6 @@ User code can write to this channel, so no field is trusted.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -13,10 +12,12 @@ from dagster_taskiq.host.supervise.captured_files import path_below
 from dagster_taskiq.host.system.boot_time import boot_time
 from dagster_taskiq.host.wire.errors import warn
 from dagster_taskiq.host.wire.frames import Broken, Frame
+from dagster_taskiq.host.wire.steering import Permit
 
 if TYPE_CHECKING:
     from dagster_taskiq.host.supervise.guard import Guard
     from dagster_taskiq.host.wire.channel import Channel
+    from dagster_taskiq.host.wire.outcomes import Outcome
 
 
 _STREAMS = ("stdout", "stderr")
@@ -47,11 +48,11 @@ class Inbox:
         if isinstance(frame, Broken):
             self._warn_once(guard, f"not a frame: {frame.line}")
         elif frame["type"] == "outcome" and isinstance(frame.get("outcome"), dict):
-            guard.note_outcome(frame["outcome"], boot_time())
+            self._note_outcome(guard, frame["outcome"])
         elif frame["type"] == "event":
             guard.hear_event(boot_time())
-        elif frame["type"] == "ask":
-            self._ask(guard, frame.get("event"))
+        elif frame["type"] == "ask" and guard.process.recorder is None:
+            self.ask(guard, frame.get("event"))
         elif frame["type"] == "capture":
             self._capture(guard, frame)
         elif frame["type"] == "imports":
@@ -97,15 +98,20 @@ class Inbox:
         paths = {name: path for name, path in captured.items() if path is not None}
         return paths if len(paths) == len(_STREAMS) else None
 
-    def _ask(self, guard: Guard, event: object) -> None:
+    def _note_outcome(self, guard: Guard, told: Outcome) -> None:
+        """Keep it. Of a recorded step the recorder knows the end; its process knows faults."""
+        process = guard.process
+        if process.recorder is None or (told.get("kind") == "fault" and process.outcome is None):
+            guard.note_outcome(told, boot_time())
+
+    def ask(self, guard: Guard, event: object) -> None:
         """Pass on the first question. A process that asks again is refused once, then ignored."""
         process = guard.process
         asked = process.ask()
         if asked == 1 and guard.asks(event):
             self._upstream.post({"type": "ask", "id": process.id})
         elif asked <= 2 and not process.asking:
-            with contextlib.suppress(OSError):
-                process.channel.send({"type": "permit", "granted": False, "within_ms": None})
+            process.answer(Permit(process.id, None))
 
     def _warn_once(self, guard: Guard, text: str) -> None:
         """Say what is wrong with the first frame of a process that is not as it should be."""

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from dagster_taskiq.host.child.lifeline import Lifeline
+    from dagster_taskiq.host.wire.admissions import Recording
     from dagster_taskiq.host.wire.channel import Channel
     from dagster_taskiq.host.wire.orders import Order
 
@@ -24,5 +25,7 @@ class Live(Protocol):
         host_pid: int,
         lifeline: Lifeline,
         arrange: Callable[[], None],
+        *,
+        recording: Recording | None = None,
     ) -> int:
         """Return the exit code."""

@@ -24,7 +24,11 @@ from dagster_taskiq.host.supervise.guard import Guard, Guards
 from dagster_taskiq.host.supervise.inbox import Inbox
 from dagster_taskiq.host.supervise.live import Live
 from dagster_taskiq.host.supervise.reaper import Reaper
+from dagster_taskiq.host.supervise.recorder_link import recorder_lost
+from dagster_taskiq.host.supervise.recordings import Recordings, Sockets
 from dagster_taskiq.host.system.boot_time import boot_time
+from dagster_taskiq.host.wire.admissions import Admission, Recording
+from dagster_taskiq.host.wire.channel import Channel
 from dagster_taskiq.host.wire.errors import error_from, warn
 from dagster_taskiq.host.wire.frames import Broken, Frame
 from dagster_taskiq.host.wire.orders import Order
@@ -33,8 +37,6 @@ from dagster_taskiq.host.wire.steering import Kill, Permit, Renewal, Steering
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
-
-    from dagster_taskiq.host.wire.channel import Channel
 
 # The selector's clock stands still while the machine sleeps, the terms' does not; and what a frame
 # says of a term counts from the last look, for the host may have been frozen since.
@@ -53,6 +55,7 @@ class Supervisor(ABC):
         self._selector = selectors.DefaultSelector()
         self._reaper = Reaper()
         self._lifeline = Lifeline()
+        self._recordings = Recordings(self._selector, self._guards, self._inbox, self._tell_end)
         self._silent_at = boot_time()
         """When nothing from upstream was waiting: what is read next was sent after that."""
         self._watch(upstream, self._read_upstream)
@@ -85,11 +88,16 @@ class Supervisor(ABC):
 
     def _channels(self) -> Iterable[Channel]:
         """Yield the channels that a child must close."""
-        return (guard.process.channel for guard in self._watched())
+        if self._recordings.link is not None:
+            yield self._recordings.link.channel
+        for guard in self._watched():
+            yield guard.process.channel
 
     def _catch_up(self, guard: Guard) -> None:
-        """Take in what a child has said by now."""
+        """Take in what a child, or the recorder, has said by now."""
         self._inbox.catch_up(guard)
+        if guard.is_recorded:
+            self._recordings.read()
 
     def _note_imports(self, modules: object) -> None:  # noqa: B027 - of location hosts alone
         """Take in which modules a step says that it has imported."""
@@ -116,6 +124,7 @@ class Supervisor(ABC):
         # What stands still reads nothing: waiting for it would keep every limit waiting.
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._upstream.unsent else 0)
         self._selector.modify(self._upstream, events, self._read_upstream)
+        self._recordings.flush()
         # Stopped while it waits (SIGSTOP), and for longer, the first finds nothing ready.
         selected = self._selector.select(self._patience()) or self._selector.select(0)
         self._upstream.flush()
@@ -164,14 +173,24 @@ class Supervisor(ABC):
                 # Only as the answer to a question: a permit kept for later would have no deadline.
                 if process.asking:
                     guard.answered(boot_time())
-                    with contextlib.suppress(OSError):
-                        process.channel.send(steering.to_frame())
+                    process.answer(steering)
 
-    def _fork(self, order: Order, until: float, live: Live | None = None) -> None:
-        """Fork a process that does the ordered work and may live until `until`."""
-        be = partial(self._be_process, order, live or self._live, os.getpid())
+    def _fork(
+        self,
+        order: Order,
+        until: float,
+        live: Live | None = None,
+        admission: Admission | None = None,
+    ) -> None:
+        """Fork a process that does the ordered work and may live until `until`.
+
+        What an admission is for is recorded by the recorder.
+        """
+        if admission is not None and self._recordings.link is None:
+            self._refuse(order.id, recorder_lost())
+            return
         try:
-            process = fork_process(order.id, be, step=order.step)
+            process = self._forked(order, live or self._live, admission)
         except OSError as error:
             # The machine is out of processes or memory, which no step is to blame for.
             self._refuse(order.id, fault("instance", error_from(error)))
@@ -182,6 +201,22 @@ class Supervisor(ABC):
         self._watch(process.channel, partial(self._read_process, guard))
         self._upstream.post({"type": "started", "id": process.id, "pid": process.pid})
 
+    def _forked(self, order: Order, live: Live, admission: Admission | None) -> Forked:
+        link = self._recordings.link
+        if admission is None or link is None:
+            be = partial(self._be_process, order, live, os.getpid(), None)
+            return fork_process(order.id, be, step=order.step)
+        sockets = Sockets()
+        record = partial(sockets.recording, admission)
+        be = partial(self._be_process, order, live, os.getpid(), record)
+        try:
+            process = fork_process(order.id, be, step=order.step, recorder=link)
+        except OSError:
+            sockets.close()
+            raise
+        link.begin(order, sockets.end_of_recorder())
+        return process
+
     def _refuse(self, identifier: str, told: Outcome | None, **how: object) -> None:
         """Tell the end of work for which there never was a process, or for which there is none."""
         if told is not None:
@@ -189,12 +224,29 @@ class Supervisor(ABC):
         exited = {**dict.fromkeys(("code", "signal", "killed")), **how}
         self._upstream.post({"type": "exited", "id": identifier, **exited})
 
-    def _be_process(self, order: Order, live: Live, host_pid: int, channel: Channel) -> NoReturn:
+    def _be_process(
+        self,
+        order: Order,
+        live: Live,
+        host_pid: int,
+        record: Callable[[], Recording] | None,
+        channel: Channel,
+    ) -> NoReturn:
         self._let_go()
+        recording = None if record is None else record()
         if order.needs_interpreter:
-            become_interpreter(order.as_sent, channel, host_pid, self._lifeline)
+            become_interpreter(order.as_sent, channel, host_pid, self._lifeline, recording)
         arrange = self._arrange_fork
-        end_process(live(order, self._instance, channel, host_pid, self._lifeline, arrange))
+        code = live(
+            order,
+            self._instance,
+            channel,
+            host_pid,
+            self._lifeline,
+            arrange,
+            recording=recording,
+        )
+        end_process(code)
 
     def _let_go(self) -> None:
         """In a child: close everything that is the host's, or its end would go unnoticed."""
@@ -221,7 +273,15 @@ class Supervisor(ABC):
     def _bury(self, guard: Guard) -> None:
         process = guard.process
         self._catch_up(guard)
-        self._close_channel(process)
+        self._close_channel(process.channel)
+        guard.bury()
+        if guard.awaits_recorder and process.recorder is not None:
+            process.recorder.finish(process.id)
+        else:
+            self._tell_end(guard)
+
+    def _tell_end(self, guard: Guard) -> None:
+        """Report the end of a process, once nothing is written for it any more."""
         self._guards.remove(guard)
         self._inbox.tell_outcome(guard)
         self._upstream.post(self._end_of(guard))
@@ -232,10 +292,10 @@ class Supervisor(ABC):
         how = how_it_ended(process.status or 0)
         return {"type": "exited", "id": process.id, **how, "killed": guard.killed}
 
-    def _close_channel(self, process: Forked) -> None:
+    def _close_channel(self, channel: Channel) -> None:
         with contextlib.suppress(KeyError):
-            self._selector.unregister(process.channel)
-        process.channel.close()
+            self._selector.unregister(channel)
+        channel.close()
 
     def _watch(self, source: Channel | ChildExits, react: Callable[[], None]) -> None:
         self._selector.register(source, selectors.EVENT_READ, react)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import selectors
 import socket
 from array import array
 from collections import deque
@@ -47,8 +48,12 @@ class Channel:
 
     def send(self, frame: Frame) -> None:
         """Send one frame whole. Raises OSError when the other end is gone."""
+        self.send_line(encode(frame))
+
+    def send_line(self, line: bytes) -> None:
+        """Send a frame that is encoded already. Raises OSError as above."""
         self._require_own()
-        self._sock.sendall(encode(frame))
+        self._sock.sendall(line)
 
     def post(self, frame: Frame, descriptor: int | None = None) -> None:
         """Send one frame without waiting. What the other end has no room for is kept for `flush`.
@@ -154,6 +159,17 @@ class Channel:
         # User code may have closed every descriptor and opened a file of its own under our number.
         if _identity(self._sock.fileno()) != self._identity:
             raise OSError(errno.EBADF, "the descriptor was closed by someone else")
+
+
+def flush_watched(channel: Channel, selector: selectors.BaseSelector) -> None:
+    """Send what is left as far as there is room, and have the selector say when there is more.
+
+    The channel may be dying, or not watched any more: its owner finds out by reading.
+    """
+    with contextlib.suppress(OSError, KeyError):
+        channel.flush()
+        more = selectors.EVENT_WRITE if channel.unsent else 0
+        selector.modify(channel, selectors.EVENT_READ | more, selector.get_key(channel).data)
 
 
 def _identity(descriptor: int) -> tuple[int, int]:

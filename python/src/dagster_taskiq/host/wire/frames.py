@@ -17,6 +17,8 @@ PROTOCOL = 1
 
 # An envelope is at most 1 MiB. A longer text without a newline is not a frame.
 LONGEST_LINE = 16 * 1024 * 1024
+# From a step's process to the recorder: events hold metadata of any size.
+LONGEST_LINE_OF_STEP = 64 * 1024 * 1024
 _SHOWN_BYTES = 200
 
 Frame = Mapping[str, Any]

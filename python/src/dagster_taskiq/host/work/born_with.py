@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from dagster import DagsterRun
+
     from dagster_taskiq.host.record.planned import Plan
     from dagster_taskiq.host.work.built_job import BuiltJob
 
@@ -21,6 +23,8 @@ class BornWith:
     """The run's job and plan, built from the code. `None` means that the process builds them."""
     modules: int | None = None
     """How many modules the host has imported. `None`: it does not ask what the step imports."""
+    run: DagsterRun | None = None
+    """The run's record, as its admission has it."""
 
 
 NOTHING = BornWith()

@@ -5,9 +5,15 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from dagster_taskiq.dagster_internals.host import serializable_error_info_from_exc_info
-from dagster_taskiq.dagster_internals.shared import EngineEventData
+from dagster import DagsterRun
+
+from dagster_taskiq.dagster_internals.host import (
+    deserialize_value,
+    serializable_error_info_from_exc_info,
+)
+from dagster_taskiq.dagster_internals.shared import EngineEventData, KnownExecutionState
 from dagster_taskiq.host.record.gate import Gate
+from dagster_taskiq.host.record.sink import Sink
 from dagster_taskiq.host.record.standing import look_up, reaching_storage
 from dagster_taskiq.host.record.start import Start, claim_of, decide_start
 from dagster_taskiq.host.wire.errors import causes_of, error_info
@@ -16,10 +22,10 @@ from dagster_taskiq.host.work.compute_logs import capture_into_files
 from dagster_taskiq.host.work.execution import execute, load_job, require_step
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance, DagsterRun
+    from dagster import DagsterInstance
 
-    from dagster_taskiq.dagster_internals.shared import KnownExecutionState
     from dagster_taskiq.envelope import Envelope
+    from dagster_taskiq.host.wire.admissions import Recording
     from dagster_taskiq.host.wire.channel import Channel
     from dagster_taskiq.host.wire.orders import RunOrder
     from dagster_taskiq.host.work.born_with import BornWith
@@ -32,7 +38,7 @@ def run_step(
     channel: Channel,
     born_with: BornWith,
 ) -> Outcome:
-    """Run the step unless Dagster's records forbid it.
+    """Run the step unless Dagster's records forbid it, and write its events under a gate.
 
     Raises MachineryFault and what Dagster raises.
     """
@@ -41,12 +47,10 @@ def run_step(
     if not isinstance(decided, Start):
         return decided
     gate = Gate(instance, step, channel, tells_events=order.limits.silence is not None)
-    job = decided.run.job_name
-    capture_into_files(
-        lambda out, err: channel.send({"type": "capture", "stdout": out, "stderr": err, "job": job})
-    )
     try:
-        _prepare_and_execute(instance, decided.run, order, decided.state, born_with.job)
+        with reaching_storage():
+            instance.handle_new_event(claim_of(decided.run.job_name, order))
+        _prepare_and_execute(instance, decided, order, channel, born_with.job)
     except MachineryFault:
         raise
     except BaseException as error:
@@ -57,16 +61,41 @@ def run_step(
     return gate.written or _nothing_written(envelope)
 
 
+def run_recorded_step(
+    order: RunOrder,
+    instance: DagsterInstance,
+    channel: Channel,
+    born_with: BornWith,
+    recording: Recording,
+) -> Outcome | None:
+    """Run the step, which the recorder has admitted, and send it the step's events.
+
+    Return the outcome if the recorder has none. Raises MachineryFault and what Dagster raises.
+    """
+    admission = recording.admission
+    run = born_with.run or deserialize_value(admission.run, DagsterRun)
+    start = Start(run, deserialize_value(admission.state, KnownExecutionState))
+    listens = None if order.limits.silence is None else channel
+    sink = Sink(instance, order.attempt, recording.recorder, listens)
+    try:
+        _prepare_and_execute(instance, start, order, channel, born_with.job)
+    except BaseException:
+        if not sink.ended:
+            raise
+    return None if sink.ended else _nothing_written(order.envelope)
+
+
 def _prepare_and_execute(
     instance: DagsterInstance,
-    run: DagsterRun,
+    start: Start,
     order: RunOrder,
-    state: KnownExecutionState,
+    channel: Channel,
     built: BuiltJob | None,
 ) -> None:
-    envelope = order.envelope
-    with reaching_storage():
-        instance.handle_new_event(claim_of(run.job_name, order))
+    envelope, run, job = order.envelope, start.run, start.run.job_name
+    capture_into_files(
+        lambda out, err: channel.send({"type": "capture", "stdout": out, "stderr": err, "job": job})
+    )
     if built is not None:
         built.be_used()
     try:
@@ -75,7 +104,7 @@ def _prepare_and_execute(
     except BaseException as error:
         _note_fault(instance, run, envelope, error)
         raise
-    execute(instance, run, envelope, state)
+    execute(instance, run, envelope, start.state)
 
 
 def _note_fault(

@@ -1,0 +1,41 @@
+"""Admissions: the recorder's leave to run an attempt, with what its process would else read."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from dagster_taskiq.host.wire.frames import Frame
+
+if TYPE_CHECKING:
+    from dagster_taskiq.host.wire.channel import Channel
+
+
+@dataclass(frozen=True)
+class Admission:
+    """Two texts of Dagster's serdes JSON, passed on as they are.
+
+    A process that already lives can be sent one, with the order and a socket to the recorder.
+    """
+
+    run: str
+    """The run's record, a `DagsterRun`."""
+    state: str
+    """What the run worker knew as it sent the attempt, a `KnownExecutionState`."""
+
+    def to_frame(self) -> Frame:
+        """Return it as a frame carries it."""
+        return asdict(self)
+
+    @staticmethod
+    def from_frame(told: Frame) -> Admission:
+        """Read what `to_frame` wrote."""
+        return Admission(run=told["run"], state=told["state"])
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What a step's process has if the recorder reads and writes Dagster's storage for it."""
+
+    admission: Admission
+    recorder: Channel
