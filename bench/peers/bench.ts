@@ -3,6 +3,7 @@ import process from "node:process";
 import { type Contender, startInRunWorker } from "./contenders.ts";
 import { Instance, type Storage } from "./instance.ts";
 import type { Plan } from "./plan.ts";
+import type { Point } from "./points.ts";
 
 interface Opened {
   readonly instance: Instance;
@@ -13,6 +14,8 @@ export class Bench {
   readonly plan: Plan;
   /** Has Dagster, dagster_taskiq and the jobs. */
   readonly python: string;
+  /** What the plots show, gathered section by section. */
+  readonly points: Point[] = [];
   readonly #opened = new Map<Storage, Opened>();
   readonly #running = new Set<Contender>();
 

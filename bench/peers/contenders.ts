@@ -10,6 +10,8 @@ export interface Contender {
   /** What the names of its jobs in `peer_jobs.py` end with. */
   readonly executor: string;
   readonly runWorker: RunWorker;
+  /** The run configuration that its executor needs. */
+  readonly config?: Readonly<Record<string, unknown>>;
   /** Of everything but the run worker and the database. */
   cpu(): CpuByKind;
   stop(): Promise<void>;
@@ -27,14 +29,14 @@ export interface TaskiqOptions {
   readonly slots: number;
   readonly flags?: readonly string[];
   readonly executor?: "taskiq" | "spawned";
-  readonly env?: Readonly<Record<string, string>>;
+  readonly runWorkerEnv?: Readonly<Record<string, string>>;
 }
 
 /** Resolves when the worker takes steps. */
 export async function startTaskiq(
   instance: Instance,
   python: string,
-  { slots, flags = [], executor = "taskiq", env = {} }: TaskiqOptions,
+  { slots, flags = [], executor = "taskiq", runWorkerEnv = {} }: TaskiqOptions,
 ): Promise<Contender & { readonly worker: WorkerProcess }> {
   const queue = await instance.createQueue();
   const folder = fileURLToPath(new URL(".", import.meta.url));
@@ -42,14 +44,14 @@ export async function startTaskiq(
     ...["run", "--python", python, "-m", "peer_jobs", "-d", folder, "--concurrency", String(slots)],
     ...["--ledger-url", instance.ledgerUrl, "--health-port", "0", "--log-format", "json", ...flags],
   ];
-  const worker = new WorkerProcess({ args, env: { ...instance.env(queue), ...env } });
+  const worker = new WorkerProcess({ args, env: instance.env(queue) });
   await eventually(
     "the worker is ready or gone",
     () => !worker.running || worker.count("worker.started") > 0,
     START_MS,
   );
   if (!worker.running) throw new Error(`the worker ended before it was ready:\n${worker.tail()}`);
-  const runWorker = new RunWorker(python, instance.env(queue));
+  const runWorker = new RunWorker(python, { ...instance.env(queue), ...runWorkerEnv });
   const stop = async () => {
     await runWorker.stop();
     await worker.stop();

@@ -16,15 +16,26 @@ const parentsOfSteps = ["location host", "run template", "steps"];
 
 /** Of a worker's processes, `root` being its Node. */
 export function workerCpu(root: number): CpuByKind {
-  const kinds = new Map<number, string>();
   const spent = new Map<string, number>();
-  for (const process of processTree(root)) {
-    const kind = kindOf(process, root, kinds.get(process.parent) ?? "");
-    kinds.set(process.pid, kind);
+  for (const { kind, ...process } of processesByKind(root)) {
     add(spent, kind, process.ownMs);
     add(spent, parentsOfSteps.includes(kind) ? "steps" : "other forks", process.reapedMs);
   }
   return Object.fromEntries(spent);
+}
+
+/** The processes that steps run in; what a step starts itself counts too. */
+export function stepProcesses(root: number): readonly number[] {
+  return processesByKind(root).flatMap(({ kind, pid }) => (kind === "steps" ? [pid] : []));
+}
+
+function processesByKind(root: number): readonly (Process & { readonly kind: string })[] {
+  const kinds = new Map<number, string>();
+  return processTree(root).map((process) => {
+    const kind = kindOf(process, root, kinds.get(process.parent) ?? "");
+    kinds.set(process.pid, kind);
+    return { ...process, kind };
+  });
 }
 
 function kindOf({ pid, name }: Process, root: number, parent: string): string {

@@ -1,12 +1,11 @@
 // A Dagster instance of the bench's own, on SQLite or on a PostgreSQL that nothing else uses, with
 // an SQS server beside it.
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { type PostgresServer, startPostgres } from "../../test/support/postgres/postgres-server.ts";
 import { createQueues, LOCAL_CREDENTIALS, LOCAL_REGION } from "../../test/support/sqs/local-sqs.ts";
@@ -15,7 +14,7 @@ import { processTree } from "./process-tree.ts";
 
 export type Storage = "SQLite" | "Postgres";
 
-const sqsServer = fileURLToPath(new URL("../../test/support/sqs/server/main.ts", import.meta.url));
+const sqsServer = fileURLToPath(new URL("sqs-server.ts", import.meta.url));
 
 export class Instance {
   readonly storage: Storage;
@@ -33,9 +32,8 @@ export class Instance {
 
   static async open(storage: Storage): Promise<Instance> {
     const postgres = storage === "Postgres" ? await startPostgres() : null;
-    const sqs = spawn(process.execPath, [sqsServer], { stdio: ["pipe", "pipe", "inherit"] });
-    const [line] = await once(createInterface(sqs.stdout), "line");
-    const { endpoint } = JSON.parse(line) as { endpoint: string };
+    const sqs = fork(sqsServer, { execArgv: [] });
+    const [{ endpoint }] = (await once(sqs, "message")) as [{ endpoint: string }];
     return new Instance(storage, postgres, sqs, endpoint);
   }
 
@@ -78,13 +76,15 @@ export class Instance {
     return this.#postmaster === null ? 0 : totalCpu(this.#postmaster);
   }
 
-  /** CPU of the SQS server, which no table counts: on AWS it is not on this machine. */
-  sqsCpu(): number {
-    return totalCpu(this.#sqs.pid ?? 0);
+  /** Bytes of the largest message that was sent. */
+  async largestMessage(): Promise<number> {
+    this.#sqs.send("largest");
+    const [{ largest }] = (await once(this.#sqs, "message")) as [{ largest: number }];
+    return largest;
   }
 
   async close(): Promise<void> {
-    this.#sqs.stdin?.end();
+    this.#sqs.disconnect();
     await this.#postgres?.stop();
     rmSync(this.home, { recursive: true, force: true });
   }

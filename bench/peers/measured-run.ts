@@ -28,7 +28,7 @@ export async function measureRun(
   config: Readonly<Record<string, unknown>> = {},
 ): Promise<MeasuredRun> {
   const account = (): CpuByKind => ({ ...contender.cpu(), "Postgres server": instance.postgresCpu() });
-  const run = await contender.runWorker.create(`${shape}__${contender.executor}`, config);
+  const run = await contender.runWorker.create(`${shape}__${contender.executor}`, { ...contender.config, ...config });
   await untilQuiet(account);
   const before = account();
   const ended = await run.execute();

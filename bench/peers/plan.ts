@@ -2,13 +2,19 @@
 import { parseArgs } from "node:util";
 import type { Storage } from "./instance.ts";
 
-export const sections = ["throughput"] as const;
+export const sections = ["throughput", "chain", "slots", "sizes", "fan-out"] as const;
 export type Section = (typeof sections)[number];
 
 export interface Plan {
   readonly sections: readonly Section[];
   readonly storages: readonly Storage[];
   readonly rounds: number;
+  /** Ops of the job for contenders that take a second or more for each. */
+  readonly slowOps: 10 | 20;
+  /** Of the dynamic fan-out. */
+  readonly width: number;
+  /** Whether the published page and plots are replaced. */
+  readonly write: boolean;
 }
 
 export type Asked =
@@ -19,6 +25,9 @@ const options = {
   only: { type: "string" },
   storage: { type: "string" },
   rounds: { type: "string" },
+  width: { type: "string" },
+  write: { type: "boolean", default: false },
+  quick: { type: "boolean", default: false },
 } as const;
 
 const storages = ["Postgres", "SQLite"] as const;
@@ -29,8 +38,11 @@ export function readPlan(args: readonly string[]): Asked {
     const plan = {
       sections: chosen("--only", values.only, sections),
       storages: chosen("--storage", values.storage, storages),
-      rounds: count("--rounds", values.rounds ?? "3"),
-    };
+      rounds: count("--rounds", values.rounds ?? (values.quick ? "3" : "7")),
+      width: count("--width", values.width ?? (values.quick ? "200" : "10000")),
+      write: values.write,
+      slowOps: values.quick ? 10 : 20,
+    } as const;
     return { kind: "plan", plan };
   } catch (error) {
     return { kind: "wrong", message: error instanceof Error ? error.message : String(error) };

@@ -37,6 +37,10 @@ export class RunWorker {
     this.#closed = once(this.#child, "close");
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   /** The first run waits for the import of Dagster. */
   async create(job: string, config: Readonly<Record<string, unknown>> = {}): Promise<LaunchedRun> {
     this.#write(JSON.stringify({ job, config }));

@@ -1,76 +1,115 @@
 // Steps per second, and CPU per step of everything: a job of ops that do nothing.
 import type { Bench } from "./bench.ts";
-import { startTaskiq } from "./contenders.ts";
-import { sumOf } from "./cpu-account.ts";
-import { figureOf, mean } from "./figures.ts";
-import type { Storage } from "./instance.ts";
-import { cpuPerStep, type MeasuredRun, measureRun, stepsPerSecond } from "./measured-run.ts";
-import { measurePairs, type Pair } from "./pairs.ts";
-import { type Row, ratioGoal, ratios } from "./rows.ts";
+import { startCelery } from "./celery.ts";
+import { type Contender, startInRunWorker, startTaskiq } from "./contenders.ts";
+import type { Instance, Storage } from "./instance.ts";
+import { measureRun } from "./measured-run.ts";
+import { measurePairs, type Pair, type Shape } from "./pairs.ts";
+import { ensurePeerPython, findRedis } from "./peer-environment.ts";
+import { recycledFlags } from "./recycled.ts";
+import type { Row } from "./rows.ts";
+import { besideRow, contenderRows, inProcessRow, pointsOf } from "./throughput-rows.ts";
 
-const goals = {
-  Postgres: { rate: { least: 1 }, cpu: { most: 1.6 } },
-  SQLite: { rate: { least: 0.8 }, cpu: { most: 3 } },
-} as const;
+interface Entry {
+  readonly name: string;
+  readonly storages: readonly Storage[];
+  /** A step of it takes a second or more, so it gets a job of fewer ops. */
+  readonly slow: boolean;
+  /** `null`, with a reason in the table, where it cannot be had. */
+  start(instance: Instance, python: string): Promise<Contender> | null;
+  readonly missing?: string;
+}
+
+const both: readonly Storage[] = ["Postgres", "SQLite"];
+
+/** The first is what the goals are about, and what the others are compared with. */
+async function contenders(): Promise<readonly Entry[]> {
+  const recycled = await recycledFlags();
+  const redis = await findRedis();
+  const peerPython = redis === null ? "" : await ensurePeerPython();
+  return [
+    {
+      name: "fork, 2 slots",
+      storages: both,
+      slow: false,
+      start: (on, python) => startTaskiq(on, python, { slots: 2 }),
+    },
+    {
+      ...{ name: "recycled, 2 slots", storages: both, slow: false, missing: "this taskiq has no --steps-per-process" },
+      start: (on, python) => (recycled === null ? null : startTaskiq(on, python, { slots: 2, flags: recycled })),
+    },
+    {
+      ...{ name: "spawn, 2 slots", storages: ["Postgres"], slow: true },
+      start: (on, python) => startTaskiq(on, python, { slots: 2, executor: "spawned" }),
+    },
+    {
+      ...{ name: "multiprocess_executor, 2 at once", storages: ["Postgres"], slow: true },
+      start: async (on, python) => startInRunWorker(on, python, "multiprocess"),
+    },
+    {
+      ...{ name: "dagster-celery with Redis, 2 processes", storages: ["Postgres"], slow: true },
+      missing: "no redis-server on the PATH, and apt-get has none",
+      start: (on) => (redis === null ? null : startCelery(on, peerPython, redis)),
+    },
+  ];
+}
 
 export async function measureThroughput(bench: Bench): Promise<readonly Row[]> {
   const rows: Row[] = [];
-  for (const storage of bench.plan.storages) {
-    const { instance } = await bench.on(storage);
-    bench.say(`${storage}: taskiq, fork, 2 slots`);
-    const pairs = await bench.beside(startTaskiq(instance, bench.python, { slots: 2 }), async (taskiq) => {
-      await measureRun(instance, taskiq, "noops_10", 10);
-      return measurePairs(bench, storage, taskiq, { shape: "noops_100", steps: 100, rounds: bench.plan.rounds });
-    });
-    rows.push(...forkRows(storage, pairs));
-  }
+  for (const storage of bench.plan.storages) rows.push(...(await measureOn(bench, storage)));
   return rows;
 }
 
-function forkRows(storage: Storage, pairs: readonly Pair[]): readonly Row[] {
-  const section = storage;
-  const beside = pairs.map(({ inProcess }) => inProcess);
-  const ours = pairs.map(({ contender }) => contender);
-  const rate = ratios(pairs, ({ inProcess, contender }) => stepsPerSecond(contender) / stepsPerSecond(inProcess));
-  const cpu = ratios(pairs, ({ inProcess, contender }) => cpuPerStep(contender) / cpuPerStep(inProcess));
-  const rows: Row[] = [
-    { section, name: `${storage}, in-process`, value: said(beside), ratio: null, goal: null },
-    {
-      ...{ section, name: `${storage}, fork, 2 slots: steps/s`, value: rateOf(ours), ratio: rate },
-      goal: ratioGoal(rate, goals[storage].rate),
-    },
-    {
-      ...{ section, name: `${storage}, fork, 2 slots: CPU per step`, value: cpuOf(ours), ratio: cpu },
-      goal: ratioGoal(cpu, goals[storage].cpu),
-    },
-  ];
-  return storage === "SQLite" ? rows : [...rows, serverRow(storage, pairs)];
+async function measureOn(bench: Bench, storage: Storage): Promise<readonly Row[]> {
+  const { instance } = await bench.on(storage);
+  const measured = new Map<string, readonly Pair[]>();
+  const rows: Row[] = [];
+  for (const entry of await contenders()) {
+    if (!entry.storages.includes(storage)) continue;
+    const starting = entry.start(instance, bench.python);
+    if (starting === null) {
+      rows.push({
+        section: storage,
+        name: `${storage}, ${entry.name}`,
+        value: entry.missing ?? "",
+        ratio: null,
+        goal: null,
+      });
+      continue;
+    }
+    bench.say(`${storage}: ${entry.name}`);
+    const pairs = await bench.beside(starting, (contender) => measureEntry(bench, storage, contender, entry.slow));
+    measured.set(entry.name, pairs);
+    rows.push(...contenderRows(storage, entry.name, pairs));
+  }
+  const inProcess = [...measured.values()].flat().map((pair) => pair.inProcess);
+  bench.points.push(...pointsOf(storage, measured));
+  return [inProcessRow(storage, inProcess), ...rows, ...besideRows(measured)];
 }
 
-function serverRow(section: string, pairs: readonly Pair[]): Row {
-  const server = ({ cpu, steps }: MeasuredRun) => (cpu["Postgres server"] ?? 0) / steps;
-  const ratio = ratios(pairs, ({ inProcess, contender }) => server(contender) / server(inProcess));
-  const value = `${figureOf(pairs.map(({ contender }) => server(contender))).median.toFixed(1)} ms`;
-  const name = "Postgres, fork, 2 slots: CPU of the server alone";
-  return { section, name, value, ratio, goal: ratioGoal(ratio, { most: 0.5 }) };
+async function measureEntry(
+  bench: Bench,
+  storage: Storage,
+  contender: Contender,
+  slow: boolean,
+): Promise<readonly Pair[]> {
+  const { instance } = await bench.on(storage);
+  const { slowOps, rounds } = bench.plan;
+  const whole = { shape: "noops_100", steps: 100 };
+  const shape: Shape = slow
+    ? { shape: `noops_${slowOps}`, steps: slowOps, inProcess: whole, rounds }
+    : { ...whole, rounds };
+  // What a long-lived worker has behind it: the first steps of a process load modules.
+  await measureRun(instance, contender, "noops_2", 2);
+  if (!slow) await measureRun(instance, contender, "noops_10", 10);
+  return measurePairs(bench, storage, contender, shape);
 }
 
-function said(runs: readonly MeasuredRun[]): string {
-  return `${rateOf(runs)}, ${cpuOf(runs)}`;
-}
-
-function rateOf(runs: readonly MeasuredRun[]): string {
-  return `${figureOf(runs.map(stepsPerSecond)).median.toFixed(1)} steps/s`;
-}
-
-/** The whole, and the parts that matter. */
-function cpuOf(runs: readonly MeasuredRun[]): string {
-  const kinds = [...new Set(runs.flatMap(({ cpu }) => Object.keys(cpu)))];
-  const parts = kinds
-    .map((kind): [string, number] => [kind, mean(runs.map(({ cpu, steps }) => (cpu[kind] ?? 0) / steps))])
-    .sort(([, a], [, b]) => b - a)
-    .filter(([, ms]) => ms >= 0.05)
-    .map(([kind, ms]) => `${kind} ${ms.toFixed(1)}`);
-  const whole = mean(runs.map(({ cpu, steps }) => sumOf(cpu) / steps));
-  return `${whole.toFixed(1)} ms (${parts.join(", ")})`;
+function besideRows(measured: ReadonlyMap<string, readonly Pair[]>): readonly Row[] {
+  const ours = measured.get("fork, 2 slots") ?? [];
+  const goals = { "dagster-celery with Redis, 2 processes": 6, "multiprocess_executor, 2 at once": 30 };
+  return Object.entries(goals).flatMap(([name, least]) => {
+    const theirs = measured.get(name);
+    return theirs === undefined || ours.length === 0 ? [] : [besideRow(name, ours, theirs, least)];
+  });
 }
