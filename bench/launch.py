@@ -23,17 +23,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "python/tests"))
 
-from chain import STEPS
 from dagster import DagsterInstance, DagsterRun
 from dagster._cli.api import recon_job_from_origin
-from dagster._core.code_pointer import ModuleCodePointer
-from dagster._core.definitions.reconstruct import bootstrap_standalone_recon_job
 from dagster._core.execution.api import execute_run_iterator
-from dagster_taskiq import executor, outgoing, pauses, step_handler
+from dagster_taskiq import outgoing, step_handler
 from postgres import dagster_yaml, postgres_server
 from runs import create_run, executor_config
 from sqs_double import SqsDouble
-from step_worker import StepProcess, StepWorker
 
 ROUND_TRIP = 0.01
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -109,64 +105,20 @@ def launch(instance: DagsterInstance, batch: int, profile: Path | None) -> tuple
     return steps / seconds, cpu * 1000 / steps
 
 
-def chain(instance: DagsterInstance, home: Path, job_name: str, process: StepProcess) -> float:
-    """Return milliseconds per step of a whole run."""
-    pointer = ModuleCodePointer("chain", job_name, str(Path(__file__).parent))
-    job = bootstrap_standalone_recon_job(pointer)
-    with SqsDouble() as sqs, StepWorker(sqs, home, process):
-        config = executor_config(sqs, poll_interval_seconds=0.25)
-        run = instance.create_run_for_job(
-            job_def=job.get_definition(),
-            run_config={**config, **QUIET} if job_name == "chain" else QUIET,
-            job_code_origin=job.get_python_origin(),
-        )
-        begun = time.monotonic()
-        list(execute_run_iterator(job, run, instance))
-        took = (time.monotonic() - begun) * 1000 / STEPS
-    ended = instance.get_run_by_id(run.run_id)
-    assert ended is not None
-    assert ended.is_success
-    return took
-
-
-def as_before(instance: DagsterInstance, home: Path, process: StepProcess) -> float:
-    """Run the chain with a look every 250 ms."""
-    every = pauses.Pace(shortest=0.25, share=0.0, rest=0.0)
-    known = (pauses.POLLING, executor.notifications_of)  # type: ignore[attr-defined]
-    pauses.POLLING, executor.notifications_of = every, lambda *_: None  # type: ignore[attr-defined]
-    try:
-        return chain(instance, home, "chain", process)
-    finally:
-        pauses.POLLING, executor.notifications_of = known  # type: ignore[attr-defined]
-
-
-def measure(storage: str, home: Path, rounds: int, profile: Path | None) -> None:
-    """Print a line for each figure, as ratios within this run."""
-    launches: dict[int, list[tuple[float, float]]] = {1: [], outgoing.MAX_BATCH: []}
-    ways = {"in process": [], "a look every 250 ms": [], "as it is": []}  # type: dict[str, list[float]]
-    process = StepProcess()
+def measure(storage: str, rounds: int, profile: Path | None) -> None:
+    """Print a line for each size of request, as ratios within this run."""
+    most = outgoing.MAX_BATCH
+    seen: dict[int, list[tuple[float, float]]] = {1: [], most: []}
     with DagsterInstance.get() as instance:
         for _ in range(rounds):
-            for batch, seen in launches.items():
-                seen.append(launch(instance, batch, profile if batch > 1 else None))
-        outgoing.MAX_BATCH = step_handler.MAX_BATCH = max(launches)  # type: ignore[attr-defined]
-        for _ in range(rounds):
-            ways["in process"].append(chain(instance, home, "chain_in_process", process))
-            ways["a look every 250 ms"].append(as_before(instance, home, process))
-            ways["as it is"].append(chain(instance, home, "chain", process))
-    process.close()
-    least = statistics.median(rate for rate, _ in launches[1])
-    for batch, seen in launches.items():
-        rate = statistics.median(rate for rate, _ in seen)
-        cpu = statistics.median(cpu for _, cpu in seen)
-        what = f"{storage:9} launch {f'up to {batch} a request':20}"
+            for batch, launches in seen.items():
+                launches.append(launch(instance, batch, profile if batch > 1 else None))
+    least = statistics.median(rate for rate, _ in seen[1])
+    for batch, launches in seen.items():
+        rate = statistics.median(rate for rate, _ in launches)
+        cpu = statistics.median(cpu for _, cpu in launches)
+        what = f"{storage:9} {f'up to {batch} a request':20}"
         print(f"{what} {rate:6.0f} steps/s {cpu:6.2f} ms CPU {rate / least:5.2f} x", flush=True)
-    least = statistics.median(ways["in process"])
-    for what, took in ways.items():
-        mid = statistics.median(took)
-        print(
-            f"{storage:9} chain  {what:20} {mid:6.1f} ms per step {mid / least:13.2f} x", flush=True
-        )
 
 
 def main() -> None:
@@ -186,7 +138,7 @@ def main() -> None:
                 yaml += dagster_yaml(stack.enter_context(postgres_server()))
             (home / "dagster.yaml").write_text(yaml)
             os.environ["DAGSTER_HOME"] = str(home)
-            measure(storage, home, asked.rounds, asked.profile)
+            measure(storage, asked.rounds, asked.profile)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,12 @@ export interface Plan {
   readonly sections: readonly Section[];
   readonly storages: readonly Storage[];
   readonly rounds: number;
+  /** Only those whose name holds this. */
+  readonly contender: string;
   /** Ops of the job for contenders that take a second or more for each. */
   readonly slowOps: 10 | 20;
+  /** Ops of the largest job among those that are compared by size. */
+  readonly largestJob: number;
   /** Of the dynamic fan-out. */
   readonly width: number;
   /** Whether the published page and plots are replaced. */
@@ -24,7 +28,9 @@ export type Asked =
 const options = {
   only: { type: "string" },
   storage: { type: "string" },
+  contender: { type: "string", default: "" },
   rounds: { type: "string" },
+  "largest-job": { type: "string", default: "1000" },
   width: { type: "string" },
   write: { type: "boolean", default: false },
   quick: { type: "boolean", default: false },
@@ -38,7 +44,9 @@ export function readPlan(args: readonly string[]): Asked {
     const plan = {
       sections: chosen("--only", values.only, sections),
       storages: chosen("--storage", values.storage, storages),
+      contender: values.contender,
       rounds: count("--rounds", values.rounds ?? (values.quick ? "3" : "7")),
+      largestJob: count("--largest-job", values["largest-job"]),
       width: count("--width", values.width ?? (values.quick ? "200" : "10000")),
       write: values.write,
       slowOps: values.quick ? 10 : 20,

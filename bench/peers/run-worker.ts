@@ -24,7 +24,7 @@ const TAIL = 4_000;
 export class RunWorker {
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
-  readonly #closed: Promise<unknown>;
+  readonly #exited: Promise<unknown>;
   #errors = "";
 
   constructor(python: string, env: Readonly<Record<string, string>>) {
@@ -34,7 +34,8 @@ export class RunWorker {
     if (stdout === null || stderr === null) throw new Error("the run worker's streams are pipes");
     this.#lines = createInterface(stdout)[Symbol.asyncIterator]();
     stderr.setEncoding("utf8").on("data", (text: string) => this.#keep(text));
-    this.#closed = once(this.#child, "close");
+    // Not "close": processes of a run that was killed may hold the pipes.
+    this.#exited = once(this.#child, "exit");
   }
 
   get pid(): number {
@@ -51,7 +52,7 @@ export class RunWorker {
   /** Ends the run that goes on, too. */
   async stop(): Promise<void> {
     this.#child.kill("SIGKILL");
-    await this.#closed;
+    await this.#exited;
   }
 
   async #execute(job: string): Promise<EndedRun> {

@@ -65,7 +65,7 @@ async function measureOn(bench: Bench, storage: Storage): Promise<readonly Row[]
   const measured = new Map<string, readonly Pair[]>();
   const rows: Row[] = [];
   for (const entry of await contenders()) {
-    if (!entry.storages.includes(storage)) continue;
+    if (!entry.storages.includes(storage) || !entry.name.includes(bench.plan.contender)) continue;
     const starting = entry.start(instance, bench.python);
     if (starting === null) {
       rows.push({
