@@ -22,8 +22,9 @@ export function renderPlots(points: readonly Point[]): string {
     top += height + 24;
   }
   const style = `font-family="system-ui, sans-serif" font-size="13" fill="${ink}"`;
+  const title = "<title>Steps per second and CPU per step of taskiq and its peers</title>";
   const sheet = `<rect width="${width}" height="${top}" fill="#ffffff"/>`;
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${top}" ${style}>\n${sheet}\n${parts.join("\n")}\n</svg>\n`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${top}" ${style}>\n${title}\n${sheet}\n${parts.join("\n")}\n</svg>\n`;
 }
 
 interface Chart {
