@@ -9,7 +9,9 @@ import type { Point } from "./points.ts";
 import { processTree } from "./process-tree.ts";
 import { type Row, ratioGoal, ratios } from "./rows.ts";
 
-/** As many steps of the smallest job as of the next, in several runs: /proc counts in hundredths of a second. */
+/**
+ * The smallest job runs several times, since /proc counts in hundredths of a second.
+ */
 const sizes = [
   { size: 10, runs: 10 },
   { size: 100, runs: 1 },

@@ -16,7 +16,9 @@ const START_MS = 300_000;
 const LOOK_MS = 50;
 const STEPS_HOLD_MS = 3_000;
 
-/** What calls itself so is not a worker's connection to Dagster: its ledger's, the run worker's, the bench's own. */
+/**
+ * Names of connections that are not a worker's to Dagster: of its ledger, the run worker, the bench.
+ */
 const others = ["taskiq worker-of-bench", "taskiq run worker", "bench run worker", "bench"];
 
 export async function measureSlots(bench: Bench): Promise<readonly Row[]> {

@@ -9,7 +9,10 @@ import { PYTHON } from "../support/dagster/dagster-sidecar.ts";
 
 const STEPS = 20;
 const MOST_ROUNDS = 3;
-/** On a quiet machine it is below 5. What else runs meanwhile costs the many processes of a worker more than the one. */
+/**
+ * On a quiet machine it is below 5. A busy one costs the many processes of a worker more than the
+ * one.
+ */
 const MOST_CPU = 25;
 
 let instance: Instance;
