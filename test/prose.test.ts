@@ -16,7 +16,7 @@ const FRAGMENT =
 const root = fileURLToPath(new URL("..", import.meta.url));
 const sources = globSync("{core,cli,test,bench,dev,deploy}/**/*.{ts,mjs}", {
   cwd: root,
-  exclude: (path) => /node_modules|__pycache__/.test(path),
+  exclude: (path) => /node_modules|__pycache__|^deploy.dist/.test(path),
 }).map((file) => ({ file, source: readFileSync(`${root}${file}`, "utf8") }));
 const passages = sources.flatMap(({ file, source }) =>
   commentsOf(file, source).flatMap((comment) =>
