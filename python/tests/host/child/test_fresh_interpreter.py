@@ -86,7 +86,7 @@ def test_an_instance_that_cannot_be_opened_is_a_fault_before_any_work(tmp_path):
     os.write(order, encode({"type": "probe", "id": "w1", "run_id": None}))
     os.lseek(order, 0, os.SEEK_SET)
     fds = (theirs.fileno(), order, lifeline)
-    command = [sys.executable, "-m", "dagster_taskiq.host.spawned", *map(str, (*fds, os.getpid()))]
+    command = [sys.executable, "-m", "dagster_taskiq.host.spawned", *map(str, (os.getpid(), *fds))]
     env = {**os.environ, "DAGSTER_HOME": str(tmp_path / "missing")}
     ended = subprocess.run(command, pass_fds=fds, env=env, check=False)
     outcome = json.loads(ours.recv(1 << 20))["outcome"]
