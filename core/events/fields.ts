@@ -41,6 +41,7 @@ export const fieldWords: ReadonlyMap<string, string> = new Map([
   ["why", "The cause in words, or the operator's reason."],
   ["pruned", "How many rows were deleted."],
   ["causes", "What keeps the worker from receiving, separated by spaces."],
+  ["waitMs", "Milliseconds for which the receive may still wait for messages."],
   ["seconds", "How long it lasted."],
   ["failures", "How often the request failed."],
   ["action", "The request, by its name in the SQS API."],

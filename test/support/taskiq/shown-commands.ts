@@ -83,7 +83,9 @@ function nodeFault({ words, variables }: ShellCommand, folder: string) {
   return missing.length === 0 ? null : `${missing.join(", ")} does not exist`;
 }
 
-function npmFault([verb = "", ...rest]: readonly string[], folder: string): string | null {
+function npmFault([verb = "", ...rest]: readonly string[], pageFolder: string): string | null {
+  // Pages in docs/ speak of the checkout's own package.
+  const folder = isThere(join(pageFolder, "package.json")) ? pageFolder : "";
   const scripts = JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8")).scripts as object;
   if (verb === "ci") return null;
   if (verb === "install") return isThere(rest[0]?.replace("path/to/taskiq/", "") ?? "") ? null : `no ${rest[0]}`;
