@@ -67,7 +67,7 @@ describe("a worker's health", () => {
         "--health-port",
         String(port),
         "--ready-within",
-        "15s",
+        "25s",
         ...flags,
       ],
     });
@@ -78,8 +78,8 @@ describe("a worker's health", () => {
       1,
       [`taskiq healthcheck: 127.0.0.1:${port}/healthz says 503: not ready yet: ${why}`],
     ]);
-    await eventually("its time is over", async () => (await ask("livez"))[0] === 503, 30_000);
-    assert.deepEqual(await ask("livez"), [503, `not ready within 15s of its start: ${why}`]);
+    await eventually("its time is over", async () => (await ask("livez"))[0] === 503, 60_000);
+    assert.deepEqual(await ask("livez"), [503, `not ready within 25s of its start: ${why}`]);
     writeFileSync(code, "from dagster import Definitions\ndefs = Definitions()\n");
     await eventually("it is healthy", async () => (await ask("healthz"))[0] === 200, 60_000);
     assert.deepEqual(
