@@ -46,7 +46,7 @@ export class Instance {
     this.#endpoint = endpoint;
     this.ledgerUrl = postgres?.url ?? `sqlite:${join(this.home, "taskiq.sqlite")}`;
     writeFileSync(join(this.home, "dagster.yaml"), dagsterYaml(this.postgresUrl));
-    mkdirSync(join(this.home, "state"));
+    mkdirSync(join(this.home, "state"), { mode: 0o700 });
   }
 
   /** For run workers and workers alike; nothing of the developer's own settings. */
@@ -68,7 +68,7 @@ export class Instance {
   async createQueue(): Promise<string> {
     this.#queues += 1;
     const local = { endpoint: this.#endpoint, inspect: async () => [], stop: async () => undefined };
-    return (await createQueues(local, `bench-${this.#queues}`)).url;
+    return (await createQueues(local, `bench-${this.#queues}`, { maxReceiveCount: 50 })).url;
   }
 
   /** CPU of the PostgreSQL server, its backends included, those that have ended too. */
@@ -84,7 +84,7 @@ export class Instance {
   }
 
   async close(): Promise<void> {
-    this.#sqs.disconnect();
+    if (this.#sqs.connected) this.#sqs.disconnect();
     await this.#postgres?.stop();
     rmSync(this.home, { recursive: true, force: true });
   }

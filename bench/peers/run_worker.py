@@ -5,12 +5,15 @@ comes once the run is created, and `{"wall_ms", "cpu_ms", "succeeded"}` once it 
 `{"waits_ms"}` is how long each step waited between its order and its start. The fork goes on to the
 next line only when it reads an empty one.
 
-The import of Dagster and of the jobs is done before the first request, and is in no figure.
+The import of Dagster and of the jobs is done before the first request. What a run imports besides
+is imported here after it, so that only the first run of a process has imports in its figures.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import importlib
 import json
 import os
 import resource
@@ -82,19 +85,34 @@ def waits(instance: DagsterInstance, run_id: str) -> list[float]:
     return [(started[key] - at) * 1000 for key, at in ordered.items() if key in started]
 
 
+def fork_run(request: dict[str, Any]) -> list[str]:
+    """Run a job in a fork; return the modules that the fork has."""
+    reader, writer = os.pipe()
+    if (pid := os.fork()) == 0:
+        try:
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            run(request)
+            with os.fdopen(writer, "w") as names:
+                json.dump(sorted(sys.modules), names)
+        except BaseException:  # noqa: BLE001 - nothing may go on in the fork
+            answer(failed=traceback.format_exc())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as names:
+        loaded = names.read()
+    os.waitpid(pid, 0)
+    return json.loads(loaded or "[]")
+
+
 def main() -> None:
     """Serve until stdin ends."""
     JOBS.get_definition()
     while line := sys.stdin.buffer.raw.readline():  # type: ignore[attr-defined]
-        if (pid := os.fork()) == 0:
-            try:
-                ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-                run(json.loads(line))
-            except BaseException:  # noqa: BLE001 - nothing may go on in the fork
-                answer(failed=traceback.format_exc())
-            finally:
-                os._exit(0)
-        os.waitpid(pid, 0)
+        for name in fork_run(json.loads(line)):
+            if name not in sys.modules and name != "__mp_main__":
+                with contextlib.suppress(Exception):
+                    importlib.import_module(name)
 
 
 if __name__ == "__main__":
