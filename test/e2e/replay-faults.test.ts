@@ -88,7 +88,7 @@ describe("replay", () => {
     const desk = await deskOfThree(t);
     const { child, ended } = desk.start(YES);
     const stopping = Promise.withResolvers<void>();
-    child.stderr?.on("data", (text) => String(text).includes("stopping; finishing the letters that were begun") && stopping.resolve());
+    child.stderr?.on("data", (text) => String(text).includes("stopping; finishing the letters") && stopping.resolve());
     desk.server.faults.otherwise((action) => {
       if (action !== "SendMessageBatch") return null;
       child.kill("SIGINT");
