@@ -10,10 +10,10 @@ import { PYTHON } from "../support/dagster/dagster-sidecar.ts";
 const STEPS = 20;
 const MOST_ROUNDS = 3;
 /**
- * On a quiet machine it is below 5. A busy one costs the many processes of a worker more than the
- * one.
+ * A machine that was busy with other tests has shown 2.3. Load costs the many processes of a worker
+ * more than the one.
  */
-const MOST_CPU = 25;
+const MOST_CPU = 10;
 
 let instance: Instance;
 let inProcess: Contender;
