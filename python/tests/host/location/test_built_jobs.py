@@ -5,9 +5,7 @@ from __future__ import annotations
 import tracemalloc
 
 import pytest
-from dagster import DagsterEvent, DagsterEventType
-from dagster._core.events import StepSuccessData
-from orders import announce, job_at, run_order
+from orders import job_at, run_order
 from worker_double import CODE
 
 from dagster_taskiq.host.code.sources import RunCode, Source
@@ -57,17 +55,6 @@ def test_a_failure_that_ends_a_step_that_builds_never_ends_the_host(ticks, plann
     ends.unlink()
     assert [tick(run, number)[0] for number in (2, 3, 4)] == [0] * 3
     assert len(planned.read_text().split()) == 2
-
-
-def test_a_step_that_is_over_shows_nothing_of_the_hosts_building(instance, ticks, planned):
-    [run, _], tick = ticks
-    announce(instance, run, "tick_0")
-    data = StepSuccessData(duration_ms=1.0)
-    kind = DagsterEventType.STEP_SUCCESS.value
-    event = DagsterEvent(kind, run.job_name, step_key="tick_0", event_specific_data=data)
-    instance.report_dagster_event(event, run.run_id)
-    assert tick(run, 0)[0] == 0
-    assert tick(run, 1) == (0, int(planned.read_text()))
 
 
 def code_with(config):

@@ -179,7 +179,7 @@ def test_a_second_question_for_a_permit_is_refused_once():
     scene.guard.answered(boot_time())
     for _ in range(3):
         assert scene.hear(b'{"type":"ask"}') == []
-    refused = b'{"type":"permit","granted":false,"within_ms":null}\n'
+    refused = b'{"type":"permit","id":"w1","granted":false,"within_ms":null}\n'
     assert scene.answers() == refused
 
 
