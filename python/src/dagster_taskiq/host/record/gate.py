@@ -23,6 +23,7 @@ from dagster_taskiq.host.record.attempt_log import (
     read_attempt,
     result_of,
 )
+from dagster_taskiq.host.record.standing import outcome_if_not_open
 from dagster_taskiq.host.system.boot_time import boot_time
 from dagster_taskiq.host.wire.errors import error_from, error_info, warn
 from dagster_taskiq.host.wire.frames import Broken
@@ -124,16 +125,14 @@ class Gate:
     def _require_open(self) -> None:
         """Read the log once more, before a permit is spent: the attempt must still be open."""
         try:
-            log = read_attempt(self._instance, self._step)
+            over = outcome_if_not_open(self._instance, self._step)
         except Exception as error:  # noqa: BLE001 - Dagster would record it
             self._leave("its log cannot be read", fault("instance", error_from(error)))
-        if log.terminal is not None:
-            result = result_of(log)
-            ending = outcome("already_recorded", result, result["error"])
-            self._leave("the attempt is over already", ending)
-        if not log.opened:
-            text = f"attempt {self._step.attempt} of step {self._step.step_key} is not open"
-            self._leave(text, outcome("not_open", error=error_info("NotOpen", text)))
+        if over is not None:
+            is_over = over["kind"] == "already_recorded"
+            self._leave(
+                "the attempt is over already" if is_over else over["error"]["message"], over
+            )
 
     def _ask(self, event: EventLogEntry) -> float | None:
         kind = event.dagster_event_type

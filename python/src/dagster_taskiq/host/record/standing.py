@@ -12,15 +12,17 @@ from dagster import DagsterRunStatus
 
 from dagster_taskiq.dagster_internals.host import FINISHED_STATUSES
 from dagster_taskiq.host.record.attempt_log import (
+    TERMINAL,
     AttemptLog,
     find_attempt,
+    read_attempt,
     result_of,
     wanted_of,
 )
 from dagster_taskiq.host.record.planned import NotInPlan, Plan, plan_of
 from dagster_taskiq.host.record.rebuilt_state import Inputs
 from dagster_taskiq.host.record.step_events import StepEvent, Wanted, step_events
-from dagster_taskiq.host.wire.errors import error_from
+from dagster_taskiq.host.wire.errors import error_from, error_info
 from dagster_taskiq.host.wire.orders import StepId
 from dagster_taskiq.host.wire.outcomes import (
     MachineryFault,
@@ -131,6 +133,23 @@ def require_open(
             return step_events(instance, step.run_id, wanted)
 
     return standing.inputs.state(step.attempt, standing.events, read)
+
+
+def outcome_if_not_open(instance: DagsterInstance, step: StepId) -> Outcome | None:
+    """Read the log once more, before a permit is spent: `None` if the attempt is still open.
+
+    Raises whatever the storage raises.
+    """
+    ends = Wanted((step.step_key,), tuple(TERMINAL))
+    events = step_events(instance, step.run_id, [ends])
+    log = find_attempt([event.entry for event in events], step.attempt)
+    if log.terminal is not None:
+        result = result_of(read_attempt(instance, step))
+        return outcome("already_recorded", result, result["error"])
+    if not log.opened:
+        text = f"attempt {step.attempt} of step {step.step_key} is not open"
+        return outcome("not_open", error=error_info("NotOpen", text))
+    return None
 
 
 def not_open(error: NotOpen) -> Outcome:

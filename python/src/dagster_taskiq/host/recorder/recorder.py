@@ -10,6 +10,7 @@ import math
 from typing import TYPE_CHECKING, NoReturn
 
 from dagster_taskiq.dagster_internals.host import serialize_value
+from dagster_taskiq.host.record.standing import outcome_if_not_open
 from dagster_taskiq.host.record.start import claim_of
 from dagster_taskiq.host.recorder.clients import Clients, run_order_of
 from dagster_taskiq.host.recorder.events import RecordedEvent
@@ -17,7 +18,7 @@ from dagster_taskiq.host.recorder.outage import Outage
 from dagster_taskiq.host.recorder.questions import Questions
 from dagster_taskiq.host.recorder.runs import RunRecords
 from dagster_taskiq.host.recorder.sources import Sources
-from dagster_taskiq.host.recorder.standings import Standings, outcome_if_not_open
+from dagster_taskiq.host.recorder.standings import Standings
 from dagster_taskiq.host.recorder.step import RecordedStep
 from dagster_taskiq.host.recorder.store import NoConnection
 from dagster_taskiq.host.recorder.writer import write_parts

@@ -6,15 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dagster_taskiq.dagster_internals.host import serialize_value
-from dagster_taskiq.host.record.attempt_log import TERMINAL, find_attempt, read_attempt, result_of
 from dagster_taskiq.host.record.standing import look_up, reaching_storage
 from dagster_taskiq.host.record.start import Start, decide_start
-from dagster_taskiq.host.record.step_events import Wanted, step_events
 from dagster_taskiq.host.recorder.runs import KnownRun, RunRecords
-from dagster_taskiq.host.wire.errors import error_from, error_info
+from dagster_taskiq.host.wire.errors import error_from
 from dagster_taskiq.host.wire.frames import Frame
-from dagster_taskiq.host.wire.orders import RunOrder, StepId
-from dagster_taskiq.host.wire.outcomes import MachineryFault, Outcome, fault, outcome
+from dagster_taskiq.host.wire.orders import RunOrder
+from dagster_taskiq.host.wire.outcomes import MachineryFault, Outcome, fault
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -66,24 +64,6 @@ class Standings:
         plans = {str(known.run.execution_plan_snapshot_id): known.plan}
         standing = look_up(self._instance, order.attempt, plans, known.run)
         return decide_start(self._instance, order, standing)
-
-
-def outcome_if_not_open(instance: DagsterInstance, step: StepId) -> Outcome | None:
-    """Read the log once more, before a permit is spent: `None` if the attempt is still open.
-
-    Raises whatever the storage raises.
-    """
-    ends = Wanted((step.step_key,), tuple(TERMINAL))
-    log = find_attempt(
-        [event.entry for event in step_events(instance, step.run_id, [ends])], step.attempt
-    )
-    if log.terminal is not None:
-        result = result_of(read_attempt(instance, step))
-        return outcome("already_recorded", result, result["error"])
-    if not log.opened:
-        text = f"attempt {step.attempt} of step {step.step_key} is not open"
-        return outcome("not_open", error=error_info("NotOpen", text))
-    return None
 
 
 def _refusal(order: RunOrder, told: Outcome | None) -> Mapping[str, object]:
