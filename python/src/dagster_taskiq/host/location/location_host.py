@@ -27,8 +27,8 @@ from dagster_taskiq.host.location.built_jobs import BuiltJobs
 from dagster_taskiq.host.location.handover import HANDOVER, RECORDER, Handover
 from dagster_taskiq.host.location.imports_ahead import ImportsAhead
 from dagster_taskiq.host.location.live_born_with import LiveBornWith
-from dagster_taskiq.host.location.run_records import RunRecords
 from dagster_taskiq.host.location.unpacked_plans import UnpackedPlans
+from dagster_taskiq.host.location.unpacked_runs import UnpackedRuns
 from dagster_taskiq.host.supervise.fork import Forked, fork_process
 from dagster_taskiq.host.supervise.guard import Guard
 from dagster_taskiq.host.supervise.supervisor import Supervisor
@@ -112,7 +112,7 @@ class LocationHost(Supervisor):
         self._files = files
         self._left = left
         self._plans = UnpackedPlans()
-        self._runs = RunRecords()
+        self._runs = UnpackedRuns()
         self._jobs = BuiltJobs(self._build_job)
         self._ahead: ImportsAhead | None = None
         self._stopping = False

@@ -1,4 +1,4 @@
-"""Run records that a location host has read, so that its steps are born with them."""
+"""Run records that a location host has unpacked, so that its steps are born with them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dagster_taskiq.dagster_internals.host import deserialize_value
 _MOST = 20
 
 
-class RunRecords:
+class UnpackedRuns:
     """The records used last, by their texts."""
 
     def __init__(self) -> None:
