@@ -18,7 +18,10 @@ export interface Dependencies {
   readonly runner: UsedRunner;
 }
 
-type UsedLedger = Pick<Ledger, "claim" | "renew" | "permit" | "settle" | "abandon" | "burialKey" | "lock" | "prune">;
+export type UsedLedger = Pick<
+  Ledger,
+  "claim" | "renew" | "permit" | "settle" | "abandon" | "burialKey" | "lock" | "prune"
+>;
 type UsedRunner = Pick<Runner, "execute" | "report" | "notice" | "instance" | "versions">;
 
 /**
@@ -27,8 +30,25 @@ type UsedRunner = Pick<Runner, "execute" | "report" | "notice" | "instance" | "v
  */
 const LOCATION_FAULTS = 3;
 
+/** Returns the same ledger, each of whose requests goes through `around` with its name. */
+export function aroundLedger(
+  ledger: UsedLedger,
+  around: <T>(asked: Promise<T>, operation: string) => Promise<T>,
+): UsedLedger {
+  return {
+    claim: (request) => around(ledger.claim(request), "claim"),
+    renew: (holds, leaseMs) => around(ledger.renew(holds, leaseMs), "renew"),
+    permit: (hold, leaseMs) => around(ledger.permit(hold, leaseMs), "permit"),
+    settle: (hold, outcome) => around(ledger.settle(hold, outcome), "settle"),
+    abandon: (hold, options) => around(ledger.abandon(hold, options), "abandon"),
+    burialKey: () => around(ledger.burialKey(), "burial_key"),
+    lock: (name, owner, leaseMs) => around(ledger.lock(name, owner, leaseMs), "lock"),
+    prune: (beforeMs, limit) => around(ledger.prune(beforeMs, limit), "prune"),
+  };
+}
+
 export function watchLedger(ledger: UsedLedger, watcher: Watcher): UsedLedger {
-  const watch = async <T>(asked: Promise<T>): Promise<T> => {
+  return aroundLedger(ledger, async (asked) => {
     try {
       const answer = await asked;
       watcher.worked("ledger");
@@ -38,17 +58,7 @@ export function watchLedger(ledger: UsedLedger, watcher: Watcher): UsedLedger {
       else watcher.failed({ cause: "ledger", why: describeError(error) });
       throw error;
     }
-  };
-  return {
-    claim: (request) => watch(ledger.claim(request)),
-    renew: (holds, leaseMs) => watch(ledger.renew(holds, leaseMs)),
-    permit: (hold, leaseMs) => watch(ledger.permit(hold, leaseMs)),
-    settle: (hold, outcome) => watch(ledger.settle(hold, outcome)),
-    abandon: (hold, options) => watch(ledger.abandon(hold, options)),
-    burialKey: () => watch(ledger.burialKey()),
-    lock: (name, owner, leaseMs) => watch(ledger.lock(name, owner, leaseMs)),
-    prune: (settledBeforeMs, limit) => watch(ledger.prune(settledBeforeMs, limit)),
-  };
+  });
 }
 
 export function watchRunner(runner: UsedRunner & Pick<Runner, "probe">, watcher: Watcher): UsedRunner {

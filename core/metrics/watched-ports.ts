@@ -1,4 +1,5 @@
 // Measures the requests of a worker to its queues and its ledger.
+import { aroundLedger } from "../circuit/dependencies.ts";
 import type { Clock } from "../clock.ts";
 import { Fault } from "../faults.ts";
 import type { Queue } from "../queue/port.ts";
@@ -38,20 +39,13 @@ export function measureQueue(queue: Queue, name: string, ports: Ports): Queue {
 type WorkerLedger = WorkerPorts["ledger"];
 
 export function measureLedger(ledger: WorkerLedger, ports: Ports): WorkerLedger {
-  const timed = <T>(operation: string, ask: Promise<T>) =>
+  const timed = <T>(ask: Promise<T>, operation: string) =>
     measured(ask, ports.clock, (seconds, error) =>
       ports.meter.record("taskiq.ledger.operation", seconds, { operation, error }),
     );
   return {
-    claim: (request) => timed("claim", ledger.claim(request)),
-    renew: (holds, leaseMs) => timed("renew", ledger.renew(holds, leaseMs)),
-    permit: (hold, leaseMs) => timed("permit", ledger.permit(hold, leaseMs)),
-    settle: (hold, outcome) => timed("settle", ledger.settle(hold, outcome)),
-    abandon: (hold, options) => timed("abandon", ledger.abandon(hold, options)),
-    burialKey: () => timed("burial_key", ledger.burialKey()),
-    lock: (name, owner, leaseMs) => timed("lock", ledger.lock(name, owner, leaseMs)),
-    prune: (beforeMs, limit) => timed("prune", ledger.prune(beforeMs, limit)),
-    ping: () => timed("ping", ledger.ping()),
+    ...aroundLedger(ledger, timed),
+    ping: () => timed(ledger.ping(), "ping"),
     quiet: ledger.quiet,
     close: () => ledger.close(),
   };
