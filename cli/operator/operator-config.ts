@@ -1,12 +1,12 @@
 // What an operator's command asks: the queue, and the ledger and Dagster if they are to be asked.
 import { checkAlternatives } from "../options/alternatives.ts";
 import { homeRules } from "../options/dagster-options.ts";
-import { isLedgerGiven, type LedgerChoice, ledgerChoice, ledgerRules } from "../options/ledger-options.ts";
+import { isLedgerPlaced, type LedgerChoice, ledgerChoice, ledgerRules } from "../options/ledger-options.ts";
 import type { reachOptions } from "../options/operator-options.ts";
 import type { Machine, Values } from "../options/option.ts";
 import { chooseQueue, queueRules } from "../options/queue-choice.ts";
 import { endpointOf } from "../options/queue-options.ts";
-import { isGiven, type Setting, type Settings } from "../options/resolve.ts";
+import type { Setting, Settings } from "../options/resolve.ts";
 import type { Findings } from "../options/setup.ts";
 import type { QueuePlace } from "../wiring/queue.ts";
 
@@ -37,11 +37,9 @@ export function operatorRules(settings: OperatorSettings, machine: Machine): Fin
 }
 
 function ledgerPlaceRules(settings: OperatorSettings): Findings {
-  const isNamed = isLedgerGiven(settings) && settings.ledgerUrl.value?.kind !== "dagster";
-  const known = isNamed || isGiven(settings.dagsterHome);
   const without = settings.noLedger === undefined ? "" : "; --no-ledger does without";
   const missing = `--ledger-url, --postgres-host or --dagster-home is required: nothing says where the ledger is${without}`;
-  return { problems: known ? [] : [missing], warnings: [] };
+  return { problems: isLedgerPlaced(settings) ? [] : [missing], warnings: [] };
 }
 
 type OperatorValues = Values<typeof reachOptions> & { readonly noLedger?: boolean; readonly noDagster?: boolean };

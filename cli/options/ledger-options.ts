@@ -4,7 +4,7 @@ import { dagsterOptions } from "./dagster-options.ts";
 import { mayHavePostgres } from "./instance-config.ts";
 import { ledgerUrlKind, type PostgresUrl } from "./ledger-url.ts";
 import { type Option, optional, type Values } from "./option.ts";
-import { isGiven, type Settings, settingOf } from "./resolve.ts";
+import { isGiven, type Setting, type Settings, settingOf } from "./resolve.ts";
 import type { Findings } from "./setup.ts";
 import { servicePort, text } from "./values.ts";
 
@@ -124,6 +124,12 @@ export function isLedgerGiven({ ledgerUrl, postgresHost }: LedgerSettings): bool
   return isGiven(ledgerUrl) || isGiven(postgresHost);
 }
 
+/** Returns whether something says where the ledger is: its own options, or a Dagster home. */
+export function isLedgerPlaced(settings: LedgerSettings & { readonly dagsterHome: Setting<string | null> }): boolean {
+  const isNamed = isLedgerGiven(settings) && settings.ledgerUrl.value?.kind !== "dagster";
+  return isNamed || isGiven(settings.dagsterHome);
+}
+
 /** A database needs a host and a user, from the URL or from options of their own. */
 export function ledgerRules(settings: LedgerSettings): Findings {
   const url = settings.ledgerUrl.value;
@@ -143,8 +149,7 @@ export function ledgerRules(settings: LedgerSettings): Findings {
 /** The ledger must be named, or be found through a Dagster home that is. */
 export function ledgerAloneRules(settings: Settings<typeof ledgerAloneOptions>): Findings {
   const { problems } = ledgerRules(settings);
-  const isNamed = isLedgerGiven(settings) && settings.ledgerUrl.value?.kind !== "dagster";
-  const nowhere = !isNamed && !isGiven(settings.dagsterHome);
+  const nowhere = !isLedgerPlaced(settings);
   const missing = "--ledger-url, --postgres-host or --dagster-home is required: nothing says where the ledger is";
   return { problems: [...problems, ...(nowhere ? [missing] : [])], warnings: [] };
 }

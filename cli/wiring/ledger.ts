@@ -15,9 +15,7 @@ import type { Env } from "../options/resolve.ts";
  */
 const WRITE_BOUND_MS = 5_000;
 const ANSWER_CAP_MS = 5_000;
-/**
- * Of the tables in Dagster's own database, which its other tables cannot get in the way of there.
- */
+/** Holds the ledger's tables in Dagster's own database, apart from Dagster's. */
 const SCHEMA_BESIDE_DAGSTER = "taskiq";
 
 const TIME = { clock: systemClock, chance: Math.random };
