@@ -104,15 +104,15 @@ def test_a_defs_folder_is_imported_once_and_again_when_a_file_of_it_changes(
     [_host] = {pid for pid in pids if pid != os.getpid()}
     cities = project / "src/weather_station/defs/stations/defs.yaml"
     cities.write_text(cities.read_text().replace("bergen", "tromso"))
-    run = create(pointer)
 
     def seen():
-        """The host looks once a second."""
-        worker.outcome(worker.start("run", **run_order(run, "forecast")))
+        """Have the host look, which it does once a second, when a step is to start."""
+        worker.outcome(worker.start("run", **run_order(create(pointer), "forecast")))
         return [frame for frame in worker.seen if frame["type"] == "location"]
 
     [again] = eventually(seen)
     assert (again["error"], again["changed"]) == (None, str(cities))
+    run = create(pointer)
     outcome = worker.outcome(worker.start("run", **run_order(run, "rain_in_tromso")))
     assert outcome["kind"] == "success", outcome
 
