@@ -55,7 +55,7 @@ def measure(instance: DagsterInstance, run: DagsterRun) -> None:
         least = in_forks(reads)
         show(what, "the two reads", least, least)
         show(what, "reads the plan", in_forks(stands), least)
-        show(what, "is born with it", in_forks(partial(stands, plans=plans)), least)
+        show(what, "inherits it", in_forks(partial(stands, plans=plans)), least)
 
 
 def show(what: str, way: str, took: float, least: float) -> None:

@@ -76,7 +76,7 @@ def _run(options: Options, worker: Channel) -> None:
     from dagster_taskiq.host.code.importing import location_of_flags
     from dagster_taskiq.host.options import location_origins
     from dagster_taskiq.host.record.identity import identity_of
-    from dagster_taskiq.host.step_process import live
+    from dagster_taskiq.host.step_process import live_with
 
     try:
         origins = location_origins(options.location_flags)
@@ -86,7 +86,7 @@ def _run(options: Options, worker: Channel) -> None:
     found = [location_of_flags(each, count=options.count) for each in origins]
     locations = [each for each in found if each is not None]
     known = Locations(locations, imports_ahead=options.imports_ahead)
-    base = Base(worker, instance, live, known, partial(_ready, identity_of(instance)))
+    base = Base(worker, instance, live_with, known, partial(_ready, identity_of(instance)))
     # What is imported stays: a look for garbage among it finds none, and copies it all.
     gc.freeze()
     # From here on the loop hears of the worker's end itself, and kills every group before its own.

@@ -6,6 +6,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dagster_taskiq.dagster_internals.host import capture_interrupts
@@ -22,7 +23,7 @@ from dagster_taskiq.host.wire.orders import (
     RunOrder,
 )
 from dagster_taskiq.host.wire.outcomes import MachineryFault, Outcome, fault
-from dagster_taskiq.host.work.born_with import NOTHING, BornWith
+from dagster_taskiq.host.work.inheritance import NOTHING, Inheritance
 from dagster_taskiq.host.work.look import look
 from dagster_taskiq.host.work.probe import probe
 from dagster_taskiq.host.work.report import report_step, write_notice
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from dagster_taskiq.host.child.lifeline import Lifeline
+    from dagster_taskiq.host.supervise.live import Live
     from dagster_taskiq.host.wire.admissions import Recording
     from dagster_taskiq.host.wire.channel import Channel
 
@@ -43,13 +45,13 @@ def live(
     host_pid: int,
     lifeline: Lifeline,
     arrange: Callable[[], None] = lambda: None,
-    born_with: BornWith = NOTHING,
+    inherited: Inheritance = NOTHING,
     recording: Recording | None = None,
 ) -> int:
     """Do the ordered work as a process of its own; return its exit code. Never raises.
 
-    `arrange` changes what a fork has of its parent and must not share. `born_with` holds
-    what a fork need not find out itself. A step with a `recording` uses no database.
+    `arrange` changes what a fork has of its parent and must not share. `inherited` holds
+    what the location host prepared. A step with a `recording` uses no database.
     """
     code = 1
     try:
@@ -58,10 +60,10 @@ def live(
         # An interrupt is noted, and raised only where Dagster lets user code run.
         with capture_interrupts():
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_SIGNALS)
-            told = _outcome_of(order, instance, channel, born_with, recording)
+            told = _outcome_of(order, instance, channel, inherited, recording)
             if told is not None:
                 channel.send({"type": "outcome", "outcome": told})
-            _report_imports(channel, born_with)
+            _report_imports(channel, inherited)
             code = 1 if told is not None and told["kind"] == "fault" else 0
         instance.dispose()
     except BaseException:  # noqa: BLE001 - nothing may unwind into the host's stack
@@ -69,8 +71,13 @@ def live(
     return code
 
 
-def _report_imports(channel: Channel, born_with: BornWith) -> None:
-    if born_with.modules is not None and (names := installed_since(born_with.modules)):
+def live_with(inherited: Inheritance) -> Live:
+    """Return the life of a process that inherits this."""
+    return partial(live, inherited=inherited)
+
+
+def _report_imports(channel: Channel, inherited: Inheritance) -> None:
+    if inherited.modules is not None and (names := installed_since(inherited.modules)):
         channel.send({"type": "imports", "modules": names})
 
 
@@ -78,13 +85,13 @@ def _outcome_of(
     order: Order,
     instance: DagsterInstance,
     channel: Channel,
-    born_with: BornWith,
+    inherited: Inheritance,
     recording: Recording | None,
 ) -> Outcome | None:
     try:
         if isinstance(order, RunOrder) and recording is not None:
-            return run_recorded_step(order, instance, channel, born_with, recording)
-        return _work(order, instance, channel, born_with)
+            return run_recorded_step(order, instance, channel, inherited, recording)
+        return _work(order, instance, channel, inherited)
     except MachineryFault as error:
         return fault(error.scope, error.error or error_from(error.__cause__ or error))
     except BaseException as error:  # noqa: BLE001 - the outcome reports every error
@@ -92,7 +99,7 @@ def _outcome_of(
 
 
 def _work(
-    order: Order, instance: DagsterInstance, channel: Channel, born_with: BornWith
+    order: Order, instance: DagsterInstance, channel: Channel, inherited: Inheritance
 ) -> Outcome:
     match order:
         case ReportOrder():
@@ -104,4 +111,4 @@ def _work(
         case LookOrder():
             return look(order, instance)
         case _:
-            return run_step(order, instance, channel, born_with)
+            return run_step(order, instance, channel, inherited)

@@ -20,7 +20,6 @@ from dagster_taskiq.host.base.locations import Location, Locations
 from dagster_taskiq.host.base.recorder_seat import RecorderSeat
 from dagster_taskiq.host.child.exit_hooks import forget_hooks
 from dagster_taskiq.host.location.handover import RECORDER
-from dagster_taskiq.host.location.live_born_with import LiveBornWith
 from dagster_taskiq.host.location.location_host import be_location_host
 from dagster_taskiq.host.recorder.mode import records_for_steps
 from dagster_taskiq.host.recorder.process import be_recorder
@@ -34,6 +33,7 @@ from dagster_taskiq.host.wire.orders import Order, ProbeOrder, RunOrder, order_f
 from dagster_taskiq.host.wire.outcomes import Outcome, fault
 from dagster_taskiq.host.wire.steering import Kill, Renewal, Steering, steering_from
 from dagster_taskiq.host.wire.terms import term_end
+from dagster_taskiq.host.work.inheritance import NOTHING, LiveWith
 from dagster_taskiq.wire_fields import WireError
 
 if TYPE_CHECKING:
@@ -56,12 +56,12 @@ class Base(Supervisor):
         self,
         worker: Channel,
         instance: DagsterInstance,
-        live: LiveBornWith,
+        live_with: LiveWith,
         locations: Locations,
         ready: Callable[[Sequence[Frame]], Frame],
     ) -> None:
-        super().__init__(worker, instance, live)
-        self._live_born_with = live
+        super().__init__(worker, instance, live_with(NOTHING))
+        self._live_with = live_with
         self._stopping = False
         self._assigned: dict[str, Assignment] = {}
         self._hosting = Hosting(self, locations, self._selector)
@@ -188,7 +188,7 @@ class Base(Supervisor):
             channel,
             base_pid,
             self._lifeline,
-            self._live_born_with,
+            self._live_with,
             imports_ahead=self._hosting.locations.imports_ahead,
         )
 

@@ -1,4 +1,4 @@
-"""Jobs and plans that a location host has built, so that its steps are born with them."""
+"""Jobs and plans that a location host has built, so that its steps inherit them."""
 
 from __future__ import annotations
 

@@ -26,7 +26,6 @@ from dagster_taskiq.host.code.left_behind import LeftBehind
 from dagster_taskiq.host.location.built_jobs import BuiltJobs
 from dagster_taskiq.host.location.handover import HANDOVER, RECORDER, Handover
 from dagster_taskiq.host.location.imports_ahead import ImportsAhead
-from dagster_taskiq.host.location.live_born_with import LiveBornWith
 from dagster_taskiq.host.location.unpacked_plans import UnpackedPlans
 from dagster_taskiq.host.location.unpacked_runs import UnpackedRuns
 from dagster_taskiq.host.supervise.fork import Forked, fork_process
@@ -36,7 +35,7 @@ from dagster_taskiq.host.system import linux
 from dagster_taskiq.host.wire.orders import RunOrder
 from dagster_taskiq.host.wire.steering import steering_from
 from dagster_taskiq.host.wire.terms import term_of
-from dagster_taskiq.host.work.born_with import BornWith
+from dagster_taskiq.host.work.inheritance import NOTHING, Inheritance, LiveWith
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -62,7 +61,7 @@ def be_location_host(
     base: Channel,
     base_pid: int,
     lifeline: Lifeline,
-    live: LiveBornWith,
+    live_with: LiveWith,
     *,
     imports_ahead: bool,
 ) -> NoReturn:
@@ -80,7 +79,7 @@ def be_location_host(
         if imported.error is None:
             # What is imported stays: a look for garbage among it finds none, and copies it all.
             gc.freeze()
-            host = LocationHost(base, instance, live, location.location, files, left)
+            host = LocationHost(base, instance, live_with, location.location, files, left)
             if imports_ahead:
                 host.ask_for_imports()
             host.serve()
@@ -100,14 +99,14 @@ class LocationHost(Supervisor):
         self,
         base: Channel,
         instance: DagsterInstance,
-        live: LiveBornWith,
+        live_with: LiveWith,
         location: str | None,
         files: CodeFiles,
         left: LeftBehind,
     ) -> None:
-        super().__init__(base, instance, live)
+        super().__init__(base, instance, live_with(NOTHING))
         base.expect_descriptors()
-        self._live_born_with = live
+        self._live_with = live_with
         self._location = location
         self._files = files
         self._left = left
@@ -174,12 +173,11 @@ class LocationHost(Supervisor):
         admission = given.admission
         if admission is not None:
             run = self._runs.of(admission.run)
-            born_with = BornWith(job=job, modules=modules, run=run)
+            inherited = Inheritance(job=job, modules=modules, run=run)
         else:
             plans = {} if code.plan is None else self._plans.of(code.plan)
-            born_with = BornWith(plans, job, modules)
-        live = partial(self._live_born_with, born_with=born_with)
-        self._fork(order, given.until, live, admission)
+            inherited = Inheritance(plans, job, modules)
+        self._fork(order, given.until, self._live_with(inherited), admission)
 
     def _build_job(self, code: RunCode) -> BuiltJob | None:
         """Build it in this process. A step that asks for a permit meanwhile waits as long."""

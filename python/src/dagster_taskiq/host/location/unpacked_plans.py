@@ -1,4 +1,4 @@
-"""Plans that a location host has unpacked, so that its steps are born with them."""
+"""Plans that a location host has unpacked, so that its steps inherit them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run records that a location host has unpacked, so that its steps are born with them."""
+"""Run records that a location host has unpacked, so that its steps inherit them."""
 
 from __future__ import annotations
 

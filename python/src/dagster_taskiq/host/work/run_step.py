@@ -28,29 +28,29 @@ if TYPE_CHECKING:
     from dagster_taskiq.host.wire.admissions import Recording
     from dagster_taskiq.host.wire.channel import Channel
     from dagster_taskiq.host.wire.orders import RunOrder
-    from dagster_taskiq.host.work.born_with import BornWith
     from dagster_taskiq.host.work.built_job import BuiltJob
+    from dagster_taskiq.host.work.inheritance import Inheritance
 
 
 def run_step(
     order: RunOrder,
     instance: DagsterInstance,
     channel: Channel,
-    born_with: BornWith,
+    inherited: Inheritance,
 ) -> Outcome:
     """Run the step unless Dagster's records forbid it, and write its events under a gate.
 
     Raises MachineryFault and what Dagster raises.
     """
     envelope, step = order.envelope, order.attempt
-    decided = decide_start(instance, order, look_up(instance, step, born_with.plans))
+    decided = decide_start(instance, order, look_up(instance, step, inherited.plans))
     if not isinstance(decided, Start):
         return decided
     gate = Gate(instance, step, channel, tells_events=order.limits.silence is not None)
     try:
         with reaching_storage():
             instance.handle_new_event(claim_of(decided.run.job_name, order))
-        _prepare_and_execute(instance, decided, order, channel, born_with.job)
+        _prepare_and_execute(instance, decided, order, channel, inherited.job)
     except MachineryFault:
         raise
     except BaseException as error:
@@ -65,7 +65,7 @@ def run_recorded_step(
     order: RunOrder,
     instance: DagsterInstance,
     channel: Channel,
-    born_with: BornWith,
+    inherited: Inheritance,
     recording: Recording,
 ) -> Outcome | None:
     """Run the step, which the recorder has admitted, and send it the step's events.
@@ -73,12 +73,12 @@ def run_recorded_step(
     Return the outcome if the recorder has none. Raises MachineryFault and what Dagster raises.
     """
     admission = recording.admission
-    run = born_with.run or deserialize_value(admission.run, DagsterRun)
+    run = inherited.run or deserialize_value(admission.run, DagsterRun)
     start = Start(run, deserialize_value(admission.state, KnownExecutionState))
     listens = None if order.limits.silence is None else channel
     sink = Sink(instance, order.attempt, recording.recorder, listens)
     try:
-        _prepare_and_execute(instance, start, order, channel, born_with.job)
+        _prepare_and_execute(instance, start, order, channel, inherited.job)
     except BaseException:
         if not sink.ended:
             raise

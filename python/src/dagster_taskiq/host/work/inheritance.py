@@ -1,10 +1,12 @@
-"""What a step's process is born with: facts that its location host found out before the fork."""
+"""What a step's process inherits: what its location host prepared before the fork."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from dagster_taskiq.host.supervise.live import Live
 
 if TYPE_CHECKING:
     from dagster import DagsterRun
@@ -14,8 +16,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class BornWith:
-    """Whatever is missing here, the process reads or builds itself."""
+class Inheritance:
+    """A process reads or builds itself what is missing here."""
 
     plans: Mapping[str, Plan] = field(default_factory=dict)
     """Recorded plans, by the ids of their snapshots."""
@@ -27,4 +29,7 @@ class BornWith:
     """The run's record, as its admission has it."""
 
 
-NOTHING = BornWith()
+NOTHING = Inheritance()
+
+LiveWith = Callable[[Inheritance], Live]
+"""Returns the life of a process that inherits this."""
