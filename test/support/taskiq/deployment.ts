@@ -1,7 +1,7 @@
 // A whole deployment in a temporary directory: a Dagster instance, a queue on a real SQS server
 // over HTTP, a ledger, and workers.
 import { randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -9,6 +9,7 @@ import type { TestContext } from "node:test";
 import type { LedgerRow } from "../../../core/ledger/port.ts";
 import { readRow } from "../../../core/ledger/rows.ts";
 import { DagsterSidecar, DEFINITIONS_PARENT, PYTHON } from "../dagster/dagster-sidecar.ts";
+import { fillHome } from "../dagster/new-home.ts";
 import { eventually } from "../eventually.ts";
 import { startFauxqsServer } from "../sqs/fauxqs.ts";
 import {
@@ -33,8 +34,6 @@ const EXPLAINED_RUNS = 3;
 
 /** A closed intake looks again after half a minute at the most, and a look takes its time, too. */
 export const OPEN_AGAIN_MS = 60_000;
-
-const dagsterYaml = "telemetry:\n  enabled: false\n";
 
 export interface WorkerOptions extends Partial<WorkerProcessOptions> {
   /** Added to the flags that every worker gets; a repeated flag's last value counts. */
@@ -72,7 +71,7 @@ export class Deployment {
     this.#queues = queues;
     this.#variables = variables;
     this.home = mkdtempSync(join(tmpdir(), "taskiq-e2e-"));
-    writeFileSync(join(this.home, "dagster.yaml"), dagsterYaml);
+    fillHome(this.home);
   }
 
   /** Started on first use: it takes seconds to import Dagster. */
