@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { type Check, execute } from "./command.ts";
 import type { Verdict } from "./summary.ts";
 
+/** Runs pytest; `paths` may hold other arguments of pytest, too. */
 export function pytest(paths: readonly string[], python = ".venv/bin/python"): Check {
   return async (signal, print) => {
     const folder = mkdtempSync(join(tmpdir(), "taskiq-pytest-"));
