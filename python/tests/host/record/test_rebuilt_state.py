@@ -251,14 +251,12 @@ def test_a_message_names_no_file_and_no_other_run(worker, instance, create_run, 
     assert sprung.exists()
 
 
-@pytest.mark.parametrize("step", ["shout[?]", "shout[a]x", "shout[a]\nx", "shout[a][b]", "shout"])
-def test_step_keys_that_dagster_would_read_as_other_steps_are_refused(
-    worker, instance, create_run, step
-):
+def test_step_keys_that_dagster_would_read_as_other_steps_are_refused(worker, instance, create_run):
     run = create_run("dynamic")
     run_all(worker, run, "split")
-    outcome = worker.outcome(worker.start("run", **run_order(run, step, op_name=None)), refuse)
-    assert outcome["kind"] in ("run_over", "not_open"), outcome
+    for step in ("shout[?]", "shout[a]x", "shout[a]\nx", "shout[a][b]", "shout"):
+        outcome = worker.outcome(worker.start("run", **run_order(run, step, op_name=None)), refuse)
+        assert outcome["kind"] in ("run_over", "not_open"), (step, outcome)
     assert terminal_events(instance, run) == ["STEP_SUCCESS"]
 
 
