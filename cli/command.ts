@@ -2,7 +2,7 @@
 import type { Writable } from "node:stream";
 import type { ExitCode } from "./exit-codes.ts";
 import type { Arguments } from "./options/argv.ts";
-import type { Machine, OptionTable } from "./options/option.ts";
+import type { Machine, Option, OptionTable } from "./options/option.ts";
 import type { Env, Setting } from "./options/resolve.ts";
 import { configure, type Findings, type Setup } from "./options/setup.ts";
 import type { SignalSource } from "./signals.ts";
@@ -48,6 +48,8 @@ interface CommandSpec<T extends OptionTable, C> {
 export interface Command {
   readonly name: string;
   readonly options: OptionTable;
+  /** Options whose values may stand without their flags, in this order. */
+  readonly operands: readonly Option<unknown>[];
   readonly examples: readonly string[];
   /** Flags of the options that the short help shows. Empty means all. */
   readonly first: readonly string[];
@@ -70,6 +72,7 @@ export function defineCommand<T extends OptionTable, C>(spec: CommandSpec<T, C>)
   return {
     name,
     options: setup.options,
+    operands: (setup.operands ?? []).map((key) => setup.options[key] as Option<unknown>),
     examples,
     first: spec.first ?? [],
     no,

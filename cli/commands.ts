@@ -29,6 +29,11 @@ export const commands: readonly Listed[] = [
     load: async () => (await import("./resume/resume.ts")).command,
   },
   {
+    name: "explain",
+    summary: "Say why a step is not running, or what became of it",
+    load: async () => (await import("./explain/explain.ts")).command,
+  },
+  {
     name: "inspect-dlq",
     summary: "List the dead letters without harm, and what to do about each",
     load: async () => (await import("./inspect-dlq/inspect-dlq.ts")).command,

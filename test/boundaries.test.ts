@@ -34,7 +34,7 @@ const order = [
   ["admission", "lease"],
   ["delivery", "circuit"],
   ["intake", "dead-letters"],
-  ["worker"],
+  ["worker", "explain"],
   ["endpoints", "drain", "metrics"],
 ];
 

@@ -49,6 +49,7 @@ type Asked = Configured<typeof options, DoctorConfig>;
 export const command: Command = {
   name: "doctor",
   options,
+  operands: [],
   examples: [
     "taskiq doctor --queue-name steps.fifo -m my_project.definitions",
     "TASKIQ_QUEUE_NAME=steps.fifo taskiq doctor --json",

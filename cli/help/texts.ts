@@ -40,12 +40,12 @@ export function programHelp(commands: readonly Listed[]): string {
  * none.
  */
 export function commandHelp(command: Command, summary: string, all: boolean): string {
-  const { name, options, examples, first } = command;
+  const { name, options, operands, examples, first } = command;
   const every = Object.values(options);
   const shown = all || first.length === 0 ? every : every.filter(({ flag }) => first.includes(flag));
   const more = every.length - shown.length;
   return [
-    `Usage: taskiq ${name} [options]`,
+    `Usage: taskiq ${name} [options]${operands.map(operandText).join("")}`,
     "",
     ...wrap(`${summary}. Every option can also be set by its environment variable (env); the command line wins.`, ""),
     ...groupsOf(shown).flatMap(([group, members]) => ["", ...wrap(`${group}:`, ""), ...members.flatMap(optionHelp)]),
@@ -64,6 +64,10 @@ export function commandHelp(command: Command, summary: string, all: boolean): st
     ...aboutExit(command).flatMap(([code, meaning]) => hanging(`  ${code}  `, meaning)),
     "",
   ].join("\n");
+}
+
+function operandText({ placeholder, required }: Option<unknown>): string {
+  return required ? ` ${placeholder}` : ` [${placeholder}]`;
 }
 
 /** Each exit code that the command may end with, and what it means. */

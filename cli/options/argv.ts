@@ -28,9 +28,16 @@ interface Keyed {
   readonly option: Option<unknown>;
 }
 
-/** `argv` begins after the command's name. */
-export function readArguments(argv: readonly string[], table: OptionTable): Arguments {
-  const reader = new ArgumentReader(argv, table);
+/**
+ * `argv` begins after the command's name. `operands` are keys of the table: words without a flag
+ * are the values of these options, in that order.
+ */
+export function readArguments(
+  argv: readonly string[],
+  table: OptionTable,
+  operands: readonly string[] = [],
+): Arguments {
+  const reader = new ArgumentReader(argv, table, operands);
   reader.readAll();
   return reader;
 }
@@ -40,11 +47,14 @@ class ArgumentReader implements Arguments {
   readonly switched = new Set<string>();
   readonly problems: string[] = [];
   readonly #words: string[];
+  /** Those without a word so far. */
+  readonly #operands: string[];
   /** Each option with its key, by its flag and by its short form. */
   readonly #options = new Map<string, Keyed>();
 
-  constructor(argv: readonly string[], table: OptionTable) {
+  constructor(argv: readonly string[], table: OptionTable, operands: readonly string[]) {
     this.#words = [...argv];
+    this.#operands = [...operands];
     for (const [key, option] of Object.entries(table)) {
       this.#options.set(option.flag, { key, option });
       if (option.short !== null) this.#options.set(option.short, { key, option });
@@ -54,8 +64,8 @@ class ArgumentReader implements Arguments {
   readAll(): void {
     for (let word = this.#words.shift(); word !== undefined; word = this.#words.shift()) {
       const flag = flagOf(word);
-      if (word === "--") this.#refuse(this.#words.splice(0));
-      else if (flag === null) this.#refuse([word]);
+      if (word === "--") this.#readOperands(this.#words.splice(0));
+      else if (flag === null) this.#readOperands([word]);
       else this.#readFlag(flag);
     }
   }
@@ -92,8 +102,12 @@ class ArgumentReader implements Arguments {
     if (attached === null) this.#nextValue();
   }
 
-  #refuse(words: readonly string[]): void {
-    for (const word of words) this.problems.push(`unexpected argument ${JSON.stringify(redact(word))}`);
+  #readOperands(words: readonly string[]): void {
+    for (const word of words) {
+      const key = this.#operands.shift();
+      if (key === undefined) this.problems.push(`unexpected argument ${JSON.stringify(redact(word))}`);
+      else this.#add(key, word);
+    }
   }
 
   /** Takes the next word, unless it is a flag itself. */

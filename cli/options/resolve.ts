@@ -144,7 +144,8 @@ function isUsable(option: Option<unknown>, name: string, env: Env, warnings: str
 
 function settle<V>(option: Option<V>, { origin, texts }: Located): Setting<V> {
   if (texts.length === 0 && option.required) {
-    const problem = `${option.flag} is required (env: ${option.env.join(", ")}): ${asClause(option.help)}`;
+    const env = option.env.length === 0 ? "" : ` (env: ${option.env.join(", ")})`;
+    const problem = `${option.flag} is required${env}: ${asClause(option.help)}`;
     return { option, origin, texts, value: undefined, problem };
   }
   const read = option.read(texts);

@@ -13,6 +13,8 @@ export interface Findings {
 
 export interface Setup<T extends OptionTable, C> {
   readonly options: T;
+  /** Options whose values may stand without their flags, in this order. Absent means none. */
+  readonly operands?: readonly (keyof T & string)[];
   /** Rules between options. Some values may have been refused already: look at what was given. */
   rules(settings: Settings<T>, machine: Machine): Findings;
   /** Called only when nothing was refused. */
@@ -32,7 +34,7 @@ export function configure<T extends OptionTable, C>(
   env: Env,
   machine: Machine,
 ): Configured<T, C> {
-  const read = readArguments(argv, setup.options);
+  const read = readArguments(argv, setup.options, setup.operands);
   const { settings, problems, warnings } = resolve(setup.options, read.given, env, machine);
   const found = setup.rules(settings, machine);
   return {

@@ -46,6 +46,23 @@ describe("values", () => {
   });
 });
 
+describe("operands", () => {
+  const options = workerOptions;
+  const rows: readonly [readonly string[], Record<string, readonly string[]>, readonly string[]][] = [
+    [["a", "b"], { workerId: ["a"], attribute: ["b"] }, []],
+    [["a"], { workerId: ["a"] }, []],
+    [["a", "--grace", "5", "b"], { workerId: ["a"], graceMs: ["5"], attribute: ["b"] }, []],
+    [["--", "--a", "-b"], { workerId: ["--a"], attribute: ["-b"] }, []],
+    [["--worker-id", "a", "b"], { workerId: ["a", "b"] }, []],
+    [["a", "b", "c"], { workerId: ["a"], attribute: ["b"] }, ['unexpected argument "c"']],
+  ];
+  for (const [argv, given, problems] of rows)
+    test(`of ${JSON.stringify(argv)}, words without a flag are the operands in their order`, () => {
+      const read = readArguments(argv, options, ["workerId", "attribute"]);
+      assert.deepEqual([Object.fromEntries(read.given), read.problems], [given, problems]);
+    });
+});
+
 describe("what cannot be understood", () => {
   const rows: readonly [readonly string[], readonly string[]][] = [
     [["--concurency", "8"], ["unknown option --concurency, did you mean --concurrency?"]],

@@ -1,0 +1,47 @@
+// The configuration of `taskiq explain`.
+import { type OperatorConfig, operatorConfig, operatorRules } from "../operator/operator-config.ts";
+import { dagsterHome } from "../options/dagster-options.ts";
+import { reachOptions } from "../options/operator-options.ts";
+import { onOff, optional, required } from "../options/option.ts";
+import type { Setup } from "../options/setup.ts";
+import { text } from "../options/values.ts";
+
+const GROUP = "What";
+
+const options = {
+  run: required({
+    flag: "--run",
+    env: [],
+    group: GROUP,
+    help: "The run's id, whole. It may stand first, without the flag.",
+    kind: text("<run id>", "the id of a run"),
+  }),
+  step: optional({
+    flag: "--step",
+    env: [],
+    group: GROUP,
+    help: "The step's key. It may stand second, without the flag.",
+    absent: "every step that has not ended, in a line each",
+    kind: text("<step key>", "the key of a step"),
+  }),
+  json: onOff({ flag: "--json", env: [], group: "Output", help: "Print one JSON object." }),
+  ...reachOptions,
+  dagsterHome: required({ ...dagsterHome, help: "Directory of dagster.yaml: that Dagster knows the run." }),
+};
+
+export interface ExplainConfig extends OperatorConfig {
+  readonly run: string;
+  readonly step: string | null;
+  readonly json: boolean;
+  readonly dagster: { readonly dagsterHome: string; readonly python: string };
+}
+
+export const explainSetup: Setup<typeof options, ExplainConfig> = {
+  options,
+  operands: ["run", "step"],
+  rules: operatorRules,
+  config: (values, settings) => {
+    const { run, step, json, dagsterHome: home, python } = values;
+    return { ...operatorConfig(values, settings), run, step, json, dagster: { dagsterHome: home, python } };
+  },
+};
