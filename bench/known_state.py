@@ -27,7 +27,7 @@ from dagster_taskiq.host.record.planned import Plan, stored_plans
 from dagster_taskiq.host.record.standing import look_up, require_open
 from dagster_taskiq.host.wire.orders import StepId
 from orders import announce
-from runs import create_run, tell_success
+from runs import create_run, record_success
 
 ROUNDS = 9
 STEPS = {"without inputs": "tick_500", "with 999 inputs": "total"}
@@ -97,7 +97,7 @@ def main() -> None:
             for step_key in STEPS.values():
                 announce(instance, run, step_key)
             for number in range(999):
-                tell_success(instance, run, f"tick_{number}")
+                record_success(instance, run, f"tick_{number}")
             instance.dispose()
             measure(instance, run)
 

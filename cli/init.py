@@ -29,16 +29,16 @@ _OURS = {
     *(signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL),
     *(signal.SIGSEGV, signal.SIGSYS, signal.SIGTRAP),
 }
-_UNHEARD = {signal.SIGKILL, signal.SIGSTOP}
+_NEVER_HELD = {signal.SIGKILL, signal.SIGSTOP}
 
 
 def main(program: str, argv: list[str]) -> None:
     """Run the program to its end, and leave with its code, or with 128 and its signal's number."""
-    # Held back, or PID 1 would not even hear of those that it has no handler for.
-    held = signal.valid_signals() - _OURS - _UNHEARD
+    # Held back, or PID 1 would not even get those that it has no handler for.
+    held = signal.valid_signals() - _OURS - _NEVER_HELD
     signal.pthread_sigmask(signal.SIG_SETMASK, held)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if it was ignored, the kernel would reap
-    every = signal.valid_signals() - _UNHEARD
+    every = signal.valid_signals() - _NEVER_HELD
     try:
         child = os.posix_spawn(program, argv, _environment(), setsigmask=(), setsigdef=every)
     except OSError as error:
@@ -46,10 +46,10 @@ def main(program: str, argv: list[str]) -> None:
         sys.exit(_CANNOT_BE_RUN)
     _forget_secrets()
     while True:
-        told = signal.sigwaitinfo(held)
-        if told.si_signo != signal.SIGCHLD:
-            if told.si_code != _FROM_KERNEL:
-                os.kill(child, told.si_signo)
+        got = signal.sigwaitinfo(held)
+        if got.si_signo != signal.SIGCHLD:
+            if got.si_code != _FROM_KERNEL:
+                os.kill(child, got.si_signo)
         elif (status := _reap(child)) is not None:
             code = os.waitstatus_to_exitcode(status)
             sys.exit(code if code >= 0 else _KILLED - code)

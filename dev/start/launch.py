@@ -82,7 +82,7 @@ def execute(instance: DagsterInstance, job: ReconstructableJob, run: DagsterRun)
     """Be the run worker to the end of the run."""
     cursor = None
     for _ in follow(execute_run_iterator(job, run, instance)):
-        cursor = tell_news(instance, run.run_id, cursor)
+        cursor = print_news(instance, run.run_id, cursor)
 
 
 def follow(events: Iterator[DagsterEvent]) -> Iterator[DagsterEvent | None]:
@@ -91,7 +91,7 @@ def follow(events: Iterator[DagsterEvent]) -> Iterator[DagsterEvent | None]:
     yield None
 
 
-def tell_news(instance: DagsterInstance, run_id: str, cursor: str | None) -> str | None:
+def print_news(instance: DagsterInstance, run_id: str, cursor: str | None) -> str | None:
     """Report the step events since `cursor`, which the steps' own processes recorded too."""
     while True:
         page = instance.get_records_for_run(run_id, cursor=cursor, limit=PAGE)

@@ -13,7 +13,7 @@ from dagster._grpc.impl import core_execute_run
 from dagster_postgres.utils import DagsterPostgresException
 
 from postgres import dagster_yaml
-from runs import create_run, executor_config, resume, status, tell_success
+from runs import create_run, executor_config, record_success, resume, status
 from sqs_double import SqsDouble
 
 # How often Dagster tries to connect before a call of its storage fails.
@@ -89,7 +89,7 @@ def work(database: Database, instance: DagsterInstance, monkeypatch: pytest.Monk
         for event in core_execute_run(job, run, instance, inject_env_vars=False):
             if (event.step_key, event.event_type_value) == ("tick_b", "STEP_WORKER_STARTING"):
                 for step in ("tick_a", "tick_b"):
-                    tell_success(instance, run, step)
+                    record_success(instance, run, step)
                 database.go_down(failures)
         assert database.failures_left == 0, "the run worker has not missed its database"
 

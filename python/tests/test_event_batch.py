@@ -73,14 +73,14 @@ def test_a_block_that_raises_writes_nothing(instance: DagsterInstance, sqs: SqsD
 def test_batched_events_are_announced(instance: DagsterInstance, sqs: SqsDouble) -> None:
     run = create_run(instance, "ticks", executor_config(sqs))
     storage = instance.event_log_storage
-    heard = notifications_of(storage, run.run_id, [DagsterEventType.ENGINE_EVENT])
-    assert heard is not None
-    with closing(heard):
+    listener = notifications_of(storage, run.run_id, [DagsterEventType.ENGINE_EVENT])
+    assert listener is not None
+    with closing(listener):
         with written_at_once(storage):
             instance.report_engine_event("first", run)
             instance.report_engine_event("second", run)
-        heard.wait(100_000)
-        assert heard.arrive
+        listener.wait(100_000)
+        assert listener.arrive
 
 
 def test_other_storages_write_batched_events_one_by_one() -> None:

@@ -22,7 +22,7 @@ os.environ.pop("LC_CTYPE", None)  # Python's own
 os.execv(sys.argv[1], sys.argv[1:])
 """
 
-TELL_SIGNALS = """
+PRINT_SIGNALS = """
 import signal
 awaited = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1}
 signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
@@ -81,7 +81,7 @@ def test_the_init_exits_with_the_programs_code(script: str, code: int) -> None:
 
 
 def test_the_init_passes_every_signal_on() -> None:
-    with subprocess.Popen(python(TELL_SIGNALS), stdout=subprocess.PIPE, text=True) as init:
+    with subprocess.Popen(python(PRINT_SIGNALS), stdout=subprocess.PIPE, text=True) as init:
         assert init.stdout is not None
         assert init.stdout.readline() == "ready\n"
         for name in ("SIGINT", "SIGHUP", "SIGUSR1", "SIGTERM"):
@@ -94,7 +94,7 @@ def test_the_init_leaves_a_terminals_signal_to_the_terminal() -> None:
     """It goes to the whole group: passed on, one Ctrl-C would be two."""
     pid, terminal = pty.fork()
     if pid == 0:
-        command = python(TELL_SIGNALS)
+        command = python(PRINT_SIGNALS)
         os.execv(command[0], command)
     seen = read_until(terminal, b"ready")
     os.write(terminal, b"\x03")

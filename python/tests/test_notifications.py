@@ -19,7 +19,7 @@ from dagster_taskiq.notifications import APPLICATION_NAME, RunNotifications, not
 from dagster_taskiq.pauses import LISTENING, POLLING, Pace
 from polling import poll_until
 from postgres import dagster_yaml
-from runs import create_run, executor_config, status, tell_success, work_on
+from runs import create_run, executor_config, record_success, status, work_on
 from sqs_double import SqsDouble
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def ends_in_time(instance: DagsterInstance, sqs: SqsDouble, begin: Callable[[], 
         for number, step_key in enumerate(("warm_up", "transmit"), start=1):
             sqs.wait_for_messages(number)
             begin()
-            tell_success(instance, run, step_key)
+            record_success(instance, run, step_key)
 
     worker = threading.Thread(target=work, daemon=True)
     worker.start()
@@ -102,12 +102,12 @@ def test_a_lost_connection_is_made_again(
     on_postgres: DagsterInstance, of_listeners: Count, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(notifications, "FIRST_RETRY_SECONDS", 0.01)
-    heard = listen(on_postgres, "a-run")
-    with closing(heard):
+    listener = listen(on_postgres, "a-run")
+    with closing(listener):
         of_listeners("count(pg_terminate_backend(pid))")
         poll_until(lambda: of_listeners("count(*)") == 0)
-        heard.wait(NEVER)
-        poll_until(lambda: heard.wait(0.01) is None and of_listeners("count(*)") == 1)
+        listener.wait(NEVER)
+        poll_until(lambda: listener.wait(0.01) is None and of_listeners("count(*)") == 1)
 
 
 def test_a_refused_listen_leaves_the_run_worker_looking(
@@ -138,23 +138,23 @@ def run(on_postgres: DagsterInstance, sqs: SqsDouble) -> DagsterRun:
 
 def listen(instance: DagsterInstance, run_id: str) -> RunNotifications:
     kinds = [DagsterEventType.STEP_SUCCESS]
-    heard = notifications_of(instance.event_log_storage, run_id, kinds)
-    assert heard is not None
-    return heard
+    listener = notifications_of(instance.event_log_storage, run_id, kinds)
+    assert listener is not None
+    return listener
 
 
 def test_events_of_other_runs_and_kinds_do_not_wake_the_run_worker(
     on_postgres: DagsterInstance, sqs: SqsDouble, run: DagsterRun
 ) -> None:
     other = create_run(on_postgres, "ticks", executor_config(sqs))
-    with closing(listen(on_postgres, run.run_id)) as heard:
-        tell_success(on_postgres, other, "tick_a")
+    with closing(listen(on_postgres, run.run_id)) as listener:
+        record_success(on_postgres, other, "tick_a")
         on_postgres.report_engine_event("nothing that the executor acts on", run)
-        waiting = threading.Thread(target=heard.wait, args=(NEVER,), daemon=True)
+        waiting = threading.Thread(target=listener.wait, args=(NEVER,), daemon=True)
         waiting.start()
-        poll_until(lambda: heard.arrive)
+        poll_until(lambda: listener.arrive)
         assert waiting.is_alive()
-        tell_success(on_postgres, run, "tick_a")
+        record_success(on_postgres, run, "tick_a")
         waiting.join(180)
         assert not waiting.is_alive()
 
@@ -162,28 +162,28 @@ def test_events_of_other_runs_and_kinds_do_not_wake_the_run_worker(
 def test_an_event_that_nothing_announced_makes_looks_frequent_again(
     on_postgres: DagsterInstance, run: DagsterRun
 ) -> None:
-    with closing(listen(on_postgres, run.run_id)) as heard:
-        tell_success(on_postgres, run, "tick_a")
-        heard.wait(NEVER)
-        heard.found_events()
-        assert heard.arrive
-        heard.found_events()
-        assert not heard.arrive
+    with closing(listen(on_postgres, run.run_id)) as listener:
+        record_success(on_postgres, run, "tick_a")
+        listener.wait(NEVER)
+        listener.found_events()
+        assert listener.arrive
+        listener.found_events()
+        assert not listener.arrive
 
 
 def test_a_fork_leaves_the_connection_to_the_run_worker(
     on_postgres: DagsterInstance, run: DagsterRun
 ) -> None:
-    heard = listen(on_postgres, run.run_id)
+    listener = listen(on_postgres, run.run_id)
     if (pid := os.fork()) == 0:
-        del heard
+        del listener
         gc.collect()
         os._exit(0)
     os.waitpid(pid, 0)
-    with closing(heard):
-        tell_success(on_postgres, run, "tick_a")
-        heard.wait(NEVER)
-        assert heard.arrive
+    with closing(listener):
+        record_success(on_postgres, run, "tick_a")
+        listener.wait(NEVER)
+        assert listener.arrive
 
 
 def test_the_run_worker_connects_to_no_other_kind_of_storage(instance: DagsterInstance) -> None:

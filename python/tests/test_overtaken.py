@@ -14,7 +14,7 @@ from dagster import DagsterEvent, DagsterEventType, DagsterInstance, DagsterRunS
 import dagster_taskiq.executor
 from polling import poll_until
 from postgres import dagster_yaml
-from runs import create_run, executor_config, resume, status, tell_success, types, work_on
+from runs import create_run, executor_config, record_success, resume, status, types, work_on
 from sqs_double import SqsDouble
 
 if TYPE_CHECKING:
@@ -70,17 +70,17 @@ def test_the_end_of_a_step_is_seen_however_late_it_shows(
 
         def work() -> None:
             sqs.wait_for_messages(2)
-            late = threading.Thread(target=tell_success, args=(instance, run, "overtaken"))
+            late = threading.Thread(target=record_success, args=(instance, run, "overtaken"))
             late.start()
             poll_until(is_held)
-            tell_success(instance, run, "overtakes")
+            record_success(instance, run, "overtakes")
             # Sent because the end of the one was read: the other's has a lower number.
             sqs.wait_for_messages(3)
             cursor.execute(f"SELECT pg_advisory_unlock({_LOCK})")
             late.join()
-            tell_success(instance, run, "after_overtakes")
+            record_success(instance, run, "after_overtakes")
             sqs.wait_for_messages(4)
-            tell_success(instance, run, "after_overtaken")
+            record_success(instance, run, "after_overtaken")
 
         worker = threading.Thread(target=work, daemon=True)
         worker.start()

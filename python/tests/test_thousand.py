@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 from dagster_taskiq.envelope import Envelope
-from runs import create_run, executor_config, status, tell_success, types, work_on
+from runs import create_run, executor_config, record_success, status, types, work_on
 from sqs_double import SqsDouble
 
 STEPS = 1000
@@ -29,7 +29,7 @@ def test_each_step_is_sent_and_ends_once(instance: DagsterInstance, sqs: SqsDoub
     def work() -> None:
         for number in range(STEPS):
             message = sqs.wait_for_messages(number + 1)[number]
-            tell_success(instance, run, Envelope.from_dict(json.loads(message.body)).step_key)
+            record_success(instance, run, Envelope.from_dict(json.loads(message.body)).step_key)
 
     worker = threading.Thread(target=work, daemon=True)
     worker.start()

@@ -52,7 +52,7 @@ class RunNotifications:
         self._next_id = 0
         self._failures = 0
         self._retry_at = 0.0
-        self._heard = False
+        self._announced = False
         self.arrive = False
         """Whether they do arrive here. A pooler accepts LISTEN and may still swallow them all."""
         self._open()
@@ -77,7 +77,7 @@ class RunNotifications:
 
     def found_events(self) -> None:
         """Note that a look found events. If none was announced, notifications do not arrive."""
-        self.arrive, self._heard = self.arrive and self._heard, False
+        self.arrive, self._announced = self.arrive and self._announced, False
 
     def close(self) -> None:
         """Close the connection, and open no other."""
@@ -121,7 +121,7 @@ class RunNotifications:
         """Return whether one of these events, or of those since the last look, is of the kinds."""
         if not ids:
             return False
-        self.arrive, self._heard, self._failures = True, True, 0
+        self.arrive, self._announced, self._failures = True, True, 0
         # One notification may stand for several events, and they may come out of order.
         since = min(*ids, self._next_id)
         self._next_id = max(max(ids) + 1, self._next_id)

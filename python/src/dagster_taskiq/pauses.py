@@ -55,11 +55,11 @@ class Pauses:
 
     def wait(self) -> None:
         """Wait for the next look to be due, or for a notification."""
-        heard = self._notifications
-        pace = LISTENING if heard is not None and heard.arrive else POLLING
+        notifications = self._notifications
+        pace = LISTENING if notifications is not None and notifications.arrive else POLLING
         quiet = time.monotonic() - self._last_event_at
         seconds = pace.pause(quiet, self._look_seconds, self.longest)
-        if heard is None:
+        if notifications is None:
             time.sleep(seconds)
         else:
-            heard.wait(seconds)
+            notifications.wait(seconds)

@@ -85,7 +85,7 @@ class HostWorker:
                 return
             if self._host in readable:
                 for frame in self._host.read():
-                    self._hear(frame)
+                    self._take_in(frame)
             while len(self._outcomes) < self._slots and self._taken < len(self._sqs.messages):
                 self._start(self._sqs.messages[self._taken].body)
 
@@ -101,7 +101,7 @@ class HostWorker:
         envelope = json.loads(body)
         self._outcomes[self._host.start("run", envelope=envelope, delivery=delivery)] = None
 
-    def _hear(self, frame: Mapping[str, Any]) -> None:
+    def _take_in(self, frame: Mapping[str, Any]) -> None:
         identifier = frame.get("id")
         if identifier is None:  # of the host itself, not of a step
             return

@@ -89,7 +89,7 @@ def _run(options: Options, worker: Channel) -> None:
     base = Base(worker, instance, live_with, known, partial(_ready, identity_of(instance)))
     # What is imported stays: a look for garbage among it finds none, and copies it all.
     gc.freeze()
-    # From here on the loop hears of the worker's end itself, and kills every group before its own.
+    # From here on the loop sees the worker's end itself, and kills every group before its own.
     linux.die_with_parent(0)
     base.serve()
 

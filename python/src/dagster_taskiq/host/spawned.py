@@ -41,8 +41,8 @@ def main(arguments: Sequence[str]) -> NoReturn:
         instance = build_instance()
     except BaseException as error:  # noqa: BLE001 - the outcome reports every error
         cause = error_from(error.__cause__ or error)
-        told = {"kind": "fault", "result": None, "error": cause, "scope": "instance"}
-        channel.send({"type": "outcome", "outcome": told})
+        outcome = {"kind": "fault", "result": None, "error": cause, "scope": "instance"}
+        channel.send({"type": "outcome", "outcome": outcome})
         leave_now(1)
     # The end is Python's own.
     sys.exit(live(order, instance, channel, host_pid, lifeline, recording=recording))

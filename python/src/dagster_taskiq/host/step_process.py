@@ -60,11 +60,11 @@ def live(
         # An interrupt is noted, and raised only where Dagster lets user code run.
         with capture_interrupts():
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_SIGNALS)
-            told = _outcome_of(order, instance, channel, inherited, recording)
-            if told is not None:
-                channel.send({"type": "outcome", "outcome": told})
+            outcome = _outcome_of(order, instance, channel, inherited, recording)
+            if outcome is not None:
+                channel.send({"type": "outcome", "outcome": outcome})
             _report_imports(channel, inherited)
-            code = 1 if told is not None and told["kind"] == "fault" else 0
+            code = 1 if outcome is not None and outcome["kind"] == "fault" else 0
         instance.dispose()
     except BaseException:  # noqa: BLE001 - nothing may unwind into the host's stack
         traceback.print_exc(file=sys.stderr)

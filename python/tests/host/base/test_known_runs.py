@@ -1,4 +1,4 @@
-"""What the base keeps of the runs that it has heard of."""
+"""What the base keeps of the runs that it knows."""
 
 from __future__ import annotations
 

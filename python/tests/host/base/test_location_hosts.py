@@ -231,7 +231,7 @@ def test_a_location_of_runs_alone_is_imported_once_then_kept(
     assert changes == [("launched", None), ("under_another_name", None)]
 
 
-def test_orders_that_wait_for_an_import_are_still_heard(
+def test_orders_that_wait_for_an_import_are_still_obeyed(
     start_worker, create_run_in, instance, tmp_path
 ):
     at = make_location(tmp_path, "slow")

@@ -34,8 +34,8 @@ def recorder_of(worker) -> int:
 
 def is_given_back(frames) -> None:
     """The worker gives the start back for a fault of the instance."""
-    [told] = [frame["outcome"] for frame in frames if frame["type"] == "outcome"]
-    assert (told["kind"], told["scope"], told["error"]["class"]) == (
+    [outcome] = [frame["outcome"] for frame in frames if frame["type"] == "outcome"]
+    assert (outcome["kind"], outcome["scope"], outcome["error"]["class"]) == (
         "fault",
         "instance",
         "RecorderLost",
@@ -108,8 +108,8 @@ def test_a_recorder_that_stood_still_past_the_permit_records_nothing(
     os.kill(recorder, signal.SIGSTOP)
     own_worker.send({"type": "permit", "id": order, "granted": True, "within_ms": 1})
     os.kill(recorder, signal.SIGCONT)
-    told = own_worker.outcome(order)
-    assert (told["kind"], told["error"]["class"]) == ("permit_refused", "PermitLapsed")
+    outcome = own_worker.outcome(order)
+    assert (outcome["kind"], outcome["error"]["class"]) == ("permit_refused", "PermitLapsed")
     assert terminal_events(instance, run) == []
 
 
@@ -156,5 +156,5 @@ def test_steps_of_a_database_that_is_gone_are_given_back(start_worker, create_ru
             order = worker.start("run", **run_order(run, "waits_for_file"))
             eventually((tmp_path / "go.started").exists)
     (tmp_path / "go").touch()
-    told = worker.outcome(order)
-    assert (told["kind"], told["scope"]) == ("fault", "instance")
+    outcome = worker.outcome(order)
+    assert (outcome["kind"], outcome["scope"]) == ("fault", "instance")

@@ -117,7 +117,7 @@ def test_generators_made_while_the_host_builds_are_seeded_again_in_each_fork(lat
     assert [len(set(column)) for column in zip(*drawn, strict=True)] == [4, 4, 1]
 
 
-def test_a_thread_that_starts_while_the_host_builds_ends_its_forks_and_the_worker_hears_why(
+def test_a_thread_that_starts_while_the_host_builds_ends_its_forks_and_the_worker_gets_the_reason(
     late, late_worker
 ):
     assert late("asks_late", "ask") == ["answer"] * 4

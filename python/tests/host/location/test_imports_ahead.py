@@ -69,8 +69,8 @@ def had(create_run, tmp_path):
         file = tmp_path / "had"
         recon = job_at("imports_late", "imports")
         run = create_run("imports", config={"file": str(file)}, recon=recon)
-        told = worker.outcome(worker.start("run", **run_order(run, "imports")))
-        assert told["kind"] == outcome, told
+        ended = worker.outcome(worker.start("run", **run_order(run, "imports")))
+        assert ended["kind"] == outcome, ended
         return file.read_text().split()
 
     return had

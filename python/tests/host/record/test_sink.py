@@ -14,6 +14,7 @@ import pytest
 from dagster_taskiq.host.child.interrupts import interrupts_deferred
 from dagster_taskiq.host.wire.channel import Channel
 from dagster_taskiq.host.wire.frames import LONGEST_LINE_OF_STEP, Broken
+from polling import poll_until
 
 STEP = """
 import json, os, random, signal, socket, sys, threading, time, traceback
@@ -60,7 +61,7 @@ class Recorder:
         self.frames: list = []
         self.texts: list[str] = []
 
-    def hear(self, answer: str | None = "flushed", end: str = "ended") -> None:
+    def serve(self, answer: str | None = "flushed", end: str = "ended") -> None:
         """Read, and answer, until the process has closed the socket."""
         events = 0
         while True:
@@ -76,15 +77,15 @@ class Recorder:
                     self.texts.append(json.loads(frame["event"])["user_message"])
                 else:
                     assert frame["sent"] == events
-                    told = answer if frame["type"] == "flush" else end
-                    if told is not None:
-                        self.channel.send({"type": told})
+                    reply = answer if frame["type"] == "flush" else end
+                    if reply is not None:
+                        self.channel.send({"type": reply})
         assert self.process.wait(60) is not None
 
 
 def test_events_of_the_step_are_sent_and_its_end_is_awaited():
     recorder = Recorder("log('one'); log('two'); end(); print(sink.ended)\nlog('hook')\n")
-    recorder.hear()
+    recorder.serve()
     assert recorder.frames == ["event", "event", "end", "event"]
     assert recorder.texts == ["one", "two", "hook"]
     assert recorder.process.returncode == 0
@@ -92,19 +93,24 @@ def test_events_of_the_step_are_sent_and_its_end_is_awaited():
 
 def test_a_refused_end_ends_the_process_at_once():
     recorder = Recorder("log('one')\ntry:\n  end()\nexcept BaseException:\n  log('went on')\n")
-    recorder.hear(end="refused")
+    recorder.serve(end="refused")
     assert recorder.frames == ["event", "end"]
     assert recorder.process.returncode == 75
 
 
-def test_a_failure_of_the_storage_ends_the_process_at_its_next_event():
-    recorder = Recorder("log('one')\nsys.stdin.readline()\nlog('two')\nlog('three')\n")
+def test_a_failure_of_the_storage_ends_the_process_at_its_next_event(tmp_path):
+    recorder = Recorder(
+        "log('one')\nopen(sys.argv[2], 'x')\nsys.stdin.readline()\nlog('two')\nlog('three')\n",
+        str(tmp_path / "past_one"),
+    )
     while not recorder.channel.receive():
         pass
+    # Right after it sent `one`, the process looks for a failure as well.
+    poll_until((tmp_path / "past_one").exists)
     recorder.channel.send({"type": "failed", "error": None})
     assert recorder.process.stdin is not None
     recorder.process.stdin.close()
-    recorder.hear()
+    recorder.serve()
     assert recorder.texts == ["two"]
     assert recorder.process.returncode == 75
 
@@ -123,10 +129,10 @@ def test_the_process_ends_when_the_recorder_is_gone(tmp_path):
 def test_events_of_other_steps_are_stored_by_the_process_itself():
     recorder = Recorder(
         "log('mine'); log('not mine', step='other')\n"
-        "told = [e.user_message for e in instance.all_logs('r')]\n"
-        "log(','.join(told)); end()\n"
+        "stored = [e.user_message for e in instance.all_logs('r')]\n"
+        "log(','.join(stored)); end()\n"
     )
-    recorder.hear()
+    recorder.serve()
     assert recorder.texts == ["mine", "not mine"]
 
 
@@ -136,7 +142,7 @@ def test_what_was_sent_stands_before_the_process_connects(tmp_path):
         "log('one')\nfor _ in range(3):\n  engine.connect().close()\n"
         "log('two'); engine.connect().close(); engine.connect().close(); end()\n"
     )
-    recorder.hear()
+    recorder.serve()
     assert recorder.frames == ["event", "flush", "event", "flush", "end"]
 
 
@@ -145,7 +151,7 @@ def test_a_fork_of_the_step_sends_nothing(tmp_path):
         "log('one')\npid = os.fork()\nlog('child' if pid == 0 else 'parent')\n"
         "if pid == 0:\n  end()\nos.waitpid(pid, 0)\nend()\n"
     )
-    recorder.hear()
+    recorder.serve()
     assert recorder.texts == ["one", "parent"]
     assert recorder.frames.count("end") == 1
 
@@ -158,7 +164,7 @@ def test_a_finalizer_that_logs_while_another_event_is_sent_waits_for_nothing():
         "  global late\n  late = None\n  send(line)\n"
         "late = Late()\nchannel.send_line = dropping\nlog('one')\nend()\n"
     )
-    recorder.hear()
+    recorder.serve()
     assert sorted(recorder.texts) == ["finalized", "one"]
     assert recorder.process.returncode == 0
 
@@ -231,7 +237,7 @@ assert interrupts
 def test_interrupts_threads_and_forks_cut_no_frame_in_two(size):
     seed = random.randrange(1 << 30)
     recorder = Recorder(STORM, str(seed), str(size))
-    recorder.hear()
+    recorder.serve()
     assert recorder.process.returncode == 0, f"seed {seed}"
     # An interrupt may come before a text is sent: then it is missing, and no other.
     assert len(recorder.texts) == len(set(recorder.texts))

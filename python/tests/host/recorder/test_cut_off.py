@@ -47,7 +47,7 @@ def send_all(step: Step, run: Any) -> None:
 
 
 def answer_of(step: Step, within_ms: int = 60_000) -> str:
-    """Grant a permit if one is asked for; return what the step process hears in the end."""
+    """Grant a permit if one is asked for; return the last frame that the step process gets."""
     link = step.recorder.link
     while True:
         for answer in ("ended", "refused", "failed"):
@@ -185,8 +185,8 @@ def test_a_database_that_stays_away_fails_what_waits_and_serves_again_once_it_is
     proxy.cut()
     step.event(started(run))
     assert step.peer.expect("failed")["error"]["class"] == "NoConnection"
-    told = recorder.outcome()
-    assert (told["kind"], told["scope"]) == ("fault", "instance")
+    outcome = recorder.outcome()
+    assert (outcome["kind"], outcome["scope"]) == ("fault", "instance")
     proxy.is_closed = False
     step.gone()
     later = begin()

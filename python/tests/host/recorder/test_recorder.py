@@ -31,8 +31,8 @@ def test_a_step_is_recorded_in_order_and_its_outcome_sent_at_once(step, recorder
     step.end(succeeded(run))
     assert recorder.grant()["event"] == "STEP_SUCCESS"
     step.peer.expect("ended")
-    told = recorder.outcome()
-    assert (told["kind"], told["result"]["output"]) == (
+    outcome = recorder.outcome()
+    assert (outcome["kind"], outcome["result"]["output"]) == (
         "success",
         {"outputs": ["result"], "assets": []},
     )
@@ -86,8 +86,8 @@ def test_a_permit_that_has_lapsed_records_nothing(step, recorder, instance, run)
     step.end(succeeded(run))
     recorder.grant(within_ms=0)
     step.peer.expect("refused")
-    told = recorder.outcome()
-    assert (told["kind"], told["error"]["class"]) == ("permit_refused", "PermitLapsed")
+    outcome = recorder.outcome()
+    assert (outcome["kind"], outcome["error"]["class"]) == ("permit_refused", "PermitLapsed")
     assert terminal_events(instance, run) == []
 
 
@@ -227,8 +227,8 @@ def test_a_stand_returns_what_the_step_needs(recorder, instance, run):
 def test_a_stand_for_a_run_that_is_over_frees_its_slot_and_says_so(recorder, instance, run):
     assert recorder.stand(order_for(run))["outcome"] is None
     instance.report_run_canceled(run)
-    told = recorder.stand(order_for(run))
-    assert told["outcome"]["kind"] == "run_over"
+    answer = recorder.stand(order_for(run))
+    assert answer["outcome"]["kind"] == "run_over"
     assert "greet was not started" in instance.all_logs(run.run_id)[-1].message
 
 
@@ -238,9 +238,9 @@ def test_a_stand_for_an_attempt_that_is_recorded_tells_how_it_ended(recorder, in
 
 
 def test_a_stand_for_an_unknown_run_names_the_instance(recorder):
-    told = recorder.stand(order_for("nowhere"))["outcome"]
-    assert told["kind"] == "unknown_run"
-    assert told["instance"]
+    outcome = recorder.stand(order_for("nowhere"))["outcome"]
+    assert outcome["kind"] == "unknown_run"
+    assert outcome["instance"]
 
 
 def test_a_look_locates_runs_and_says_which_are_over(recorder, instance, run, create_run):

@@ -34,12 +34,12 @@ def test_a_killed_process_ends_without_an_outcome(worker, create_run):
     assert [frames[-1][name] for name in ("code", "signal", "killed")] == [None, "SIGKILL", None]
 
 
-def test_a_death_is_heard_before_the_end_of_its_channel(start_worker, create_run, tmp_path):
+def test_a_death_is_seen_before_the_end_of_its_channel(start_worker, create_run, tmp_path):
     worker = start_worker(*LOCATION, program="exits_first", env={"PYTHONPATH": str(CODE)})
     run = create_run("waits_for_file", config={"file": str(tmp_path / "go")})
     order = worker.start("run", **run_order(run, "waits_for_file"))
     pid = worker.await_frame("started", order)["pid"]
-    # So that it hears of both at once.
+    # So that it sees both at once.
     worker.process.send_signal(signal.SIGSTOP)
     os.kill(pid, signal.SIGKILL)
     eventually(lambda: not alive(pid))
@@ -105,7 +105,7 @@ def test_a_process_that_left_the_session_ends_with_the_step(worker, create_run, 
     run = create_run("leaves_a_family", config={"file": str(pids)})
     order = worker.start("run", **run_order(run, "leaves_a_family"))
     assert worker.outcome(order)["kind"] == "success"
-    # Not eventually, because the worker may start the step again once it hears of the end.
+    # Not eventually, because the worker may start the step again once it reads of the end.
     assert [alive(int(pid)) for pid in pids.read_text().split()] == [False] * 3
 
 

@@ -72,10 +72,10 @@ class Scene:
         """Return what the process is answered."""
         return self._step.recv(1 << 16)
 
-    def hear(self, line: bytes) -> list[Frame]:
+    def frames_from(self, line: bytes) -> list[Frame]:
         """Return the frames that the worker gets."""
         self.inbox.take_in(self.guard, decode(line))
-        self.inbox.tell_outcome(self.guard)
+        self.inbox.send_outcome(self.guard)
         self._step.setblocking(False)
         self._worker.setblocking(False)
         try:
@@ -91,7 +91,7 @@ def test_the_host_goes_on_whatever_a_process_sends():
     dice = random.Random(20_261_127)
     for _ in range(3_000):
         scene = Scene()
-        for frame in scene.hear(hostile(dice)):
+        for frame in scene.frames_from(hostile(dice)):
             assert frame["id"] == "w1"
             assert frame["type"] in {"outcome", "ask", "capture"}
 
@@ -100,7 +100,7 @@ def test_the_host_goes_on_whatever_a_process_sends():
 def test_an_outcome_that_cannot_be_forwarded_is_dropped(
     outcome: str, capfd: pytest.CaptureFixture[str]
 ):
-    assert Scene().hear(f'{{"type":"outcome","outcome":{outcome}}}'.encode()) == []
+    assert Scene().frames_from(f'{{"type":"outcome","outcome":{outcome}}}'.encode()) == []
     assert "w1" not in capfd.readouterr().out
 
 
@@ -133,12 +133,12 @@ def test_output_is_followed_only_below_the_compute_logs(path: Any, tmp_path: Pat
     named = path.format(folder=folder) if isinstance(path, str) else path
     scene = Scene(str(folder))
     fine = str(folder / "step.out")
-    assert scene.hear(capture(fine, named)) == []
+    assert scene.frames_from(capture(fine, named)) == []
     assert scene.guard.process.captured == {}
     files = {"stdout": fine, "stderr": fine, "folder": str(folder)}
     frame = {"type": "capture", "id": "w1", **files, "job": None}
-    assert scene.hear(capture(fine, fine)) == [frame]
-    assert scene.hear(capture(fine, fine)) == []
+    assert scene.frames_from(capture(fine, fine)) == [frame]
+    assert scene.frames_from(capture(fine, fine)) == []
 
 
 def capture(stdout: Any, stderr: Any) -> bytes:
@@ -147,7 +147,7 @@ def capture(stdout: Any, stderr: Any) -> bytes:
 
 
 def test_output_is_not_followed_where_its_folder_is_not_known(tmp_path: Path):
-    assert Scene(None).hear(capture(str(tmp_path), str(tmp_path))) == []
+    assert Scene(None).frames_from(capture(str(tmp_path), str(tmp_path))) == []
     with DagsterInstance.local_temp(str(tmp_path)) as instance:
         assert compute_log_folder(instance) == str(tmp_path / "storage")
 
@@ -175,10 +175,10 @@ def test_the_folder_of_output_is_the_configured_one(
 
 def test_a_second_question_for_a_permit_is_refused_once():
     scene = Scene()
-    assert [frame["type"] for frame in scene.hear(b'{"type":"ask"}')] == ["ask"]
+    assert [frame["type"] for frame in scene.frames_from(b'{"type":"ask"}')] == ["ask"]
     scene.guard.answered(boot_time())
     for _ in range(3):
-        assert scene.hear(b'{"type":"ask"}') == []
+        assert scene.frames_from(b'{"type":"ask"}') == []
     refused = b'{"type":"permit","id":"w1","granted":false,"within_ms":null}\n'
     assert scene.answers() == refused
 

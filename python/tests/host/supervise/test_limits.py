@@ -177,7 +177,7 @@ def test_a_late_renewal_counts_from_when_it_may_have_been_sent(
         order = run_order(run, "waits_for_file", within_ms=term_ms)
         orders[name] = worker.start("run", **order)
         worker.await_frame("started", orders[name])
-    # A location host that stands still neither hears nor kills.
+    # A location host that stands still neither reads nor kills.
     [host] = {parent_of(worker.await_frame("started", order)["pid"]) for order in orders.values()}
     os.kill(host, signal.SIGSTOP)
     terms_end_at = time.monotonic() + term_ms / 1000

@@ -39,7 +39,7 @@ def test_limits_are_read_from_the_frame():
 
 def test_a_timeout_counts_from_the_start():
     timed = watch(timeout=30.0)
-    timed.heard(129.0)
+    timed.note_event(129.0)
     assert timed.wakes_at() == 130.0
     assert timed.overstepped(129.9) is None
     assert timed.overstepped(130.0) == (Cause.TIMED_OUT, "it ran for longer than 30 s")
@@ -57,12 +57,12 @@ def test_a_recorded_end_has_a_time_of_its_own(tmp_path):
 def test_events_and_output_end_a_silence(tmp_path):
     out, err = tmp_path / "out", tmp_path / "err"
     silent = watch(silence=30.0)
-    assert silent.overstepped(140) is None  # nothing is captured yet: nothing can be heard
+    assert silent.overstepped(140) is None  # nothing is captured yet: no output can be seen
     silent.captured([str(out), str(err)], 140)
     assert silent.overstepped(169) is None
     err.write_text("a line")
     assert silent.overstepped(171) is None
-    silent.heard(200)
+    silent.note_event(200)
     assert silent.overstepped(229) is None
     out.write_text("a line")
     err.write_text("")

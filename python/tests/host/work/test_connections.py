@@ -20,8 +20,8 @@ def test_a_step_that_does_not_use_the_instance_connects_to_nothing(
 ):
     ops = {"counts": {"config": {"file": str(tmp_path / "count")}}}
     run = create_run("counts", ops=ops, recon=job_at("connecting", "counts"))
-    told = connecting.outcome(connecting.start("run", **run_order(run, "counts", tags=tags)))
-    assert told["kind"] == "success"
+    outcome = connecting.outcome(connecting.start("run", **run_order(run, "counts", tags=tags)))
+    assert outcome["kind"] == "success"
     assert (tmp_path / "count").read_text() == "0"
     assert [name for name in events(instance, run) if name] == SUCCESS
 

@@ -106,7 +106,7 @@ class Assignment:
         self.link = None
 
     def relays(self, kind: str) -> bool:
-        """Note that its process was heard; return whether a frame of this type is the first."""
+        """Note a frame of its process; return whether it is the first of its type."""
         self.started = True
         first = kind not in self._relayed
         self._relayed.add(kind)

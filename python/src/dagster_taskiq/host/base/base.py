@@ -165,12 +165,12 @@ class Base(Supervisor):
         self._known_runs.forget(given.id)
         self._fork(order, given.until, admission=given.admission)
 
-    def end(self, given: Assignment, told: Outcome | None, **how: object) -> None:
+    def end(self, given: Assignment, outcome: Outcome | None, **how: object) -> None:
         """Report the end of an assignment that has no process."""
         self._hosting.give_up(given)
         del self._assigned[given.id]
         self._known_runs.forget(given.id)
-        self._refuse(given.id, told, **how)
+        self._refuse(given.id, outcome, **how)
 
     def ended(self, given: Assignment, frame: Frame) -> None:
         """Note that the process of an assignment has ended in its location host."""
@@ -208,12 +208,12 @@ class Base(Supervisor):
         if self._records:
             self._recordings.follow(self._recorder.connect())
 
-    def _stood(self, order_id: str, told: Outcome | None, admission: Admission | None) -> None:
+    def _stood(self, order_id: str, outcome: Outcome | None, admission: Admission | None) -> None:
         given = self._assigned.get(order_id)
         if given is None or given.link is not None:
             return
         if admission is None:
-            self.end(given, told)
+            self.end(given, outcome)
             return
         given.admit(admission)
         if given.order.needs_interpreter:
@@ -270,8 +270,8 @@ class Base(Supervisor):
         else:
             self._hosting.lose(link)
 
-    def _tell_end(self, guard: Guard) -> None:
-        super()._tell_end(guard)
+    def _send_end(self, guard: Guard) -> None:
+        super()._send_end(guard)
         if guard.canceled and guard.process.step is not None:
             self._known_runs.free_slot_of(*guard.process.step)
 

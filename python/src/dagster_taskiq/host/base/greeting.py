@@ -42,7 +42,7 @@ class Greeting:
         for each in self._locations:
             if not each.is_settled:
                 each.note_delay(error_info("StillImporting", "it is still being imported"))
-        return self._ready([each.told for each in self._locations])
+        return self._ready([each.summary for each in self._locations])
 
     def _is_due(self, now: float) -> bool:
         if all(each.is_settled for each in self._locations):

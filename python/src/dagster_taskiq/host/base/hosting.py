@@ -48,7 +48,7 @@ class Desk(Protocol):
     def run_here(self, given: Assignment, order: Order) -> None:
         """Fork a process of the base itself for the order that is assigned no longer."""
 
-    def end(self, given: Assignment, told: Outcome | None, **how: object) -> None:
+    def end(self, given: Assignment, outcome: Outcome | None, **how: object) -> None:
         """Report the end of an assignment that has no process."""
 
     def ended(self, given: Assignment, frame: Frame) -> None:
@@ -61,8 +61,8 @@ class Hosting:
     def __init__(self, base: Desk, locations: Locations, selector: selectors.BaseSelector) -> None:
         self._base = base
         self.locations = locations
-        self.links = Links(selector, self._hear)
-        self._told: dict[Location, Frame] = {}
+        self.links = Links(selector, self._handle)
+        self._sent: dict[Location, Frame] = {}
         self._is_open = False
         self._ends_at: float | None = None
 
@@ -128,7 +128,7 @@ class Hosting:
         """From now on send the worker what becomes of each location, because `ready` is sent."""
         self._is_open = True
         for location in self.locations.of_flags:
-            self._told[location] = location.told
+            self._sent[location] = location.summary
 
     def have_ended(self, now: float) -> bool:
         """Have every location host end as Python ends; return whether none is left to wait for."""
@@ -157,10 +157,10 @@ class Hosting:
     def _settle(self, location: Location) -> None:
         """Report the location's state to the worker, and serve what has waited for the import."""
         changed = location.take_change()
-        known = self._told.get(location) == location.told
+        known = self._sent.get(location) == location.summary
         if self._is_open and (changed is not None or not known):
-            self._told[location] = location.told
-            self._base.say({"type": "location", **location.told, "changed": changed})
+            self._sent[location] = location.summary
+            self._base.say({"type": "location", **location.summary, "changed": changed})
         for given in location.take_waiting():
             if location.state is Is.BROKEN:
                 self._refuse(given, location.error)
@@ -169,7 +169,7 @@ class Hosting:
 
     # Frames of location hosts
 
-    def _hear(self, link: Link, frame: Frame) -> None:
+    def _handle(self, link: Link, frame: Frame) -> None:
         """Handle one frame. Raises OSError when the worker is gone."""
         if frame["type"] == "imported" and not link.is_ready:
             link.location.count(frame["counts"])
@@ -247,8 +247,8 @@ class Hosting:
             self._settle(location)
         for given in list(link.assigned.values()):
             if given.started:
-                told = None if given.has_outcome else fault("step", error)
-                self._base.end(given, told, signal="SIGKILL")
+                outcome = None if given.has_outcome else fault("step", error)
+                self._base.end(given, outcome, signal="SIGKILL")
             elif given.restarts > 0:
                 self._refuse(given, error)
             else:

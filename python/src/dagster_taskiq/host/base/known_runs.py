@@ -46,7 +46,7 @@ class KnownRuns:
         started: Callable[[], None],
     ) -> None:
         self._seat = seat
-        self._seat.hear_by(self._hear)
+        self._seat.hand_frames_to(self._handle)
         self._located = located
         self._over = over
         self._stood = stood
@@ -126,7 +126,7 @@ class KnownRuns:
             self._ended = []
             self._looks_at = boot_time() + doubled(LOOK_SECONDS, LONGEST_DELAY, self._failures)
 
-    def _hear(self, frame: Frame) -> None:
+    def _handle(self, frame: Frame) -> None:
         if frame["type"] == "ask":
             self._seat.has_answered()
             self._asked = True

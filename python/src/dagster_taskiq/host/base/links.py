@@ -78,14 +78,14 @@ class Link:
 class Links:
     """All of them, and the selector that says when one can be read or written.
 
-    `hear` takes in each frame that a location host sends.
+    `handle` takes in each frame that a location host sends.
     """
 
     def __init__(
-        self, selector: selectors.BaseSelector, hear: Callable[[Link, Frame], None]
+        self, selector: selectors.BaseSelector, handle: Callable[[Link, Frame], None]
     ) -> None:
         self._selector = selector
-        self._hear = hear
+        self._handle = handle
         self._all: list[Link] = []
 
     def __iter__(self) -> Iterator[Link]:
@@ -138,7 +138,7 @@ class Links:
                 warn(f"not a frame, from a location host: {frame.line}")
                 continue
             try:
-                self._hear(link, frame)
+                self._handle(link, frame)
             except (KeyError, TypeError, ValueError, RecursionError) as error:
                 # User code that was imported there can write to this channel.
                 warn(f"not a frame, from a location host: {error!r}")

@@ -63,7 +63,7 @@ class Location:
         return self.state in (Is.READY, Is.BROKEN)
 
     @property
-    def told(self) -> Frame:
+    def summary(self) -> Frame:
         """What the worker's frames say of it."""
         left = {"unforkable": self.unforkable} if self.unforkable else {}
         return {"name": self.code.name, "error": self.error, **left, **self.counts}

@@ -34,15 +34,15 @@ class RecorderSeat:
     def __init__(self, selector: selectors.BaseSelector, fork: Callable[[float], Forked]) -> None:
         self._selector = selector
         self._fork = fork
-        self._hear: Callable[[Frame], None] = lambda _: None
+        self._handle: Callable[[Frame], None] = lambda _: None
         self._early_deaths = 0
         self._born_at = 0.0
         self._answers_until = math.inf
         self.process: Forked | None = None
 
-    def hear_by(self, hear: Callable[[Frame], None]) -> None:
-        """Have `hear` take in what the recorder says."""
-        self._hear = hear
+    def hand_frames_to(self, handle: Callable[[Frame], None]) -> None:
+        """Have `handle` take in each frame of the recorder from now on."""
+        self._handle = handle
 
     def start(self) -> bool:
         """Fork one; return whether there was room."""
@@ -98,7 +98,7 @@ class RecorderSeat:
             return
         for frame in frames:
             if not isinstance(frame, Broken):
-                self._hear(frame)
+                self._handle(frame)
 
     def await_answer(self) -> None:
         """Note that it owes an answer, at once or after one query."""

@@ -49,10 +49,10 @@ def _install() -> None:
     global _installed
     if not _installed:
         _installed = True
-        sys.addaudithook(_hear)
+        sys.addaudithook(_note)
 
 
-def _hear(event: str, args: tuple[Any, ...]) -> None:
+def _note(event: str, args: tuple[Any, ...]) -> None:
     watch = _current
     if watch is None or (note := _NOTES.get(event)) is None or not args:
         return

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 # Exit hooks may take as long; then the process is killed.
 _END_SECONDS = 60
 # A database driver's pool may have a hundred connections.
-_MOST_TOLD = 8
+_MOST_SENT = 8
 # What a process records only after it has built the job and its plan.
 _RECORDED = ("success", "failure", "up_for_retry", "resource_init_failure")
 
@@ -73,9 +73,9 @@ def be_location_host(
         with left.importing():
             imported = import_code(instance, location)
         files.note_imported(left.watch)
-        unforkable = left.unforkable[:_MOST_TOLD]
-        told = {"error": imported.error, "unforkable": unforkable, "counts": imported.counts}
-        base.send({"type": "imported", **told})
+        unforkable = left.unforkable[:_MOST_SENT]
+        result = {"error": imported.error, "unforkable": unforkable, "counts": imported.counts}
+        base.send({"type": "imported", **result})
         if imported.error is None:
             # What is imported stays: a look for garbage among it finds none, and copies it all.
             gc.freeze()
@@ -192,7 +192,7 @@ class LocationHost(Supervisor):
             yield
         if len(self._left.unforkable) > before:
             left = [f"{each} (since {what})" for each in self._left.unforkable]
-            self._upstream.post({"type": "left_behind", "unforkable": left[:_MOST_TOLD]})
+            self._upstream.post({"type": "left_behind", "unforkable": left[:_MOST_SENT]})
         self._files.note_imported(self._left.watch)
         self._reaper.exits.watch()
 
@@ -230,8 +230,8 @@ class LocationHost(Supervisor):
         gc.freeze()
 
     def _end_of(self, guard: Guard) -> Frame:
-        told = guard.process.outcome
-        ended = told is not None and told.get("kind") in _RECORDED
+        outcome = guard.process.outcome
+        ended = outcome is not None and outcome.get("kind") in _RECORDED
         self._jobs.note_end(guard.process.id, came_to_its_end=ended)
         return {**super()._end_of(guard), "canceled": guard.canceled}
 

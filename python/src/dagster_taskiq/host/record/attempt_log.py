@@ -66,7 +66,7 @@ class AttemptLog:
 
 
 def wanted_of(step_key: str) -> Wanted:
-    """Return which events of the step tell where its attempts stand."""
+    """Return which events of the step show where its attempts stand."""
     return Wanted((step_key,), (*TOLD, ANNOUNCEMENT))
 
 
@@ -139,7 +139,7 @@ class Summary:
 
 
 def result_of(log: AttemptLog) -> ExecutionResult:
-    """Tell how a finished attempt ended, in the ledger's form."""
+    """Return how a finished attempt ended, in the ledger's form."""
     if log.terminal is None:
         raise ValueError("the attempt has no terminal event")
     summary = Summary()

@@ -53,13 +53,13 @@ class Gate:
         channel: Channel,
         describe: Callable[[AttemptLog], Outcome] = recorded,
         *,
-        tells_events: bool = False,
+        reports_events: bool = False,
     ) -> None:
         self._instance = instance
         self._step = step
         self._channel = channel
         self._describe = describe
-        self._tells_events = tells_events
+        self._reports_events = reports_events
         self._pid = os.getpid()
         self._asked = False
         self._log = AttemptLog()
@@ -82,7 +82,7 @@ class Gate:
             self._pass(event, options)
 
     def _give_sign_of_life(self) -> None:
-        if self._tells_events and os.getpid() == self._pid:
+        if self._reports_events and os.getpid() == self._pid:
             with contextlib.suppress(OSError):
                 self._channel.send({"type": "event"})
 

@@ -27,7 +27,7 @@ def identity_of(instance: DagsterInstance) -> str | None:
     ours, theirs = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _tell_identity(instance, theirs)
+        _send_identity(instance, theirs)
     os.close(theirs)
     try:
         return _read_all(ours).decode(errors="replace") or None
@@ -47,7 +47,7 @@ def _read_all(source: int) -> bytes:
     return text
 
 
-def _tell_identity(instance: DagsterInstance, answer: int) -> NoReturn:
+def _send_identity(instance: DagsterInstance, answer: int) -> NoReturn:
     try:
         linux.die_with_parent(signal.SIGKILL)
         os.write(answer, (instance_id(instance) or "").encode())

@@ -99,7 +99,7 @@ class Inputs:
         )
 
     def _is_for_a_sibling(self, event: StepEvent) -> bool:
-        """Tell, without parsing it, whether it yields one of the thousand keys of other steps."""
+        """Return, without parsing it, whether it yields one of the thousand keys of other steps."""
         if event.kind is not DagsterEventType.STEP_OUTPUT or event.step_key not in self._narrow:
             return False
         return f'"{self._mapping_key}"' not in (event.text or "")
@@ -118,7 +118,7 @@ class Inputs:
             yield from self._resolved_by(mapped, _MAPPED)
 
     def _handles(self, mappings: Mappings) -> Iterator[StepOutputHandle]:
-        """Name the outputs that the step loads, as far as the mappings tell."""
+        """Name the outputs that the step loads, as far as the mappings show them."""
         for step_input in self._step.inputs:
             source = step_input.source
             if isinstance(source, _MAPPED):

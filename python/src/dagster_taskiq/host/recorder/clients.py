@@ -107,9 +107,9 @@ class Clients:
             order = run_order_of(frame)
             client = Client(self._begin(order), channel, link)
         except Exception as error:  # noqa: BLE001 - of one step: the others go on
-            told = {"outcome": fault("instance", error_from(error))}
-            self._post(channel, [{"type": "failed", "error": told["outcome"]["error"]}])
-            self._post(link, [{"type": "outcome", "id": frame["id"], **told}])
+            outcome = fault("instance", error_from(error))
+            self._post(channel, [{"type": "failed", "error": outcome["error"]}])
+            self._post(link, [{"type": "outcome", "id": frame["id"], "outcome": outcome}])
             channel.close()
             return
         self._clients[order.id] = client
@@ -128,19 +128,19 @@ class Clients:
 
     def _read_step(self, client: Client) -> None:
         try:
-            self._hear(client, client.channel.receive_now())
+            self._take_in(client, client.channel.receive_now())
         except (EOFError, OSError):
             # Its supervisor says whether it is gone; what it has sent is written.
             self._sources.remove(client.channel)
 
     def _drain(self, client: Client) -> None:
-        self._hear(client, client.channel.drain())
+        self._take_in(client, client.channel.drain())
 
-    def _hear(self, client: Client, frames: Iterable[Frame | Broken]) -> None:
+    def _take_in(self, client: Client, frames: Iterable[Frame | Broken]) -> None:
         now, step = boot_time(), client.step
         for frame in frames:
             if not isinstance(frame, Broken):
-                step.hear(frame, now)
+                step.take_in(frame, now)
             elif step.order.id not in self._warned:
                 self._warned.add(step.order.id)
                 key = step.order.attempt.step_key
@@ -156,7 +156,7 @@ class Clients:
         del self._clients[client.step.order.id]
 
     def _post(self, channel: Channel, frames: Iterable[Frame]) -> None:
-        # The other end is gone: what it would hear is of no use, and its events are written.
+        # The other end is gone: it reads no answer, and its events are written.
         with contextlib.suppress(OSError):
             for frame in frames:
                 channel.post(frame)

@@ -97,8 +97,8 @@ class Recorder:
         try:
             order = run_order_of(frame)
         except Exception as error:  # noqa: BLE001 - the answer reports every error
-            told = fault("step", error_from(error))
-            self._base.post({"type": "stands", "id": frame["id"], "outcome": told})
+            outcome = fault("step", error_from(error))
+            self._base.post({"type": "stands", "id": frame["id"], "outcome": outcome})
         else:
             self._stands.append(order)
 

@@ -66,8 +66,8 @@ class Standings:
         return decide_start(self._instance, order, standing)
 
 
-def _refusal(order: RunOrder, told: Outcome | None) -> Mapping[str, object]:
-    return {"type": "stands", "id": order.id, "outcome": told}
+def _refusal(order: RunOrder, outcome: Outcome | None) -> Mapping[str, object]:
+    return {"type": "stands", "id": order.id, "outcome": outcome}
 
 
 def _fault_of(error: MachineryFault) -> Outcome:

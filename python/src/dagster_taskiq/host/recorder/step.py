@@ -42,7 +42,7 @@ class RecordedStep:
         self.waiting_bytes = 0
         """Of the events that wait to be written."""
         self._due_at = math.inf
-        self._events_heard = 0
+        self._events_read = 0
         self._summary = Summary()
         self._terminal: RecordedEvent | None = None
         self._asked_at: float | None = None
@@ -91,13 +91,13 @@ class RecordedStep:
 
     # What happens to it
 
-    def hear(self, frame: Frame, now: float) -> None:
+    def take_in(self, frame: Frame, now: float) -> None:
         """Take in a frame of its process."""
         if self._closed:
             return
         try:
             if frame["type"] == "event":
-                self._events_heard += 1
+                self._events_read += 1
                 self._keep(self._read(frame, terminal=False), now)
             elif frame["type"] == "end":
                 self._require_all(frame)
@@ -144,14 +144,14 @@ class RecordedStep:
         else:
             self.fail(fault("instance", error_from(verdict)))
 
-    def refuse(self, told: Outcome) -> None:
+    def refuse(self, end: Outcome) -> None:
         """End it with this outcome. What came before its terminal event is written."""
-        self._close(told, {"type": "refused"})
+        self._close(end, {"type": "refused"})
 
-    def fail(self, told: Outcome) -> None:
+    def fail(self, end: Outcome) -> None:
         """End it with this outcome, and write nothing more of it."""
         self._drop_waiting()
-        self._close(told, {"type": "failed", "error": told["error"]})
+        self._close(end, {"type": "failed", "error": end["error"]})
 
     # Inside
 
@@ -163,10 +163,10 @@ class RecordedStep:
         return event
 
     def _require_all(self, frame: Mapping[str, Any]) -> None:
-        sent = frame.get("sent", self._events_heard)
-        if sent != self._events_heard:
+        sent = frame.get("sent", self._events_read)
+        if sent != self._events_read:
             raise UnreadableEvent(
-                f"its process sent {sent} events, and {self._events_heard} arrived:"
+                f"its process sent {sent} events, and {self._events_read} arrived:"
                 " something else has written to its socket"
             )
 
@@ -207,16 +207,16 @@ class RecordedStep:
     def _give_up(self, name: str, message: str) -> None:
         self.refuse(outcome("permit_refused", error=error_info(name, message)))
 
-    def _close(self, told: Outcome, answer: Frame) -> None:
+    def _close(self, end: Outcome, answer: Frame) -> None:
         if self._closed:
             return
         if not self._ended:  # or its outcome stands
-            self._report(told)
+            self._report(end)
         self._closed, self._terminal, self._deadline = True, None, None
         self.answers.append(answer)
 
-    def _report(self, told: Outcome) -> None:
-        self.reports.append({"type": "outcome", "id": self.order.id, "outcome": told})
+    def _report(self, end: Outcome) -> None:
+        self.reports.append({"type": "outcome", "id": self.order.id, "outcome": end})
 
     def _drop_waiting(self) -> None:
         self._waiting.clear()

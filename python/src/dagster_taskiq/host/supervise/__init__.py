@@ -1,1 +1,1 @@
-"""Forks processes, limits them, hears them, and reaps them."""
+"""Forks processes, limits them, reads their frames, and reaps them."""

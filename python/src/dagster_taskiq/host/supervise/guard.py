@@ -71,13 +71,13 @@ class Guard:
     @property
     def outcome(self) -> Outcome | None:
         """What became of its work, if it got so far; `killed` says the rest."""
-        told = self.process.outcome
-        if self._refused and told is not None and told.get("kind") == "permit_refused":
-            told = None  # refused here, for what `killed` says
-        if self._canceled and (told is None or told.get("kind") == "fault"):
+        sent = self.process.outcome
+        if self._refused and sent is not None and sent.get("kind") == "permit_refused":
+            sent = None  # refused here, for what `killed` says
+        if self._canceled and (sent is None or sent.get("kind") == "fault"):
             # A step that the end of its run interrupted is not a fault.
             return outcome("run_over", ended_now("run_over", since=self.process.born_at))
-        return told
+        return sent
 
     def prolong(self, until: float) -> None:
         """Let it live until then; a term only grows."""
@@ -128,9 +128,9 @@ class Guard:
         """Limit it no longer."""
         self._usage = Usage(self.process.pid, Limits(), now)
 
-    def hear_event(self, now: float) -> None:
+    def note_event(self, now: float) -> None:
         """Take an event for a sign of life."""
-        self._usage.heard(now)
+        self._usage.note_event(now)
 
     def follow(self, paths: Iterable[str], now: float) -> None:
         """Take the growth of these files for a sign of life, and limit it."""
@@ -164,11 +164,11 @@ class Guard:
             self._lives_until = math.inf
             self.process.kill()
 
-    def enforce(self, now: float, hear: Callable[[Guard], None]) -> None:
-        """Do what is due; `hear` takes in what the process has said by now."""
+    def enforce(self, now: float, catch_up: Callable[[Guard], None]) -> None:
+        """Do what is due; `catch_up` takes in what the process has said by now."""
         if now < self.wakes_at():
             return
-        hear(self)
+        catch_up(self)
         if self._idle(now):
             return
         if self._ladder is None and (over := self._usage.overstepped(now)) is not None:
@@ -216,11 +216,11 @@ class Guards:
         """Yield the runs that have steps here."""
         return (guard.process.step[0] for guard in self if guard.process.step is not None)
 
-    def cancel(self, over: Mapping[str, bool], hear: Callable[[Guard], None]) -> None:
+    def cancel(self, over: Mapping[str, bool], catch_up: Callable[[Guard], None]) -> None:
         """Interrupt the steps of these runs, which are over; true for those that were canceled."""
         for guard in self._living():
             if guard.process.step is not None and guard.process.step[0] in over:
-                hear(guard)
+                catch_up(guard)
                 guard.cancel(canceled=over[guard.process.step[0]])
 
     def _living(self) -> list[Guard]:

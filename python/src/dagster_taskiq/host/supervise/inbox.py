@@ -50,7 +50,7 @@ class Inbox:
         elif frame["type"] == "outcome" and isinstance(frame.get("outcome"), dict):
             self._note_outcome(guard, frame["outcome"])
         elif frame["type"] == "event":
-            guard.hear_event(boot_time())
+            guard.note_event(boot_time())
         elif frame["type"] == "ask" and guard.process.recorder is None:
             self.ask(guard, frame.get("event"))
         elif frame["type"] == "capture":
@@ -58,14 +58,14 @@ class Inbox:
         elif frame["type"] == "imports":
             self._on_imports(frame.get("modules"))
 
-    def tell_outcome(self, guard: Guard) -> None:
+    def send_outcome(self, guard: Guard) -> None:
         """Pass on the last outcome, once the process has ended. Raises OSError as above."""
-        told = guard.outcome
-        if told is None:
+        outcome = guard.outcome
+        if outcome is None:
             return
         process = guard.process
         try:
-            self._upstream.post({"type": "outcome", "id": process.id, "outcome": told})
+            self._upstream.post({"type": "outcome", "id": process.id, "outcome": outcome})
         except (ValueError, RecursionError) as error:  # JSON reads more than it can write
             warn(f"the outcome of process {process.pid} cannot be passed on: {error!r}")
 
@@ -82,8 +82,8 @@ class Inbox:
         process.capture_into(paths)
         guard.follow(paths.values(), boot_time())
         job = frame.get("job")
-        told = {**paths, "folder": self._folder, "job": job if isinstance(job, str) else None}
-        self._upstream.post({"type": "capture", "id": process.id, **told})
+        source = {"folder": self._folder, "job": job if isinstance(job, str) else None}
+        self._upstream.post({"type": "capture", "id": process.id, **paths, **source})
 
     def checked(self, frame: Frame) -> Frame | None:
         """Return what may be passed on of a frame that a location host wants to have passed on."""
@@ -98,11 +98,11 @@ class Inbox:
         paths = {name: path for name, path in captured.items() if path is not None}
         return paths if len(paths) == len(_STREAMS) else None
 
-    def _note_outcome(self, guard: Guard, told: Outcome) -> None:
+    def _note_outcome(self, guard: Guard, outcome: Outcome) -> None:
         """Keep it. Of a recorded step the recorder knows the end; its process knows faults."""
         process = guard.process
-        if process.recorder is None or (told.get("kind") == "fault" and process.outcome is None):
-            guard.note_outcome(told, boot_time())
+        if process.recorder is None or (outcome.get("kind") == "fault" and process.outcome is None):
+            guard.note_outcome(outcome, boot_time())
 
     def ask(self, guard: Guard, event: object) -> None:
         """Pass on the first question. A process that asks again is refused once, then ignored."""

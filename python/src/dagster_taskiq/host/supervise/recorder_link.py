@@ -41,7 +41,7 @@ class RecorderLink:
         """Report that the step's process is gone; it answers `done` once it writes no more."""
         self._post({"type": "gone", "id": identifier})
 
-    def heard(self) -> list[Frame]:
+    def receive(self) -> list[Frame]:
         """Return what it has sent. Raises EOFError or OSError when it is gone."""
         return [each for each in self.channel.receive_now() if not isinstance(each, Broken)]
 

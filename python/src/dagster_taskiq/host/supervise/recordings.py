@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 
 class Recordings:
-    """Follows the recorder that lives now. `tell_end` reports the end of a buried process."""
+    """Follows the recorder that lives now. `send_end` reports the end of a buried process."""
 
     def __init__(
         self,
         selector: selectors.BaseSelector,
         guards: Guards,
         inbox: Inbox,
-        tell_end: Callable[[Guard], None],
+        send_end: Callable[[Guard], None],
     ) -> None:
         self._selector = selector
         self._guards = guards
         self._inbox = inbox
-        self._tell_end = tell_end
+        self._send_end = send_end
         self.link: RecorderLink | None = None
         """`None`: there is no recorder now, or processes read and write themselves."""
 
@@ -53,22 +53,22 @@ class Recordings:
         if self.link is None:
             return
         try:
-            frames = self.link.heard()
+            frames = self.link.receive()
         except (EOFError, OSError):
             self._lose()
             return
         for frame in frames:
             if (guard := self._guards.get(frame["id"])) is not None:
-                self._hear(guard, frame)
+                self._handle(guard, frame)
 
-    def _hear(self, guard: Guard, frame: Frame) -> None:
+    def _handle(self, guard: Guard, frame: Frame) -> None:
         if frame["type"] == "ask":
             self._inbox.ask(guard, frame["event"])
         elif frame["type"] == "outcome":
             guard.note_outcome(frame["outcome"], boot_time())
         elif frame["type"] == "done":
             guard.be_done()
-            self._tell_end(guard)
+            self._send_end(guard)
 
     def _lose(self) -> None:
         """Without a recorder nothing that its steps do is written: they end."""
@@ -82,7 +82,7 @@ class Recordings:
             is_gone = guard.awaits_recorder
             guard.lose_recorder()
             if is_gone:
-                self._tell_end(guard)
+                self._send_end(guard)
 
 
 class Sockets:

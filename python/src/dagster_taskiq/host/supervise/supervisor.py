@@ -1,4 +1,4 @@
-"""What every host does with its processes: forks, hears, limits and reaps them, relays frames.
+"""What every host does with its processes: forks, limits and reaps them, and relays their frames.
 
 One thread, which waits on nothing but the selector.
 """
@@ -55,7 +55,7 @@ class Supervisor(ABC):
         self._selector = selectors.DefaultSelector()
         self._reaper = Reaper()
         self._lifeline = Lifeline()
-        self._recordings = Recordings(self._selector, self._guards, self._inbox, self._tell_end)
+        self._recordings = Recordings(self._selector, self._guards, self._inbox, self._send_end)
         self._silent_at = boot_time()
         """When nothing from upstream was waiting: what is read next was sent after that."""
         self._watch(upstream, self._read_upstream)
@@ -217,10 +217,10 @@ class Supervisor(ABC):
         link.begin(order, sockets.end_of_recorder())
         return process
 
-    def _refuse(self, identifier: str, told: Outcome | None, **how: object) -> None:
-        """Tell the end of work for which there never was a process, or for which there is none."""
-        if told is not None:
-            self._upstream.post({"type": "outcome", "id": identifier, "outcome": told})
+    def _refuse(self, identifier: str, outcome: Outcome | None, **how: object) -> None:
+        """Report the end of work that has no process, or never had one."""
+        if outcome is not None:
+            self._upstream.post({"type": "outcome", "id": identifier, "outcome": outcome})
         exited = {**dict.fromkeys(("code", "signal", "killed")), **how}
         self._upstream.post({"type": "exited", "id": identifier, **exited})
 
@@ -278,12 +278,12 @@ class Supervisor(ABC):
         if guard.awaits_recorder and process.recorder is not None:
             process.recorder.finish(process.id)
         else:
-            self._tell_end(guard)
+            self._send_end(guard)
 
-    def _tell_end(self, guard: Guard) -> None:
+    def _send_end(self, guard: Guard) -> None:
         """Report the end of a process, once nothing is written for it any more."""
         self._guards.remove(guard)
-        self._inbox.tell_outcome(guard)
+        self._inbox.send_outcome(guard)
         self._upstream.post(self._end_of(guard))
 
     def _end_of(self, guard: Guard) -> Frame:

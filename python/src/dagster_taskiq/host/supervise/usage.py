@@ -23,20 +23,20 @@ class Usage:
         self._pid = pid
         self._limits = limits
         self._born_at = now
-        self._heard_at = now
+        self._last_sign_at = now
         self._sizes: dict[str, int] = {}
         self._looks_at = now
         self._ended_at: float | None = None
 
     def captured(self, paths: Iterable[str], now: float) -> None:
         """Output goes to these files from now on, too."""
-        self._heard_at = now
+        self._last_sign_at = now
         for path in paths:
             self._sizes.setdefault(path, 0)
 
-    def heard(self, now: float) -> None:
-        """An event is a sign of life."""
-        self._heard_at = now
+    def note_event(self, now: float) -> None:
+        """Take an event for a sign of life."""
+        self._last_sign_at = now
 
     def ended(self, now: float) -> None:
         """Its end is recorded: hooks and teardown have a time of their own from now on."""
@@ -75,13 +75,13 @@ class Usage:
         for path, size in self._sizes.items():
             grown = size_of(path)
             if grown != size:
-                self._heard_at = now
+                self._last_sign_at = now
             self._sizes[path] = grown
             if limits.output is not None and grown > limits.output:
                 return Cause.OUTPUT, f"it wrote more than {limits.output} bytes to {path}"
         # Output that goes to no file is not seen, and its absence does not count as silence.
         silence = limits.silence if self._sizes and self._ended_at is None else None
-        if silence is not None and now >= self._heard_at + silence:
+        if silence is not None and now >= self._last_sign_at + silence:
             return Cause.SILENT, f"it wrote no event and no output for {silence:g} s"
         if limits.processes is not None:
             below = linux.count_descendants(self._pid, up_to=limits.processes + 1)

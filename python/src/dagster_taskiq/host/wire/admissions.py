@@ -28,9 +28,9 @@ class Admission:
         return asdict(self)
 
     @staticmethod
-    def from_frame(told: Frame) -> Admission:
+    def from_frame(frame: Frame) -> Admission:
         """Read what `to_frame` wrote."""
-        return Admission(run=told["run"], state=told["state"])
+        return Admission(run=frame["run"], state=frame["state"])
 
 
 @dataclass(frozen=True)

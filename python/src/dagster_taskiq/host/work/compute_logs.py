@@ -13,11 +13,11 @@ from typing import Any
 from dagster_taskiq.dagster_internals.host import ensure_file, redirect_to_file
 from dagster_taskiq.dagster_internals.patches import mirror_output_by
 
-Tell = Callable[[str, str], None]
+Send = Callable[[str, str], None]
 
 
-def capture_into_files(tell: Tell) -> None:
-    """Replace the mirror in this process; `tell` gets both paths as the capture begins."""
+def capture_into_files(send: Send) -> None:
+    """Replace the mirror in this process; `send` gets both paths as the capture begins."""
     begun: list[str] = []
 
     @contextmanager
@@ -27,7 +27,7 @@ def capture_into_files(tell: Tell) -> None:
             # The local manager enters stdout first, then stderr.
             begun.append(path)
             if len(begun) == 2:
-                tell(begun[0], begun[1])
+                send(begun[0], begun[1])
                 begun.clear()
             yield None, None
 

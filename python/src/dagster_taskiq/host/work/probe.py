@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from dagster_taskiq.host.wire.orders import ProbeOrder
 
-_NOBODY = "00000000-0000-0000-0000-000000000000"
+_NO_RUN = "00000000-0000-0000-0000-000000000000"
 
 
 def probe(order: ProbeOrder, instance: DagsterInstance) -> Outcome:
@@ -31,4 +31,4 @@ def _look(instance: DagsterInstance, run_id: str | None) -> DagsterRun | None:
     with contextlib.suppress(NotImplementedError):
         instance.event_log_storage.get_maximum_record_id()
     # Reads even without a run: the answer of the other storage counts.
-    return instance.get_run_by_id(run_id or _NOBODY)
+    return instance.get_run_by_id(run_id or _NO_RUN)

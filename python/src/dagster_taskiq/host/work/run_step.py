@@ -46,7 +46,7 @@ def run_step(
     decided = decide_start(instance, order, look_up(instance, step, inherited.plans))
     if not isinstance(decided, Start):
         return decided
-    gate = Gate(instance, step, channel, tells_events=order.limits.silence is not None)
+    gate = Gate(instance, step, channel, reports_events=order.limits.silence is not None)
     try:
         with reaching_storage():
             instance.handle_new_event(claim_of(decided.run.job_name, order))
