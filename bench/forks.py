@@ -1,7 +1,7 @@
 """Shows that the memory of the processes that fork steps is flat, over thousands of steps.
 
-Prints what the base and the location host hold (anonymous memory, open descriptors) after each
-tenth of the steps, and what one no-op step holds alone while it runs, by its pages.
+Prints the anonymous memory and the open descriptors of the base and of the location host after each
+tenth of the steps. Also prints what one no-op step holds alone while it runs, by its pages.
 """
 
 from __future__ import annotations

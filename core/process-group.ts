@@ -7,7 +7,7 @@ import type { Clock } from "./clock.ts";
 import { Fault } from "./faults.ts";
 
 /** Leads no group: no system numbers its processes so high. */
-const NOBODY = 0x7fff_ffff;
+const NO_GROUP = 0x7fff_ffff;
 const LOOK_AGAIN_MS = 20;
 /**
  * Where no process reaps the members (a container without an init), zombies stay. They do no harm
@@ -21,7 +21,7 @@ const GIVE_UP_MS = 2_000;
  */
 export function requireSignals(): void {
   try {
-    signalGroup(NOBODY);
+    signalGroup(NO_GROUP);
   } catch (error) {
     throw mayNotSignal(error);
   }

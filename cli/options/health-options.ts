@@ -22,7 +22,7 @@ export const readyWithin = setting({
   flag: "--ready-within",
   env: ["TASKIQ_READY_WITHIN"],
   group: GROUP,
-  help: "How long a worker may live that has never been ready; then /livez fails, too, so that it is replaced. Once ready, no outage does that.",
+  help: "How long a worker may live that has never been ready. After that /livez fails, so that an orchestrator replaces the worker. Once ready, no outage does that.",
   kind: unlessOff(duration(1_000, 24 * 3_600_000)),
   fallback: "5m",
 });

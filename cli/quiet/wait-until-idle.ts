@@ -97,7 +97,7 @@ function judge(request: QuietRequest, { reports, idle, workers }: State, seen: b
 }
 
 function tooLate({ request, maxMs }: Awaited, { workers, running }: State): End {
-  const state = workers === 0 ? "no worker has said that it is quiet" : `${counted(running, "step")} still running`;
+  const state = workers === 0 ? "no worker has answered the request" : `${counted(running, "step")} still running`;
   const after = formatDuration(maxMs ?? 0);
   return [exitCodes.no, `${targetText(request)} is not idle after ${after}: ${state}; it stays quiet`];
 }

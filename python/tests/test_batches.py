@@ -129,7 +129,7 @@ def test_a_batch_that_is_refused_as_a_whole_is_sent_one_by_one(
     assert arrived(sqs) == steps(0, 1, 2)
 
 
-def test_a_request_is_no_larger_than_sqs_takes(sqs: SqsDouble, fifo: EnvelopeSender) -> None:
+def test_a_request_stays_within_what_sqs_takes(sqs: SqsDouble, fifo: EnvelopeSender) -> None:
     fifo.send(messages(fifo, 5, **{"taskiq/note": "n" * 400_000}))
     assert sqs.batches == [2, 2]
     assert arrived(sqs) == steps(0, 1, 2, 3, 4)

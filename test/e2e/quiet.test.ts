@@ -181,6 +181,6 @@ describe("quiet through the ledger", () => {
     await startWorker("w-1");
     const nobody = await operator("quiet", "--worker", "w-9", "--wait", "--max-time", "13s");
     assert.equal(nobody.code, 1);
-    assert.match(nobody.says, /worker w-9 is not idle after 13s: no worker has said that it is quiet/);
+    assert.match(nobody.says, /worker w-9 is not idle after 13s: no worker has answered the request/);
   });
 });

@@ -1,4 +1,5 @@
 // The comments of source files, for test/prose.test.ts.
+import { pythonTokens, startsLine } from "./python-source.ts";
 
 export interface Comment {
   /** `file:line` of its beginning. */
@@ -8,45 +9,57 @@ export interface Comment {
 }
 
 const BLOCK = /^[ \t]*\/\*\*[\s\S]*?\*\//gm;
-const DOCSTRING = /^[ \t]*r?"""[\s\S]*?"""/gm;
-/** A docstring is the first statement of a file, a class or a function. */
-const BEFORE_DOCSTRING = /(?:^|:(?: {2}# .*)?|^#.*)\s*$/;
-const MARKS = /^[ \t]*(?:\/\*\*|\*\/|\*|r?""")? ?|\s*(?:\*\/|""")$/g;
-const SLASHES = {
-  run: /^[ \t]*\/\/.*(?:\n[ \t]*\/\/.*)*/gm,
-  mark: /^[ \t]*\/\/ ?/,
-  behind: /[\w;,{})\]'"`] +\/\/ (.*)$/gm,
-};
-const HASHES = { run: /^[ \t]*#.*(?:\n[ \t]*#.*)*/gm, mark: /^[ \t]*# ?/, behind: /[\w;,{})\]'"`:] {2}# (.*)$/gm };
+const MARKS = /^[ \t]*(?:\/\*\*|\*\/|\*) ?|\s*\*\/$/g;
+const SLASHES = /^[ \t]*\/\/.*(?:\n[ \t]*\/\/.*)*/gm;
+const SLASH_MARK = /^[ \t]*\/\/ ?/;
+const BEHIND_CODE = /[\w;,{})\]'"`] +\/\/ (.*)$/gm;
 /** Tools read these, people do not. */
 const DIRECTIVE = /^(?:biome-ignore|ruff: noqa|noqa|type: ignore|@ts-|!)/;
 
 export function commentsOf(file: string, source: string): readonly Comment[] {
-  const isPython = file.endsWith(".py");
-  const { run, mark, behind } = isPython ? HASHES : SLASHES;
-  const blocks = [...source.matchAll(isPython ? DOCSTRING : BLOCK)].filter(
-    ({ index }) => !isPython || BEFORE_DOCSTRING.test(source.slice(0, index)),
-  );
-  const found = [
-    ...blocks.map(({ 0: text, index }) => ({ index, lines: dedented(text.split("\n")) })),
-    ...[...source.matchAll(run)].map(({ 0: text, index }) => ({
-      index,
-      lines: text.split("\n").map((line) => line.replace(mark, "")),
-    })),
-    ...[...source.matchAll(behind)].map(({ 1: text = "", index }) => ({ index, lines: [text] })),
-  ];
+  const found = file.endsWith(".py") ? pythonComments(source) : typescriptComments(source);
   return found.map(({ index, lines }) => ({
     at: `${file}:${source.slice(0, index).split("\n").length}`,
     lines: lines.filter((line) => !DIRECTIVE.test(line)),
   }));
 }
 
-function dedented(lines: readonly string[]): readonly string[] {
-  const isStarred = lines.slice(1).every((line) => /^\s*\*/.test(line));
-  if (isStarred) return lines.map((line) => line.replace(MARKS, ""));
-  const depth = lines[0]?.search(/\S/) ?? 0;
-  const [first = "", ...rest] = lines.map((line) => line.slice(depth).replace(/"""$/, ""));
-  return [first.replace(/^r?"""/, ""), ...rest];
+interface Found {
+  readonly index: number;
+  readonly lines: readonly string[];
+}
+
+function typescriptComments(source: string): readonly Found[] {
+  const found = (pattern: RegExp, linesOf: (text: string) => readonly string[]) =>
+    [...source.matchAll(pattern)].map(({ 0: whole, 1: text = whole, index }) => ({ index, lines: linesOf(text) }));
+  return [
+    ...found(BLOCK, (text) => text.split("\n").map((line) => line.replace(MARKS, ""))),
+    ...found(SLASHES, (text) => text.split("\n").map((line) => line.replace(SLASH_MARK, ""))),
+    ...found(BEHIND_CODE, (text) => [text]),
+  ];
+}
+
+/** Comments that fill lines one below the other are one comment. */
+function pythonComments(source: string): readonly Found[] {
+  const found: { index: number; lines: string[]; endsAt: number }[] = [];
+  for (const { kind, index, source: token } of pythonTokens(source)) {
+    const last = found.at(-1);
+    if (kind === "docstring") found.push({ index, lines: docstringLines(source, index, token), endsAt: -1 });
+    if (kind !== "comment") continue;
+    const line = token.replace(/^# ?/, "");
+    const isAlone = startsLine(source, index);
+    const goesOn = isAlone && last !== undefined && /^\n[ \t]*$/.test(source.slice(last.endsAt, index));
+    const endsAt = isAlone ? index + token.length : -1;
+    if (goesOn && last.endsAt >= 0) Object.assign(last, { lines: [...last.lines, line], endsAt });
+    else found.push({ index, lines: [line], endsAt });
+  }
+  return found;
+}
+
+function docstringLines(source: string, index: number, token: string): string[] {
+  const depth = index - source.lastIndexOf("\n", index) - 1;
+  const [first = "", ...rest] = token.replace(/"""$/, "").split("\n");
+  return [first.replace(/^r?"""/, ""), ...rest.map((line) => line.slice(depth))];
 }
 
 /**

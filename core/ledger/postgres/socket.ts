@@ -50,7 +50,7 @@ async function offersTls(socket: Socket, signal: AbortSignal): Promise<boolean> 
   const [answer] = (await Promise.race([answered, once(socket, "close", { signal })])) as [Buffer | boolean];
   // One byte and no more: what follows it in clear text is not the server's (CVE-2021-23222).
   if (!Buffer.isBuffer(answer) || answer.length !== 1 || ![YES, NO].includes(answer[0] ?? 0)) {
-    throw Object.assign(new Error("the server closed the connection, or is no PostgreSQL"), { code: "ECONNRESET" });
+    throw Object.assign(new Error("the server closed the connection, or it is not PostgreSQL"), { code: "ECONNRESET" });
   }
   socket.pause();
   return answer[0] === YES;

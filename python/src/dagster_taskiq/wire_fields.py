@@ -38,7 +38,7 @@ def read_json(text: str) -> Any:
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")
 
 
 def require(fields: Fields, name: str, expected: str, holds: bool) -> None:

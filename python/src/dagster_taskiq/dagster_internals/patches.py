@@ -49,7 +49,7 @@ def store_events_by(storage: EventLogStorage, store: Callable[..., Any]) -> Iter
 def take_events_by(storage: EventLogStorage, take: Callable[..., None]) -> Callable[..., None]:
     """Have `take` take each event that is to be stored; return the storage's own method.
 
-    Not undone: it is of one instance in a process that runs one step and ends.
+    Nothing undoes this, since the process runs one step on this instance and ends.
     """
     own = storage.store_event
 

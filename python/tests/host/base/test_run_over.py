@@ -69,7 +69,7 @@ def test_a_retry_policy_treats_an_interrupted_step_as_dagster_does(worker, insta
     assert terminal_events(instance, run) == ["STEP_UP_FOR_RETRY"]
 
 
-def test_a_step_that_ends_without_an_event_is_no_crash(worker, instance, hold):
+def test_a_step_that_ends_without_an_event_does_not_count_as_a_crash(worker, instance, hold):
     run, order, _ = hold(worker, "exits_hard_at_interrupt")
     instance.report_run_canceling(run)
     frames = worker.finish(order)

@@ -77,6 +77,6 @@ def test_a_change_of_code_is_seen(files, tmp_path, what):
 
 
 @pytest.mark.parametrize("what", NO_CODE)
-def test_a_change_beside_the_code_is_no_change(files, tmp_path, what):
+def test_a_change_beside_the_code_does_not_count(files, tmp_path, what):
     change(tmp_path / NO_CODE[what])
     assert files.changed() is None

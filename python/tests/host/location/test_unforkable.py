@@ -33,7 +33,7 @@ def test_an_unforkable_location_says_why_and_a_tag_overrides_it(start_worker, sa
     assert says(worker, {"taskiq/isolation": "fork"}) == "forked"
 
 
-def test_a_location_that_a_run_names_reports_that_it_is_unforkable_later(start_worker, says):
+def test_a_location_that_a_run_names_reports_later_why_forks_would_break(start_worker, says):
     worker = start_worker()
     assert worker.await_frame("ready")["locations"] == []
     assert says(worker, {}) == "spawned"

@@ -30,11 +30,11 @@ _MOST_BYTES = 64 * 1024 * 1024
 class KnownRuns:
     """What the base knows of runs with steps here, and the recorder, which looks.
 
-    `located` is called for each run that was to be located: with its code, or None for a run that
-    has none (unknown, or over), or the error that kept the recorder from seeing it. `over` is
-    called with the runs that are over, true for those that were canceled. `stood` is called for
-    each attempt that was asked about: with the outcome of one that may not run, or the leave to run
-    it. `started` is called when there is another recorder.
+    - `located` gets each run that was to be located, with its code. The code is None for a run that
+      is unknown or over, and for one that the recorder could not read. Then there is an error.
+    - `over` gets the runs that are over, true for those that were canceled.
+    - `stood` gets each attempt that was asked about, with the leave to run it or with its outcome.
+    - `started` is called when there is another recorder.
     """
 
     def __init__(

@@ -49,7 +49,7 @@ class Link:
         self.guard.lift_limits(now)
 
     def connect(self, recorder: Forked) -> None:
-        """Note that it is connected with this recorder."""
+        """Note which recorder it is connected with now."""
         self.recorder = recorder
 
     def leave(self) -> None:

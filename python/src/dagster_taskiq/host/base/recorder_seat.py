@@ -88,7 +88,7 @@ class RecorderSeat:
             flush_watched(self.process.channel, self._selector)
 
     def read(self) -> None:
-        """Take in what it says. Only the kernel says that it is dead."""
+        """Take in what it sends. Only the kernel reports its death."""
         if self.process is None:
             return
         try:

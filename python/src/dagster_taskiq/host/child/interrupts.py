@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-# Also blocked by the host around the fork, so that one that comes before the process has its own
-# handlers waits for them instead of being ignored as the host ignores it.
+# The host, which ignores them, also blocks them around the fork. So a signal that comes before the
+# process has its own handlers waits for them.
 HELD_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 _ALL = [int(number) for number in signal.valid_signals()]

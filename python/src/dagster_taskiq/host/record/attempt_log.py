@@ -30,7 +30,7 @@ TERMINAL: dict[DagsterEventType, State] = {
     DagsterEventType.RESOURCE_INIT_FAILURE: "resource_init_failure",
 }
 BEGINNING = {DagsterEventType.STEP_START, DagsterEventType.STEP_RESTARTED}
-TOLD = {
+COUNTED = {
     *TERMINAL,
     *BEGINNING,
     DagsterEventType.STEP_OUTPUT,
@@ -67,7 +67,7 @@ class AttemptLog:
 
 def wanted_of(step_key: str) -> Wanted:
     """Return which events of the step show where its attempts stand."""
-    return Wanted((step_key,), (*TOLD, ANNOUNCEMENT))
+    return Wanted((step_key,), (*COUNTED, ANNOUNCEMENT))
 
 
 def read_attempt(instance: DagsterInstance, step: StepId) -> AttemptLog:
@@ -109,9 +109,9 @@ class Summary:
         self._assets: dict[str, None] = {}
 
     def add(self, entry: EventLogEntry) -> None:
-        """Take in an event of the attempt; others than those of `TOLD` do not count."""
+        """Take in an event of the attempt; others than those of `COUNTED` do not count."""
         kind = entry.dagster_event_type
-        if kind not in TOLD:
+        if kind not in COUNTED:
             return
         if self._first_at is None:
             self._first_at = entry.timestamp

@@ -17,8 +17,8 @@ from dagster_taskiq.dagster_internals.patches import write_events_by
 from dagster_taskiq.host.child.exit import leave_now
 from dagster_taskiq.host.child.interrupts import interrupts_deferred
 from dagster_taskiq.host.record.attempt_log import (
+    COUNTED,
     TERMINAL,
-    TOLD,
     AttemptLog,
     read_attempt,
     result_of,
@@ -97,7 +97,7 @@ class Gate:
         except Exception as error:
             self.storage_error = error
             raise
-        if event.dagster_event_type in TOLD:
+        if event.dagster_event_type in COUNTED:
             self._log.entries.append(event)
 
     def _write_terminal(self, event: EventLogEntry, options: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
-"""The sink: what a step's process has in place of the gate when the recorder writes its events.
+"""Sends the events of a step to the recorder, which writes them. A gate writes by itself.
 
-The process sends each event, and waits for the answer to its terminal event only. What is recorded
-is the recorder's to decide; user code cannot go around it.
+The process sends each event, and waits for the answer to its terminal event only. The recorder
+decides what it writes, and user code cannot go around it.
 """
 
 from __future__ import annotations

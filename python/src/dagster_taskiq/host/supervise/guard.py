@@ -106,7 +106,7 @@ class Guard:
         return self._is_recorded and self._is_buried
 
     def bury(self) -> None:
-        """Note that it is gone, with all that was below it."""
+        """Note its end, and that of all processes below it."""
         self._is_buried = True
 
     def be_done(self) -> None:

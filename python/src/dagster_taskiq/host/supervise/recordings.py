@@ -49,7 +49,7 @@ class Recordings:
             flush_watched(self.link.channel, self._selector)
 
     def read(self) -> None:
-        """Take in what the recorder has said by now, or that it is gone."""
+        """Take in what the recorder has sent by now, or its end."""
         if self.link is None:
             return
         try:

@@ -38,8 +38,8 @@ from dagster_taskiq.host.wire.steering import Kill, Permit, Renewal, Steering
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
-# The selector's clock stands still while the machine sleeps, the terms' does not; and what a frame
-# says of a term counts from the last look, for the host may have been frozen since.
+# The selector's clock stands still while the machine sleeps, and the terms' clock does not. What a
+# frame says of a term counts from the last look, for the host may have been frozen since.
 _LONGEST_WAIT = 1.0
 
 

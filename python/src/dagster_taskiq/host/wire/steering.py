@@ -41,7 +41,7 @@ class Permit:
 
     id: str
     within_ms: float | None
-    """How long the permit holds from the question on. `None` means that it is refused."""
+    """How long the permit holds from the question on. `None` means a refusal."""
 
     def to_frame(self) -> Frame:
         """Return the frame."""
