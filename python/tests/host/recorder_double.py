@@ -58,16 +58,23 @@ class Peer:
 
 
 class RecorderDouble:
-    """A recorder, forked from the test as from the base. Grants permits when asked."""
+    """A recorder, forked from the test as from the base. Grants permits when asked.
 
-    def __init__(self, instance: DagsterInstance) -> None:
+    `prepare` is called in its process first.
+    """
+
+    def __init__(
+        self, instance: DagsterInstance, prepare: Callable[[], None] = lambda: None
+    ) -> None:
         self._lifeline = Lifeline()
+        self._prepare = prepare
         be = partial(self._be, instance, os.getpid())
         self.process = fork_process("", be)
         self.base = Peer(socket.socket(fileno=os.dup(self.process.channel.fileno())))
         self.link = self.base.hand_over("link")
 
     def _be(self, instance: DagsterInstance, parent: int, channel: Channel) -> None:
+        self._prepare()
         be_recorder(channel, instance, 0.0, parent, self._lifeline)
 
     @property

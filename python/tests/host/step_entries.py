@@ -50,6 +50,10 @@ def materialized(run: DagsterRun, step: str = "greet", **fields: Any) -> EventLo
     return entry(run, step, "ASSET_MATERIALIZATION", StepMaterializationData(about))
 
 
+def output(run: DagsterRun, step: str = "greet") -> EventLogEntry:
+    return entry(run, step, "STEP_OUTPUT", StepOutputData(StepOutputHandle(step, "result")))
+
+
 def dynamic_output(run: DagsterRun, key: str, step: str = "greet") -> EventLogEntry:
     handle = StepOutputHandle(step, "result", key)
     return entry(run, step, "STEP_OUTPUT", StepOutputData(handle))

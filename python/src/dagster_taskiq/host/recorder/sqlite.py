@@ -24,8 +24,9 @@ from dagster_taskiq.dagster_internals.recorder import (
     find_tables_once,
     storages_of,
 )
+from dagster_taskiq.host.record.standing import outcome_if_not_open
 from dagster_taskiq.host.recorder.events import RecordedEvent
-from dagster_taskiq.host.recorder.store import Lapsed, Part
+from dagster_taskiq.host.recorder.store import Ended, Lapsed, Part
 from dagster_taskiq.host.system.boot_time import boot_time
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Sqlite:
     """See `Store`."""
 
     def __init__(self, instance: DagsterInstance) -> None:
+        self._instance = instance
         self._log, self._runs = storages_of(instance)
         self._initialize = self._log._connect
         self._path = ""
@@ -51,19 +53,22 @@ class Sqlite:
         )
         self._open: dict[str, Any] = {}
         self._begun: list[str] = []
+        # By identity: what the index has of a transaction whose other half failed.
+        self._indexed: dict[int, RecordedEvent] = {}
         connect_by(self._log, self._runs, self._lend, self._lend_runs)
         find_tables_once(self._log)
 
     def together(self, parts: Sequence[Part]) -> Sequence[Sequence[Part]]:
         """See `Store`."""
-        by_run = sorted(parts, key=lambda part: part.run_id)
-        return [list(group) for _, group in groupby(by_run, key=lambda part: part.run_id)]
+        by_run = sorted(parts, key=_run_of)
+        return [list(group) for _, group in groupby(by_run, key=_run_of)]
 
     def let_go(self, live: Collection[str]) -> None:
         """See `Store`."""
         kept = {*live, _INDEX, _RUNS} if live else set()
         for name in set(self._open) - kept:
             self._drop(name)
+        self._indexed = {n: e for n, e in self._indexed.items() if e.entry.run_id in live}
 
     def read(self, work: Callable[[], T]) -> T:
         """See `Store`."""
@@ -75,22 +80,40 @@ class Sqlite:
         The index is committed first: a success must not stand whose materialization is lost.
         """
         deadline = min(part.deadline or math.inf for part in parts)
-        run = parts[0].run_id
+        run = _run_of(parts[0])
+        events = [event for part in parts for event in part.events]
         try:
             self._begin(run)
-            self._insert(run, [event for part in parts for event in part.events])
+            self._require_open(parts)
+            self._insert(run, events)
             for name in reversed(self._begun):
                 if boot_time() >= deadline:
                     raise Lapsed
                 self._open[name].exec_driver_sql("COMMIT")
                 self._begun.remove(name)
+                if name == _INDEX:
+                    self._indexed |= {id(e): e for e in events if _goes_beyond_its_run(e)}
+            for event in events:
+                self._indexed.pop(id(event), None)
         finally:
             for name in self._begun:
                 self._roll_back(name)
             self._begun = []
 
+    def _require_open(self, parts: Sequence[Part]) -> None:
+        """Look under the lock, which a recorder that stood still may have kept past its deadline.
+
+        What that one has committed since the permit was asked for is seen here.
+        """
+        for part in parts:
+            if part.deadline is None:
+                continue
+            over = outcome_if_not_open(self._instance, part.attempt)
+            if over is not None:
+                raise Ended(over)
+
     def _insert(self, run: str, events: Sequence[RecordedEvent]) -> None:
-        for apart, group in groupby(events, key=_goes_beyond_its_run):
+        for apart, group in groupby(events, key=self._is_for_index):
             if apart:
                 self._begin(_INDEX)
                 for event in group:
@@ -98,6 +121,9 @@ class Sqlite:
             else:
                 rows = [dict(event.row) for event in group]
                 self._open[run].execute(SqlEventLogStorageTable.insert(), rows)
+
+    def _is_for_index(self, event: RecordedEvent) -> bool:
+        return _goes_beyond_its_run(event) and id(event) not in self._indexed
 
     def _begin(self, name: str) -> None:
         if name not in self._begun:
@@ -140,6 +166,10 @@ class Sqlite:
     def _drop(self, name: str) -> None:
         with contextlib.suppress(Exception):
             self._open.pop(name).close()
+
+
+def _run_of(part: Part) -> str:
+    return part.attempt.run_id
 
 
 def _goes_beyond_its_run(event: RecordedEvent) -> bool:

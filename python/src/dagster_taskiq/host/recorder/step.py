@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dagster_taskiq.host.record.attempt_log import Summary
 from dagster_taskiq.host.recorder.events import RecordedEvent, UnreadableEvent, read_event
-from dagster_taskiq.host.recorder.store import InDoubt, Lapsed, Part
+from dagster_taskiq.host.recorder.store import Ended, InDoubt, Lapsed, Part
 from dagster_taskiq.host.wire.errors import error_from, error_info
 from dagster_taskiq.host.wire.outcomes import Outcome, fault, outcome
 
@@ -84,10 +84,10 @@ class RecordedStep:
     def part(self) -> Part:
         """Return what can be written now: its events in order, the terminal one last."""
         events = list(islice(self._waiting, _ROWS_TOGETHER))
-        step = self.order.attempt
+        attempt = self.order.attempt
         if self._deadline is None or self._terminal is None or len(events) < len(self._waiting):
-            return Part(self.order.id, step.run_id, events)
-        return Part(self.order.id, step.run_id, [*events, self._terminal], self._deadline)
+            return Part(self.order.id, attempt, events)
+        return Part(self.order.id, attempt, [*events, self._terminal], self._deadline)
 
     # What happens to it
 
@@ -136,6 +136,8 @@ class RecordedStep:
         terminal = part.deadline is not None
         if verdict is None:
             self._take_off(part)
+        elif isinstance(verdict, Ended):
+            self.refuse(verdict.outcome)
         elif isinstance(verdict, Lapsed):
             self._give_up("PermitLapsed", "the permit lapsed before the event was written")
         elif terminal and isinstance(verdict, InDoubt):

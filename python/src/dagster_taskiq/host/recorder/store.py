@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from dagster_taskiq.host.recorder.events import RecordedEvent
+from dagster_taskiq.host.wire.orders import StepId
+from dagster_taskiq.host.wire.outcomes import Outcome
 
 T = TypeVar("T")
 
@@ -17,7 +19,7 @@ class Part:
 
     step: str
     """The id of its order."""
-    run_id: str
+    attempt: StepId
     events: Sequence[RecordedEvent]
     deadline: float | None = None
     """When the permit for its terminal event lapses, in boot time. `None`: it has none."""
@@ -25,6 +27,14 @@ class Part:
 
 class Lapsed(Exception):
     """The permit lapsed before COMMIT. Nothing was written."""
+
+
+class Ended(Exception):
+    """Another process has ended the attempt since the permit was asked for. Nothing was written."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__("another process has recorded the end of the attempt")
+        self.outcome = outcome
 
 
 class NoConnection(Exception):
