@@ -14,6 +14,7 @@ from dagster._core.definitions.reconstruct import (
     ReconstructableRepository,
 )
 from dagster._core.execution.api import create_execution_plan
+from forked_hosts import ForkedHosts
 from orders import job_at
 from worker_double import CODE, LOCATION, WorkerDouble
 
@@ -39,12 +40,29 @@ def instance(home: Path) -> Iterator[DagsterInstance]:
 
 
 @pytest.fixture(scope="session")
-def start_worker(home: Path) -> Iterator[Callable[..., WorkerDouble]]:
-    """Start further hosts; each is ended with the session at the latest."""
+def forked_hosts() -> Iterator[ForkedHosts]:
+    """Fork hosts from a process that has imported Dagster; it starts with the first host."""
+    hosts = ForkedHosts()
+    yield hosts
+    hosts.close()
+
+
+@pytest.fixture(scope="session")
+def start_worker(home: Path, forked_hosts: ForkedHosts) -> Iterator[Callable[..., WorkerDouble]]:
+    """Start further hosts, each of which ends with the session at the latest.
+
+    They are forks of a process that has imported Dagster, which saves most of a test's CPU time.
+    With `fresh=True` a host is a new interpreter, as the worker starts it. A test needs that if it
+    is about the host's own start: its import of Dagster, its arguments, its `ready` or `fatal`,
+    its threads, its connections. A host that is another program, or that looks for modules
+    elsewhere, is always fresh. So is `worker`, which most tests use.
+    """
     started: list[WorkerDouble] = []
 
-    def start(*flags: str, at: Path = home, **options: Any) -> WorkerDouble:
-        started.append(WorkerDouble(at, *flags, **options))
+    def start(*flags: str, at: Path = home, fresh: bool = False, **options: Any) -> WorkerDouble:
+        fresh = fresh or "program" in options or "PYTHONPATH" in (options.get("env") or {})
+        hosts = None if fresh else forked_hosts
+        started.append(WorkerDouble(at, *flags, hosts=hosts, **options))
         return started[-1]
 
     yield start
@@ -56,7 +74,7 @@ def start_worker(home: Path) -> Iterator[Callable[..., WorkerDouble]]:
 
 @pytest.fixture(scope="session")
 def worker(start_worker: Callable[..., WorkerDouble]) -> WorkerDouble:
-    worker = start_worker(*LOCATION)
+    worker = start_worker(*LOCATION, fresh=True)
     worker.await_frame("ready")
     return worker
 

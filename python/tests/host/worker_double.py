@@ -11,9 +11,12 @@ import time
 from collections.abc import Callable, Mapping
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagster_taskiq.host.wire.frames import Broken, Frame, FrameReader, encode
+
+if TYPE_CHECKING:
+    from forked_hosts import ForkedHost, ForkedHosts
 
 CODE = Path(__file__).parent / "fixtures"
 LOCATION = ("-m", "host_jobs", "-d", str(CODE))
@@ -55,27 +58,27 @@ class WorkerDouble:
         *flags: str,
         env: Mapping[str, str] | None = None,
         program: str = "dagster_taskiq.host",
+        hosts: ForkedHosts | None = None,
     ) -> None:
         self._socket, theirs = socket.socketpair()
         self.output = home / f"host-{time.monotonic_ns()}.log"
-        with self.output.open("wb") as log:
-            self.process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    program,
-                    "--frames-fd",
-                    str(theirs.fileno()),
-                    *flags,
-                ],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, "DAGSTER_HOME": str(home), **(env or {})},
-                cwd=home,
+        variables = {**os.environ, "DAGSTER_HOME": str(home), **(env or {})}
+        self.process: subprocess.Popen[bytes] | ForkedHost
+        with self.output.open("wb") as log, theirs:
+            frames = theirs.fileno()
+            self.process = (
+                subprocess.Popen(
+                    [sys.executable, "-m", program, "--frames-fd", str(frames), *flags],
+                    pass_fds=[frames],
+                    stdin=subprocess.PIPE,
+                    stdout=log,
+                    stderr=log,
+                    env=variables,
+                    cwd=home,
+                )
+                if hosts is None
+                else hosts.start(flags, theirs, log, variables, home)
             )
-        theirs.close()
         self._reader = FrameReader()
         self._ids = count(1)
         self.seen: list[Frame] = []

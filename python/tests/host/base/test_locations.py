@@ -164,7 +164,7 @@ def test_a_job_in_a_file_is_run(worker, create_run):
 
 
 def test_wrong_flags_are_fatal(start_worker):
-    worker = start_worker("-m", "host_jobs", "--grpc-port", "4000")
+    worker = start_worker("-m", "host_jobs", "--grpc-port", "4000", fresh=True)
     assert worker.await_frame("fatal") == {
         "type": "fatal",
         "code": "USAGE",
@@ -188,7 +188,8 @@ def test_a_dagster_that_is_not_supported_is_fatal(start_worker):
 
 
 def test_an_instance_that_cannot_be_opened_is_fatal(start_worker, tmp_path):
-    worker = start_worker(*LOCATION, env={"DAGSTER_HOME": str(tmp_path / "missing")})
+    env = {"DAGSTER_HOME": str(tmp_path / "missing")}
+    worker = start_worker(*LOCATION, fresh=True, env=env)
     fatal = worker.await_frame("fatal")
     assert fatal["code"] == "INSTANCE"
     assert fatal["message"].startswith("the Dagster instance cannot be opened: ")

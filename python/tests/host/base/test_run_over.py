@@ -109,7 +109,7 @@ def test_an_interrupt_before_the_step_has_begun_ends_it(
 
 
 def test_the_recorder_starts_with_the_first_run_and_ends_with_the_worker(start_worker, hold):
-    worker = start_worker(*LOCATION)
+    worker = start_worker(*LOCATION, fresh=True)
     host = worker.await_frame("ready")["pid"]
     assert recorders(host) == [], "before any run is live"
     _, order, file = hold(worker)

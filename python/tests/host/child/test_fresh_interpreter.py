@@ -47,7 +47,7 @@ def test_a_fresh_interpreter_writes_nothing_without_a_permit(worker, instance, c
 @pytest.fixture(scope="module")
 def own_host(start_worker):
     """A host that imports only what run records name."""
-    return start_worker()
+    return start_worker(fresh=True)
 
 
 def test_code_that_cannot_be_forked_runs_and_is_not_imported_by_the_host(own_host, create_run):

@@ -26,7 +26,7 @@ def says(create_run, tmp_path):
 
 
 def test_an_unforkable_location_says_why_and_a_tag_overrides_it(start_worker, says):
-    worker = start_worker("-m", "unforkable", "-d", str(CODE))
+    worker = start_worker("-m", "unforkable", "-d", str(CODE), fresh=True)
     [location] = worker.await_frame("ready")["locations"]
     assert location == {"name": "unforkable", "error": None, "unforkable": ["thread pool_0"]}
     assert says(worker, {}) == "spawned"

@@ -6,8 +6,9 @@ import json
 import random
 import signal
 import socket
-import subprocess
-import sys
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +16,9 @@ from dagster_taskiq.host.child.interrupts import interrupts_deferred
 from dagster_taskiq.host.wire.channel import Channel
 from dagster_taskiq.host.wire.frames import LONGEST_LINE_OF_STEP, Broken
 from polling import poll_until
+
+if TYPE_CHECKING:
+    from forked_hosts import ForkedHosts
 
 STEP = """
 import json, os, random, signal, socket, sys, threading, time, traceback
@@ -49,13 +53,9 @@ def end(kind="STEP_SUCCESS"):
 class Recorder:
     """The other end of a step's socket. It answers what it reads."""
 
-    def __init__(self, script: str, *arguments: str) -> None:
+    def __init__(self, hosts: ForkedHosts, script: str, *arguments: str) -> None:
         ours, theirs = socket.socketpair()
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", STEP + script, str(theirs.fileno()), *arguments],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.PIPE,
-        )
+        self.process = hosts.run_script(STEP + script, theirs, arguments)
         theirs.close()
         self.channel = Channel(ours, longest=LONGEST_LINE_OF_STEP)
         self.frames: list = []
@@ -83,23 +83,29 @@ class Recorder:
         assert self.process.wait(60) is not None
 
 
-def test_events_of_the_step_are_sent_and_its_end_is_awaited():
-    recorder = Recorder("log('one'); log('two'); end(); print(sink.ended)\nlog('hook')\n")
+@pytest.fixture
+def run_step(forked_hosts: ForkedHosts) -> Callable[..., Recorder]:
+    """Return a function that runs a script in a process that has imported Dagster."""
+    return partial(Recorder, forked_hosts)
+
+
+def test_events_of_the_step_are_sent_and_its_end_is_awaited(run_step):
+    recorder = run_step("log('one'); log('two'); end(); print(sink.ended)\nlog('hook')\n")
     recorder.serve()
     assert recorder.frames == ["event", "event", "end", "event"]
     assert recorder.texts == ["one", "two", "hook"]
     assert recorder.process.returncode == 0
 
 
-def test_a_refused_end_ends_the_process_at_once():
-    recorder = Recorder("log('one')\ntry:\n  end()\nexcept BaseException:\n  log('went on')\n")
+def test_a_refused_end_ends_the_process_at_once(run_step):
+    recorder = run_step("log('one')\ntry:\n  end()\nexcept BaseException:\n  log('went on')\n")
     recorder.serve(end="refused")
     assert recorder.frames == ["event", "end"]
     assert recorder.process.returncode == 75
 
 
-def test_a_failure_of_the_storage_ends_the_process_at_its_next_event(tmp_path):
-    recorder = Recorder(
+def test_a_failure_of_the_storage_ends_the_process_at_its_next_event(run_step, tmp_path):
+    recorder = run_step(
         "log('one')\nopen(sys.argv[2], 'x')\nsys.stdin.readline()\nlog('two')\nlog('three')\n",
         str(tmp_path / "past_one"),
     )
@@ -115,8 +121,8 @@ def test_a_failure_of_the_storage_ends_the_process_at_its_next_event(tmp_path):
     assert recorder.process.returncode == 75
 
 
-def test_the_process_ends_when_the_recorder_is_gone(tmp_path):
-    recorder = Recorder(
+def test_the_process_ends_when_the_recorder_is_gone(run_step, tmp_path):
+    recorder = run_step(
         "log('one')\ntry:\n  end()\nfinally:\n  open(sys.argv[2], 'w')\n", str(tmp_path / "on")
     )
     while not recorder.channel.receive():
@@ -126,8 +132,8 @@ def test_the_process_ends_when_the_recorder_is_gone(tmp_path):
     assert not (tmp_path / "on").exists()
 
 
-def test_events_of_other_steps_are_stored_by_the_process_itself():
-    recorder = Recorder(
+def test_events_of_other_steps_are_stored_by_the_process_itself(run_step):
+    recorder = run_step(
         "log('mine'); log('not mine', step='other')\n"
         "stored = [e.user_message for e in instance.all_logs('r')]\n"
         "log(','.join(stored)); end()\n"
@@ -136,8 +142,8 @@ def test_events_of_other_steps_are_stored_by_the_process_itself():
     assert recorder.texts == ["mine", "not mine"]
 
 
-def test_what_was_sent_stands_before_the_process_connects(tmp_path):
-    recorder = Recorder(
+def test_what_was_sent_stands_before_the_process_connects(run_step):
+    recorder = run_step(
         "import sqlalchemy\nengine = sqlalchemy.create_engine('sqlite://')\n"
         "log('one')\nfor _ in range(3):\n  engine.connect().close()\n"
         "log('two'); engine.connect().close(); engine.connect().close(); end()\n"
@@ -146,8 +152,8 @@ def test_what_was_sent_stands_before_the_process_connects(tmp_path):
     assert recorder.frames == ["event", "flush", "event", "flush", "end"]
 
 
-def test_a_fork_of_the_step_sends_nothing(tmp_path):
-    recorder = Recorder(
+def test_a_fork_of_the_step_sends_nothing(run_step):
+    recorder = run_step(
         "log('one')\npid = os.fork()\nlog('child' if pid == 0 else 'parent')\n"
         "if pid == 0:\n  end()\nos.waitpid(pid, 0)\nend()\n"
     )
@@ -156,8 +162,8 @@ def test_a_fork_of_the_step_sends_nothing(tmp_path):
     assert recorder.frames.count("end") == 1
 
 
-def test_a_finalizer_that_logs_while_another_event_is_sent_waits_for_nothing():
-    recorder = Recorder(
+def test_a_finalizer_that_logs_while_another_event_is_sent_waits_for_nothing(run_step):
+    recorder = run_step(
         "class Late:\n  def __del__(self):\n    log('finalized')\n"
         "send = channel.send_line\n"
         "def dropping(line):\n"
@@ -234,9 +240,9 @@ assert interrupts
 
 
 @pytest.mark.parametrize("size", [1_000, 400_000])
-def test_interrupts_threads_and_forks_cut_no_frame_in_two(size):
+def test_interrupts_threads_and_forks_cut_no_frame_in_two(run_step, size):
     seed = random.randrange(1 << 30)
-    recorder = Recorder(STORM, str(seed), str(size))
+    recorder = run_step(STORM, str(seed), str(size))
     recorder.serve()
     assert recorder.process.returncode == 0, f"seed {seed}"
     # An interrupt may come before a text is sent: then it is missing, and no other.

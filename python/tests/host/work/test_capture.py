@@ -36,7 +36,7 @@ def test_the_output_of_a_step_is_captured(worker, instance, create_run):
 
 
 def test_capturing_output_needs_no_other_programs(start_worker, create_run, tmp_path):
-    worker = start_worker(*LOCATION, env={"PATH": str(tmp_path)})
+    worker = start_worker(*LOCATION, fresh=True, env={"PATH": str(tmp_path)})
     run = create_run("greet")
     frames = worker.finish(worker.start("run", **run_order(run, "greet")))
     assert [f["type"] for f in frames] == ["started", "capture", "ask", "outcome", "exited"]

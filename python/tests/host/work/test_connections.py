@@ -9,7 +9,7 @@ from worker_double import CODE
 
 @pytest.fixture(scope="module")
 def connecting(start_worker):
-    worker = start_worker("-m", "connecting", "-d", str(CODE))
+    worker = start_worker("-m", "connecting", "-d", str(CODE), fresh=True)
     worker.await_frame("ready")
     return worker
 
