@@ -1,7 +1,7 @@
 // The protocol's actions, each over the model. All answer at once, except ReceiveMessage, which may
 // wait.
 import type { Clock } from "../../../core/clock.ts";
-import { checkBatchSize, forEachEntry } from "./batches.ts";
+import { checkBatchSize, forEachEntry } from "./batch-entries.ts";
 import { receiveOrWait } from "./long-poll.ts";
 import type { SqsModel } from "./model.ts";
 import type { QueueModel } from "./queue-model.ts";
