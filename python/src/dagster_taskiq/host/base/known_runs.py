@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from dagster_taskiq.host.code.sources import RunCode
 from dagster_taskiq.host.system.boot_time import boot_time
 from dagster_taskiq.host.wire.admissions import Admission
 from dagster_taskiq.host.wire.frames import ErrorInfo, Frame
+from dagster_taskiq.recently_used import RecentlyUsed
 
 if TYPE_CHECKING:
     from dagster_taskiq.host.base.recorder_seat import RecorderSeat
@@ -57,15 +57,15 @@ class KnownRuns:
         self._runs: list[str] = []
         self._ended: list[tuple[str, str]] = []
         self._unknown: dict[str, None] = {}
-        self._known: OrderedDict[str, RunCode] = OrderedDict()
-        self._known_bytes = 0
+        self._known = RecentlyUsed[str, RunCode](
+            _MOST_KNOWN, most_weight=_MOST_BYTES, weight=_bytes_of
+        )
         self._looks_at = 0.0
         self._failures = 0
 
     def code_of(self, run_id: str) -> RunCode | None:
         """Return where the run's code is, if that is known; else have it found out."""
         if (code := self._known.get(run_id)) is not None:
-            self._known.move_to_end(run_id)
             return code
         self._unknown[run_id] = None
         self.serve()
@@ -144,7 +144,7 @@ class KnownRuns:
         self._unknown.pop(run_id, None)
         code = None if frame["code"] is None else RunCode.from_frame(frame["code"])
         if code is not None:
-            self._keep(run_id, code)
+            self._known.keep(run_id, code)
         self._located(run_id, code, frame["error"])
 
     def _take_in_standing(self, frame: Frame) -> None:
@@ -155,17 +155,9 @@ class KnownRuns:
             self._stood(frame["id"], frame["outcome"], None)
             return
         if frame.get("code") is not None:
-            self._keep(question["order"]["envelope"]["run_id"], RunCode.from_frame(frame["code"]))
+            code = RunCode.from_frame(frame["code"])
+            self._known.keep(question["order"]["envelope"]["run_id"], code)
         self._stood(frame["id"], None, Admission.from_frame(frame))
-
-    def _keep(self, run_id: str, code: RunCode) -> None:
-        if run_id in self._known:
-            return
-        self._known[run_id] = code
-        self._known_bytes += _bytes_of(code)
-        while len(self._known) > _MOST_KNOWN or self._known_bytes > _MOST_BYTES:
-            _, forgotten = self._known.popitem(last=False)
-            self._known_bytes -= _bytes_of(forgotten)
 
     def _start(self) -> None:
         if self._seat.start():

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from dagster_taskiq.recently_used import RecentlyUsed
 
 if TYPE_CHECKING:
     from dagster_taskiq.host.code.sources import RunCode
@@ -30,9 +31,11 @@ class BuiltJobs:
 
     def __init__(self, build: Callable[[RunCode], BuiltJob | None]) -> None:
         self._build = build
-        self._kept: OrderedDict[_Key, BuiltJob | None] = OrderedDict()
+        self._kept = RecentlyUsed[_Key, "BuiltJob | None"](
+            _MOST_JOBS, most_weight=_MOST_STEPS, weight=_steps_of
+        )
         self._trials: dict[str, _Key] = {}
-        self._harmless: OrderedDict[_Key, None] = OrderedDict()
+        self._harmless = RecentlyUsed[_Key, bool](_MOST_HARMLESS)
 
     def of(self, order_id: str, code: RunCode) -> BuiltJob | None:
         """Return the job of the order's run. `None` means that the step's process builds it."""
@@ -44,22 +47,17 @@ class BuiltJobs:
             if key not in self._harmless:
                 self._trials[order_id] = key
                 return None
-            del self._harmless[key]
-            self._kept[key] = self._build(code)
-        self._kept.move_to_end(key)
-        while len(self._kept) > 1 and self._is_too_much():
-            self._kept.popitem(last=False)
-        return self._kept[key]
+            self._harmless.drop(key)
+            self._kept.keep(key, self._build(code))
+        return self._kept.get(key)
 
     def note_end(self, order_id: str, *, came_to_its_end: bool) -> None:
         """Note that the process of this order is gone."""
         key = self._trials.pop(order_id, None)
         if key is None or not came_to_its_end or key in self._kept:
             return
-        self._harmless[key] = None
-        while len(self._harmless) > _MOST_HARMLESS:
-            self._harmless.popitem(last=False)
+        self._harmless.keep(key, True)
 
-    def _is_too_much(self) -> bool:
-        steps = sum(len(job.plan.step_dict) for job in self._kept.values() if job is not None)
-        return steps > _MOST_STEPS or len(self._kept) > _MOST_JOBS
+
+def _steps_of(job: BuiltJob | None) -> int:
+    return 0 if job is None else len(job.plan.step_dict)

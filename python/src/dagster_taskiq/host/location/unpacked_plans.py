@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import zlib
-from collections import OrderedDict
 from collections.abc import Mapping
 
 from dagster_taskiq.host.record.planned import Plan, StoredPlan
 from dagster_taskiq.host.wire.errors import warn
+from dagster_taskiq.recently_used import RecentlyUsed
 
 # A thousand steps take about 6 MB. The newest plan is kept, however large it is.
 _MOST_STEPS = 10_000
@@ -17,7 +17,7 @@ class UnpackedPlans:
     """The plans used last, by the id of their snapshots."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, Plan] = OrderedDict()
+        self._kept = RecentlyUsed[str, Plan](most_weight=_MOST_STEPS, weight=len)
 
     def of(self, stored: StoredPlan) -> Mapping[str, Plan]:
         """Return the plan under its id; nothing if it cannot be unpacked.
@@ -31,8 +31,5 @@ class UnpackedPlans:
             except (ValueError, KeyError, TypeError, zlib.error) as error:
                 warn(f"cannot keep plan {stored.snapshot_id}: {error!r}")
                 return {}
-            self._kept[stored.snapshot_id] = plan
-        self._kept.move_to_end(stored.snapshot_id)
-        while len(self._kept) > 1 and sum(map(len, self._kept.values())) > _MOST_STEPS:
-            self._kept.popitem(last=False)
+            self._kept.keep(stored.snapshot_id, plan)
         return {stored.snapshot_id: plan}

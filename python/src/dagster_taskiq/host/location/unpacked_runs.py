@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
 from dagster import DagsterRun
 
 from dagster_taskiq.dagster_internals.host import deserialize_value
+from dagster_taskiq.recently_used import RecentlyUsed
 
 # A record has the run's config, which may be large; steps that run at once are of few runs.
 _MOST = 20
@@ -16,14 +15,12 @@ class UnpackedRuns:
     """The records used last, by their texts."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, DagsterRun] = OrderedDict()
+        self._kept = RecentlyUsed[str, DagsterRun](_MOST)
 
     def of(self, text: str) -> DagsterRun:
         """Return the record that this text of Dagster's serdes JSON holds."""
         run = self._kept.get(text)
         if run is None:
-            run = self._kept[text] = deserialize_value(text, DagsterRun)
-        self._kept.move_to_end(text)
-        while len(self._kept) > _MOST:
-            self._kept.popitem(last=False)
+            run = deserialize_value(text, DagsterRun)
+            self._kept.keep(text, run)
         return run

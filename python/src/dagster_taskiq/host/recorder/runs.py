@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from dagster_taskiq.dagster_internals.host import serialize_value
 from dagster_taskiq.host.code.sources import RunCode, code_of
 from dagster_taskiq.host.record.planned import Plan, plan_of, stored_plans
 from dagster_taskiq.host.record.standing import GOING_ON
+from dagster_taskiq.recently_used import RecentlyUsed
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
@@ -38,16 +38,15 @@ class RunRecords:
 
     def __init__(self, instance: DagsterInstance) -> None:
         self._instance = instance
-        self._known: OrderedDict[str, KnownRun] = OrderedDict()
+        self._known = RecentlyUsed[str, KnownRun](_MOST_KNOWN)
 
     def going_on(self, run_ids: Collection[str]) -> Mapping[str, KnownRun]:
         """Return those of the runs that go on now. Raises whatever the storage raises."""
-        known = {run_id for run_id in run_ids if run_id in self._known}
-        still = runs_going_on(self._instance, known)
-        found = {run_id: self._known[run_id] for run_id in still}
-        found |= self._read(set(run_ids) - known)
+        known = {run_id: run for run_id in run_ids if (run := self._known.get(run_id)) is not None}
+        found = {run_id: known[run_id] for run_id in runs_going_on(self._instance, known)}
+        found |= self._read(set(run_ids) - set(known))
         for run_id, run in found.items():
-            self._keep(run_id, run)
+            self._known.keep(run_id, run)
         return found
 
     def job_name_of(self, run_id: str) -> str:
@@ -72,12 +71,6 @@ class RunRecords:
             text = serialize_value(run)
             found[run.run_id] = KnownRun(run, text, code_of(run, plan), unpacked)
         return found
-
-    def _keep(self, run_id: str, run: KnownRun) -> None:
-        self._known[run_id] = run
-        self._known.move_to_end(run_id)
-        while len(self._known) > _MOST_KNOWN:
-            self._known.popitem(last=False)
 
 
 def runs_going_on(instance: DagsterInstance, run_ids: Iterable[str]) -> Collection[str]:
