@@ -4,8 +4,8 @@ import { globSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
-import { endsOfFiles, withBatches } from "./shared-processes.ts";
 import type { Check, Print } from "./command.ts";
+import { endsOfFiles, withBatches } from "./shared-processes.ts";
 import type { Verdict } from "./summary.ts";
 
 export interface NodeTests {

@@ -4,8 +4,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { endsOfFiles, split, withBatches } from "../../../dev/test/shared-processes.ts";
 import { judge, type TestEnd } from "../../../dev/test/node-tests.ts";
+import { endsOfFiles, split, withBatches } from "../../../dev/test/shared-processes.ts";
 
 const batch = { entry: "/batch/1.mjs", files: ["/test/a.test.ts", "/test/b.test.ts"] };
 const of = (file: string): TestEnd => ({ file, name: "holds", details: {} });
