@@ -19,7 +19,7 @@ from dagster_taskiq import __version__
 from dagster_taskiq.host.options import Options, UsageError, parse_options
 from dagster_taskiq.host.system import linux
 from dagster_taskiq.host.wire.channel import Channel
-from dagster_taskiq.host.wire.errors import error_from
+from dagster_taskiq.host.wire.errors import error_from, warn
 from dagster_taskiq.host.wire.frames import PROTOCOL
 from dagster_taskiq.supported_dagster import (
     SUPPORTED,
@@ -104,12 +104,22 @@ def _import_dagster() -> None:
         from dagster_taskiq.host.code.preload import preload
 
         preload()
+        _rehearse()
     except UnsupportedDagsterError as error:
         raise Fatal("DAGSTER_VERSION", str(error)) from None
     except Exception as error:
         raise Fatal("DAGSTER_IMPORT", f"Dagster cannot be imported: {error}") from error
     finally:
         gc.enable()
+
+
+def _rehearse() -> None:
+    from dagster_taskiq.host.code.rehearsal import rehearse
+
+    try:
+        rehearse()
+    except Exception as error:  # noqa: BLE001 - steps build what they need themselves
+        warn(f"no step could be rehearsed, so each takes a little longer: {error!r}")
 
 
 def build_instance() -> DagsterInstance:
