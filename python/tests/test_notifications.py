@@ -186,6 +186,48 @@ def test_a_fork_leaves_the_connection_to_the_run_worker(
         assert listener.arrive
 
 
+@pytest.fixture
+def woken(on_postgres: DagsterInstance, run: DagsterRun) -> Iterator[RunNotifications]:
+    """A notification of the run's first success has just ended its wait."""
+    with closing(listen(on_postgres, run.run_id)) as heard:
+        tell_success(on_postgres, run, "tick_a")
+        heard.wait(NEVER)
+        yield heard
+
+
+LOOK = "SELECT event_logs.id, event_logs.event"
+
+
+def test_the_look_after_a_notification_and_no_other_one_uses_the_connection_that_listens(
+    on_postgres: DagsterInstance, run: DagsterRun, woken: RunNotifications, of_listeners: Count
+) -> None:
+    news = of_listeners("query")
+
+    def look() -> int:
+        return len(on_postgres.all_logs(run.run_id, of_type=DagsterEventType.STEP_SUCCESS))
+
+    def look_in_a_thread() -> int:
+        other = threading.Thread(target=look)
+        other.start()
+        other.join()
+        assert of_listeners("query") == news
+        return look()
+
+    assert woken.look(look_in_a_thread) == 1
+    assert of_listeners("query").startswith(LOOK)
+    began = of_listeners("query_start")
+    assert woken.look(look) == 1
+    assert of_listeners("query_start") == began
+
+
+def test_a_look_over_a_connection_that_is_cut_is_made_over_another(
+    on_postgres: DagsterInstance, run: DagsterRun, woken: RunNotifications, of_listeners: Count
+) -> None:
+    of_listeners("count(pg_terminate_backend(pid))")
+    poll_until(lambda: of_listeners("count(*)") == 0)
+    assert len(woken.look(lambda: on_postgres.all_logs(run.run_id))) > 0
+
+
 def test_the_run_worker_connects_to_no_other_kind_of_storage(instance: DagsterInstance) -> None:
     for storage in (instance.event_log_storage, InMemoryEventLogStorage()):
         assert notifications_of(storage, "a-run", []) is None

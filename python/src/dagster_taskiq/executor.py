@@ -6,6 +6,7 @@ import inspect
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dagster_taskiq.supported_dagster import require_supported_dagster
@@ -205,7 +206,8 @@ class TaskiqExecutor(StepDelegatingExecutor):
             if look.is_due:
                 self._event_cursor = look.go_back(self._event_cursor)
                 return self._read_to_the_end(instance, run_id, seen_storage_ids)
-        return super()._pop_events(instance, run_id, seen_storage_ids)
+        pop = super()._pop_events
+        return self._pauses.look(partial(pop, instance, run_id, seen_storage_ids))
 
     def _read_to_the_end(
         self, instance: DagsterInstance, run_id: str, seen_storage_ids: set[int]

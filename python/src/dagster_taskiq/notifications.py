@@ -2,6 +2,7 @@
 
 They only end a pause early: the executor looks at the event log afterwards, as after any pause.
 So a notification may be lost, late or wrong, and a pooler in transaction mode may swallow all.
+The look after a notification uses the same connection, because Dagster opens one for each look.
 
 The run worker's own thread waits on the connection's socket. There is no other thread to keep the
 process alive, and psycopg2 leaves a connection alone in the forks of the process that opened it.
@@ -12,17 +13,22 @@ from __future__ import annotations
 import random
 import selectors
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dagster_taskiq.backoff import doubled
+from dagster_taskiq.dagster_internals.patches import connect_event_log_by
 from dagster_taskiq.deadline import within
 
 if TYPE_CHECKING:
     from dagster import DagsterEventType
 
     from dagster_taskiq.dagster_internals.producer import EventLogStorage
+
+T = TypeVar("T")
 
 CHANNEL = "run_events"
 APPLICATION_NAME = "taskiq run worker"
@@ -42,13 +48,15 @@ WHERE run_id = %s AND id >= %s AND dagster_event_type = ANY(%s) LIMIT 1
 class RunNotifications:
     """One connection that listens for one run. A lost one is made again, ever less often."""
 
-    def __init__(
-        self, connect: Callable[[], Any], run_id: str, kinds: Sequence[DagsterEventType]
-    ) -> None:
-        self._connect = connect
+    def __init__(self, storage: Any, run_id: str, kinds: Sequence[DagsterEventType]) -> None:
+        self._storage = storage
         self._run_id = run_id
         self._kinds = [kind.value for kind in kinds]
         self._connection: Any = None
+        """The driver's."""
+        self._kept: Any = None
+        """SQLAlchemy's wrapper of it."""
+        self._has_answered = False
         self._next_id = 0
         self._failures = 0
         self._retry_at = 0.0
@@ -60,6 +68,7 @@ class RunNotifications:
     def wait(self, seconds: float) -> None:
         """Return once there is an event of the kinds asked for, at the latest after `seconds`."""
         until = time.monotonic() + seconds
+        self._has_answered = False
         if self._connection is None and time.monotonic() >= self._retry_at:
             self._open()
         while self._connection is not None:
@@ -75,6 +84,22 @@ class RunNotifications:
                 return
         time.sleep(max(0.0, until - time.monotonic()))
 
+    def look(self, look: Callable[[], T]) -> T:
+        """Return what `look` finds in the event log, over this connection if it has just answered.
+
+        Any other look opens a connection: this one may be dead without a sign. So does a second one
+        after a look that fails here.
+        """
+        if not self._has_answered or self._kept is None:
+            return look()
+        self._has_answered = False
+        try:
+            with connect_event_log_by(self._storage, self._lending()):
+                return look()
+        except Exception:  # noqa: BLE001 - what is not the connection's fault is raised again
+            self._lose()
+        return look()
+
     def found_events(self) -> None:
         """Note that a look found events. If none was announced, notifications do not arrive."""
         self.arrive, self._announced = self.arrive and self._announced, False
@@ -83,25 +108,43 @@ class RunNotifications:
         """Close the connection, and open no other."""
         if self._connection is not None:
             self._connection.close()
-        self._connection, self._retry_at = None, float("inf")
+        self._connection, self._kept, self._retry_at = None, None, float("inf")
 
     def _open(self) -> None:
         try:
-            self._connection = within(CONNECT_SECONDS, self._listening)
+            self._kept = within(CONNECT_SECONDS, self._listening)
+            self._connection = self._kept.connection.dbapi_connection
         except Exception:  # noqa: BLE001 - drivers, poolers and token providers raise what they like
             self._lose()
 
     def _listening(self) -> Any:
-        connection = self._connect()
+        kept = self._storage._engine.connect()
+        # SQLAlchemy would close it in a fork, too, which ends it here.
+        kept.detach()
+        connection = kept.connection.dbapi_connection
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('application_name', %s, false)", [APPLICATION_NAME])
             cursor.execute(f"LISTEN {CHANNEL}")
-        return connection
+        return kept
+
+    def _lending(self) -> Callable[[], AbstractContextManager[Any]]:
+        """Return what lends the connection to this thread, and opens another for any other one."""
+        open_one, kept, own_thread = self._storage._connect, self._kept, threading.get_ident()
+
+        @contextmanager
+        def lend() -> Iterator[Any]:
+            if threading.get_ident() == own_thread:
+                yield kept
+            else:
+                with open_one() as connection:
+                    yield connection
+
+        return lend
 
     def _lose(self) -> None:
         # Not closed here: a query that is late holds the connection's lock.
-        self._connection, self.arrive = None, False
+        self._connection, self._kept, self.arrive = None, None, False
         wait = doubled(FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, self._failures)
         self._failures += 1
         self._retry_at = time.monotonic() + random.uniform(wait / 2, wait)  # noqa: S311 - jitter
@@ -125,7 +168,9 @@ class RunNotifications:
         # One notification may stand for several events, and they may come out of order.
         since = min(*ids, self._next_id)
         self._next_id = max(max(ids) + 1, self._next_id)
-        return within(QUERY_SECONDS, lambda: self._has_event_since(self._connection, since))
+        is_news = within(QUERY_SECONDS, lambda: self._has_event_since(self._connection, since))
+        self._has_answered = is_news
+        return is_news
 
     def _has_event_since(self, connection: Any, since: int) -> bool:
         with connection.cursor() as cursor:
@@ -147,14 +192,7 @@ def notifications_of(
     postgres = postgres_storage()
     if postgres is None or not isinstance(storage, postgres):
         return None
-    engine = storage._engine
     # Other drivers report notifications in other ways.
-    if engine.dialect.driver != "psycopg2":
+    if storage._engine.dialect.driver != "psycopg2":
         return None
-
-    def connect() -> Any:
-        pooled = engine.raw_connection()
-        pooled.detach()
-        return pooled.dbapi_connection
-
-    return RunNotifications(connect, run_id, kinds)
+    return RunNotifications(storage, run_id, kinds)

@@ -8,11 +8,14 @@ looks are needed.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from dagster_taskiq.notifications import RunNotifications
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +46,11 @@ class Pauses:
         self._notifications = notifications
         self._look_seconds = 0.0
         self._last_event_at = time.monotonic()
+
+    def look(self, look: Callable[[], T]) -> T:
+        """Return what `look` finds. After a notification it uses the connection that has it."""
+        heard = self._notifications
+        return look() if heard is None else heard.look(look)
 
     def looked(self, began_at: float, *, found: bool) -> None:
         """Note a look that has just ended, and whether it found an event."""

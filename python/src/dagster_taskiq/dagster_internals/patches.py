@@ -46,6 +46,20 @@ def store_events_by(storage: EventLogStorage, store: Callable[..., Any]) -> Iter
         del storage.store_event
 
 
+@contextmanager
+def connect_event_log_by(storage: Any, connect: Callable[[], Any]) -> Iterator[None]:
+    """Have the event log of dagster-postgres connect by `connect`, a context manager.
+
+    Undone when the context ends: the method of the storage's class is found again.
+    """
+    storage._connect  # noqa: B018 - or the patch would change nothing
+    storage._connect = connect
+    try:
+        yield
+    finally:
+        del storage._connect
+
+
 def take_events_by(storage: EventLogStorage, take: Callable[..., None]) -> Callable[..., None]:
     """Have `take` take each event that is to be stored; return the storage's own method.
 
