@@ -190,7 +190,7 @@ def test_a_fork_leaves_the_connection_to_the_run_worker(
 def woken(on_postgres: DagsterInstance, run: DagsterRun) -> Iterator[RunNotifications]:
     """A notification of the run's first success has just ended its wait."""
     with closing(listen(on_postgres, run.run_id)) as heard:
-        tell_success(on_postgres, run, "tick_a")
+        record_success(on_postgres, run, "tick_a")
         heard.wait(NEVER)
         yield heard
 

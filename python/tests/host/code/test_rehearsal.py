@@ -32,7 +32,7 @@ print(json.dumps({"before": before, "after": look(), "changes": changes}))
 """
 
 
-def test_it_leaves_no_file_thread_child_descriptor_handler_or_variable(tmp_path: Path):
+def test_the_rehearsal_leaves_no_file_thread_child_descriptor_handler_or_variable(tmp_path: Path):
     places = {"HOME": str(tmp_path), "TMPDIR": str(tmp_path), "PATH": ""}
     ended = subprocess.run(
         [sys.executable, "-c", _PROGRAM], env=places, capture_output=True, text=True, check=True
