@@ -61,12 +61,12 @@ const cliOrder = [
 /** Modules of types and promises only. Pure modules may import them. */
 const ports = [
   ...["queue", "ledger", "runner", "dagster", "agent"].map((seam) => `core/${seam}/port.ts`),
-  ...["schema", "quiet-records"].map((name) => `core/ledger/${name}.ts`),
+  ...["schema", "quiet-records", "cut-receives"].map((name) => `core/ledger/${name}.ts`),
 ];
 
 const adapters: Readonly<Record<string, RegExp>> = {
   queue: /^core\/queue\/(?!(?:port|dead-letter-note|queue-place)\.ts)/,
-  ledger: /^core\/ledger\/(?!(?:port|schema|quiet-records)\.ts)/,
+  ledger: /^core\/ledger\/(?!(?:port|schema|quiet-records|cut-receives)\.ts)/,
   runner: /^core\/runner\/(?!port\.ts)/,
   dagster: /^core\/dagster\/(?!port\.ts)/,
   agent: /^core\/agent\/(?!port\.ts)/,

@@ -25,8 +25,22 @@ export const queueEvents = {
     levels: ["info"],
     fields: { waitMs: "number" },
     means:
-      "The worker stops, and waits for a receive of a standard queue. SQS would hide the messages that it hands to an aborted one.",
-    act: "A second signal ends the wait. A message that SQS has just handed out then stays hidden for `--visibility-timeout`.",
+      "The worker stops, and waits for a receive of a standard queue, or of a FIFO queue while the ledger does not answer. SQS would hide the messages that it hands to an aborted one.",
+    act: "A second signal ends the wait. A message that SQS hands to the aborted receive then stays hidden for `--visibility-timeout`.",
+  },
+  "intake.receive_repeated": {
+    levels: ["info", "debug"],
+    fields: { received: "number" },
+    means:
+      "The worker has repeated a receive that another worker cut when it stopped, and runs what SQS had handed to that. At debug level it was nothing.",
+    act: null,
+  },
+  "intake.cut_receives_failed": {
+    levels: outage,
+    fields: {},
+    means:
+      "The worker could not look in the ledger for receives that stopping workers cut, or could not repeat one. It tries again. A message that SQS handed to such a receive comes back when its visibility ends.",
+    act: "Check the ledger, and the [grants](ledger.md#roles) of the worker's role.",
   },
   "outage.over": {
     levels: ["info"],

@@ -7,12 +7,13 @@ import type { Bugs } from "../bugs.ts";
 import type { Breaker } from "../circuit/breaker.ts";
 import type { Leave } from "../circuit/circuit.ts";
 import type { Clock } from "../clock.ts";
-import { inSeconds } from "../formats/durations.ts";
+import type { CutReceive, CutReceives } from "../ledger/cut-receives.ts";
 import { onAbort } from "../on-abort.ts";
 import { MESSAGES_A_REQUEST, type Message } from "../queue/port.ts";
 import { appetite, PaceMeter } from "./appetite.ts";
 import { type Chain, chainsOf, runChain } from "./chains.ts";
 import type { Lane } from "./lane.ts";
+import { cutNow, endReceives } from "./last-receives.ts";
 import { type Ask, Rota } from "./rota.ts";
 
 export interface IntakePorts {
@@ -22,6 +23,8 @@ export interface IntakePorts {
   readonly breaker: Pick<Breaker, "pause">;
   readonly clock: Clock;
   readonly bugs: Pick<Bugs, "supervise">;
+  /** Has the receives that a stop cuts. */
+  readonly cutReceives: Pick<CutReceives, "leave">;
   /**
    * Aborts when a stop cannot wait any longer. Deliveries end by themselves then, and the intake
    * cuts the receives under way of standard queues, too.
@@ -44,8 +47,6 @@ const AHEAD_PATIENCE_MS = 1_000;
 const SECOND_MS = 1_000;
 /** How soon a long poll brings a message that became visible. SQS takes tens of milliseconds. */
 const HANDED_OUT_AGAIN_MS = 250;
-/** A shorter wait for the last receive is not worth a log line. */
-const WORTH_SAYING_MS = 1_000;
 
 export class Intake {
   readonly #ports: IntakePorts;
@@ -91,34 +92,49 @@ export class Intake {
    * rejects.
    */
   async run(): Promise<void> {
-    const { bugs, lanes, kill } = this.#ports;
+    const { bugs, kill } = this.#ports;
     await bugs.supervise("intake", this.#receive());
-    void this.#cutWhenAlone(lanes.filter(({ queue }) => queue.fifo));
-    if (!kill.aborted) this.#logLastReceives(lanes.filter(({ queue }) => !queue.fifo));
-    onAbort(kill, () => void this.#cutWhenAlone(lanes));
+    const last = { ...this.#ports, alone: () => this.#alone(), over: this.#over.signal };
+    void bugs.supervise("intake", endReceives(last));
+    onAbort(kill, () => void bugs.supervise("intake", cutNow(last)));
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
     this.#over.abort("over");
   }
 
-  #logLastReceives(lanes: readonly Lane[]): void {
-    for (const { pollsLeftMs: waitMs, observe } of lanes) {
-      if (waitMs < WORTH_SAYING_MS) continue;
-      const why = "SQS would hide the messages that it hands to an aborted receive of a standard queue";
-      const message = `waiting up to ${inSeconds(waitMs)} for the last receive, because ${why}; a second signal ends the wait`;
-      observe({ event: "intake.last_receive", level: "info", message, waitMs });
-    }
-  }
-
-  /**
-   * Cuts the receives once no delivery is left, and once SQS has handed out what they gave back: it
-   * may hide what it hands to a cut receive.
-   */
-  async #cutWhenAlone(lanes: readonly Lane[]): Promise<void> {
+  async #alone(): Promise<void> {
     while (this.#chains.size > 0) {
       await Promise.all(this.#chains);
       await this.#ports.clock.sleep(HANDED_OUT_AGAIN_MS, this.#over.signal);
     }
-    for (const lane of lanes) lane.cutPolls();
+  }
+
+  /**
+   * Repeats a receive that another worker cut, and starts the messages that it brings. Returns
+   * their number. Rejects with a `Fault`. Call it before `stopped` aborts.
+   */
+  repeat(lane: Lane, receive: CutReceive): Promise<number> {
+    const brought = this.#repeat(lane, receive);
+    this.#track(
+      brought.then(
+        () => undefined,
+        () => undefined,
+      ),
+      this.#underWay,
+    );
+    return brought;
+  }
+
+  async #repeat(lane: Lane, receive: CutReceive): Promise<number> {
+    const poll = lane.beginPoll(receive.max, 0);
+    let messages: readonly Message[] = [];
+    try {
+      messages = await lane.repeat(receive, this.#settings.leaseMs);
+      return messages.length;
+    } finally {
+      lane.endPoll(poll, messages.length);
+      this.#start(lane, messages, poll.reserved);
+      this.wake();
+    }
   }
 
   async #receive(): Promise<void> {
@@ -193,7 +209,7 @@ export class Intake {
     const waitMs = this.#waitMs(ask);
     this.#rota.asked(ask, clock.monoMs());
     const poll = lane.beginPoll(ask.max, waitMs);
-    const messages = await lane.receive({ max: ask.max, waitMs, visibilityMs });
+    const messages = await lane.receive(poll, { waitMs, visibilityMs });
     lane.endPoll(poll, messages.length);
     this.#rota.answered(ask, messages.length, clock.monoMs());
     this.#backlog = messages.length === ask.max;

@@ -11,6 +11,7 @@ import { Executor } from "../delivery/executor.ts";
 import type { Disposition } from "../delivery/states.ts";
 import type { LeaseSettings } from "../lease/lease.ts";
 import { LeaseKeeper } from "../lease/lease-keeper.ts";
+import type { CutReceive, LeftReceive } from "../ledger/cut-receives.ts";
 import type { Ledger } from "../ledger/port.ts";
 import type { Observe } from "../observe.ts";
 import { Outages } from "../outages.ts";
@@ -55,7 +56,18 @@ export interface Poll {
   readonly max: number;
   /** Slots kept free for them. Nothing runs in these. */
   readonly reserved: number;
+  /** The request under way, on a FIFO queue. `null` before the first. */
+  asked: Asked | null;
 }
+
+interface Asked {
+  readonly attemptId: string;
+  /** Monotonic time until which SQS may serve a request of that id, however its client ends. */
+  readonly endsAtMs: number;
+}
+
+/** For what a request takes to reach SQS. */
+const ON_ITS_WAY_MS = 1_000;
 
 export class Lane implements LaneParts {
   readonly queue: Queue;
@@ -137,7 +149,8 @@ export class Lane implements LaneParts {
   /** Counts a receive as under way, and takes as many slots for it as are free. */
   beginPoll(max: number, waitMs: number): Poll {
     const sinceMs = this.clock.monoMs();
-    const poll = { sinceMs, untilMs: sinceMs + waitMs, max, reserved: this.slots.takeFree(max) };
+    const reserved = this.slots.takeFree(max);
+    const poll: Poll = { sinceMs, untilMs: sinceMs + waitMs, max, reserved, asked: null };
     this.#polls.add(poll);
     return poll;
   }
@@ -155,13 +168,37 @@ export class Lane implements LaneParts {
     this.#cut.abort("cut");
   }
 
+  /** What SQS may hand to the receives under way after they are cut. Empty on a standard queue. */
+  async cuttable(): Promise<readonly LeftReceive[]> {
+    const polls = [...this.#polls].flatMap(({ asked, max }) => (asked === null ? [] : { ...asked, max }));
+    if (polls.length === 0) return [];
+    const { url: queueUrl } = await this.queue.describe();
+    const nowMs = this.clock.monoMs();
+    return polls.map(({ attemptId, endsAtMs, max }) => {
+      return { attemptId, queueUrl, max, leftMs: Math.max(0, endsAtMs - nowMs) };
+    });
+  }
+
+  /**
+   * Repeats a receive that another worker cut. Rejects with a `Fault`, of which the gate does not
+   * learn: SQS may refuse one attempt id, and answer all others.
+   */
+  async repeat({ attemptId: repeats, max }: CutReceive, visibilityMs: number): Promise<readonly Message[]> {
+    return await this.queue.receive({ max, waitMs: 0, visibilityMs, repeats, cut: this.#cut.signal });
+  }
+
   /**
    * Receives once. Returns no messages if the receive fails: the gate decides when to try again.
    */
-  async receive(options: Omit<ReceiveOptions, "cut">): Promise<readonly Message[]> {
+  async receive(poll: Poll, options: Pick<ReceiveOptions, "waitMs" | "visibilityMs">): Promise<readonly Message[]> {
     const sinceMs = this.clock.monoMs();
+    const endsInMs = options.waitMs + ON_ITS_WAY_MS;
+    const asked = (attemptId: string) => {
+      // The id is repeated after a lost answer, and SQS may still serve the request before.
+      if (poll.asked?.attemptId !== attemptId) poll.asked = { attemptId, endsAtMs: this.clock.monoMs() + endsInMs };
+    };
     try {
-      const messages = await this.queue.receive({ ...options, cut: this.#cut.signal });
+      const messages = await this.queue.receive({ ...options, max: poll.max, asked, cut: this.#cut.signal });
       this.gate.received(messages.length);
       return messages;
     } catch (error) {

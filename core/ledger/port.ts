@@ -1,6 +1,7 @@
 // The idempotency ledger: who may run an attempt, and how it ended. Every write is conditional on
 // the fence a claim got.
 import type { ExecutionResult, StepId } from "../step/step.ts";
+import type { CutReceives } from "./cut-receives.ts";
 import type { QuietRecords } from "./quiet-records.ts";
 
 export interface ClaimRequest {
@@ -134,6 +135,8 @@ export interface Ledger extends OperatorRecords {
   burialKey(): Promise<string>;
   /** Which workers are to take no new steps, and how far those are. */
   readonly quiet: QuietRecords;
+  /** What SQS may still hand to the receives of workers that have stopped. */
+  readonly cutReceives: CutReceives;
   /**
    * Deletes at most `limit` rows that are settled since before `beforeMs`, or pending since then
    * with no message received since then; answers how many. A row that a worker holds stays, however

@@ -5,6 +5,7 @@ import * as v from "valibot";
 import { Fault } from "../faults.ts";
 import { shortened } from "../formats/shortened.ts";
 import type { ExecutionResult } from "../step/step.ts";
+import type { CutReceive } from "./cut-receives.ts";
 import { decodeOutcome } from "./outcome-text.ts";
 import type { BegunReplay, Claim, LedgerRow, Reopening, Replay } from "./port.ts";
 import type { QuietReport, QuietRequest } from "./quiet-records.ts";
@@ -121,6 +122,8 @@ const QuietReportRow = v.object({
   agoMs: v.pipe(v.number(), v.finite()),
 });
 
+const CutReceiveRow = v.object({ attemptId: v.string(), queueUrl: v.string(), max: v.pipe(Count, v.minValue(1)) });
+
 /** All of them throw a `Fault` (`TQ_LEDGER_ROW`) for a row that cannot be read. */
 export function readRow(found: Found): LedgerRow {
   const place = { table: RECORDS, key: found["idempotency_key"] };
@@ -187,6 +190,10 @@ export function readQuietRequest(found: Found): QuietRequest {
 export function readQuietReport(found: Found): QuietReport {
   const row = read(QuietReportRow, found, { table: "taskiq_quiet_workers", key: quietKey(found) });
   return { ...row, agoMs: Math.max(0, row.agoMs) };
+}
+
+export function readCutReceive(found: Found): CutReceive {
+  return read(CutReceiveRow, found, { table: "taskiq_cut_receives", key: found["attemptId"] });
 }
 
 /** Returns `null` if a part is not a text: nothing else can be joined safely. */

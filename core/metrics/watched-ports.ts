@@ -47,6 +47,7 @@ export function measureLedger(ledger: WorkerLedger, ports: Ports): WorkerLedger 
     ...aroundLedger(ledger, timed),
     ping: () => timed(ledger.ping(), "ping"),
     quiet: ledger.quiet,
+    cutReceives: ledger.cutReceives,
     close: () => ledger.close(),
   };
 }

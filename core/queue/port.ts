@@ -49,6 +49,13 @@ export interface ReceiveOptions {
    * visibility ends. Absent means that nothing cuts the wait.
    */
   readonly cut?: AbortSignal;
+  /**
+   * FIFO only: called before each request with its attempt id, by which the request can be
+   * repeated.
+   */
+  readonly asked?: (attemptId: string) => void;
+  /** FIFO only: the attempt id of a receive that this one repeats. Absent means a new receive. */
+  readonly repeats?: string;
 }
 
 export interface Extension {

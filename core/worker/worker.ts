@@ -15,7 +15,9 @@ import { counted } from "../formats/counted.ts";
 import { inSeconds } from "../formats/durations.ts";
 import { Intake } from "../intake/intake.ts";
 import { type Lane, openLane, type WorkerQueue } from "../intake/lane.ts";
+import { repeatCutReceives } from "../intake/repeated-receives.ts";
 import type { LeaseSettings } from "../lease/lease.ts";
+import type { CutReceives } from "../ledger/cut-receives.ts";
 import type { Ledger } from "../ledger/port.ts";
 import type { Observe } from "../observe.ts";
 import { Outages } from "../outages.ts";
@@ -28,7 +30,7 @@ import { closedBecause, endedOf, quietQueuesOf, snapshotOf, type WorkerSnapshot 
 export interface WorkerPorts {
   /** At least one. */
   readonly queues: readonly WorkerQueue[];
-  readonly ledger: Dependencies["ledger"] & Pick<Ledger, "ping" | "quiet" | "close">;
+  readonly ledger: Dependencies["ledger"] & Pick<Ledger, "ping" | "quiet" | "cutReceives" | "close">;
   readonly runner: Runner;
   readonly clock: Clock;
   readonly observe: Observe;
@@ -55,7 +57,10 @@ export interface WorkerSettings {
    * `null` means never.
    */
   readonly sweepMs: number | null;
-  /** How often the worker reads quiet requests from the ledger. `null` means never. */
+  /**
+   * How often the worker reads quiet requests, and cut receives, from the ledger. `null` means
+   * never.
+   */
   readonly quietMs: number | null;
   /**
    * How often the worker prunes the ledger of rows that no message can ask for any more. `null`
@@ -74,6 +79,7 @@ export class Worker {
   readonly #ports: Omit<WorkerPorts, "ledger" | "runner"> & Dependencies;
   readonly #settings: WorkerSettings;
   readonly #look: QuietLook | null;
+  readonly #cutReceives: CutReceives;
   readonly #breaker: Breaker;
   readonly #slots: Slots;
   readonly #lease: LeaseSettings;
@@ -98,6 +104,7 @@ export class Worker {
       runner: watchRunner(ports.runner, this.#breaker),
     };
     this.#settings = settings;
+    this.#cutReceives = ports.ledger.cutReceives;
     this.#slots = new Slots(settings.concurrency, () => this.#intake.wake());
     const killMarginMs = Math.min(KILL_MARGIN_CAP_MS, settings.leaseMs / 6);
     this.#lease = { leaseMs: settings.leaseMs, killMarginMs };
@@ -130,8 +137,9 @@ export class Worker {
   #openIntake(): Intake {
     const { clock, bugs } = this.#ports;
     const { leaseMs, waitMs } = this.#settings;
+    const cutReceives = this.#cutReceives;
     const own = { lanes: this.#lanes, slots: this.#slots, breaker: this.#breaker, kill: this.#kill.signal };
-    return new Intake({ clock, bugs, ...own }, { waitMs, leaseMs }, this.#stopped.signal);
+    return new Intake({ clock, bugs, cutReceives, ...own }, { waitMs, leaseMs }, this.#stopped.signal);
   }
 
   /**
@@ -147,6 +155,7 @@ export class Worker {
     const beside = [
       ...this.#lanes.map((lane) => bugs.supervise("sweep", this.#sweep(lane))),
       bugs.supervise("pruning", this.#prune()),
+      bugs.supervise("cut receives", this.#repeatCutReceives()),
       ...(look === null ? [] : [bugs.supervise("quiet requests", look.run(this.#stopped.signal))]),
     ];
     await this.#intake.run();
@@ -176,6 +185,14 @@ export class Worker {
     const { worker, pruneMs: intervalMs } = this.#settings;
     const queues = this.#ports.queues.map(({ queue }) => queue);
     if (intervalMs !== null) await runPruning({ ...this.#ports, queues }, { worker, intervalMs }, this.#stopped.signal);
+  }
+
+  async #repeatCutReceives(): Promise<void> {
+    const { quietMs } = this.#settings;
+    if (quietMs === null) return;
+    const outages = new Outages(this.#ports);
+    const own = { lanes: this.#lanes, intake: this.#intake, cutReceives: this.#cutReceives, outages };
+    await repeatCutReceives({ ...this.#ports, ...own }, quietMs, this.#stopped.signal);
   }
 
   #openLook(ports: WorkerPorts, intervalMs: number): QuietLook {

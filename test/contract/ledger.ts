@@ -2,6 +2,7 @@
 import { describe } from "node:test";
 import { claimContract } from "./ledger-claim.ts";
 import { concurrencyContract } from "./ledger-concurrency.ts";
+import { cutReceivesContract } from "./ledger-cut-receives.ts";
 import { endContract } from "./ledger-end.ts";
 import { leaseContract } from "./ledger-lease.ts";
 import { lockContract } from "./ledger-locks.ts";
@@ -20,6 +21,7 @@ export function ledgerContract(name: string, make: MakeLedger): void {
     describe("locks", () => lockContract(make));
     describe("operators", () => operatorContract(make));
     describe("quiet", () => quietContract(make));
+    describe("cut receives", () => cutReceivesContract(make));
     describe("concurrency", () => concurrencyContract(make));
     describe("walks", () => walkContract(make));
   });

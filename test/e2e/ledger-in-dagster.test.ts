@@ -16,7 +16,7 @@ import { taskiqCommand } from "../support/taskiq/taskiq-command.ts";
 const databases = await ledgerDatabases();
 const { PATH = "" } = process.env;
 const MIGRATIONS =
-  "1 (records), 2 (locks), 3 (replays), 4 (bodies), 5 (pending), 6 (quiet), 7 (deduplication), 8 (burial_key)";
+  "1 (records), 2 (locks), 3 (replays), 4 (bodies), 5 (pending), 6 (quiet), 7 (deduplication), 8 (burial_key), 9 (cut_receives)";
 
 async function taskiq(args: readonly string[], env: Readonly<Record<string, string>>) {
   const [program, ...first] = taskiqCommand();

@@ -41,7 +41,7 @@ for (const [kind, make] of [
     const { url, name } = await make(t);
     const env = { TASKIQ_LEDGER_URL: url };
     const left =
-      "1 (records), 2 (locks), 3 (replays), 4 (bodies), 5 (pending), 6 (quiet), 7 (deduplication), 8 (burial_key)";
+      "1 (records), 2 (locks), 3 (replays), 4 (bodies), 5 (pending), 6 (quiet), 7 (deduplication), 8 (burial_key), 9 (cut_receives)";
     const say = (what: string) => `taskiq migrate: ${name}: ${what}\n`;
     assert.deepEqual(await taskiq(["migrate", "--check"], env), {
       code: 1,

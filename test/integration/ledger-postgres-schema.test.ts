@@ -24,7 +24,7 @@ const versions = async ({ admin }: LedgerDatabase) =>
 test("one of many workers that start at once makes the tables, and all of them can work", async (t) => {
   const database = await databases.make(t);
   const ledgers = await Promise.all(Array.from({ length: 12 }, () => database.open()));
-  assert.deepEqual(await versions(database), [1, 2, 3, 4, 5, 6, 7, 8]);
+  assert.deepEqual(await versions(database), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
   await Promise.all(ledgers.map((ledger, i) => claimed(ledger, requestFor(`run-1:step_${i}`))));
 });
 
@@ -40,6 +40,7 @@ test("a look at pending migrations changes nothing, and each is applied once", a
     [6, "quiet"],
     [7, "deduplication"],
     [8, "burial_key"],
+    [9, "cut_receives"],
   ];
   assert.deepEqual(
     (await schema.pending()).map(({ version, name }) => [version, name]),
@@ -87,15 +88,15 @@ test("a schema that no longer serves this version is refused; a newer one that d
   const database = await databases.make(t);
   await (await database.open()).close();
   await database.admin`ALTER TABLE taskiq_idempotency_records ADD COLUMN priority integer`;
-  await database.admin`INSERT INTO taskiq_ledger_schema VALUES (9, 1, clock_timestamp())`;
+  await database.admin`INSERT INTO taskiq_ledger_schema VALUES (10, 1, clock_timestamp())`;
   const ledger = await database.open();
   const hold = await claimed(ledger);
   await ledger.permit(hold, leaseMs);
   assert.equal(await ledger.settle(hold, outcome()), "recorded");
-  await database.admin`INSERT INTO taskiq_ledger_schema VALUES (10, 9, clock_timestamp())`;
+  await database.admin`INSERT INTO taskiq_ledger_schema VALUES (11, 10, clock_timestamp())`;
   await assert.rejects(database.open(), {
     code: "TQ_LEDGER_SCHEMA",
-    message: /: schema 10 serves workers from schema 9 on; this version knows 8$/,
+    message: /: schema 11 serves workers from schema 10 on; this version knows 9$/,
     hint: "Run the version of taskiq that migrated it, or a later one.",
   });
 });
@@ -182,6 +183,9 @@ test("a role with the documented grants, and no more, can run; it can neither ma
   assert.deepEqual(await ledger.quiet.requests(), []);
   await ledger.quiet.report("a", [{ queue: "steps.fifo", busy: 1, idle: false }]);
   await ledger.quiet.report("a", []);
+  await ledger.cutReceives.leave([{ attemptId: "a", queueUrl: "u", max: 1, leftMs: 0 }]);
+  assert.equal((await ledger.cutReceives.take(["u"], leaseMs)).length, 1);
+  await ledger.cutReceives.forget(["a"]);
   await ledger.ping();
 });
 

@@ -31,7 +31,7 @@ test("the file is in WAL mode and records its schema version with the time", asy
   const versions = db.prepare("SELECT version, applied_at FROM taskiq_ledger_schema").all();
   assert.deepEqual(
     versions.map((row) => ({ ...row })),
-    [1, 2, 3, 4, 5, 6, 7, 8].map((version) => ({ version, applied_at: clock.wallMs() })),
+    [1, 2, 3, 4, 5, 6, 7, 8, 9].map((version) => ({ version, applied_at: clock.wallMs() })),
   );
 });
 
@@ -43,7 +43,7 @@ test("a file of the first schema is brought up to date, its rows kept", async (t
   database(t, path).exec(
     `DROP INDEX taskiq_idempotency_records_pending; ALTER TABLE taskiq_idempotency_records DROP COLUMN body_bound;
      DROP TABLE taskiq_ledger_locks; DROP TABLE taskiq_replays; DROP TABLE taskiq_reopenings;
-     DROP TABLE taskiq_quiet_requests; DROP TABLE taskiq_quiet_workers;
+     DROP TABLE taskiq_quiet_requests; DROP TABLE taskiq_quiet_workers; DROP TABLE taskiq_cut_receives;
      DELETE FROM taskiq_ledger_schema WHERE version > 1; ALTER TABLE taskiq_ledger_schema DROP COLUMN serves_from;
      ALTER TABLE taskiq_ledger_schema DROP COLUMN burial_key`,
   );
@@ -65,7 +65,7 @@ test("a replay that was planned before schema 7 gets an id for its copy when it 
   await old.planReplay(plan, "none");
   await old.close();
   database(t, path).exec(
-    `ALTER TABLE taskiq_replays DROP COLUMN deduplication_id; ALTER TABLE taskiq_ledger_schema DROP COLUMN burial_key;
+    `DROP TABLE taskiq_cut_receives; ALTER TABLE taskiq_replays DROP COLUMN deduplication_id; ALTER TABLE taskiq_ledger_schema DROP COLUMN burial_key;
      DELETE FROM taskiq_ledger_schema WHERE version >= 7`,
   );
   const ledger = await open();
@@ -135,10 +135,10 @@ test("a newer schema that no longer serves this version is refused", async (t) =
   const { path, open } = await ledgerFile(t);
   await (await open()).close();
   const db = database(t, path);
-  db.exec("INSERT INTO taskiq_ledger_schema (version, applied_at, serves_from) VALUES (9, 0, 9)");
+  db.exec("INSERT INTO taskiq_ledger_schema (version, applied_at, serves_from) VALUES (10, 0, 10)");
   await assert.rejects(open(), {
     code: "TQ_LEDGER_SCHEMA",
-    message: `ledger ${path}: schema 9 serves workers from schema 9 on; this version knows 8`,
+    message: `ledger ${path}: schema 10 serves workers from schema 10 on; this version knows 9`,
     hint: "Run the version of taskiq that migrated it, or a later one.",
   });
 });
@@ -146,7 +146,7 @@ test("a newer schema that no longer serves this version is refused", async (t) =
 test("a newer schema that only added goes on serving this version", async (t) => {
   const { path, open } = await ledgerFile(t);
   await (await open()).close();
-  database(t, path).exec("INSERT INTO taskiq_ledger_schema (version, applied_at, serves_from) VALUES (9, 0, 1)");
+  database(t, path).exec("INSERT INTO taskiq_ledger_schema (version, applied_at, serves_from) VALUES (10, 0, 1)");
   await claimed(await open());
 });
 

@@ -34,6 +34,7 @@ export function ledgerOf(ledger: Ledger, { life, border, referee, trace, isDown,
     });
   return {
     quiet: ledger.quiet,
+    cutReceives: ledger.cutReceives,
     claim: (request) =>
       ask(
         "claim",

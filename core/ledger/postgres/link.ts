@@ -27,6 +27,8 @@ export interface LinkOptions extends Address {
 
 export type Row = Readonly<Record<string, unknown>>;
 export type Parameter = string | number;
+/** Runs one statement, which is a transaction by itself. */
+export type Run = (statement: string, parameters: readonly Parameter[]) => Promise<readonly Row[]>;
 
 /** CancelRequest: https://www.postgresql.org/docs/current/protocol-message-formats.html */
 const CANCEL_CODE = 80877102;

@@ -3,6 +3,7 @@
 import { Fault } from "../../faults.ts";
 import { SharedRequests } from "../../shared-requests.ts";
 import { type ExecutionResult, settledState } from "../../step/step.ts";
+import type { CutReceives } from "../cut-receives.ts";
 import { InDoubt } from "../in-doubt.ts";
 import { encodeOutcome } from "../outcome-text.ts";
 import type {
@@ -22,7 +23,8 @@ import type {
 import type { QuietRecords } from "../quiet-records.ts";
 import { readBegunReplay, readBurialKey, readClaim, readReopening, readReplay, readRow } from "../rows.ts";
 import type { LedgerSchema } from "../schema.ts";
-import type { Parameter, Row } from "./link.ts";
+import { postgresCutReceives } from "./cut-receives.ts";
+import type { Parameter, Row, Run } from "./link.ts";
 import { nameOf, openPool, type PostgresOptions } from "./open.ts";
 import type { PostgresPool } from "./pool.ts";
 import { postgresQuiet } from "./quiet.ts";
@@ -68,6 +70,7 @@ const oneRowEach = { max: MAX_BATCH, keyOf: ({ key }: { readonly key: string }) 
 
 class PostgresLedger implements Ledger {
   readonly quiet: QuietRecords;
+  readonly cutReceives: CutReceives;
   readonly burialKey = async () => readBurialKey((await this.#run("burialKey", []))[0]);
   readonly #pool: PostgresPool;
   readonly #name: string;
@@ -82,7 +85,9 @@ class PostgresLedger implements Ledger {
     this.#pool = pool;
     this.#name = name;
     this.#writeBoundMs = writeBoundMs;
-    this.quiet = postgresQuiet((text, parameters) => pool.ask((link, signal) => link.run(text, parameters, signal)));
+    const run: Run = (text, parameters) => pool.ask((link, signal) => link.run(text, parameters, signal));
+    this.quiet = postgresQuiet(run);
+    this.cutReceives = postgresCutReceives(run);
     this.#claims = new SharedRequests<ClaimQuestion, Row>({
       ...oneRowEach,
       send: (questions) => this.#sendClaims(questions),

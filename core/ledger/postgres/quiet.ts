@@ -2,7 +2,7 @@
 // primary key holds no NULL.
 import type { QuietRecords } from "../quiet-records.ts";
 import { readQuietReport, readQuietRequest } from "../rows.ts";
-import type { Parameter, Row } from "./link.ts";
+import type { Run } from "./link.ts";
 import { ms, now, span } from "./sql.ts";
 
 const requestColumns = `worker, queue, who, why, ${ms("asked_at")} AS "askedAtMs", ${ms("until_at")} AS "untilMs",
@@ -37,8 +37,6 @@ ON CONFLICT (worker, queue) DO UPDATE SET busy = excluded.busy, idle = excluded.
 
 const reports = `SELECT worker, queue, busy, idle, ${ms(now)} - ${ms("reported_at")} AS "agoMs" FROM taskiq_quiet_workers
 WHERE reported_at > ${now} - interval '1 minute' ORDER BY worker, queue`;
-
-type Run = (statement: string, parameters: readonly Parameter[]) => Promise<readonly Row[]>;
 
 export function postgresQuiet(run: Run): QuietRecords {
   return {

@@ -11,6 +11,7 @@ import { pending } from "./migrations/0005-pending.ts";
 import { quiet } from "./migrations/0006-quiet.ts";
 import { deduplication } from "./migrations/0007-deduplication.ts";
 import { burialKey } from "./migrations/0008-burial-key.ts";
+import { cutReceives } from "./migrations/0009-cut-receives.ts";
 import { nameOf, type PostgresTarget } from "./open.ts";
 import type { PostgresPool } from "./pool.ts";
 
@@ -27,6 +28,7 @@ const texts: readonly (readonly [name: string, sql: string])[] = [
   ["quiet", quiet],
   ["deduplication", deduplication],
   ["burial_key", burialKey],
+  ["cut_receives", cutReceives],
 ];
 
 export const SCHEMA_VERSION = texts.length;

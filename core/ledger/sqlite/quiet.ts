@@ -1,8 +1,8 @@
 // Quiet requests and reports in SQLite. An empty text stands for `null` in a target, because NULLs
 // of a primary key are never equal.
-import type { DatabaseSync } from "node:sqlite";
 import type { QuietRecords } from "../quiet-records.ts";
 import { readQuietReport, readQuietRequest } from "../rows.ts";
+import type { SqliteRecordPorts } from "./transaction.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -29,16 +29,7 @@ const sql = {
     WHERE reported_at > :now - ${MINUTE_MS} ORDER BY worker, queue`,
 } as const;
 
-export interface SqliteQuietPorts {
-  readonly db: DatabaseSync;
-  readonly nowMs: () => number;
-  /** Runs the work within a write transaction. */
-  readonly write: <T>(work: () => T) => Promise<T>;
-  /** Runs work that only reads. */
-  readonly read: <T>(work: () => T) => T;
-}
-
-export function sqliteQuiet({ db, nowMs, write, read }: SqliteQuietPorts): QuietRecords {
+export function sqliteQuiet({ db, nowMs, write, read }: SqliteRecordPorts): QuietRecords {
   // Prepared when it is used: most workers are never asked to be quiet.
   const on = (statement: keyof typeof sql) => {
     const prepared = db.prepare(sql[statement]);

@@ -113,6 +113,15 @@ const deduplication = "ALTER TABLE taskiq_replays ADD COLUMN deduplication_id TE
 const burialKey = `ALTER TABLE taskiq_ledger_schema ADD COLUMN burial_key TEXT;
   UPDATE taskiq_ledger_schema SET burial_key = lower(hex(randomblob(32))) WHERE version = 1;`;
 
+/** The receives that stopping workers cut, until another worker has repeated them. */
+const cutReceives = `CREATE TABLE taskiq_cut_receives (
+    attempt_id  TEXT    NOT NULL PRIMARY KEY,
+    queue_url   TEXT    NOT NULL,
+    messages    INTEGER NOT NULL CHECK (messages >= 1),
+    ends_at     INTEGER NOT NULL,
+    taken_until INTEGER
+  ) STRICT;`;
+
 export const migrations: readonly Migration[] = [
   { version: 1, name: "records", sql: records },
   { version: 2, name: "locks", sql: locks },
@@ -122,6 +131,7 @@ export const migrations: readonly Migration[] = [
   { version: 6, name: "quiet", sql: quiet },
   { version: 7, name: "deduplication", sql: deduplication },
   { version: 8, name: "burial_key", sql: burialKey },
+  { version: 9, name: "cut_receives", sql: cutReceives },
 ];
 
 /**

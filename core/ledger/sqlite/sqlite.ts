@@ -7,6 +7,7 @@ import { Fault, isOneRowsFault } from "../../faults.ts";
 import { SharedRequests } from "../../shared-requests.ts";
 import { type ExecutionResult, settledState } from "../../step/step.ts";
 import { abandonedUntilMs, claimable, claimedDigest } from "../claimable.ts";
+import type { CutReceives } from "../cut-receives.ts";
 import { encodeOutcome } from "../outcome-text.ts";
 import type {
   AbandonOptions,
@@ -21,12 +22,13 @@ import type {
 } from "../port.ts";
 import type { QuietRecords } from "../quiet-records.ts";
 import { readBurialKey, readRow } from "../rows.ts";
+import { sqliteCutReceives } from "./cut-receives.ts";
 import { sqliteFault } from "./faults.ts";
 import { openDatabase } from "./open.ts";
 import * as operators from "./operator-records.ts";
 import { sqliteQuiet } from "./quiet.ts";
 import { listStatement, prepareStatements, type Statements } from "./statements.ts";
-import { inTransaction } from "./transaction.ts";
+import { inTransaction, type SqliteRecordPorts } from "./transaction.ts";
 
 export interface SqliteLedgerOptions {
   readonly path: string;
@@ -65,6 +67,7 @@ const MAX_BATCH = 100;
  */
 class SqliteLedger implements Ledger {
   readonly quiet: QuietRecords;
+  readonly cutReceives: CutReceives;
   readonly burialKey = async () => this.#reach(() => readBurialKey(this.#statements.burialKey.get()));
   readonly #db: DatabaseSync;
   readonly #statements: Statements;
@@ -83,12 +86,14 @@ class SqliteLedger implements Ledger {
     this.#writeBoundMs = writeBoundMs;
     const all = (writes: readonly (() => unknown)[]) => inTransaction(db, () => writes.map((write) => write()));
     this.#writes = new SharedRequests({ max: MAX_BATCH, send: async (writes) => this.#reach(() => all(writes)) });
-    this.quiet = sqliteQuiet({
+    const records: SqliteRecordPorts = {
       db,
       nowMs: clock.wallMs,
       write: (work) => this.#write(work),
       read: (work) => this.#reach(work),
-    });
+    };
+    this.quiet = sqliteQuiet(records);
+    this.cutReceives = sqliteCutReceives(records);
   }
 
   async claim(request: ClaimRequest): Promise<Claim> {

@@ -31,7 +31,7 @@ export async function receiveMessages(
 ): Promise<Message[]> {
   const { clock } = context;
   const giveUpAtMs = clock.monoMs() + GIVE_UP_MS;
-  let poll: Poll = { ...options, attemptId: freshAttemptId(queue) };
+  let poll: Poll = { ...options, attemptId: options.repeats ?? freshAttemptId(queue) };
   for (let attempt = 1; ; attempt += 1) {
     try {
       const messages = await pollOnce(queue, poll);
@@ -41,7 +41,7 @@ export async function receiveMessages(
       const trouble = troubleOf(error);
       const over = attempt === ATTEMPTS || clock.monoMs() >= giveUpAtMs;
       if (over || !PASSING.includes(trouble)) throw queueFault("ReceiveMessage", queue.url, error);
-      poll = trouble === "unreachable" ? replayOf(poll) : { ...poll, attemptId: freshAttemptId(queue) };
+      poll = nextTry(queue, poll, trouble);
       tellRetry(context, queue, trouble, attempt);
       await clock.sleep(retryDelayMs(attempt, context.random), options.cut);
     }
@@ -66,6 +66,11 @@ function replayOf(poll: Poll): Poll {
   return { ...poll, waitMs: 0 };
 }
 
+function nextTry(queue: QueueAddress, poll: Poll, trouble: Trouble): Poll {
+  const repeats = trouble === "unreachable" || poll.repeats !== undefined;
+  return repeats ? replayOf(poll) : { ...poll, attemptId: freshAttemptId(queue) };
+}
+
 // A throttled request may still have been counted against its id, and SQS then refuses the id
 // (amazon-sqs-java-messaging-lib#213).
 function freshAttemptId(queue: QueueAddress): string | null {
@@ -73,6 +78,7 @@ function freshAttemptId(queue: QueueAddress): string | null {
 }
 
 async function pollOnce({ url, site }: QueueAddress, poll: Poll): Promise<readonly SdkMessage[]> {
+  if (poll.attemptId !== null) poll.asked?.(poll.attemptId);
   const command = new ReceiveMessageCommand({
     QueueUrl: url,
     MaxNumberOfMessages: poll.max,

@@ -4,7 +4,17 @@ import { Fault } from "../../../core/faults.ts";
 import type { Hold, Ledger, RowFilter } from "../../../core/ledger/port.ts";
 import type { Journal } from "../ports/fake-queue.ts";
 
-type Method = "claim" | "renew" | "permit" | "settle" | "abandon" | "burialKey" | "ping" | "requests";
+type Method =
+  | "claim"
+  | "renew"
+  | "permit"
+  | "settle"
+  | "abandon"
+  | "burialKey"
+  | "ping"
+  | "requests"
+  | "leave"
+  | "take";
 
 export class WatchedLedger implements Ledger {
   /** Which calls get no answer; `all` for an outage. */
@@ -14,6 +24,7 @@ export class WatchedLedger implements Ledger {
   /** Replaced by tests that want a call to take its time; runs before the store is asked. */
   before = async (_method: Method): Promise<void> => undefined;
   readonly quiet: Ledger["quiet"];
+  readonly cutReceives: Ledger["cutReceives"];
   readonly #store: Ledger;
   readonly #journal: Journal;
 
@@ -26,6 +37,11 @@ export class WatchedLedger implements Ledger {
         if (this.down.has("all") || this.down.has("requests")) throw unreachable();
         return await store.quiet.requests();
       },
+    };
+    this.cutReceives = {
+      ...store.cutReceives,
+      leave: (receives) => this.#ask("leave", `${receives.length}`, () => store.cutReceives.leave(receives)),
+      take: (...asked) => this.#ask("take", "-", () => store.cutReceives.take(...asked)),
     };
   }
 

@@ -58,6 +58,7 @@ export class FakeQueue implements Queue {
 
   async receive(options: ReceiveOptions): Promise<readonly Message[]> {
     this.received.push({ atMs: this.#clock.monoMs(), options });
+    if (this.fifo) options.asked?.(options.repeats ?? `attempt-${this.received.length}`);
     await this.onReceive();
     if (this.#waiting.length === 0) {
       this.#arrived = new AbortController();

@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import type { Clock } from "../../../core/clock.ts";
 import { Fault } from "../../../core/faults.ts";
 import { abandonedUntilMs, claimable, claimedDigest } from "../../../core/ledger/claimable.ts";
+import type { CutReceives } from "../../../core/ledger/cut-receives.ts";
 import { encodeOutcome } from "../../../core/ledger/outcome-text.ts";
 import type {
   AbandonOptions,
@@ -21,6 +22,7 @@ import type {
 } from "../../../core/ledger/port.ts";
 import type { QuietRecords } from "../../../core/ledger/quiet-records.ts";
 import { type ExecutionResult, settledState } from "../../../core/step/step.ts";
+import { memoryCutReceives } from "./memory-cut-receives.ts";
 import { memoryQuiet } from "./memory-quiet.ts";
 
 export interface MemoryLedgerOptions {
@@ -34,6 +36,7 @@ type HeldRow = LedgerRow & { readonly state: "running" | "permitted" };
 
 export class MemoryLedger implements Ledger {
   readonly quiet: QuietRecords;
+  readonly cutReceives: CutReceives;
   readonly #rows = new Map<string, LedgerRow>();
   readonly #locks = new Map<string, { readonly owner: string; readonly untilMs: number }>();
   readonly #replays = new Map<string, BegunReplay>();
@@ -47,10 +50,12 @@ export class MemoryLedger implements Ledger {
     this.#burialKey = burialKey ?? randomBytes(32).toString("hex");
     this.#clock = clock;
     this.#writeBoundMs = writeBoundMs;
-    this.quiet = memoryQuiet(() => {
+    const nowMs = () => {
       this.#open();
       return clock.wallMs();
-    });
+    };
+    this.quiet = memoryQuiet(nowMs);
+    this.cutReceives = memoryCutReceives(nowMs);
   }
 
   async claim(request: ClaimRequest): Promise<Claim> {

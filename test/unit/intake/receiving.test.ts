@@ -17,7 +17,7 @@ describe("the intake fetches", () => {
       const { clock, queue } = bench(t, { slots });
       await clock.advance(0);
       assert.deepEqual(
-        queue.received.map(({ options: { cut: _, ...options } }) => options),
+        queue.received.map(({ options: { waitMs, visibilityMs, max } }) => ({ waitMs, visibilityMs, max })),
         [{ waitMs, visibilityMs, max: expected }],
       );
     });

@@ -14,8 +14,10 @@ import { Lane } from "../../../core/intake/lane.ts";
 import { LeaseKeeper } from "../../../core/lease/lease-keeper.ts";
 import { Outages } from "../../../core/outages.ts";
 import { ManualClock } from "../../support/clocks/manual-clock.ts";
+import { WatchedLedger } from "../../support/ledger/watched-ledger.ts";
 import { Observations } from "../../support/observations.ts";
 import { FakeQueue } from "../../support/ports/fake-queue.ts";
+import { MemoryLedger } from "../../support/ports/memory-ledger.ts";
 
 export const waitMs = 20_000;
 export const visibilityMs = 60_000;
@@ -32,7 +34,7 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
   const logged = new Observations();
   const slots = new Slots(total, () => intake.wake());
   const chance = () => 0.5;
-  const ledger = { renew: async () => [] };
+  const ledger = new WatchedLedger(new MemoryLedger({ clock, writeBoundMs: 5_000 }), (line) => void journal.push(line));
   const outages = new Outages({ clock, observe: logged.observe });
   const leases = new LeaseKeeper(
     { queue, ledger, clock, observe: logged.observe, outages, chance },
@@ -89,7 +91,8 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
   });
   const bugs = new Bugs(logged.observe);
   const kill = new AbortController();
-  const ports = { lanes: [lane], slots, breaker, clock, bugs, kill: kill.signal };
+  const { cutReceives } = ledger;
+  const ports = { lanes: [lane], slots, breaker, clock, bugs, cutReceives, kill: kill.signal };
   const intake = new Intake(ports, { waitMs, leaseMs: visibilityMs }, stopped.signal);
   // In a moment: a test first says what the queue is like.
   const running = Promise.resolve().then(() => intake.run());
@@ -122,6 +125,7 @@ export function bench(t: TestContext, { slots: total = 4, closed = null as strin
   return {
     clock,
     queue,
+    ledger,
     journal,
     logged,
     slots,

@@ -35,6 +35,55 @@ describe("stopping", () => {
     assert.deepEqual(logged.of("intake.last_receive"), []);
   });
 
+  test("a stop leaves in the ledger the poll of a FIFO queue that it cuts, until SQS serves it no longer", async (t) => {
+    const { clock, quiet, ledger } = bench(t, { fifo: true });
+    await clock.advance(5_000);
+    quiet.stop();
+    await clock.advance(15_999);
+    assert.deepEqual(await ledger.cutReceives.take(["fake:"], 60_000), []);
+    await clock.advance(1);
+    const left = [{ attemptId: "attempt-1", queueUrl: "fake:", max: 4 }];
+    assert.deepEqual(await ledger.cutReceives.take(["fake:"], 60_000), left);
+  });
+
+  test("a stop waits for the poll of a FIFO queue that the ledger does not take, and logs that", async (t) => {
+    const { clock, quiet, logged, ledger, isOver } = bench(t, { fifo: true });
+    ledger.down.add("leave");
+    await clock.advance(5_000);
+    quiet.stop();
+    await clock.advance(waitMs - 5_001);
+    const [said, ...more] = logged.of("intake.last_receive");
+    assert.deepEqual([said?.["waitMs"], more, isOver()], [waitMs - 5_000, [], false]);
+    assert.match(
+      said?.message ?? "",
+      /^waiting up to 15 s for the last receive, because the ledger, .* refuses: ledger under test: connection refused; a/,
+    );
+    await clock.advance(1);
+    assert.equal(isOver(), true);
+  });
+
+  test("a stop cuts the poll of a FIFO queue as soon as a slow ledger has taken it", async (t) => {
+    const { clock, quiet, logged, ledger, isOver } = bench(t, { fifo: true });
+    ledger.before = async () => await clock.sleep(3_000);
+    await clock.advance(5_000);
+    quiet.stop();
+    await clock.advance(2_999);
+    assert.deepEqual([logged.of("intake.last_receive").length, isOver()], [1, false]);
+    await clock.advance(1);
+    assert.equal(isOver(), true);
+  });
+
+  test("a stop in a hurry cuts the poll of a FIFO queue though the ledger is silent", async (t) => {
+    const { clock, quiet, kill, ledger, isOver } = bench(t, { fifo: true });
+    ledger.before = async () => await clock.sleep(10_000);
+    await clock.advance(5_000);
+    quiet.stop();
+    await clock.advance(1_000);
+    kill.abort();
+    await clock.advance(250);
+    assert.equal(isOver(), true);
+  });
+
   test("a stop cuts the poll of a FIFO queue just after the running step has ended", async (t) => {
     const { clock, queue, quiet, end, isOver } = bench(t, { fifo: true });
     queue.offer(message("m1"));
