@@ -51,6 +51,10 @@ class Peer:
                 raise TimeoutError(f"no {kind} within {within} s, but {self._unread}")
             self._unread += [f for f in self.channel.receive() if not isinstance(f, Broken)]
 
+    def heard(self, kind: str) -> list[Frame]:
+        """Return the frames of the type that have arrived and were not expected yet."""
+        return [frame for frame in self._unread if frame["type"] == kind]
+
     def has_sent(self, kind: str) -> bool:
         """Return whether a frame of the type has arrived by now."""
         self._unread += [f for f in self.channel.receive_now() if not isinstance(f, Broken)]

@@ -206,7 +206,14 @@ def test_a_poisonous_event_fails_its_own_step_at_most(recorder, instance, run, c
     other.gone()
     step.gone()
     assert events(instance, other_run)[-2:] == ["STEP_START", "STEP_SUCCESS"]
+    # A fault of the instance gives the start back, so the step would be started forever.
+    assert {each["scope"] for each in outcomes_of(step)} <= {"step"}
     assert terminal_events(instance, run) == []
+
+
+def outcomes_of(step: Any) -> list[dict[str, Any]]:
+    heard = step.recorder.link.heard("outcome")
+    return [frame["outcome"] for frame in heard if frame["id"] == step.order["id"]]
 
 
 def test_an_event_of_twenty_megabytes_is_written(step, instance, run):

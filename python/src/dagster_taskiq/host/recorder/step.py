@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dagster_taskiq.host.record.attempt_log import Summary
 from dagster_taskiq.host.recorder.events import RecordedEvent, UnreadableEvent, read_event
-from dagster_taskiq.host.recorder.store import Ended, InDoubt, Lapsed, Part
+from dagster_taskiq.host.recorder.store import Ended, InDoubt, Lapsed, Part, is_of_data
 from dagster_taskiq.host.wire.errors import error_from, error_info
 from dagster_taskiq.host.wire.outcomes import Outcome, fault, outcome
 
@@ -144,7 +144,7 @@ class RecordedStep:
             self._drop_waiting()
             self._give_up("WriteInDoubt", str(verdict))
         else:
-            self.fail(fault("instance", error_from(verdict)))
+            self.fail(fault("step" if is_of_data(verdict) else "instance", error_from(verdict)))
 
     def refuse(self, end: Outcome) -> None:
         """End it with this outcome. What came before its terminal event is written."""

@@ -6,7 +6,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from sqlalchemy.exc import DataError
+
 from dagster_taskiq.host.recorder.events import RecordedEvent
+from dagster_taskiq.host.wire.errors import causes_of
 from dagster_taskiq.host.wire.orders import StepId
 from dagster_taskiq.host.wire.outcomes import Outcome
 
@@ -47,6 +50,11 @@ class ConnectionLost(Exception):
 
 class InDoubt(Exception):
     """COMMIT was sent, and nothing says whether it took effect."""
+
+
+def is_of_data(error: Exception) -> bool:
+    """Return whether no try would store these events, such as a text with a NUL on PostgreSQL."""
+    return any(isinstance(cause, DataError | ValueError) for cause in causes_of(error))
 
 
 class Store(Protocol):
