@@ -16,7 +16,7 @@ import type { StepPlan } from "../simulation/workload.ts";
 import { ManualClock } from "../support/clocks/manual-clock.ts";
 import { note, stepOrder } from "../support/dagster/step-orders.ts";
 import { runnerContract } from "./runner.ts";
-import type { Deed } from "./runner-setup.ts";
+import type { Deed, MakeRunner } from "./runner-setup.ts";
 
 const plain: StepPlan = {
   key: "",
@@ -60,7 +60,7 @@ function runningClock(t: TestContext): ManualClock {
   return clock;
 }
 
-runnerContract("simulated", async (t) => {
+async function simulated(t: TestContext, records: boolean): ReturnType<MakeRunner> {
   const clock = runningClock(t);
   const dice = new Dice(1);
   const dagster = new Dagster(clock.wallMs);
@@ -92,6 +92,7 @@ runnerContract("simulated", async (t) => {
     referee: new Referee(dagster, producer),
     rules: hostRules,
     instance: null,
+    records,
     planOf: ({ stepKey }) => made.get(stepKey) ?? plain,
     announced: () => true,
     fenceOf: () => 1,
@@ -118,4 +119,7 @@ runnerContract("simulated", async (t) => {
     events: async (step: StepId) => dagster.log(step).map(({ kind }) => kind),
     processes: () => runner.processes,
   };
-});
+}
+
+runnerContract("simulated", (t) => simulated(t, false));
+runnerContract("simulated, with a recorder", (t) => simulated(t, true));

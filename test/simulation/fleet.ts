@@ -120,6 +120,7 @@ export class Fleet {
       ...this.#ports,
       life,
       instance: scenario.instance,
+      records: scenario.records,
       planOf: (step) => producer.planOf(step),
       announced: (step) => producer.attempts.has(idempotencyKey(step)),
       fenceOf: (key) => fences.get(key) ?? 0,

@@ -20,6 +20,8 @@ export const rules = {
   stale_fence: "only the holder of the latest fence writes to the ledger",
   out_of_order: "a FIFO group's steps run in the order in which they were sent",
   outlived_lease: "a step process is dead before anyone else can claim, if its worker is awake",
+  incomplete: "a step's events stand in the log as it sent them: each once, in order, none left out",
+  written_after_exit: "nothing is written for a process once its end was reported",
   started_settled: "what is settled is not started again",
   bug: "nothing that a message, a step or a service does is a bug of the worker",
   hang: "every run ends, every queue runs empty and every worker stops",
@@ -61,6 +63,9 @@ export class Referee {
   readonly #dagster: Dagster;
   readonly #producer: Producer;
   readonly #parked = new Set<string>();
+  /** Events that a process sent to its recorder and that are not written, in order. */
+  readonly #unwritten = new Map<string, EventKind[]>();
+  readonly #exited = new Set<string>();
   readonly #fences = new Map<string, number>();
   /**
    * Messages of each FIFO group in the order in which they were sent, without those that are over.
@@ -113,6 +118,26 @@ export class Referee {
   touching(step: StepId, kind: EventKind, by: string): void {
     const key = idempotencyKey(step);
     if (!this.#producer.attempts.has(key)) this.fail("unsent", key, `${by} writes ${kind}`);
+  }
+
+  /** A process gives its recorder an event. */
+  sends(process: string, kind: EventKind): void {
+    const unwritten = this.#unwritten.get(process);
+    if (unwritten === undefined) this.#unwritten.set(process, [kind]);
+    else unwritten.push(kind);
+  }
+
+  /** A recorder's transaction has the event. */
+  stores(step: StepId, process: string, kind: EventKind): void {
+    const next = this.#unwritten.get(process)?.shift();
+    const key = idempotencyKey(step);
+    if (next !== kind) this.fail("incomplete", key, `${kind} of ${process}, whose next event is ${next ?? "none"}`);
+    if (this.#exited.has(process)) this.fail("written_after_exit", key, `${kind} of ${process}`);
+  }
+
+  /** The host reports the end of a process whose recorder lives. */
+  exited(process: string): void {
+    this.#exited.add(process);
   }
 
   /** Asked just before the event is written. */

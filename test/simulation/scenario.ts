@@ -19,6 +19,8 @@ export interface Scenario {
   readonly sweepMs: number;
   /** Identity of the Dagster instance; null where its storage has none. */
   readonly instance: string | null;
+  /** Dagster's storage is one for which step hosts have a recorder. */
+  readonly records: boolean;
   /** Run workers and workers share a key. */
   readonly signed: boolean;
   readonly runs: readonly RunPlan[];
@@ -77,6 +79,7 @@ export function planScenario(seed: number): Scenario {
     },
     maxReceiveCount: dice.pick("most receives", [2, 3, 5, 1_000, 1_000]),
     sweepMs: 20_000,
+    records: dice.roll("has recorders") < 0.6,
     signed: dice.roll("is signed") < 0.3,
     instance: dice.roll("has an identity") < 0.7 ? "ours" : null,
     runs,
@@ -101,7 +104,14 @@ function planStrangers(dice: Dice): readonly string[] {
 function planRates(dice: Dice): Rates {
   const rate = (kind: string) =>
     dice.roll(`${kind} is on`) < 0.5 ? 0 : dice.pick(`rate of ${kind}`, [0.005, 0.02, 0.05]);
-  const deadly = new Set<string>(["crash_before", "crash_after", "host_dies", "stall_before", "stall_after"]);
+  const deadly = new Set<string>([
+    "crash_before",
+    "crash_after",
+    "host_dies",
+    "stall_before",
+    "stall_after",
+    "recorder_dies",
+  ]);
   const kinds = [...callFaults, ...processFaults];
   return Object.fromEntries(kinds.map((kind) => [kind, rate(kind) * (deadly.has(kind) ? 0.3 : 1)]));
 }

@@ -18,14 +18,17 @@ import { idempotencyKey, type StepId } from "../../core/step/step.ts";
 import { errorInfo } from "../support/ports/scripted-steps.ts";
 import { type RunStatus, readAttempt, stateOf } from "./dagster.ts";
 import { WORKERS_DAGSTER } from "./producer.ts";
+import { type RecordedStep, Recorder } from "./recorder.ts";
 import type { Running } from "./referee.ts";
-import { NEGLECT_MS, type ProcessPorts, StepProcess } from "./step-process.ts";
+import { KILL_MS, NEGLECT_MS, type ProcessPorts, StepProcess } from "./step-process.ts";
 import { FORK_MS, reportStep, runStep, type WorkPorts } from "./step-work.ts";
 
 export interface SimRunnerPorts extends Omit<ProcessPorts, "loseHost">, WorkPorts {
   /** The claim under which a key is run now. */
   readonly fenceOf: (key: string) => number;
   readonly nextProcess: () => string;
+  /** Its step host has a recorder. */
+  readonly records: boolean;
 }
 
 /** As Dagster calls them. */
@@ -41,6 +44,8 @@ export class SimRunner implements Runner {
   readonly #processes = new Set<StepProcess>();
   #unavailable: string | null = "the step host has not been started";
   #stopping = false;
+  #recorder: Recorder | null = null;
+  #recorders = 0;
 
   constructor(ports: SimRunnerPorts) {
     this.#ports = ports;
@@ -52,6 +57,7 @@ export class SimRunner implements Runner {
 
   async start(): Promise<void> {
     this.#unavailable = null;
+    this.#forkRecorder([]);
   }
 
   unavailable(): string | null {
@@ -130,6 +136,7 @@ export class SimRunner implements Runner {
     this.#stopping = true;
     this.#unavailable = "stopping";
     for (const process of this.#processes) process.die({ how: "host_lost", detail: "stopped" });
+    this.#recorder?.die();
   }
 
   /** The host dies with everything in it, and is started again. */
@@ -139,9 +146,30 @@ export class SimRunner implements Runner {
     trace.note(life.name, "the step host is lost");
     this.#unavailable = "the step host ended (signal SIGKILL)";
     for (const process of this.#processes) process.die({ how: "host_lost", detail: "signal SIGKILL" });
+    this.#recorder?.die();
     clock.schedule(RESTART_MS, () => {
-      if (!this.#stopping) this.#unavailable = null;
+      if (this.#stopping) return;
+      this.#unavailable = null;
+      this.#forkRecorder([]);
     });
+  }
+
+  #forkRecorder(steps: readonly RecordedStep[]): void {
+    const { life, records, clock, dice } = this.#ports;
+    if (!records || this.#stopping || this.#unavailable !== null || life.dead) return;
+    this.#recorders += 1;
+    const name = `${life.name} rec${this.#recorders}`;
+    const recorder = new Recorder(name, this.#ports, (left) => {
+      this.#recorder = null;
+      if (left.length > 0) this.#forkRecorder(left);
+      else clock.schedule(dice.between(`${name} replaced in`, 0, 2_000), () => this.#forkRecorder([]));
+    });
+    for (const step of steps) {
+      step.process.recorder = recorder;
+      recorder.adopt(step);
+    }
+    this.#recorder = recorder;
+    life.onDeath(() => clock.schedule(dice.between(`${name} ends in`, 0, KILL_MS), () => recorder.die()));
   }
 
   async #perform(
@@ -168,14 +196,35 @@ export class SimRunner implements Runner {
     const kill = () => process.kill();
     signal.addEventListener("abort", kill, { once: true });
     const forget = this.#endWithTerm(process, term);
-    void live(process).then(() => process.exit());
+    void this.#live(what, process, live).then(() => process.exit());
     const end = await process.ended;
-    this.#processes.delete(process);
     referee.running.delete(running);
+    await this.#awaitRecorder(process);
+    this.#processes.delete(process);
     await life.hear(Promise.resolve());
     signal.removeEventListener("abort", kill);
     forget();
     return endingOf({ pid: 1, outcome: process.outcome, open: process.open }, end, signal.aborted);
+  }
+
+  /** Only steps have a recorder: reports write by themselves. */
+  async #live(what: string, process: StepProcess, live: (process: StepProcess) => Promise<void>): Promise<void> {
+    if (what === "run" && this.#ports.records) {
+      process.recorder = this.#recorder;
+      if (this.#recorder === null) {
+        const error = errorInfo("RecorderLost", "there is no recorder");
+        return process.report({ kind: "fault", scope: "instance", error });
+      }
+    }
+    await live(process);
+  }
+
+  /** The recorder has what the process sent, and may still write it. */
+  async #awaitRecorder(process: StepProcess): Promise<void> {
+    const { rules, referee } = this.#ports;
+    if (rules.exitsAfterDone) await process.recorder?.gone(process);
+    else void process.recorder?.gone(process);
+    if (process.recorder?.alive) referee.exited(process.name);
   }
 
   /** The host's own watch over how long a process may live. */

@@ -18,6 +18,7 @@ import {
 } from "./dagster.ts";
 import type { ProcessFault } from "./faults.ts";
 import type { Life } from "./life.ts";
+import type { Recorder } from "./recorder.ts";
 import type { Referee } from "./referee.ts";
 import { WRITE_BOUND_MS } from "./scenario.ts";
 
@@ -28,11 +29,18 @@ export const hostRules = {
   requiresOpen: true,
   asksPermit: true,
   keepsDeadline: true,
+  recorderKeepsDeadline: true,
   /**
    * Without it the other defences are seen for themselves: it would hide that one of them is
    * missing.
    */
   endsWithTerm: true,
+  /** Of the recorder: what a step sent before its terminal event is written with it, or before. */
+  keepsOrder: true,
+  /** Of the recorder: its steps die with it, and no other one goes on with them. */
+  endsWithRecorder: true,
+  /** The end of a process is reported once its recorder writes nothing more for it. */
+  exitsAfterDone: true,
 };
 
 export type HostRules = Readonly<typeof hostRules>;
@@ -51,7 +59,7 @@ export interface ProcessPorts extends Surroundings {
  * long.
  */
 const ORPHAN_MS = 30_000;
-const KILL_MS = 50;
+export const KILL_MS = 50;
 /** A kill later than this after its killer woke counts as never done. */
 export const NEGLECT_MS = 1_000;
 
@@ -61,6 +69,8 @@ export class StepProcess {
   readonly key: string;
   outcome: Outcome | null = null;
   open = false;
+  /** `null` means that it writes to Dagster's storage itself. */
+  recorder: Recorder | null = null;
   /** Resolves when it is dead. */
   readonly ended: Promise<WorkEnd>;
   readonly #ports: ProcessPorts;
@@ -85,6 +95,11 @@ export class StepProcess {
 
   get alive(): boolean {
     return this.#alive;
+  }
+
+  /** Its host has died and left it alive. */
+  get isOrphan(): boolean {
+    return this.#orphan;
   }
 
   /** Its host could have ended it by now, whatever happened to its worker. */
@@ -150,6 +165,12 @@ export class StepProcess {
   }
 
   write(kind: EventKind): void {
+    if (this.recorder === null) this.record(kind);
+    else this.recorder.take(this, kind);
+  }
+
+  /** The event stands in the log from now on. */
+  record(kind: EventKind): void {
     this.#ports.trace.note(this.name, `writes ${kind}`, this.key);
     this.#ports.referee.touching(this.step, kind, this.name);
     this.#ports.dagster.write(this.step, kind, this.name);
@@ -157,10 +178,14 @@ export class StepProcess {
 
   /** Asks, looks at the deadline, writes, reports. Does not return without a permit. */
   async writeTerminal(kind: TerminalKind, outcome: Outcome): Promise<void> {
+    if (this.recorder !== null) {
+      await this.recorder.end(this, kind, outcome);
+      return await this.pause(0);
+    }
     const { clock, dice, rules, referee } = this.#ports;
     const askedAtMs = clock.monoMs();
     const permit = rules.asksPermit
-      ? await this.#askWorker()
+      ? await this.#askInPerson()
       : ({ granted: true, withinMs: Number.POSITIVE_INFINITY } as const);
     await this.pass("permitted", loosely);
     const lapsed = permit.granted && clock.monoMs() >= askedAtMs + permit.withinMs;
@@ -173,7 +198,7 @@ export class StepProcess {
     clock.schedule(commitMs, () => {
       if (!stands) return;
       referee.writing(this.step, kind, this.name);
-      this.write(kind);
+      this.record(kind);
     });
     if (strike?.kind === "process_dies") this.#suffer(strike.kind, strike.id);
     await this.pause(commitMs);
@@ -193,7 +218,14 @@ export class StepProcess {
     return { kind: "run_over", result: this.result("run_over") };
   }
 
-  async #askWorker(): Promise<Permit> {
+  async #askInPerson(): Promise<Permit> {
+    const permit = await this.askWorker();
+    await this.pass("asking", asking);
+    await this.pause(0);
+    return permit;
+  }
+
+  async askWorker(): Promise<Permit> {
     const { life, trace } = this.#ports;
     trace.note(this.name, "asks", this.key);
     const { promise, resolve } = Promise.withResolvers<Permit>();
@@ -202,10 +234,7 @@ export class StepProcess {
       // No worker is left to answer: it ends by itself, unless it has its answer.
       void Promise.resolve().then(() => resolve({ granted: false }));
     });
-    const permit = await promise;
-    await this.pass("asking", asking);
-    await this.pause(0);
-    return permit;
+    return await promise;
   }
 
   async #giveUp(): Promise<never> {
@@ -223,7 +252,10 @@ export class StepProcess {
       this.#stalledUntilMs = clock.monoMs() + long();
     }
     if (kind === "worker_stalls" || kind === "both_stall") life.stall(long());
-    if (kind === "both_stall") this.#hostStalledUntilMs = this.#stalledUntilMs;
+    if (kind === "both_stall") {
+      this.#hostStalledUntilMs = this.#stalledUntilMs;
+      this.recorder?.stall(this.#stalledUntilMs - clock.monoMs());
+    }
     if (kind === "process_dies") this.#killed();
     if (kind === "host_dies") loseHost();
     if (kind === "orphaned") {

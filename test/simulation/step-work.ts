@@ -44,6 +44,11 @@ export async function runStep(process: StepProcess, { envelope }: StepOrder, por
       error: errorInfo("ModuleNotFoundError", "no such module"),
     });
   }
+  if (process.recorder !== null) {
+    // It was admitted before it was forked.
+    await process.pause(FORK_MS);
+    await process.pass("forked", loosely);
+  }
   process.write("STEP_START");
   await process.pause(plan.durationMs / 2);
   await process.pass("working");

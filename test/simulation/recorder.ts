@@ -1,0 +1,296 @@
+// The recorder of a step host (python/src/dagster_taskiq/host/recorder), reduced to what decides. It
+// has the events of all step processes of its host, writes those of several steps in one
+// transaction, and asks for the permit of a terminal event. It checks the permit's deadline right
+// before each COMMIT.
+import type { Outcome } from "../../core/runner/frames.ts";
+import { errorInfo } from "../support/ports/scripted-steps.ts";
+import type { Surroundings } from "./border.ts";
+import type { Dagster, EventKind, TerminalKind } from "./dagster.ts";
+import { type ProcessFault, recording } from "./faults.ts";
+import type { Life } from "./life.ts";
+import type { Referee } from "./referee.ts";
+import { WRITE_BOUND_MS } from "./scenario.ts";
+import type { HostRules, StepProcess } from "./step-process.ts";
+
+export interface RecorderPorts extends Surroundings {
+  readonly life: Life;
+  readonly dagster: Dagster;
+  readonly referee: Referee;
+  readonly rules: HostRules;
+}
+
+/** One step that it writes for. */
+export interface RecordedStep {
+  readonly process: StepProcess;
+  /** Events that wait to be written, in order. */
+  waiting: EventKind[];
+  end: TerminalEnd | null;
+  /** Of the permit for its terminal event. `null` means that it has none. */
+  deadlineMs: number | null;
+  /** Its process is gone, and waits for the answer that nothing more is written. */
+  done: (() => void) | null;
+}
+
+interface TerminalEnd {
+  readonly kind: TerminalKind;
+  readonly outcome: Outcome;
+  /** Continues the process, whose terminal event stands. */
+  readonly stands: () => void;
+}
+
+/** What of one step goes into a transaction. */
+interface Part {
+  readonly step: RecordedStep;
+  readonly plain: readonly EventKind[];
+  readonly end: TerminalEnd | null;
+}
+
+/** A plain event is written within this time. */
+const WRITTEN_WITHIN_MS = 50;
+/** The base kills a recorder that does not answer for so long. */
+const STANDS_STILL_MS = 75_000;
+const RETRY_MS = 500;
+/** How long it waits for a database that is away. */
+const PATIENCE_MS = 15_000;
+
+export class Recorder {
+  readonly #name: string;
+  readonly #ports: RecorderPorts;
+  readonly #onDeath: (survivors: readonly RecordedStep[]) => void;
+  readonly #steps = new Map<StepProcess, RecordedStep>();
+  #alive = true;
+  #busy = false;
+  #stalledUntilMs = 0;
+  #awaySinceMs: number | null = null;
+
+  constructor(name: string, ports: RecorderPorts, onDeath: (survivors: readonly RecordedStep[]) => void) {
+    this.#name = name;
+    this.#ports = ports;
+    this.#onDeath = onDeath;
+  }
+
+  get alive(): boolean {
+    return this.#alive;
+  }
+
+  /** Takes a plain event. A process that finds its recorder dead leaves at once. */
+  take(process: StepProcess, kind: EventKind): void {
+    if (!this.#alive) {
+      process.exit();
+      return;
+    }
+    this.#ports.referee.sends(process.name, kind);
+    this.#stepOf(process).waiting.push(kind);
+    this.#soon(WRITTEN_WITHIN_MS);
+  }
+
+  /** Resolves when the terminal event stands. Otherwise the process ends. */
+  async end(process: StepProcess, kind: TerminalKind, outcome: Outcome): Promise<void> {
+    const { promise, resolve: stands } = Promise.withResolvers<void>();
+    if (this.#alive) void this.#ask(this.#stepOf(process), { kind, outcome, stands });
+    else process.exit();
+    await promise;
+  }
+
+  /** Resolves once nothing more is written for a process that is gone. */
+  async gone(process: StepProcess): Promise<void> {
+    const step = this.#steps.get(process);
+    if (step === undefined || !this.#alive) return;
+    // What has no permit yet gets none.
+    if (step.deadlineMs === null) step.end = null;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    step.done = resolve;
+    this.#soon(0);
+    await promise;
+  }
+
+  stall(ms: number): void {
+    this.#stalledUntilMs = Math.max(this.#stalledUntilMs, this.#ports.clock.monoMs() + ms);
+    this.#soon(ms);
+  }
+
+  /** A transaction that it has sent to the database may take effect all the same. */
+  die(): void {
+    if (!this.#alive) return;
+    this.#alive = false;
+    const { trace, rules } = this.#ports;
+    trace.note(this.#name, "the recorder dies");
+    const steps = [...this.#steps.values()];
+    if (rules.endsWithRecorder) {
+      for (const { process } of steps) if (process.alive && !process.isOrphan) this.#lose(process);
+    }
+    for (const { done } of steps) done?.();
+    this.#onDeath(steps.filter(({ process }) => process.alive));
+  }
+
+  /** Goes on with what another recorder had. */
+  adopt(step: RecordedStep): void {
+    this.#steps.set(step.process, step);
+    this.#soon(0);
+  }
+
+  #stepOf(process: StepProcess): RecordedStep {
+    const step = this.#steps.get(process) ?? { process, waiting: [], end: null, deadlineMs: null, done: null };
+    this.#steps.set(process, step);
+    return step;
+  }
+
+  async #ask(step: RecordedStep, end: TerminalEnd): Promise<void> {
+    const { process } = step;
+    const { clock, referee, rules } = this.#ports;
+    referee.sends(process.name, end.kind);
+    step.end = end;
+    await this.#awake();
+    if (step.end === null || !this.#alive) return;
+    const { over } = process.standing();
+    if (over !== null && rules.readsLog) return this.#close(step, over);
+    const askedAtMs = clock.monoMs();
+    const permit = rules.asksPermit
+      ? await process.askWorker()
+      : { granted: true as const, withinMs: Number.POSITIVE_INFINITY };
+    await this.#awake();
+    if (step.end === null || !this.#alive) return;
+    if (!permit.granted) return this.#close(step, { kind: "permit_refused" });
+    step.deadlineMs = askedAtMs + permit.withinMs;
+    this.#soon(0);
+  }
+
+  #soon(ms: number): void {
+    this.#ports.clock.schedule(ms, () => void this.#write());
+  }
+
+  async #write(): Promise<void> {
+    if (!this.#alive || this.#busy || this.#isStalled()) return;
+    this.#finish();
+    const due = [...this.#steps.values()].filter(
+      ({ waiting, deadlineMs }) => waiting.length > 0 || deadlineMs !== null,
+    );
+    if (due.length === 0 || this.#isAway(due)) return;
+    this.#busy = true;
+    const strike = this.#ports.faults.at("recorder.writing", this.#ports.life.name, recording);
+    if (strike !== null) this.#ports.trace.note(this.#name, `fault: ${strike.id}`);
+    if (strike?.kind === "recorder_stalls") this.#freeze(strike.id);
+    await this.#awake();
+    if (!this.#alive) return;
+    await this.#commit(
+      due.map((step) => this.#partOf(step)),
+      strike?.kind ?? null,
+    );
+    this.#busy = false;
+    this.#soon(0);
+  }
+
+  /** A terminal event whose permit has lapsed is left out. */
+  #partOf(step: RecordedStep): Part {
+    const { clock, rules } = this.#ports;
+    const lapsed = step.deadlineMs !== null && clock.monoMs() >= step.deadlineMs;
+    if (lapsed && rules.keepsDeadline && rules.recorderKeepsDeadline) this.#close(step, { kind: "permit_refused" });
+    const end = step.deadlineMs === null ? null : step.end;
+    return { step, plain: end !== null && !rules.keepsOrder ? [] : [...step.waiting], end };
+  }
+
+  async #commit(parts: readonly Part[], fault: ProcessFault | null): Promise<void> {
+    const { clock, dice } = this.#ports;
+    const name = `${this.#name} at ${clock.monoMs()}`;
+    const isQuick = fault === null && dice.roll(`${name} at once`) < 0.7;
+    const commitMs = isQuick ? 0 : dice.between(`${name} in`, 1, WRITE_BOUND_MS - 1);
+    // A database commits for a client that is gone, and its answer may be lost.
+    const stands = fault === null || fault === "recorder_stalls" || dice.roll(`${name} stands`) < 0.7;
+    clock.schedule(commitMs, () => {
+      if (stands) for (const part of parts) this.#store(part);
+    });
+    if (fault === "recorder_dies") this.die();
+    await new Promise<void>((resolve) => void clock.schedule(commitMs, resolve));
+    await this.#awake();
+    if (!this.#alive) return;
+    const isInDoubt = fault === "commit_in_doubt" && dice.roll(`${name} stays in doubt`) < 0.3;
+    for (const part of parts) {
+      if (isInDoubt) this.#giveUp(part);
+      else if (stands) this.#written(part);
+    }
+  }
+
+  #store({ step: { process }, plain, end }: Part): void {
+    const { referee } = this.#ports;
+    for (const kind of plain) {
+      referee.stores(process.step, process.name, kind);
+      process.record(kind);
+    }
+    if (end === null) return;
+    referee.stores(process.step, process.name, end.kind);
+    referee.writing(process.step, end.kind, process.name);
+    process.record(end.kind);
+  }
+
+  #written({ step, plain, end }: Part): void {
+    step.waiting.splice(0, plain.length);
+    if (end === null) return;
+    step.end = null;
+    step.deadlineMs = null;
+    step.process.report(end.outcome);
+    end.stands();
+  }
+
+  /** Nothing says whether its transaction took effect. */
+  #giveUp({ step, end }: Part): void {
+    step.waiting = [];
+    if (end === null) this.#fail(step, "WriteInDoubt");
+    else this.#close(step, { kind: "permit_refused" });
+  }
+
+  #fail(step: RecordedStep, name: string): void {
+    step.waiting = [];
+    this.#close(step, { kind: "fault", scope: "instance", error: errorInfo(name, "Dagster's storage failed") });
+  }
+
+  /** Ends the process. What it sent before its terminal event is written. */
+  #close(step: RecordedStep, outcome: Outcome): void {
+    step.end = null;
+    step.deadlineMs = null;
+    if (step.process.outcome === null) step.process.report(outcome);
+    step.process.exit();
+  }
+
+  #finish(): void {
+    for (const { process, done, waiting, deadlineMs } of this.#steps.values()) {
+      if (done === null || waiting.length > 0 || deadlineMs !== null) continue;
+      this.#steps.delete(process);
+      done();
+    }
+  }
+
+  #lose(process: StepProcess): void {
+    const error = errorInfo("RecorderLost", "the recorder has ended");
+    if (process.outcome === null) process.report({ kind: "fault", scope: "instance", error });
+    process.die({ how: "exited", code: null, signal: "SIGKILL" });
+  }
+
+  #isAway(due: readonly RecordedStep[]): boolean {
+    const { dagster, clock } = this.#ports;
+    if (!dagster.down) this.#awaySinceMs = null;
+    else this.#awaySinceMs ??= clock.monoMs();
+    if (this.#awaySinceMs === null) return false;
+    if (clock.monoMs() - this.#awaySinceMs >= PATIENCE_MS) for (const step of due) this.#fail(step, "NoConnection");
+    this.#soon(RETRY_MS);
+    return true;
+  }
+
+  #isStalled(): boolean {
+    return this.#stalledUntilMs > this.#ports.clock.monoMs();
+  }
+
+  async #awake(): Promise<void> {
+    const { clock } = this.#ports;
+    while (this.#isStalled()) {
+      await new Promise<void>((resolve) => void clock.schedule(this.#stalledUntilMs - clock.monoMs(), resolve));
+    }
+  }
+
+  /** It stands still alone, so that its base is there to kill it. */
+  #freeze(id: string): void {
+    const { clock, dice, leaseMs } = this.#ports;
+    const ms = dice.between(`${id} for`, 1, dice.roll(`${id} is short`) < 0.5 ? 0.6 * leaseMs : 3 * leaseMs);
+    this.stall(ms);
+    if (ms > STANDS_STILL_MS) clock.schedule(STANDS_STILL_MS, () => this.die());
+  }
+}
