@@ -24,14 +24,6 @@ export const callFaults = [
   "partial",
 ] as const;
 
-/** In a recorder, at one of its transactions. */
-export const recording = [
-  "recorder_dies",
-  "recorder_stalls",
-  /** The answer to its COMMIT gets lost. */
-  "commit_in_doubt",
-] as const;
-
 /** In a step process, at one of its stages. */
 export const processFaults = [
   "process_dies",
@@ -47,7 +39,10 @@ export const processFaults = [
   /** Only of the first look at the log: Dagster's storage cannot be reached. */
   "instance_down",
   "host_dies",
-  ...recording,
+  "recorder_dies",
+  "recorder_stalls",
+  /** Of a recorder: the answer to its COMMIT gets lost. */
+  "commit_in_doubt",
 ] as const;
 
 export type CallFault = (typeof callFaults)[number];

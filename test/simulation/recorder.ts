@@ -4,16 +4,15 @@
 // before each COMMIT.
 import type { Outcome } from "../../core/runner/frames.ts";
 import { errorInfo } from "../support/ports/scripted-steps.ts";
-import type { Surroundings } from "./border.ts";
 import type { Dagster, EventKind, TerminalKind } from "./dagster.ts";
-import { type ProcessFault, recording } from "./faults.ts";
-import type { Life } from "./life.ts";
+import type { ProcessFault } from "./faults.ts";
+import { asking, RecorderLife, type RecorderLifePorts, writing } from "./recorder-life.ts";
 import type { Referee } from "./referee.ts";
 import { WRITE_BOUND_MS } from "./scenario.ts";
 import type { HostRules, StepProcess } from "./step-process.ts";
+import { recorderLost } from "./step-work.ts";
 
-export interface RecorderPorts extends Surroundings {
-  readonly life: Life;
+export interface RecorderPorts extends RecorderLifePorts {
   readonly dagster: Dagster;
   readonly referee: Referee;
   readonly rules: HostRules;
@@ -47,8 +46,6 @@ interface Part {
 
 /** A plain event is written within this time. */
 const WRITTEN_WITHIN_MS = 50;
-/** The base kills a recorder that does not answer for so long. */
-const STANDS_STILL_MS = 75_000;
 const RETRY_MS = 500;
 /** How long it waits for a database that is away. */
 const PATIENCE_MS = 15_000;
@@ -58,24 +55,34 @@ export class Recorder {
   readonly #ports: RecorderPorts;
   readonly #onDeath: (survivors: readonly RecordedStep[]) => void;
   readonly #steps = new Map<StepProcess, RecordedStep>();
-  #alive = true;
+  readonly #life: RecorderLife;
   #busy = false;
-  #stalledUntilMs = 0;
   #awaySinceMs: number | null = null;
 
   constructor(name: string, ports: RecorderPorts, onDeath: (survivors: readonly RecordedStep[]) => void) {
     this.#name = name;
     this.#ports = ports;
     this.#onDeath = onDeath;
+    this.#life = new RecorderLife(name, ports, { death: () => this.#leave(), waking: () => void this.#write() });
   }
 
   get alive(): boolean {
-    return this.#alive;
+    return this.#life.alive;
+  }
+
+  /** Resolves when it has answered whether an attempt may run, or is dead. */
+  async answer(): Promise<void> {
+    await this.#life.awake();
+  }
+
+  /** Writes for the process from now on. */
+  begin(process: StepProcess): void {
+    this.#stepOf(process);
   }
 
   /** Takes a plain event. A process that finds its recorder dead leaves at once. */
   take(process: StepProcess, kind: EventKind): void {
-    if (!this.#alive) {
+    if (!this.alive) {
       process.exit();
       return;
     }
@@ -87,7 +94,7 @@ export class Recorder {
   /** Resolves when the terminal event stands. Otherwise the process ends. */
   async end(process: StepProcess, kind: TerminalKind, outcome: Outcome): Promise<void> {
     const { promise, resolve: stands } = Promise.withResolvers<void>();
-    if (this.#alive) void this.#ask(this.#stepOf(process), { kind, outcome, stands });
+    if (this.alive) void this.#ask(this.#stepOf(process), { kind, outcome, stands });
     else process.exit();
     await promise;
   }
@@ -95,7 +102,7 @@ export class Recorder {
   /** Resolves once nothing more is written for a process that is gone. */
   async gone(process: StepProcess): Promise<void> {
     const step = this.#steps.get(process);
-    if (step === undefined || !this.#alive) return;
+    if (step === undefined || !this.alive) return;
     // What has no permit yet gets none.
     if (step.deadlineMs === null) step.end = null;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -105,16 +112,16 @@ export class Recorder {
   }
 
   stall(ms: number): void {
-    this.#stalledUntilMs = Math.max(this.#stalledUntilMs, this.#ports.clock.monoMs() + ms);
-    this.#soon(ms);
+    this.#life.stall(ms);
+  }
+
+  die(): void {
+    this.#life.die();
   }
 
   /** A transaction that it has sent to the database may take effect all the same. */
-  die(): void {
-    if (!this.#alive) return;
-    this.#alive = false;
-    const { trace, rules } = this.#ports;
-    trace.note(this.#name, "the recorder dies");
+  #leave(): void {
+    const { rules } = this.#ports;
     const steps = [...this.#steps.values()];
     if (rules.endsWithRecorder) {
       for (const { process } of steps) if (process.alive && !process.isOrphan) this.#lose(process);
@@ -140,16 +147,18 @@ export class Recorder {
     const { clock, referee, rules } = this.#ports;
     referee.sends(process.name, end.kind);
     step.end = end;
-    await this.#awake();
-    if (step.end === null || !this.#alive) return;
+    await this.#life.awake();
+    if (step.end === null || !this.alive) return;
     const { over } = process.standing();
     if (over !== null && rules.readsLog) return this.#close(step, over);
+    await this.#life.pass("recorder.asking", asking, this.#steps.keys());
+    if (step.end === null || !this.alive) return;
     const askedAtMs = clock.monoMs();
     const permit = rules.asksPermit
       ? await process.askWorker()
       : { granted: true as const, withinMs: Number.POSITIVE_INFINITY };
-    await this.#awake();
-    if (step.end === null || !this.#alive) return;
+    await this.#life.awake();
+    if (step.end === null || !this.alive) return;
     if (!permit.granted) return this.#close(step, { kind: "permit_refused" });
     step.deadlineMs = askedAtMs + permit.withinMs;
     this.#soon(0);
@@ -160,21 +169,19 @@ export class Recorder {
   }
 
   async #write(): Promise<void> {
-    if (!this.#alive || this.#busy || this.#isStalled()) return;
+    if (!this.alive || this.#busy || this.#life.stalled) return;
     this.#finish();
     const due = [...this.#steps.values()].filter(
       ({ waiting, deadlineMs }) => waiting.length > 0 || deadlineMs !== null,
     );
     if (due.length === 0 || this.#isAway(due)) return;
     this.#busy = true;
-    const strike = this.#ports.faults.at("recorder.writing", this.#ports.life.name, recording);
-    if (strike !== null) this.#ports.trace.note(this.#name, `fault: ${strike.id}`);
-    if (strike?.kind === "recorder_stalls") this.#freeze(strike.id);
-    await this.#awake();
-    if (!this.#alive) return;
+    // Between the beginning of its transaction and COMMIT, right before which it looks at deadlines.
+    const fault = await this.#life.pass("recorder.writing", writing, this.#steps.keys());
+    if (!this.alive) return;
     await this.#commit(
       due.map((step) => this.#partOf(step)),
-      strike?.kind ?? null,
+      fault,
     );
     this.#busy = false;
     this.#soon(0);
@@ -195,14 +202,14 @@ export class Recorder {
     const isQuick = fault === null && dice.roll(`${name} at once`) < 0.7;
     const commitMs = isQuick ? 0 : dice.between(`${name} in`, 1, WRITE_BOUND_MS - 1);
     // A database commits for a client that is gone, and its answer may be lost.
-    const stands = fault === null || fault === "recorder_stalls" || dice.roll(`${name} stands`) < 0.7;
+    const stands = (fault !== "recorder_dies" && fault !== "commit_in_doubt") || dice.roll(`${name} stands`) < 0.7;
     clock.schedule(commitMs, () => {
       if (stands) for (const part of parts) this.#store(part);
     });
     if (fault === "recorder_dies") this.die();
     await new Promise<void>((resolve) => void clock.schedule(commitMs, resolve));
-    await this.#awake();
-    if (!this.#alive) return;
+    await this.#life.awake();
+    if (!this.alive) return;
     const isInDoubt = fault === "commit_in_doubt" && dice.roll(`${name} stays in doubt`) < 0.3;
     for (const part of parts) {
       if (isInDoubt) this.#giveUp(part);
@@ -260,8 +267,7 @@ export class Recorder {
   }
 
   #lose(process: StepProcess): void {
-    const error = errorInfo("RecorderLost", "the recorder has ended");
-    if (process.outcome === null) process.report({ kind: "fault", scope: "instance", error });
+    if (process.outcome === null) process.report(recorderLost);
     process.die({ how: "exited", code: null, signal: "SIGKILL" });
   }
 
@@ -273,24 +279,5 @@ export class Recorder {
     if (clock.monoMs() - this.#awaySinceMs >= PATIENCE_MS) for (const step of due) this.#fail(step, "NoConnection");
     this.#soon(RETRY_MS);
     return true;
-  }
-
-  #isStalled(): boolean {
-    return this.#stalledUntilMs > this.#ports.clock.monoMs();
-  }
-
-  async #awake(): Promise<void> {
-    const { clock } = this.#ports;
-    while (this.#isStalled()) {
-      await new Promise<void>((resolve) => void clock.schedule(this.#stalledUntilMs - clock.monoMs(), resolve));
-    }
-  }
-
-  /** It stands still alone, so that its base is there to kill it. */
-  #freeze(id: string): void {
-    const { clock, dice, leaseMs } = this.#ports;
-    const ms = dice.between(`${id} for`, 1, dice.roll(`${id} is short`) < 0.5 ? 0.6 * leaseMs : 3 * leaseMs);
-    this.stall(ms);
-    if (ms > STANDS_STILL_MS) clock.schedule(STANDS_STILL_MS, () => this.die());
   }
 }

@@ -79,7 +79,7 @@ export function planScenario(seed: number): Scenario {
     },
     maxReceiveCount: dice.pick("most receives", [2, 3, 5, 1_000, 1_000]),
     sweepMs: 20_000,
-    records: dice.roll("has recorders") < 0.6,
+    records: dice.roll("has a recorder each") < 0.6,
     signed: dice.roll("is signed") < 0.3,
     instance: dice.roll("has an identity") < 0.7 ? "ours" : null,
     runs,

@@ -20,7 +20,7 @@ import { type RunStatus, readAttempt, stateOf } from "./dagster.ts";
 import { WORKERS_DAGSTER } from "./producer.ts";
 import { type RecordedStep, Recorder } from "./recorder.ts";
 import type { Running } from "./referee.ts";
-import { KILL_MS, NEGLECT_MS, type ProcessPorts, StepProcess } from "./step-process.ts";
+import { NEGLECT_MS, type ProcessPorts, StepProcess } from "./step-process.ts";
 import { FORK_MS, reportStep, runStep, type WorkPorts } from "./step-work.ts";
 
 export interface SimRunnerPorts extends Omit<ProcessPorts, "loseHost">, WorkPorts {
@@ -38,6 +38,8 @@ const statusNames: Readonly<Record<RunStatus, string>> = {
   canceled: "CANCELED",
 };
 const RESTART_MS = 8_000;
+/** How long an order waits for the recorder's answer. */
+const PATIENCE_MS = 30_000;
 
 export class SimRunner implements Runner {
   readonly #ports: SimRunnerPorts;
@@ -45,6 +47,8 @@ export class SimRunner implements Runner {
   #unavailable: string | null = "the step host has not been started";
   #stopping = false;
   #recorder: Recorder | null = null;
+  /** Orders that wait for the next recorder. */
+  readonly #waiting: (() => void)[] = [];
   #recorders = 0;
 
   constructor(ports: SimRunnerPorts) {
@@ -169,7 +173,7 @@ export class SimRunner implements Runner {
       recorder.adopt(step);
     }
     this.#recorder = recorder;
-    life.onDeath(() => clock.schedule(dice.between(`${name} ends in`, 0, KILL_MS), () => recorder.die()));
+    for (const wake of this.#waiting.splice(0)) wake();
   }
 
   async #perform(
@@ -210,13 +214,29 @@ export class SimRunner implements Runner {
   /** Only steps have a recorder: reports write by themselves. */
   async #live(what: string, process: StepProcess, live: (process: StepProcess) => Promise<void>): Promise<void> {
     if (what === "run" && this.#ports.records) {
-      process.recorder = this.#recorder;
-      if (this.#recorder === null) {
-        const error = errorInfo("RecorderLost", "there is no recorder");
-        return process.report({ kind: "fault", scope: "instance", error });
-      }
+      this.#ports.clock.schedule(PATIENCE_MS, () => this.#giveBack(process));
+      process.recorder = await this.#answering();
+      await process.pause(0);
     }
     await live(process);
+  }
+
+  /** A question whether an attempt may run goes to one recorder after the other. */
+  async #answering(): Promise<Recorder> {
+    while (true) {
+      const asked = this.#recorder;
+      if (asked === null) await new Promise<void>((resolve) => void this.#waiting.push(resolve));
+      else await asked.answer();
+      if (asked?.alive) return asked;
+    }
+  }
+
+  /** No recorder has answered for it. */
+  #giveBack(process: StepProcess): void {
+    if (process.recorder !== null) return;
+    const error = errorInfo("NoAnswer", "Dagster's storage has not named its run's code");
+    process.report({ kind: "fault", scope: "instance", error });
+    process.exit();
   }
 
   /** The recorder has what the process sent, and may still write it. */

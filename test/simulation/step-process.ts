@@ -58,7 +58,7 @@ export interface ProcessPorts extends Surroundings {
  * After a worker's death its host kills what it ran; one that outlives it does so for at most this
  * long.
  */
-const ORPHAN_MS = 30_000;
+export const ORPHAN_MS = 30_000;
 export const KILL_MS = 50;
 /** A kill later than this after its killer woke counts as never done. */
 export const NEGLECT_MS = 1_000;
@@ -120,6 +120,13 @@ export class StepProcess {
     this.#alive = false;
     this.#ports.trace.note(this.name, end.how === "exited" && end.code === 0 ? "exits" : "dies", this.key);
     this.#end(end);
+  }
+
+  /** It stands still with its host. */
+  freeze(ms: number): void {
+    const untilMs = this.#ports.clock.monoMs() + ms;
+    this.#stalledUntilMs = Math.max(this.#stalledUntilMs, untilMs);
+    this.#hostStalledUntilMs = Math.max(this.#hostStalledUntilMs, untilMs);
   }
 
   /** SIGKILL to the group, which takes a moment. */

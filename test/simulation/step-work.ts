@@ -45,9 +45,11 @@ export async function runStep(process: StepProcess, { envelope }: StepOrder, por
     });
   }
   if (process.recorder !== null) {
-    // It was admitted before it was forked.
+    // It was admitted before it is forked.
     await process.pause(FORK_MS);
     await process.pass("forked", loosely);
+    if (!process.recorder.alive) return process.report(recorderLost);
+    process.recorder.begin(process);
   }
   process.write("STEP_START");
   await process.pause(plan.durationMs / 2);
@@ -82,6 +84,13 @@ export async function reportStep(
   const kind = retryIn === null ? "STEP_FAILURE" : "STEP_UP_FOR_RETRY";
   await process.writeTerminal(kind, { kind: "reported", result: process.result("reported") });
 }
+
+/** Its recorder has ended before its end was recorded. */
+export const recorderLost: Outcome = {
+  kind: "fault",
+  scope: "instance",
+  error: errorInfo("RecorderLost", "the recorder has ended"),
+};
 
 const notOpen: Outcome = { kind: "not_open", error: errorInfo("NotOpen", "its run worker has not sent it") };
 
