@@ -6,7 +6,8 @@ export type Arguments =
   | { readonly kind: "plan"; readonly plan: ChaosPlan }
   | { readonly kind: "wrong"; readonly message: string };
 
-const usage = "npm run chaos -- [--seed N] [--steps N | --minutes N] [--workers N] [--queue fifo|standard]";
+const usage =
+  "npm run chaos -- [--seed N] [--steps N | --minutes N] [--workers N] [--queue fifo|standard] [--database sqlite|postgres]";
 const STEPS = 300;
 
 export function readArguments(args: readonly string[], anySeed: number): Arguments {
@@ -19,10 +20,12 @@ export function readArguments(args: readonly string[], anySeed: number): Argumen
 
 function planOf(args: readonly string[], anySeed: number): ChaosPlan {
   const text = { type: "string" } as const;
-  const options = { seed: text, steps: text, minutes: text, workers: text, queue: text };
+  const options = { seed: text, steps: text, minutes: text, workers: text, queue: text, database: text };
   const { values } = parseArgs({ args: [...args], options, strict: true });
-  const { queue = "fifo" } = values;
+  const { queue = "fifo", database = "sqlite" } = values;
   if (queue !== "fifo" && queue !== "standard") throw new Error(`--queue: expected fifo or standard, got "${queue}"`);
+  if (database !== "sqlite" && database !== "postgres")
+    throw new Error(`--database: expected sqlite or postgres, got "${database}"`);
   if (values.steps !== undefined && values.minutes !== undefined) {
     throw new Error("expected --steps or --minutes, got both");
   }
@@ -31,6 +34,7 @@ function planOf(args: readonly string[], anySeed: number): ChaosPlan {
     seed: numberOf("seed", values.seed, anySeed, 0),
     workers: numberOf("workers", values.workers, 3, 3),
     fifo: queue === "fifo",
+    database,
     until: { is: until, number: numberOf(until, values[until], STEPS, 1) },
   };
 }

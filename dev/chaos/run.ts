@@ -6,8 +6,8 @@ import type { ChaosPlan } from "../../test/chaos/plan.ts";
 
 /** Answers the exit code: 0 when nothing disagrees. */
 export async function runChaos(plan: ChaosPlan): Promise<number> {
-  const { seed, workers, fifo } = plan;
-  process.stdout.write(`chaos, seed ${seed}: ${workers} workers, a ${fifo ? "FIFO" : "standard"} queue\n`);
+  const { seed, workers, fifo, database } = plan;
+  process.stdout.write(`chaos, seed ${seed}: ${workers} workers, a ${fifo ? "FIFO" : "standard"} queue, ${database}\n`);
   const acts: string[] = [];
   const chaos = await Chaos.open(plan, (line) => {
     acts.push(line);

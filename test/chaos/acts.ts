@@ -1,16 +1,14 @@
 // What is done to the workers, each with a fact to wait for before it and after it.
-import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { setTimeout as pause } from "node:timers/promises";
 import { eventually } from "../support/eventually.ts";
-import type { Deployment } from "../support/taskiq/deployment.ts";
 import { type Anatomy, haveStopped, pidsOf, signalAll, writesNow } from "./anatomy.ts";
+import type { LockableDeployment } from "./databases.ts";
 import type { Fleet, Member } from "./fleet.ts";
 import type { QueueTrouble } from "./queue-trouble.ts";
 import type { Runs } from "./runs.ts";
 
 export interface Scene {
-  readonly deployment: Deployment;
+  readonly deployment: LockableDeployment;
   readonly fleet: Fleet;
   readonly runs: Runs;
   readonly trouble: QueueTrouble;
@@ -32,9 +30,9 @@ export const acts = {
   }),
   /** Between its permit and its row, whether its terminal event is written or not. */
   kill_permitted: onBusy(async ({ member }, scene) => {
-    if (!isPermitted(scene, member)) return null;
+    if (!(await isPermitted(scene, member))) return null;
     const stopped = await stopAll(() => pidsOf(member.worker));
-    const isCaught = isPermitted(scene, member);
+    const isCaught = await isPermitted(scene, member);
     signalAll(stopped, isCaught ? "SIGKILL" : "SIGCONT");
     if (!isCaught) return null;
     await ended(member);
@@ -46,8 +44,16 @@ export const acts = {
     return member.name;
   }),
   kill_host: onBusy(async ({ member, anatomy }) => {
-    signalAll(hostOf(anatomy), "SIGKILL");
+    signalAll(existing(anatomy.host), "SIGKILL");
     return `the host of ${member.name}`;
+  }),
+  kill_recorder: onBusy(async ({ member, anatomy }) => {
+    const killed = signalAll(existing(anatomy.recorder), "SIGKILL");
+    return killed === 0 ? null : `the recorder of ${member.name}`;
+  }),
+  kill_location_host: onBusy(async ({ member, anatomy }, { chance }) => {
+    const location = oneOf(anatomy.locationHosts, chance) ?? null;
+    return signalAll(existing(location), "SIGKILL") === 0 ? null : `location host ${location} of ${member.name}`;
   }),
   kill_step: onBusy(async ({ member, anatomy }, { chance }) => {
     const step = oneOf(anatomy.steps, chance);
@@ -64,8 +70,18 @@ export const acts = {
     return member.name;
   }),
   stop_host: onBusy(async ({ member, anatomy }, scene) => {
-    await frozenFor(() => hostOf(anatomy), aWhile(scene));
+    await frozenFor(() => existing(anatomy.host), aWhile(scene));
     return `the host of ${member.name}`;
+  }),
+  stop_recorder: onBusy(async ({ member, anatomy }, scene) => {
+    const recorder = existing(anatomy.recorder);
+    if (recorder.length === 0) return null;
+    const isLong = await frozenFor(
+      () => recorder,
+      beyondLease(scene),
+      () => writesNow(recorder),
+    );
+    return isLong ? `the recorder of ${member.name}` : null;
   }),
   stop_step: onBusy(async ({ member, anatomy }, scene) => {
     const step = oneOf(anatomy.steps, scene.chance);
@@ -79,12 +95,16 @@ export const acts = {
   }),
   freeze_container: onBusy(async ({ member }, scene) => {
     const all = () => pidsOf(member.worker);
-    const isLong = await frozenFor(all, beyondLease(scene), () => isPermitted(scene, member) || writesNow(all()));
+    const isLong = await frozenFor(
+      all,
+      beyondLease(scene),
+      async () => (await isPermitted(scene, member)) || writesNow(all()),
+    );
     return isLong ? member.name : null;
   }),
   lock_ledger: async (scene: Scene) => {
     const ms = aWhile(scene);
-    return (await ledgerLockedFor(scene.deployment, ms)) ? `for ${Math.round(ms)} ms` : null;
+    return (await scene.deployment.lockLedger(() => pause(ms))) ? `for ${Math.round(ms)} ms` : null;
   },
   queue_outage: async (scene: Scene) => {
     const { trouble } = scene;
@@ -133,11 +153,11 @@ function onBusy(act: (borrowed: Borrowed, scene: Scene) => Promise<string | null
 async function frozenFor(
   pids: () => readonly number[],
   ms: number,
-  mustNot: () => boolean = () => false,
+  mustNot: () => boolean | Promise<boolean> = () => false,
 ): Promise<boolean> {
   const stopped = await stopAll(pids);
   try {
-    if (mustNot()) return false;
+    if (await mustNot()) return false;
     await pause(ms);
     return true;
   } finally {
@@ -157,36 +177,9 @@ async function stopAll(pids: () => readonly number[]): Promise<readonly number[]
 }
 
 /** Everything of it stands still, so what the ledger says of it stays true. */
-function isPermitted({ deployment }: Scene, { id }: Member): boolean {
-  return deployment.ledger().some(({ state, owner }) => state === "permitted" && owner === id);
-}
-
-/**
- * As another process's transaction would. Returns `false` when another process has it locked, such
- * as a stopped worker.
- */
-async function ledgerLockedFor({ home }: Deployment, ms: number): Promise<boolean> {
-  const db = new DatabaseSync(join(home, "taskiq.sqlite"));
-  try {
-    // Waiting would hold up this whole process, and with it SQS.
-    db.exec("PRAGMA busy_timeout = 0");
-    if (!begun(db)) return false;
-    await pause(ms);
-    db.exec("ROLLBACK");
-    return true;
-  } finally {
-    db.close();
-  }
-}
-
-function begun(db: DatabaseSync): boolean {
-  try {
-    db.exec("BEGIN IMMEDIATE");
-    return true;
-  } catch (error) {
-    if ((error as Error).message === "database is locked") return false;
-    throw error;
-  }
+async function isPermitted({ deployment }: Scene, { id }: Member): Promise<boolean> {
+  const rows = await deployment.rows();
+  return rows.some(({ state, owner }) => state === "permitted" && owner === id);
 }
 
 async function ended({ worker }: Member): Promise<void> {
@@ -203,8 +196,8 @@ function aWhile({ leaseMs, chance }: Scene): number {
   return leaseMs * (0.2 + 1.1 * chance());
 }
 
-function hostOf({ host }: Anatomy): readonly number[] {
-  return host === null ? [] : [host];
+function existing(pid: number | null): readonly number[] {
+  return pid === null ? [] : [pid];
 }
 
 function oneOf<T>(things: readonly T[], chance: () => number): T | undefined {

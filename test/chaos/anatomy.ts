@@ -4,25 +4,35 @@ import type { WorkerProcess } from "../support/taskiq/worker-process.ts";
 
 export interface Anatomy {
   readonly worker: number;
-  /** Null while there is none, or none that has forked yet. */
+  /** The base. Null while there is none, or none that has forked yet. */
   readonly host: number | null;
+  /** Null while there is none. */
+  readonly recorder: number | null;
+  /** One for each code location that is imported. */
+  readonly locationHosts: readonly number[];
+  /** Of steps, and of reports and notices, which the base forks itself. */
   readonly steps: readonly number[];
   /** All of it, children of steps included. */
   readonly all: readonly number[];
 }
 
 const HOST = "dagster_taskiq.host";
+/** What `ps -o comm` shows of the base's children. A fork of a location host keeps its name. */
+const RECORDER = "taskiq-recorder";
+const LOCATION_HOST = "taskiq-code";
 
 export function anatomyOf(worker: WorkerProcess): Anatomy {
   const processes = worker.processes();
   const ours = processes.filter(({ command }) => command.includes(HOST));
   const host = ours.find(({ parent }) => parent === worker.pid)?.pid ?? null;
-  return {
-    worker: worker.pid,
-    host,
-    steps: ours.filter(({ parent }) => parent === host).map(({ pid }) => pid),
-    all: processes.map(({ pid }) => pid),
-  };
+  const children = ours.filter(({ parent }) => parent === host);
+  const named = (wanted: string) => children.filter(({ name }) => name === wanted).map(({ pid }) => pid);
+  const locationHosts = named(LOCATION_HOST);
+  const [recorder = null] = named(RECORDER);
+  const ownWork = children.filter(({ name }) => name !== RECORDER && name !== LOCATION_HOST);
+  const forks = ours.filter(({ parent }) => locationHosts.includes(parent));
+  const steps = [...forks, ...ownWork].map(({ pid }) => pid);
+  return { worker: worker.pid, host, recorder, locationHosts, steps, all: processes.map(({ pid }) => pid) };
 }
 
 /** Of everything there is of it. */

@@ -7,9 +7,9 @@ import { eventually } from "../support/eventually.ts";
 import { createQueues } from "../support/sqs/local-sqs.ts";
 import { startSqsServer } from "../support/sqs/server/http.ts";
 import { asLocalSqs } from "../support/sqs/server/local.ts";
-import { Deployment } from "../support/taskiq/deployment.ts";
 import { type ActName, acts, type Scene } from "./acts.ts";
 import { pidsOf, signalAll } from "./anatomy.ts";
+import { openDeployment } from "./databases.ts";
 import { figuresOf } from "./figures.ts";
 import { Fleet } from "./fleet.ts";
 import { actsOf, type ChaosPlan, LEASE_MS } from "./plan.ts";
@@ -53,7 +53,7 @@ export class Chaos {
     const short = plan.until.is === "each_once";
     const maxReceiveCount = short ? MAX_RECEIVES_SHORT : MAX_RECEIVES;
     const queues = await createQueues(sqs, "steps", { fifo: plan.fifo, maxReceiveCount });
-    const deployment = new Deployment(sqs, queues);
+    const deployment = await openDeployment(plan.database, sqs, queues);
     const dice = new Dice(plan.seed);
     const parts = dice.stream("parts");
     const runs = new Runs(deployment, {

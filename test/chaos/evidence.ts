@@ -15,7 +15,7 @@ export async function keepEvidence({ scene }: Chaos, seed: number, acts: readonl
   };
   keep("acts.log", acts);
   for (const [number, { log }] of fleet.workers.entries()) keep(`worker-process-${number + 1}.jsonl`, log);
-  keep("ledger.jsonl", deployment.ledger());
+  keep("ledger.jsonl", await deployment.rows());
   keep("queue.jsonl", await deployment.queued());
   keep("dead-letters.jsonl", await deployment.deadLetters());
   for (const { id } of runs.all) keep(`run-${id}.jsonl`, await deployment.dagster.records(id));

@@ -14,7 +14,7 @@ export interface Counted {
 }
 
 export async function figuresOf({ deployment, fleet, runs, trouble, done, seconds }: Counted): Promise<string> {
-  const rows = deployment.ledger();
+  const rows = await deployment.rows();
   const steps = new Set(rows.map(({ step }) => `${step.runId} ${step.stepKey}`)).size;
   const executions = sum(runs.all.flatMap((run) => [...executionsOf(run).values()]));
   let terminal = 0;

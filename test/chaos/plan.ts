@@ -6,6 +6,8 @@ export interface ChaosPlan {
   readonly seed: number;
   readonly workers: number;
   readonly fifo: boolean;
+  /** Of Dagster and of the ledger. */
+  readonly database: "sqlite" | "postgres";
   /**
    * `each_once`: every act there is, then no more runs. Else acts at random until so many steps are
    * launched or minutes have passed.

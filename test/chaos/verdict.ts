@@ -10,7 +10,7 @@ export async function disagreements(deployment: Deployment, fleet: Fleet, runs: 
   const found = [...fleet.oddEnds, ...bugs(fleet)];
   for (const run of runs.all) found.push(...(await disagreementsOf(run, deployment)));
   const known = new Set(runs.all.map(({ id }) => id));
-  const strange = deployment.ledger().filter(({ step }) => !known.has(step.runId));
+  const strange = (await deployment.rows()).filter(({ step }) => !known.has(step.runId));
   found.push(...strange.map(({ key }) => `the ledger has a row of no run: ${key}`));
   found.push(...(await deadLetters(deployment)));
   return found;
@@ -18,7 +18,7 @@ export async function disagreements(deployment: Deployment, fleet: Fleet, runs: 
 
 async function disagreementsOf(run: ChaosRun, deployment: Deployment): Promise<readonly string[]> {
   const found: string[] = [];
-  const rows = deployment.ledger(run.id);
+  const rows = await deployment.rows(run.id);
   try {
     await recordedOnce(deployment, run.id);
   } catch (error) {
@@ -51,12 +51,8 @@ const NOT_GIVEN_UP = "a dead letter that was not given up";
  * Every dead letter's step was given up, and every step given up is a dead letter, at least once.
  */
 async function deadLetters(deployment: Deployment): Promise<readonly string[]> {
-  const given = new Set(
-    deployment
-      .ledger()
-      .filter(isReported)
-      .map(({ key }) => key),
-  );
+  const rows = await deployment.rows();
+  const given = new Set(rows.filter(isReported).map(({ key }) => key));
   const letters = await deployment.deadLetters();
   const keys = new Set(letters.map(({ body }) => keyOf(body)));
   return [

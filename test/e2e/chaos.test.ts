@@ -10,7 +10,7 @@ const seed = 4;
 
 test("every run finishes, each outcome is recorded once and no message is left, whatever dies", async (t) => {
   const lines: string[] = [];
-  const plan = { seed, workers: 3, fifo: true, until: { is: "each_once" } } as const;
+  const plan = { seed, workers: 3, fifo: true, database: "sqlite", until: { is: "each_once" } } as const;
   const chaos = await Chaos.open(plan, (line) => lines.push(line));
   try {
     const { done, figures, disagreements } = await chaos.run();

@@ -19,7 +19,7 @@ const outcomesOf: Readonly<Record<string, readonly string[]>> = {
 export async function recordedOnce(deployment: Deployment, runId: string): Promise<void> {
   await deployment.queueEmpty();
   const events = await terminalEvents(deployment, runId);
-  const rows = deployment.ledger(runId);
+  const rows = await deployment.rows(runId);
   const attempts = rows.map(({ step }) => `${step.stepKey} ${step.attempt}`);
   assert.deepEqual(
     attempts.toSorted(),

@@ -139,6 +139,11 @@ export class Deployment {
     }
   }
 
+  /** The same, of whatever database the ledger is in. */
+  async rows(runId?: string): Promise<readonly LedgerRow[]> {
+    return this.ledger(runId);
+  }
+
   /** Another queue beside the deployment's own, with its dead letter queue. */
   async addQueue(name: string): Promise<OtherQueue> {
     const pair = await createQueues(this.#sqs, name, { maxReceiveCount: 50 });

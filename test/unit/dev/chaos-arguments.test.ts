@@ -4,13 +4,13 @@ import { readArguments } from "../../../dev/chaos/arguments.ts";
 
 describe("the arguments of npm run chaos", () => {
   test("npm run chaos needs no arguments", () => {
-    const plan = { seed: 41, workers: 3, fifo: true, until: { is: "steps", number: 300 } };
+    const plan = { seed: 41, workers: 3, fifo: true, database: "sqlite", until: { is: "steps", number: 300 } };
     assert.deepEqual(readArguments([], 41), { kind: "plan", plan });
   });
 
   test("the arguments of npm run chaos set amounts, counts and the seed", () => {
-    const args = ["--seed", "7", "--minutes", "30", "--workers", "5", "--queue", "standard"];
-    const plan = { seed: 7, workers: 5, fifo: false, until: { is: "minutes", number: 30 } };
+    const args = ["--seed", "7", "--minutes", "30", "--workers", "5", "--queue", "standard", "--database", "postgres"];
+    const plan = { seed: 7, workers: 5, fifo: false, database: "postgres", until: { is: "minutes", number: 30 } };
     assert.deepEqual(readArguments(args, 41), { kind: "plan", plan });
   });
 
@@ -19,6 +19,7 @@ describe("the arguments of npm run chaos", () => {
     [["--workers", "2"], '--workers: expected a whole number, 3 or more, got "2"'],
     [["--steps", "1e3"], '--steps: expected a whole number, 1 or more, got "1e3"'],
     [["--queue", "lifo"], '--queue: expected fifo or standard, got "lifo"'],
+    [["--database", "mysql"], '--database: expected sqlite or postgres, got "mysql"'],
     [["--steps", "5", "--minutes", "5"], "expected --steps or --minutes, got both"],
     [["--hours", "5"], "Unknown option '--hours'"],
   ];
