@@ -203,11 +203,12 @@ export class SimRunner implements Runner {
     void this.#live(what, process, live).then(() => process.exit());
     const end = await process.ended;
     referee.running.delete(running);
+    // At once: a worker that is dead never hears of it, and Node keeps a signal with listeners.
+    signal.removeEventListener("abort", kill);
+    forget();
     await this.#awaitRecorder(process);
     this.#processes.delete(process);
     await life.hear(Promise.resolve());
-    signal.removeEventListener("abort", kill);
-    forget();
     return endingOf({ pid: 1, outcome: process.outcome, open: process.open }, end, signal.aborted);
   }
 
