@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import postgres, { type Sql } from "postgres";
 import type { LedgerRow } from "../../core/ledger/port.ts";
+import { ms } from "../../core/ledger/postgres/sql.ts";
 import { readRow } from "../../core/ledger/rows.ts";
 import { type PostgresServer, startPostgres } from "../support/postgres/postgres-server.ts";
 import type { LocalSqs, QueuePair } from "../support/sqs/local-sqs.ts";
@@ -43,6 +44,11 @@ class SqliteDeployment extends Deployment implements LockableDeployment {
   }
 }
 
+const INSTANTS = ["lease_expires_at", "received_at", "updated_at", "settled_at"];
+/** In the types that `readRow` reads. Of columns with the same name, the driver takes the last. */
+const ROWS = `SELECT *, fence::float8 AS fence, outcome::text AS outcome, ${INSTANTS.map((name) => `${ms(name)} AS ${name}`).join(", ")}
+FROM taskiq.taskiq_idempotency_records ORDER BY taskiq_idempotency_records.received_at, idempotency_key`;
+
 class PostgresDeployment extends Deployment implements LockableDeployment {
   readonly #server: PostgresServer;
   readonly #sql: Sql;
@@ -58,7 +64,7 @@ class PostgresDeployment extends Deployment implements LockableDeployment {
   }
 
   override async rows(runId?: string): Promise<readonly LedgerRow[]> {
-    const rows = await this.#sql`SELECT * FROM taskiq.taskiq_idempotency_records ORDER BY received_at, idempotency_key`;
+    const rows = await this.#sql.unsafe(ROWS);
     return rows.map(readRow).filter(({ step }) => runId === undefined || step.runId === runId);
   }
 
