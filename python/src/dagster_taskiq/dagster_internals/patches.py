@@ -63,7 +63,7 @@ def connect_event_log_by(storage: Any, connect: Callable[[], Any]) -> Iterator[N
 def take_events_by(storage: EventLogStorage, take: Callable[..., None]) -> Callable[..., None]:
     """Have `take` take each event that is to be stored; return the storage's own method.
 
-    Nothing undoes this, since the process runs one step on this instance and ends.
+    Not undone: it is of one instance in a process that runs one step and ends.
     """
     own = storage.store_event
 
