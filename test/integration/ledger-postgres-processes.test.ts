@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { SCHEMA_VERSION } from "../../core/ledger/postgres/schema.ts";
 import { claimed, requestFor } from "../contract/ledger-setup.ts";
 import { eventually } from "../support/eventually.ts";
-import { type Claimer, startClaimers, tellAll } from "../support/ledger/ledger-claimers.ts";
+import { type Claimer, startClaimers, tellAll } from "../support/ledger/claiming-processes.ts";
 import { ledgerDatabases } from "../support/ledger/ledger-database.ts";
 
 const databases = await ledgerDatabases();

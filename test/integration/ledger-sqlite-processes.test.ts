@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { claimed, requestFor } from "../contract/ledger-setup.ts";
 import { ManualClock } from "../support/clocks/manual-clock.ts";
 import { eventually } from "../support/eventually.ts";
-import { type Claimer, startClaimers, tellAll } from "../support/ledger/ledger-claimers.ts";
+import { type Claimer, startClaimers, tellAll } from "../support/ledger/claiming-processes.ts";
 import { ledgerFile } from "../support/ledger/ledger-file.ts";
 
 const keys = Array.from({ length: 200 }, (_, i) => `run-1:step_${i}`);
@@ -27,7 +27,7 @@ test("a new file opened by many processes at once is created once, and serves al
     const migrations = db.prepare("SELECT version FROM taskiq_ledger_schema").all();
     assert.deepEqual(
       migrations.map((row) => row["version"]),
-      [1, 2, 3, 4, 5, 6, 7, 8],
+      [1, 2, 3, 4, 5, 6, 7, 8, 9],
     );
   }
 });

@@ -4,9 +4,9 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import type { TestContext } from "node:test";
 import { eventually } from "../eventually.ts";
-import type { Order, Said } from "./ledger-claimer.ts";
+import type { Order, Said } from "./claiming-process-main.ts";
 
-const program = new URL("ledger-claimer.ts", import.meta.url);
+const program = new URL("claiming-process-main.ts", import.meta.url);
 
 export class Claimer {
   /** Everything it said, oldest first. */
