@@ -32,7 +32,7 @@ export const mutants: readonly Mutant[] = [
     name: "a refused permit is granted",
     rules: { endsWithTerm: false },
     edit: {
-      file: "core/delivery/effects/run.ts",
+      file: "core/delivery/effects/permit.ts",
       from: 'if (answer !== "granted") return { granted: false };',
       to: "",
     },
@@ -52,7 +52,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a permit lasts longer than the lease",
     edit: {
-      file: "core/delivery/effects/run.ts",
+      file: "core/delivery/effects/permit.ts",
       from: "askedAtMs - heardAtMs + ports.leaseMs / 2",
       to: "askedAtMs - heardAtMs + ports.leaseMs * 2",
     },

@@ -1,13 +1,13 @@
 // Running a step or reporting its end, in a process of its own, under a permit.
 
 import { shortened } from "../../formats/shortened.ts";
-import type { Hold } from "../../ledger/port.ts";
-import type { AskPermit, Ending } from "../../runner/port.ts";
+import type { Ending } from "../../runner/port.ts";
 import type { ExecutionResult } from "../../step/step.ts";
 import type { Delivery } from "../delivery.ts";
 import type { Reason } from "../reasons.ts";
 import type { EffectOf, EventIn } from "../states.ts";
-import { askLedgerWhileLeased, type Scene } from "./ports.ts";
+import { permitFor } from "./permit.ts";
+import type { Scene } from "./ports.ts";
 import { unknownRun } from "./strangers.ts";
 
 export async function execute(scene: Scene, { hold, envelope }: EffectOf<"execute">): Promise<EventIn<"executing">> {
@@ -59,28 +59,6 @@ function isOver({ lease }: Delivery): boolean {
  */
 function killSignal({ delivery, stopping }: Scene): AbortSignal {
   return AbortSignal.any([delivery.lease.lost, stopping.kill]);
-}
-
-/**
- * Sets the permit's deadline halfway through the lease that the permit renewed. It counts from the
- * instant at which the process asked, which is earlier than `heardAtMs`. Time that the worker spent
- * on an unreachable ledger is added to it.
- */
-function permitFor(scene: Scene, hold: Hold): AskPermit {
-  const { delivery, ports } = scene;
-  return async () => {
-    delivery.foundOpen = true;
-    const heardAtMs = ports.clock.monoMs();
-    let askedAtMs = heardAtMs;
-    const answer = await askLedgerWhileLeased(scene, "permit", (ledger) => {
-      askedAtMs = ports.clock.monoMs();
-      return ledger.permit(hold, ports.leaseMs);
-    });
-    if (answer !== "granted") return { granted: false };
-    delivery.permitted = true;
-    delivery.lease.granted(hold, askedAtMs);
-    return { granted: true, withinMs: askedAtMs - heardAtMs + ports.leaseMs / 2 };
-  };
 }
 
 function eventOf({ delivery }: Scene, runId: string, ending: Ending): EventIn<"executing"> {
