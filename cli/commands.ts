@@ -34,6 +34,11 @@ export const commands: readonly Listed[] = [
     load: async () => (await import("./explain/explain.ts")).command,
   },
   {
+    name: "logs",
+    summary: "Print what a step printed, while it runs or afterwards",
+    load: async () => (await import("./logs/logs.ts")).command,
+  },
+  {
     name: "inspect-dlq",
     summary: "List the dead letters without harm, and what to do about each",
     load: async () => (await import("./inspect-dlq/inspect-dlq.ts")).command,

@@ -83,7 +83,7 @@ describe("the program", () => {
 
   test("an unknown command is refused", async () => {
     const stderr =
-      'taskiq: unknown command "rnu", did you mean run?\nCommands: dev, run, drain, quiet, resume, inspect-dlq, replay, purge, fail, reexecute, doctor, migrate, healthcheck, help, completion, man\n';
+      'taskiq: unknown command "rnu", did you mean run?\nCommands: dev, run, drain, quiet, resume, explain, logs, inspect-dlq, replay, purge, fail, reexecute, doctor, migrate, healthcheck, help, completion, man\n';
     assert.deepEqual(await taskiq(["rnu"]), { code: 2, stdout: "", stderr });
   });
 
