@@ -61,7 +61,7 @@ def connect_event_log_by(storage: Any, connect: Callable[[], Any]) -> Iterator[N
 
 
 def take_events_by(storage: EventLogStorage, take: Callable[..., None]) -> Callable[..., None]:
-    """Have `take` take each event that is to be stored; return the storage's own method.
+    """Have `take` take each event that is to be stored, and return the storage's own method.
 
     Not undone: it is of one instance in a process that runs one step and ends.
     """
