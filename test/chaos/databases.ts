@@ -46,7 +46,7 @@ class SqliteDeployment extends Deployment implements LockableDeployment {
 
 const INSTANTS = ["lease_expires_at", "received_at", "updated_at", "settled_at"];
 /** In the types that `readRow` reads. Of columns with the same name, the driver takes the last. */
-const ROWS = `SELECT *, fence::float8 AS fence, outcome::text AS outcome, ${INSTANTS.map((name) => `${ms(name)} AS ${name}`).join(", ")}
+const ROWS = `SELECT *, attempt::float8 AS attempt, fence::float8 AS fence, outcome::text AS outcome, ${INSTANTS.map((name) => `${ms(name)} AS ${name}`).join(", ")}
 FROM taskiq.taskiq_idempotency_records ORDER BY taskiq_idempotency_records.received_at, idempotency_key`;
 
 class PostgresDeployment extends Deployment implements LockableDeployment {
