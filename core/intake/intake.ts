@@ -224,11 +224,13 @@ export class Intake {
   }
 
   /**
-   * Gives the reserved slots to the chains in the order they came in. Frees the slots that are left
-   * over, and lets the chains that are left over wait.
+   * Gives the reserved slots to the chains in the order they came in, and then those that other
+   * receives keep free. Frees the slots that are left over, and lets the chains that are left over
+   * wait.
    */
-  #start(lane: Lane, messages: readonly Message[], reserved: number): void {
+  #start(lane: Lane, messages: readonly Message[], kept: number): void {
     const chains = chainsOf(messages, lane);
+    const reserved = kept + lane.takeReserved(Math.max(0, chains.length - kept));
     for (const [i, chain] of chains.entries()) {
       const run = i < reserved ? this.#run(lane, chain, new Seat(lane.slots)) : this.#runInTurn(lane, chain);
       this.#track(run, this.#underWay, this.#chains);

@@ -54,8 +54,8 @@ export interface Poll {
   readonly untilMs: number;
   /** How many messages it may bring. */
   readonly max: number;
-  /** Slots kept free for them. Nothing runs in these. */
-  readonly reserved: number;
+  /** Slots kept free for them. Nothing runs in these. Another receive may take them over. */
+  reserved: number;
   /** The request under way, on a FIFO queue. `null` before the first. */
   asked: Asked | null;
 }
@@ -153,6 +153,20 @@ export class Lane implements LaneParts {
     const poll: Poll = { sinceMs, untilMs: sinceMs + waitMs, max, reserved, asked: null };
     this.#polls.add(poll);
     return poll;
+  }
+
+  /**
+   * Takes over at most `count` slots that the receives under way keep free. SQS may answer any of
+   * them first, and what that brings must not wait for a slot that the others keep.
+   */
+  takeReserved(count: number): number {
+    let taken = 0;
+    for (const poll of this.#polls) {
+      const some = Math.min(poll.reserved, count - taken);
+      poll.reserved -= some;
+      taken += some;
+    }
+    return taken;
   }
 
   /** The slots that were kept free are the caller's from now on. */

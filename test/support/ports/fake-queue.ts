@@ -38,7 +38,8 @@ export class FakeQueue implements Queue {
   readonly #clock: Clock;
   readonly #journal: Journal;
   readonly #waiting: Message[] = [];
-  #arrived = new AbortController();
+  /** Of the receives that wait, oldest first. */
+  readonly #wakers = new Set<AbortController>();
 
   constructor(clock: Clock, journal: Journal = () => undefined, fifo = false) {
     this.fifo = fifo;
@@ -49,7 +50,7 @@ export class FakeQueue implements Queue {
   /** Makes messages visible. */
   offer(...messages: readonly Message[]): void {
     this.#waiting.push(...messages);
-    this.#arrived.abort();
+    for (const waker of this.#wakers) waker.abort();
   }
 
   async describe(): Promise<QueueFacts> {
@@ -60,15 +61,18 @@ export class FakeQueue implements Queue {
     this.received.push({ atMs: this.#clock.monoMs(), options });
     if (this.fifo) options.asked?.(options.repeats ?? `attempt-${this.received.length}`);
     await this.onReceive();
-    if (this.#waiting.length === 0) {
-      this.#arrived = new AbortController();
-      const { signal } = this.#arrived;
-      await this.#clock.sleep(
-        options.waitMs,
-        options.cut === undefined ? signal : AbortSignal.any([signal, options.cut]),
-      );
+    const untilMs = this.#clock.monoMs() + options.waitMs;
+    while (this.#waiting.length === 0 && this.#clock.monoMs() < untilMs && options.cut?.aborted !== true) {
+      await this.#change(untilMs - this.#clock.monoMs(), options.cut);
     }
     return this.#waiting.splice(0, options.max);
+  }
+
+  async #change(withinMs: number, cut: AbortSignal | undefined): Promise<void> {
+    const waker = new AbortController();
+    this.#wakers.add(waker);
+    await this.#clock.sleep(withinMs, cut === undefined ? waker.signal : AbortSignal.any([waker.signal, cut]));
+    this.#wakers.delete(waker);
   }
 
   async extend(extensions: readonly Extension[]): Promise<readonly EntryResult[]> {

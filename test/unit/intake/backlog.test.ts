@@ -72,3 +72,17 @@ test("a message fetched ahead of its need goes back when no slot is free in time
   assert.deepEqual([begun.length, lane.ended.released], [started, lane.received - started]);
   assert.ok(journal.some((line) => line.endsWith(" 0")));
 });
+
+test("a message starts at once while a slot is free, whichever of several receives brings it", async (t) => {
+  const { clock, queue, lane, takesMs, begun } = bench(t, { slots: 2 });
+  takesMs(40);
+  queue.offer(...some(10));
+  await clock.advance(300);
+  assert.deepEqual([begun.length, lane.busy, lane.polls > 1], [10, 0, true], "a burst leaves several receives");
+  for (let i = 0; i < 20; i += 1) {
+    queue.offer(message(`late-${i}`));
+    await clock.advance(10);
+    assert.equal(begun.at(-1), `late-${i}`);
+    await clock.advance(50);
+  }
+});
