@@ -92,7 +92,9 @@ test("a project as create-dagster makes it runs its jobs from another shell, fol
   assert.equal(readFileSync(join(project, "said.txt"), "utf8"), "two real None");
 
   const taskiq = taskiqCommand().join(" ");
-  assert.deepEqual(await dev.inOtherShell(`${taskiq} healthcheck`), { code: 0, output: "" });
+  // Healthy once it has been ready for five seconds.
+  const isHealthy = async () => (await dev.inOtherShell(`${taskiq} healthcheck`)).code === 0;
+  await eventually("the worker is healthy", isHealthy, 60_000);
   const letters = await dev.inOtherShell(`${taskiq} inspect-dlq --no-dagster`);
   assert.deepEqual(letters, { code: 0, output: "taskiq inspect-dlq: there are no dead letters to be seen\n" });
   const again = await dev.inOtherShell(`${taskiq} dev --no-ui --python ${PYTHON}`);
