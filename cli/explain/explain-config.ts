@@ -4,26 +4,11 @@ import { dagsterHome } from "../options/dagster-options.ts";
 import { reachOptions } from "../options/operator-options.ts";
 import { onOff, optional, required } from "../options/option.ts";
 import type { Setup } from "../options/setup.ts";
-import { text } from "../options/values.ts";
-
-const GROUP = "What";
+import { runChoice, stepChoice } from "../options/step-choice.ts";
 
 const options = {
-  run: required({
-    flag: "--run",
-    env: [],
-    group: GROUP,
-    help: "The run's id, whole. It may stand first, without the flag.",
-    kind: text("<run id>", "the id of a run"),
-  }),
-  step: optional({
-    flag: "--step",
-    env: [],
-    group: GROUP,
-    help: "The step's key. It may stand second, without the flag.",
-    absent: "every step that has not ended, in a line each",
-    kind: text("<step key>", "the key of a step"),
-  }),
+  run: runChoice,
+  step: optional({ ...stepChoice, absent: "every step that has not ended, in a line each" }),
   json: onOff({ flag: "--json", env: [], group: "Output", help: "Print one JSON object." }),
   ...reachOptions,
   dagsterHome: required({ ...dagsterHome, help: "Directory of dagster.yaml: that Dagster knows the run." }),

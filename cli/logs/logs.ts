@@ -5,32 +5,19 @@ import { exitCodes } from "../exit-codes.ts";
 import { dagsterHome, dagsterOptions, homeRules } from "../options/dagster-options.ts";
 import { onOff, optional, required } from "../options/option.ts";
 import type { Setup } from "../options/setup.ts";
-import { text, wholeNumber } from "../options/values.ts";
+import { runChoice, stepChoice } from "../options/step-choice.ts";
+import { wholeNumber } from "../options/values.ts";
 import { listenForStop } from "../signals.ts";
 import { sayOn } from "../terminal/say.ts";
 import { printStepLogs, type StepLogs } from "../wiring/step-logs.ts";
 
-const GROUP = "What";
-
 const options = {
-  run: required({
-    flag: "--run",
-    env: [],
-    group: GROUP,
-    help: "The run's id, whole. It may stand first, without the flag.",
-    kind: text("<run id>", "the id of a run"),
-  }),
-  step: required({
-    flag: "--step",
-    env: [],
-    group: GROUP,
-    help: "The step's key. It may stand second, without the flag.",
-    kind: text("<step key>", "the key of a step"),
-  }),
+  run: runChoice,
+  step: required(stepChoice),
   attempt: optional({
     flag: "--attempt",
     env: [],
-    group: GROUP,
+    group: "What",
     help: "This attempt alone, 0 for the first one. Of an attempt that was started again, all starts.",
     absent: "the newest with output; with --follow, the newest and those that come",
     kind: wholeNumber(0, 1_000_000),
@@ -39,7 +26,7 @@ const options = {
     flag: "--follow",
     short: "-f",
     env: [],
-    group: GROUP,
+    group: "What",
     help: "Go on printing, a second behind, until the step has ended.",
   }),
   dagsterHome: required({ ...dagsterHome, help: "Directory of dagster.yaml: that Dagster has the compute logs." }),
