@@ -16,12 +16,11 @@ import { defineCommand, type Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { remarksOn } from "../operator/look-remarks.ts";
 import { askDagster } from "../operator/operator-ports.ts";
-import { stoppable } from "../operator/stoppable.ts";
-import { type OperatorPorts, wireOperator } from "../operator/wire-operator.ts";
+import type { OperatorPorts } from "../operator/wire-operator.ts";
+import { withOperator } from "../operator/with-operator.ts";
 import { didYouMean } from "../options/suggest.ts";
-import { createLogger } from "../terminal/logger.ts";
 import { type Say, sayOn } from "../terminal/say.ts";
-import { wantsColour, widthOf } from "../terminal/terminal.ts";
+import { widthOf } from "../terminal/terminal.ts";
 import { askRunFacts } from "../wiring/run-facts.ts";
 import { type ExplainConfig, explainSetup } from "./explain-config.ts";
 import { type Explained, explainedRecord, explainedText, type HistoryEntry } from "./explain-output.ts";
@@ -41,11 +40,8 @@ export const command = defineCommand({
   run: async (config, io, warnings) => {
     const say = sayOn(io.stderr, "taskiq explain");
     for (const warning of warnings) say(warning);
-    const colour = wantsColour(io.stderr, io.env);
-    const logger = createLogger({ stream: io.stderr, level: "warn", format: "text", worker: "operator", colour });
-    const ports = await wireOperator(config, io.env, logger.observe);
     const stopping = "stopping; giving back the dead letters that were looked at";
-    return await stoppable({ ports, io, logger, say, stopping }, (quiet) =>
+    return await withOperator(config, io, { say, stopping }, (ports, quiet) =>
       new Explaining(config, ports, io, say, quiet).explain(),
     );
   },

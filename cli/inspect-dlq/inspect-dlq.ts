@@ -6,12 +6,10 @@ import { defineCommand, type Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { mismatchText, remarksOn } from "../operator/look-remarks.ts";
 import { askDagster, openDeadLetters } from "../operator/operator-ports.ts";
-import { stoppable } from "../operator/stoppable.ts";
-import { type OperatorPorts, wireOperator } from "../operator/wire-operator.ts";
+import type { OperatorPorts } from "../operator/wire-operator.ts";
+import { withOperator } from "../operator/with-operator.ts";
 import { LETTER_FLAGS, letterFilter } from "../options/letter-options.ts";
-import { createLogger } from "../terminal/logger.ts";
 import { type Say, sayOn } from "../terminal/say.ts";
-import { wantsColour } from "../terminal/terminal.ts";
 import { type InspectConfig, inspectSetup } from "./inspect-dlq-config.ts";
 import { showLetters } from "./inspect-dlq-output.ts";
 
@@ -32,11 +30,8 @@ export const command = defineCommand({
   run: async (config, io, warnings) => {
     const say = sayOn(io.stderr, "taskiq inspect-dlq");
     for (const warning of warnings) say(warning);
-    const colour = wantsColour(io.stderr, io.env);
-    const logger = createLogger({ stream: io.stderr, level: "warn", format: "text", worker: "operator", colour });
-    const ports = await wireOperator(config, io.env, logger.observe);
     const stopping = "stopping; giving back the letters";
-    return await stoppable({ ports, io, logger, say, stopping }, (quiet) => inspect(config, ports, io, say, quiet));
+    return await withOperator(config, io, { say, stopping }, (ports, quiet) => inspect(config, ports, io, say, quiet));
   },
 });
 

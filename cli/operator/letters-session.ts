@@ -9,16 +9,14 @@ import type { DeadLetterQueue, Message } from "../../core/queue/port.ts";
 import type { Io } from "../command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { letterFilter } from "../options/letter-options.ts";
-import { createLogger } from "../terminal/logger.ts";
 import { type Say, sayOn } from "../terminal/say.ts";
-import { wantsColour } from "../terminal/terminal.ts";
 import type { ActConfig } from "./act-config.ts";
 import { readLetterFile } from "./letter-file.ts";
 import { mismatchText, remarksOn } from "./look-remarks.ts";
 import { operatorName } from "./operator-name.ts";
 import { askDagster, openDeadLetters } from "./operator-ports.ts";
-import { stoppable } from "./stoppable.ts";
-import { type OperatorPorts, wireOperator } from "./wire-operator.ts";
+import type { OperatorPorts } from "./wire-operator.ts";
+import { withOperator } from "./with-operator.ts";
 
 export interface LettersSession {
   readonly config: ActConfig;
@@ -55,18 +53,15 @@ export async function withLetters(
 ): Promise<ExitCode> {
   const say = sayOn(io.stderr, `taskiq ${work.name}`);
   for (const warning of warnings) say(warning);
-  const colour = wantsColour(io.stderr, io.env);
-  const logger = createLogger({ stream: io.stderr, level: "warn", format: "text", worker: "operator", colour });
   const ids = work.ids ?? (config.file === null ? null : await idsIn(config.file));
-  const ports = await wireOperator(config, io.env, logger.observe);
   const stopping = "stopping; finishing the letters that were begun, giving back the rest";
-  return await stoppable({ ports, io, logger, say, stopping }, async (quiet) => {
+  return await withOperator(config, io, { say, stopping }, async (ports, quiet, observe) => {
     const { ledger, clock } = ports;
     if (ledger === null) throw noLedger(work.name);
     const letters = await openDeadLetters(ports.queue);
     const held = new HeldLetters(letters, clock);
     const who = config.who ?? operatorName(io);
-    const session = { config, ports, ledger, letters, held, who, io, observe: logger.observe, say, quiet };
+    const session = { config, ports, ledger, letters, held, who, io, observe, say, quiet };
     try {
       return await lookAndAct(session, work, ids);
     } finally {
