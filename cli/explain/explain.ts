@@ -3,7 +3,7 @@
 import { inForce, isQueueMeant } from "../../core/admission/quiet-requests.ts";
 import { anyLetter } from "../../core/dead-letters/filter.ts";
 import { type Inspection, inspectDeadLetters } from "../../core/dead-letters/inspect.ts";
-import type { QueueState, StepEvidence } from "../../core/explain/evidence.ts";
+import type { QueueState, RunEvidence, StepEvidence } from "../../core/explain/evidence.ts";
 import type { RunFacts, StepRecord } from "../../core/explain/facts.ts";
 import { explainRun, unknownRun } from "../../core/explain/run.ts";
 import { explainStep } from "../../core/explain/step.ts";
@@ -92,7 +92,18 @@ class Explaining {
     const { ledger, clock } = this.#ports;
     const [queue, rows] = await Promise.all([this.#queueState(), rowsOf(facts.run.id, ledger)]);
     const letters = await this.#letters(facts);
-    return { facts, queue, rows, letters, nowMs: clock.wallMs() };
+    return {
+      facts,
+      shared: {
+        run: facts.run,
+        steps: new Map(facts.steps.map((one) => [one.key, one])),
+        pools: facts.pools,
+        queue,
+        nowMs: clock.wallMs(),
+      },
+      rows,
+      letters: Map.groupBy(letters, ({ letter }) => letter.key),
+    };
   }
 
   async #queueState(): Promise<QueueState> {
@@ -129,7 +140,7 @@ class Explaining {
   }
 
   async #ofStep(gathered: Gathered, step: StepRecord): Promise<Explained> {
-    const { facts, nowMs } = gathered;
+    const { facts } = gathered;
     const evidence = evidenceOf(gathered, step);
     const { ledger } = this.#ports;
     const history = [...dagsterHistory(step), ...ledgerHistory(evidence.row), ...letterHistory(evidence)];
@@ -141,7 +152,7 @@ class Explaining {
       job: facts.run.job,
       step: step.key,
       explanation: explainStep(evidence),
-      history: history.filter(({ atMs }) => atMs <= nowMs).toSorted((a, b) => a.atMs - b.atMs),
+      history: history.filter(({ atMs }) => atMs <= evidence.nowMs).toSorted((a, b) => a.atMs - b.atMs),
       open: [],
     };
   }
@@ -159,11 +170,12 @@ interface Known extends RunFacts {
 
 interface Gathered {
   readonly facts: Known;
-  readonly queue: QueueState;
+  /** What the evidence of each step has. */
+  readonly shared: RunEvidence;
   /** By idempotency key. */
   readonly rows: ReadonlyMap<string, LedgerRow>;
-  readonly letters: Inspection["letters"];
-  readonly nowMs: number;
+  /** By idempotency key. */
+  readonly letters: ReadonlyMap<string | null, Inspection["letters"]>;
 }
 
 async function rowsOf(runId: string, ledger: Ledger | null): Promise<ReadonlyMap<string, LedgerRow>> {
@@ -177,31 +189,22 @@ async function rowsOf(runId: string, ledger: Ledger | null): Promise<ReadonlyMap
 }
 
 function ofRun(gathered: Gathered): Explained {
-  const { facts } = gathered;
+  const { facts, shared } = gathered;
   const explained = new Map(facts.steps.map((step) => [step.key, explainStep(evidenceOf(gathered, step))]));
   const open = [...explained].filter(([, { kind }]) => kind !== "ended");
   return {
     run: facts.run.id,
     job: facts.run.job,
     step: null,
-    explanation: explainRun({ run: facts.run, nowMs: gathered.nowMs }, explained),
+    explanation: explainRun(shared, explained),
     history: [],
     open: open.map(([step, explanation]) => ({ step, explanation })),
   };
 }
 
-function evidenceOf({ facts, queue, rows, letters, nowMs }: Gathered, step: StepRecord): StepEvidence {
-  const key = idempotencyKey({ runId: facts.run.id, stepKey: step.key, attempt: step.attempt });
-  return {
-    run: facts.run,
-    steps: new Map(facts.steps.map((one) => [one.key, one])),
-    pools: facts.pools,
-    queue,
-    nowMs,
-    step,
-    row: rows.get(key) ?? null,
-    letters: letters.filter(({ letter }) => letter.key === key),
-  };
+function evidenceOf({ shared, rows, letters }: Gathered, step: StepRecord): StepEvidence {
+  const key = idempotencyKey({ runId: shared.run.id, stepKey: step.key, attempt: step.attempt });
+  return { ...shared, step, row: rows.get(key) ?? null, letters: letters.get(key) ?? [] };
 }
 
 function dagsterHistory({ events }: StepRecord): HistoryEntry[] {

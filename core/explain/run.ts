@@ -2,7 +2,7 @@
 import { counted } from "../formats/counted.ts";
 import { span } from "../formats/durations.ts";
 import type { Explanation, RunEvidence, StepKind } from "./evidence.ts";
-import { goesOn } from "./step.ts";
+import { goesOn, lookForRunWorker } from "./step.ts";
 
 export type RunKind = "unknown_run" | "run_worker_gone" | "steps_open" | "over";
 
@@ -53,8 +53,5 @@ export function explainRun(
   const isOpen = [...kinds.keys()].some((kind) => !AT_REST.includes(kind));
   if (isOpen) return { kind: "steps_open", why: head, next: ["Ask about one step: taskiq explain <run> <step>"] };
   const why = `${head} No step is left, and the run has not ended: its run worker ends it within seconds, unless its process is gone.`;
-  const monitored = run.resumed_by_monitoring
-    ? "Run monitoring is on, so a run worker that died is resumed."
-    : "Switch on run_monitoring in dagster.yaml: it resumes a run whose run worker died.";
-  return { kind: "run_worker_gone", why, next: ["Look for the process of the run worker.", monitored] };
+  return { kind: "run_worker_gone", why, next: lookForRunWorker(run) };
 }

@@ -1,7 +1,6 @@
 // Why one step of a run is not running, or what became of it. Pure.
 import { counted } from "../formats/counted.ts";
 import { span } from "../formats/durations.ts";
-import type { QueueDepth } from "../queue/port.ts";
 import { queueNameOf } from "../queue/queue-place.ts";
 import type { Explanation, QueueState, StepEvidence } from "./evidence.ts";
 import type { RunRecord, StepRecord } from "./facts.ts";
@@ -25,6 +24,14 @@ export function explainStep(evidence: StepEvidence): Explanation {
 /** Returns whether the run still waits for its steps. */
 export function goesOn({ status }: RunRecord): boolean {
   return !OVER.includes(status) && status !== "CANCELING" && !NOT_STARTED.includes(status);
+}
+
+/** What to do about a run whose run worker may be gone. */
+export function lookForRunWorker({ resumed_by_monitoring: isMonitored }: RunRecord): readonly string[] {
+  const resumed = isMonitored
+    ? "Run monitoring is on, so a run worker that died is resumed."
+    : "Switch on run_monitoring in dagster.yaml: it resumes a run whose run worker died.";
+  return ["Look for the process of the run worker.", resumed];
 }
 
 function explainEnd({ step, row, nowMs }: StepEvidence): Explanation | null {
@@ -152,15 +159,12 @@ function explainUnsent({ run, step, pools, nowMs }: StepEvidence): Explanation {
     const next = ["Wait, or raise the pool's limit in Dagster. A slot of a run that is over can be freed there, too."];
     return { kind: "pool_full", why, next };
   }
-  const monitored = run.resumed_by_monitoring
-    ? "Run monitoring is on, so a run worker that died is resumed."
-    : "Switch on run_monitoring in dagster.yaml: it resumes a run whose run worker died.";
   const why = "Nothing holds it back, and its run worker has not sent it: it is about to, or its process is gone.";
-  return { kind: "not_sent", why, next: ["Look for the process of the run worker.", monitored] };
+  return { kind: "not_sent", why, next: lookForRunWorker(run) };
 }
 
 function explainSent({ step, row, queue, nowMs }: StepEvidence): Explanation {
-  const { depth, name } = queue;
+  const { name } = queue;
   const sent = `The run worker sent it to ${step.queue ?? name} ${ago(step.sent_at, nowMs)}`;
   const since =
     row === null
@@ -180,11 +184,10 @@ function explainSent({ step, row, queue, nowMs }: StepEvidence): Explanation {
     const why = `${since} Workers take no steps from ${name}: ${quiet.who} asked for it ${span(nowMs - quiet.askedAtMs)} ago${quiet.why === null ? "" : ` (${quiet.why})`}.`;
     return { kind: "quiet", why, next: [`taskiq resume${what === "" ? " --everything" : what}`] };
   }
-  return explainDepth(since, depth, queue);
+  return explainDepth(since, queue);
 }
 
-function explainDepth(since: string, depth: QueueDepth, queue: QueueState): Explanation {
-  const { name, fifo, busyWorkers } = queue;
+function explainDepth(since: string, { name, fifo, depth, busyWorkers }: QueueState): Explanation {
   const waiting = depth.visible + depth.delayed;
   const counts = `About ${counted(waiting, "message")} wait in ${name}, and workers have ${depth.inFlight} in hand.`;
   if (waiting > 0) {
