@@ -7,13 +7,14 @@ code is 1, with the reason on stderr, if the instance cannot be opened or does n
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dagster import DagsterEventType
+
+from dagster_taskiq.host.record.planned import mapping_key_of, unresolved
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, EventLogEntry
@@ -116,10 +117,10 @@ def _steps(plan: Any, entries: Iterable[EventLogEntry]) -> list[_Step]:
         if key is None:
             continue
         if key not in steps:
-            mapped = steps.get(_unresolved(key))
+            mapped = steps.get(unresolved(key))
             steps[key] = _Step(key) if mapped is None else _resolved(mapped, key)
         steps[key].take(entry)
-    mapped_keys = {_unresolved(key) for key in steps if _unresolved(key) != key}
+    mapped_keys = {unresolved(key) for key in steps if unresolved(key) != key}
     return [step for key, step in steps.items() if key not in mapped_keys]
 
 
@@ -133,13 +134,9 @@ def _planned(plan: Any) -> Iterator[_Step]:
             yield _Step(step.key, sorted(needs & executed), getattr(step, "pool", None))
 
 
-def _unresolved(key: str) -> str:
-    return re.sub(r"\[[^?\]]*\]", "[?]", key)
-
-
 def _resolved(mapped: _Step, key: str) -> _Step:
     """Make `shout[a]` from `shout[?]`, whose needs are those of the same mapping key."""
-    bracket = key[key.index("[") :]
+    bracket = f"[{mapping_key_of(key)}]"
     return _Step(key, [need.replace("[?]", bracket) for need in mapped.needs], mapped.pool)
 
 

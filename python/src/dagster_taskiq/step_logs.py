@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
-from dagster import DagsterEventType, DagsterRunStatus
+from dagster import DagsterEventType
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -26,7 +26,6 @@ _ENDS = {
 }
 _RETRY = DagsterEventType.STEP_UP_FOR_RETRY
 _CAPTURED = DagsterEventType.LOGS_CAPTURED
-_OVER = {DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED}
 _LOOK_SECONDS = 1.0
 _BYTES_A_READ = 1024 * 1024
 # A step that was killed leaves a capture that never becomes complete.
@@ -68,6 +67,7 @@ class StepOutput:
         if run is None:
             raise NothingToPrintError(f"this Dagster instance knows no run {self._run_id}")
         attempts, seen = [_Attempt()], False
+        # All of them at each look: an event may be committed behind one with a higher id.
         for entry in self._instance.all_logs(self._run_id, of_type={*_ENDS, _RETRY, _CAPTURED}):
             event = entry.get_dagster_event()
             if event.event_type is _CAPTURED:
@@ -80,7 +80,7 @@ class StepOutput:
                     attempts.append(_Attempt())
         if not seen and self._step_key not in self._planned(run.execution_plan_snapshot_id):
             raise NothingToPrintError(f"run {self._run_id} has no step {self._step_key}")
-        if run.status in _OVER:
+        if run.is_finished:
             attempts[-1].is_over = True
         return attempts
 
