@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from dagster_taskiq.host.base.assignments import Assignment
 from dagster_taskiq.host.base.links import Link, Links
@@ -13,14 +13,14 @@ from dagster_taskiq.host.location.handover import Handover
 from dagster_taskiq.host.supervise.child_exits import how_it_ended
 from dagster_taskiq.host.system.boot_time import boot_time
 from dagster_taskiq.host.wire.errors import error_from, error_info, warn
-from dagster_taskiq.host.wire.orders import Order, RunOrder
-from dagster_taskiq.host.wire.outcomes import CODE_LACKS_STEP, Outcome, fault
+from dagster_taskiq.host.wire.orders import RunOrder
+from dagster_taskiq.host.wire.outcomes import CODE_LACKS_STEP, fault
 
 if TYPE_CHECKING:
     import selectors
 
+    from dagster_taskiq.host.base.desk import Assignments, Desk
     from dagster_taskiq.host.code.sources import RunCode
-    from dagster_taskiq.host.supervise.fork import Forked
     from dagster_taskiq.host.wire.frames import ErrorInfo, Frame
 
 # The worker waits a little longer for the base's own end.
@@ -30,36 +30,18 @@ _END_SECONDS = 3.0
 _RELAYED = ("started", "capture", "ask", "outcome")
 
 
-class Desk(Protocol):
-    """What the base does for it."""
-
-    def fork_location_host(self, location: Location) -> Forked:
-        """Fork one. Raises OSError when there is no room."""
-
-    def connect_recorder(self, link: Link) -> None:
-        """Connect the location host with the recorder that lives now, unless it is."""
-
-    def say(self, frame: Frame) -> None:
-        """Send a frame to the worker."""
-
-    def relay(self, frame: Frame) -> None:
-        """Check a location host's frame, and send it to the worker."""
-
-    def run_here(self, given: Assignment, order: Order) -> None:
-        """Fork a process of the base itself for the order that is assigned no longer."""
-
-    def end(self, given: Assignment, outcome: Outcome | None, **how: object) -> None:
-        """Report the end of an assignment that has no process."""
-
-    def ended(self, given: Assignment, frame: Frame) -> None:
-        """Note that the process of an assignment has ended in its location host."""
-
-
 class Hosting:
     """Owns the links to location hosts; everything else is the base's."""
 
-    def __init__(self, base: Desk, locations: Locations, selector: selectors.BaseSelector) -> None:
+    def __init__(
+        self,
+        base: Desk,
+        assignments: Assignments,
+        locations: Locations,
+        selector: selectors.BaseSelector,
+    ) -> None:
         self._base = base
+        self._assignments = assignments
         self.locations = locations
         self.links = Links(selector, self._handle)
         self._sent: dict[Location, Frame] = {}
@@ -74,7 +56,7 @@ class Hosting:
         now = boot_time()
         location = self.locations.find(code, now)
         if location is None:
-            self._base.run_here(given, given.order)  # that process imports its code itself
+            self._assignments.run_here(given, given.order)  # that process imports its code itself
             return
         if location.must_import(now):
             self._start(location, now)
@@ -99,14 +81,14 @@ class Hosting:
         error = error or error_info("LocationHostLost", "its code location has no process")
         if isinstance(given.order, RunOrder):
             # That process reports the error in the run's own log.
-            self._base.run_here(given, replace(given.order, broken=error))
+            self._assignments.run_here(given, replace(given.order, broken=error))
         else:
-            self._base.end(given, fault("location", error))
+            self._assignments.end(given, fault("location", error))
 
     def _place_again(self, given: Assignment) -> None:
         given.take_back()
         if given.killed or given.code is None:
-            self._base.end(given, None)
+            self._assignments.end(given, None)
         else:
             self.place(given, given.code)
 
@@ -185,7 +167,7 @@ class Hosting:
             self._stale(link, given, frame["path"])
         elif frame["type"] == "unforkable" and isinstance(given.order, RunOrder):
             del link.assigned[given.id]
-            self._base.run_here(given, replace(given.order, unforkable=True))
+            self._assignments.run_here(given, replace(given.order, unforkable=True))
         elif frame["type"] == "outcome" and self._should_import_again(link, given, frame):
             given.lack_code()
         elif frame["type"] == "exited" and given.lacks_code:
@@ -193,7 +175,7 @@ class Hosting:
             self._stale(link, given, None)
         elif frame["type"] == "exited":
             del link.assigned[given.id]
-            self._base.ended(given, frame)
+            self._assignments.ended(given, frame)
         elif frame["type"] in _RELAYED and given.relays(frame["type"]):
             # User code that was imported there can send frames again and again.
             self._base.relay(frame)
@@ -248,7 +230,7 @@ class Hosting:
         for given in list(link.assigned.values()):
             if given.started:
                 outcome = None if given.has_outcome else fault("step", error)
-                self._base.end(given, outcome, signal="SIGKILL")
+                self._assignments.end(given, outcome, signal="SIGKILL")
             elif given.restarts > 0:
                 self._refuse(given, error)
             else:
