@@ -64,4 +64,10 @@ export const corpus: readonly Known[] = [
     rule: "hang",
     cause: "the world ended, and its fleet with it, while a resumed run worker had a message yet to send",
   },
+  {
+    seed: 3_000_002_968,
+    rule: "hang",
+    cause:
+      "a recorder that stood still wrote events behind the end of their attempt (python/tests/host/recorder/test_cut_off.py)",
+  },
 ];

@@ -46,6 +46,11 @@ export const mutants: readonly Mutant[] = [
   { name: "a report is written without reading the log", rules: { readsLogBeforeReport: false } },
   { name: "a permit has no deadline", rules: { keepsDeadline: false } },
   { name: "a recorder does not check the deadline before COMMIT", rules: { recorderKeepsDeadline: false } },
+  {
+    name: "a recorder writes events of a step whose lease has ended",
+    rules: { recorderKeepsLease: false },
+    seed: 3_000_002_968,
+  },
   { name: "a terminal event is written before the events that came first", rules: { keepsOrder: false } },
   { name: "the end of a process is reported before its recorder is done", rules: { exitsAfterDone: false } },
   { name: "a second recorder goes on with the steps of the first", rules: { endsWithRecorder: false } },

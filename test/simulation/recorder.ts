@@ -26,6 +26,8 @@ export interface RecordedStep {
   end: TerminalEnd | null;
   /** Of the permit for its terminal event. `null` means that it has none. */
   deadlineMs: number | null;
+  /** It is over and no longer bound by its lease. */
+  ended: boolean;
   /** Its process is gone, and waits for the answer that nothing more is written. */
   done: (() => void) | null;
 }
@@ -91,6 +93,11 @@ export class Recorder {
     this.#soon(WRITTEN_WITHIN_MS);
   }
 
+  /** Events may have waited for the renewal of a lease. */
+  renewed(): void {
+    this.#soon(0);
+  }
+
   /** Resolves when the terminal event stands. Otherwise the process ends. */
   async end(process: StepProcess, kind: TerminalKind, outcome: Outcome): Promise<void> {
     const { promise, resolve: stands } = Promise.withResolvers<void>();
@@ -137,7 +144,14 @@ export class Recorder {
   }
 
   #stepOf(process: StepProcess): RecordedStep {
-    const step = this.#steps.get(process) ?? { process, waiting: [], end: null, deadlineMs: null, done: null };
+    const step = this.#steps.get(process) ?? {
+      process,
+      waiting: [],
+      end: null,
+      deadlineMs: null,
+      ended: false,
+      done: null,
+    };
     this.#steps.set(process, step);
     return step;
   }
@@ -171,9 +185,7 @@ export class Recorder {
   async #write(): Promise<void> {
     if (!this.alive || this.#busy || this.#life.stalled) return;
     this.#finish();
-    const due = [...this.#steps.values()].filter(
-      ({ waiting, deadlineMs }) => waiting.length > 0 || deadlineMs !== null,
-    );
+    const due = [...this.#steps.values()].filter((step) => this.#hasWork(step));
     if (due.length === 0 || this.#isAway(due)) return;
     this.#busy = true;
     // Between the beginning of its transaction and COMMIT, right before which it looks at deadlines.
@@ -187,13 +199,27 @@ export class Recorder {
     this.#soon(0);
   }
 
+  #hasWork(step: RecordedStep): boolean {
+    return step.deadlineMs !== null || (step.waiting.length > 0 && this.#mayWritePlain(step));
+  }
+
+  /**
+   * Once the lease has ended, another worker may end the attempt: by then nothing of it may be on
+   * its way any more.
+   */
+  #mayWritePlain({ process, ended }: RecordedStep): boolean {
+    const { clock, rules } = this.#ports;
+    return ended || !rules.recorderKeepsLease || clock.monoMs() < process.leaseEndsAtMs - WRITE_BOUND_MS;
+  }
+
   /** A terminal event whose permit has lapsed is left out. */
   #partOf(step: RecordedStep): Part {
     const { clock, rules } = this.#ports;
     const lapsed = step.deadlineMs !== null && clock.monoMs() >= step.deadlineMs;
     if (lapsed && rules.keepsDeadline && rules.recorderKeepsDeadline) this.#close(step, { kind: "permit_refused" });
     const end = step.deadlineMs === null ? null : step.end;
-    return { step, plain: end !== null && !rules.keepsOrder ? [] : [...step.waiting], end };
+    const isHeld = end === null && !this.#mayWritePlain(step);
+    return { step, plain: isHeld || (end !== null && !rules.keepsOrder) ? [] : [...step.waiting], end };
   }
 
   async #commit(parts: readonly Part[], fault: ProcessFault | null): Promise<void> {
@@ -221,6 +247,7 @@ export class Recorder {
     const { referee } = this.#ports;
     for (const kind of plain) {
       referee.stores(process.step, process.name, kind);
+      if (this.alive) referee.storesPlain(process.step, process.name, kind);
       process.record(kind);
     }
     if (end === null) return;
@@ -234,6 +261,7 @@ export class Recorder {
     if (end === null) return;
     step.end = null;
     step.deadlineMs = null;
+    step.ended = true;
     step.process.report(end.outcome);
     end.stands();
   }
@@ -259,10 +287,10 @@ export class Recorder {
   }
 
   #finish(): void {
-    for (const { process, done, waiting, deadlineMs } of this.#steps.values()) {
-      if (done === null || waiting.length > 0 || deadlineMs !== null) continue;
-      this.#steps.delete(process);
-      done();
+    for (const step of this.#steps.values()) {
+      if (step.done === null || this.#hasWork(step)) continue;
+      this.#steps.delete(step.process);
+      step.done();
     }
   }
 

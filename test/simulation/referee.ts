@@ -22,6 +22,7 @@ export const rules = {
   outlived_lease: "a step process is dead before anyone else can claim, if its worker is awake",
   incomplete: "a step's events stand in the log as it sent them: each once, in order, none left out",
   written_after_exit: "nothing is written for a process once its end was reported",
+  written_after_end: "a recorder that lives writes nothing of an attempt behind the attempt's end",
   started_settled: "what is settled is not started again",
   bug: "nothing that a message, a step or a service does is a bug of the worker",
   hang: "every run ends, every queue runs empty and every worker stops",
@@ -133,6 +134,16 @@ export class Referee {
     const key = idempotencyKey(step);
     if (next !== kind) this.fail("incomplete", key, `${kind} of ${process}, whose next event is ${next ?? "none"}`);
     if (this.#exited.has(process)) this.fail("written_after_exit", key, `${kind} of ${process}`);
+  }
+
+  /**
+   * A plain event is written whose recorder lives. What a dead one had sent to the database may
+   * take effect later.
+   */
+  storesPlain(step: StepId, process: string, kind: EventKind): void {
+    const { terminal, retries } = readAttempt(this.#dagster.log(step), step.attempt);
+    if (terminal === null && retries <= step.attempt) return;
+    this.fail("written_after_end", idempotencyKey(step), `${kind} of ${process}`);
   }
 
   /** The host reports the end of a process whose recorder lives. */

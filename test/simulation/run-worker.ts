@@ -2,7 +2,7 @@
 // next attempt after STEP_UP_FOR_RETRY, and answers a RESOURCE_INIT_FAILURE. When it is lost,
 // another one begins with the events in the log.
 import type { Agenda } from "./agenda.ts";
-import type { Dagster, LogEntry } from "./dagster.ts";
+import { type Dagster, type LogEntry, readAttempt } from "./dagster.ts";
 import type { Dice } from "./dice.ts";
 import type { RunPlan, StepPlan } from "./workload.ts";
 
@@ -109,8 +109,9 @@ export class RunWorker {
 
   #answerResourceFailure(step: StepPlan): void {
     const log = this.#log(step);
-    if (log.at(-1)?.kind !== "RESOURCE_INIT_FAILURE") return;
     const retries = log.filter(({ kind }) => kind === "STEP_UP_FOR_RETRY").length;
+    // Dagster answers each one that it reads, whatever stands behind it.
+    if (readAttempt(log, retries).terminal?.kind !== "RESOURCE_INIT_FAILURE") return;
     const kind = retries < step.retries ? "STEP_UP_FOR_RETRY" : "STEP_FAILURE";
     this.#ports.dagster.write({ runId: this.plan.id, stepKey: step.key }, kind, "run worker");
   }

@@ -251,16 +251,16 @@ export class SimRunner implements Runner {
   /** The host's own watch over how long a process may live. */
   #endWithTerm(process: StepProcess, term: Term): () => void {
     const { clock, rules } = this.#ports;
-    if (!rules.endsWithTerm) return () => undefined;
-    let endsAtMs = clock.monoMs() + term.leftMs();
+    process.leaseEndsAtMs = clock.monoMs() + term.leftMs();
     const look = () => {
-      const leftMs = endsAtMs - clock.monoMs();
+      const leftMs = process.leaseEndsAtMs - clock.monoMs();
       if (leftMs <= 0) process.endFor("expired");
       else if (process.alive && Number.isFinite(leftMs)) clock.schedule(leftMs, look);
     };
-    look();
+    if (rules.endsWithTerm) look();
     return term.onRenewed(() => {
-      endsAtMs = Math.max(endsAtMs, clock.monoMs() + term.leftMs());
+      process.leaseEndsAtMs = Math.max(process.leaseEndsAtMs, clock.monoMs() + term.leftMs());
+      process.recorder?.renewed();
     });
   }
 

@@ -30,6 +30,8 @@ export const hostRules = {
   asksPermit: true,
   keepsDeadline: true,
   recorderKeepsDeadline: true,
+  /** Of the recorder: what comes before a terminal event is written within the lease. */
+  recorderKeepsLease: true,
   /**
    * Without it the other defences are seen for themselves: it would hide that one of them is
    * missing.
@@ -71,6 +73,8 @@ export class StepProcess {
   open = false;
   /** `null` means that it writes to Dagster's storage itself. */
   recorder: Recorder | null = null;
+  /** Unless its lease is renewed. */
+  leaseEndsAtMs = Number.POSITIVE_INFINITY;
   /** Resolves when it is dead. */
   readonly ended: Promise<WorkEnd>;
   readonly #ports: ProcessPorts;

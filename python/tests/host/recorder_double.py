@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 from dagster_taskiq.dagster_internals.host import serialize_value
 from dagster_taskiq.host.child.lifeline import Lifeline
 from dagster_taskiq.host.recorder.process import be_recorder
+from dagster_taskiq.host.recorder.step import WRITE_BOUND
 from dagster_taskiq.host.supervise.fork import fork_process
+from dagster_taskiq.host.system.boot_time import boot_time
 from dagster_taskiq.host.wire.channel import Channel
 from dagster_taskiq.host.wire.frames import Broken, Frame
 
@@ -89,8 +91,15 @@ class RecorderDouble:
         self.base.send("stand", id=order["id"], order=order)
         return self.base.expect("stands")
 
-    def begin(self, order: dict[str, Any]) -> Step:
-        return Step(self, order, self.link.hand_over("step", id=order["id"], order=order))
+    def begin(self, order: dict[str, Any], until: float | None = None) -> Step:
+        """Hand over a step. `until` is when its lease ends; `None` means never."""
+        peer = self.link.hand_over("step", id=order["id"], order=order, until=until)
+        return Step(self, order, peer)
+
+    def let_lapse(self, step: Step, within: float) -> None:
+        """Renew the lease of a step so that its plain events lapse within these seconds."""
+        until = boot_time() + WRITE_BOUND + within
+        self.link.send("renew", id=step.order["id"], until=until)
 
     def grant(self, within_ms: int = 60_000) -> Frame:
         """Wait for a question and grant it."""

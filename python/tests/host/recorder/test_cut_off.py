@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg2
 import pytest
+from dagster import DagsterInstance
 from orders import events, run_order, terminal_events
 from recorder_double import RecorderDouble, Step
 from step_entries import dynamic_output, materialized, message, started, succeeded
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance
     from database_proxy import DatabaseProxy
 
 numbers = count()
@@ -134,6 +134,34 @@ def test_what_stands_still_past_the_deadline_writes_no_terminal_event(
         assert recorder.outcome()["error"]["class"] == "PermitLapsed"
         step.gone()
         assert terminal_events(instance, run) == []
+
+
+@pytest.mark.parametrize("frozen", ["recorder", "network"])
+def test_what_stands_still_past_the_lease_writes_nothing_behind_the_end_of_the_attempt(
+    instance, proxy, recorder, create_run, frozen
+):
+    for number, statement in ((1, "BEGIN"), (2, "INSERT"), (3, "COMMIT")):
+        run = create_run("greet", instance=instance)
+        step = recorder.begin({"type": "run", "id": f"l{number}", **run_order(run, "greet")})
+        step.flush()
+
+        def stand_still(run: Any = run) -> None:
+            if frozen == "recorder":
+                recorder.signal(signal.SIGSTOP)
+            time.sleep(1.2)
+            # Over another connection, as another worker does.
+            with DagsterInstance.from_ref(instance.get_ref()) as other:
+                other.handle_new_event(succeeded(run))
+            recorder.signal(signal.SIGCONT)
+
+        proxy.break_at(number, "hold", stand_still)
+        recorder.let_lapse(step, within=1)
+        step.event(started(run))
+        step.event(dynamic_output(run, "a"))
+        step.gone()
+        assert statement.encode() in proxy.statements[number - 1]
+        proxy.break_at(0, "")
+        assert events(instance, run, "greet") == ["ENGINE_EVENT", "STEP_SUCCESS"]
 
 
 REFUSES_AT_COMMIT = """

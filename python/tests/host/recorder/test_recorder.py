@@ -11,6 +11,8 @@ from orders import events, run_order, terminal_events
 from step_entries import dynamic_output, materialized, message, started, succeeded
 
 from dagster_taskiq.dagster_internals.host import deserialize_value, serialize_value
+from dagster_taskiq.host.recorder.step import WRITE_BOUND
+from dagster_taskiq.host.system.boot_time import boot_time
 
 numbers = count()
 
@@ -56,6 +58,39 @@ def test_events_of_a_process_that_dies_are_written(step, recorder, instance, run
     step.gone()
     assert events(instance, run, "greet")[-1] == "STEP_START"
     assert not recorder.link.has_sent("outcome")
+
+
+def test_events_wait_for_the_renewal_of_a_lease_that_is_about_to_end(recorder, instance, run):
+    step = recorder.begin(order_for(run), until=boot_time() + WRITE_BOUND)
+    step.event(started(run))
+    step.peer.send("flush")
+    assert recorder.begin(order_for(run)).flush() is None
+    assert not step.peer.has_sent("flushed")
+    assert "STEP_START" not in events(instance, run, "greet")
+    recorder.link.send("renew", id=step.order["id"], until=boot_time() + 60)
+    step.peer.expect("flushed")
+    assert events(instance, run, "greet")[-1] == "STEP_START"
+
+
+def test_events_of_a_process_that_dies_at_the_end_of_its_lease_are_not_written(
+    recorder, instance, run
+):
+    step = recorder.begin(order_for(run), until=boot_time() + WRITE_BOUND)
+    step.event(started(run))
+    step.gone()
+    assert events(instance, run, "greet") == []
+
+
+def test_what_a_hook_logs_after_the_end_is_written_though_the_lease_is_over(
+    recorder, instance, run
+):
+    step = recorder.begin(order_for(run), until=boot_time() + WRITE_BOUND)
+    step.end(succeeded(run))
+    recorder.grant()
+    step.peer.expect("ended")
+    step.event(message(run, "greet", "from a hook"))
+    step.gone()
+    assert instance.all_logs(run.run_id)[-1].user_message == "from a hook"
 
 
 def test_a_terminal_event_whose_process_dies_before_the_permit_is_not_written(

@@ -185,12 +185,49 @@ def test_a_recorder_frozen_past_its_deadline_and_another_write_one_terminal_even
     assert number > 4
 
 
+def test_a_recorder_frozen_past_its_lease_writes_nothing_behind_the_end_of_the_attempt(
+    instance, new_run
+):
+    for number in range(1, MOST_STATEMENTS):
+        run = new_run()
+        breakage = Breakage(number, signal.SIGSTOP)
+        frozen, other = RecorderDouble(instance, breakage.prepare), RecorderDouble(instance)
+        second = other.begin(order_of(run, "second"))
+        second.flush()
+        first = frozen.begin(order_of(run, "first"))
+        first.flush()
+        breakage.arm()
+        frozen.let_lapse(first, within=1)
+        first.event(started(run))
+        first.event(materialized(run))
+        first.peer.send("flush")
+        is_frozen = wait_until_frozen_or_answered(first)
+        if is_frozen:
+            time.sleep(1.2)
+            second.end(succeeded(run))
+            other.grant()
+            # One that stands still in its transaction keeps the other waiting.
+            if not is_locked(instance, run):
+                assert answer_of(second) == "ended", number
+            frozen.signal(signal.SIGCONT)
+            assert answer_of(second) == "ended", number
+            first.gone()
+            assert found(instance, run)[-1] == "STEP_SUCCESS", number
+        other.close()
+        frozen.close()
+        if not is_frozen:
+            break
+    else:
+        pytest.fail(f"plain events take more than {MOST_STATEMENTS} statements")
+    assert number > 4
+
+
 def wait_until_frozen_or_answered(step: Step) -> bool:
     pid = step.recorder.pid
     while True:
         if os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None:
             return True
-        if step.peer.has_sent("ended") or step.peer.has_sent("refused"):
+        if any(step.peer.has_sent(answer) for answer in ("ended", "refused", "flushed")):
             return False
         time.sleep(0.01)
 

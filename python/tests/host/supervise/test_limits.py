@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from orders import run_order, terminal_events
+from orders import events, run_order, terminal_events
 from processes import alive, parent_of
 from worker_double import LOCATION, eventually
 
@@ -121,16 +121,19 @@ def test_the_memory_limit_counts_above_the_hosts_own(worker, create_run, mebibyt
 
 
 def test_a_step_lives_no_longer_than_the_worker_says(worker, instance, create_run, tmp_path):
-    orders = {}
+    orders, runs = {}, {}
     for name in ("forgotten", "renewed"):
-        run = create_run("waits_for_file", config={"file": str(tmp_path / name)})
-        order = run_order(run, "waits_for_file", within_ms=3_000)
+        runs[name] = create_run("waits_for_file", config={"file": str(tmp_path / name)})
+        order = run_order(runs[name], "waits_for_file", within_ms=3_000)
         orders[name] = worker.start("run", **order)
     for within_ms in (600_000, 100):  # it only ever prolongs
         worker.send({"type": "renew", "id": orders["renewed"], "within_ms": within_ms})
     frames = worker.finish(orders["forgotten"])
     assert frames[-1]["signal"] == "SIGKILL"
     assert ended_by(frames) == "expired"
+    # The recorder writes it for the renewed step only, before that step ends.
+    assert eventually(lambda: "STEP_START" in events(instance, runs["renewed"]))
+    assert "STEP_START" not in events(instance, runs["forgotten"])
     (tmp_path / "renewed").touch()
     assert worker.outcome(orders["renewed"])["kind"] == "success"
 

@@ -17,6 +17,7 @@ from dagster_taskiq.host.wire.frames import Broken, Frame
 from dagster_taskiq.host.wire.orders import RunOrder, order_from
 from dagster_taskiq.host.wire.outcomes import fault
 from dagster_taskiq.host.wire.steering import Permit
+from dagster_taskiq.host.wire.terms import term_of
 
 if TYPE_CHECKING:
     from dagster_taskiq.host.recorder.sources import Sources
@@ -35,9 +36,12 @@ class Client:
 
 
 class Clients:
-    """Reads and answers their sockets. `begin` makes the step of an order, or raises."""
+    """Reads and answers their sockets.
 
-    def __init__(self, sources: Sources, begin: Callable[[RunOrder], RecordedStep]) -> None:
+    `begin` makes the step of an order whose lease ends at that moment, or raises.
+    """
+
+    def __init__(self, sources: Sources, begin: Callable[[RunOrder, float], RecordedStep]) -> None:
         self._sources = sources
         self._begin = begin
         self._links: list[Channel] = []
@@ -69,7 +73,7 @@ class Clients:
             self._post(client.channel, _taken(client.step.answers))
             self._post(client.link, _taken(client.step.reports))
             self._sources.arm(client.channel, reads=self._may_read(client))
-            if client.step.is_done:
+            if client.step.is_done(boot_time()):
                 self._post(client.link, [{"type": "done", "id": client.step.order.id}])
                 self._forget(client)
         for link in self._links:
@@ -97,6 +101,8 @@ class Clients:
                 self._post(link, [{"type": "done", "id": frame.get("id")}])
         elif frame["type"] == "permit":
             client.step.permit(Permit.from_frame(frame).within_ms)
+        elif frame["type"] == "renew":
+            client.step.prolong(term_of(frame.get("until")))
         elif frame["type"] == "gone":
             self._drain(client)
             client.step.gone()
@@ -105,7 +111,7 @@ class Clients:
         channel = Channel(socket.socket(fileno=descriptor), longest=_LONGEST_EVENT)
         try:
             order = run_order_of(frame)
-            client = Client(self._begin(order), channel, link)
+            client = Client(self._begin(order, term_of(frame.get("until"))), channel, link)
         except Exception as error:  # noqa: BLE001 - of one step: the others go on
             outcome = fault("instance", error_from(error))
             self._post(channel, [{"type": "failed", "error": outcome["error"]}])

@@ -47,7 +47,7 @@ SET LOCAL lock_timeout = '20s';
 SET LOCAL idle_in_transaction_session_timeout = '30s';
 SELECT clock_timestamp(), txid_current(), pg_backend_pid()
 """
-_LAPSED = "the permit of the step has lapsed"
+_LAPSED = "the deadline of the step has passed"
 # The server compares, so that a recorder may stand still for any time before this line is sent.
 _COMMIT_BEFORE = """
 SELECT CAST(CASE WHEN clock_timestamp() < '{moment}' THEN '0' ELSE '{lapsed}' END AS integer);
@@ -116,7 +116,7 @@ class Postgres:
         except BaseException:
             self._roll_back()
             raise
-        self._commit(connection, begun, min(p.deadline or math.inf for p in parts))
+        self._commit(connection, begun, min(part.deadline for part in parts))
         self._notify(events, ids)
 
     def _store_assets(self, events: Sequence[RecordedEvent], ids: Sequence[int]) -> None:

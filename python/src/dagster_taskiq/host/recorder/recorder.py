@@ -71,11 +71,12 @@ class Recorder:
             self._close_what_is_idle()
 
     def _patience(self) -> float | None:
-        due = min((step.due_at for step in self._clients), default=math.inf)
+        now = boot_time()
+        due = min((step.due_at(now) for step in self._clients), default=math.inf)
         due = max(due, self._outage.retry_at)
         if self._used_at is not None:
             due = min(due, self._used_at + _IDLE_SECONDS)
-        return None if due == math.inf else max(0.0, due - boot_time())
+        return None if due == math.inf else max(0.0, due - now)
 
     # The base
 
@@ -111,12 +112,13 @@ class Recorder:
 
     # Steps
 
-    def _begin(self, order: RunOrder) -> RecordedStep:
+    def _begin(self, order: RunOrder, until: float) -> RecordedStep:
         run_id = order.attempt.run_id
         job_name = self._store.read(lambda: self._records.job_name_of(run_id))
         claim = claim_of(job_name, order)
         self._used_at = boot_time()
-        return RecordedStep(order, RecordedEvent(claim, serialize_value(claim)), self._used_at)
+        event = RecordedEvent(claim, serialize_value(claim))
+        return RecordedStep(order, event, self._used_at, until)
 
     def _ask_for_permits(self) -> None:
         now = boot_time()
@@ -140,9 +142,9 @@ class Recorder:
 
     def _write_what_is_due(self) -> None:
         now = boot_time()
-        steps = [step for step in self._clients if step.has_work]
+        steps = [step for step in self._clients if step.has_work(now)]
         much = sum(step.waiting_bytes for step in steps) >= _MUCH
-        is_due = much or any(step.due_at <= now for step in steps)
+        is_due = much or any(step.due_at(now) <= now for step in steps)
         if not is_due or now < self._outage.retry_at:
             return
         parts = {part.step: part for part in (step.part() for step in steps)}

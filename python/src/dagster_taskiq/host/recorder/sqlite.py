@@ -6,7 +6,6 @@ Each connection is in AUTOCOMMIT. Statements begin and commit transactions.
 from __future__ import annotations
 
 import contextlib
-import math
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -79,7 +78,7 @@ class Sqlite:
 
         The index is committed first: a success must not stand whose materialization is lost.
         """
-        deadline = min(part.deadline or math.inf for part in parts)
+        deadline = min(part.deadline for part in parts)
         run = _run_of(parts[0])
         events = [event for part in parts for event in part.events]
         try:
@@ -106,7 +105,7 @@ class Sqlite:
         What that one has committed since the permit was asked for is seen here.
         """
         for part in parts:
-            if part.deadline is None:
+            if not part.ends:
                 continue
             over = outcome_if_not_open(self._instance, part.attempt)
             if over is not None:

@@ -13,6 +13,7 @@ from dagster_taskiq.host.recorder.events import RecordedEvent, UnreadableEvent, 
 from dagster_taskiq.host.recorder.store import Ended, InDoubt, Lapsed, Part, is_of_data
 from dagster_taskiq.host.wire.errors import error_from, error_info
 from dagster_taskiq.host.wire.outcomes import Outcome, fault, outcome
+from dagster_taskiq.host.wire.terms import prolonged
 
 if TYPE_CHECKING:
     from dagster_taskiq.host.recorder.writer import Verdict
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 WRITTEN_WITHIN = 0.05
 """Seconds within which a plain event is written."""
+WRITE_BOUND = 5.0
+"""Seconds that COMMIT may take at the server, as `WRITE_BOUND_MS` in cli/wiring/ledger.ts says."""
 # What waits to be written. A process that sends more is held back: its socket is not read.
 _MOST_WAITING = 4 * 1024 * 1024
 _ROWS_TOGETHER = 2000
@@ -29,11 +32,12 @@ _ROWS_TOGETHER = 2000
 class RecordedStep:
     """Decides what to write and what to answer. `answers` and `reports` are for the caller to send.
 
-    Times are boot time.
+    Times are boot time. `until` is when the lease of the attempt ends, unless it is renewed.
     """
 
-    def __init__(self, order: RunOrder, claim: RecordedEvent, now: float) -> None:
+    def __init__(self, order: RunOrder, claim: RecordedEvent, now: float, until: float) -> None:
         self.order = order
+        self._until = until
         self.answers: list[Frame] = []
         """Frames for the step process."""
         self.reports: list[Frame] = []
@@ -65,29 +69,31 @@ class RecordedStep:
         """Whether so much waits to be written that its socket must not be read."""
         return self.waiting_bytes > _MOST_WAITING
 
-    @property
-    def is_done(self) -> bool:
-        """Whether its process is gone and everything is written."""
-        return self._gone and not self._waiting and self._terminal is None
+    def is_done(self, now: float) -> bool:
+        """Whether its process is gone and nothing more of it may be written."""
+        return self._gone and self._terminal is None and not self.has_work(now)
 
-    @property
-    def has_work(self) -> bool:
-        """Whether something waits to be written."""
-        return bool(self._waiting) or self._deadline is not None
+    def has_work(self, now: float) -> bool:
+        """Whether something waits that may be written now."""
+        return self._deadline is not None or (bool(self._waiting) and now < self._plain_deadline)
 
-    @property
-    def due_at(self) -> float:
+    def due_at(self, now: float) -> float:
         """When it must be written."""
-        now = self._deadline is not None or self._flushing or self._gone or self.is_full
-        return -math.inf if self.wants_look or (self.has_work and now) else self._due_at
+        if self.wants_look:
+            return -math.inf
+        if not self.has_work(now):
+            return math.inf
+        at_once = self._deadline is not None or self._flushing or self._gone or self.is_full
+        return -math.inf if at_once else self._due_at
 
     def part(self) -> Part:
         """Return what can be written now: its events in order, the terminal one last."""
         events = list(islice(self._waiting, _ROWS_TOGETHER))
-        attempt = self.order.attempt
-        if self._deadline is None or self._terminal is None or len(events) < len(self._waiting):
-            return Part(self.order.id, attempt, events)
-        return Part(self.order.id, attempt, [*events, self._terminal], self._deadline)
+        deadline = self._plain_deadline if self._deadline is None else self._deadline
+        is_whole = len(events) == len(self._waiting)
+        if self._deadline is not None and self._terminal is not None and is_whole:
+            events.append(self._terminal)
+        return Part(self.order.id, self.order.attempt, events, deadline)
 
     # What happens to it
 
@@ -108,6 +114,10 @@ class RecordedStep:
                 self._answer_flush()
         except UnreadableEvent as error:
             self.fail(fault("step", error_from(error)))
+
+    def prolong(self, until: float) -> None:
+        """Note that the lease of its attempt was renewed."""
+        self._until = prolonged(self._until, until)
 
     def ask(self, now: float) -> None:
         """Ask for the permit. The deadline counts from now."""
@@ -133,14 +143,15 @@ class RecordedStep:
 
     def written(self, part: Part, verdict: Verdict) -> None:
         """Take in what became of a part. What has no connection may be tried again."""
-        terminal = part.deadline is not None
         if verdict is None:
             self._take_off(part)
         elif isinstance(verdict, Ended):
             self.refuse(verdict.outcome)
         elif isinstance(verdict, Lapsed):
-            self._give_up("PermitLapsed", "the permit lapsed before the event was written")
-        elif terminal and isinstance(verdict, InDoubt):
+            # Without a permit it waits for the renewal of the lease, or for the end of its process.
+            if self._deadline is not None:
+                self._give_up("PermitLapsed", "the permit lapsed before the event was written")
+        elif part.ends and isinstance(verdict, InDoubt):
             self._drop_waiting()
             self._give_up("WriteInDoubt", str(verdict))
         else:
@@ -156,6 +167,15 @@ class RecordedStep:
         self._close(end, {"type": "failed", "error": end["error"]})
 
     # Inside
+
+    @property
+    def _plain_deadline(self) -> float:
+        """When COMMIT of events without a terminal one must be sent.
+
+        Once the lease has ended, another worker may end the attempt, and nothing of the attempt
+        may be written behind its end. What a hook logs after its own end may.
+        """
+        return math.inf if self._ended else self._until - WRITE_BOUND
 
     def _read(self, frame: Frame, *, terminal: bool) -> RecordedEvent:
         step = self.order.attempt

@@ -24,12 +24,21 @@ class Part:
     """The id of its order."""
     attempt: StepId
     events: Sequence[RecordedEvent]
-    deadline: float | None = None
-    """When the permit for its terminal event lapses, in boot time. `None`: it has none."""
+    deadline: float
+    """COMMIT must be sent before this moment of boot time.
+
+    That is when the permit for its terminal event lapses. Without one it is shortly before the
+    lease of the attempt ends, because another worker may end the attempt from then on.
+    """
+
+    @property
+    def ends(self) -> bool:
+        """Whether the terminal event is among the events."""
+        return bool(self.events) and self.events[-1].is_terminal
 
 
 class Lapsed(Exception):
-    """The permit lapsed before COMMIT. Nothing was written."""
+    """The deadline passed before COMMIT was sent. Nothing was written."""
 
 
 class Ended(Exception):

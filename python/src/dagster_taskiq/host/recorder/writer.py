@@ -32,7 +32,7 @@ def _write_group(store: Store, group: Sequence[Part]) -> Mapping[str, Verdict]:
         verdict = _try(store, group)
     if len(group) == 1 or verdict is None or isinstance(verdict, NoConnection | InDoubt):
         return {part.step: verdict for part in group}
-    # The data of one step is refused, or its permit has lapsed: the others are written.
+    # The data of one step is refused, or its deadline has passed: the others are written.
     return {part.step: _try_alone(store, part) for part in group}
 
 
@@ -43,7 +43,7 @@ def _try_alone(store: Store, part: Part) -> Verdict:
 
 def _try(store: Store, parts: Sequence[Part]) -> Verdict:
     now = boot_time()
-    if any(part.deadline is not None and now >= part.deadline for part in parts):
+    if any(now >= part.deadline for part in parts):
         return Lapsed()
     try:
         store.write(parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from dagster_taskiq.host.supervise.fork import Forked
 from dagster_taskiq.host.supervise.kill_ladder import Cause, KillLadder
@@ -13,6 +13,9 @@ from dagster_taskiq.host.supervise.usage import Usage
 from dagster_taskiq.host.wire.limits import Limits
 from dagster_taskiq.host.wire.outcomes import Outcome, ended_now, outcome
 from dagster_taskiq.host.wire.terms import prolonged
+
+if TYPE_CHECKING:
+    from dagster_taskiq.host.wire.steering import Renewal
 
 
 class Killed(TypedDict):
@@ -82,6 +85,12 @@ class Guard:
     def prolong(self, until: float) -> None:
         """Let it live until then; a term only grows."""
         self._lives_until = prolonged(self._lives_until, until)
+
+    def renew(self, renewal: Renewal) -> None:
+        """Let it live longer, because its lease was renewed."""
+        self.prolong(renewal.until)
+        if self.process.recorder is not None:
+            self.process.recorder.renew(renewal)
 
     def end(self, cause: Cause, message: str) -> None:
         """Begin the ladder, unless it has begun."""

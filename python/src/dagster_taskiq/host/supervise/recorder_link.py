@@ -9,12 +9,13 @@ from dagster_taskiq.host.wire.channel import Channel
 from dagster_taskiq.host.wire.errors import error_info
 from dagster_taskiq.host.wire.frames import Broken, Frame
 from dagster_taskiq.host.wire.outcomes import Outcome, fault
+from dagster_taskiq.host.wire.terms import moment_of
 
 if TYPE_CHECKING:
     import socket
 
     from dagster_taskiq.host.wire.orders import Order
-    from dagster_taskiq.host.wire.steering import Permit
+    from dagster_taskiq.host.wire.steering import Permit, Renewal
 
 
 def recorder_lost() -> Outcome:
@@ -29,9 +30,17 @@ class RecorderLink:
     def __init__(self, end: socket.socket) -> None:
         self.channel = Channel(end)
 
-    def begin(self, order: Order, end: socket.socket) -> None:
-        """Have it record what the step's process sends to this socket."""
-        self._post({"type": "step", "id": order.id, "order": order.as_sent}, end.detach())
+    def begin(self, order: Order, until: float, end: socket.socket) -> None:
+        """Have it record what the step's process sends to this socket.
+
+        `until` is when the lease of the attempt ends, in boot time.
+        """
+        step = {"type": "step", "id": order.id, "order": order.as_sent, "until": moment_of(until)}
+        self._post(step, end.detach())
+
+    def renew(self, renewal: Renewal) -> None:
+        """Report that the lease of a step was renewed."""
+        self._post(renewal.to_frame())
 
     def answer(self, permit: Permit) -> None:
         """Pass on the worker's answer to its question."""

@@ -81,7 +81,7 @@ class Supervisor(Loop):
             case Kill():
                 process.signal_group(steering.signal)
             case Renewal():
-                guard.prolong(steering.until)
+                guard.renew(steering)
             case Permit():
                 # Only as the answer to a question: a permit kept for later would have no deadline.
                 if process.asking:
@@ -103,7 +103,7 @@ class Supervisor(Loop):
             self._refuse(order.id, recorder_lost())
             return
         try:
-            process = self._forked(order, live or self._live, admission)
+            process = self._forked(order, until, live or self._live, admission)
         except OSError as error:
             # The machine is out of processes or memory, which no step is to blame for.
             self._refuse(order.id, fault("instance", error_from(error)))
@@ -114,7 +114,9 @@ class Supervisor(Loop):
         self._watch(process.channel, partial(self._read_process, guard))
         self._upstream.post({"type": "started", "id": process.id, "pid": process.pid})
 
-    def _forked(self, order: Order, live: Live, admission: Admission | None) -> Forked:
+    def _forked(
+        self, order: Order, until: float, live: Live, admission: Admission | None
+    ) -> Forked:
         link = self._recordings.link
         if admission is None or link is None:
             be = partial(self._be_process, order, live, os.getpid(), None)
@@ -127,7 +129,7 @@ class Supervisor(Loop):
         except OSError:
             sockets.close()
             raise
-        link.begin(order, sockets.end_of_recorder())
+        link.begin(order, until, sockets.end_of_recorder())
         return process
 
     def _refuse(self, identifier: str, outcome: Outcome | None, **how: object) -> None:
