@@ -25,7 +25,7 @@ export const commands: readonly Listed[] = [
   },
   {
     name: "resume",
-    summary: "Let workers take steps again that were asked to be quiet",
+    summary: "Let quiet workers take steps again",
     load: async () => (await import("./resume/resume.ts")).command,
   },
   {

@@ -61,7 +61,7 @@ export async function movedTo(
   return {
     to,
     argv: [...moved.adds, ...translate([...words, ...fromEnv(old, given, env)], moved, fresh), ...switched],
-    notice: `${moved.flag} is a command now, and will go: ${["taskiq", moved.to, ...moved.adds].join(" ")} replaces it`,
+    notice: `${moved.flag} will be removed: use ${["taskiq", moved.to, ...moved.adds].join(" ")} instead`,
     problems: [...problems, ...refused.map((flag) => `only one of these can be given: ${moved.flag}, ${flag}`)],
   };
 }

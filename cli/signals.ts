@@ -65,7 +65,7 @@ export function listenForStop(
     if (sinceMs < TABLE[signal].echoMs || now.signal.aborted) return;
     const [stage, message] = again
       ? [now, `${signal} again: ending what still runs`]
-      : [quiet, `${signal}: taking no new steps, letting those that run finish; once more ends them at once`];
+      : [quiet, `${signal}: taking no new steps; running steps may finish, and a second signal ends them at once`];
     again = true;
     observe({ event: "worker.signal", level: "info", message, signal });
     stage.abort(signal);

@@ -19,8 +19,8 @@ export function requireFitEnvFile(
     return [`${name}=${value}${adviceOn(name, value, queue)}`];
   });
   if (problems.length === 0) return;
-  const hint = "Dagster takes these from the file, whatever taskiq dev gives it.";
-  throw new Fault("TQ_CONFIG", `${path} leads Dagster elsewhere:\n${problems.join("\n")}`, { hint });
+  const hint = "Dagster reads these from the file and ignores what taskiq dev sets.";
+  throw new Fault("TQ_CONFIG", `${path} points Dagster elsewhere:\n${problems.join("\n")}`, { hint });
 }
 
 function adviceOn(name: string, value: string, queue: string): string {

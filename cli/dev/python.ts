@@ -31,7 +31,7 @@ export async function requirePackages(python: string, env: Env, { ui }: { readon
   const needed = ["dagster", "dagster-taskiq", ...(ui ? ["dagster-webserver"] : [])];
   const missing = needed.filter((name) => packages[name] == null);
   if (missing.length === 0) return;
-  const without = missing.join() === "dagster-webserver" ? " --no-ui does without it." : "";
+  const without = missing.join() === "dagster-webserver" ? " Or start without the UI: --no-ui." : "";
   const verb = missing.length === 1 ? "is" : "are";
   throw new Fault("TQ_CONFIG", `${missing.join(", ")} ${verb} not installed in ${executable}`, {
     hint: `Try: ${executable} -m pip install ${missing.join(" ")}. Or name your project's Python: --python .venv/bin/python.${without}`,

@@ -25,7 +25,7 @@ const options = {
     flag: "--timeout",
     env: [],
     group: "Output",
-    help: "How long one check may take: the import of your code is one.",
+    help: "How long each check may take. One of them imports your code.",
     kind: duration(1_000, 600_000),
     fallback: "60s",
   }),

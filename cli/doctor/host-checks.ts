@@ -53,13 +53,13 @@ function versionsOf({ dagster, dagster_taskiq: own }: Greeting["host"]): Finding
 
 function locationOf({ name, error, unforkable, jobs, assets }: Greeting["locations"][number]): Finding {
   if (error !== null) {
-    const todo = "Run the import in that Python by hand, and mend the error that it shows.";
+    const todo = "Import the code in that Python by hand, and correct the error that it shows.";
     return fail("code location", `${name} cannot be imported: ${error.class}: ${error.message}`, todo);
   }
   const counts =
     jobs === undefined || assets === undefined ? "" : `, ${counted(jobs, "job")}, ${counted(assets, "asset")}`;
-  if (unforkable.length === 0) return ok("code location", `${name} is imported${counts}; forks run its steps`);
-  const found = `${name} is imported${counts}; each step starts a fresh interpreter, because the import leaves ${unforkable.join(", ")}`;
+  if (unforkable.length === 0) return ok("code location", `${name} is imported${counts}; its steps run in forks`);
+  const found = `${name} is imported${counts}; each step starts a new Python, because the import leaves ${unforkable.join(", ")}`;
   return warn(
     "code location",
     found,

@@ -13,7 +13,7 @@ export async function checkLedger(open: () => Promise<LedgerSchema>, withinMs: n
       const pending = await schema.pending();
       if (pending.length === 0) return [ok("ledger", `${schema.name} is up to date`)];
       const names = pending.map(({ version, name }) => `${version} (${name})`).join(", ");
-      const todo = "Run taskiq migrate with a role that may; else the first worker does it.";
+      const todo = "Run taskiq migrate with a role that may create tables. Otherwise the first worker does it.";
       return [warn("ledger", `${schema.name} lacks the migrations ${names}`, todo)];
     } finally {
       await schema.close();
@@ -68,6 +68,6 @@ export function checkStopTimeout(graceMs: number, isEcs: boolean, launchType: st
   if (launchType === "FARGATE" && graceMs + AFTER_GRACE_MS > FARGATE_STOP_MS)
     return fail("stop timeout", `${found}, and Fargate allows 120s`, "Lower --grace to 110s or less.");
   if (graceMs + AFTER_GRACE_MS <= DEFAULT_STOP_MS) return ok("stop timeout", `${found}; ECS's default is 30s`);
-  const todo = "See that the task definition says so: the container cannot read it.";
+  const todo = "Check stopTimeout in the task definition, which taskiq cannot read from inside the container.";
   return warn("stop timeout", `${found}; ECS's default is 30s`, todo);
 }

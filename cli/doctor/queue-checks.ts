@@ -87,7 +87,8 @@ const FAIL_SKEW_MS = 300_000;
  * said its time.
  */
 export function judgeClock(skewMs: number | null): Finding {
-  if (skewMs === null) return warn("clock", "SQS has not said its time", "Mend the queue's check first.");
+  if (skewMs === null)
+    return warn("clock", "SQS has not said its time", "Correct what the check of the queue names first.");
   const seconds = Math.round(Math.abs(skewMs) / 1_000);
   const found = `${seconds} s ${skewMs < 0 ? "behind" : "ahead of"} SQS`;
   const todo = "Set the clock: AWS refuses requests that are five minutes off.";

@@ -11,7 +11,10 @@ const options = {
   step: optional({ ...stepChoice, absent: "every step that has not ended, in a line each" }),
   json: onOff({ flag: "--json", env: [], group: "Output", help: "Print one JSON object." }),
   ...reachOptions,
-  dagsterHome: required({ ...dagsterHome, help: "Directory of dagster.yaml: that Dagster knows the run." }),
+  dagsterHome: required({
+    ...dagsterHome,
+    help: "Directory of dagster.yaml, of the Dagster instance that has the run.",
+  }),
 };
 
 export interface ExplainConfig extends OperatorConfig {

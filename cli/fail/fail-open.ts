@@ -26,13 +26,13 @@ const COLUMNS: readonly Column[] = [
 
 const WORDS: Readonly<Record<FailEnd | "to_fail" | "not_open", string>> = {
   to_fail: "to be recorded in Dagster",
-  not_open: "not to be failed: only an open attempt of a run that waits is",
+  not_open: "not failed: only an open attempt of a run that waits can be",
   failed: "recorded in Dagster",
   ended: "not recorded: the attempt has ended meanwhile",
   in_hand: "not recorded: a worker holds it",
   changed: "not recorded: it changed since the look; look again",
-  not_done: "could not be recorded; start this again",
-  not_found: "not recorded: it cannot be seen in the queue now; start this again in two minutes",
+  not_done: "could not be recorded; run this again",
+  not_found: "not recorded: it cannot be seen in the queue now; run this again in two minutes",
 };
 
 /** Changes nothing when `ports` is null. */

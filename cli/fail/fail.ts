@@ -21,7 +21,7 @@ const options = {
   ...actOptions,
   dagsterHome: required({
     ...dagsterHome,
-    help: "Directory of dagster.yaml: the failure is recorded in that Dagster.",
+    help: "Directory of dagster.yaml, of the Dagster instance that records the failure.",
   }),
 };
 
@@ -35,7 +35,7 @@ export const command = defineCommand({
     'taskiq fail --queue-name steps.fifo --run 7f3c1f0e-5a86-4d0b-9a57-0c5a3f1f7b11 --step load --yes --why "bad input"',
   ],
   first: actFlags(),
-  no: "A failure could not be recorded, was not to be, or a letter was not there.",
+  no: "A failure could not or must not be recorded, or a letter was not there.",
   usageExit: exitCodes.usage,
   warnsOfVariables: true,
   run: (config, io, warnings) =>
@@ -70,6 +70,6 @@ async function failFound({ letters: found }: Inspection, session: LettersSession
   const shown = { json, stdout: io.stdout, env: io.env };
   const code = await failOpen(found, { who, why }, act ? fail : null, { quiet, kill: quiet }, shown);
   await notices.flush(LAST_NOTICES_MS);
-  if (!act) say("nothing was done: --yes does it");
+  if (!act) say("nothing was done; add --yes to do it");
   return code;
 }

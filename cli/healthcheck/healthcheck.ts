@@ -29,7 +29,7 @@ const options = {
     flag: "--ready",
     env: ["TASKIQ_HEALTHCHECK_READY"],
     group: "Health",
-    help: "Ask whether it takes steps now (/readyz) instead of whether it is alive and was ready once (/healthz). Not for a check that restarts: it fails in outages.",
+    help: "Ask whether it takes steps now (/readyz) instead of whether it is alive and was ready once (/healthz). Do not restart a worker that fails this check: every worker fails it during an outage.",
   }),
 };
 
@@ -59,7 +59,7 @@ export const command = defineCommand({
     "taskiq healthcheck --ready --timeout 5s",
     "TASKIQ_WORKER_HEALTH_PORT=9000 taskiq healthcheck",
   ],
-  no: "No, and why; or wrong usage.",
+  no: "The worker is not well, does not answer, or the usage is wrong.",
   usageExit: exitCodes.no,
   warnsOfVariables: false,
   run: async (config, io) => {

@@ -54,7 +54,7 @@ export const inspectSetup: Setup<typeof options, InspectConfig> = {
     const { group, show, export: file, job, noDagster } = settings;
     const outputs = [group, show, file].filter(({ value }) => value !== null && value !== false && value !== undefined);
     const several = `only one of these can be given: ${outputs.map(({ option }) => option.flag).join(", ")}`;
-    const blind = "--job needs Dagster, which --no-dagster leaves out: only a run's record says of which job it is";
+    const blind = "--job needs Dagster, which --no-dagster leaves out: only a run's record names its job";
     return {
       problems: [
         ...found.problems,

@@ -29,7 +29,10 @@ const options = {
     group: "What",
     help: "Go on printing, a second behind, until the step has ended.",
   }),
-  dagsterHome: required({ ...dagsterHome, help: "Directory of dagster.yaml: that Dagster has the compute logs." }),
+  dagsterHome: required({
+    ...dagsterHome,
+    help: "Directory of dagster.yaml, of the Dagster instance that has the compute logs.",
+  }),
   python: dagsterOptions.python,
 };
 

@@ -25,8 +25,8 @@ export function actRules(
   const { problems, warnings } = operatorRules(settings, machine);
   const { yes, why, job, ids, file } = settings;
   const rules: typeof more = [
-    [yes.value === true && why.value == null, "--yes needs --why: it is written down with each dead letter"],
-    [job.value != null && !asksDagster(settings), "--job needs Dagster: only a run's record says of which job it is"],
+    [yes.value === true && why.value == null, "--yes needs --why: the ledger keeps the reason with each dead letter"],
+    [job.value != null && !asksDagster(settings), "--job needs Dagster: only a run's record names its job"],
     [file.value != null && (ids.value ?? []).length > 0, "only one of these can be given: --id, --file"],
     ...more,
   ];

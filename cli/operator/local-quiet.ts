@@ -51,7 +51,7 @@ export async function askLocalWorker(request: LocalRequest, io: Io, say: Say): P
   const [first, ...more] = live;
   if (first === undefined) {
     const which = request.worker === null ? "worker" : `worker ${request.worker}`;
-    say(`no ${which} of this user runs on this machine, as far as ${request.stateDir} tells`);
+    say(`no ${which} of this user runs on this machine: ${request.stateDir} has no file of one`);
     return exitCodes.unreachable;
   }
   if (more.length > 0) {
@@ -80,7 +80,10 @@ async function ask(request: LocalRequest, file: ControlFile, by: string, io: Io,
   const { state } = answer;
   if (request.do === "resume") {
     const { worker, stopping, quiet } = state;
-    const asked = quiet === null ? "" : ` no more: ${quiet.by} asked for that through the ledger (taskiq resume)`;
+    const asked =
+      quiet === null
+        ? ""
+        : ` no more: ${quiet.by} asked for that through the ledger; taskiq resume without --local lifts it`;
     say(`worker ${worker} takes steps${stopping ? " no more: it is stopping" : asked}`);
     return { code: stopping || quiet !== null ? exitCodes.no : exitCodes.done, state };
   }

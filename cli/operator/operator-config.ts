@@ -37,7 +37,7 @@ export function operatorRules(settings: OperatorSettings, machine: Machine): Fin
 }
 
 function ledgerPlaceRules(settings: OperatorSettings): Findings {
-  const without = settings.noLedger === undefined ? "" : "; --no-ledger does without";
+  const without = settings.noLedger === undefined ? "" : "; --no-ledger leaves the ledger out";
   const missing = `--ledger-url, --postgres-host or --dagster-home is required: nothing says where the ledger is${without}`;
   return { problems: isLedgerPlaced(settings) ? [] : [missing], warnings: [] };
 }

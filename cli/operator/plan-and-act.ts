@@ -18,7 +18,7 @@ export async function planAndAct(
   if (config.yes) return await actOn(plans, pace, session);
   const shown = plans.map((planned) => ({ planned, end: null, outcome: null }));
   showPlans(shown, false, config.json, io);
-  say(`${plansSummary(shown, false)}; nothing was done: --yes does it`);
+  say(`${plansSummary(shown, false)}; nothing was done; add --yes to do it`);
   return exitCodes.done;
 }
 

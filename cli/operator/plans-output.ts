@@ -37,10 +37,10 @@ const WAS: Readonly<Record<ReplayEnd["kind"], string>> = {
 };
 
 const WHY_NOT: Readonly<Partial<Record<ReplayEnd["kind"], string>>> = {
-  not_deleted: "done, but its letter could not be deleted: start this again",
-  changed: "another reader has it, or its attempt changed since it was looked at: start this again",
-  not_sent: "SQS did not take it, or one before it in its group was not sent: start this again",
-  in_doubt: "no answer came, so how far it is is not known: start this again, which ends it",
+  not_deleted: "done, but its letter could not be deleted: run this again",
+  changed: "another reader has it, or its attempt changed since it was looked at: run this again",
+  not_sent: "SQS did not take it, or one before it in its group was not sent: run this again",
+  in_doubt: "no answer came, so it may be done in part: run this again, which finishes it",
 };
 
 const BECAME: Readonly<Record<NonNullable<ShownLetter["outcome"]>, string>> = {

@@ -56,7 +56,7 @@ export function rate(verb: "Send" | "Delete") {
     flag: "--rate",
     env: [],
     group: ACT_GROUP,
-    help: `${verb} at most so many a second.`,
+    help: `${verb} at most this many letters a second.`,
     kind: wholeNumber(1, 1_000),
     absent: "as fast as it goes",
   });

@@ -69,7 +69,7 @@ export const letterOptions = {
     flag: "--limit",
     env: [],
     group: GROUP,
-    help: "At most so many. The look ends with them.",
+    help: "Stop after this many letters.",
     kind: wholeNumber(1, 1_000_000),
   }),
 };

@@ -78,7 +78,7 @@ export function locationRules(settings: LocationSettings) {
     );
   }
   if (isGiven(attribute) && target !== null && target !== workspaces && target.texts.length > 1) {
-    problems.push(`--attribute goes with one ${target.option.flag}, got ${target.texts.length}`);
+    problems.push(`--attribute needs exactly one ${target.option.flag}, got ${target.texts.length}`);
   }
   return { problems, warnings: found.warnings };
 }

@@ -7,7 +7,7 @@ export const logOptions = {
     flag: "--log-level",
     env: ["LOG_LEVEL"],
     group: "Log",
-    help: "The least important lines to log. Python's and Node's other names count, too: WARNING, critical, trace, 20.",
+    help: "The lowest level to log. Other names that Python and Node have for levels count, too: WARNING, critical, trace, 20.",
     kind: logLevel,
     shared: true,
     fallback: "info",

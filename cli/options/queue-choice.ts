@@ -93,7 +93,7 @@ export function takenRules(settings: TakenSettings): Findings {
 }
 
 function dlqProblem({ option, origin }: Setting): string {
-  return `${option.flag} (${originText(origin)}) goes with --queue-url or --queue-name: of each --queue, its redrive policy names the dead letter queue`;
+  return `${option.flag} (${originText(origin)}) needs --queue-url or --queue-name: the redrive policy of each --queue names its dead letter queue`;
 }
 
 function twice({ value = [], option }: TakenSettings["queues"]): readonly string[] {

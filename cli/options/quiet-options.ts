@@ -31,7 +31,7 @@ export const whichOptions = {
     flag: "--queue",
     env: [],
     group: GROUP,
-    help: "Every worker, or with --worker that one, for the queue of this name alone. Of a URL, the name counts.",
+    help: "For this queue alone: every worker, or the one of --worker. Only the name in a URL counts.",
     kind: queueNameOrUrl,
   }),
 };

@@ -27,7 +27,7 @@ export const stepOptions = {
     flag: "--kill-grace",
     env: ["TASKIQ_KILL_GRACE"],
     group: GROUP,
-    help: "How long a step that is ended has between SIGINT and SIGKILL (tag taskiq/kill_grace).",
+    help: "How long taskiq waits between SIGINT and SIGKILL when it ends a step (tag taskiq/kill_grace).",
     kind: duration(...limitRanges.graceMs),
     fallback: "10s",
   }),

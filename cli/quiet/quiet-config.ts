@@ -57,7 +57,7 @@ const options = {
     flag: "--list",
     env: [],
     group: "Output",
-    help: "Ask nothing. List the requests in force and the quiet workers.",
+    help: "Only list the requests in force and the quiet workers.",
   }),
   json: onOff({
     flag: "--json",
@@ -89,7 +89,7 @@ function config(values: Given): QuietConfig {
 
 function rules(settings: Settings<typeof options>): Findings {
   const { worker, queue, everything, list, local, wait, maxMs, why, forMs, who } = settings;
-  const unawaited = isGiven(maxMs) && wait.value !== true ? ["--max-time goes with --wait"] : [];
+  const unawaited = isGiven(maxMs) && wait.value !== true ? ["--max-time needs --wait"] : [];
   if (local.value === true) {
     return { problems: [...localProblems([queue, everything, list, why, forMs]), ...unawaited], warnings: [] };
   }
@@ -108,7 +108,7 @@ function rules(settings: Settings<typeof options>): Findings {
   return {
     problems: [
       ...problems,
-      ...(isListing && flags !== "" ? [`--list asks nothing: leave out ${flags}`] : []),
+      ...(isListing && flags !== "" ? [`--list only shows requests: leave out ${flags}`] : []),
       ...which,
       ...unawaited,
     ],

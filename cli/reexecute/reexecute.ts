@@ -75,7 +75,7 @@ async function reexecuteFound(
     const operator = `${who} ${crypto.randomUUID()}`;
     const ports = { dagster, ledger, operator, clock: session.ports.clock };
     const { code, spent } = await reexecuteRuns(found, { act, json }, ports, io);
-    if (!act) say("nothing was done: --yes does it");
+    if (!act) say("nothing was done; add --yes to do it");
     if (!act || !purge || spent.length === 0) return code;
     return (await purgeSpent(spent, session)) ? code : exitCodes.no;
   } finally {

@@ -56,6 +56,6 @@ function rules(settings: Settings<typeof options>): Findings {
     none: "--worker, --queue, --everything or --local is required: which request is to be lifted (taskiq quiet --list shows them)",
     both: "--everything lifts every request: leave out --worker and --queue",
   });
-  const alone = json.value === true ? ["--json goes with --local"] : [];
+  const alone = json.value === true ? ["--json needs --local"] : [];
   return { problems: [...problems, ...which, ...alone], warnings };
 }

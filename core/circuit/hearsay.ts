@@ -32,7 +32,7 @@ async function canWrite(
   { error }: Fault,
 ): Promise<boolean> {
   const claim = shortened(`${error.class}: ${error.message}`, LONGEST_CLAIM);
-  const message = `Step ${stepKey} goes back to the queue. Its process says that Dagster's storage failed, and this could be written: ${claim}`;
+  const message = `Step ${stepKey} goes back to the queue. Its process reports that Dagster's storage failed, but the worker could write this event there: ${claim}`;
   return await runner.notice({ runId, stepKey, level: "warning", message, metadata: {} });
 }
 

@@ -125,7 +125,7 @@ async function answerTo<T>(
   if (answer.kind === "errors") throw misunderstood(graphql, answer.messages);
   const read = v.safeParse(schema, answer.data);
   if (read.success) return read.output;
-  throw new Fault("TQ_DAGSTER", `Dagster at ${graphql.url} answers something else than was asked for`, {
+  throw new Fault("TQ_DAGSTER", `Dagster at ${graphql.url} sent an answer that does not fit the question`, {
     cause: new Error(shortened(`${v.getDotPath(read.issues[0]) ?? "data"}: ${read.issues[0].message}`, LONGEST_SAID)),
   });
 }
@@ -140,9 +140,9 @@ const UNKNOWN_TO_SCHEMA =
 function misunderstood({ url }: Graphql, messages: readonly string[]): Fault {
   const said = messages.map((message) => shortened(message, LONGEST_SAID)).join("; ");
   if (!messages.some((message) => UNKNOWN_TO_SCHEMA.test(message))) {
-    return new Fault("TQ_DAGSTER", `Dagster at ${url} failed at the question: ${said}`);
+    return new Fault("TQ_DAGSTER", `Dagster at ${url} failed to answer: ${said}`);
   }
-  const hint = "taskiq works with Dagster 1.10.21 and newer: is it the web server of that one?";
+  const hint = "taskiq needs the web server of Dagster 1.10.21 or newer: is this one older?";
   return new Fault("TQ_CONFIG", `Dagster at ${url} does not understand the question: ${said}`, { hint });
 }
 

@@ -145,11 +145,11 @@ function read({ status, type, location, text }: HttpAnswer, { href }: URL): Grap
   const what = `Dagster at ${href}`;
   if (status >= 300 && status < 400) {
     const hint =
-      "Name the web server itself in --dagster-url; where it leads to a login, --dagster-header has to say who asks.";
+      "Name the web server itself in --dagster-url. If it leads to a login, give credentials with --dagster-header.";
     throw new Fault("TQ_CONFIG", `${what} redirects to ${shownLocation(location, href)}`, { hint });
   }
   if (status === 401 || status === 403 || status === 407) {
-    throw new Fault("TQ_DAGSTER_DENIED", `${what} answers ${status}: it does not accept who asks`, {
+    throw new Fault("TQ_DAGSTER_DENIED", `${what} answers ${status}: it does not accept the credentials`, {
       hint: HEADER_HINT,
     });
   }
@@ -175,7 +175,7 @@ function read({ status, type, location, text }: HttpAnswer, { href }: URL): Grap
 }
 
 const HEADER_HINT =
-  "--dagster-url is the address of the web server; who asks is said by --dagster-header, such as 'Dagster-Cloud-Api-Token: …'.";
+  "--dagster-url is the address of the web server; --dagster-header carries the credentials, such as 'Dagster-Cloud-Api-Token: …'.";
 
 /** Where a login is, not with which of our parameters. */
 function shownLocation(location: string | null, base: string): string {

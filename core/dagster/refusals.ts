@@ -29,7 +29,7 @@ function refusal(answer: LaunchAnswer): string {
   const message = firstLine(answer.message ?? "");
   switch (type) {
     case "UnauthorizedError":
-      return `who asks may not launch re-executions, or the web server is read-only${said(message)}`;
+      return `these credentials may not launch re-executions, or the web server is read-only${said(message)}`;
     case "RunConfigValidationInvalid":
     case "PipelineConfigValidationInvalid":
       return `the run's configuration does not fit the job as its code is now: ${listOf(errors)}`;
@@ -37,7 +37,7 @@ function refusal(answer: LaunchAnswer): string {
       return `its job is in no code location that is loaded now${said(message)}`;
     case "RunConflict":
     case "PipelineRunConflict":
-      return `another run stands in its way${said(message)}`;
+      return `another run prevents it${said(message)}`;
     case "ConflictingExecutionParamsError":
       return `its parameters contradict each other${said(message)}`;
     case "InvalidSubsetError":
@@ -53,7 +53,7 @@ function refusal(answer: LaunchAnswer): string {
     case "PipelineRunNotFoundError":
       return `Dagster knows no such run${said(message)}`;
     case "PythonError":
-      return `Dagster failed at it${said(message)}`;
+      return `Dagster failed${said(message)}`;
     default:
       return `Dagster answers ${type}${said(message)}`;
   }

@@ -127,7 +127,7 @@ export function requireHarmless({ url, redrives }: Pick<DeadLetterQueue, "url" |
     "TQ_CONFIG",
     `the dead letter queue ${url} has a redrive policy of its own, which moves on the letters that are looked at`,
     {
-      hint: "Take that policy away for as long as you look.",
+      hint: "Remove that policy while you look.",
     },
   );
 }

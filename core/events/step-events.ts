@@ -76,7 +76,8 @@ export const stepEvents = {
   "step.permit_refused": {
     levels: ["warn"],
     fields: ofDelivery,
-    means: "Another worker has taken the attempt over, so this one recorded nothing.",
+    means:
+      "The step's process lost the right to record its outcome: another worker has the attempt, or the permit came too late.",
     act: "Look for a frozen machine, or raise `--visibility-timeout`, if this repeats.",
   },
   "step.not_open": {

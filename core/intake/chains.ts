@@ -63,12 +63,12 @@ async function giveBack(lease: Lease, { queue, outages, observe }: Lane): Promis
   const { id: messageId, receipt } = lease.message;
   await lease.end();
   const failure = (why: string): RepeatedObservation => {
-    const message = `could not give back; visible when its visibility ends: ${why}`;
+    const message = `could not give the message back; SQS shows it again when its visibility ends: ${why}`;
     return { event: "delivery.give_back_failed", level: "warn", message, messageId };
   };
   const extend = () => queue.extend([{ receipt, visibilityMs: 0 }]);
   if (await askForOne("ChangeMessageVisibility", extend, outages, failure)) {
-    observe({ event: "delivery.given_back", level: "info", message: "given back unstarted", messageId });
+    observe({ event: "delivery.given_back", level: "info", message: "message given back without a start", messageId });
   }
   return "released";
 }

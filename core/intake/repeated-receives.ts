@@ -49,7 +49,7 @@ async function takeAndRepeat({ lanes, cutReceives, intake }: RepeatPorts, stoppe
     const lane = lanes[urls.indexOf(receive.queueUrl)];
     if (lane === undefined || stopped.aborted) return;
     const received = await intake.repeat(lane, receive);
-    const message = `${counted(received, "message")} of a receive that a stopping worker had cut`;
+    const message = `repeated a receive that a stopping worker had cut, and received ${counted(received, "message")}`;
     const level = received === 0 ? "debug" : "info";
     lane.observe({ event: "intake.receive_repeated", level, message, received });
     await cutReceives.forget([receive.attemptId]);

@@ -63,7 +63,7 @@ const Claimed = v.variant("kind", [
   v.object({
     kind: v.literal("held"),
     owner: v.string(),
-    left_ms: v.pipe(v.number(), v.finite("expected a lease_expires_at that comes")),
+    left_ms: v.pipe(v.number(), v.finite("expected a lease_expires_at that is not infinite")),
   }),
   v.object({ kind: v.literal("settled"), state: Settled, outcome: v.nullable(v.string()) }),
 ]);

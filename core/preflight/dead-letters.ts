@@ -119,7 +119,7 @@ function lettersRedriveOf({ redrive }: QueueAttributes): readonly Found[] {
       severity: "warn",
       found: "has a redrive policy of its own",
       expected: "none on a dead letter queue: looking at a dead letter is a receive, and some later look moves it away",
-      mend: "Take its redrive policy away.",
+      mend: "Remove its redrive policy.",
     },
   ];
 }

@@ -35,7 +35,7 @@ export class LocationAdvice {
 function sentence(location: string, unforkable: readonly string[]): string {
   const left = unforkable.join(", ");
   return (
-    `code location ${location}: each step starts a fresh interpreter, which takes seconds, because its code leaves ` +
-    `what a fork breaks: ${left}. Make it in the op or resource that uses it, or tag the ops taskiq/isolation: fork`
+    `code location ${location}: each step starts a new Python, which takes seconds, because its code holds ` +
+    `what a fork would break: ${left}. Make that in the op or resource that uses it, or tag the ops taskiq/isolation: fork`
   );
 }

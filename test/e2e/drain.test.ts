@@ -223,7 +223,7 @@ describe("a request for quiet", () => {
     ] as const) {
       const command = start("drain", [flag, "--worker-id", "w-4"]);
       assert.equal((await command.exit(60_000)).code, 0, command.tail());
-      const replaced = `${flag} is a command now, and will go: taskiq ${verb} --local replaces it`;
+      const replaced = `${flag} will be removed: use taskiq ${verb} --local instead`;
       assert.ok(command.log[0]?.message.includes(replaced), command.tail());
     }
     assert.deepEqual([worker.count("worker.quiet"), worker.count("worker.resumed")], [1, 1]);

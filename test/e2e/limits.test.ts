@@ -36,7 +36,7 @@ describe("a step that is ended", () => {
     const [end] = await dagster.terminalEvents(runId);
     assert.match(end?.error?.message ?? "", /^TimedOut: StepSilent: the step was ended: it wrote no event/);
     const { stderr } = await dagster.computeLog(runId, "hang");
-    const order = ["about to hang", "taskiq: the step is ended", "most recent call first", "in hang"];
+    const order = ["about to hang", "taskiq ends the step", "most recent call first", "in hang"];
     const places = order.map((text) => stderr.indexOf(text));
     assert.ok(
       places.every((place, i) => place > (places[i - 1] ?? -1)),

@@ -38,7 +38,7 @@ describe("a worker of another Dagster instance", () => {
     const [error] = other.log.filter(({ event }) => event === "delivery.other_instance");
     assert.match(
       String(error?.["message"]),
-      /it is of Dagster instance [\w-]{36}, and this worker runs steps of instance [\w-]{36}/,
+      /it names Dagster instance [\w-]{36}, and this worker runs steps of instance [\w-]{36}/,
     );
     assert.deepEqual(await other.stop(), { code: 0, signal: null });
     assert.deepEqual(

@@ -173,7 +173,7 @@ describe("quiet through the ledger", () => {
     assert.equal((await here.exit()).code, 1);
     assert.match(
       here.log[0]?.message ?? "",
-      /worker w-1 takes steps no more: ada@.* through the ledger \(taskiq resume\)/,
+      /worker w-1 takes steps no more: ada@.* through the ledger; taskiq resume without --local lifts it/,
     );
   });
 

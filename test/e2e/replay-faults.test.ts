@@ -115,7 +115,7 @@ describe("replay", () => {
       "STEP | WHAT | WHY",
       "a | sent | run still waiting (parked): replay",
       "b | sent | run still waiting (parked): replay",
-      "c | not sent | SQS did not take it, or one before it in its group was not sent: start this again",
+      "c | not sent | SQS did not take it, or one before it in its group was not sent: run this again",
     ]);
   });
 });

@@ -45,7 +45,7 @@ describe("Dagster's web server", () => {
     const end = await dagster.reexecuteFromFailure(nobodys);
     assert.match(
       JSON.stringify(end),
-      /"kind":"refused","why":"Dagster failed at it: .*CheckError: .*Could not find parent run/,
+      /"kind":"refused","why":"Dagster failed: .*CheckError: .*Could not find parent run/,
     );
   });
 });

@@ -104,7 +104,7 @@ export function reexecutionWords(plan: ReexecutionPlan | ReexecutionEnd): string
     case "already":
       return `re-executed already as ${plan.run.runId} (${plan.run.status}): if anything is left to do, re-execute that one`;
     case "being_launched":
-      return `a re-execution was created a moment ago, ${plan.runId}, and is not launched yet: start this again in 5 minutes`;
+      return `a re-execution was created a moment ago, ${plan.runId}, and is not launched yet: run this again in 5 minutes`;
     case "goes_on":
       return `not over yet (${plan.status}): re-execute it when it has ended`;
     case "succeeded":
@@ -114,8 +114,8 @@ export function reexecutionWords(plan: ReexecutionPlan | ReexecutionEnd): string
     case "refused":
       return `not re-executed: ${plan.why}`;
     case "in_doubt":
-      return `perhaps re-executed: ${plan.why}; look in Dagster, or start this again in 5 minutes`;
+      return `perhaps re-executed: ${plan.why}; look in Dagster, or run this again in 5 minutes`;
     case "in_hand":
-      return "being re-executed by another operator, or was a moment ago without an answer; start this again in 5 minutes";
+      return "being re-executed by another operator, or was a moment ago without an answer; run this again in 5 minutes";
   }
 }

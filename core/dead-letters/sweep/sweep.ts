@@ -144,7 +144,7 @@ class Sweep {
     try {
       await this.#ports.ledger.lock(lockName(letters), this.#settings.worker, 0);
     } catch (error) {
-      const message = `the sweep's lock ends by itself: ${describeError(error)}`;
+      const message = `could not give up the sweep's lock, which ends by itself: ${describeError(error)}`;
       this.#ports.observe({ event: "sweep.failed", level: "debug", message });
     }
   }
@@ -155,7 +155,7 @@ class Sweep {
     if (letters === null) return null;
     if (letters.redrives) {
       const why = "it has a redrive policy of its own, which moves on the letters that are looked at";
-      const message = `${letters.url} is not looked through for letters that SQS moves there: ${why}`;
+      const message = `the sweep does not look through ${letters.url}, so runs may wait forever for steps that SQS moves there: ${why}`;
       this.#ports.observe({ event: "sweep.off", level: "warn", message });
       return null;
     }

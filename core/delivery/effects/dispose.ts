@@ -20,7 +20,7 @@ export async function ack({ delivery, ports }: Scene): Promise<EventIn<"acking">
   // that.
   delivery.seat.leave();
   const failure = (why: string) => {
-    const message = `could not be deleted (${why}); the redelivery will find its outcome recorded`;
+    const message = `could not delete the message (${why}); its redelivery finds the outcome recorded`;
     return delivery.about("warn", "delivery.ack_failed", message);
   };
   const acked = await askForOne("DeleteMessage", () => ports.queue.ack([receipt]), ports.outages, failure);
@@ -70,13 +70,13 @@ export async function release(scene: Scene, { after, starts }: EffectOf<"release
   const visibilityMs = releaseMs(policy, after, { receives, starts }, ports.chance());
   const extend = () => ports.queue.extend([{ receipt, visibilityMs }]);
   const failure = (why: string) => {
-    const message = `could not be released (${why}); visible again when its visibility ends`;
+    const message = `could not release the message (${why}); SQS shows it again when its visibility ends`;
     return delivery.about("warn", "delivery.release_failed", message);
   };
   const released = await askForOne("ChangeMessageVisibility", extend, ports.outages, failure);
   logAbandoned(scene, released ? visibilityMs : null);
   if (!released) return { is: "release_failed" };
-  const message = `released, visible in ${inSeconds(visibilityMs)}`;
+  const message = `message released, visible again in ${inSeconds(visibilityMs)}`;
   delivery.log("info", "delivery.released", message, { visibilityMs });
   return { is: "released" };
 }

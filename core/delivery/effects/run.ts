@@ -83,12 +83,16 @@ function eventOf({ delivery }: Scene, runId: string, ending: Ending): EventIn<"e
     case "unknown_run":
       return unknownRun(delivery, runId, ending);
     case "permit_refused":
-      delivery.log("warn", "step.permit_refused", "lost the right to record its outcome; nothing was written");
+      delivery.log("warn", "step.permit_refused", "lost the right to record the step's outcome, and recorded nothing");
       return { is: "permit_refused" };
     case "interrupted":
       return delivery.lease.lost.aborted ? { is: "lease_lost" } : { is: "interrupted" };
     case "expired":
-      delivery.log("error", "lease.lost", "lease lost: this worker was held up for too long; the step is dead");
+      delivery.log(
+        "error",
+        "lease.lost",
+        "lease lost: this worker stood still for too long; it has killed the step's process",
+      );
       return { is: "lease_lost" };
     case "over_limit": {
       const { limit, error } = ending;
@@ -140,7 +144,7 @@ function provesOpen(ending: Ending): boolean {
 }
 
 function endMessage(state: ExecutionResult["state"], wrote: boolean): string {
-  if (state === "run_over") return "its run is over: it was not started, or it was interrupted";
+  if (state === "run_over") return "its run is over, so the step was not started, or was interrupted";
   return wrote ? `ended: ${state}` : `nothing to run: ${state} is recorded already`;
 }
 

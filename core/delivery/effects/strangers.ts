@@ -19,7 +19,7 @@ export function otherInstance(
 ): Extract<EventIn<"received">, { is: "other_instance" }> | null {
   const theirs = delivery.instance;
   if (theirs === null || ours === null || theirs === ours) return null;
-  const detail = `it is of Dagster instance ${theirs}, and this worker runs steps of instance ${ours}. ${MEND}`;
+  const detail = `it names Dagster instance ${theirs}, and this worker runs steps of instance ${ours}. ${MEND}`;
   delivery.log("error", "delivery.other_instance", `not run: ${detail}`, { theirs, ours });
   const why: Why = { reason: "other_instance", detail, error: null, ...(lies === null ? {} : { swept: lies }) };
   return { is: "other_instance", why, spent: isSpent(delivery) };
@@ -39,8 +39,7 @@ export function unknownRun(
     delivery.log("warn", "step.run_deleted", "its run was deleted: nothing is run", { instance: named });
     return { is: "ended", outcome: result };
   }
-  const whose =
-    named === null ? "the message does not say of which instance it is" : `the message is of instance ${named}`;
+  const whose = named === null ? "the message names no instance" : `the message names instance ${named}`;
   const detail = `run ${runId} is not known to Dagster instance ${asked ?? "(without an identity)"}, and ${whose}. ${MEND}`;
   delivery.log("error", "step.unknown_run", `not run: ${detail}`, { theirs: named, ours: asked });
   return { is: "unknown_run", why: { reason: "unknown_run", detail, error: null }, spent: isSpent(delivery) };

@@ -27,7 +27,7 @@ const MIGRATE = "Run taskiq migrate with a role that may create tables.";
  */
 const meanings: Readonly<Record<string, Meaning>> = {
   "08": { what: "the connection broke", hint: NETWORK, transient: true },
-  "08P01": { what: "it does not understand us", hint: POOLER_HINT },
+  "08P01": { what: "it cannot read what this worker sends", hint: POOLER_HINT },
   "22": { what: CANNOT_HOLD, hint: SHORT_TEXTS, code: "TQ_LEDGER_REFUSED" },
   "25006": {
     what: "it is read-only",
@@ -37,23 +37,23 @@ const meanings: Readonly<Record<string, Meaning>> = {
   "26000": { what: "a prepared statement is gone", hint: POOLER_HINT, transient: true },
   "28": { what: "it refuses this user", hint: "Check the user, its password and the server's pg_hba.conf." },
   "3D000": { what: "there is no such database", hint: "Check the name of the database." },
-  "40": { what: "transactions got in each other's way", hint: BUSY, transient: true },
+  "40": { what: "transactions conflicted", hint: BUSY, transient: true },
   "42501": { what: LACKS_PRIVILEGE, hint: GRANTS },
   "42P01": { what: "its tables are missing", hint: MIGRATE, code: "TQ_LEDGER_SCHEMA" },
   "42703": { what: "its tables lack a column", hint: MIGRATE, code: "TQ_LEDGER_SCHEMA" },
   "42P07": {
-    what: "a table is there that it was about to make",
+    what: "a table that the migration creates exists already",
     hint: "Name another database or schema, or drop that table if nothing else uses it.",
     code: "TQ_LEDGER_SCHEMA",
   },
   "42P05": { what: "a prepared statement is there twice", hint: POOLER_HINT, transient: true },
   "53": { what: "it has no room", hint: "Look at its connections, memory and disk.", transient: true },
   "54": { what: CANNOT_HOLD, hint: SHORT_TEXTS, code: "TQ_LEDGER_REFUSED" },
-  "55P03": { what: "a lock was not to be had", hint: BUSY, transient: true },
+  "55P03": { what: "a lock was not granted in time", hint: BUSY, transient: true },
   "57014": { what: "it took too long", hint: BUSY },
   "57": { what: "it is starting or stopping", hint: NETWORK, transient: true },
   "58": { what: "its disk failed", hint: "Look at the database's log." },
-  XX: { what: "it failed inside", hint: "Look at the database's log." },
+  XX: { what: "it reports an internal error", hint: "Look at the database's log." },
   ...Object.fromEntries(
     ["CONNECTION_CLOSED", "CONNECTION_DESTROYED", "CONNECTION_ENDED", "ECONNRESET", "EPIPE"].map((code) => [
       code,

@@ -81,7 +81,7 @@ function verification({ sslMode, ca }: Address): ConnectionOptions {
 
 function noTls({ host, port, sslMode }: Address): Fault {
   return new Fault("TQ_LEDGER", `${host}:${port} does not offer TLS, and sslmode=${sslMode} insists on it`, {
-    hint: "Switch TLS on in the server, or say sslmode=disable in the ledger's URL.",
+    hint: "Switch TLS on in the server, or set sslmode=disable in the ledger's URL.",
   });
 }
 

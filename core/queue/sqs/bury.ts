@@ -47,7 +47,7 @@ function tellShortened(context: SqsContext, { message }: Burial, note: "cut" | "
   context.observe({
     event: "queue.dead_letter_note_shortened",
     level: "warn",
-    message: "a dead letter leaves no room for all that is known of it",
+    message: "the dead letter has no room for its whole reason",
     messageId: message.id,
     note,
   });

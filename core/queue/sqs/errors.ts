@@ -109,7 +109,7 @@ export function queueFault(action: string, queue: string, error: unknown): Fault
   if (error instanceof Fault) return error;
   const { message } = symptomsOf(error);
   if (message === "Region is missing") {
-    return new Fault("TQ_CONFIG", `no AWS region is set, needed for the queue ${queue}`, {
+    return new Fault("TQ_CONFIG", `no AWS region is set for the queue ${queue}`, {
       hint: "Set AWS_REGION.",
       cause: error,
     });

@@ -79,7 +79,8 @@ export function depthOf(url: string, attributes: QueueText): QueueDepth {
   const count = (name: string) => {
     const text = attributes[name] ?? "0";
     const read = readNumber(text);
-    if (read === null) throw new Fault("TQ_QUEUE", `the queue ${url} says of ${name}: ${shown(text)}`);
+    if (read === null)
+      throw new Fault("TQ_QUEUE", `the queue ${url}, attribute ${name}: expected a number, got ${shown(text)}`);
     return read;
   };
   return {

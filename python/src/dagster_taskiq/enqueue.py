@@ -171,7 +171,7 @@ class EnvelopeSender:
         return clients[site]
 
 
-_UNANSWERED = OddAnswerError("no answer of SQS's: it leaves out this message of the request")
+_UNANSWERED = OddAnswerError("SQS did not answer for this message of the request")
 
 
 def _answer(call: Callable[..., Any], asked: dict[str, Any]) -> Mapping[str, Any]:
@@ -181,16 +181,16 @@ def _answer(call: Callable[..., Any], asked: dict[str, Any]) -> Mapping[str, Any
         raise
     except Exception as error:
         # botocore's parsers take any JSON for an object of the right shape.
-        raise OddAnswerError(f"no answer of SQS's: {error!r}") from error
+        raise OddAnswerError(f"cannot read SQS's answer: {error!r}") from error
     if not isinstance(answer, Mapping):
-        raise OddAnswerError(f"no answer of SQS's: {answer!r}")
+        raise OddAnswerError(f"cannot read SQS's answer: {answer!r}")
     return answer
 
 
 def _text_in(answer: Mapping[str, Any], name: str) -> str:
     text = answer.get(name)
     if not isinstance(text, str) or text == "":
-        raise OddAnswerError(f"no answer of SQS's: it has no {name}")
+        raise OddAnswerError(f"SQS's answer has no {name}")
     return text
 
 
@@ -204,7 +204,7 @@ def _ends_of_entries(answer: Mapping[str, Any]) -> dict[Any, Exception | None]:
         for refused in answer.get("Failed") or ():
             ends[refused["Id"]] = _refusal(refused)
     except (AttributeError, KeyError, TypeError) as error:
-        raise OddAnswerError(f"no answer of SQS's: {error!r}") from error
+        raise OddAnswerError(f"cannot read SQS's answer: {error!r}") from error
     return ends
 
 

@@ -43,7 +43,7 @@ test("each stage of a stop is logged once", () => {
   const { source, observations } = listening();
   for (let i = 0; i < 4; i += 1) source.emit("SIGTERM");
   assert.deepEqual(observations.messages("worker.signal"), [
-    "SIGTERM: taking no new steps, letting those that run finish; once more ends them at once",
+    "SIGTERM: taking no new steps; running steps may finish, and a second signal ends them at once",
     "SIGTERM again: ending what still runs",
   ]);
 });

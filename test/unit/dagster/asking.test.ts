@@ -94,7 +94,7 @@ describe("a program that answers in Dagster's place is named in the fault", () =
     [
       "a refusal of who asks",
       { status: 401, body: {} },
-      "TQ_DAGSTER_DENIED: Dagster at http://127.0.0.1/graphql answers 401: it does not accept who asks",
+      "TQ_DAGSTER_DENIED: Dagster at http://127.0.0.1/graphql answers 401: it does not accept the credentials",
     ],
     [
       "a proxy without a server",
@@ -109,7 +109,7 @@ describe("a program that answers in Dagster's place is named in the fault", () =
     [
       "a failure of its own",
       { status: 500, body: { data: null, errors: [{ message: "database is locked" }] } },
-      "TQ_DAGSTER: Dagster at http://127.0.0.1/graphql failed at the question: database is locked",
+      "TQ_DAGSTER: Dagster at http://127.0.0.1/graphql failed to answer: database is locked",
     ],
     [
       "a failure of its storage",
@@ -127,7 +127,7 @@ describe("a program that answers in Dagster's place is named in the fault", () =
     [
       "another shape",
       { body: { data: { runOrError: 7 } } },
-      "TQ_DAGSTER: Dagster at http://127.0.0.1/graphql answers something else than was asked for",
+      "TQ_DAGSTER: Dagster at http://127.0.0.1/graphql sent an answer that does not fit the question",
     ],
   ];
   for (const [what, reply, expected] of cases) {

@@ -20,7 +20,7 @@ describe("a launch", () => {
   const refusals: readonly (readonly [object, string])[] = [
     [
       { __typename: "UnauthorizedError", message },
-      "who asks may not launch re-executions, or the web server is read-only: what Dagster says",
+      "these credentials may not launch re-executions, or the web server is read-only: what Dagster says",
     ],
     [
       { __typename: "RunConfigValidationInvalid", errors: ["a", "b", "c", "d"].map((one) => ({ message: one })) },
@@ -30,7 +30,7 @@ describe("a launch", () => {
       { __typename: "PipelineNotFoundError", message },
       "its job is in no code location that is loaded now: what Dagster says",
     ],
-    [{ __typename: "RunConflict", message }, "another run stands in its way: what Dagster says"],
+    [{ __typename: "RunConflict", message }, "another run prevents it: what Dagster says"],
     [
       { __typename: "ConflictingExecutionParamsError", message },
       "its parameters contradict each other: what Dagster says",
@@ -47,7 +47,7 @@ describe("a launch", () => {
     [{ __typename: "PresetNotFoundError", message }, "the job has changed since it ran: what Dagster says"],
     [{ __typename: "NoModeProvidedError", message }, "the job has changed since it ran: what Dagster says"],
     [{ __typename: "RunNotFoundError", message }, "Dagster knows no such run: what Dagster says"],
-    [{ __typename: "PythonError", message }, "Dagster failed at it: what Dagster says"],
+    [{ __typename: "PythonError", message }, "Dagster failed: what Dagster says"],
     [{ __typename: "QuotaExceededError", message }, "Dagster answers QuotaExceededError: what Dagster says"],
   ];
   for (const [answer, why] of refusals) {

@@ -80,6 +80,6 @@ test("a step that died with its term leaves everything to the worker that takes 
   assert.deepEqual(deeds(), ["claim run-1:load", "execute run-1:load", "event run-1:load STEP_START"]);
   assert.deepEqual([queue.acked, queue.buried], [[], []]);
   assert.deepEqual(logged.messages("lease.lost"), [
-    "lease lost: this worker was held up for too long; the step is dead",
+    "lease lost: this worker stood still for too long; it has killed the step's process",
   ]);
 });

@@ -78,7 +78,7 @@ describe("a lost lease", () => {
     assert.equal(await deliver(), "lost");
     assert.deepEqual([runner.log("run-1:load"), queue.acked], [["STEP_START"], []]);
     assert.deepEqual(logged.messages("step.permit_refused"), [
-      "lost the right to record its outcome; nothing was written",
+      "lost the right to record the step's outcome, and recorded nothing",
     ]);
   });
 });

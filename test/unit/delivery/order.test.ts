@@ -139,7 +139,7 @@ describe("a redelivery", () => {
     queue.onAck = async () => ["failed"];
     assert.equal(await deliver(), "acked");
     assert.deepEqual(logged.messages("delivery.ack_failed"), [
-      "could not be deleted (failed); the redelivery will find its outcome recorded",
+      "could not delete the message (failed); its redelivery finds the outcome recorded",
     ]);
     queue.onAck = async () => ["done"];
     assert.equal(await deliver(message("m1", { receiveCount: 2 })), "acked");

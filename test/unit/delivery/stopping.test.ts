@@ -135,8 +135,8 @@ describe("giving back", () => {
     queue.onExtend = async () => Promise.reject(new Error("connect ETIMEDOUT"));
     assert.equal(await finish(begin()), "released");
     assert.deepEqual(logged.messages("delivery.release_failed"), [
-      "could not be released (failed); visible again when its visibility ends",
-      "could not be released (connect ETIMEDOUT); visible again when its visibility ends",
+      "could not release the message (failed); SQS shows it again when its visibility ends",
+      "could not release the message (connect ETIMEDOUT); SQS shows it again when its visibility ends",
     ]);
     assert.deepEqual(logged.of("delivery.released"), []);
   });

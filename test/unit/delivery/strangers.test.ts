@@ -13,7 +13,7 @@ const of = (instance: string | null, receiveCount = 1) =>
   message("m1", { body: bodyFor("load", { instance }), receiveCount });
 
 describe("a message of another Dagster instance", () => {
-  const detail = `it is of Dagster instance ${theirs}, and this worker runs steps of instance ${ours}. ${mend}`;
+  const detail = `it names Dagster instance ${theirs}, and this worker runs steps of instance ${ours}. ${mend}`;
 
   test("a message of another instance goes back before a claim, and an error names both instances", async (t) => {
     const { deliver, deeds, runner, logged } = bench(t);
@@ -64,9 +64,9 @@ describe("a run that Dagster does not know", () => {
   });
 
   for (const [named, asked, whose] of [
-    [null, ours, "the message does not say of which instance it is"],
-    [null, null, "the message does not say of which instance it is"],
-    [theirs, null, `the message is of instance ${theirs}`],
+    [null, ours, "the message names no instance"],
+    [null, null, "the message names no instance"],
+    [theirs, null, `the message names instance ${theirs}`],
   ] as const) {
     test(`a message of instance ${named ?? "(none)"} whose run instance ${asked ?? "(none)"} does not know goes back with its start`, async (t) => {
       const { deliver, runner, queue, store, logged } = bench(t);

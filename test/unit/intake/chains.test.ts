@@ -35,7 +35,10 @@ describe("a FIFO group", () => {
       await end("a1", disposition);
       assert.deepEqual(begun, ["a1"]);
       assert.deepEqual(journal, ["extend a2#1 0", "extend a3#1 0"]);
-      assert.deepEqual(logged.messages("delivery.given_back"), ["given back unstarted", "given back unstarted"]);
+      assert.deepEqual(logged.messages("delivery.given_back"), [
+        "message given back without a start",
+        "message given back without a start",
+      ]);
       assert.deepEqual(lane.ended, { acked: 0, buried: 0, released: 2, lost: 0, ...count(disposition) });
     });
   }
@@ -80,7 +83,7 @@ describe("giving back", () => {
       await clock.advance(0);
       await end("a1", "released");
       assert.deepEqual(logged.messages("delivery.give_back_failed"), [
-        `could not give back; visible when its visibility ends: ${why}`,
+        `could not give the message back; SQS shows it again when its visibility ends: ${why}`,
       ]);
       assert.deepEqual(logged.of("delivery.given_back"), []);
     });

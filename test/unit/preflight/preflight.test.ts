@@ -147,7 +147,7 @@ const rows: readonly (readonly [what: string, QueueSurvey, ...findings: string[]
   [
     "a dead letter queue with one of its own",
     letters({ redrive: { target: "third.fifo", maxReceiveCount: 3 } }),
-    "warn: queue http://q/steps-dlq.fifo has a redrive policy of its own; expected none on a dead letter queue: looking at a dead letter is a receive, and some later look moves it away. Take its redrive policy away.",
+    "warn: queue http://q/steps-dlq.fifo has a redrive policy of its own; expected none on a dead letter queue: looking at a dead letter is a receive, and some later look moves it away. Remove its redrive policy.",
   ],
   [
     "two dead letter queues",

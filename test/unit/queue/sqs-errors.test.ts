@@ -54,7 +54,7 @@ test("a missing region is a fault of a setting, not of a queue", () => {
   const fault = queueFault("ReceiveMessage", "steps", new Error("Region is missing"));
   assert.deepEqual(
     [fault.code, fault.message, fault.hint],
-    ["TQ_CONFIG", "no AWS region is set, needed for the queue steps", "Set AWS_REGION."],
+    ["TQ_CONFIG", "no AWS region is set for the queue steps", "Set AWS_REGION."],
   );
 });
 

@@ -146,7 +146,7 @@ describe("a queue's attributes", () => {
   test("a count that is not a number does not mean that the queue is empty", () => {
     assert.throws(() => depthOf(url, { ApproximateNumberOfMessages: "many" }), {
       code: "TQ_QUEUE",
-      message: `the queue ${url} says of ApproximateNumberOfMessages: "many"`,
+      message: `the queue ${url}, attribute ApproximateNumberOfMessages: expected a number, got "many"`,
     });
   });
 });

@@ -10,8 +10,8 @@ test("a location is named with what it left behind and what to change, until an 
   advice.hear("north", ["thread poller", "a connection to 10.0.0.5 port 5432"]);
   advice.hear("south", []);
   const sentence =
-    "code location north: each step starts a fresh interpreter, which takes seconds, because its code leaves what a fork " +
-    "breaks: thread poller, a connection to 10.0.0.5 port 5432. Make it in the op or resource that uses it, or tag the ops " +
+    "code location north: each step starts a new Python, which takes seconds, because its code holds what a fork would " +
+    "break: thread poller, a connection to 10.0.0.5 port 5432. Make that in the op or resource that uses it, or tag the ops " +
     "taskiq/isolation: fork";
   assert.deepEqual(advice.sentences(), [sentence]);
   advice.begin();

@@ -24,5 +24,8 @@ test("a location that has left a thread behind since its import is advised about
   const unforkable = ["thread poller (since a job was built)"];
   locations.hear({ type: "location", name: "north", error: null, changed: null, unforkable });
   assert.deepEqual(said.messages("host.location_imported"), []);
-  assert.match(locations.advice().join(), /^code location north: .* thread poller \(since a job was built\)\. Make it/);
+  assert.match(
+    locations.advice().join(),
+    /^code location north: .* thread poller \(since a job was built\)\. Make that in/,
+  );
 });

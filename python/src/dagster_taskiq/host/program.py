@@ -119,7 +119,7 @@ def _rehearse() -> None:
     try:
         rehearse()
     except Exception as error:  # noqa: BLE001 - steps build what they need themselves
-        warn(f"no step could be rehearsed, so each takes a little longer: {error!r}")
+        warn(f"a trial step failed, so each step takes a little longer to start: {error!r}")
 
 
 def build_instance() -> DagsterInstance:

@@ -161,7 +161,7 @@ def test_a_location_that_cannot_be_imported_costs_the_others_nothing(
         assert (outcome["error"]["class"], outcome["error"]["message"]) == (error, message)
         assert message in engine_messages(instance, runs[name])[-1]
         assert terminal_events(instance, runs[name]) == []
-    assert "is ended: it ran for longer" in worker.log()
+    assert "code location hangs: it ran for longer" in worker.log()
     assert str(places["hangs"] / "helpers.py") in worker.log()
 
 

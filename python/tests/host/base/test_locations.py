@@ -272,7 +272,7 @@ def test_a_location_for_another_interpreter_is_not_imported(start_worker, tmp_pa
     [location_frame] = worker.await_frame("ready")["locations"]
     assert location_frame["error"]["class"] == "OtherInterpreter"
     assert location_frame["error"]["message"].startswith(
-        "it asks for /opt/other/bin/python, and this worker"
+        "it needs the Python /opt/other/bin/python, and this worker"
     )
 
 

@@ -129,10 +129,10 @@ def test_the_recorder_logs_an_outage_once_and_survives_it(start_worker, instance
     worker.await_frame("ready")
     run, order, _ = hold(worker)
     instance.report_run_canceling(run)
-    warning = "cannot see whether runs are over: ConnectionError('the database is away')"
+    warning = "cannot read whether runs are over: ConnectionError('the database is away')"
     eventually(lambda: warning in worker.log())
     eventually(lambda: len(outage.read_text()) > 1)
     outage.unlink()
     assert worker.outcome(order)["kind"] == "failure"
     assert worker.log().count("whether runs are over") == 2
-    assert "whether runs are over can be seen again" in worker.log()
+    assert "can read again whether runs are over" in worker.log()

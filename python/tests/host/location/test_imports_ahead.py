@@ -82,7 +82,7 @@ def test_a_later_step_has_what_the_first_imported_except_what_would_do_harm(star
     eventually(lambda: AHEAD in worker.log())
     assert had(worker, "failure") == ["harmless", "last"]
     log = worker.output.read_text()
-    assert "hangs (no end within 3 s)" in log
+    assert "hangs (not imported within 3 s)" in log
     assert "thread late" in log
     assert "fails (ValueError('only once'))" in log
     assert not [frame for frame in worker.seen if frame["type"] == "location"]

@@ -72,7 +72,7 @@ def test_a_process_that_goes_on_too_long_after_its_end_is_dumped_and_killed(
     assert file.with_suffix(".ended").read_text() == "DagsterExecutionInterruptedError"
     [capture] = [frame for frame in frames if frame["type"] == "capture"]
     log = Path(capture["stderr"]).read_text()
-    assert log.index(f"the step is ended: {late}; what it is doing:\n") < log.index("in cheers")
+    assert log.index(f"taskiq ends the step: {late}; it is doing this:\n") < log.index("in cheers")
 
 
 def test_a_thread_that_never_ends_frees_its_slot_after_the_limit(worker, create_run):
@@ -84,4 +84,6 @@ def test_a_thread_that_never_ends_frees_its_slot_after_the_limit(worker, create_
     assert frames[-2]["outcome"]["kind"] == "success"
     assert frames[-1]["killed"]["cause"] == "after_end"
     log = worker.log()
-    assert log.index(f"is ended (never_ends of run {run.run_id}): ") < log.rindex("in _shutdown")
+    assert log.index(f"taskiq ends the step (never_ends of run {run.run_id}): ") < log.rindex(
+        "in _shutdown"
+    )

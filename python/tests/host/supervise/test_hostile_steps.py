@@ -53,7 +53,7 @@ def test_a_flood_of_frames_keeps_no_other_step_waiting(hostile, start_lying, cre
         # The recorder asks, and knows the outcome: what the process says of both is ignored.
         assert [kinds.count(kind) for kind in ("capture", "ask", "outcome")] == [1, 0, 0]
         assert terminal_events(instance, run) == []
-    assert hostile.log().count("(said once per process)") == 2
+    assert hostile.log().count("(logged once for each process)") == 2
     assert "\x1b" not in hostile.log()
 
 

@@ -40,7 +40,7 @@ def test_a_step_that_hangs_in_a_c_call_shows_where_and_dies_with_its_family(
     assert ended_by(frames) == "silent"
     assert frames[-1]["signal"] == "SIGKILL"
     log = captured(frames, "stderr").read_text()
-    heading = "taskiq: the step is ended: it wrote no event and no output for 1 s; what it is doing"
+    heading = "taskiq ends the step: it wrote no event and no output for 1 s; it is doing this"
     assert log.index(heading) < log.index("most recent call first") < log.index("in hangs_in_c")
     assert terminal_events(instance, run) == []
 

@@ -27,7 +27,7 @@ test("a file that leads Dagster to another home or queue is refused, with what t
     code: "TQ_CONFIG",
     message: new RegExp(
       [
-        "\\.env leads Dagster elsewhere:",
+        "\\.env points Dagster elsewhere:",
         "DAGSTER_HOME=/opt/home: start with --dagster-home /opt/home, or take it out",
         "TASKIQ_QUEUE_URL=\\S+: start with --queue-name orders\\.fifo, or take it out$",
       ].join("\n"),

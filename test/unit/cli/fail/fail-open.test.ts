@@ -35,7 +35,7 @@ async function shown(
 }
 
 const cells = (lines: readonly string[]) => lines.map((line) => line.split(/ {2,}/));
-const NOT_OPEN = "not to be failed: only an open attempt of a run that waits is";
+const NOT_OPEN = "not failed: only an open attempt of a run that waits can be";
 
 describe("the table of taskiq fail", () => {
   test("taskiq fail without --yes shows what it would do to each letter, and does nothing", async (t) => {
@@ -90,6 +90,6 @@ describe("the table of taskiq fail", () => {
     const letters = await world.inspect();
     world.runner.down = "no such database";
     const { code, lines } = await shown(world, letters, world.ports);
-    assert.deepEqual([code, cells(lines)[1]?.at(-1)], [1, "could not be recorded; start this again"]);
+    assert.deepEqual([code, cells(lines)[1]?.at(-1)], [1, "could not be recorded; run this again"]);
   });
 });

@@ -41,7 +41,7 @@ describe("the configuration", () => {
     [["--group", "--show", "m1"], enough, /^only one of these can be given: --group, --show$/],
     [["--job", "j", "--no-dagster"], enough, /^--job needs Dagster, which --no-dagster leaves out/],
     [["--job", "j", "--no-ledger"], queueAlone, /^--job needs --dagster-home$/],
-    [[], queueAlone, /nothing says where the ledger is; --no-ledger does without$/],
+    [[], queueAlone, /nothing says where the ledger is; --no-ledger leaves the ledger out$/],
     [["--since", "yesterday"], enough, /^--since must be a duration such as 90m .*, got "yesterday"/],
     [["--since", "May"], enough, /^--since must be/],
     [["--limit", "0"], enough, /^--limit must be a whole number/],

@@ -72,8 +72,12 @@ describe("refuses", () => {
     ["no target", [], /--worker, --queue, --everything or --local is required/],
     ["what only the ledger knows", ["--local", "--queue", "q", "--why", "w"], /--local .*: leave out --queue, --why$/],
     ["everything and a part of it", ["--everything", "--queue", "q"], /leave out --worker and --queue/],
-    ["a list that asks", ["--list", "--worker", "w", "--wait"], /--list asks nothing: leave out --worker, --wait$/],
-    ["a time for no wait", ["--everything", "--max-time", "1h"], /--max-time goes with --wait/],
+    [
+      "a list that asks",
+      ["--list", "--worker", "w", "--wait"],
+      /--list only shows requests: leave out --worker, --wait$/,
+    ],
+    ["a time for no wait", ["--everything", "--max-time", "1h"], /--max-time needs --wait/],
     ["a text that is not a queue", ["--queue", "a b"], /--queue must be the name or the URL of a queue/],
     ["a moment", ["--everything", "--for", "1s"], /--for must be a duration from 10s/],
   ];

@@ -125,7 +125,7 @@ describe("rules between options", () => {
       ["--queue=high:1", "--queue=low:2", "--dlq-name=dead", "--endpoint-url=http://h"],
       home,
       [
-        "--dlq-name (from the command line) goes with --queue-url or --queue-name: of each --queue, its redrive policy names the dead letter queue",
+        "--dlq-name (from the command line) needs --queue-url or --queue-name: the redrive policy of each --queue names its dead letter queue",
       ],
     ],
     [
@@ -169,7 +169,7 @@ describe("rules between options", () => {
       "an attribute of two modules",
       ["-m", "a", "-m", "b", "-a", "defs"],
       enough,
-      ["--attribute goes with one --module-name, got 2"],
+      ["--attribute needs exactly one --module-name, got 2"],
     ],
   ];
   for (const [name, argv, env, problems] of rows)

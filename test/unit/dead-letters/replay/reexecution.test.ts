@@ -58,7 +58,7 @@ describe("a run", () => {
     runs["half"] = { status: "NOT_STARTED", parent: "run", createdAt: clock.wallMs() / 1_000 };
     const waits = { kind: "being_launched", runId: "half" } as const;
     assert.deepEqual([await planReexecution("run", ports("a")), await reexecute("run", ports("a"))], [waits, waits]);
-    assert.match(reexecutionWords(waits), /half, and is not launched yet: start this again in 5 minutes/);
+    assert.match(reexecutionWords(waits), /half, and is not launched yet: run this again in 5 minutes/);
     assert.equal(launches(), 0);
     await clock.advance(300_000);
     assert.equal((await reexecute("run", ports("a"))).kind, "launched");

@@ -153,7 +153,7 @@ describe("a sweep that cannot look", () => {
     await clock.advance(intervalMs);
     assert.equal(isOver(), true);
     assert.deepEqual(logged.messages("sweep.off"), [
-      `${deadLetters.arn} is not looked through for letters that SQS moves there: it has a redrive policy of its own, which moves on the letters that are looked at`,
+      `the sweep does not look through ${deadLetters.arn}, so runs may wait forever for steps that SQS moves there: it has a redrive policy of its own, which moves on the letters that are looked at`,
     ]);
     assert.equal(deadLetters.inspect().length, 1);
   });

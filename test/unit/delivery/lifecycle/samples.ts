@@ -40,7 +40,7 @@ export const mismatchWhy: Why = {
 };
 export const notOpenWhy: Why = { reason: "not_open", detail: "its run worker has not sent it", error: null };
 export const unsignedWhy: Why = { reason: "unsigned", detail: "it has no signature", error: null };
-export const otherWhy: Why = { reason: "other_instance", detail: "it is of Dagster instance b", error: null };
+export const otherWhy: Why = { reason: "other_instance", detail: "it names Dagster instance b", error: null };
 export const otherInTheWayWhy: Why = { ...otherWhy, swept: "in_the_way" };
 export const unknownWhy: Why = { reason: "unknown_run", detail: "run-1 is not known", error: null };
 export const rerunWhy: Why = { reason: "dynamic_outputs_recorded", detail: "2 outputs are recorded", error };

@@ -85,7 +85,7 @@ def _called(lazy: Any) -> Any:
         frames = traceback.extract_tb(error.__traceback__)
         if not any(frame.name in _FETCHING for frame in frames):
             raise
-        warn(f"the state of definitions cannot be fetched; each step uses its run's: {error!r}")
+        warn(f"cannot read the state of the definitions; each step uses its run's: {error!r}")
         return None
 
 

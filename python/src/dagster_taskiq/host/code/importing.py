@@ -79,7 +79,7 @@ def location_of_flags(origin: CodeLocationOrigin, *, count: bool = False) -> Cod
     if not _is_for_this_python(target.executable_path):
         refused = error_info(
             "OtherInterpreter",
-            f"it asks for {target.executable_path}, and this worker runs {sys.executable}:"
+            f"it needs the Python {target.executable_path}, and this worker runs {sys.executable}:"
             " give it a worker of its own",
         )
     return CodeLocation(name, name, source, lambda: load_target(target, name), refused, count)

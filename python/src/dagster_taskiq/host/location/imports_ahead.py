@@ -93,7 +93,7 @@ class ImportsAhead:
         self._take_in(ended.channel.drain())
         if self._trying is not None:
             self._untried.remove(self._trying)
-            self._left[self._trying] = f"no end within {LONGEST_SECONDS:g} s"
+            self._left[self._trying] = f"not imported within {LONGEST_SECONDS:g} s"
         self.trial, self._trying = None, None
         if not self._untried or self._trials >= _MOST_TRIALS:
             self._decide()
@@ -104,7 +104,7 @@ class ImportsAhead:
         try:
             self.trial = self._fork(list(self._harmless), self._untried)
         except OSError as error:
-            warn(f"no modules are imported ahead: {error!r}")
+            warn(f"modules are not imported ahead: {error!r}")
             self._untried.clear()
         else:
             self._overdue_at = now + LONGEST_SECONDS

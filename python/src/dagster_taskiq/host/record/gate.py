@@ -102,7 +102,7 @@ class Gate:
 
     def _write_terminal(self, event: EventLogEntry, options: dict[str, Any]) -> None:
         if os.getpid() != self._pid:
-            warn(f"a forked copy of step {self._step.step_key} ran on to its end; stopped")
+            warn(f"a forked copy of step {self._step.step_key} ran on to its end; it is stopped")
             leave_now()
         # An interrupt raised in here would cut the answer short, or pass for a failed write.
         with interrupts_deferred():
@@ -120,7 +120,7 @@ class Gate:
             self._give_up("PermitRefused", "the worker refused the permit")
         # The last thing before the write; a machine frozen after this line is not fenced.
         if boot_time() >= asked_at + within_ms / 1000:
-            self._give_up("PermitLapsed", f"the permit came later than {within_ms} ms")
+            self._give_up("PermitLapsed", f"the permit did not come within {within_ms} ms")
 
     def _require_open(self) -> None:
         """Read the log once more, before a permit is spent: the attempt must still be open."""
@@ -143,7 +143,7 @@ class Gate:
                     if not isinstance(frame, Broken) and frame["type"] == "permit":
                         return Permit.from_frame(frame).within_ms
         except (OSError, EOFError) as error:
-            self._give_up("NobodyToAsk", f"the way to the worker is closed: {error!r}")
+            self._give_up("NobodyToAsk", f"the connection to the worker is closed: {error!r}")
 
     def _write_once(self, event: EventLogEntry, options: dict[str, Any]) -> None:
         try:

@@ -65,7 +65,9 @@ class Sink:
         is_terminal = event.dagster_event_type in TERMINAL
         if os.getpid() != self._pid:
             if is_terminal and self._is_about_step(event):
-                warn(f"a forked copy of step {self._step.step_key} ran on to its end; stopped")
+                warn(
+                    f"a forked copy of step {self._step.step_key} ran on to its end; it is stopped"
+                )
                 leave_now()
             self._store(event)
         elif event.dagster_event_type is DagsterEventType.STEP_SKIPPED:
@@ -101,7 +103,7 @@ class Sink:
             try:
                 self._recorder.send_line(line)
             except OSError as error:
-                self._leave(f"the way to the recorder is closed: {error!r}")
+                self._leave(f"the connection to the recorder is closed: {error!r}")
             self._sent += 1
             self._heed_a_failure()
 
@@ -125,7 +127,7 @@ class Sink:
                 while self._answered < number:
                     self._take_in(self._recorder.receive())
             except (OSError, EOFError) as error:
-                self._leave(f"the way to the recorder is closed: {error!r}")
+                self._leave(f"the connection to the recorder is closed: {error!r}")
             self._known_to_stand = max(self._known_to_stand, sent)
 
     def _heed_a_failure(self) -> None:
@@ -133,7 +135,7 @@ class Sink:
         try:
             self._take_in(self._recorder.receive_now())
         except (OSError, EOFError) as error:
-            self._leave(f"the way to the recorder is closed: {error!r}")
+            self._leave(f"the connection to the recorder is closed: {error!r}")
 
     def _take_in(self, answers: Sequence[Frame | Broken]) -> None:
         for answer in answers:

@@ -150,7 +150,7 @@ class Clients:
             elif step.order.id not in self._warned:
                 self._warned.add(step.order.id)
                 key = step.order.attempt.step_key
-                warn(f"step {key}: not a frame, and no more is said of such lines: {frame.line}")
+                warn(f"step {key}: not a frame, later ones are not reported: {frame.line}")
 
     def _may_read(self, client: Client) -> bool:
         return not client.step.is_full and not client.channel.unsent

@@ -40,7 +40,7 @@ def find_fate(database: Database, number: int, backend: int, why: Exception) -> 
         if fate == "aborted":
             raise ConnectionLost(str(why)) from why
         time.sleep(_PAUSE_SECONDS)
-    raise InDoubt(f"{why}; what became of it cannot be read: {last}") from why
+    raise InDoubt(f"{why}; whether it was committed cannot be read: {last}") from why
 
 
 def _fate_of(connection: Any, number: int, backend: int) -> str | None:

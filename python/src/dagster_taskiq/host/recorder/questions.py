@@ -42,10 +42,10 @@ class Questions:
         except Exception as error:  # noqa: BLE001 - storages raise what they like
             self._failures = min(self._failures + 1, 10)
             if self._failures == 1:
-                warn(f"cannot see whether runs are over: {error!r}; going on trying")
+                warn(f"cannot read whether runs are over: {error!r}; trying again")
             return
         if self._failures:
-            warn("whether runs are over can be seen again")
+            warn("can read again whether runs are over")
         self._failures = 0
         if over:
             yield {"type": "over", "runs": over}

@@ -136,12 +136,12 @@ class Forked:
     def dump_stacks(self, why: str) -> None:
         """Have it write the stack of every thread to its stderr, wherever that goes."""
         if (path := self._captured.get("stderr")) is not None:
-            write_heading(path, f"taskiq: {self._what} is ended: {why}; what it is doing:\n")
+            write_heading(path, f"taskiq ends {self._what}: {why}; it is doing this:\n")
         # Hooks are captured. Teardown, threads and exit hooks are not, so their stacks come here.
         if path is None or self._outcome is not None:
             step = "" if self.step is None else f" ({self.step[1]} of run {self.step[0]})"
-            where = "what it is doing, if its stderr log does not say:"
-            warn(f"{self._what} is ended{step}: {why}; {where}")
+            where = "its stacks, unless its stderr log has them:"
+            warn(f"taskiq ends {self._what}{step}: {why}; {where}")
         self._signal_leader(DUMP_SIGNAL)
 
     def _signal_leader(self, number: int) -> None:

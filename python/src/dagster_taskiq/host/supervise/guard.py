@@ -27,7 +27,7 @@ class Killed(TypedDict):
 
 EXPIRED: Killed = {
     "cause": "expired",
-    "message": "the worker did not say in time that it may live on",
+    "message": "the worker did not renew its term in time",
 }
 _OUT_OF_MEMORY: Killed = {
     "cause": "out_of_memory",

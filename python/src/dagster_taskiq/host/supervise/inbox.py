@@ -77,7 +77,10 @@ class Inbox:
         paths = self._files_in(frame)
         if paths is None:
             where = self._folder or "a folder that the host knows"
-            self._warn_once(guard, f"its output is not followed: it does not go below {where}")
+            self._warn_once(
+                guard,
+                f"its output is not in the worker's log: it does not go below {where}",
+            )
             return
         process.capture_into(paths)
         guard.follow(paths.values(), boot_time())
@@ -117,4 +120,4 @@ class Inbox:
         """Say what is wrong with the first frame of a process that is not as it should be."""
         process = guard.process
         if process.doubt():
-            warn(f"process {process.pid} of {process.name}: {text} (said once per process)")
+            warn(f"process {process.pid} of {process.name}: {text} (logged once for each process)")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def recorder_lost() -> Outcome:
     """Return the outcome of a step whose recorder has ended before it recorded the step's end."""
-    what = "the process that writes the events of steps has ended"
+    what = "the recorder, which writes the events of steps, has ended"
     return fault("instance", error_info("RecorderLost", what))
 
 

@@ -158,7 +158,7 @@ class Channel:
     def _require_own(self) -> None:
         # User code may have closed every descriptor and opened a file of its own under our number.
         if _identity(self._sock.fileno()) != self._identity:
-            raise OSError(errno.EBADF, "the descriptor was closed by someone else")
+            raise OSError(errno.EBADF, "the descriptor was closed by other code")
 
 
 def flush_watched(channel: Channel, selector: selectors.BaseSelector) -> None:
