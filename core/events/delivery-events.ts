@@ -96,6 +96,12 @@ export const deliveryEvents = {
     means: "The message was copied to the dead letter queue with its reason, and is then deleted.",
     act: "See [The DLQ alarm fired](operations.md#the-dlq-alarm-fired).",
   },
+  "dead_letter.has_copy": {
+    levels: ["info"],
+    fields: ofDelivery,
+    means: "This worker copied the message to the dead letter queue before, and could not delete it. It tries again.",
+    act: null,
+  },
   "dead_letter.failed": {
     levels: ["error", "debug"],
     fields: ofDelivery,

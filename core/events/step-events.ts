@@ -36,9 +36,10 @@ export const stepEvents = {
     act: "Read the error in the step's events in Dagster.",
   },
   "step.settled": {
-    levels: ["debug"],
+    levels: ["debug", "warn"],
     fields: { ...ofDelivery, state: "string", answer: "string" },
-    means: "The ledger has answered the request to record the outcome. `stale` means that another claim owns the row.",
+    means:
+      "The ledger has answered the request to record the outcome. A warning means `stale`: another claim owns the row.",
     act: null,
   },
   "step.given_up": {

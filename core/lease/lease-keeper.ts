@@ -179,9 +179,13 @@ export class LeaseKeeper implements Keeper {
   }
 
   #lose(lease: KeptLease, why: string): void {
-    const about = { messageId: lease.message.id, ...(lease.hold === null ? {} : { key: lease.hold.key }) };
+    const { id: messageId, receiveCount } = lease.message;
+    const about = { messageId, receiveCount, ...(lease.hold === null ? {} : { key: lease.hold.key }) };
+    // The answer of the ledger says what becomes of a claim that is being ended.
+    if (lease.isOpen) {
+      this.#ports.observe({ event: "lease.lost", level: "error", message: `lease lost: ${why}`, ...about, why });
+    }
     lease.unclaimed();
-    this.#ports.observe({ event: "lease.lost", level: "error", message: `lease lost: ${why}`, ...about, why });
     lease.loss.abort();
   }
 

@@ -4,6 +4,7 @@ import { Bugs } from "../../core/bugs.ts";
 import type { LogRecord } from "../../core/observe.ts";
 import { idempotencyKey } from "../../core/step/step.ts";
 import { Worker } from "../../core/worker/worker.ts";
+import { LogStory } from "../support/log-story.ts";
 import type { MemoryLedger } from "../support/ports/memory-ledger.ts";
 import type { ModelQueue } from "../support/ports/model-queue.ts";
 import { Border, type Surroundings } from "./border.ts";
@@ -156,8 +157,12 @@ export class Fleet {
 
   #watch(life: Life): (record: LogRecord) => void {
     const { referee, trace } = this.#ports;
-    return ({ event, message, ...fields }) => {
+    const story = new LogStory();
+    return (record) => {
+      const { event, message, ...fields } = record;
       const key = String(fields["key"] ?? "");
+      const untold = story.read(record);
+      if (untold !== null) referee.fail("untold", key || life.name, untold);
       if (event === "delivery.bug" || event === "worker.bug") referee.fail("bug", key || life.name, message);
       if (shown.has(event)) trace.note(life.name, `${event}: ${message}`, key);
     };

@@ -79,6 +79,14 @@ export const mutants: readonly Mutant[] = [
     },
   },
   {
+    name: "the log does not say that a message was buried",
+    edit: {
+      file: "core/delivery/effects/dispose.ts",
+      from: 'delivery.log("error", "dead_letter.buried", moved, { reason });',
+      to: "",
+    },
+  },
+  {
     name: "a row forgets its body when a lease ends",
     seed: 1_000_021_610,
     edit: {
@@ -91,8 +99,8 @@ export const mutants: readonly Mutant[] = [
     name: "the copy of one message counts for another",
     edit: {
       file: "core/delivery/effects/dispose.ts",
-      from: "  if (ports.copied.has(delivery.message.id)) return",
-      to: "  if (ports.copied.size > 0) return",
+      from: "  if (ports.copied.has(delivery.message.id)) {",
+      to: "  if (ports.copied.size > 0) {",
     },
   },
   {
@@ -107,8 +115,8 @@ export const mutants: readonly Mutant[] = [
     name: "a message is deleted before its copy is made",
     edit: {
       file: "core/delivery/effects/dispose.ts",
-      from: '{ is: "buried" };\n  try {\n    await ports.queue.bury(',
-      to: '{ is: "buried" };\n  await ports.queue.ack([delivery.message.receipt]).catch(() => []);\n  try {\n    await ports.queue.bury(',
+      from: "  try {\n    await ports.queue.bury(",
+      to: "  await ports.queue.ack([delivery.message.receipt]).catch(() => []);\n  try {\n    await ports.queue.bury(",
     },
   },
   {

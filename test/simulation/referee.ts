@@ -24,6 +24,7 @@ export const rules = {
   written_after_exit: "nothing is written for a process once its end was reported",
   written_after_end: "a recorder that lives writes nothing of an attempt behind the attempt's end",
   started_settled: "what is settled is not started again",
+  untold: "the log says how each delivery ended, and of each outcome before it is recorded",
   bug: "nothing that a message, a step or a service does is a bug of the worker",
   hang: "every run ends, every queue runs empty and every worker stops",
   ledger_differs: "the ledger says what the event log says",

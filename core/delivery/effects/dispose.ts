@@ -33,7 +33,10 @@ export async function ack({ delivery, ports }: Scene): Promise<EventIn<"acking">
 
 export async function bury(scene: Scene, { why }: EffectOf<"bury">): Promise<EventIn<"burying">> {
   const { delivery, ports } = scene;
-  if (ports.copied.has(delivery.message.id)) return { is: "buried" };
+  if (ports.copied.has(delivery.message.id)) {
+    delivery.log("info", "dead_letter.has_copy", "in the dead letter queue already; only the message is deleted");
+    return { is: "buried" };
+  }
   try {
     await ports.queue.bury(delivery.message, reasonOf(scene, why), await burialId(scene));
     ports.outages.worked(BURY);

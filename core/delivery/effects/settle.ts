@@ -13,7 +13,9 @@ export async function settle(scene: Scene, { hold, outcome }: EffectOf<"settle">
     scene.ports.outcomes[outcome.state] += 1;
     delivery.times.settled = scene.ports.clock.wallMs();
   }
-  delivery.log("debug", "step.settled", `ledger: ${answer}`, { state: outcome.state, answer });
+  const stale = "the end is not recorded: the lease was over, and another claim decides";
+  const [level, message] = answer === "recorded" ? (["debug", "recorded"] as const) : (["warn", stale] as const);
+  delivery.log(level, "step.settled", message, { state: outcome.state, answer });
   return { is: answer };
 }
 

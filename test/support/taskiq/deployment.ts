@@ -1,5 +1,6 @@
 // A whole deployment in a temporary directory: a Dagster instance, a queue on a real SQS server
 // over HTTP, a ledger, and workers.
+import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -210,13 +211,17 @@ export class Deployment {
 
   /**
    * Ends everything. Rejects when a process is left although everything it belonged to was ended
-   * properly.
+   * properly, and when the log of a worker does not tell how a delivery ended.
    */
   async close(): Promise<void> {
     for (const worker of this.#workers) if (worker.running) await worker.stop();
     await this.#dagster?.stop();
     try {
       await noneMarked(`DAGSTER_HOME=${this.home}`);
+      assert.deepEqual(
+        this.#workers.flatMap(({ untold }) => untold),
+        [],
+      );
     } finally {
       await this.#sqs.stop();
       rmSync(this.home, { recursive: true, force: true });

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { createInterface } from "node:readline";
 import { eventually } from "../eventually.ts";
+import { LogStory } from "../log-story.ts";
 import { endProcesses, type Mark, type MarkedProcess, markedProcesses } from "./marked-processes.ts";
 import { taskiqCommand } from "./taskiq-command.ts";
 
@@ -38,10 +39,13 @@ export class WorkerProcess {
   readonly exited: Promise<Exit>;
   /** Everything logged so far, oldest first. */
   readonly log: LogRecord[] = [];
+  /** What the log has not said of deliveries, or has said wrongly. */
+  readonly untold: string[] = [];
   readonly stdout: string[] = [];
   readonly #child: ChildProcess;
   /** Everything below this worker has it in its environment. */
   readonly #mark: Mark = `E2E_WORKER=${randomUUID()}`;
+  readonly #story = new LogStory();
   #exit: Exit | null = null;
 
   constructor({ args, env, command = taskiqCommand(), cwd = root }: WorkerProcessOptions) {
@@ -55,7 +59,7 @@ export class WorkerProcess {
     const { stdout, stderr } = this.#child;
     if (stdout === null || stderr === null) throw new Error("the worker's streams are pipes");
     createInterface({ input: stdout }).on("line", (line) => this.stdout.push(line));
-    createInterface({ input: stderr }).on("line", (line) => this.log.push(parseRecord(line)));
+    createInterface({ input: stderr }).on("line", (line) => this.#read(parseRecord(line)));
     // Not 'close': an orphan may hold the pipes, and finding it is what some tests are about.
     this.exited = new Promise((resolve) => {
       this.#child.once("exit", (code, signal) => {
@@ -63,6 +67,13 @@ export class WorkerProcess {
         resolve(this.#exit);
       });
     });
+  }
+
+  #read(record: LogRecord): void {
+    this.log.push(record);
+    const { message_id: messageId, receive_count: receiveCount } = record;
+    const untold = this.#story.read({ ...record, messageId, receiveCount });
+    if (untold !== null) this.untold.push(`${untold}: ${JSON.stringify(record)}`);
   }
 
   get pid(): number {

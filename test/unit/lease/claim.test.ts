@@ -37,6 +37,7 @@ describe("a claim's lease", () => {
         level: "error",
         message: "lease lost: the ledger gave it to another claim",
         messageId: "m1",
+        receiveCount: 1,
         key: "run-1:m1",
         why: "the ledger gave it to another claim",
       },

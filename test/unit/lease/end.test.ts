@@ -96,15 +96,15 @@ describe("once its claim is over", () => {
     assert.deepEqual([lease.lost.aborted, logged.of("lease.lost")], [false, []]);
   });
 
-  test("the worker's own clock still counts while a claim closes", async (t) => {
-    const { clock, ledger, receiveAndClaim } = bench(t);
+  test("the worker's own clock still counts while a claim closes, and the settlement says what came of it", async (t) => {
+    const { clock, ledger, logged, receiveAndClaim } = bench(t);
     const { lease } = await receiveAndClaim();
     lease.closing();
     ledger.down.add("renew");
     await clock.advance(54_999);
     assert.equal(lease.lost.aborted, false);
     await clock.advance(1);
-    assert.equal(lease.lost.aborted, true);
+    assert.deepEqual([lease.lost.aborted, logged.of("lease.lost")], [true, []]);
   });
 
   test("a renewal that is answered after the settlement it crossed with is not a loss", async (t) => {
