@@ -6,24 +6,11 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { systemClock } from "../../core/clock.ts";
 import { startHealthServer } from "../../core/endpoints/health-server.ts";
+import { runTaskiq as taskiq } from "../support/taskiq/run-taskiq.ts";
 import { taskiqCommand } from "../support/taskiq/taskiq-command.ts";
-
-interface Ran {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function taskiq(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
-  const [program, ...first] = taskiqCommand();
-  const child = spawn(program, [...first, ...args], { stdio: ["ignore", "pipe", "pipe"], env });
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
-  return { code: child.exitCode, stdout, stderr };
-}
 
 async function takenPort(t: TestContext): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");

@@ -1,24 +1,14 @@
 // A worker of a FIFO queue cuts its long poll when it stops. SQS goes on serving that poll, and
 // hands it a message that is sent later. Steps are those of a step host without Dagster.
 import assert from "node:assert/strict";
-import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { after, afterEach, before, beforeEach, describe, type TestContext, test } from "node:test";
-import { homeWithHost } from "../support/dagster/step-hosts.ts";
+import { after, afterEach, beforeEach, describe, type TestContext, test } from "node:test";
 import { eventually } from "../support/eventually.ts";
 import { type LedgerDatabases, ledgerDatabases } from "../support/ledger/ledger-database.ts";
-import {
-  createQueues,
-  LOCAL_CREDENTIALS,
-  LOCAL_REGION,
-  type LocalSqs,
-  type QueuePair,
-  sendMessage,
-} from "../support/sqs/local-sqs.ts";
+import { createQueues, type QueuePair, sendMessage } from "../support/sqs/local-sqs.ts";
 import { bodyFor } from "../support/sqs/messages.ts";
-import { type SqsServer, startSqsServer } from "../support/sqs/server/http.ts";
-import { asLocalSqs } from "../support/sqs/server/local.ts";
-import { WorkerProcess } from "../support/taskiq/worker-process.ts";
+import type { WorkerProcess } from "../support/taskiq/worker-process.ts";
+import { WorkersWithoutDagster } from "../support/taskiq/workers-without-dagster.ts";
 
 /** How long the cut polls wait, in seconds. */
 const WAIT = 20;
@@ -28,30 +18,16 @@ const VISIBILITY = "300s";
 const SOON_MS = 60_000;
 
 const databases: LedgerDatabases = await ledgerDatabases();
-let server: SqsServer;
-let sqs: LocalSqs;
+const workers = await WorkersWithoutDagster.open("cut");
+const { server, sqs } = workers;
 let pair: QueuePair;
-let home: string;
-let tests = 0;
-const started: WorkerProcess[] = [];
 
-before(async () => {
-  server = await startSqsServer();
-  sqs = asLocalSqs(server);
-});
 beforeEach(async () => {
-  tests += 1;
-  pair = await createQueues(sqs, `cut-${tests}`);
-  home = homeWithHost("cut");
+  workers.begin();
+  pair = await createQueues(sqs, `cut-${workers.tests}`);
 });
-afterEach(async (t) => {
-  for (const worker of started.splice(0)) {
-    if ((t as TestContext & { passed?: boolean }).passed === false) console.error(worker.tail());
-    if (worker.running) await worker.stop();
-  }
-  rmSync(home, { recursive: true, force: true });
-});
-after(() => server.stop());
+afterEach((t) => workers.end(t));
+after(() => workers.close());
 
 const polls = (wait: number) => server.requests.filter(({ input }) => input["WaitTimeSeconds"] === wait).length;
 
@@ -63,21 +39,8 @@ async function pollsAnew(wait: number): Promise<void> {
 /** Starts a worker, and resolves once SQS serves its long poll. */
 async function startPolling(id: string, ledgerUrl: string, wait: number = WAIT): Promise<WorkerProcess> {
   const timing = ["--wait-time", `${wait}s`, "--visibility-timeout", VISIBILITY, "--concurrency", "1"];
-  const worker = new WorkerProcess({
-    args: ["run", "--worker-id", id, "--queue", pair.url, "--ledger-url", ledgerUrl, "--health-port", "0", ...timing],
-    env: {
-      PATH: process.env["PATH"] ?? "",
-      HOME: home,
-      DAGSTER_HOME: home,
-      TASKIQ_STATE_DIR: join(home, `state-${id}`),
-      TASKIQ_PYTHON: join(home, "python"),
-      AWS_ENDPOINT_URL_SQS: server.endpoint,
-      AWS_REGION: LOCAL_REGION,
-      AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
-    },
-  });
-  started.push(worker);
+  const given = ["--worker-id", id, "--queue", pair.url, "--ledger-url", ledgerUrl, ...timing];
+  const worker = workers.startWorker(["run", ...given], `state-${id}`);
   await pollsAnew(wait);
   return worker;
 }
@@ -106,7 +69,7 @@ async function runsIt(worker: WorkerProcess): Promise<void> {
 
 describe("a message that SQS hands to the poll of a worker that has stopped", () => {
   for (const [name, ledgerOf] of [
-    ["SQLite", async () => `sqlite:${join(home, "ledger.sqlite")}`],
+    ["SQLite", async () => `sqlite:${join(workers.home, "ledger.sqlite")}`],
     [
       "PostgreSQL",
       async (t: TestContext) => {
@@ -124,7 +87,7 @@ describe("a message that SQS hands to the poll of a worker that has stopped", ()
   }
 
   test("a worker that runs already runs it soon", async () => {
-    const ledgerUrl = `sqlite:${join(home, "ledger.sqlite")}`;
+    const ledgerUrl = `sqlite:${join(workers.home, "ledger.sqlite")}`;
     const running = await startPolling("w-2", ledgerUrl, 1);
     const stopping = await startPolling("w-1", ledgerUrl);
     // The server hands a message to the oldest poll.

@@ -1,9 +1,6 @@
 // Messages that SQS itself moved to the dead letter queue, before any worker decided on them. No
 // Dagster run waits for them forever.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once as onceEmitted } from "node:events";
-import { text } from "node:stream/consumers";
 import { after, afterEach, before, describe, test } from "node:test";
 import { readNote } from "../../core/queue/dead-letter-note.ts";
 import { openSqsQueue } from "../../core/queue/sqs/sqs.ts";
@@ -11,7 +8,7 @@ import { PYTHON } from "../support/dagster/dagster-sidecar.ts";
 import { eventually } from "../support/eventually.ts";
 import { recordedOnce } from "../support/ledger/recorded-once.ts";
 import { Deployment } from "../support/taskiq/deployment.ts";
-import { taskiqCommand } from "../support/taskiq/taskiq-command.ts";
+import { runTaskiq } from "../support/taskiq/run-taskiq.ts";
 
 /** No more starts than the queue allows receives, or the worker would refuse the queue. */
 const once = ["--max-starts", "1"];
@@ -101,13 +98,8 @@ describe("a step that SQS itself made a dead letter", () => {
   });
 });
 
-async function replay({ env }: Deployment, args: readonly string[]) {
-  const [program, ...first] = taskiqCommand();
-  const variables = { ...env, TASKIQ_PYTHON: PYTHON };
-  const child = spawn(program, [...first, "replay", ...args], { stdio: ["ignore", "pipe", "pipe"], env: variables });
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), onceEmitted(child, "close")]);
-  return { code: child.exitCode, stdout, stderr };
-}
+const replay = ({ env }: Deployment, args: readonly string[]) =>
+  runTaskiq(["replay", ...args], { ...env, TASKIQ_PYTHON: PYTHON });
 
 /** Receives what the run worker sent, and gives it back, until SQS has had enough of it. */
 async function movedBySqs(deployment: Deployment) {

@@ -12,7 +12,8 @@ import { createQueues, type LocalSqs, urlOf } from "../support/sqs/local-sqs.ts"
 import { type SqsServer, startSqsServer } from "../support/sqs/server/http.ts";
 import { asLocalSqs } from "../support/sqs/server/local.ts";
 import { Deployment } from "../support/taskiq/deployment.ts";
-import { doctor, metadata, runTaskiq, troubles, type Variables } from "../support/taskiq/doctor.ts";
+import { doctor, metadata, troubles } from "../support/taskiq/doctor.ts";
+import { runTaskiq, type Variables } from "../support/taskiq/run-taskiq.ts";
 
 interface Broken {
   readonly flags?: readonly string[];

@@ -2,68 +2,28 @@
 // quiet. Steps are those of a step host without Dagster, since they are many and none of this is
 // about what they do.
 import assert from "node:assert/strict";
-import { readdirSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, afterEach, before, beforeEach, describe, type TestContext, test } from "node:test";
+import { after, afterEach, beforeEach, describe, test } from "node:test";
 import { freePort } from "../../cli/dev/ports.ts";
-import { homeWithHost } from "../support/dagster/step-hosts.ts";
 import { eventually } from "../support/eventually.ts";
-import {
-  createQueues,
-  LOCAL_CREDENTIALS,
-  LOCAL_REGION,
-  type LocalSqs,
-  type QueuePair,
-  sendMessage,
-} from "../support/sqs/local-sqs.ts";
+import { createQueues, type QueuePair, sendMessage } from "../support/sqs/local-sqs.ts";
 import { bodyFor } from "../support/sqs/messages.ts";
-import { type SqsServer, startSqsServer } from "../support/sqs/server/http.ts";
-import { asLocalSqs } from "../support/sqs/server/local.ts";
-import { WorkerProcess } from "../support/taskiq/worker-process.ts";
+import { WorkersWithoutDagster } from "../support/taskiq/workers-without-dagster.ts";
 
-let server: SqsServer;
-let sqs: LocalSqs;
+const workers = await WorkersWithoutDagster.open("drain");
+const { server, sqs } = workers;
 let pair: QueuePair;
-let home: string;
-let queues = 0;
-const started: WorkerProcess[] = [];
 
-before(async () => {
-  server = await startSqsServer();
-  sqs = asLocalSqs(server);
-});
 beforeEach(async () => {
-  queues += 1;
-  pair = await createQueues(sqs, `steps-${queues}`);
-  home = homeWithHost("drain");
+  workers.begin();
+  pair = await createQueues(sqs, `steps-${workers.tests}`);
 });
-afterEach(async (t) => {
-  for (const command of started.splice(0)) {
-    if ((t as TestContext & { passed?: boolean }).passed === false) console.error(command.tail());
-    if (command.running) await command.stop();
-  }
-  rmSync(home, { recursive: true, force: true });
-});
-after(() => sqs.stop());
+afterEach((t) => workers.end(t));
+after(() => workers.close());
 
-function start(command: "run" | "drain" | "quiet" | "resume", flags: readonly string[]): WorkerProcess {
-  const env = {
-    PATH: process.env["PATH"] ?? "",
-    HOME: home,
-    DAGSTER_HOME: home,
-    TASKIQ_STATE_DIR: join(home, "state"),
-    TASKIQ_QUEUE_URL: pair.url,
-    TASKIQ_PYTHON: join(home, "python"),
-    TASKIQ_WORKER_HEALTH_PORT: "0",
-    AWS_ENDPOINT_URL_SQS: sqs.endpoint,
-    AWS_REGION: LOCAL_REGION,
-    AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
-  };
-  const made = new WorkerProcess({ args: [command, ...flags], env });
-  started.push(made);
-  return made;
-}
+const start = (command: "run" | "drain" | "quiet" | "resume", flags: readonly string[]) =>
+  workers.startWorker([command, ...flags], "state", { TASKIQ_QUEUE_URL: pair.url });
 
 /** Against a server whose counts are exact, a second proves as much as a minute does. */
 const quick = ["--wait-time", "1s", "--settle", "1s", "--json"];
@@ -106,7 +66,7 @@ describe("drain", () => {
     assert.deepEqual(await sqs.inspect(pair.name), []);
     assert.equal(command.count("drain.progress"), 1, "plain lines are few");
     assert.match(command.log.at(-1)?.message ?? "", /^the queue is empty: 200 succeeded/);
-    assert.deepEqual(readdirSync(home).includes("state"), false, "nobody is to make a drain quiet");
+    assert.deepEqual(readdirSync(workers.home).includes("state"), false, "nobody is to make a drain quiet");
   });
 
   test("drain does all other steps and then exits with 1 when a step failed or was buried", async () => {
@@ -117,7 +77,7 @@ describe("drain", () => {
   });
 
   test("drain also ends steps that SQS itself moved to the dead letter queue", async () => {
-    const strict = await createQueues(sqs, `strict-${queues}`, { maxReceiveCount: 1 });
+    const strict = await createQueues(sqs, `strict-${workers.tests}`, { maxReceiveCount: 1 });
     const queue = server.model.queue(strict.deadLetterName);
     queue.send({ body: bodyFor("succeeds"), groupId: "g", deduplicationId: "d" });
     const { code, summary } = await drain("--queue-url", strict.url, "--max-starts", "1");
@@ -181,7 +141,7 @@ describe("a request for quiet", () => {
     const late = await ask("quiet", "--wait", "--max-time", "2s");
     assert.equal(late.code, 1);
     assert.match(late.says, /worker w-1 is not idle after 2s: 1 step still running; it stays quiet/);
-    writeFileSync(join(home, "log", "release"), "");
+    writeFileSync(join(workers.home, "log", "release"), "");
     const idle = await ask("quiet", "--wait", "--max-time", "60s");
     assert.equal(idle.code, 0, idle.says);
     assert.match(idle.says, /worker w-1 is idle/);
@@ -192,7 +152,7 @@ describe("a request for quiet", () => {
     await eventually("it takes steps again", async () => (await sqs.inspect(pair.name)).length === 0);
     worker.signal("SIGTERM");
     assert.deepEqual(await worker.exit(), { code: 0, signal: null });
-    assert.deepEqual(readdirSync(join(home, "state")), [], "nothing is left of it");
+    assert.deepEqual(readdirSync(join(workers.home, "state")), [], "nothing is left of it");
   });
 
   test("quiet finds no worker where there is none, forgets a killed one, and does not choose between two", async () => {
@@ -207,7 +167,7 @@ describe("a request for quiet", () => {
       const worker = start("run", ["--worker-id", id, "--wait-time", "1s"]);
       await worker.said("worker.started");
     }
-    assert.equal(readdirSync(join(home, "state")).length, 2, "what the killed one left is taken away");
+    assert.equal(readdirSync(join(workers.home, "state")).length, 2, "what the killed one left is taken away");
     const several = await ask("quiet");
     assert.equal(several.code, 2);
     assert.match(several.says, /several workers run on this machine: name one with --worker\n {2}w-\d\n {2}w-\d/);

@@ -1,10 +1,7 @@
 // `taskiq explain` over a real Dagster, the ledger and an SQS server: one step on its way from the
 // queue to its end, and what may hold it up there. `unit/explain/step.test.ts` has every case.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { writeFileSync } from "node:fs";
-import { text } from "node:stream/consumers";
 import { after, afterEach, before, describe, test } from "node:test";
 import { PYTHON } from "../support/dagster/dagster-sidecar.ts";
 import { eventually } from "../support/eventually.ts";
@@ -12,7 +9,7 @@ import { createQueues, type QueuePair } from "../support/sqs/local-sqs.ts";
 import { type SqsServer, startSqsServer } from "../support/sqs/server/http.ts";
 import { asLocalSqs } from "../support/sqs/server/local.ts";
 import { announced, Deployment } from "../support/taskiq/deployment.ts";
-import { taskiqCommand } from "../support/taskiq/taskiq-command.ts";
+import { runTaskiq } from "../support/taskiq/run-taskiq.ts";
 
 let server: SqsServer;
 let pair: QueuePair;
@@ -27,13 +24,8 @@ before(async () => {
 afterEach((t) => deployment.explain(t));
 after(() => deployment.close());
 
-async function taskiq(...args: readonly string[]) {
-  const [program, ...first] = taskiqCommand();
-  const env = { ...deployment.env, TASKIQ_PYTHON: PYTHON, USER: "ada" };
-  const child = spawn(program, [...first, ...args], { stdio: ["ignore", "pipe", "pipe"], env });
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
-  return { code: child.exitCode, stdout, stderr };
-}
+const taskiq = (...args: readonly string[]) =>
+  runTaskiq(args, { ...deployment.env, TASKIQ_PYTHON: PYTHON, USER: "ada" });
 
 async function explained(...args: readonly string[]) {
   const { code, stdout, stderr } = await taskiq("explain", ...args, "--json");

@@ -2,12 +2,9 @@
 // real queue, step host and Dagster. They send every message of `test/support/sqs/attacks.ts` at
 // once while a genuine step runs, and forged letters. They do it again once the workers have a key.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { SIGNATURE_ATTRIBUTE, signatureOf } from "../../core/delivery/signature.ts";
 import { PYTHON } from "../support/dagster/dagster-sidecar.ts";
@@ -25,7 +22,7 @@ import {
   within,
 } from "../support/taskiq/hostile-scene.ts";
 import { foreseeBurials, foreseenInVain, forgeLetters } from "../support/taskiq/letter-attacks.ts";
-import { taskiqCommand } from "../support/taskiq/taskiq-command.ts";
+import { runTaskiq } from "../support/taskiq/run-taskiq.ts";
 import type { WorkerProcess } from "../support/taskiq/worker-process.ts";
 
 const key = "0123456789abcdef".repeat(2);
@@ -89,12 +86,9 @@ async function attackRunningStep(scene: Scene, worker: WorkerProcess): Promise<v
     assert.equal(worker.count(event), 0, event);
 }
 
-async function replay({ deployment, ledgerEnv }: Scene, command: string, args: readonly string[], envelopeKey = "") {
-  const [program, ...first] = taskiqCommand();
+function replay({ deployment, ledgerEnv }: Scene, command: string, args: readonly string[], envelopeKey = "") {
   const env = { ...deployment.env, ...ledgerEnv, TASKIQ_PYTHON: PYTHON, TASKIQ_ENVELOPE_KEY: envelopeKey };
-  const child = spawn(program, [...first, command, ...args], { stdio: ["ignore", "pipe", "pipe"], env });
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
-  return { code: child.exitCode, stdout, stderr };
+  return runTaskiq([command, ...args], env);
 }
 
 async function attackWithKey(scene: Scene): Promise<void> {

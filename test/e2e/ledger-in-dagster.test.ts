@@ -1,29 +1,21 @@
 // `--ledger-url dagster`: the ledger in the database of the Dagster instance, found by Dagster's own
 // reading of dagster.yaml.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
 import { PYTHON } from "../support/dagster/dagster-sidecar.ts";
 import { ledgerDatabases } from "../support/ledger/ledger-database.ts";
 import { Deployment } from "../support/taskiq/deployment.ts";
-import { taskiqCommand } from "../support/taskiq/taskiq-command.ts";
+import { runTaskiq, type Variables } from "../support/taskiq/run-taskiq.ts";
 
 const databases = await ledgerDatabases();
 const { PATH = "" } = process.env;
 const MIGRATIONS =
   "1 (records), 2 (locks), 3 (replays), 4 (bodies), 5 (pending), 6 (quiet), 7 (deduplication), 8 (burial_key), 9 (cut_receives)";
 
-async function taskiq(args: readonly string[], env: Readonly<Record<string, string>>) {
-  const [program, ...first] = taskiqCommand();
-  const child = spawn(program, [...first, ...args], { stdio: ["ignore", "pipe", "pipe"], env: { PATH, ...env } });
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
-  return { code: child.exitCode, stdout, stderr };
-}
+const taskiq = (args: readonly string[], env: Variables) => runTaskiq(args, { PATH, ...env });
 
 function homeOf(t: TestContext, config: string): string {
   const home = mkdtempSync(join(tmpdir(), "taskiq-ledger-in-dagster-"));

@@ -1,24 +1,14 @@
 // `taskiq migrate`, from the bundle, on both ledgers: what it prints, does, and exits with. It
 // never prints a password.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
 import { ledgerDatabases } from "../support/ledger/ledger-database.ts";
-import { taskiqCommand } from "../support/taskiq/taskiq-command.ts";
+import { runTaskiq as taskiq } from "../support/taskiq/run-taskiq.ts";
 
 const databases = await ledgerDatabases();
-
-async function taskiq(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const [program, ...first] = taskiqCommand();
-  const child = spawn(program, [...first, ...args], { stdio: ["ignore", "pipe", "pipe"], env });
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
-  return { code: child.exitCode, stdout, stderr };
-}
 
 async function urlOfDatabase(t: TestContext) {
   const { target, admin } = await databases.make(t);

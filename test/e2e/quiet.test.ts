@@ -2,80 +2,45 @@
 // process that reaches nothing but the ledger. Steps are those of a step host without Dagster,
 // since none of this is about what they do.
 import assert from "node:assert/strict";
-import { rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, afterEach, before, beforeEach, describe, type TestContext, test } from "node:test";
+import { after, afterEach, beforeEach, describe, type TestContext, test } from "node:test";
 import { freePort } from "../../cli/dev/ports.ts";
-import { homeWithHost } from "../support/dagster/step-hosts.ts";
 import { eventually } from "../support/eventually.ts";
 import { ledgerDatabases } from "../support/ledger/ledger-database.ts";
-import {
-  createQueues,
-  LOCAL_CREDENTIALS,
-  LOCAL_REGION,
-  type LocalSqs,
-  type QueuePair,
-  sendMessage,
-} from "../support/sqs/local-sqs.ts";
+import { createQueues, type QueuePair, sendMessage } from "../support/sqs/local-sqs.ts";
 import { bodyFor } from "../support/sqs/messages.ts";
-import { startSqsServer } from "../support/sqs/server/http.ts";
-import { asLocalSqs } from "../support/sqs/server/local.ts";
-import { WorkerProcess } from "../support/taskiq/worker-process.ts";
+import type { WorkerProcess } from "../support/taskiq/worker-process.ts";
+import { WorkersWithoutDagster } from "../support/taskiq/workers-without-dagster.ts";
 
 const databases = await ledgerDatabases();
 
-let sqs: LocalSqs;
+const workers = await WorkersWithoutDagster.open("quiet");
+const { sqs } = workers;
 let steps: QueuePair;
 let bulk: QueuePair;
-let home: string;
 let ledgerUrl: string;
-let queues = 0;
-const started: WorkerProcess[] = [];
 
-before(async () => {
-  sqs = asLocalSqs(await startSqsServer());
-});
 beforeEach(async (t) => {
-  queues += 1;
-  steps = await createQueues(sqs, `steps-${queues}`);
-  bulk = await createQueues(sqs, `bulk-${queues}`);
-  home = homeWithHost("quiet");
+  workers.begin();
+  steps = await createQueues(sqs, `steps-${workers.tests}`);
+  bulk = await createQueues(sqs, `bulk-${workers.tests}`);
   const { target } = await databases.make(t as TestContext);
   ledgerUrl = `postgres://${target.user}@${target.host}:${target.port}/${target.database}?sslmode=disable`;
 });
-afterEach(async (t) => {
-  for (const command of started.splice(0)) {
-    if ((t as TestContext & { passed?: boolean }).passed === false) console.error(command.tail());
-    if (command.running) await command.stop();
-  }
-  rmSync(home, { recursive: true, force: true });
-});
-after(() => sqs.stop());
-
-function start(args: readonly string[], env: Readonly<Record<string, string>>): WorkerProcess {
-  const made = new WorkerProcess({ args, env: { PATH: process.env["PATH"] ?? "", HOME: home, ...env } });
-  started.push(made);
-  return made;
-}
+afterEach((t) => workers.end(t));
+after(() => workers.close());
 
 async function startWorker(id: string, ...flags: readonly string[]): Promise<WorkerProcess> {
   const given = ["--worker-id", id, "--queue", steps.url, "--queue", bulk.url, "--wait-time", "1s", "--grace", "1s"];
-  const worker = start(["run", ...given, "--health-port", "0", "--ledger-url", ledgerUrl, ...flags], {
-    DAGSTER_HOME: home,
-    TASKIQ_STATE_DIR: join(home, `state-${id}`),
-    TASKIQ_PYTHON: join(home, "python"),
-    AWS_ENDPOINT_URL_SQS: sqs.endpoint,
-    AWS_REGION: LOCAL_REGION,
-    AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
-  });
+  const worker = workers.startWorker(["run", ...given, "--ledger-url", ledgerUrl, ...flags], `state-${id}`);
   await worker.said("worker.started");
   return worker;
 }
 
 /** An operator's shell: it has the ledger's URL, and nothing of the workers. */
 async function operator(...args: readonly string[]) {
-  const command = start(args, { TASKIQ_LEDGER_URL: ledgerUrl, USER: "ada" });
+  const command = workers.start(args, { TASKIQ_LEDGER_URL: ledgerUrl, USER: "ada" });
   const { code } = await command.exit(120_000);
   const says = command.log.map(({ message }) => message).join("\n");
   return { code, says, stdout: command.stdout.join("\n") };
@@ -141,7 +106,7 @@ describe("quiet through the ledger", () => {
     const other = await startWorker("w-2");
     await send(steps, "succeeds");
     await other.said("step.claimed");
-    writeFileSync(join(home, "log", "release"), "");
+    writeFileSync(join(workers.home, "log", "release"), "");
     const idle = await operator("quiet", "--worker", "w-1", "--wait", "--max-time", "60s");
     assert.equal(idle.code, 0, idle.says);
     assert.match(idle.says, /1 worker idle/);
@@ -169,7 +134,7 @@ describe("quiet through the ledger", () => {
     const worker = await startWorker("w-1");
     await operator("quiet", "--everything");
     await worker.said("worker.quiet");
-    const here = start(["resume", "--local"], { TASKIQ_STATE_DIR: join(home, "state-w-1") });
+    const here = workers.start(["resume", "--local"], { TASKIQ_STATE_DIR: join(workers.home, "state-w-1") });
     assert.equal((await here.exit()).code, 1);
     assert.match(
       here.log[0]?.message ?? "",

@@ -1,9 +1,6 @@
 // `taskiq fail` and `taskiq reexecute` with a real Dagster: a parked step of a live run is failed,
 // and a failed run is re-executed once.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { text } from "node:stream/consumers";
 import { after, afterEach, before, describe, test } from "node:test";
 import { readNote } from "../../core/queue/dead-letter-note.ts";
 import { PYTHON } from "../support/dagster/dagster-sidecar.ts";
@@ -11,8 +8,8 @@ import { fakeDagster, startGraphqlServer } from "../support/dagster/graphql-serv
 import { eventually } from "../support/eventually.ts";
 import { recordedOnce } from "../support/ledger/recorded-once.ts";
 import { Deployment } from "../support/taskiq/deployment.ts";
+import { runTaskiq, type Variables } from "../support/taskiq/run-taskiq.ts";
 import { shellCommands } from "../support/taskiq/shell-lines.ts";
-import { taskiqCommand } from "../support/taskiq/taskiq-command.ts";
 
 let deployment: Deployment;
 
@@ -22,13 +19,11 @@ before(async () => {
 afterEach((t) => deployment.explain(t));
 after(() => deployment.close());
 
-async function ask(command: string, args: readonly string[], variables: Readonly<Record<string, string>> = {}) {
-  const [program, ...first] = taskiqCommand();
+async function ask(command: string, args: readonly string[], variables: Variables = {}) {
   const env = { ...deployment.env, TASKIQ_PYTHON: PYTHON, ...variables };
-  const child = spawn(program, [...first, command, "--json", ...args], { stdio: ["ignore", "pipe", "pipe"], env });
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
+  const { code, stdout, stderr } = await runTaskiq([command, "--json", ...args], env);
   const lines = stdout.split("\n").slice(0, -1);
-  return { code: child.exitCode, printed: lines.map((line) => JSON.parse(line)), stderr };
+  return { code, printed: lines.map((line) => JSON.parse(line)), stderr };
 }
 
 describe("taskiq fail", () => {

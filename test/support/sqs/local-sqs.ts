@@ -83,6 +83,16 @@ export async function sendMessage(
   return MessageId ?? "";
 }
 
+/** The variables by which AWS's SDKs find it. */
+export function awsVariables({ endpoint }: LocalSqs) {
+  return {
+    AWS_ENDPOINT_URL_SQS: endpoint,
+    AWS_REGION: LOCAL_REGION,
+    AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
+  };
+}
+
 /** Works on either server whatever it calls itself: both go by the last part. */
 export function urlOf(local: LocalSqs, name: string): string {
   return `${local.endpoint}/000000000000/${name}`;

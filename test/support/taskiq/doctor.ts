@@ -1,13 +1,11 @@
 // `taskiq doctor` from the bundle, and its report as JSON.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { text } from "node:stream/consumers";
 import type { TestContext } from "node:test";
 import { PYTHON } from "../dagster/dagster-sidecar.ts";
-import { taskiqCommand } from "./taskiq-command.ts";
+import { runTaskiq, type Variables } from "./run-taskiq.ts";
 
 interface Line {
   readonly check: string;
@@ -21,15 +19,6 @@ export interface Report {
   readonly version: string;
   readonly checks: readonly Line[];
   readonly configuration: readonly { readonly option: string; readonly value: string | null; readonly from: string }[];
-}
-
-export type Variables = Readonly<Record<string, string>>;
-
-export async function runTaskiq(args: readonly string[], env: Variables) {
-  const [program, ...first] = taskiqCommand();
-  const child = spawn(program, [...first, ...args], { stdio: ["ignore", "pipe", "pipe"], env });
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
-  return { code: child.exitCode, stdout, stderr };
 }
 
 /** The report says that all is well exactly if the command exits with 0. */
