@@ -3,8 +3,8 @@
 
 import type { Seat } from "../admission/slots.ts";
 import type { Received } from "../delivery/delivery.ts";
+import { askForOne } from "../delivery/effects/ports.ts";
 import { lostByBug } from "../delivery/one-bug.ts";
-import { askForOne } from "../delivery/one-entry.ts";
 import type { Disposition } from "../delivery/states.ts";
 import type { Lease } from "../lease/lease.ts";
 import type { RepeatedObservation } from "../observe.ts";

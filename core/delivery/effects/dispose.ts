@@ -5,11 +5,10 @@ import { describeError } from "../../faults.ts";
 import { inSeconds } from "../../formats/durations.ts";
 import type { DeadLetterReason } from "../../queue/port.ts";
 import { errorFingerprint } from "../fingerprint.ts";
-import { askForOne } from "../one-entry.ts";
 import { parkedAdvice } from "../parked.ts";
 import { releaseMs } from "../policy.ts";
 import type { EffectOf, EventIn, Why } from "../states.ts";
-import { askLedger, noticeInDagster, type Scene } from "./ports.ts";
+import { askForOne, askLedger, noticeInDagster, type Scene } from "./ports.ts";
 
 /** How the log names the call. */
 const BURY = "copying to the dead letter queue";

@@ -2,9 +2,9 @@
 import type { Clock } from "../../clock.ts";
 import { describeError } from "../../faults.ts";
 import type { Ledger } from "../../ledger/port.ts";
-import type { Observe } from "../../observe.ts";
+import type { Observe, RepeatedObservation } from "../../observe.ts";
 import type { Outages } from "../../outages.ts";
-import type { Queue } from "../../queue/port.ts";
+import type { EntryResult, Queue } from "../../queue/port.ts";
 import type { Notice, Runner } from "../../runner/port.ts";
 import type { Delivery } from "../delivery.ts";
 import type { OutcomeCounts } from "../outcome-counts.ts";
@@ -135,4 +135,29 @@ export function noticeInDagster(
     ...(error === null ? {} : { error_class: error.class, error_message: error.message }),
   };
   ports.notify({ runId, stepKey, level, message, metadata });
+}
+
+export type OneEntryCall = "ChangeMessageVisibility" | "DeleteMessage";
+
+/**
+ * Asks the queue in a batch call about one message. Returns whether the entry is done. `failure` makes the log line from the cause, and says what
+ * happens to the message next.
+ */
+export async function askForOne(
+  call: OneEntryCall,
+  ask: () => Promise<readonly EntryResult[]>,
+  outages: Outages,
+  failure: (why: string) => RepeatedObservation,
+): Promise<boolean> {
+  try {
+    const [result = "failed"] = await ask();
+    if (result === "done") outages.worked(call);
+    // An expired receipt does not mean an outage. The adapter has logged why SQS refused an entry.
+    else if (result === "gone") outages.observe(failure("gone"));
+    else outages.observe({ ...failure("failed"), level: "debug" });
+    return result === "done";
+  } catch (error) {
+    outages.failed(call, error, failure(describeError(error)));
+    return false;
+  }
 }
