@@ -35,7 +35,11 @@ function groupOf(members: readonly JoinedLetter[]): LetterGroup {
   const expiries = members.flatMap(({ letter }) => (letter.expiresAtMs === null ? [] : [letter.expiresAtMs]));
   const steps = members.flatMap(({ letter }) => (letter.step === null ? [] : [unmapped(letter.step.stepKey)]));
   return {
-    ...{ fingerprint, reason, errorClass, title: foldMessage(detail), count: members.length },
+    fingerprint,
+    reason,
+    errorClass,
+    title: foldMessage(detail),
+    count: members.length,
     steps: [...new Set(steps)].sort(),
     verdicts: countsOf(members.map(({ verdict }) => verdict.kind)),
     oldestMs: least(since),

@@ -42,7 +42,9 @@ export async function startHealthServer(options: HealthServerOptions): Promise<J
       const facts = history.now();
       const several = (facts.queues?.length ?? 0) > 1;
       const about = {
-        ...{ worker: options.worker, busy: facts.busy, slots: facts.slots },
+        worker: options.worker,
+        busy: facts.busy,
+        slots: facts.slots,
         ...(several ? { queues: facts.queues } : {}),
         ...(facts.advice === undefined || facts.advice.length === 0 ? {} : { advice: facts.advice }),
       };

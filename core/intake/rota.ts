@@ -79,8 +79,12 @@ export class Rota {
   constructor(weights: readonly (number | null)[]) {
     const never = Number.NEGATIVE_INFINITY;
     this.#queues = weights.map((weight) => ({
-      ...{ weight, more: false, handed: 0 },
-      ...{ askedAtMs: never, answeredAtMs: never, waitedAtMs: never },
+      weight,
+      more: false,
+      handed: 0,
+      askedAtMs: never,
+      answeredAtMs: never,
+      waitedAtMs: never,
     }));
     const places = weights.map((_, i) => i);
     this.#strict = places.filter((i) => weights[i] === null);

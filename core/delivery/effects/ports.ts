@@ -130,7 +130,11 @@ export function noticeInDagster(
   const { runId, stepKey, attempt } = delivery.step;
   const { worker, messageId, receiveCount, starts, takenOverFrom } = delivery.note(ports.worker);
   const metadata = {
-    ...{ worker, message_id: messageId, receive_count: receiveCount, attempt, starts },
+    worker,
+    message_id: messageId,
+    receive_count: receiveCount,
+    attempt,
+    starts,
     ...(takenOverFrom === null ? {} : { taken_over_from: takenOverFrom }),
     ...(error === null ? {} : { error_class: error.class, error_message: error.message }),
   };

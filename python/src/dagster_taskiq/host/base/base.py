@@ -82,12 +82,13 @@ class Base(Supervisor):
             return
         until = term_end(frame, sent_after)
         guard, given = self._guards.get(frame["id"]), self._dispatch.get(frame["id"])
-        steering = steering_from(frame, until)
         if guard is None and given is None:
             self._take(frame, until)
-        elif guard is not None and steering is not None:
+        elif (steering := steering_from(frame, until)) is None:
+            return
+        elif guard is not None:
             self._steer(guard, steering)
-        elif given is not None and steering is not None:
+        elif given is not None:
             self._dispatch.steer(given, steering)
 
     def _take(self, frame: Frame, until: float) -> None:
