@@ -123,7 +123,7 @@ describe("taskiq doctor", () => {
       found: [
         /^warn dead letters: \S+alone\.fifo has no dead letter queue; .* → Give it a redrive policy/,
         /^warn ledger: \S+new\.sqlite lacks the migrations 1 \(records\), .* → Run taskiq migrate/,
-        /^warn code location: threads\.py is imported, 0 jobs, 0 assets; each step starts a fresh .*thread poller/,
+        /^warn code location: threads\.py is imported, 0 jobs, 0 assets; each step starts a new Python, .*thread poller/,
       ],
     },
     {

@@ -25,7 +25,7 @@ describe("steps whose processes claim, at each start,", () => {
       assert.deepEqual([logged.of("intake.closed"), worker.snapshot().closedBecause, queue.buried], [[], null, []]);
       const notices = runner.notices.filter(({ stepKey }) => stepKey === "hostile_0").map(({ message }) => message);
       assert.equal(
-        notices.some((message) => said !== null && message.endsWith(`could be written: ${said}`)),
+        notices.some((message) => said !== null && message.endsWith(`could write this event there: ${said}`)),
         said !== null,
       );
     });
