@@ -64,7 +64,10 @@ describe("taskiq doctor", () => {
     const foundOf = (name: string) => report.checks.find(({ check }) => check === name)?.found ?? "";
     assert.equal(foundOf("credentials"), "from the environment's variables, access key id …ocal");
     assert.match(foundOf("versions"), /^Dagster \d+\.\d+\.\d+, dagster-taskiq \S+, taskiq \S+$/);
-    assert.match(foundOf("code location"), /^definitions is imported, [1-9]\d* jobs?, [1-9]\d* assets?; forks/);
+    assert.match(
+      foundOf("code location"),
+      /^definitions is imported, [1-9]\d* jobs?, [1-9]\d* assets?; its steps run in forks$/,
+    );
     const values = Object.fromEntries(report.configuration.map(({ option, value, from }) => [option, [value, from]]));
     assert.deepEqual(
       [
