@@ -3,7 +3,7 @@ import type { Explanation } from "../../core/explain/evidence.ts";
 import { printableLine } from "../../core/formats/printable.ts";
 import { type Column, renderTable } from "../terminal/table.ts";
 
-/** Something that happened to a step, as one of its records says it. */
+/** Something that happened to a step, in the words of one of its records. */
 export interface HistoryEntry {
   readonly atMs: number;
   readonly from: "Dagster" | "ledger" | "dead letters";
@@ -13,12 +13,12 @@ export interface HistoryEntry {
 export interface Explained {
   readonly run: string;
   readonly job: string | null;
-  /** Null: the whole run was asked about. */
+  /** `null` means that the whole run was asked about. */
   readonly step: string | null;
   readonly explanation: Explanation<string>;
   /** Oldest first. */
   readonly history: readonly HistoryEntry[];
-  /** Of the whole run: the steps that have not ended. */
+  /** The steps that have not ended, where the whole run was asked about. */
   readonly open: readonly OpenStep[];
 }
 

@@ -119,7 +119,7 @@ class Explaining {
     return { name, flags: flagsOf(url), fifo, depth, quiet, busyWorkers };
   }
 
-  /** Each look counts a receive, so it is left out where no step is open, or no letter is there. */
+  /** Looks only if a step is open and there are letters, because each look counts a receive. */
   async #letters(facts: Known): Promise<Inspection["letters"]> {
     const { queue, runner, clock, ledger } = this.#ports;
     if (facts.steps.every(({ ended }) => ended !== null)) return [];
@@ -170,7 +170,7 @@ interface Known extends RunFacts {
 
 interface Gathered {
   readonly facts: Known;
-  /** What the evidence of each step has. */
+  /** The part of the evidence that all steps share. */
   readonly shared: RunEvidence;
   /** By idempotency key. */
   readonly rows: ReadonlyMap<string, LedgerRow>;

@@ -1,4 +1,4 @@
-// What `taskiq explain` knows of a run and a step, and what it says of them. Pure.
+// The evidence of `taskiq explain` about a run and a step, and the explanation that it makes. Pure.
 import type { JoinedLetter } from "../dead-letters/verdict.ts";
 import type { LedgerRow } from "../ledger/port.ts";
 import type { QuietRequest } from "../ledger/quiet-records.ts";
@@ -29,9 +29,9 @@ export type StepKind =
 
 export interface Explanation<K extends string = StepKind> {
   readonly kind: K;
-  /** One paragraph for people; may be reworded. */
+  /** One paragraph for people. Its words may change. */
   readonly why: string;
-  /** What to do, most useful first. Empty: nothing. */
+  /** What to do, most useful first. Empty if there is nothing to do. */
   readonly next: readonly string[];
 }
 
@@ -58,8 +58,8 @@ export interface RunEvidence {
 
 export interface StepEvidence extends RunEvidence {
   readonly step: StepRecord;
-  /** Of the attempt that is open or was the last. Null: the ledger has none. */
+  /** The row of the attempt that is open or was the last. `null` means that there is none. */
   readonly row: LedgerRow | null;
-  /** Of that attempt. */
+  /** The dead letters of that attempt that were seen. */
   readonly letters: readonly JoinedLetter[];
 }

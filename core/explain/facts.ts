@@ -10,12 +10,12 @@ const RunRecord = v.object({
   job: v.string(),
   /** Dagster's own word: QUEUED, STARTED, SUCCESS, … */
   status: v.string(),
-  /** Name of the executor in the run's plan. Null for a run without a plan. */
+  /** Name of the executor in the run's plan. `null` means that the run has no plan. */
   executor: maybe(v.string()),
   created_at: instant,
   started_at: maybe(instant),
   ended_at: maybe(instant),
-  /** Run monitoring is on, so a run whose run worker died is resumed. */
+  /** Whether run monitoring is on, so that a run whose run worker died is resumed. */
   resumed_by_monitoring: v.boolean(),
 });
 
@@ -35,9 +35,9 @@ const StepRecord = v.object({
   /** Name or URL of the queue that it was sent to. */
   queue: maybe(v.string()),
   began_at: maybe(instant),
-  /** Before this instant the run worker does not send the attempt. */
+  /** The run worker does not send the attempt before this instant. */
   retry_at: maybe(instant),
-  /** Oldest first; of the step that was asked about alone. */
+  /** Oldest first. Only the step that was asked about has them. */
   events: v.array(Event),
 });
 
@@ -46,15 +46,15 @@ const PoolRecord = v.object({
   slots: v.number(),
   claimed: v.number(),
   pending: v.number(),
-  /** Some of those who have a slot. */
+  /** Some of the steps that have a slot. */
   holders: v.array(v.object({ run: v.string(), step: v.string() })),
 });
 
 export const runFacts = v.object({
-  /** Null: this Dagster instance knows no such run. */
+  /** `null` means that this Dagster instance knows no such run. */
   run: maybe(RunRecord),
   steps: v.array(StepRecord),
-  /** Of the pools that open steps need. */
+  /** The pools that open steps need. */
   pools: v.array(PoolRecord),
 });
 

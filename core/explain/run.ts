@@ -30,7 +30,7 @@ const PHRASES: Readonly<Record<StepKind, string>> = {
   message_gone: "have lost their message",
 };
 
-/** Steps that were never run, or have an end, wait for nothing. */
+/** Steps of these kinds wait for nothing: Dagster left them out, or they have an end. */
 const AT_REST: readonly StepKind[] = ["ended", "upstream_failed"];
 
 export function unknownRun(runId: string, queue: string): Explanation<RunKind> {

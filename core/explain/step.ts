@@ -95,13 +95,13 @@ function explainNeeds({ step, steps }: StepEvidence): Explanation | null {
   return { kind: "waits_for_steps", why, next: [`Ask about that one: taskiq explain <run> ${first}`] };
 }
 
-/** What became of `shout[?]`: the mapped steps, or that step itself before it is mapped. */
+/** Returns the mapped steps of `shout[?]`, or that step itself before it is mapped. */
 function resolvedFrom(key: string, steps: ReadonlyMap<string, StepRecord>): readonly StepRecord[] {
   const [before = "", after = ""] = key.split("[?]");
   return [...steps.values()].filter((one) => one.key.startsWith(`${before}[`) && one.key.endsWith(`]${after}`));
 }
 
-/** Letters of an open attempt whose message no worker will see again. */
+/** Explains an attempt whose message is a dead letter, so that no worker receives it again. */
 function explainLetter({ letters, nowMs, queue }: StepEvidence): Explanation | null {
   const found = letters.find(({ verdict }) => verdict.act !== "wait" && verdict.act !== "purge");
   if (found === undefined) return null;

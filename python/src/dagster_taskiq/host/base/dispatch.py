@@ -133,7 +133,7 @@ class Dispatch:
                 self.hosting.place(given, code)
 
     def cancel(self, runs: Mapping[str, bool]) -> None:
-        """Have the attempts of these runs ended, here and in each location host."""
+        """End the attempts of these runs, here and in each location host."""
         for given in self._held():
             if given.run_id in runs:
                 self._find_over(given)
@@ -171,5 +171,5 @@ class Dispatch:
         self.known_runs.look_at(chain(here, assigned))
 
     def _held(self) -> list[Assignment]:
-        """Return what no location host has."""
+        """Return the assignments that no location host has."""
         return [given for given in self._assigned.values() if given.link is None]

@@ -73,7 +73,7 @@ class Hosting:
             location.hold(given)
 
     def give_up(self, given: Assignment) -> None:
-        """Hold the order no longer for its code."""
+        """Stop holding the order for its code."""
         for location in self.locations:
             location.give_up(given)
 
@@ -95,7 +95,7 @@ class Hosting:
     # Locations
 
     def import_what_is_due(self, now: float) -> None:
-        """Import the locations of the flags that are not, and let go of what no run uses."""
+        """Import the flags' locations that are not imported, and end those that no run uses."""
         for location in self.locations.of_flags:
             if location.must_import(now):
                 self._start(location, now)
@@ -107,7 +107,7 @@ class Hosting:
         return min(due, default=math.inf)
 
     def report_changes(self) -> None:
-        """From now on send the worker what becomes of each location, because `ready` is sent."""
+        """Report each change of a location to the worker from now on, because `ready` is sent."""
         self._is_open = True
         for location in self.locations.of_flags:
             self._sent[location] = location.summary

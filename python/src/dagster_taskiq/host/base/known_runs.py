@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 2.0
 # A run's code and plan never change; what is forgotten is looked up again.
 _MOST_KNOWN = 10_000
-# Of plans and run configs.
+# Of the plans and run configs that are kept.
 _MOST_BYTES = 64 * 1024 * 1024
 
 
@@ -64,7 +64,7 @@ class KnownRuns:
         self._failures = 0
 
     def code_of(self, run_id: str) -> RunCode | None:
-        """Return where the run's code is, if that is known; else have it found out."""
+        """Return where the run's code is. `None` means that the recorder is asked first."""
         if (code := self._known.get(run_id)) is not None:
             return code
         self._unknown[run_id] = None

@@ -44,7 +44,7 @@ class Link:
         return self.guard.process
 
     def imported(self, now: float) -> None:
-        """Its import is over, and with it the limit on that."""
+        """Note that its import is over, and lift the limit on it."""
         self.is_ready = True
         self.guard.lift_limits(now)
 
@@ -58,7 +58,7 @@ class Link:
 
     @property
     def overtime(self) -> str | None:
-        """Why its import was ended, if it was."""
+        """Why the base ended its import. `None` if it did not."""
         killed = self.guard.killed
         if killed is None or killed["cause"] != Cause.TIMED_OUT.value:
             return None
@@ -76,7 +76,7 @@ class Link:
 
 
 class Links:
-    """All of them, and the selector that says when one can be read or written.
+    """All links, and the selector that says when one can be read or written.
 
     `handle` takes in each frame that a location host sends.
     """
@@ -98,7 +98,7 @@ class Links:
         self._selector.register(link.process.channel, selectors.EVENT_READ, react)
 
     def remove(self, link: Link) -> None:
-        """Its process is gone; what it said last is taken in."""
+        """Take in its last frames, and forget it, because its process is gone."""
         self.catch_up(link)
         with contextlib.suppress(KeyError):
             self._selector.unregister(link.process.channel)

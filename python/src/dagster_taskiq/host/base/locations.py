@@ -64,16 +64,16 @@ class Location:
 
     @property
     def summary(self) -> Frame:
-        """What the worker's frames say of it."""
+        """Its fields in the frames to the worker."""
         left = {"unforkable": self.unforkable} if self.unforkable else {}
         return {"name": self.code.name, "error": self.error, **left, **self.counts}
 
     def begin(self, link: Link) -> None:
-        """Its import has begun, in a location host of its own."""
+        """Note that a new location host imports it."""
         self.state, self.link = Is.IMPORTING, link
 
     def succeed(self, unforkable: list[str]) -> None:
-        """It is imported."""
+        """Note its import, and the names of everything that a fork of it would break."""
         self.state, self.error, self._failures = Is.READY, None, 0
         self.unforkable = unforkable
 
@@ -82,7 +82,7 @@ class Location:
         self.unforkable = unforkable
 
     def fail(self, error: ErrorInfo, now: float) -> None:
-        """Its import failed, or its location host has ended."""
+        """Note that its import failed, or that its location host has ended."""
         # A host that ends after it was ready is replaced at once, and then ever less often.
         wait = 0.0 if self.state is Is.READY else doubled(1.0, _BACKOFF_CAP, self._failures)
         self._failures += self.state is not Is.READY
@@ -91,7 +91,7 @@ class Location:
         self.retries_at = now + wait
 
     def leave(self, path: str | None) -> None:
-        """Its code has changed: what is imported next is another location host's."""
+        """Note that its code has changed, so that another location host imports it next."""
         self.state, self.link, self.changed = Is.ABSENT, None, path
 
     def use(self, now: float) -> None:
@@ -118,16 +118,16 @@ class Location:
         return changed
 
     def hold(self, assignment: Assignment) -> None:
-        """Keep it until the import is over."""
+        """Keep the order until the import is over."""
         self.waiting.append(assignment)
 
     def give_up(self, assignment: Assignment) -> None:
-        """Keep it no longer, if it is here."""
+        """Stop keeping the order, if it is here."""
         if assignment in self.waiting:
             self.waiting.remove(assignment)
 
     def take_waiting(self) -> list[Assignment]:
-        """Return what has waited for the import, and keep it no longer."""
+        """Return the orders that have waited for the import, and stop keeping them."""
         waiting, self.waiting = self.waiting, []
         return waiting
 
@@ -159,7 +159,7 @@ class Locations:
         yield from self._of_runs.values()
 
     def find(self, code: RunCode, now: float) -> Location | None:
-        """Return the one for this run; None when there are too many that are in use."""
+        """Return the run's location. `None` means that too many others are in use."""
         location = self._among_flags(code) or self._of_runs.get((code.location, code.source))
         if location is None and self._make_room():
             location = Location(location_of_run(code), of_flags=False)
@@ -169,7 +169,7 @@ class Locations:
         return location
 
     def end_idle(self, now: float) -> None:
-        """Let go of what no run has used for long."""
+        """End the hosts of locations that no run has used for long."""
         for key, location in list(self._of_runs.items()):
             if now >= location.used_at + IDLE_SECONDS and _is_free(location):
                 self._drop(key)

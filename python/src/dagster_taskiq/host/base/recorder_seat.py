@@ -101,15 +101,15 @@ class RecorderSeat:
                 self._handle(frame)
 
     def await_answer(self) -> None:
-        """Note that it owes an answer, at once or after one query."""
+        """Note that it owes an answer, which it gives at once or after one query."""
         self._answers_until = boot_time() + _STANDS_STILL_SECONDS
 
     def has_answered(self) -> None:
-        """Note that it owes none."""
+        """Note that it owes no answer."""
         self._answers_until = math.inf
 
     def wakes_at(self) -> float:
-        """Return when it is taken for one that stands still."""
+        """Return when it counts as one that stands still."""
         return self._answers_until
 
     def end_if_still(self) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dagster_taskiq.host.child.lifeline import Lifeline
     from dagster_taskiq.host.wire.limits import Limits
 
-# Enough to die before the host and the worker, which hold every other step's fate.
+# High enough for the kernel to choose it before the host and the worker, on which all steps depend.
 _OOM_SCORE = 500
 
 

@@ -14,7 +14,7 @@ GAVE_UP = 75
 
 
 def end_process(code: int) -> NoReturn:
-    """End as an interpreter does: wait for threads, run exit hooks, flush. Then leave no later.
+    """End as an interpreter does: wait for threads, run exit hooks, flush.
 
     Returning instead would run the host's own stack to its end in this process.
     """

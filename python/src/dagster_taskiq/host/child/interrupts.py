@@ -43,7 +43,7 @@ def interrupts_deferred() -> Iterator[None]:
 
 
 def _restore(handlers: _Handlers) -> None:
-    """Put all handlers back, though the first ones may be called, and raise, before the last."""
+    """Put all handlers back, even if one that is back is called at once, and raises."""
     left = list(handlers.items())
     raised: BaseException | None = None
     while left:
@@ -58,7 +58,7 @@ def _restore(handlers: _Handlers) -> None:
 
 
 def _deliver(came: list[int]) -> None:
-    """Handle each, though a handler before it raises."""
+    """Handle each signal, even if a handler before it raises."""
     if not came:
         return
     try:

@@ -17,14 +17,14 @@ class Lifeline:
 
     @classmethod
     def inherited(cls, read_end: int) -> Lifeline:
-        """Hold what is left of the host's in a process that has replaced a fork of it."""
+        """Hold the host's pipe in an interpreter that has replaced a fork of the host."""
         lifeline = cls.__new__(cls)
         lifeline.read_end, lifeline._write_end = read_end, None
         os.set_inheritable(read_end, False)
         return lifeline
 
     def drop(self) -> None:
-        """In the child: do without it."""
+        """In the child: close it."""
         os.close(self.read_end)
         self._close_write_end()
 
@@ -38,7 +38,7 @@ class Lifeline:
             os.close(self._write_end)
 
     def _kill_at_end(self) -> None:
-        # User code may close the descriptor: then nothing is known, and nothing is killed.
+        # User code may have closed the descriptor. Then the host's end is not seen.
         with contextlib.suppress(OSError):
             os.read(self.read_end, 1)
             os.killpg(0, signal.SIGKILL)

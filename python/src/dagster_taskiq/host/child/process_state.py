@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ProcessState:
-    """A look at the process. It compares with a later one."""
+    """The state of the process at one moment, to compare with a later one."""
 
     directory: str | None
     umask: int

@@ -19,15 +19,15 @@ _STDERR = 2
 
 
 def dump_on_signal() -> None:
-    """In the child, which was forked with the signal blocked: unregistered it would kill."""
+    """In the child: register the signal, which was blocked at the fork and would kill otherwise."""
     # By number: Dagster points it at the compute log while the step runs.
     faulthandler.register(DUMP_SIGNAL, file=_STDERR, all_threads=True)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {DUMP_SIGNAL})
 
 
 def write_heading(path: str, text: str) -> None:
-    """Say in the step's own log why its stacks follow. A file that is none is left alone."""
-    # The path is user code's word; none of these flags makes a file, follows a link or waits.
+    """Write in the step's own log why its stacks follow. Only a regular file is written to."""
+    # User code chose the path, so the file is not created, no link is followed, and nothing waits.
     flags = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     # ValueError: a NUL, or half of a surrogate pair, which no path has.
     with contextlib.suppress(OSError, ValueError):

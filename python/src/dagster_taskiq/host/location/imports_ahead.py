@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LONGEST_SECONDS = 3.0
 # The location host blocks as long between two looks at its channels.
 _TOGETHER_SECONDS = 0.25
-# User code can send names.
+# User code can send any number of names.
 _MOST_MODULES = 10_000
 _LONGEST_NAME = 200
 # Each costs a fork, and imports again what was harmless so far.
@@ -54,7 +54,7 @@ class ImportsAhead:
         self.trial: Forked | None = None
 
     def note(self, modules: object) -> None:
-        """Take in what a step says that it has imported. User code can say it."""
+        """Take in which modules a step reports as imported. User code can send such a report."""
         if not isinstance(modules, list):
             return
         for name in modules:
@@ -86,7 +86,7 @@ class ImportsAhead:
             self._take_in(self.trial.channel.receive_now())
 
     def lost(self, pid: int) -> Forked | None:
-        """Return the trial if it is this process that has ended, with what it found taken in."""
+        """Return the trial, after taking in what it found, if it is its process that has ended."""
         ended = self.trial
         if ended is None or ended.pid != pid:
             return None

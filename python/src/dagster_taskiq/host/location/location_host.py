@@ -93,7 +93,7 @@ def be_location_host(
 
 
 class LocationHost(Supervisor):
-    """Forks the steps of its code location as long as that is what lies on the disk."""
+    """Forks the steps of its code location until the code on the disk changes."""
 
     def __init__(
         self,
@@ -186,7 +186,7 @@ class LocationHost(Supervisor):
 
     @contextmanager
     def _among_user_code(self, what: str) -> Iterator[None]:
-        """Run user code inside, as its import did; `what` says what for, to the worker."""
+        """Run user code inside as at its import. `what` names the occasion in the worker's log."""
         before = len(self._left.unforkable)
         with self._left.building():
             yield

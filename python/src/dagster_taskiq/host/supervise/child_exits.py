@@ -23,7 +23,7 @@ class ChildExits:
         return self._reader.fileno()
 
     def watch(self) -> None:
-        """Have SIGCHLD wake the descriptor; again after user code ran, which may have undone it."""
+        """Have SIGCHLD wake the descriptor; again after user code, which may have undone it."""
         # Python writes to the descriptor only for signals that have a handler of its own.
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)

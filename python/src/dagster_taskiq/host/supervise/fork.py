@@ -68,7 +68,7 @@ class Forked:
 
     @property
     def captured(self) -> Mapping[str, str]:
-        """The files that its stdout and stderr go to. It named them; they were checked."""
+        """The files that its stdout and stderr go to. It named them, and the host checked them."""
         return self._captured
 
     @property
@@ -126,7 +126,7 @@ class Forked:
                 os.killpg(self.pid, number)
 
     def interrupt(self) -> None:
-        """SIGINT as Dagster sends it: what is below the step is for its own code to end."""
+        """Send SIGINT as Dagster does, to the step alone: its own code ends what is below it."""
         self._signal_leader(signal.SIGINT)
 
     def kill(self) -> None:

@@ -1,4 +1,4 @@
-"""One step process under the host's eyes: its limits, its ladder, and the time it may live."""
+"""Watches one step process: its limits, its kill ladder, and the time it may live."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _OUT_OF_MEMORY: Killed = {
 
 
 class Guard:
-    """Decides what becomes of a process; time is an argument."""
+    """Decides when a process must end, and with which outcome. Time is an argument."""
 
     def __init__(self, process: Forked, limits: Limits, now: float) -> None:
         self.process = process
@@ -73,10 +73,10 @@ class Guard:
 
     @property
     def outcome(self) -> Outcome | None:
-        """What became of its work, if it got so far; `killed` says the rest."""
+        """The outcome of its work. `None` if it came to none; `killed` says why."""
         sent = self.process.outcome
         if self._refused and sent is not None and sent.get("kind") == "permit_refused":
-            sent = None  # refused here, for what `killed` says
+            sent = None  # the host refused it, and `killed` says why
         if self._canceled and (sent is None or sent.get("kind") == "fault"):
             # A step that the end of its run interrupted is not a fault.
             return outcome("run_over", ended_now("run_over", since=self.process.born_at))
@@ -87,7 +87,7 @@ class Guard:
         self._lives_until = prolonged(self._lives_until, until)
 
     def renew(self, renewal: Renewal) -> None:
-        """Let it live longer, because its lease was renewed."""
+        """Let it live longer because its lease was renewed."""
         self.prolong(renewal.until)
         if self.process.recorder is not None:
             self.process.recorder.renew(renewal)
@@ -154,7 +154,7 @@ class Guard:
         self.process.end_with(outcome)
 
     def asks(self, event: object) -> bool:
-        """Take in that it asks for its permit; False when it is not worth asking for."""
+        """Note that it asks for its permit. Return False if the worker need not be asked."""
         if self._ladder is not None and self._ladder.refuses(event):
             self._refused = True
             return False
@@ -162,12 +162,12 @@ class Guard:
         return True
 
     def answered(self, now: float) -> None:
-        """It may be writing its terminal event now: that takes a moment."""
+        """Note that it may write its terminal event now, which takes a moment."""
         self.process.take_answer()
         self._spared_until = now + self._limits.grace
 
     def expire(self, now: float) -> None:
-        """Kill it at once when its time is over, whatever it is about."""
+        """Kill it at once when its time is over, whatever it is doing."""
         if now >= self._lives_until:
             self._expired = True
             self._lives_until = math.inf
@@ -214,11 +214,11 @@ class Guards:
         return self._by_id.get(identifier)
 
     def add(self, guard: Guard) -> None:
-        """Watch over it from now on."""
+        """Watch it from now on."""
         self._by_id[guard.process.id] = guard
 
     def remove(self, guard: Guard) -> None:
-        """Its process is gone."""
+        """Forget it, because its process is gone."""
         del self._by_id[guard.process.id]
 
     def runs(self) -> Iterator[str]:

@@ -89,7 +89,7 @@ class Inbox:
         self._upstream.post({"type": "capture", "id": process.id, **paths, **source})
 
     def checked(self, frame: Frame) -> Frame | None:
-        """Return what may be passed on of a frame that a location host wants to have passed on."""
+        """Return the part of a location host's frame that may be passed on."""
         if frame["type"] != "capture":
             return frame
         paths = self._files_in(frame)
@@ -102,7 +102,7 @@ class Inbox:
         return paths if len(paths) == len(_STREAMS) else None
 
     def _note_outcome(self, guard: Guard, outcome: Outcome) -> None:
-        """Keep it. Of a recorded step the recorder knows the end; its process knows faults."""
+        """Keep the outcome. The process of a recorded step may only send faults."""
         process = guard.process
         if process.recorder is None or (outcome.get("kind") == "fault" and process.outcome is None):
             guard.note_outcome(outcome, boot_time())
@@ -117,7 +117,7 @@ class Inbox:
             process.answer(Permit(process.id, None))
 
     def _warn_once(self, guard: Guard, text: str) -> None:
-        """Say what is wrong with the first frame of a process that is not as it should be."""
+        """Log what is wrong with the first wrong frame of a process."""
         process = guard.process
         if process.doubt():
             warn(f"process {process.pid} of {process.name}: {text} (logged once for each process)")

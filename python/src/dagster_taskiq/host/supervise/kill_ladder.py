@@ -39,10 +39,10 @@ class Climbed(Protocol):
 _RUNGS = {
     Cause.TIMED_OUT: ("dump", "interrupt", "kill"),
     Cause.SILENT: ("dump", "interrupt", "kill"),
-    # These grow while they are waited for.
+    # These grow while the ladder waits.
     Cause.OUTPUT: ("dump", "kill"),
     Cause.PROCESSES: ("dump", "kill"),
-    # Nothing is wrong with it, unless it will not end.
+    # The step did nothing wrong, unless it will not end.
     Cause.CANCELED: ("interrupt", "dump", "kill"),
     Cause.RUN_OVER: ("interrupt", "dump", "kill"),
     Cause.AFTER_END: ("dump", "interrupt", "kill"),
@@ -60,7 +60,7 @@ _DUMP_SECONDS = 0.25
 
 
 class KillLadder:
-    """One process's way down; begun once, never taken back."""
+    """How far one process is on the ladder. It begins once, and is never taken back."""
 
     def __init__(self, cause: Cause, message: str, grace: float) -> None:
         self.cause = cause

@@ -32,7 +32,7 @@ class Loop(ABC):
         self._selector = selectors.DefaultSelector()
         self._reaper = Reaper()
         self._silent_at = boot_time()
-        """When nothing from upstream was waiting: what is read next was sent after that."""
+        """The last time that nothing from upstream waited. What is read next was sent later."""
         self._watch(upstream, self._read_upstream)
         self._watch(self._reaper.exits, self._reap)
 
@@ -88,7 +88,7 @@ class Loop(ABC):
     # A turn
 
     def _turn(self) -> None:
-        # What stands still reads nothing: waiting for it would keep every limit waiting.
+        # A worker that stands still reads nothing, and every limit would wait for it.
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._upstream.unsent else 0)
         self._selector.modify(self._upstream, events, self._read_upstream)
         self._flush()

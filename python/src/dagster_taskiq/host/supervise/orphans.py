@@ -1,4 +1,4 @@
-"""What ended steps left behind. It dies with its step, whatever it did to get away.
+"""Processes that ended steps left behind. They die with their step, however they tried to escape.
 
 Each step process adopts the orphans below it, so what leaves its group and its session stays below
 it. When it ends, the host adopts them: a child that is neither a step nor the host's own is one.

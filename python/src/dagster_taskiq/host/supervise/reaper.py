@@ -17,8 +17,8 @@ from dagster_taskiq.host.system import linux
 from dagster_taskiq.host.system.boot_time import boot_time
 from dagster_taskiq.host.wire.errors import warn
 
-# Only what this process may not kill, or the kernel cannot end, is waited for so long. For orphans
-# less than the worker waits for an answer to its kill before it takes the whole host for stuck.
+# Only a process that this one may not kill, or that the kernel cannot end, takes so long. Orphans
+# get less time than the worker waits after a kill, before it takes the whole host for stuck.
 _ORPHAN_SECONDS = 3.0
 _LAST_SECONDS = 5.0
 
@@ -38,7 +38,7 @@ class Reaper:
         self._orphans.spare(pid)
 
     def reap(self, guards: Iterable[Guard], others: Callable[[int], None]) -> list[Guard]:
-        """Reap what has ended; return the steps that are gone with all that was below them.
+        """Reap the children that have ended; return the steps that are gone with all below them.
 
         `others` gets the pids of all other children.
         """
@@ -57,7 +57,7 @@ class Reaper:
         return min(self._waits_until.values(), default=math.inf)
 
     def look(self, now: float) -> None:
-        """Keep an eye on what deaths will be explained by."""
+        """Read the counters that explain the ends of processes."""
         self._oom.look(now)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""A supervisor's way to the recorder, which reads and writes Dagster's storage for its steps."""
+"""A supervisor's link to the recorder, which reads and writes Dagster's storage for its steps."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ LOOK_SECONDS = 0.5
 
 
 class Usage:
-    """Looked at by the host. The host reports events, and the files that output goes to."""
+    """What one process uses. The host reports its events and the files of its output."""
 
     def __init__(self, pid: int, limits: Limits, now: float) -> None:
         self._pid = pid
@@ -39,7 +39,7 @@ class Usage:
         self._last_sign_at = now
 
     def ended(self, now: float) -> None:
-        """Its end is recorded: hooks and teardown have a time of their own from now on."""
+        """Note that its end is recorded. From now on its hooks and teardown have a limit."""
         self._ended_at = now
 
     def wakes_at(self) -> float:
@@ -47,7 +47,7 @@ class Usage:
         return min(self._looks_at if self._looks else math.inf, self._ends_at())
 
     def overstepped(self, now: float) -> Over | None:
-        """Return which limit is overstepped, and by what."""
+        """Return the limit that it exceeds, and how."""
         limits = self._limits
         if now >= self._ends_at():
             if self._ended_at is not None:
