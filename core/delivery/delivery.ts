@@ -4,12 +4,13 @@
 import type { Seat } from "../admission/slots.ts";
 import type { EventName, FieldsOf, LevelOf } from "../events/events.ts";
 import type { Lease } from "../lease/lease.ts";
+import { messageFields, stepNamedIn } from "../lease/message-fields.ts";
 import type { Claim } from "../ledger/port.ts";
 import type { Observation, Observe } from "../observe.ts";
 import type { Message } from "../queue/port.ts";
 import type { DeliveryNote } from "../runner/port.ts";
 import { type Decoded, decode } from "../step/envelope.ts";
-import { idempotencyKey, type StepId, stepIdOf } from "../step/step.ts";
+import type { StepId } from "../step/step.ts";
 import type { Cause } from "./states.ts";
 
 /** A received message that has a slot, and whose lease is prolonged. */
@@ -82,7 +83,7 @@ export class Delivery implements Received {
     this.receivedAtMs = received.receivedAtMs;
     this.seat = received.seat;
     this.decoded = decode(received.lease.message.body);
-    this.step = stepOf(this.decoded);
+    this.step = stepNamedIn(this.decoded);
     this.job = this.decoded.kind === "step" ? this.decoded.envelope.job : null;
     this.#observe = observe;
   }
@@ -134,20 +135,10 @@ export class Delivery implements Received {
   }
 
   /** Returns an observation about this delivery. */
-  about<E extends DeliveryEvent>(
-    level: LevelOf<E>,
-    event: E,
-    message: string,
-    ...fields: OwnFields<E>
-  ): Observation<E> {
-    const key = this.step === null ? {} : { key: idempotencyKey(this.step), ...this.step };
-    const { id: messageId, receiveCount, groupId, deduplicationId } = this.message;
-    // A standard queue's group is a tenant. A FIFO queue's repeats the key, or stands in the step's
-    // tags.
-    const group = groupId === null || deduplicationId !== null ? {} : { group: groupId };
-    const job = this.job === null ? {} : { job: this.job };
-    const [own = {}] = fields as readonly [object?];
-    const observation = { event, level, message, ...key, ...job, messageId, receiveCount, ...group, ...own };
+  about<E extends DeliveryEvent>(level: LevelOf<E>, event: E, message: string, ...given: OwnFields<E>): Observation<E> {
+    const [own = {}] = given as readonly [object?];
+    const fields = messageFields(this.message, this.step, this.job);
+    const observation = { event, level, message, ...fields, ...own };
     // The compiler has checked level and fields against the event. It cannot put them together
     // again.
     return observation as unknown as Observation<E>;
@@ -159,15 +150,4 @@ type Overhead = Pick<FieldsOf<"delivery.done">, "claimMs" | "startMs" | "settleM
 /** The clocks of processes on one machine differ by less than a wall clock's corrections. */
 function span(name: keyof Overhead, from: number | undefined, to: number | undefined): Overhead {
   return from === undefined || to === undefined ? {} : { [name]: Math.max(0, to - from) };
-}
-
-function stepOf(decoded: Decoded): StepId | null {
-  switch (decoded.kind) {
-    case "step":
-      return stepIdOf(decoded.envelope);
-    case "malformed":
-      return decoded.step;
-    case "unknown_version":
-      return null;
-  }
 }

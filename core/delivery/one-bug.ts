@@ -1,5 +1,6 @@
 // A bug in one delivery must not end the worker's other steps: only bugs in loops do
 // (`core/bugs.ts`).
+import { fieldsOfBody } from "../lease/message-fields.ts";
 import type { Observe } from "../observe.ts";
 import type { Received } from "./delivery.ts";
 import type { Disposition } from "./states.ts";
@@ -17,7 +18,7 @@ export async function lostByBug(
     return await work;
   } catch (error) {
     const message = `bug in taskiq, please report it: ${error instanceof Error ? error.stack : error}`;
-    observe({ event: "delivery.bug", level: "error", message, messageId: lease.message.id });
+    observe({ event: "delivery.bug", level: "error", message, ...fieldsOfBody(lease.message) });
     await lease.end();
     return "lost";
   }

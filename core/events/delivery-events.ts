@@ -125,7 +125,7 @@ export const deliveryEvents = {
   },
   "lease.visibility_lost": {
     levels: ["warn"],
-    fields: { messageId: "string", why: "string" },
+    fields: { ...ofDelivery, why: "string" },
     means: "SQS may deliver the message again. The step goes on, and the second delivery waits or finds the outcome.",
     act: null,
   },

@@ -7,6 +7,7 @@ import { askForOne } from "../delivery/effects/ports.ts";
 import { lostByBug } from "../delivery/one-bug.ts";
 import type { Disposition } from "../delivery/states.ts";
 import type { Lease } from "../lease/lease.ts";
+import { fieldsOfBody } from "../lease/message-fields.ts";
 import type { RepeatedObservation } from "../observe.ts";
 import type { Message } from "../queue/port.ts";
 import type { Lane } from "./lane.ts";
@@ -60,15 +61,20 @@ async function deliver(received: Received, { executor, quiet, observe }: Lane): 
 }
 
 async function giveBack(lease: Lease, { queue, outages, observe }: Lane): Promise<Disposition> {
-  const { id: messageId, receipt } = lease.message;
+  const { message: given } = lease;
   await lease.end();
   const failure = (why: string): RepeatedObservation => {
     const message = `could not give the message back; SQS shows it again when its visibility ends: ${why}`;
-    return { event: "delivery.give_back_failed", level: "warn", message, messageId };
+    return { event: "delivery.give_back_failed", level: "warn", message, ...fieldsOfBody(given) };
   };
-  const extend = () => queue.extend([{ receipt, visibilityMs: 0 }]);
+  const extend = () => queue.extend([{ receipt: given.receipt, visibilityMs: 0 }]);
   if (await askForOne("ChangeMessageVisibility", extend, outages, failure)) {
-    observe({ event: "delivery.given_back", level: "info", message: "message given back without a start", messageId });
+    observe({
+      event: "delivery.given_back",
+      level: "info",
+      message: "message given back without a start",
+      ...fieldsOfBody(given),
+    });
   }
   return "released";
 }

@@ -8,6 +8,7 @@ import type { Observe } from "../observe.ts";
 import type { Outages } from "../outages.ts";
 import type { Extension, Message, Queue } from "../queue/port.ts";
 import { type Keeper, KeptLease, type Lease, type LeaseSettings } from "./lease.ts";
+import { fieldsOfBody } from "./message-fields.ts";
 
 /**
  * SQS hides a message for at most 12 hours after a receive. ChangeMessageVisibility refuses a
@@ -179,11 +180,15 @@ export class LeaseKeeper implements Keeper {
   }
 
   #lose(lease: KeptLease, why: string): void {
-    const { id: messageId, receiveCount } = lease.message;
-    const about = { messageId, receiveCount, ...(lease.hold === null ? {} : { key: lease.hold.key }) };
     // The answer of the ledger says what becomes of a claim that is being ended.
     if (lease.isOpen) {
-      this.#ports.observe({ event: "lease.lost", level: "error", message: `lease lost: ${why}`, ...about, why });
+      this.#ports.observe({
+        event: "lease.lost",
+        level: "error",
+        message: `lease lost: ${why}`,
+        ...fieldsOfBody(lease.message),
+        why,
+      });
     }
     lease.unclaimed();
     lease.loss.abort();
@@ -191,7 +196,13 @@ export class LeaseKeeper implements Keeper {
 
   #loseVisibility(lease: KeptLease, why: string): void {
     const message = `message may be delivered again (${why}); its step goes on under the ledger's lease`;
-    this.#ports.observe({ event: "lease.visibility_lost", level: "warn", message, messageId: lease.message.id, why });
+    this.#ports.observe({
+      event: "lease.visibility_lost",
+      level: "warn",
+      message,
+      ...fieldsOfBody(lease.message),
+      why,
+    });
     lease.visibilityLoss.abort();
   }
 

@@ -42,7 +42,10 @@ export class LogStory {
   readonly #deliveries = new Map<string, Told>();
 
   /** Returns what the log has not said, or has said wrongly, by this line. `null` means nothing. */
-  read({ event, messageId, receiveCount, state, answer, disposition }: Line): string | null {
+  read(line: Line): string | null {
+    const { event, messageId, receiveCount, state, answer, disposition } = line;
+    const absent = absentFields(line);
+    if (absent.length > 0) return `${event} lacks ${absent.join(", ")}`;
     const delivery = `${messageId} ${receiveCount}`;
     const told = this.#deliveries.get(delivery) ?? untouched;
     if (event === "step.settled" && answer === "recorded") return differs("the step's end", told.state, state);
@@ -55,6 +58,15 @@ export class LogStory {
     this.#deliveries.set(delivery, { end, state: stateOf(event, state) ?? told.state });
     return null;
   }
+}
+
+/** Of those that each line about a message has, and about a message that names a step. */
+function absentFields(line: Line): readonly string[] {
+  const required = [
+    ...(line["messageId"] === undefined ? [] : ["receiveCount"]),
+    ...(line["key"] === undefined ? [] : ["runId", "stepKey", "attempt"]),
+  ];
+  return required.filter((name) => line[name] === undefined);
 }
 
 function stateOf(event: string, state: unknown): string | null {

@@ -11,6 +11,7 @@ import type { Executor } from "../../delivery/executor.ts";
 import { lostByBug } from "../../delivery/one-bug.ts";
 import type { Swept } from "../../delivery/states.ts";
 import type { LeaseKeeper } from "../../lease/lease-keeper.ts";
+import { fieldsOfBody } from "../../lease/message-fields.ts";
 import type { RepeatedObservation } from "../../observe.ts";
 import type { Outages } from "../../outages.ts";
 import { type DeadLetterQueue, MESSAGES_A_REQUEST, type Message } from "../../queue/port.ts";
@@ -98,18 +99,15 @@ async function sweepOne(
   return disposition === "released" || disposition === "lost" ? "left" : "ended";
 }
 
-async function deleteCopied(
-  { id: messageId, receipt }: Message,
-  { letters, copied, outages }: PassPorts,
-): Promise<boolean> {
+async function deleteCopied(letter: Message, { letters, copied, outages }: PassPorts): Promise<boolean> {
   const failure = (why: string): RepeatedObservation => ({
     event: "delivery.ack_failed",
     level: "warn",
     message: `a dead letter that has its copy could not be deleted (${why}); the sweep tries again at its next look`,
-    messageId,
+    ...fieldsOfBody(letter),
   });
-  const deleted = await askForOne("DeleteMessage", () => letters.ack([receipt]), outages, failure);
-  if (deleted) copied.delete(messageId);
+  const deleted = await askForOne("DeleteMessage", () => letters.ack([letter.receipt]), outages, failure);
+  if (deleted) copied.delete(letter.id);
   return deleted;
 }
 

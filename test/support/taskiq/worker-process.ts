@@ -71,8 +71,8 @@ export class WorkerProcess {
 
   #read(record: LogRecord): void {
     this.log.push(record);
-    const { message_id: messageId, receive_count: receiveCount } = record;
-    const untold = this.#story.read({ ...record, messageId, receiveCount });
+    const { message_id: messageId, receive_count: receiveCount, run_id: runId, step_key: stepKey } = record;
+    const untold = this.#story.read({ ...record, messageId, receiveCount, runId, stepKey });
     if (untold !== null) this.untold.push(`${untold}: ${JSON.stringify(record)}`);
   }
 

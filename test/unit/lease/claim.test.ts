@@ -36,9 +36,8 @@ describe("a claim's lease", () => {
         event: "lease.lost",
         level: "error",
         message: "lease lost: the ledger gave it to another claim",
-        messageId: "m1",
-        receiveCount: 1,
-        key: "run-1:m1",
+        ...{ key: "run-1:m1", runId: "run-1", stepKey: "m1", attempt: 0 },
+        ...{ messageId: "m1", receiveCount: 1 },
         why: "the ledger gave it to another claim",
       },
     ]);

@@ -11,7 +11,7 @@ import { WatchedLedger } from "../../support/ledger/watched-ledger.ts";
 import { Observations } from "../../support/observations.ts";
 import { FakeQueue } from "../../support/ports/fake-queue.ts";
 import { MemoryLedger } from "../../support/ports/memory-ledger.ts";
-import { message } from "../../support/sqs/messages.ts";
+import { bodyFor, message } from "../../support/sqs/messages.ts";
 
 export const leaseMs = 60_000;
 export const killMarginMs = 5_000;
@@ -42,7 +42,7 @@ export function bench(t: TestContext, chance = 0, { through = (clock) => clock, 
     await stopped;
   });
 
-  const receive = (id = "m1") => keeper.hold(message(id), clock.monoMs());
+  const receive = (id = "m1") => keeper.hold(message(id, { body: bodyFor(id) }), clock.monoMs());
 
   /** As the executor claims: the lease counts from just before the ledger was asked. */
   const claim = async (id: string, owner = "worker-a"): Promise<Hold> => {
