@@ -9,13 +9,7 @@ import { after, afterEach, before, beforeEach, describe, type TestContext, test 
 import { LAST_MS } from "../../cli/signals.ts";
 import { homeWithHost, python } from "../support/dagster/step-hosts.ts";
 import { eventually } from "../support/eventually.ts";
-import {
-  createQueues,
-  LOCAL_CREDENTIALS,
-  LOCAL_REGION,
-  type QueuePair,
-  sendMessage,
-} from "../support/sqs/local-sqs.ts";
+import { awsVariables, createQueues, type QueuePair, sendMessage } from "../support/sqs/local-sqs.ts";
 import { bodyFor } from "../support/sqs/messages.ts";
 import { type SqsServer, startSqsServer } from "../support/sqs/server/http.ts";
 import { asLocalSqs } from "../support/sqs/server/local.ts";
@@ -72,10 +66,7 @@ function spawn(args: readonly string[], env: Readonly<Record<string, string>> = 
       TASKIQ_QUEUE_URL: pair.url,
       TASKIQ_PYTHON: join(home, "python"),
       TASKIQ_WORKER_HEALTH_PORT: "0",
-      AWS_ENDPOINT_URL_SQS: server.endpoint,
-      AWS_REGION: LOCAL_REGION,
-      AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
+      ...awsVariables(server),
       ...env,
     },
   });

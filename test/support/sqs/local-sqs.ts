@@ -84,7 +84,7 @@ export async function sendMessage(
 }
 
 /** The variables by which AWS's SDKs find it. */
-export function awsVariables({ endpoint }: LocalSqs) {
+export function awsVariables({ endpoint }: Pick<LocalSqs, "endpoint">) {
   return {
     AWS_ENDPOINT_URL_SQS: endpoint,
     AWS_REGION: LOCAL_REGION,

@@ -14,10 +14,9 @@ import { fillHome } from "../dagster/new-home.ts";
 import { eventually } from "../eventually.ts";
 import { startFauxqsServer } from "../sqs/fauxqs.ts";
 import {
+  awsVariables,
   createQueues,
   type InspectedMessage,
-  LOCAL_CREDENTIALS,
-  LOCAL_REGION,
   type LocalSqs,
   type QueuePair,
   sendMessage,
@@ -93,10 +92,7 @@ export class Deployment {
       // Of its own: no other test's quiet reaches its workers.
       TASKIQ_STATE_DIR: join(this.home, "state"),
       TASKIQ_QUEUE_URL: this.#queues.url,
-      AWS_ENDPOINT_URL_SQS: this.#sqs.endpoint,
-      AWS_REGION: LOCAL_REGION,
-      AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
+      ...awsVariables(this.#sqs),
       DAGSTER_STEP_DELEGATING_EXECUTOR_SLEEP_SECONDS: EXECUTOR_POLL_SECONDS,
       ...this.#variables,
     };

@@ -19,7 +19,7 @@ import { type ExecutionState, idempotencyKey, type StepId } from "../../../core/
 import { SkippingClock } from "../clocks/skipping-clock.ts";
 import { homeWithHost } from "../dagster/step-hosts.ts";
 import { result } from "../ports/scripted-steps.ts";
-import { createQueues, LOCAL_CREDENTIALS, LOCAL_REGION } from "../sqs/local-sqs.ts";
+import { awsVariables, createQueues, LOCAL_CREDENTIALS, LOCAL_REGION } from "../sqs/local-sqs.ts";
 import { bodyFor } from "../sqs/messages.ts";
 import { type SqsServer, type SqsServerOptions, startSqsServer } from "../sqs/server/http.ts";
 import { asLocalSqs } from "../sqs/server/local.ts";
@@ -109,8 +109,7 @@ export async function openDesk(
   const [source, deadLetters] = [server.model.queue(pair.name), server.model.queue(pair.deadLetterName)];
   const env = {
     ...{ PATH: process.env["PATH"] ?? "", HOME: home, DAGSTER_HOME: home, TASKIQ_PYTHON: join(home, "python") },
-    ...{ TASKIQ_QUEUE_URL: pair.url, AWS_ENDPOINT_URL_SQS: server.endpoint, AWS_REGION: LOCAL_REGION },
-    ...{ AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId, AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey },
+    ...{ TASKIQ_QUEUE_URL: pair.url, ...awsVariables(server) },
     ...(elsewhere === undefined ? {} : { TASKIQ_LEDGER_URL: elsewhere.url }),
   };
   const start: Desk["start"] = (args) => startCommand(args, env);
