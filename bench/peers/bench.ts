@@ -1,4 +1,5 @@
-// What every section of the bench works with: the plan, the instances, and the end of all that runs.
+// What every section of the bench works with: the plan, the instances, and the end of all that
+// runs.
 import process from "node:process";
 import { type Contender, startInRunWorker } from "./contenders.ts";
 import { Instance, type Storage } from "./instance.ts";

@@ -1,5 +1,5 @@
-// Forty short steps in a row: the time from step to step, and from a step's order to its start while
-// a slot is free.
+// Forty short steps in a row: the time from step to step, and from a step's order to its start
+// while a slot is free.
 import type { Bench } from "./bench.ts";
 import { startTaskiq } from "./contenders.ts";
 import { figureOf, percentile } from "./figures.ts";

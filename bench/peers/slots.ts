@@ -1,4 +1,5 @@
-// What each slot holds while its step runs: memory of its own, and connections to Dagster's database.
+// What each slot holds while its step runs: memory of its own, and connections to Dagster's
+// database.
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -17,7 +18,8 @@ const LOOK_MS = 50;
 const STEPS_HOLD_MS = 3_000;
 
 /**
- * Names of connections that are not a worker's to Dagster: of its ledger, the run worker, the bench.
+ * Names of connections that are not a worker's to Dagster: of its ledger, the run worker, the
+ * bench.
  */
 const others = ["taskiq worker-of-bench", "taskiq run worker", "bench run worker", "bench"];
 

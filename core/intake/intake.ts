@@ -87,8 +87,8 @@ export class Intake {
 
   /**
    * Receives until `stopped` aborts, then ends the receives under way. Those of a standard queue it
-   * lets finish, because SQS hides the messages of an aborted one. Resolves when every delivery that
-   * was started has ended. While a queue is quiet, gives back what its receives fetch. Never
+   * lets finish, because SQS hides the messages of an aborted one. Resolves when every delivery
+   * that was started has ended. While a queue is quiet, gives back what its receives fetch. Never
    * rejects.
    */
   async run(): Promise<void> {

@@ -1,5 +1,5 @@
-// Every metric of a worker: the types of the meter, and the tables of docs/metrics.md, the dashboard
-// and the alert rules. Pure.
+// Every metric of a worker: the types of the meter, and the tables of docs/metrics.md, the
+// dashboard and the alert rules. Pure.
 import { LONG, type MetricEntry, type MetricTable, SHORT } from "./entry.ts";
 
 const steps = {

@@ -1,4 +1,5 @@
-// Runs a module of the project's Python that prints for people: its output is passed on as it comes.
+// Runs a module of the project's Python that prints for people: its output is passed on as it
+// comes.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Writable } from "node:stream";

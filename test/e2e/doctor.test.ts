@@ -1,6 +1,6 @@
 // `taskiq doctor`, from the bundle, with the real step host, a real Dagster instance and an SQS
-// server over HTTP. First everything is well. Then some things are broken, and the other checks stay
-// as they were.
+// server over HTTP. First everything is well. Then some things are broken, and the other checks
+// stay as they were.
 import assert from "node:assert/strict";
 import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

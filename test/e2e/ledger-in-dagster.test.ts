@@ -1,5 +1,5 @@
-// `--ledger-url dagster`: the ledger in the database of the Dagster instance, found by Dagster's own
-// reading of dagster.yaml.
+// `--ledger-url dagster`: the ledger in the database of the Dagster instance, found by Dagster's
+// own reading of dagster.yaml.
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,5 +1,5 @@
-// The recorder of a step host (python/src/dagster_taskiq/host/recorder), reduced to what decides. It
-// has the events of all step processes of its host, writes those of several steps in one
+// The recorder of a step host (python/src/dagster_taskiq/host/recorder), reduced to what decides.
+// It has the events of all step processes of its host, writes those of several steps in one
 // transaction, and asks for the permit of a terminal event. It checks the permit's deadline right
 // before each COMMIT.
 import type { Outcome } from "../../core/runner/frames.ts";
@@ -188,7 +188,8 @@ export class Recorder {
     const due = [...this.#steps.values()].filter((step) => this.#hasWork(step));
     if (due.length === 0 || this.#isAway(due)) return;
     this.#busy = true;
-    // Between the beginning of its transaction and COMMIT, right before which it looks at deadlines.
+    // Between the beginning of its transaction and COMMIT, right before which it looks at
+    // deadlines.
     const fault = await this.#life.pass("recorder.writing", writing, this.#steps.keys());
     if (!this.alive) return;
     await this.#commit(

@@ -1,6 +1,6 @@
-// The story of each delivery, read from a worker's log alone: how its step ended, and what became of
-// the message. The lines `step.settled` and `delivery.done`, which are at debug level, only say when
-// to compare. Lines that an outage repeats are read, too, and are at debug level as well.
+// The story of each delivery, read from a worker's log alone: how its step ended, and what became
+// of the message. The lines `step.settled` and `delivery.done`, which are at debug level, only say
+// when to compare. Lines that an outage repeats are read, too, and are at debug level as well.
 
 /** What of a line counts here. Fields are named as in the code. */
 interface Line {
@@ -17,8 +17,8 @@ interface Told {
 }
 
 /**
- * What a line means for its delivery. The last such line counts: a step may end, and the copy of its
- * message fail.
+ * What a line means for its delivery. The last such line counts: a step may end, and the copy of
+ * its message fail.
  */
 const ends: Readonly<Record<string, ToldEnd>> = {
   "step.ended": "acked",

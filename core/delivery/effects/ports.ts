@@ -144,8 +144,8 @@ export function noticeInDagster(
 export type OneEntryCall = "ChangeMessageVisibility" | "DeleteMessage";
 
 /**
- * Asks the queue in a batch call about one message. Returns whether the entry is done. `failure` makes the log line from the cause, and says what
- * happens to the message next.
+ * Asks the queue in a batch call about one message. Returns whether the entry is done. `failure`
+ * makes the log line from the cause, and says what happens to the message next.
  */
 export async function askForOne(
   call: OneEntryCall,

@@ -107,8 +107,8 @@ async function migrate(pool: PostgresPool, target: PostgresTarget): Promise<read
 }
 
 /**
- * Each migration makes its schema first, so that an operator can run the SQL alone. A schema that is
- * there is left as it is: its role need not be allowed to make schemas.
+ * Each migration makes its schema first, so that an operator can run the SQL alone. A schema that
+ * is there is left as it is: its role need not be allowed to make schemas.
  */
 function within(schema: string | undefined, migration: Migration): Migration {
   if (schema === undefined) return migration;

@@ -1,8 +1,8 @@
-// All interleavings of several bodies under one key. Claims are answered late, leases end and workers
-// die. First two bodies, each delivered twice, with a body that cannot be read between them. Then one
-// that comes before its attempt was sent, while the run worker's own message cannot be read. The real
-// rules decide which body has the row, and what becomes of a message whose attempt is not open. The
-// bodies that could end the attempt are never all buried.
+// All interleavings of several bodies under one key. Claims are answered late, leases end and
+// workers die. First two bodies, each delivered twice, with a body that cannot be read between
+// them. Then one that comes before its attempt was sent, while the run worker's own message cannot
+// be read. The real rules decide which body has the row, and what becomes of a message whose
+// attempt is not open. The bodies that could end the attempt are never all buried.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { advance } from "../../../core/delivery/lifecycle.ts";
@@ -25,8 +25,8 @@ interface Row {
 interface Delivery {
   readonly body: string;
   /**
-   * `asks` means that the claim is made, and its answer is under way. `lets_go` means that its process
-   * found the attempt not open, and it is buried once it has given the row back.
+   * `asks` means that the claim is made, and its answer is under way. `lets_go` means that its
+   * process found the attempt not open, and it is buried once it has given the row back.
    */
   readonly at: "idle" | "asks" | "runs" | "lets_go" | "buries";
   /** The digest in the answer to its claim. */

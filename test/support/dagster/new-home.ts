@@ -1,5 +1,5 @@
-// Makes the directory of a Dagster instance, with its SQLite databases. Each test has an instance of
-// its own, and Dagster needs more time to make the databases than to open them. So they are made
+// Makes the directory of a Dagster instance, with its SQLite databases. Each test has an instance
+// of its own, and Dagster needs more time to make the databases than to open them. So they are made
 // once and copied.
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
