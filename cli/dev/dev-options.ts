@@ -25,6 +25,7 @@ export const sharedOptions = {
   sweepMs: { ...workerOptions.sweepMs, fallback: "5s" },
   ...stepOptions,
   importAhead: workerOptions.importAhead,
+  stepsPerProcess: workerOptions.stepsPerProcess,
   envelopeKeys,
   logLevel: workerOptions.logLevel,
 };

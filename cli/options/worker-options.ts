@@ -122,6 +122,15 @@ const importAhead = setting({
   fallback: "on",
 });
 
+const stepsPerProcess = setting({
+  flag: "--steps-per-process",
+  env: ["TASKIQ_STEPS_PER_PROCESS"],
+  group: "Steps",
+  help: "How many steps of a run one process runs, one after the other. Above 1, steps share module globals and os.environ with the steps before them.",
+  kind: wholeNumber(1, 1_000),
+  fallback: "1",
+});
+
 const allowLocalLedger = onOff({
   flag: "--allow-local-ledger",
   env: ["TASKIQ_ALLOW_LOCAL_LEDGER"],
@@ -137,6 +146,7 @@ export const workerOptions = {
   ...startOptions,
   ...stepOptions,
   importAhead,
+  stepsPerProcess,
   ...dagsterOptions,
   ...locationOptions,
   ...ledgerOptions,

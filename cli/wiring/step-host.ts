@@ -3,6 +3,7 @@ import { systemClock as clock } from "../../core/clock.ts";
 import type { Observe } from "../../core/observe.ts";
 import { type Greeting, greetHost } from "../../core/runner/greeting.ts";
 import { HostRunner } from "../../core/runner/host.ts";
+import type { HostSettings } from "../../core/runner/host-process.ts";
 import type { Runner, StepOutput } from "../../core/runner/port.ts";
 import type { LedgerChoice } from "../options/ledger-options.ts";
 import { locationOptions } from "../options/location-options.ts";
@@ -18,6 +19,8 @@ export interface HostPlace {
   readonly locationArgs: readonly string[];
   /** Whether it imports what its steps were seen to import. */
   readonly importsAhead: boolean;
+  /** How many steps of a run one process runs, one after the other. */
+  readonly stepsPerProcess: number;
   /** `null` means that no ledger is opened. */
   readonly ledger: LedgerChoice | null;
 }
@@ -35,12 +38,12 @@ export function openStepHost(place: HostPlace, stepOutput: StepOutput, env: Env,
  * nothing yet.
  */
 export function openLookingHost(
-  place: Omit<HostPlace, "locationArgs" | "importsAhead">,
+  place: Omit<HostPlace, "locationArgs" | "importsAhead" | "stepsPerProcess">,
   env: Env,
   observe: Observe,
 ): Runner {
   const codeless = without(env, variablesOf(locationOptions));
-  const settings = settingsOf({ ...place, locationArgs: [], importsAhead: false }, codeless);
+  const settings = settingsOf({ ...place, locationArgs: [], importsAhead: false, stepsPerProcess: 1 }, codeless);
   return new HostRunner(settings, { clock, observe, chance: Math.random });
 }
 
@@ -49,7 +52,8 @@ export function greet(place: HostPlace, startMs: number, env: Env, observe: Obse
   return greetHost({ ...settingsOf(place, env), startMs, count: true }, { clock, observe });
 }
 
-function settingsOf({ python, locationArgs, importsAhead, ledger, dagsterHome }: HostPlace, env: Env) {
+function settingsOf(place: HostPlace, env: Env): HostSettings {
+  const { python, locationArgs, importsAhead, stepsPerProcess, ledger, dagsterHome } = place;
   const variables = { ...without(env, ownVariables(env, ledger, dagsterHome)), DAGSTER_HOME: dagsterHome };
-  return { python, locationArgs, importsAhead, env: variables, startMs: START_MS };
+  return { python, locationArgs, importsAhead, stepsPerProcess, env: variables, startMs: START_MS };
 }

@@ -37,6 +37,7 @@ const PLAIN = [
   "python",
   "stepOutput",
   "metricsJobs",
+  "stepsPerProcess",
 ] as const;
 
 export interface WorkerConfig extends Pick<Given, (typeof PLAIN)[number]> {

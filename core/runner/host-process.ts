@@ -28,6 +28,8 @@ export interface HostSettings {
   readonly startMs: number;
   /** `false` has the host import nothing that it has seen its steps import. */
   readonly importsAhead?: boolean;
+  /** How many steps of a run one process runs, one after the other; 1 when not given. */
+  readonly stepsPerProcess?: number;
   /** Has the host count the jobs and assets of its code locations. */
   readonly count?: boolean;
 }
@@ -159,6 +161,8 @@ function spawnHost(settings: HostSettings, env: HostSettings["env"]): ChildProce
   const args = ["-m", "dagster_taskiq.host", "--frames-fd", String(FRAMES_FD)];
   if (settings.count === true) args.push("--count");
   if (settings.importsAhead === false) args.push("--no-import-ahead");
+  const { stepsPerProcess = 1 } = settings;
+  if (stepsPerProcess > 1) args.push("--steps-per-process", String(stepsPerProcess));
   args.push(...settings.locationArgs);
   try {
     return spawn(settings.python, args, {

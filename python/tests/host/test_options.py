@@ -30,9 +30,16 @@ def test_the_descriptors_flag_is_removed_from_the_arguments(arguments):
         (["-m", "a"], "--frames-fd: expected the descriptor of a socket to the worker, got none"),
         (["--frames-fd", "x"], "argument --frames-fd: invalid int value: 'x'"),
         (["--frames-fd"], "argument --frames-fd: expected one argument"),
+        *(
+            (
+                ["--frames-fd", "3", f"--steps-per-process={wrong}"],
+                f"--steps-per-process: expected a whole number from 1 to 1000, got '{wrong}'",
+            )
+            for wrong in ("0", "1001", "-1", "1.5", "many", "", "9" * 5)
+        ),
     ],
 )
-def test_a_wrong_descriptor_is_named(arguments, message):
+def test_a_wrong_value_is_named(arguments, message):
     with pytest.raises(UsageError) as caught:
         parse_options(arguments)
     assert str(caught.value) == message

@@ -175,5 +175,22 @@ def use_built_job(
     dagster_api.create_execution_plan = create_execution_plan
 
 
+def resolve_config_once() -> None:
+    """Have Dagster keep the resolved config of the job and the run config that it saw last.
+
+    Not undone: it is called in a process that runs steps of one run and ends.
+    """
+    kind: Any = import_module("dagster._core.system_config.objects").ResolvedRunConfig
+    resolve = kind.build
+    kept: list[Any] = []
+
+    def build(job_def: JobDefinition, run_config: Any = None) -> Any:
+        if not kept or kept[0] is not job_def or kept[1] != run_config:
+            kept[:] = [job_def, run_config, resolve(job_def, run_config)]
+        return kept[2]
+
+    kind.build = staticmethod(build)
+
+
 AUTOLOAD = "AutoloadDefsModuleCodePointer"
 """The class of code pointers whose module is loaded whole."""

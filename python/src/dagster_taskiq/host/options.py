@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from dagster_taskiq.dagster_internals.host import CodeLocationOrigin
 
 
+MOST_STEPS_PER_PROCESS = 1_000
+
+
 class UsageError(Exception):
     """The arguments are wrong; the message says which and why."""
 
@@ -27,6 +30,8 @@ class Options:
     """Whether to count the jobs and assets of the code locations."""
     imports_ahead: bool = True
     """Whether location hosts import what their steps were seen to import."""
+    steps_per_process: int = 1
+    """How many steps of a run one process runs, one after the other."""
 
 
 def parse_options(arguments: Sequence[str]) -> Options:
@@ -35,13 +40,25 @@ def parse_options(arguments: Sequence[str]) -> Options:
     parser.add_argument("--frames-fd", type=int)
     parser.add_argument("--count", action="store_true")
     parser.add_argument("--no-import-ahead", action="store_true")
+    parser.add_argument("--steps-per-process", default="1")
     try:
         known, rest = parser.parse_known_args(arguments)
     except argparse.ArgumentError as error:
         raise UsageError(str(error)) from error
     if known.frames_fd is None:
         raise UsageError("--frames-fd: expected the descriptor of a socket to the worker, got none")
-    return Options(known.frames_fd, rest, known.count, not known.no_import_ahead)
+    steps = _steps_per_process(known.steps_per_process)
+    return Options(known.frames_fd, rest, known.count, not known.no_import_ahead, steps)
+
+
+def _steps_per_process(text: str) -> int:
+    is_number = text.isascii() and text.isdigit() and len(text) <= 4
+    if not is_number or not 1 <= int(text) <= MOST_STEPS_PER_PROCESS:
+        raise UsageError(
+            "--steps-per-process: expected a whole number from 1 to"
+            f" {MOST_STEPS_PER_PROCESS}, got {text!r}"
+        )
+    return int(text)
 
 
 def location_origins(flags: Sequence[str]) -> list[CodeLocationOrigin]:

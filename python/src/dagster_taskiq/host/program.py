@@ -86,7 +86,8 @@ def _run(options: Options, worker: Channel) -> None:
     found = [location_of_flags(each, count=options.count) for each in origins]
     locations = [each for each in found if each is not None]
     known = Locations(locations, imports_ahead=options.imports_ahead)
-    base = Base(worker, instance, live_with, known, partial(_ready, identity_of(instance)))
+    ready = partial(_ready, identity_of(instance))
+    base = Base(worker, instance, live_with, known, ready, options.steps_per_process)
     # What is imported stays: a look for garbage among it finds none, and copies it all.
     gc.freeze()
     # From here on the loop sees the worker's end itself, and kills every group before its own.

@@ -16,6 +16,12 @@ describe("what is wrong with one value", () => {
     ],
     [["--concurrency=0"], {}, `--concurrency must be a whole number from 1 to 256, got "0" (${cli})`],
     [["--concurrency=257"], {}, `--concurrency must be a whole number from 1 to 256, got "257" (${cli})`],
+    [["--steps-per-process=0"], {}, `--steps-per-process must be a whole number from 1 to 1000, got "0" (${cli})`],
+    [
+      ["--steps-per-process=1001"],
+      {},
+      `--steps-per-process must be a whole number from 1 to 1000, got "1001" (${cli})`,
+    ],
     [["--concurrency=1e2"], {}, `--concurrency must be a whole number from 1 to 256, got "1e2" (${cli})`],
     [["--concurrency="], {}, `--concurrency must be a whole number from 1 to 256, got "" (${cli})`],
     [

@@ -22,6 +22,7 @@ from dagster_taskiq.host.recorder.mode import records_for_steps
 from dagster_taskiq.host.recorder.process import be_recorder
 from dagster_taskiq.host.supervise.fork import Forked, fork_process
 from dagster_taskiq.host.supervise.guard import Guard
+from dagster_taskiq.host.supervise.recycler import Recycling
 from dagster_taskiq.host.supervise.supervisor import Supervisor
 from dagster_taskiq.host.system.boot_time import boot_time
 from dagster_taskiq.host.wire.errors import error_from, warn
@@ -42,6 +43,10 @@ if TYPE_CHECKING:
     from dagster_taskiq.host.wire.frames import Frame
 
 
+# Of its own forks, none of which has user code that is imported.
+_NO_RECYCLING = Recycling(1, lambda _: False, lambda _: False)
+
+
 class Base(Supervisor):
     """Takes orders until the worker sends `stop`, or is gone.
 
@@ -55,8 +60,10 @@ class Base(Supervisor):
         live_with: LiveWith,
         locations: Locations,
         ready: Callable[[Sequence[Frame]], Frame],
+        steps_per_process: int,
     ) -> None:
-        super().__init__(worker, instance, live_with(NOTHING))
+        super().__init__(worker, instance, live_with(NOTHING), _NO_RECYCLING)
+        self._steps_per_process = steps_per_process
         self._live_with = live_with
         self._stopping = False
         self._records = records_for_steps(instance)
@@ -139,7 +146,7 @@ class Base(Supervisor):
 
     def cancel(self, runs: Mapping[str, bool]) -> None:
         """Cancel what belongs to these runs, true for those that were canceled."""
-        self._guards.cancel(runs, self._catch_up)
+        self._cancel(runs)
         self._dispatch.cancel(runs)
 
     def follow_recorder(self) -> None:
@@ -157,6 +164,7 @@ class Base(Supervisor):
             self._lifeline,
             self._live_with,
             imports_ahead=self._hosting.locations.imports_ahead,
+            steps_per_process=self._steps_per_process,
         )
 
     # The recorder
@@ -174,7 +182,7 @@ class Base(Supervisor):
     # What the loop asks of every supervisor
 
     def _watched(self) -> Iterable[Guard]:
-        return chain(self._guards, [link.guard for link in self._hosting.links])
+        return chain(super()._watched(), [link.guard for link in self._hosting.links])
 
     def _channels(self) -> Iterable[Channel]:
         recorder = self._recorder.process

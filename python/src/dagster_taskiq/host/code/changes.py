@@ -54,7 +54,7 @@ class CodeFiles:
                 path for path in read if _may_be_code(path) and (path + os.sep).startswith(below)
             ]
         for path in paths:
-            self._known.setdefault(path, _state(path))
+            self._known.setdefault(path, state_of(path))
 
     def changed(self) -> str | None:
         """Return a file that has changed since; looks at most once a second."""
@@ -62,7 +62,7 @@ class CodeFiles:
         if self._changed is None and now >= self._looks_at:
             self._looks_at = now + _LOOK_SECONDS
             known = self._known.items()
-            self._changed = next((path for path, state in known if _state(path) != state), None)
+            self._changed = next((path for path, state in known if state_of(path) != state), None)
         return self._changed
 
 
@@ -99,7 +99,8 @@ def _may_be_code(path: str) -> bool:
     return not ("site-packages" in parts or "__pycache__" in parts or ".git" in parts)
 
 
-def _state(path: str) -> _State:
+def state_of(path: str) -> _State:
+    """Return what changes with the file, or with what a directory holds; `None` for neither."""
     try:
         status = os.stat(path)  # noqa: PTH116 - of thousands of files, once a second
         if not os.path.isdir(path):  # noqa: PTH112

@@ -80,8 +80,13 @@ class Generators:
                 doubtful.append("a numpy RandomState whose seed is unknown")
         return doubtful
 
-    def seed_again(self) -> None:
-        """In a fork: give each that the machine had seeded a seed of its own."""
+    def seed_again(self, *, shared: bool = False) -> None:
+        """In a fork: give each that the machine had seeded a seed of its own.
+
+        Python itself seeds the one of its module `random` in each fork. `shared` does it here.
+        """
+        if shared:
+            random.seed()
         for each in list(self._unseeded):
             each.seed()
         if self._seeded_state is not None:

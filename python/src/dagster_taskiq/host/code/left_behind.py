@@ -44,3 +44,7 @@ class LeftBehind:
         """In a fork: have it draw numbers of its own, and leave the host's files to the host."""
         self._generators.seed_again()
         spare_what_was_made(self.watch.made, self._opened)
+
+    def arrange_turn(self) -> None:
+        """In a fork that has run a step: have the next one draw numbers of its own."""
+        self._generators.seed_again(shared=True)

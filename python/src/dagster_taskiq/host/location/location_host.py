@@ -22,6 +22,7 @@ from dagster_taskiq.host.child.interrupts import HELD_SIGNALS
 from dagster_taskiq.host.child.stacks import dump_on_signal
 from dagster_taskiq.host.code.changes import CodeFiles
 from dagster_taskiq.host.code.importing import build_job, import_ahead, import_code, try_modules
+from dagster_taskiq.host.code.late_code import are_unchanged
 from dagster_taskiq.host.code.left_behind import LeftBehind
 from dagster_taskiq.host.location.built_jobs import BuiltJobs
 from dagster_taskiq.host.location.handover import HANDOVER, RECORDER, Handover
@@ -29,10 +30,11 @@ from dagster_taskiq.host.location.imports_ahead import ImportsAhead
 from dagster_taskiq.host.location.unpacked_plans import UnpackedPlans
 from dagster_taskiq.host.location.unpacked_runs import UnpackedRuns
 from dagster_taskiq.host.supervise.fork import Forked, fork_process
-from dagster_taskiq.host.supervise.guard import Guard
+from dagster_taskiq.host.supervise.guard import Guard, Rest
+from dagster_taskiq.host.supervise.recycler import Recycling
 from dagster_taskiq.host.supervise.supervisor import Supervisor
 from dagster_taskiq.host.system import linux
-from dagster_taskiq.host.wire.orders import RunOrder
+from dagster_taskiq.host.wire.orders import Order, RunOrder
 from dagster_taskiq.host.wire.steering import steering_from
 from dagster_taskiq.host.wire.terms import term_of
 from dagster_taskiq.host.work.inheritance import NOTHING, Inheritance, LiveWith
@@ -64,6 +66,7 @@ def be_location_host(
     live_with: LiveWith,
     *,
     imports_ahead: bool,
+    steps_per_process: int,
 ) -> NoReturn:
     """Import the code, report how that went, and fork steps until the base says stop."""
     code = 1
@@ -79,7 +82,9 @@ def be_location_host(
         if imported.error is None:
             # What is imported stays: a look for garbage among it finds none, and copies it all.
             gc.freeze()
-            host = LocationHost(base, instance, live_with, location.location, files, left)
+            host = LocationHost(
+                base, instance, live_with, location.location, files, left, steps_per_process
+            )
             if imports_ahead:
                 host.ask_for_imports()
             host.serve()
@@ -103,8 +108,15 @@ class LocationHost(Supervisor):
         location: str | None,
         files: CodeFiles,
         left: LeftBehind,
+        steps_per_process: int,
     ) -> None:
-        super().__init__(base, instance, live_with(NOTHING))
+        recycling = Recycling(
+            steps_per_process,
+            lambda order: isinstance(order, RunOrder),
+            _is_current,
+            left.arrange_turn,
+        )
+        super().__init__(base, instance, live_with(NOTHING), recycling)
         base.expect_descriptors()
         self._live_with = live_with
         self._location = location
@@ -121,13 +133,14 @@ class LocationHost(Supervisor):
         self._ahead = ImportsAhead(self._fork_trial, self._import_ahead)
 
     def _is_done(self) -> bool:
-        return self._stopping and not self._guards
+        return self._stopping and not self._guards and not self._recycler
 
     def _obey(self, frame: Frame, sent_after: float) -> None:  # noqa: ARG002 - terms are moments here
         if frame["type"] == "stop":
             self._stopping = True
+            self._recycler.close()
         elif frame["type"] == "cancel":
-            self._guards.cancel(frame["runs"], self._catch_up)
+            self._cancel(frame["runs"])
         elif frame["type"] == RECORDER:
             self._recordings.follow(socket.socket(fileno=self._upstream.take_descriptor()))
         elif frame["type"] == HANDOVER:
@@ -161,16 +174,17 @@ class LocationHost(Supervisor):
             # A fork would run old and new code side by side.
             self._upstream.post({"type": "stale", "id": order.id, "path": path})
             return
-        job = None
+        job, admission = None, given.admission
         if isinstance(order, RunOrder):
             if not self._left.unforkable:
+                if self._recycle(order, given.until, admission):
+                    return
                 job = self._jobs.of(order.id, code)
             # By its import, or by what was just built.
             if self._left.unforkable and not order.must_fork:
                 self._upstream.post({"type": "unforkable", "id": order.id})
                 return
         modules = None if self._ahead is None else len(sys.modules)
-        admission = given.admission
         if admission is not None:
             run = self._runs.of(admission.run)
             inherited = Inheritance(job=job, modules=modules, run=run)
@@ -234,6 +248,14 @@ class LocationHost(Supervisor):
         ended = outcome is not None and outcome.get("kind") in _RECORDED
         self._jobs.note_end(guard.process.id, came_to_its_end=ended)
         return {**super()._end_of(guard), "canceled": guard.canceled}
+
+
+def _runs_step(order: Order) -> bool:
+    return isinstance(order, RunOrder)
+
+
+def _is_current(rest: Rest) -> bool:
+    return are_unchanged(rest.files)
 
 
 def _be_born(base_pid: int, lifeline: Lifeline) -> None:

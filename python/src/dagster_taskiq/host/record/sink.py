@@ -38,32 +38,52 @@ _LEAVE = ("refused", "failed")
 class Sink:
     """Takes all events that the instance stores. Safe with threads, signals, and forks of the step.
 
+    It lives as long as its process, which may run further steps, one after the other (`begin`).
     `host` is the channel for signs of life; `None` means that nothing limits the step's silence.
     """
 
     def __init__(
         self, instance: DagsterInstance, step: StepId, recorder: Channel, host: Channel | None
     ) -> None:
-        self._step = step
-        self._recorder = recorder
-        self._host = host
         self._pid = os.getpid()
         # Not a plain lock: a finalizer may log while this thread holds it.
         self._lock = threading.RLock()
+        self._over: set[tuple[str, str | None]] = set()
+        self._begin(step, recorder, host)
+        self._store = take_events_by(instance.event_log_storage, self.take)
+        # The class, since SQLite storages make engines as they go.
+        sqlalchemy_event.listen(Engine, "engine_connect", self._await_writes)
+
+    def _begin(self, step: StepId, recorder: Channel, host: Channel | None) -> None:
+        self._step = step
+        self._recorder = recorder
+        self._host = host
+        self._is_open = True
         self._sent = 0
         self._known_to_stand = 0
         self._asked = 0
         self._answered = 0
         self.ended = False
         """Whether the terminal event stands in the log."""
-        self._store = take_events_by(instance.event_log_storage, self.take)
-        # The class, since SQLite storages make engines as they go.
-        sqlalchemy_event.listen(Engine, "engine_connect", self._await_writes)
+
+    def begin(self, step: StepId, recorder: Channel, host: Channel | None) -> None:
+        """Take the events of the next step. Those of the steps before it are refused."""
+        self._over.discard((step.run_id, step.step_key))
+        self._begin(step, recorder, host)
+
+    def close(self) -> None:
+        """Refuse what else comes of the step, because its end is reported now."""
+        with interrupts_deferred(), self._lock:
+            self._over.add((self._step.run_id, self._step.step_key))
+            self._is_open, self._host = False, None
+            self._recorder.close()
 
     def take(self, event: EventLogEntry) -> None:
         """Send an event of this step; store any other. Does not return when nothing may follow."""
         is_terminal = event.dagster_event_type in TERMINAL
-        if os.getpid() != self._pid:
+        if self._is_late(event):
+            warn(f"an event of step {event.step_key} came after its end, and is left out")
+        elif os.getpid() != self._pid:
             if is_terminal and self._is_about_step(event):
                 warn(
                     f"a forked copy of step {self._step.step_key} ran on to its end; it is stopped"
@@ -84,6 +104,11 @@ class Sink:
             with interrupts_deferred(), self._lock:
                 self._give_sign_of_life()
             self._store(event)
+
+    def _is_late(self, event: EventLogEntry) -> bool:
+        if not self._over:
+            return False
+        return any((event.run_id, key) in self._over for key in step_keys_of(event))
 
     def _is_about_step(self, event: EventLogEntry) -> bool:
         return event.run_id == self._step.run_id and self._step.step_key in step_keys_of(event)
@@ -114,7 +139,8 @@ class Sink:
 
     def _await_writes(self, *_: object) -> None:
         """Before the process uses a connection of its own: what it has sent shall be seen there."""
-        if os.getpid() == self._pid and self._known_to_stand < self._sent:
+        waits = self._is_open and self._known_to_stand < self._sent
+        if waits and os.getpid() == self._pid:
             self._ask({"type": "flush"})
 
     def _ask(self, question: Frame) -> None:

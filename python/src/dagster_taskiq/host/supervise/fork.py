@@ -114,6 +114,16 @@ class Forked:
         """Note its wait status."""
         self._status = status
 
+    def again(
+        self,
+        identifier: str,
+        step: tuple[str, str] | None = None,
+        recorder: RecorderLink | None = None,
+    ) -> Forked:
+        """Return the same process as that of another step, or of none."""
+        what = "the step" if step is not None else "a process that has run its steps"
+        return Forked(identifier, self.pid, self.channel, step=step, what=what, recorder=recorder)
+
     @property
     def name(self) -> str:
         """Its name in a log."""

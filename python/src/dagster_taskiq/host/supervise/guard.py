@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, TypedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from dagster_taskiq.host.supervise.fork import Forked
 from dagster_taskiq.host.supervise.kill_ladder import Cause, KillLadder
@@ -35,6 +36,14 @@ _OUT_OF_MEMORY: Killed = {
 }
 
 
+@dataclass(frozen=True)
+class Rest:
+    """What a process said when its step was over and it could run another."""
+
+    files: Any
+    """Those that it has imported itself, each with its state."""
+
+
 class Guard:
     """Decides when a process must end, and with which outcome. Time is an argument."""
 
@@ -51,6 +60,18 @@ class Guard:
         self._out_of_memory = False
         self._is_recorded = process.recorder is not None
         self._is_buried = False
+        self._rest: Rest | None = None
+        self._is_spoiled = False
+
+    @property
+    def limits(self) -> Limits:
+        """What its work may use."""
+        return self._limits
+
+    @property
+    def is_buried(self) -> bool:
+        """Whether it is gone, and all that was below it."""
+        return self._is_buried
 
     @property
     def is_recorded(self) -> bool:
@@ -81,6 +102,36 @@ class Guard:
             # A step that the end of its run interrupted is not a fault.
             return outcome("run_over", ended_now("run_over", since=self.process.born_at))
         return sent
+
+    @property
+    def rest(self) -> Rest | None:
+        """What it said as its step was over, if it could run another one. It has no limits then."""
+        return self._rest
+
+    def begin_rest(self, rest: Rest, now: float) -> None:
+        """Note that its step is over and that it waits for another. Its lease goes on."""
+        self._rest = rest
+        self.lift_limits(now)
+
+    def spoil(self) -> None:
+        """Note that it sent something though its step was over: something of the step goes on."""
+        self._is_spoiled = True
+
+    def begin_leaving(self, now: float) -> None:
+        """Note that its process ends after this step, by way of its exit hooks."""
+        self._usage = Usage(self.process.pid, self._limits, now)
+        self._usage.ended(now)
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether nothing has ended it, and nothing of its step goes on."""
+        return self.killed is None and not self._is_spoiled
+
+    @property
+    def has_succeeded(self) -> bool:
+        """Whether its step has."""
+        outcome = self.process.outcome
+        return outcome is not None and outcome.get("kind") == "success"
 
     def prolong(self, until: float) -> None:
         """Let it live until then; a term only grows."""

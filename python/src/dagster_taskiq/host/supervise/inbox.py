@@ -13,6 +13,7 @@ from dagster_taskiq.host.system.boot_time import boot_time
 from dagster_taskiq.host.wire.errors import warn
 from dagster_taskiq.host.wire.frames import Broken, Frame
 from dagster_taskiq.host.wire.steering import Permit
+from dagster_taskiq.host.wire.turns import IDLE, LEFT
 
 if TYPE_CHECKING:
     from dagster_taskiq.host.supervise.guard import Guard
@@ -31,10 +32,13 @@ class Inbox:
         upstream: Channel,
         folder: str | None,
         on_imports: Callable[[object], None] = lambda _: None,
+        on_turn: Callable[[Guard, Frame], None] = lambda _, __: None,
     ) -> None:
         self._upstream = upstream
         self._on_imports = on_imports
         """Called with the modules that a step says it has imported."""
+        self._on_turn = on_turn
+        """Called when a process says whether it can run another step."""
         self._folder = folder
         """Where the output of steps is captured."""
 
@@ -45,7 +49,9 @@ class Inbox:
 
     def take_in(self, guard: Guard, frame: Frame | Broken) -> None:
         """Take in one frame. Raises OSError when the worker is gone."""
-        if isinstance(frame, Broken):
+        if guard.rest is not None:
+            guard.spoil()
+        elif isinstance(frame, Broken):
             self._warn_once(guard, f"not a frame: {frame.line}")
         elif frame["type"] == "outcome" and isinstance(frame.get("outcome"), dict):
             self._note_outcome(guard, frame["outcome"])
@@ -57,6 +63,8 @@ class Inbox:
             self._capture(guard, frame)
         elif frame["type"] == "imports":
             self._on_imports(frame.get("modules"))
+        elif frame["type"] in (IDLE, LEFT):
+            self._on_turn(guard, frame)
 
     def send_outcome(self, guard: Guard) -> None:
         """Pass on the last outcome, once the process has ended. Raises OSError as above."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -12,6 +13,18 @@ if TYPE_CHECKING:
     from dagster_taskiq.host.wire.admissions import Recording
     from dagster_taskiq.host.wire.channel import Channel
     from dagster_taskiq.host.wire.orders import Order
+
+
+@dataclass(frozen=True)
+class Turns:
+    """How many steps of its run a process may run, one after the other."""
+
+    most: int = 1
+    arrange: Callable[[], None] = lambda: None
+    """Called before each step but the first."""
+
+
+ONE_TURN = Turns()
 
 
 class Live(Protocol):
@@ -27,5 +40,6 @@ class Live(Protocol):
         arrange: Callable[[], None],
         *,
         recording: Recording | None = None,
+        turns: Turns = ONE_TURN,
     ) -> int:
         """Return the exit code."""

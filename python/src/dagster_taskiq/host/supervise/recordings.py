@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import selectors
 import socket
 from collections.abc import Callable
@@ -20,19 +21,19 @@ if TYPE_CHECKING:
 
 
 class Recordings:
-    """Follows the recorder that lives now. `send_end` reports the end of a buried process."""
+    """Follows the recorder that lives now. `settle` takes in that it writes no more for a step."""
 
     def __init__(
         self,
         selector: selectors.BaseSelector,
         guards: Guards,
         inbox: Inbox,
-        send_end: Callable[[Guard], None],
+        settle: Callable[[Guard], None],
     ) -> None:
         self._selector = selector
         self._guards = guards
         self._inbox = inbox
-        self._send_end = send_end
+        self._settle = settle
         self.link: RecorderLink | None = None
         """`None`: there is no recorder now, or processes read and write themselves."""
 
@@ -68,7 +69,7 @@ class Recordings:
             guard.note_outcome(frame["outcome"], boot_time())
         elif frame["type"] == "done":
             guard.be_done()
-            self._send_end(guard)
+            self._settle(guard)
 
     def _lose(self) -> None:
         """Without a recorder nothing that its steps do is written: they end."""
@@ -82,11 +83,11 @@ class Recordings:
             is_gone = guard.awaits_recorder
             guard.lose_recorder()
             if is_gone:
-                self._send_end(guard)
+                self._settle(guard)
 
 
 class Sockets:
-    """The pair between a step's process and the recorder, made before the fork."""
+    """The pair between a step's process and the recorder, made before the step."""
 
     def __init__(self) -> None:
         self._recorders, self._steps = socket.socketpair()
@@ -100,6 +101,10 @@ class Sockets:
         """In the parent: return the end to be passed on, and keep none."""
         self._steps.close()
         return self._recorders
+
+    def end_of_step(self) -> int:
+        """In the parent: return the descriptor to be passed on to a process that lives already."""
+        return os.dup(self._steps.fileno())
 
     def close(self) -> None:
         """In the parent: there is no child."""

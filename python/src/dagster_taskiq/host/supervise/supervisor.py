@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, NoReturn
 
 from dagster_taskiq.host.child.exit import end_process
@@ -20,6 +21,7 @@ from dagster_taskiq.host.supervise.live import Live
 from dagster_taskiq.host.supervise.loop import Loop
 from dagster_taskiq.host.supervise.recorder_link import recorder_lost
 from dagster_taskiq.host.supervise.recordings import Recordings, Sockets
+from dagster_taskiq.host.supervise.recycler import Recycler, Recycling
 from dagster_taskiq.host.system.boot_time import boot_time
 from dagster_taskiq.host.wire.admissions import Admission, Recording
 from dagster_taskiq.host.wire.channel import Channel
@@ -36,19 +38,23 @@ if TYPE_CHECKING:
 class Supervisor(Loop):
     """Owns every live process below it."""
 
-    def __init__(self, upstream: Channel, instance: DagsterInstance, live: Live) -> None:
+    def __init__(
+        self, upstream: Channel, instance: DagsterInstance, live: Live, recycling: Recycling
+    ) -> None:
         super().__init__(upstream)
         self._instance = instance
         self._live = live
-        self._inbox = Inbox(upstream, compute_log_folder(instance), self._note_imports)
         self._guards = Guards()
+        self._recycler = Recycler(recycling, self._selector, self._send_end)
+        folder, on_turn = compute_log_folder(instance), self._recycler.take_in
+        self._inbox = Inbox(upstream, folder, self._note_imports, on_turn)
         self._lifeline = Lifeline()
-        self._recordings = Recordings(self._selector, self._guards, self._inbox, self._send_end)
+        self._recordings = Recordings(self._selector, self._guards, self._inbox, self._settle)
 
     # What the two kinds of hosts do differently
 
     def _watched(self) -> Iterable[Guard]:
-        return self._guards
+        return chain(self._guards, self._recycler.guards())
 
     def _channels(self) -> Iterable[Channel]:
         """Yield the channels that a child must close."""
@@ -71,6 +77,8 @@ class Supervisor(Loop):
 
     def _flush(self) -> None:
         self._recordings.flush()
+        self._recycler.flush()
+        self._recycler.do_due(len(self._guards), boot_time())
 
     # Its processes
 
@@ -87,6 +95,11 @@ class Supervisor(Loop):
                 if process.asking:
                     guard.answered(boot_time())
                     process.answer(steering)
+
+    def _cancel(self, runs: Mapping[str, bool]) -> None:
+        """End the steps of these runs, which are over; true for those that were canceled."""
+        self._guards.cancel(runs, self._catch_up)
+        self._recycler.leave(runs)
 
     def _fork(
         self,
@@ -108,6 +121,19 @@ class Supervisor(Loop):
             # The machine is out of processes or memory, which no step is to blame for.
             self._refuse(order.id, fault("instance", error_from(error)))
             return
+        self._follow(process, order, until)
+
+    def _recycle(self, order: Order, until: float, admission: Admission | None) -> bool:
+        """Give the order to a process that waits for one; return whether there was one."""
+        process = self._recycler.reuse(order, until, admission, self._recordings.link)
+        if process is None:
+            return False
+        self._follow(process, order, until)
+        return True
+
+    def _follow(self, process: Forked, order: Order, until: float) -> None:
+        if process.recorder is not None:
+            self._recycler.begin(order)
         guard = Guard(process, order.limits, boot_time())
         guard.prolong(until)
         self._guards.add(guard)
@@ -160,6 +186,7 @@ class Supervisor(Loop):
             self._lifeline,
             arrange,
             recording=recording,
+            turns=self._recycler.turns_of(order),
         )
         end_process(code)
 
@@ -183,17 +210,28 @@ class Supervisor(Loop):
 
     def _bury(self, guard: Guard) -> None:
         process = guard.process
+        if self._recycler.lose(guard):
+            self._close_channel(process.channel)
+            return
         self._catch_up(guard)
         self._close_channel(process.channel)
         guard.bury()
-        if guard.awaits_recorder and process.recorder is not None:
-            process.recorder.finish(process.id)
-        else:
+        if not guard.awaits_recorder or process.recorder is None:
             self._send_end(guard)
+        elif guard.rest is None:
+            process.recorder.finish(process.id)
+
+    def _settle(self, guard: Guard) -> None:
+        """Take in that the recorder writes no more for it."""
+        if guard.is_buried:
+            self._send_end(guard)
+        else:
+            self._recycler.settle(guard)
 
     def _send_end(self, guard: Guard) -> None:
-        """Report the end of a process, once nothing is written for it any more."""
+        """Report the end of a step, once nothing is written for it any more."""
         self._guards.remove(guard)
+        self._recycler.end(guard.process.id)
         self._inbox.send_outcome(guard)
         self._upstream.post(self._end_of(guard))
 

@@ -1,10 +1,11 @@
 """What only Linux offers: dying with the parent, adopting orphans, a view of other processes.
 
-Every function returns whether the kernel agreed, and none raises.
+None raises. What acts on the process returns whether the kernel agreed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import sys
@@ -45,6 +46,17 @@ def name_process(name: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def tasks() -> int:
+    """Count the threads of this process, those of native code too; 0 where unknown."""
+    return len(_entries("/proc/self/task"))
+
+
+def flush_c_streams() -> None:
+    """Write out what C code has buffered, which Python does not see."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).fflush(None)
 
 
 def children() -> list[int]:

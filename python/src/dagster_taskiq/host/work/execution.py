@@ -18,6 +18,7 @@ from dagster_taskiq.dagster_internals.host import (
 from dagster_taskiq.dagster_internals.shared import RetryMode
 from dagster_taskiq.host.wire.errors import error_info
 from dagster_taskiq.host.wire.outcomes import CODE_LACKS_STEP, MachineryFault
+from dagster_taskiq.host.work.built_job import BuiltJob
 
 if TYPE_CHECKING:
     from dagster import DagsterEvent, DagsterInstance, DagsterRun
@@ -81,6 +82,17 @@ def _lack_of(job: ReconstructableJob, step_key: str) -> str | None:
     except DagsterInvariantViolationError as error:
         return str(error)
     return None
+
+
+def built_job(instance: DagsterInstance, run: DagsterRun) -> BuiltJob | None:
+    """Build the run's job and whole plan. `None` means that Dagster must do it for each step."""
+    if run.has_repository_load_data:
+        return None
+    try:
+        job = _reconstructable(instance, run, code_origin(run))
+        return BuiltJob.build(job, run.run_config)
+    except Exception:  # noqa: BLE001 - Dagster raises it again where a step begins
+        return None
 
 
 def execute(

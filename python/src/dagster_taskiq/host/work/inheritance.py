@@ -28,6 +28,9 @@ class Inheritance:
     run: DagsterRun | None = None
     """The run's record, as its admission has it."""
 
+    builds_job: bool = False
+    """Whether the process builds the job itself, for this step and all later ones."""
+
 
 NOTHING = Inheritance()
 

@@ -13,22 +13,21 @@ from dagster_taskiq.dagster_internals.host import (
 )
 from dagster_taskiq.dagster_internals.shared import EngineEventData, KnownExecutionState
 from dagster_taskiq.host.record.gate import Gate
-from dagster_taskiq.host.record.sink import Sink
 from dagster_taskiq.host.record.standing import look_up, reaching_storage
 from dagster_taskiq.host.record.start import Start, claim_of, decide_start
 from dagster_taskiq.host.wire.errors import causes_of, error_info
 from dagster_taskiq.host.wire.outcomes import MachineryFault, Outcome, fault
 from dagster_taskiq.host.work.compute_logs import capture_into_files
-from dagster_taskiq.host.work.execution import execute, load_job, require_step
+from dagster_taskiq.host.work.execution import built_job, execute, load_job, require_step
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from dagster_taskiq.envelope import Envelope
+    from dagster_taskiq.host.record.sink import Sink
     from dagster_taskiq.host.wire.admissions import Recording
     from dagster_taskiq.host.wire.channel import Channel
     from dagster_taskiq.host.wire.orders import RunOrder
-    from dagster_taskiq.host.work.built_job import BuiltJob
     from dagster_taskiq.host.work.inheritance import Inheritance
 
 
@@ -50,7 +49,7 @@ def run_step(
     try:
         with reaching_storage():
             instance.handle_new_event(claim_of(decided.run.job_name, order))
-        _prepare_and_execute(instance, decided, order, channel, inherited.job)
+        _prepare_and_execute(instance, decided, order, channel, inherited)
     except MachineryFault:
         raise
     except BaseException as error:
@@ -67,6 +66,7 @@ def run_recorded_step(
     channel: Channel,
     inherited: Inheritance,
     recording: Recording,
+    sink: Sink,
 ) -> Outcome | None:
     """Run the step, which the recorder has admitted, and send it the step's events.
 
@@ -75,10 +75,8 @@ def run_recorded_step(
     admission = recording.admission
     run = inherited.run or deserialize_value(admission.run, DagsterRun)
     start = Start(run, deserialize_value(admission.state, KnownExecutionState))
-    listens = None if order.limits.silence is None else channel
-    sink = Sink(instance, order.attempt, recording.recorder, listens)
     try:
-        _prepare_and_execute(instance, start, order, channel, inherited.job)
+        _prepare_and_execute(instance, start, order, channel, inherited)
     except BaseException:
         if not sink.ended:
             raise
@@ -90,17 +88,19 @@ def _prepare_and_execute(
     start: Start,
     order: RunOrder,
     channel: Channel,
-    built: BuiltJob | None,
+    inherited: Inheritance,
 ) -> None:
     envelope, run, job = order.envelope, start.run, start.run.job_name
     capture_into_files(
         lambda out, err: channel.send({"type": "capture", "stdout": out, "stderr": err, "job": job})
     )
-    if built is not None:
-        built.be_used()
+    if inherited.job is not None:
+        inherited.job.be_used()
     try:
         load_job(instance, run, order.broken)
         require_step(instance, run, envelope.step_key)
+        if inherited.builds_job and (built := built_job(instance, run)) is not None:
+            built.be_used()
     except BaseException as error:
         _note_fault(instance, run, envelope, error)
         raise

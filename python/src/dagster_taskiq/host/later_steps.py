@@ -1,0 +1,65 @@
+"""The further steps of a process that runs several of one run, one after the other."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from dagster_taskiq.dagster_internals.host import capture_interrupts
+from dagster_taskiq.host.child.leftovers import Leftovers
+from dagster_taskiq.host.code.late_code import files_imported_since
+from dagster_taskiq.host.wire.admissions import Admission, Recording
+from dagster_taskiq.host.wire.channel import Channel
+from dagster_taskiq.host.wire.frames import Broken, Frame
+from dagster_taskiq.host.wire.orders import RunOrder, order_from
+from dagster_taskiq.host.wire.turns import IDLE, LEFT, NEXT
+
+if TYPE_CHECKING:
+    from dagster_taskiq.host.supervise.live import Turns
+    from dagster_taskiq.host.wire.limits import Limits
+
+
+class LaterSteps:
+    """Waits for them. Made before the first step, in the process that runs them all."""
+
+    def __init__(
+        self, turns: Turns, channel: Channel, limits: Limits, recording: Recording
+    ) -> None:
+        self._turns = turns
+        self._channel = channel
+        self._ended = 0
+        self._began_at = time.time()
+        self._modules = len(sys.modules)
+        with capture_interrupts():
+            pass  # at its end SIGTERM gets another handler, as at the end of each step
+        self._leftovers = Leftovers(limits.memory, recording.recorder.fileno())
+        channel.expect_descriptors()
+
+    def next(self) -> tuple[RunOrder, Recording] | None:
+        """Report that the step is over, and return the next one. `None`: the process ends."""
+        self._ended += 1
+        if self._ended >= self._turns.most:
+            return None
+        files = files_imported_since(self._modules, self._began_at)
+        left = [*self._leftovers.find(), *([] if files is not None else ["code that has changed"])]
+        if left:
+            self._channel.send({"type": LEFT, "left": left})
+            return None
+        self._channel.send({"type": IDLE, "files": files})
+        frame = self._await_frame()
+        if frame["type"] != NEXT:
+            return None
+        order = order_from(frame["order"])
+        assert isinstance(order, RunOrder)
+        recorder = Channel(socket.socket(fileno=self._channel.take_descriptor()))
+        self._turns.arrange()
+        return order, Recording(Admission.from_frame(frame["admission"]), recorder)
+
+    def _await_frame(self) -> Frame:
+        """Raises EOFError when the host is gone."""
+        while True:
+            for frame in self._channel.receive():
+                if not isinstance(frame, Broken):
+                    return frame
