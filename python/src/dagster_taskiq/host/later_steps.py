@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from dagster_taskiq.dagster_internals.host import capture_interrupts
@@ -32,22 +33,28 @@ class LaterSteps:
         self._ended = 0
         self._began_at = time.time()
         self._modules = len(sys.modules)
+        self._files: Mapping[str, object] | None = None
         with capture_interrupts():
             pass  # at its end SIGTERM gets another handler, as at the end of each step
         self._leftovers = Leftovers(limits.memory, recording.recorder.fileno())
         channel.expect_descriptors()
 
-    def next(self) -> tuple[RunOrder, Recording] | None:
-        """Report that the step is over, and return the next one. `None`: the process ends."""
+    def may_come(self, last: Recording) -> bool:
+        """Return whether the process may run another step than the last one, which has ended."""
         self._ended += 1
         if self._ended >= self._turns.most:
-            return None
-        files = files_imported_since(self._modules, self._began_at)
-        left = [*self._leftovers.find(), *([] if files is not None else ["code that has changed"])]
+            return False
+        self._files = files_imported_since(self._modules, self._began_at)
+        left = self._leftovers.find(last.recorder.fileno())
+        if self._files is None:
+            left.append("code that has changed")
         if left:
             self._channel.send({"type": LEFT, "left": left})
-            return None
-        self._channel.send({"type": IDLE, "files": files})
+        return not left
+
+    def next(self) -> tuple[RunOrder, Recording] | None:
+        """Report that the step is over, and return the next one. `None`: the process ends."""
+        self._channel.send({"type": IDLE, "files": self._files})
         frame = self._await_frame()
         if frame["type"] != NEXT:
             return None

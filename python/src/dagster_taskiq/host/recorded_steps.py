@@ -48,6 +48,8 @@ class RecordedSteps:
             code = self._run(order, recording)
             if self._sink is None or not self._sink.ended or code != 0:
                 return code
+            if not later.may_come(recording):
+                return code
             self._sink.close()
             if (given := later.next()) is None:
                 return code

@@ -361,3 +361,17 @@ def test_a_change_of_the_code_ends_the_processes_that_wait(start_worker, create_
 
     eventually(is_imported_again)
     eventually(lambda: not alive(first))
+
+
+def test_a_process_builds_the_plan_for_its_further_steps_once(
+    start_worker, create_run, tmp_path, monkeypatch
+):
+    planned = tmp_path / "planned"
+    monkeypatch.setenv("PLANNED", str(planned))
+    flags = ("-m", "says_who_plans", "-d", str(CODE), "--steps-per-process", "5")
+    worker = start_worker(*flags, env={"PLANNED": str(planned)})
+    worker.await_frame("ready")
+    steps = Steps(worker, create_run("ticks", recon=job_at("says_who_plans", "ticks")))
+    planned.write_text("")
+    pids = {steps.pid(f"tick_{number}") for number in range(4)}
+    assert [int(pid) for pid in planned.read_text().split()] == [*pids, *pids]

@@ -37,8 +37,8 @@ class Standing:
     data_bytes: int
 
     @staticmethod
-    def now() -> Standing:
-        """Look. Reads some small files of /proc."""
+    def now(own: int) -> Standing:
+        """Look, but not at the descriptor `own`. Reads some small files of /proc."""
         facts: dict[str, object] = {
             "a timer": [signal.getitimer(timer)[0] > 0 for timer in _TIMERS],
             # Those are blocked at a process's birth.
@@ -50,35 +50,35 @@ class Standing:
             "another sys.stdout or sys.stderr": (id(sys.stdout), id(sys.stderr)),
         }
         tasks = linux.tasks() or threading.active_count()
-        return Standing(ProcessState.now(), facts, _descriptors(), tasks, linux.data_bytes())
+        descriptors = _descriptors()
+        descriptors.pop(own, None)
+        return Standing(ProcessState.now(), facts, descriptors, tasks, linux.data_bytes())
 
 
 class Leftovers:
     """Compares with the process as it was before its first step.
 
-    `memory` is the limit of each step's memory, in bytes. `passing` are the descriptors that the
-    step closes at its end.
+    `memory` is the limit of each step's memory, in bytes. `own` is a descriptor that belongs to the
+    step and goes with it.
     """
 
-    def __init__(self, memory: int | None, passing: int) -> None:
+    def __init__(self, memory: int | None, own: int) -> None:
         self._memory = memory
-        first = Standing.now()
-        descriptors = {each: of for each, of in first.descriptors.items() if each != passing}
-        self._first = Standing(first.state, first.facts, descriptors, first.tasks, first.data_bytes)
+        self._first = Standing.now(own)
 
-    def find(self) -> list[str]:
+    def find(self, own: int) -> list[str]:
         """Return what is different now, in words for an operator."""
         flush_output()
         linux.flush_c_streams()
-        found = self._differences()
+        found = self._differences(own)
         if found:
             # What nothing refers to any more may hold a descriptor or a thread.
             gc.collect()
-            found = self._differences()
+            found = self._differences(own)
         return found
 
-    def _differences(self) -> list[str]:
-        first, now = self._first, Standing.now()
+    def _differences(self, own: int) -> list[str]:
+        first, now = self._first, Standing.now(own)
         found = first.state.changes_until(now.state, variables=False)
         found += [what for what, value in now.facts.items() if value != first.facts[what]]
         if now.tasks > first.tasks:
@@ -90,11 +90,11 @@ class Leftovers:
         if self._memory is not None:
             grown = now.data_bytes - first.data_bytes
             if grown > self._memory // _MEMORY_PART:
-                found.append(f"{grown} bytes more memory than it began with")
+                found.append("a tenth of its memory limit in use")
         return found
 
 
-def _descriptors() -> Mapping[int, tuple[int, int]]:
+def _descriptors() -> dict[int, tuple[int, int]]:
     found = {}
     for name in os.listdir("/dev/fd"):  # noqa: PTH208 - numbers, and not paths
         with contextlib.suppress(OSError):  # the listing's own

@@ -107,7 +107,7 @@ def state_of(path: str) -> _State:
             return status.st_mtime_ns, status.st_size
         with os.scandir(path) as entries:
             return tuple(sorted(entry.name for entry in entries if _defines(entry)))
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a NUL, or half of a surrogate pair
         return None
 
 

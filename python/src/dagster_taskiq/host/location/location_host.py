@@ -34,7 +34,7 @@ from dagster_taskiq.host.supervise.guard import Guard, Rest
 from dagster_taskiq.host.supervise.recycler import Recycling
 from dagster_taskiq.host.supervise.supervisor import Supervisor
 from dagster_taskiq.host.system import linux
-from dagster_taskiq.host.wire.orders import Order, RunOrder
+from dagster_taskiq.host.wire.orders import RunOrder
 from dagster_taskiq.host.wire.steering import steering_from
 from dagster_taskiq.host.wire.terms import term_of
 from dagster_taskiq.host.work.inheritance import NOTHING, Inheritance, LiveWith
@@ -248,10 +248,6 @@ class LocationHost(Supervisor):
         ended = outcome is not None and outcome.get("kind") in _RECORDED
         self._jobs.note_end(guard.process.id, came_to_its_end=ended)
         return {**super()._end_of(guard), "canceled": guard.canceled}
-
-
-def _runs_step(order: Order) -> bool:
-    return isinstance(order, RunOrder)
 
 
 def _is_current(rest: Rest) -> bool:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from dagster_taskiq.host.wire.orders import Order
 
 _MOST_REPORTED = 20
+_LONGEST_REPORT = 200
 
 
 @dataclass(frozen=True)
@@ -224,6 +225,7 @@ class Recycler:
     def _report(self, guard: Guard, left: object) -> None:
         """Say once for all such processes why they run one step."""
         what = ", ".join(map(str, left)) if isinstance(left, list) else "something"
+        what = what[:_LONGEST_REPORT]
         if what not in self._reported and len(self._reported) < _MOST_REPORTED:
             self._reported.add(what)
             warn(f"{guard.process.name} leaves its process with {what}: it runs no further step")
