@@ -4,14 +4,14 @@
 import type { Seat } from "../admission/slots.ts";
 import type { EventName, FieldsOf, LevelOf } from "../events/events.ts";
 import type { Lease } from "../lease/lease.ts";
-import { messageFields, stepNamedIn } from "../lease/message-fields.ts";
+import { fieldsOfBody, messageFields, stepNamedIn } from "../lease/message-fields.ts";
 import type { Claim } from "../ledger/port.ts";
 import type { Observation, Observe } from "../observe.ts";
 import type { Message } from "../queue/port.ts";
 import type { DeliveryNote } from "../runner/port.ts";
 import { type Decoded, decode } from "../step/envelope.ts";
 import type { StepId } from "../step/step.ts";
-import type { Cause } from "./states.ts";
+import type { Cause, Disposition } from "./states.ts";
 
 /** A received message that has a slot, and whose lease is prolonged. */
 export interface Received {
@@ -150,4 +150,24 @@ type Overhead = Pick<FieldsOf<"delivery.done">, "claimMs" | "startMs" | "settleM
 /** The clocks of processes on one machine differ by less than a wall clock's corrections. */
 function span(name: keyof Overhead, from: number | undefined, to: number | undefined): Overhead {
   return from === undefined || to === undefined ? {} : { [name]: Math.max(0, to - from) };
+}
+
+/**
+ * Settles as `work` does. If `work` rejects, logs the bug and lets go of the message, which comes
+ * back when its visibility ends. One delivery's bug must not end the worker's other steps, as a bug
+ * in a loop does (`core/bugs.ts`).
+ */
+export async function lostByBug(
+  { lease }: Pick<Received, "lease">,
+  observe: Observe,
+  work: Promise<Disposition>,
+): Promise<Disposition> {
+  try {
+    return await work;
+  } catch (error) {
+    const message = `bug in taskiq, please report it: ${error instanceof Error ? error.stack : error}`;
+    observe({ event: "delivery.bug", level: "error", message, ...fieldsOfBody(lease.message) });
+    await lease.end();
+    return "lost";
+  }
 }

@@ -2,9 +2,8 @@
 // one message after the other.
 
 import type { Seat } from "../admission/slots.ts";
-import type { Received } from "../delivery/delivery.ts";
+import { lostByBug, type Received } from "../delivery/delivery.ts";
 import { askForOne } from "../delivery/effects/ports.ts";
-import { lostByBug } from "../delivery/one-bug.ts";
 import type { Disposition } from "../delivery/states.ts";
 import type { Lease } from "../lease/lease.ts";
 import { fieldsOfBody } from "../lease/message-fields.ts";

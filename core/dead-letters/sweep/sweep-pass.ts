@@ -5,10 +5,9 @@
 import type { Quiet } from "../../admission/quiet.ts";
 import { Seat, Slots } from "../../admission/slots.ts";
 import type { Clock } from "../../clock.ts";
-import type { Received } from "../../delivery/delivery.ts";
+import { lostByBug, type Received } from "../../delivery/delivery.ts";
 import { askForOne } from "../../delivery/effects/ports.ts";
 import type { Executor } from "../../delivery/executor.ts";
-import { lostByBug } from "../../delivery/one-bug.ts";
 import type { Swept } from "../../delivery/states.ts";
 import type { LeaseKeeper } from "../../lease/lease-keeper.ts";
 import { fieldsOfBody } from "../../lease/message-fields.ts";
