@@ -30,6 +30,7 @@ export async function build(outdir = `${root}dist`) {
   const outfile = `${outdir}/taskiq.mjs`;
   const { version } = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
   const init = readFileSync(`${root}cli/init.py`, "utf8");
+  const page = (/** @type {string} */ name) => readFileSync(`${root}core/status/page/${name}`, "utf8");
   const result = await esbuild.build({
     absWorkingDir: root,
     entryPoints: ["cli/main.ts"],
@@ -59,6 +60,7 @@ export async function build(outdir = `${root}dist`) {
       TASKIQ_VERSION: JSON.stringify(version),
       TASKIQ_ORIGIN: JSON.stringify(originOf(root)),
       TASKIQ_INIT: JSON.stringify(init),
+      TASKIQ_STATUS_PAGE: JSON.stringify({ html: page("page.html"), css: page("page.css"), script: page("page.mjs") }),
     },
     write: false,
     logLevel: "warning",

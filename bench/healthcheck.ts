@@ -27,6 +27,7 @@ let aheadMs = 0;
 const clock = { monoMs: () => systemClock.monoMs() + aheadMs };
 const server = await startHealthServer({
   metrics: async () => "",
+  status: null,
   ...place,
   worker: "bench",
   clock,

@@ -35,6 +35,7 @@ const order = [
   ["delivery", "circuit"],
   ["intake", "dead-letters"],
   ["worker", "explain"],
+  ["status"],
   ["endpoints", "drain", "metrics"],
 ];
 

@@ -1,7 +1,7 @@
 // The options that a worker and its health check share. The worker listens where the health check
 // asks.
 import { setting } from "./option.ts";
-import { duration, names, text, unlessOff, wholeNumber } from "./values.ts";
+import { choice, duration, names, text, unlessOff, wholeNumber } from "./values.ts";
 
 const GROUP = "Health";
 const host = text("<host>", "a host name or an IP address", /^[\w.:%-]+$/);
@@ -12,7 +12,7 @@ export function healthPort(lowest: 0 | 1) {
     flag: "--health-port",
     env: ["TASKIQ_WORKER_HEALTH_PORT"],
     group: GROUP,
-    help: `Port of the worker's /livez, /readyz, /healthz and /metrics${lowest === 0 ? "; 0 takes any free one" : ""}.`,
+    help: `Port of the worker's status page, /livez, /readyz, /healthz and /metrics${lowest === 0 ? "; 0 takes any free one" : ""}.`,
     kind: wholeNumber(lowest, 65_535),
     fallback: "8080",
   });
@@ -36,6 +36,15 @@ export const healthHost = setting({
   help: "Address of the worker's health server; 0.0.0.0 lets other machines ask, as a load balancer or a Kubernetes probe must.",
   kind: host,
   fallback: "127.0.0.1",
+});
+
+export const statusPage = setting({
+  flag: "--status-page",
+  env: ["TASKIQ_STATUS_PAGE"],
+  group: GROUP,
+  help: "Which requests the health port answers with the status page and /status.json, which name runs, steps and errors: those from this machine to localhost, all that reach the port, or none.",
+  kind: choice(["local", "network", "off"]),
+  fallback: "local",
 });
 
 /** Each name is a series of its own in every metric of steps, so nothing but a list adds some. */

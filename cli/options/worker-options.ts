@@ -1,7 +1,7 @@
 // Every option of a worker: `taskiq run` has them all, `taskiq drain` and `taskiq dev` share them.
 import { dagsterOptions } from "./dagster-options.ts";
 import { envelopeKeys } from "./envelope-key.ts";
-import { healthHost, healthPort, metricsJobs, readyWithin } from "./health-options.ts";
+import { healthHost, healthPort, metricsJobs, readyWithin, statusPage } from "./health-options.ts";
 import { ledgerOptions } from "./ledger-options.ts";
 import { locationOptions } from "./location-options.ts";
 import { logOptions } from "./log-options.ts";
@@ -154,6 +154,7 @@ export const workerOptions = {
   healthPort: healthPort(0),
   healthHost,
   readyWithinMs: readyWithin,
+  statusPage,
   metricsJobs,
   ...logOptions,
 };

@@ -4,10 +4,12 @@ import { systemClock as clock } from "../../core/clock.ts";
 import { noOutcomes } from "../../core/delivery/outcome-counts.ts";
 import { startHealthServer } from "../../core/endpoints/health-server.ts";
 import type { JsonServer } from "../../core/endpoints/json-server.ts";
+import type { StatusOptions } from "../../core/endpoints/status-pages.ts";
 import { Fault } from "../../core/faults.ts";
 import { counted } from "../../core/formats/counted.ts";
 import type { Observe } from "../../core/observe.ts";
 import { preflight } from "../../core/preflight/preflight.ts";
+import { statusDocument } from "../../core/status/document.ts";
 import type { WorkerSnapshot } from "../../core/worker/snapshot.ts";
 import type { Worker, WorkerPorts } from "../../core/worker/worker.ts";
 import type { Io } from "../command.ts";
@@ -157,14 +159,16 @@ async function start(config: WorkerConfig, { ports: { runner, observe }, survey 
   observe({ event: "worker.started", level: "info", message, queue: urls, concurrency });
 }
 
-function openHealth(life: Life, { worker, ports, meter }: Wired): Promise<JsonServer> {
+function openHealth(life: Life, wired: Wired): Promise<JsonServer> {
   const { config, stop } = life;
+  const { worker, ports, meter } = wired;
   return startHealthServer({
     ...config.health,
     worker: config.workerId,
     clock: ports.clock,
     observe: ports.observe,
     metrics: meter.text,
+    status: statusOf(life, wired),
     facts: () => {
       const snapshot = worker.snapshot();
       return {
@@ -177,6 +181,26 @@ function openHealth(life: Life, { worker, ports, meter }: Wired): Promise<JsonSe
       };
     },
   });
+}
+
+function statusOf(life: Life, { worker, ports, steps }: Wired): StatusOptions | null {
+  const { config, io, stop } = life;
+  if (config.statusPage === "off") return null;
+  const beganMs = clock.monoMs();
+  return {
+    access: config.statusPage,
+    document: (health) => {
+      const snapshot = worker.snapshot();
+      const facts = {
+        ...{ worker: config.workerId, version, pid: io.machine.pid() },
+        ...{ nowMs: clock.wallMs(), uptimeMs: clock.monoMs() - beganMs, started: life.started },
+        ...{ running: steps.running(), ended: steps.ended(), series: steps.series() },
+        ...{ host: ports.runner.versions(), advice: ports.runner.advice(), intake: worker.intakeState() },
+        snapshot: { ...snapshot, stopping: stop.quiet.aborted || snapshot.stopping },
+      };
+      return statusDocument(facts, health);
+    },
+  };
 }
 
 async function closePorts({ runner, ledger, queues, observe }: WorkerPorts): Promise<void> {

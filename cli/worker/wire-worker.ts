@@ -9,6 +9,7 @@ import { gaugeWorker } from "../../core/metrics/worker-gauges.ts";
 import type { Observe } from "../../core/observe.ts";
 import type { Queue, QueueSurvey } from "../../core/queue/port.ts";
 import { queueNameOf } from "../../core/queue/queue-place.ts";
+import { RecentSteps } from "../../core/status/recent-steps.ts";
 import { TaskProtection } from "../../core/worker/protection/task-protection.ts";
 import { Worker, type WorkerPorts } from "../../core/worker/worker.ts";
 import { queueText } from "../options/queue-choice.ts";
@@ -24,6 +25,8 @@ export interface Wired {
   readonly worker: Worker;
   readonly ports: WorkerPorts;
   readonly meter: OpenMeter;
+  /** For the status page. */
+  readonly steps: RecentSteps;
   /** What the queues say of themselves, in their order; rejects with a `Fault`. */
   survey(): Promise<readonly QueueSurvey[]>;
 }
@@ -49,7 +52,8 @@ export async function wireWorker(
 ): Promise<Wired> {
   const { workerId, concurrency, leaseMs, waitMs, sweepMs, envelopeKeys, maxStarts, onExhausted, limits } = config;
   const meter = await openMetrics(workerId, env);
-  const observe = observeAs(config, log, meter);
+  const steps = new RecentSteps(clock, firstQueueOf(config));
+  const observe = observeAs(config, log, meter, steps);
   const queues = config.queues.map((taken) => ({
     ...taken,
     name: queueText(taken.queue),
@@ -80,18 +84,22 @@ export async function wireWorker(
     envelopeKeys,
   });
   gaugeWorker(meter, () => worker.snapshot(), processFacts());
-  return { worker, ports, meter, survey: () => Promise.all(queues.map(({ queue }) => queue.survey())) };
+  return { worker, ports, meter, steps, survey: () => Promise.all(queues.map(({ queue }) => queue.survey())) };
 }
 
-/** What the worker logs is counted, too. */
-function observeAs({ queues, metricsJobs }: WorkerConfig, log: Observe, meter: OpenMeter): Observe {
-  const [first] = queues;
-  const queue = first === undefined ? "" : queueText(first.queue);
-  const count = measureEvents(meter, { queue, jobs: new Set(metricsJobs) });
+/** What the worker logs is counted, too, and shown on the status page. */
+function observeAs(config: WorkerConfig, log: Observe, meter: OpenMeter, steps: RecentSteps): Observe {
+  const count = measureEvents(meter, { queue: firstQueueOf(config), jobs: new Set(config.metricsJobs) });
+  const show = config.statusPage === "off" ? () => undefined : steps.observe;
   return (observation) => {
     log(observation);
     count(observation);
+    show(observation);
   };
+}
+
+function firstQueueOf({ queues: [first] }: WorkerConfig): string {
+  return first === undefined ? "" : queueText(first.queue);
 }
 
 function protectionOf({ protectMs }: WorkerConfig, env: Env, observe: Observe): Pick<WorkerPorts, "protection"> {

@@ -38,6 +38,7 @@ const PLAIN = [
   "stepOutput",
   "metricsJobs",
   "stepsPerProcess",
+  "statusPage",
 ] as const;
 
 export interface WorkerConfig extends Pick<Given, (typeof PLAIN)[number]> {

@@ -63,8 +63,13 @@ export class Breaker {
    * has passed.
    */
   closedBecause(): string | null {
-    const reasons = this.#reasons(reportable(this.#circuit, this.#ports.clock.monoMs()));
+    const { reasons } = this;
     return reasons.length === 0 ? null : sentence(reasons);
+  }
+
+  /** The outages that close the intake of every queue, each with its cause. */
+  get reasons(): readonly Reason[] {
+    return this.#reasons(reportable(this.#circuit, this.#ports.clock.monoMs()));
   }
 
   /** Names the code locations that cannot be imported. `null` means that all can. */

@@ -87,15 +87,26 @@ export class QueueGate {
    */
   closedBecause(): string | null {
     const asked = this.#ports.quiet.asked.map(quietReason);
-    const failing = reportable(this.#circuit, this.#ports.clock.monoMs()).map(({ why }) => why);
-    const reasons = [...asked, ...failing];
+    const reasons = [...asked, ...this.#failing()];
     return reasons.length === 0 ? null : reasons.join("; ");
+  }
+
+  /**
+   * Says why receives of this queue fail. `null` means that they do not, or have failed for too
+   * short a time.
+   */
+  failing(): string | null {
+    return this.#failing().join("; ") || null;
   }
 
   /** Returns whether the sweep may report steps of this queue. */
   mayReport(): boolean {
     const { quiet, breaker } = this.#ports;
     return quiet.asked.length === 0 && mayReport(this.#circuit) && breaker.mayReport();
+  }
+
+  #failing(): readonly string[] {
+    return reportable(this.#circuit, this.#ports.clock.monoMs()).map(({ why }) => why);
   }
 
   #log(): void {

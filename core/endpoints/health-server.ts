@@ -1,9 +1,10 @@
 // The worker's health over HTTP. GET /livez, /readyz and /healthz answer 200 or 503, with the
-// reason as JSON. GET /metrics answers in the text format of Prometheus.
+// reason as JSON. GET /metrics answers in the text format of Prometheus. GET / is the status page.
 import type { Clock } from "../clock.ts";
 import { Fault } from "../faults.ts";
 import { type Health, type HealthFacts, judgeHealth, READY_HELD_MS } from "./health.ts";
 import { type JsonServer, PlainText, type Reply, type ServerPlace, startJsonServer } from "./json-server.ts";
+import { STATUS_DOCUMENT, STATUS_PAGE, type StatusOptions, statusReply } from "./status-pages.ts";
 
 export interface HealthServerOptions extends ServerPlace {
   readonly worker: string;
@@ -12,6 +13,8 @@ export interface HealthServerOptions extends ServerPlace {
    * Asked at every request; must not wait for anything. `queues` and `advice` are for the reader of
    * the answer.
    */
+  /** The status page. `null` means that there is none. */
+  readonly status: StatusOptions | null;
   /** All metrics in the text format of Prometheus. */
   readonly metrics: () => Promise<string>;
   facts(): WorkerFacts & { readonly queues?: readonly object[]; readonly advice?: readonly string[] };
@@ -34,10 +37,15 @@ export async function startHealthServer(options: HealthServerOptions): Promise<J
   const ticker = setInterval(() => history.tick(), TICK_MS);
   ticker.unref();
   try {
-    const server = await startJsonServer(options, async ({ method = "GET", url = "/" }) => {
+    const known = pathsOf(options.status);
+    const server = await startJsonServer(options, async (request) => {
+      const { method = "GET", url = "/" } = request;
       const [path = "/"] = url.split("?", 1);
-      const refusal = refuse(method, path);
+      const refusal = refuse(method, path, known);
       if (refusal !== null) return refusal;
+      const { status } = options;
+      const shown = status && statusReply(path, request, status, () => judgeHealth(history.now()));
+      if (shown !== null) return shown;
       if (path === METRICS) return { status: 200, body: new PlainText(EXPOSITION, await options.metrics()) };
       const facts = history.now();
       const several = (facts.queues?.length ?? 0) > 1;
@@ -100,9 +108,15 @@ class History {
   }
 }
 
-function refuse(method: string, path: string): Reply | null {
-  if (path !== METRICS && !Object.hasOwn(pages, path)) {
-    return { status: 404, body: { error: "not found; there are /livez, /readyz, /healthz and /metrics" } };
+function pathsOf(status: StatusOptions | null): readonly string[] {
+  const shown = status === null ? [] : [STATUS_PAGE, STATUS_DOCUMENT];
+  return [...shown, ...Object.keys(pages), METRICS];
+}
+
+function refuse(method: string, path: string, known: readonly string[]): Reply | null {
+  if (!known.includes(path)) {
+    const list = `${known.slice(0, -1).join(", ")} and ${known.at(-1)}`;
+    return { status: 404, body: { error: `not found; there are ${list}` } };
   }
   if (method === "GET" || method === "HEAD") return null;
   return { status: 405, body: { error: "only GET and HEAD" }, allow: "GET, HEAD" };

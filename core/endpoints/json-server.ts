@@ -18,6 +18,8 @@ export interface Reply {
   readonly body: object | PlainText;
   /** The methods that the page does have. Sent with 405. */
   readonly allow?: string;
+  /** Headers of this page alone. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** A text in a format of its own. */
@@ -111,7 +113,7 @@ function boundConnections(): (socket: Socket) => void {
 }
 
 /** Node sends no body in answer to HEAD. */
-function send(response: ServerResponse, { status, body, allow }: Reply): void {
+function send(response: ServerResponse, { status, body, allow, headers }: Reply): void {
   const { type, text } =
     body instanceof PlainText ? body : { type: "application/json", text: `${printableJson(body)}\n` };
   response.writeHead(status, {
@@ -121,6 +123,7 @@ function send(response: ServerResponse, { status, body, allow }: Reply): void {
     // Each client asks once. A connection that is kept would only keep `close` waiting.
     connection: "close",
     ...(allow === undefined ? {} : { allow }),
+    ...headers,
   });
   response.end(text);
 }

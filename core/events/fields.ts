@@ -51,7 +51,7 @@ export const fieldWords: ReadonlyMap<string, string> = new Map([
   ["note", "`cut` or `left_out`."],
   ["looked", "How many dead letters the pass saw."],
   ["ended", "How many of them it ended."],
-  ["pid", "Process id of the step host."],
+  ["pid", "Process id of the step host, or of the step's process."],
   ["dagster", "Version of Dagster in the step host."],
   ["python", "Version of Python in the step host."],
   ["work", "How many steps, probes and reports ran in it."],

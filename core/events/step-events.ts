@@ -8,6 +8,12 @@ export const stepEvents = {
     means: "This worker has claimed the attempt and starts its process.",
     act: null,
   },
+  "step.started": {
+    levels: ["debug"],
+    fields: { key: "string", runId: "string", stepKey: "string", attempt: "number", pid: "number" },
+    means: "The step host has started the step's process.",
+    act: null,
+  },
   "step.output": {
     levels: ["info", "debug", "warn", "error"],
     fields: {

@@ -6,7 +6,7 @@ import { describeError } from "../faults.ts";
 import type { Observe } from "../observe.ts";
 import { onAbort } from "../on-abort.ts";
 import { killGroup, killMarked, requireSignals, signalGroup } from "../process-group.ts";
-import type { StepId } from "../step/step.ts";
+import { idempotencyKey, type StepId } from "../step/step.ts";
 import { HostProcess, type HostSettings } from "./host-process.ts";
 import { killWork } from "./kill-work.ts";
 import { CodeLocations } from "./locations.ts";
@@ -195,6 +195,7 @@ export class HostRunner implements Runner {
     const following: Following[] = [];
     const work = new Work(frame.type, {
       ask,
+      onStarted: (pid) => this.#logStarted(step, pid),
       onPermit: (permit) => host.send(permitFrame(id, permit)),
       onCapture: (files) => {
         const hear = step === null ? null : outputHearer(step, work.job, this.#ports);
@@ -211,6 +212,13 @@ export class HostRunner implements Runner {
     this.#work.delete(id);
     for (const output of following) await output.end();
     return { work, end };
+  }
+
+  #logStarted(step: StepId | null, pid: number): void {
+    if (step === null) return;
+    const { runId, stepKey, attempt } = step;
+    const about = { key: idempotencyKey(step), runId, stepKey, attempt, pid };
+    this.#ports.observe({ event: "step.started", level: "debug", message: `runs in process ${pid}`, ...about });
   }
 
   /**

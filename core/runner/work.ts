@@ -9,6 +9,8 @@ type WorkFrame = Exclude<HostFrame, { type: "ready" | "fatal" | "location" }>;
 
 export interface WorkListener {
   readonly ask: AskPermit;
+  /** Called with the id of its process. */
+  readonly onStarted: (pid: number) => void;
   readonly onPermit: (permit: Permit) => void;
   readonly onCapture: (files: OutputFiles) => void;
 }
@@ -66,6 +68,7 @@ export class Work {
     switch (frame.type) {
       case "started":
         this.pid = frame.pid;
+        this.#listener.onStarted(frame.pid);
         return;
       case "capture":
         this.open = true;

@@ -3,6 +3,7 @@
 
 import type { AskedQuiet } from "../admission/quiet.ts";
 import type { Breaker } from "../circuit/breaker.ts";
+import type { Reason } from "../circuit/closing.ts";
 import type { OutcomeCounts } from "../delivery/outcome-counts.ts";
 import { type Disposition, dispositions } from "../delivery/states.ts";
 import type { Lane } from "../intake/lane.ts";
@@ -37,6 +38,31 @@ export interface LaneSnapshot {
   readonly received: number;
   /** Why nothing is received from this queue, when others may be received from. */
   readonly closedBecause: string | null;
+}
+
+/** Why the worker receives, or does not: of all its queues, and of each. */
+export interface IntakeState {
+  /** What closes the intake of every queue. `cause` is that of `intake.closed`. */
+  readonly outages: readonly Reason[];
+  readonly queues: readonly LaneState[];
+}
+
+export interface LaneState {
+  /** The queue's name, without the rest of its URL. */
+  readonly name: string;
+  readonly busy: number;
+  /** How many slots its steps may take. */
+  readonly most: number;
+  readonly received: number;
+  /** Whether a receive is under way. */
+  readonly receiving: boolean;
+  /** Why its receives fail. `null` means that they do not. */
+  readonly failing: string | null;
+  readonly quiet: readonly AskedQuiet[];
+}
+
+export function laneStateOf({ name, busy, slots, received, polls, gate, quiet }: Lane): LaneState {
+  return { name, busy, most: slots.total, received, receiving: polls > 0, failing: gate.failing(), quiet: quiet.asked };
 }
 
 export function snapshotOf({ label: name, busy, received, gate }: Lane): LaneSnapshot {

@@ -25,7 +25,15 @@ import type { Runner } from "../runner/port.ts";
 import { Notices } from "./notices.ts";
 import type { TaskProtection } from "./protection/task-protection.ts";
 import { runPruning } from "./pruning.ts";
-import { closedBecause, endedOf, quietQueuesOf, snapshotOf, type WorkerSnapshot } from "./snapshot.ts";
+import {
+  closedBecause,
+  endedOf,
+  type IntakeState,
+  laneStateOf,
+  quietQueuesOf,
+  snapshotOf,
+  type WorkerSnapshot,
+} from "./snapshot.ts";
 
 export interface WorkerPorts {
   /** At least one. */
@@ -254,6 +262,11 @@ export class Worker {
       lastTurnAtMs: this.#intake.lastTurnAtMs,
       queues: this.#lanes.map(snapshotOf),
     };
+  }
+
+  /** What the status page shows beside the snapshot. */
+  intakeState(): IntakeState {
+    return { outages: this.#breaker.reasons, queues: this.#lanes.map(laneStateOf) };
   }
 
   /** Slots with a step in them. The slots that polls keep free have none. */

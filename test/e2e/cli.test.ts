@@ -157,6 +157,7 @@ describe("healthcheck", () => {
       clock: { monoMs: () => systemClock.monoMs() + aheadMs },
       observe: () => undefined,
       metrics: async () => "",
+      status: null,
       facts: () => ({ ...facts, waitMs: 20_000, closedBecause, broken: null, busy: 0, slots: 4, readyWithinMs: null }),
     });
     t.after(() => server.close());

@@ -67,12 +67,15 @@ describe("a worker that has secrets all around it", () => {
     });
     assert.deepEqual(buried.map((letter) => readNote(letter)?.message_id).toSorted(), wrong.toSorted());
     await recordedOnce(deployment, failing);
-    const ready = await fetch(`http://127.0.0.1:${port}/readyz`);
+    const ask = async (page: string) => await (await fetch(`http://127.0.0.1:${port}/${page}`)).text();
+    const status = await ask("status.json");
+    assert.match(status, new RegExp(`"run_id":"${failing}"`));
 
     const places = {
       log: worker.log,
       output: worker.stdout,
-      health: await ready.text(),
+      health: await ask("readyz"),
+      status,
       ledger: deployment.ledger(),
       notes: buried.map(({ attributes }) => attributes),
       events: await dagster.records(failing),

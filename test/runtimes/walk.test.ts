@@ -59,7 +59,7 @@ async function openSite(t: TestContext) {
     void source.send({ body: bodyFor(stepKey), groupId: stepKey, deduplicationId: stepKey });
   const release = () => writeFileSync(join(home, "log", "release"), "");
   const hold = () => rmSync(join(home, "log", "release"));
-  return { start, send, release, hold, source, deadLetters, admin, fronts: { queues, ledger } };
+  return { start, send, release, hold, source, deadLetters, admin, port, fronts: { queues, ledger } };
 }
 
 type Site = Awaited<ReturnType<typeof openSite>>;
@@ -95,7 +95,7 @@ async function said(worker: WorkerProcess, event: string): Promise<void> {
 
 test("taskiq works from its tables to the last dead letter", async (t) => {
   const site = await openSite(t);
-  const { start, send, source, deadLetters, fronts } = site;
+  const { start, send, source, deadLetters, port, fronts } = site;
 
   await t.test("migrate makes the tables", async () => {
     await ended(site, 0, "migrate");
@@ -134,6 +134,9 @@ test("taskiq works from its tables to the last dead letter", async (t) => {
     site.hold();
     send("waits.for-the-stop");
     await said(worker, "step.claimed");
+    const shown = async (path: string) => await (await fetch(`http://127.0.0.1:${port}/${path}`)).text();
+    assert.match(await shown(""), /<script type="module">.+<\/script>/s);
+    assert.match(await shown("status.json"), /"running":\[\{"run_id":"[^"]+","step_key":"waits\.for-the-stop"/);
     worker.signal("SIGTERM");
     await said(worker, "worker.stopping");
     site.release();

@@ -30,7 +30,7 @@ async function start(t: TestContext, facts: Partial<Facts> = {}, port = 0) {
 async function serve(t: TestContext, facts: () => Facts, port = 0, clock = { monoMs: systemClock.monoMs }) {
   const logged = new Observations();
   const settings = { host: "127.0.0.1", port, worker: "w-1", clock, observe: logged.observe };
-  const server = await startHealthServer({ ...settings, facts, metrics: async () => "taskiq_slots 4\n" });
+  const server = await startHealthServer({ ...settings, facts, status: null, metrics: async () => "taskiq_slots 4\n" });
   t.after(() => server.close());
   return { ...server, logged, url: `http://127.0.0.1:${server.port}` };
 }
@@ -126,7 +126,14 @@ test("a port that is taken is a fault that names it", async (t) => {
 test("an address of another machine is a fault that names it", async () => {
   // 192.0.2.0/24 belongs to no machine (RFC 5737).
   const place = { host: "192.0.2.1", port: 0, observe: () => undefined };
-  const options = { ...place, worker: "w", clock: systemClock, facts: () => open, metrics: async () => "" };
+  const options = {
+    ...place,
+    worker: "w",
+    clock: systemClock,
+    facts: () => open,
+    metrics: async () => "",
+    status: null,
+  };
   await assert.rejects(startHealthServer(options), {
     name: "Fault",
     code: "TQ_HEALTH_SERVER",

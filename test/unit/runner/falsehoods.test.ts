@@ -56,7 +56,8 @@ describe("what a process claims", () => {
   }
 
   test("a claim that cannot be true is a fault of the step", () => {
-    const work = new Work("run", { ask: async () => ({ granted: false }), onPermit: assert.ok, onCapture: assert.ok });
+    const heard = { onStarted: assert.ok, onPermit: assert.ok, onCapture: assert.ok };
+    const work = new Work("run", { ask: async () => ({ granted: false }), ...heard });
     work.hear({ type: "outcome", id: "1", outcome: { kind: "success", result } });
     const message = "the process reports an impossible outcome: success without a permit";
     assert.deepEqual(endingOf(work, { how: "exited", code: 0, signal: null }, false), {

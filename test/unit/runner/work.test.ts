@@ -217,9 +217,11 @@ describe("what a probe found", () => {
 describe("what is heard of work", () => {
   test("the frames of work become facts, and the last one its end", async () => {
     const captured: unknown[] = [];
+    const started: number[] = [];
     const permits: Permit[] = [];
     const work = new Work("run", {
       ask: async () => ({ granted: true, withinMs: 500 }),
+      onStarted: (pid) => started.push(pid),
       onPermit: (permit) => permits.push(permit),
       onCapture: ({ stdout, stderr }) => captured.push([stdout, stderr]),
     });
@@ -233,12 +235,13 @@ describe("what is heard of work", () => {
     work.hear({ type: "exited", id: "1", code: 0, signal: null, killed });
     assert.deepEqual(await work.ended, { ...exited, killed });
     assert.deepEqual([work.pid, work.outcome, captured], [42, { kind: "success", result }, [["/out", "/err"]]]);
-    assert.deepEqual(permits, [{ granted: true, withinMs: 500 }]);
+    assert.deepEqual([started, permits], [[42], [{ granted: true, withinMs: 500 }]]);
   });
 
   test("the first end of work stands", async () => {
     const work = new Work("run", {
       ask: async () => ({ granted: false }),
+      onStarted: () => undefined,
       onPermit: () => undefined,
       onCapture: () => undefined,
     });

@@ -37,6 +37,7 @@ const defaults: WorkerConfig = {
   locationArgs: [],
   health: { host: "127.0.0.1", port: 8080, readyWithinMs: 300_000 },
   metricsJobs: [],
+  statusPage: "local",
   stepOutput: "all",
   log: { level: "info", format: "auto" },
 };
