@@ -233,15 +233,17 @@ def test_a_run_that_is_canceled_interrupts_its_later_step_and_no_other(
     assert other.pid("b") == theirs
 
 
-def test_the_terms_of_a_step_are_not_those_of_the_next(worker, several, tmp_path):
+def test_what_the_worker_still_says_of_a_step_is_not_about_the_next(worker, several, tmp_path):
     waits = {"do": "waits", "file": str(tmp_path / "go")}
     steps = Steps(worker, several(b=waits))
-    first = steps.pid("a", limits={"timeout_ms": 30_000}, within_ms=30_000)
+    over = steps.start("a", limits={"timeout_ms": 5_000}, within_ms=5_000)
+    first = worker.finish(over)[0]["pid"]
     order = steps.start("b")
     eventually((tmp_path / "go.started").exists)
-    # As the first step's lease and timeout: the worker says nothing more of it.
-    worker.send({"type": "renew", "id": "w1", "within_ms": 1})
-    worker.send({"type": "kill", "id": "w1", "signal": "SIGKILL"})
+    worker.send({"type": "renew", "id": over, "within_ms": 1})
+    worker.send({"type": "kill", "id": over, "signal": "SIGKILL"})
+    # Whatever comes after both is handled after both.
+    worker.finish(worker.start("probe", run_id=None))
     (tmp_path / "go").touch()
     assert worker.outcome(order)["kind"] == "success"
     assert worker.await_frame("started", order)["pid"] == first
