@@ -35,6 +35,11 @@ export async function openLedger(choice: LedgerChoice, worker: string, leaseMs: 
   return openPostgresLedger({ target, writeBoundMs, answerMs, applicationName, ...TIME });
 }
 
+/** Returns the schema of a ledger that lives in Dagster's own database; else `null`. */
+export function schemaBesideDagster(choice: LedgerChoice): string | null {
+  return choice.kind === "dagster" ? SCHEMA_BESIDE_DAGSTER : null;
+}
+
 export async function openLedgerSchema(choice: LedgerChoice, env: Env): Promise<LedgerSchema> {
   if (choice.kind === "sqlite") {
     const { sqliteSchema } = await import("../../core/ledger/sqlite/upgrade.ts");

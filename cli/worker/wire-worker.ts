@@ -15,7 +15,7 @@ import { Worker, type WorkerPorts } from "../../core/worker/worker.ts";
 import { queueText } from "../options/queue-choice.ts";
 import type { Env } from "../options/resolve.ts";
 import { openAgent } from "../wiring/ecs.ts";
-import { openLedger } from "../wiring/ledger.ts";
+import { openLedger, schemaBesideDagster } from "../wiring/ledger.ts";
 import { openMetrics, processFacts } from "../wiring/metrics.ts";
 import { openQueue } from "../wiring/queue.ts";
 import { openStepHost } from "../wiring/step-host.ts";
@@ -76,6 +76,7 @@ export async function wireWorker(
     worker: workerId,
     concurrency,
     leaseMs,
+    ledgerSchema: schemaBesideDagster(config.ledger),
     waitMs,
     sweepMs,
     quietMs: QUIET_MS,

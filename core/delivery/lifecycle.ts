@@ -27,6 +27,7 @@
 // | waiting    | lease ended                             | claiming              | claim |
 // | waiting    | visibility lost, stopping               | releasing             | release (now) |
 // | executing  | ended                                   | settling              | settle |
+// | executing  | ended, and settled with its terminal event | acking             | ack |
 // | executing  | not open                                | abandoning            | abandon, start given back; bury: the row stays the run's to claim |
 // | executing  | unknown run                             | abandoning            | abandon, start given back; then as of another instance |
 // | executing  | permit refused, lease lost              | done (lost)           | none: the process is dead, or was never started; write nothing, ack nothing |
@@ -58,8 +59,10 @@
 // A swept message lies in the dead letter queue, because SQS itself moved it there, or an operator
 // fails it. Burying it puts a copy there that says why, and acking takes the original out. A swept
 // message that is malformed is treated as malformed, but a delivery never waits for it.
+
 import type { Hold } from "../ledger/port.ts";
-import type { ErrorInfo, ExecutionResult, StepId } from "../step/step.ts";
+import type { ExecutionResult, StepId } from "../step/step.ts";
+import { blame, INTERRUPTED, unreported } from "./causes.ts";
 import {
   type Asked,
   type Cause,
@@ -201,6 +204,8 @@ function fromExecuting(state: StateAt<"executing">, event: EventIn<"executing">)
   switch (event.is) {
     case "ended":
       return settle(hold, event.outcome, null);
+    case "recorded":
+      return ack("acked");
     case "not_open":
       return abandonToBury(hold, starts, event.why);
     case "unknown_run":
@@ -346,16 +351,6 @@ function release(after: Release, starts = 0): Move {
 
 function done(disposition: Disposition): Move {
   return [{ at: "done", disposition }, { do: "none" }];
-}
-
-const INTERRUPTED: Cause = { detail: "interrupted before it had an outcome", error: null };
-
-function blame(error: ErrorInfo): Cause {
-  return { detail: `${error.class}: ${error.message}`, error };
-}
-
-function unreported({ detail, error }: Cause): Cause {
-  return { detail: `its end could not be reported: ${detail}`, error };
 }
 
 /**

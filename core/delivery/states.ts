@@ -104,6 +104,7 @@ export type Event =
   | { readonly is: "rerun_refused"; readonly why: Why }
   | { readonly is: "not_open"; readonly why: Why }
   | { readonly is: "interrupted" }
+  /** The ledger has the outcome. */
   | { readonly is: "recorded" }
   | { readonly is: "stale" }
   | { readonly is: "abandoned" }
@@ -125,6 +126,7 @@ export const happens = {
   waiting: ["lease_ended", "visibility_lost", "stopping"],
   executing: [
     "ended",
+    "recorded",
     "not_open",
     "unknown_run",
     "permit_refused",

@@ -105,7 +105,7 @@ export interface Ledger extends OperatorRecords {
   claim(request: ClaimRequest): Promise<Claim>;
   /**
    * Prolongs many leases in one statement; answers, in order, whether each is still held by that
-   * fence.
+   * fence. A row that was settled under the fence stays its own.
    */
   renew(holds: readonly Hold[], leaseMs: number): Promise<readonly boolean[]>;
   /**

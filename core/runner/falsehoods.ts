@@ -31,14 +31,22 @@ const underPermit: ReadonlySet<string> = new Set([...recorded, "reported"]);
 /** Kinds that say the state which their result has. */
 const stated: ReadonlySet<string> = new Set([...underPermit, "run_over", "parked"]);
 
-/**
- * Returns why this outcome cannot be true of a process with that order, or `null`. `permitted`: the
- * worker has granted its permit.
- */
-export function falsehoodIn(outcome: Outcome, order: Order, permitted: boolean): string | null {
+/** What the worker has let a process do. */
+export interface Leave {
+  /** It granted the permit. */
+  readonly permitted: boolean;
+  /** It named the ledger's row, to be settled with the terminal event. */
+  readonly maySettle: boolean;
+}
+
+/** Returns why this outcome cannot be true of a process with that order and leave, or `null`. */
+export function falsehoodIn(outcome: Outcome, order: Order, { permitted, maySettle }: Leave): string | null {
   const { kind } = outcome;
+  const settled = "settled" in outcome && outcome.settled === true;
+  // A permit takes the row out of the one state in which the step host may settle it.
+  if (settled && (!maySettle || permitted || !recorded.has(kind))) return `${kind} that is settled already`;
   if (!(answers[kind] ?? ofSteps).includes(order)) return `${kind} does not answer a ${order}`;
-  if (underPermit.has(kind) && !permitted) return `${kind} without a permit`;
+  if (underPermit.has(kind) && !permitted && !settled) return `${kind} without a permit`;
   if (kind === "not_open" && permitted) return `${kind} with a permit`;
   if (!("result" in outcome)) return null;
   const { state } = outcome.result;

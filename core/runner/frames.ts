@@ -35,6 +35,8 @@ const Outcome = v.variant("kind", [
       "parked",
     ]),
     result: hostResult,
+    /** The ledger's row was settled by the transaction that wrote the terminal event. */
+    settled: v.optional(v.boolean()),
   }),
   v.object({ kind: v.picklist(["rerun_refused", "not_open"]), error: errorInfo }),
   v.object({ kind: v.literal("permit_refused") }),
@@ -110,6 +112,8 @@ export type WorkerFrame =
       readonly limits: WireLimits;
       /** How long the process may live unless it is renewed. Null means without end. */
       readonly within_ms: number | null;
+      /** Null: the ledger is not in Dagster's database. */
+      readonly ledger: WireClaim | null;
     }
   | {
       readonly type: "report";
@@ -152,6 +156,11 @@ export interface WireNote {
   readonly receive_count: number;
   readonly starts: number;
   readonly taken_over_from: string | null;
+}
+
+export interface WireClaim {
+  readonly schema: string;
+  readonly fence: number;
 }
 
 export interface WireLimits {

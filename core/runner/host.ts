@@ -36,7 +36,7 @@ import type {
   StepOutput,
   Term,
 } from "./port.ts";
-import { endingOf, probeFailureOf, Work, type WorkEnd } from "./work.ts";
+import { endingOf, probeFailureOf, Work, type WorkEnd, type WorkListener } from "./work.ts";
 
 export interface HostRunnerPorts {
   readonly clock: Clock;
@@ -193,7 +193,7 @@ export class HostRunner implements Runner {
     this.#lastId += 1;
     const id = String(this.#lastId);
     const following: Following[] = [];
-    const work = new Work(frame.type, {
+    const listener: WorkListener = {
       ask,
       onStarted: (pid) => this.#logStarted(step, pid),
       onPermit: (permit) => host.send(permitFrame(id, permit)),
@@ -201,7 +201,8 @@ export class HostRunner implements Runner {
         const hear = step === null ? null : outputHearer(step, work.job, this.#ports);
         if (hear !== null && following.length === 0) following.push(followOutput(files, hear, this.#ports.clock));
       },
-    });
+    };
+    const work = new Work(frame.type, listener, frame.type === "run" && frame.ledger !== null);
     this.#work.set(id, work);
     const disarm = onAbort(signal, () => void killWork(host, id, work, this.#ports.clock));
     const settleDown = term?.onRenewed(() => host.send(renewFrame(id, term)));

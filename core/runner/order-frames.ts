@@ -13,13 +13,14 @@ export type NewFrame = DistributiveOmit<
 >;
 
 export function runFrame(order: StepOrder): NewFrame {
-  const { envelope, delivery, limits, term } = order;
+  const { envelope, delivery, limits, term, ledger } = order;
   return {
     type: "run",
     envelope: toWire(envelope),
     delivery: wireNote(delivery),
     limits: wireLimits(limits),
     within_ms: withinMs(term),
+    ledger: ledger === undefined ? null : { schema: ledger.schema, fence: ledger.fence },
   };
 }
 

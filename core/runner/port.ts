@@ -52,6 +52,19 @@ export interface StepOrder {
   readonly delivery: DeliveryNote;
   readonly limits: Limits;
   readonly term: Term;
+  /** Absent: the ledger is not in Dagster's database, so that a permit is asked for. */
+  readonly ledger?: ClaimBesideDagster;
+}
+
+/**
+ * The claim of the step, in a ledger that lives in Dagster's own database. The step host may settle
+ * its row in the transaction that writes the terminal event, if the claim still holds. Then it asks
+ * for no permit.
+ */
+export interface ClaimBesideDagster {
+  /** Holds the ledger's tables. */
+  readonly schema: string;
+  readonly fence: number;
 }
 
 /** Ends a step that the machinery could not run, without user code. */
@@ -102,9 +115,16 @@ type EndingKind =
   /**
    * The attempt is over, and `result` is to be recorded. `wrote` is false when the log already said
    * so. `cutShort` says why the process was killed after that, while hooks, teardown or exit hooks
-   * still ran. It is absent if the process ended by itself.
+   * still ran. It is absent if the process ended by itself. `settled` means that the ledger has
+   * this result.
    */
-  | { readonly kind: "ended"; readonly result: ExecutionResult; readonly wrote: boolean; readonly cutShort?: string }
+  | {
+      readonly kind: "ended";
+      readonly result: ExecutionResult;
+      readonly wrote: boolean;
+      readonly cutShort?: string;
+      readonly settled?: true;
+    }
   /**
    * Dagster knows no such run, so nothing ran. `instance` is the identity of the instance that was
    * asked (null: it has none), `result` what to record if the run was one of its own.

@@ -52,14 +52,17 @@ export class Work {
   job: string | null = null;
   readonly #order: Order;
   readonly #listener: WorkListener;
+  readonly #maySettle: boolean;
   readonly #end: (end: WorkEnd) => void;
   #asked = false;
   #permitted = false;
 
-  constructor(order: Order, listener: WorkListener) {
+  /** `maySettle` means that its order names the ledger's row. */
+  constructor(order: Order, listener: WorkListener, maySettle = false) {
     const { promise, resolve } = Promise.withResolvers<WorkEnd>();
     this.#order = order;
     this.#listener = listener;
+    this.#maySettle = maySettle;
     this.ended = promise;
     this.#end = resolve;
   }
@@ -96,7 +99,8 @@ export class Work {
   }
 
   #believed(outcome: Outcome): Outcome {
-    const falsehood = falsehoodIn(outcome, this.#order, this.#permitted);
+    const leave = { permitted: this.#permitted, maySettle: this.#maySettle };
+    const falsehood = falsehoodIn(outcome, this.#order, leave);
     if (falsehood === null) return outcome;
     const message = `the process reports an impossible outcome: ${falsehood}`;
     return { kind: "fault", scope: "step", error: { class: "FalseOutcome", message, traceback: "" } };
@@ -178,7 +182,7 @@ function endingOfOutcome(outcome: Exclude<Outcome, { kind: "fault" } | Aside>): 
     case "run_over":
       return { kind: "ended", result: outcome.result, wrote: false };
     default:
-      return { kind: "ended", result: outcome.result, wrote: true };
+      return { kind: "ended", result: outcome.result, wrote: true, ...(outcome.settled && { settled: true }) };
   }
 }
 

@@ -57,6 +57,8 @@ export interface WorkerSettings {
   /** Both the visibility timeout and the ledger lease. */
   readonly leaseMs: number;
   readonly waitMs: number;
+  /** See `ExecutorPorts`. */
+  readonly ledgerSchema?: string | null;
   readonly policy: Policy;
   /** See `ExecutorPorts`. */
   readonly envelopeKeys?: readonly string[];

@@ -27,7 +27,19 @@ export function leaseContract(make: MakeLedger): void {
     await ledger.abandon(abandoned, { giveStartBack: false });
     const unknown = { key: "run-1:unknown", fence: 1 };
     const holds = [settled, kept, unknown, lost, permitted, abandoned, kept];
-    assert.deepEqual(await ledger.renew(holds, leaseMs), [false, true, false, false, true, false, true]);
+    assert.deepEqual(await ledger.renew(holds, leaseMs), [true, true, false, false, true, false, true]);
+  });
+
+  test("a row that was settled stays with the fence that settled it, and a renewal changes nothing of it", async (t) => {
+    const { ledger, advance } = await make(t);
+    const lost = await claimed(ledger);
+    await advance(leaseMs);
+    const hold = await claimed(ledger);
+    await ledger.settle(hold, outcome());
+    const row = await ledger.find(hold.key);
+    await advance(2 * leaseMs);
+    assert.deepEqual(await ledger.renew([hold, lost], leaseMs), [true, false]);
+    assert.deepEqual(await ledger.find(hold.key), row);
   });
 
   test("a renewal distinguishes two fences of one key", async (t) => {

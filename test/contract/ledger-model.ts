@@ -77,7 +77,7 @@ export class RowModel {
 
   #stale(move: Write, fence: number): unknown {
     const last = fence > 0 && fence === this.fence;
-    if (move.do === "renew") return false;
+    if (move.do === "renew") return last && this.recorded !== null;
     if (move.do === "permit") return "refused";
     if (move.do === "abandon") return last && this.recorded === null ? "abandoned" : "stale";
     return last && this.recorded?.failed === move.failed ? "recorded" : "stale";

@@ -15,6 +15,7 @@ import { Trace } from "../simulation/trace.ts";
 import type { StepPlan } from "../simulation/workload.ts";
 import { ManualClock } from "../support/clocks/manual-clock.ts";
 import { note, stepOrder } from "../support/dagster/step-orders.ts";
+import { MemoryLedger } from "../support/ports/memory-ledger.ts";
 import { runnerContract } from "./runner.ts";
 import type { Deed, MakeRunner } from "./runner-setup.ts";
 
@@ -93,6 +94,7 @@ async function simulated(t: TestContext, records: boolean): ReturnType<MakeRunne
     rules: hostRules,
     instance: null,
     records,
+    ledger: new MemoryLedger({ clock, writeBoundMs: 5_000 }),
     planOf: ({ stepKey }) => made.get(stepKey) ?? plain,
     announced: () => true,
     fenceOf: () => 1,

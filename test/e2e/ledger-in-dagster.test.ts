@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { freePort } from "../../cli/dev/ports.ts";
 import { PYTHON } from "../support/dagster/dagster-sidecar.ts";
 import { ledgerDatabases } from "../support/ledger/ledger-database.ts";
 import { Deployment } from "../support/taskiq/deployment.ts";
@@ -103,4 +104,35 @@ test("a worker that knows a queue and an instance records its steps in that inst
   const rows = await admin`SELECT state, step_key FROM taskiq.taskiq_idempotency_records WHERE run_id = ${runId}`;
   assert.deepEqual([...rows], [{ state: "completed", step_key: "succeed" }]);
   assert.equal(existsSync(join(deployment.home, "taskiq.sqlite")), false);
+});
+
+test("each end is settled with its event, so no permit is asked for and no other statement settles it", async (t) => {
+  const { config, variables, admin } = await instance(t);
+  const deployment = await Deployment.open(50, variables);
+  t.after(() => deployment.close());
+  writeFileSync(join(deployment.home, "dagster.yaml"), config);
+  const healthPort = await freePort();
+  await deployment.startWorker({ flags: ["--concurrency", "4", "--health-port", String(healthPort)] });
+  const { dagster } = deployment;
+  const runIds = [await dagster.launch("weather_report"), await dagster.launch("one_failure")];
+  assert.deepEqual(await Promise.all(runIds.map((runId) => dagster.finished(runId))), ["SUCCESS", "FAILURE"]);
+  await deployment.queueEmpty();
+  for (const runId of runIds) {
+    const rows = await admin`SELECT step_key, outcome ->> 'state' AS state, permit_token, lease_expires_at
+      FROM taskiq.taskiq_idempotency_records WHERE run_id = ${runId}`;
+    const ends = (await dagster.terminalEvents(runId)).map(({ step, type }) => `${step} ${type}`);
+    const settled = rows.map((row) => `${row["step_key"]} STEP_${String(row["state"]).toUpperCase()}`);
+    assert.deepEqual(settled.toSorted(), ends.toSorted());
+    assert.ok(rows.every((row) => row["permit_token"] === null && row["lease_expires_at"] === null));
+  }
+  const metrics = await (await fetch(`http://127.0.0.1:${healthPort}/metrics`)).text();
+  const asked = [
+    ...metrics.matchAll(/^taskiq_ledger_operation_seconds_count\{operation="(claim|permit|settle)"\} (\d+)/gm),
+  ];
+  assert.deepEqual(
+    asked.map(([, operation, count]) => `${operation} ${count}`),
+    ["claim 12"],
+  );
+  assert.match(metrics, /^taskiq_steps_total\{.*outcome="failure"\} 1$/m);
+  assert.match(metrics, /^taskiq_step_overhead_seconds_count\{part="settle"\} 12$/m);
 });

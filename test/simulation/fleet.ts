@@ -151,7 +151,8 @@ export class Fleet {
     const { concurrency, leaseMs, waitMs, policy, sweepMs } = scenario;
     const never = { quietMs: null, pruneMs: null };
     const keys = scenario.signed ? { envelopeKeys: [SHARED_KEY] } : {};
-    const settings = { worker: name, concurrency, leaseMs, waitMs, policy, sweepMs, ...never, ...keys };
+    const ledgerSchema = scenario.oneDatabase ? "taskiq" : null;
+    const settings = { worker: name, concurrency, leaseMs, ledgerSchema, waitMs, policy, sweepMs, ...never, ...keys };
     return { life, runner, worker: new Worker(ports, settings) };
   }
 

@@ -51,6 +51,12 @@ export const mutants: readonly Mutant[] = [
     rules: { recorderKeepsLease: false },
     seed: 3_000_002_968,
   },
+  { name: "a transaction does not lock the fence of the claim that it settles", rules: { locksFence: false } },
+  {
+    name: "a terminal event is written outside the transaction that settles its claim",
+    rules: { transactsEvent: false },
+  },
+  { name: "a claim is settled outside the transaction of its terminal event", rules: { transactsSettlement: false } },
   { name: "a terminal event is written before the events that came first", rules: { keepsOrder: false } },
   { name: "the end of a process is reported before its recorder is done", rules: { exitsAfterDone: false } },
   { name: "a second recorder goes on with the steps of the first", rules: { endsWithRecorder: false } },

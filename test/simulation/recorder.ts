@@ -1,50 +1,25 @@
 // The recorder of a step host (python/src/dagster_taskiq/host/recorder), reduced to what decides.
 // It has the events of all step processes of its host, writes those of several steps in one
 // transaction, and asks for the permit of a terminal event. It checks the permit's deadline right
-// before each COMMIT.
+// before each COMMIT. Where the ledger is in the same database it asks for none: the transaction
+// settles the claim, if that still holds.
+
 import type { Outcome } from "../../core/runner/frames.ts";
 import { errorInfo } from "../support/ports/scripted-steps.ts";
-import type { Dagster, EventKind, TerminalKind } from "./dagster.ts";
+import type { EventKind, TerminalKind } from "./dagster.ts";
 import type { ProcessFault } from "./faults.ts";
-import { asking, RecorderLife, type RecorderLifePorts, writing } from "./recorder-life.ts";
-import type { Referee } from "./referee.ts";
+import { asking, RecorderLife, writing } from "./recorder-life.ts";
+import {
+  type Part,
+  type RecordedOutcome,
+  type RecordedStep,
+  type RecorderPorts,
+  storePart,
+  type TerminalEnd,
+} from "./recorder-transaction.ts";
 import { WRITE_BOUND_MS } from "./scenario.ts";
-import type { HostRules, StepProcess } from "./step-process.ts";
+import type { StepProcess } from "./step-process.ts";
 import { recorderLost } from "./step-work.ts";
-
-export interface RecorderPorts extends RecorderLifePorts {
-  readonly dagster: Dagster;
-  readonly referee: Referee;
-  readonly rules: HostRules;
-}
-
-/** One step that it writes for. */
-export interface RecordedStep {
-  readonly process: StepProcess;
-  /** Events that wait to be written, in order. */
-  waiting: EventKind[];
-  end: TerminalEnd | null;
-  /** Of the permit for its terminal event. `null` means that it has none. */
-  deadlineMs: number | null;
-  /** It is over and no longer bound by its lease. */
-  ended: boolean;
-  /** Its process is gone, and waits for the answer that nothing more is written. */
-  done: (() => void) | null;
-}
-
-interface TerminalEnd {
-  readonly kind: TerminalKind;
-  readonly outcome: Outcome;
-  /** Continues the process, whose terminal event stands. */
-  readonly stands: () => void;
-}
-
-/** What of one step goes into a transaction. */
-interface Part {
-  readonly step: RecordedStep;
-  readonly plain: readonly EventKind[];
-  readonly end: TerminalEnd | null;
-}
 
 /** A plain event is written within this time. */
 const WRITTEN_WITHIN_MS = 50;
@@ -99,9 +74,11 @@ export class Recorder {
   }
 
   /** Resolves when the terminal event stands. Otherwise the process ends. */
-  async end(process: StepProcess, kind: TerminalKind, outcome: Outcome): Promise<void> {
+  async end(process: StepProcess, kind: TerminalKind, outcome: RecordedOutcome): Promise<void> {
     const { promise, resolve: stands } = Promise.withResolvers<void>();
-    if (this.alive) void this.#ask(this.#stepOf(process), { kind, outcome, stands });
+    const { result } = outcome;
+    const end = { kind, outcome: { ...outcome, settled: process.claim !== null }, result, stands };
+    if (this.alive) void this.#ask(this.#stepOf(process), end);
     else process.exit();
     await promise;
   }
@@ -168,9 +145,8 @@ export class Recorder {
     await this.#life.pass("recorder.asking", asking, this.#steps.keys());
     if (step.end === null || !this.alive) return;
     const askedAtMs = clock.monoMs();
-    const permit = rules.asksPermit
-      ? await process.askWorker()
-      : { granted: true as const, withinMs: Number.POSITIVE_INFINITY };
+    const asks = rules.asksPermit && process.claim === null;
+    const permit = asks ? await process.askWorker() : { granted: true as const, withinMs: Number.POSITIVE_INFINITY };
     await this.#life.awake();
     if (step.end === null || !this.alive) return;
     if (!permit.granted) return this.#close(step, { kind: "permit_refused" });
@@ -230,8 +206,9 @@ export class Recorder {
     const commitMs = isQuick ? 0 : dice.between(`${name} in`, 1, WRITE_BOUND_MS - 1);
     // A database commits for a client that is gone, and its answer may be lost.
     const stands = (fault !== "recorder_dies" && fault !== "commit_in_doubt") || dice.roll(`${name} stands`) < 0.7;
+    const written = new Set<Part>();
     clock.schedule(commitMs, () => {
-      if (stands) for (const part of parts) this.#store(part);
+      if (stands) for (const part of parts) if (storePart(part, this.#ports, this.alive)) written.add(part);
     });
     if (fault === "recorder_dies") this.die();
     await new Promise<void>((resolve) => void clock.schedule(commitMs, resolve));
@@ -240,21 +217,9 @@ export class Recorder {
     const isInDoubt = fault === "commit_in_doubt" && dice.roll(`${name} stays in doubt`) < 0.3;
     for (const part of parts) {
       if (isInDoubt) this.#giveUp(part);
-      else if (stands) this.#written(part);
+      else if (written.has(part)) this.#written(part);
+      else if (stands) this.#close(part.step, { kind: "permit_refused" });
     }
-  }
-
-  #store({ step: { process }, plain, end }: Part): void {
-    const { referee } = this.#ports;
-    for (const kind of plain) {
-      referee.stores(process.step, process.name, kind);
-      if (this.alive) referee.storesPlain(process.step, process.name, kind);
-      process.record(kind);
-    }
-    if (end === null) return;
-    referee.stores(process.step, process.name, end.kind);
-    referee.writing(process.step, end.kind, process.name);
-    process.record(end.kind);
   }
 
   #written({ step, plain, end }: Part): void {

@@ -21,6 +21,8 @@ export interface Scenario {
   readonly instance: string | null;
   /** Dagster's storage is one for which step hosts have a recorder. */
   readonly records: boolean;
+  /** The ledger lives in Dagster's database: recorders settle rows with their terminal events. */
+  readonly oneDatabase: boolean;
   /** Run workers and workers share a key. */
   readonly signed: boolean;
   readonly runs: readonly RunPlan[];
@@ -80,6 +82,7 @@ export function planScenario(seed: number): Scenario {
     maxReceiveCount: dice.pick("most receives", [2, 3, 5, 1_000, 1_000]),
     sweepMs: 20_000,
     records: dice.roll("has a recorder each") < 0.6,
+    oneDatabase: dice.roll("has one database") < 0.5,
     signed: dice.roll("is signed") < 0.3,
     instance: dice.roll("has an identity") < 0.7 ? "ours" : null,
     runs,

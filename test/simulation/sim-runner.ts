@@ -15,10 +15,12 @@ import type {
 } from "../../core/runner/port.ts";
 import { endingOf } from "../../core/runner/work.ts";
 import { idempotencyKey, type StepId } from "../../core/step/step.ts";
+import type { MemoryLedger } from "../support/ports/memory-ledger.ts";
 import { errorInfo } from "../support/ports/scripted-steps.ts";
 import { type RunStatus, readAttempt, stateOf } from "./dagster.ts";
 import { WORKERS_DAGSTER } from "./producer.ts";
-import { type RecordedStep, Recorder } from "./recorder.ts";
+import { Recorder } from "./recorder.ts";
+import type { RecordedStep } from "./recorder-transaction.ts";
 import type { Running } from "./referee.ts";
 import { NEGLECT_MS, type ProcessPorts, StepProcess } from "./step-process.ts";
 import { FORK_MS, reportStep, runStep, type WorkPorts } from "./step-work.ts";
@@ -29,6 +31,8 @@ export interface SimRunnerPorts extends Omit<ProcessPorts, "loseHost">, WorkPort
   readonly nextProcess: () => string;
   /** Its step host has a recorder. */
   readonly records: boolean;
+  /** As the one that its recorder's transactions reach. */
+  readonly ledger: MemoryLedger;
 }
 
 /** As Dagster calls them. */
@@ -78,6 +82,7 @@ export class SimRunner implements Runner {
 
   async execute(order: StepOrder, ask: AskPermit, signal: AbortSignal): Promise<Ending> {
     return await this.#perform("run", order.envelope, order, ask, signal, async (process) => {
+      if (order.ledger && this.#ports.records) process.claim = { key: process.key, fence: order.ledger.fence };
       const { timeoutMs } = order.limits;
       if (timeoutMs !== null) this.#ports.clock.schedule(timeoutMs, () => process.endFor("timed_out"));
       await runStep(process, order, this.#ports);

@@ -1,6 +1,8 @@
 // A step process: the host's side of the border (python/src/dagster_taskiq/host), reduced to what
 // decides. It reads the log first, asks for its permit once, looks at the deadline right before it
 // writes, and reports its outcome before its hooks run.
+
+import type { Hold } from "../../core/ledger/port.ts";
 import type { Outcome } from "../../core/runner/frames.ts";
 import type { AskPermit, Permit } from "../../core/runner/port.ts";
 import type { WorkEnd } from "../../core/runner/work.ts";
@@ -19,6 +21,7 @@ import {
 import type { ProcessFault } from "./faults.ts";
 import type { Life } from "./life.ts";
 import type { Recorder } from "./recorder.ts";
+import type { RecordedOutcome } from "./recorder-transaction.ts";
 import type { Referee } from "./referee.ts";
 import { WRITE_BOUND_MS } from "./scenario.ts";
 
@@ -39,6 +42,10 @@ export const hostRules = {
   endsWithTerm: true,
   /** Of the recorder: what a step sent before its terminal event is written with it, or before. */
   keepsOrder: true,
+  /** Of a transaction that settles a claim: the claim must hold when it commits. */
+  locksFence: true,
+  transactsEvent: true,
+  transactsSettlement: true,
   /** Of the recorder: its steps die with it, and no other one goes on with them. */
   endsWithRecorder: true,
   /** The end of a process is reported once its recorder writes nothing more for it. */
@@ -73,6 +80,8 @@ export class StepProcess {
   open = false;
   /** `null` means that it writes to Dagster's storage itself. */
   recorder: Recorder | null = null;
+  /** Its recorder settles this claim with its end. `null` means that it asks for a permit. */
+  claim: Hold | null = null;
   /** Unless its lease is renewed. */
   leaseEndsAtMs = Number.POSITIVE_INFINITY;
   /** Resolves when it is dead. */
@@ -188,7 +197,7 @@ export class StepProcess {
   }
 
   /** Asks, looks at the deadline, writes, reports. Does not return without a permit. */
-  async writeTerminal(kind: TerminalKind, outcome: Outcome): Promise<void> {
+  async writeTerminal(kind: TerminalKind, outcome: RecordedOutcome): Promise<void> {
     if (this.recorder !== null) {
       await this.recorder.end(this, kind, outcome);
       return await this.pause(0);

@@ -37,6 +37,11 @@ export interface ExecutorPorts {
   /** This worker's identity. */
   readonly worker: string;
   readonly leaseMs: number;
+  /**
+   * The schema that holds the ledger's tables in Dagster's own database. Absent or `null` means
+   * that the ledger is elsewhere.
+   */
+  readonly ledgerSchema?: string | null;
   /** Name or URL of the queue, as the worker's settings have it. */
   readonly queueName: string;
   /**

@@ -8,6 +8,7 @@ import type { Reason } from "../reasons.ts";
 import type { EffectOf, EventIn } from "../states.ts";
 import { permitFor } from "./permit.ts";
 import type { Scene } from "./ports.ts";
+import { noteRecorded } from "./settle.ts";
 import { unknownRun } from "./strangers.ts";
 
 export async function execute(scene: Scene, { hold, envelope }: EffectOf<"execute">): Promise<EventIn<"executing">> {
@@ -18,9 +19,17 @@ export async function execute(scene: Scene, { hold, envelope }: EffectOf<"execut
   delivery.began = true;
   ports.protection?.begin();
   const { lease: term } = delivery;
-  const order = { envelope, delivery: delivery.note(ports.worker), limits: policy.limits, term };
+  const { ledgerSchema: schema } = ports;
+  const order = {
+    envelope,
+    delivery: delivery.note(ports.worker),
+    limits: policy.limits,
+    term,
+    ...(schema != null && { ledger: { schema, fence: hold.fence } }),
+  };
   const ending = await ports.runner.execute(order, permitFor(scene, hold), killSignal(scene));
-  return eventOf(scene, envelope.runId, ending);
+  const event = eventOf(scene, envelope.runId, ending);
+  return ending.kind === "ended" && ending.settled ? noteRecorded(scene, ending.result) : event;
 }
 
 export async function report(scene: Scene, { hold, step, why }: EffectOf<"report">): Promise<EventIn<"reporting">> {
@@ -61,7 +70,11 @@ function killSignal({ delivery, stopping }: Scene): AbortSignal {
   return AbortSignal.any([delivery.lease.lost, stopping.kill]);
 }
 
-function eventOf({ delivery }: Scene, runId: string, ending: Ending): EventIn<"executing"> {
+function eventOf(
+  { delivery }: Scene,
+  runId: string,
+  ending: Ending,
+): Exclude<EventIn<"executing">, { is: "recorded" }> {
   delivery.job = ending.job ?? delivery.job;
   if (provesOpen(ending)) delivery.foundOpen = true;
   switch (ending.kind) {

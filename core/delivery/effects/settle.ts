@@ -1,4 +1,5 @@
 // Ends a claim: with an outcome that is recorded for good, or without one.
+import type { ExecutionResult } from "../../step/step.ts";
 import type { EffectOf, EventIn } from "../states.ts";
 import { askLedger, askLedgerWhileLeased, type Scene } from "./ports.ts";
 
@@ -9,14 +10,19 @@ export async function settle(scene: Scene, { hold, outcome }: EffectOf<"settle">
   const answer = await askLedgerWhileLeased(scene, "settle", (ledger) => ledger.settle(hold, outcome));
   delivery.lease.unclaimed();
   if (answer === null) return { is: "ledger_unreachable" };
-  if (answer === "recorded") {
-    scene.ports.outcomes[outcome.state] += 1;
-    delivery.times.settled = scene.ports.clock.wallMs();
-  }
+  if (answer === "recorded") return noteRecorded(scene, outcome);
   const stale = "the end is not recorded: the lease was over, and another claim decides";
-  const [level, message] = answer === "recorded" ? (["debug", "recorded"] as const) : (["warn", stale] as const);
-  delivery.log(level, "step.settled", message, { state: outcome.state, answer });
+  delivery.log("warn", "step.settled", stale, { state: outcome.state, answer });
   return { is: answer };
+}
+
+/** The ledger has the outcome: this worker or its step host settled the row. */
+export function noteRecorded({ delivery, ports }: Scene, { state }: ExecutionResult): { readonly is: "recorded" } {
+  delivery.lease.unclaimed();
+  ports.outcomes[state] += 1;
+  delivery.times.settled = ports.clock.wallMs();
+  delivery.log("debug", "step.settled", "recorded", { state, answer: "recorded" });
+  return { is: "recorded" };
 }
 
 export async function abandon(

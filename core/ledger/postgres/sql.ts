@@ -73,8 +73,8 @@ const renew = `WITH ${asked("fence bigint")}, ${held},
 renewed AS (
   UPDATE ${table} AS entry SET lease_expires_at = ${now} + ${span("$2::float8")}, updated_at = ${now}
   FROM held WHERE entry.idempotency_key = held.key AND was IN ('running', 'permitted')
-  RETURNING entry.idempotency_key, entry.fence)
-SELECT idempotency_key, fence::float8 FROM renewed`;
+  RETURNING 1)
+SELECT idempotency_key, fence::float8 FROM held WHERE was <> 'pending'`;
 
 const permit = `WITH ${asked("fence bigint, lease_ms float8, token uuid")}, ${held},
 permitted AS (

@@ -15,8 +15,9 @@ const sql = {
   takeOver: `UPDATE ${table} SET state = 'running', fence = :fence, owner = :owner, lease_expires_at = :leaseUntil,
       starts = starts + 1, payload_digest = :digest, message_id = :messageId, received_at = :receivedAt, updated_at = :now
     WHERE idempotency_key = :key`,
-  renew: `UPDATE ${table} SET lease_expires_at = :leaseUntil, updated_at = :now FROM json_each(:holds) AS hold
-    WHERE idempotency_key = hold.value ->> 0 AND fence = hold.value ->> 1 AND +state IN ('running', 'permitted')
+  renew: `UPDATE ${table} SET lease_expires_at = iif(settled_at IS NULL, :leaseUntil, NULL),
+      updated_at = iif(settled_at IS NULL, :now, updated_at) FROM json_each(:holds) AS hold
+    WHERE idempotency_key = hold.value ->> 0 AND fence = hold.value ->> 1 AND +state <> 'pending'
     RETURNING idempotency_key, fence`,
   permit: `UPDATE ${table} SET state = 'permitted', lease_expires_at = :leaseUntil, updated_at = :now
     WHERE idempotency_key = :key AND fence = :fence AND state = 'running'`,

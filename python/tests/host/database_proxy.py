@@ -65,8 +65,17 @@ class DatabaseProxy:
                     end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 with self._lock:
                     self._pairs.append((client, server))
-                for work in (self._pass_questions, self._pass_answers):
-                    threading.Thread(target=work, args=(client, server), daemon=True).start()
+                threading.Thread(target=self._serve, args=(client, server), daemon=True).start()
+
+    def _serve(self, client: socket.socket, server: socket.socket) -> None:
+        answers = threading.Thread(target=self._pass_answers, args=(client, server), daemon=True)
+        answers.start()
+        self._pass_questions(client, server)
+        answers.join()
+        with self._lock, contextlib.suppress(ValueError):
+            self._pairs.remove((client, server))
+        client.close()
+        server.close()
 
     def _pass_questions(self, client: socket.socket, server: socket.socket) -> None:
         with contextlib.suppress(OSError, EOFError):

@@ -61,7 +61,8 @@ def envelope(run_id: str, step: str, **fields: Any) -> dict[str, Any]:
 
 def run_order(run: DagsterRun | str, step: str, **fields: Any) -> dict[str, Any]:
     delivery = {**DELIVERY, **fields.pop("delivery", {})}
-    more = {name: fields.pop(name) for name in ("limits", "within_ms") if name in fields}
+    own = ("limits", "within_ms", "ledger")
+    more = {name: fields.pop(name) for name in own if name in fields}
     run_id = run if isinstance(run, str) else run.run_id
     return {"envelope": envelope(run_id, step, **fields), "delivery": delivery, **more}
 

@@ -22,6 +22,7 @@ import {
   receive,
   type Situation,
   settle,
+  transact,
   type WorkerState,
 } from "./situation.ts";
 
@@ -63,12 +64,20 @@ function* ofWorker(from: Situation, i: 0 | 1, make: Make, advance: Advance, phys
       move(own, event, advance);
     });
   if (worker.ghost) yield of("a write left behind is committed", (next, own) => commit(next, own));
+  const { transaction } = physics;
+  if (worker.commit !== "none" && transaction !== undefined) {
+    yield of("a COMMIT left behind arrives", (next, own) => {
+      transact(next, worker.commit === "current", transaction);
+      own.commit = "none";
+    });
+    yield of("a COMMIT left behind is lost", (_next, own) => void Object.assign(own, { commit: "none" }));
+  }
   if (worker.life === null) {
     if (from.place === "queue" && from.visible) yield of("receives", (next, own) => receive(next, own, advance));
     return;
   }
   yield of("is killed", (_next, own) => {
-    if (own.stage === "permitted") own.ghost = true;
+    dieProcess(_next, own);
     Object.assign(own, { life: null, owns: false, receipt: false, stage: "none", spent: false });
   });
   yield* ofEffect(from, worker, worker.life.effect, on, of, physics);
@@ -139,7 +148,11 @@ function* ofProcess(
       yield* ofLook(from, what, on, of, physics);
       break;
     case "running":
-      yield of("asks", (_next, own) => void Object.assign(own, { stage: "asking" }));
+      if (what === "execute" && physics.transaction !== undefined) yield* ofBeginning(from, worker, on, of);
+      else yield of("asks", (_next, own) => void Object.assign(own, { stage: "asking" }));
+      break;
+    case "transacting":
+      yield* ofTransaction(from, worker, on, of, physics);
       break;
     case "asking":
       yield* ofPermit(from, worker, on, of, physics);
@@ -151,10 +164,45 @@ function* ofProcess(
       yield of("reports", (_next, own) => void Object.assign(own, { stage: "reported" }));
       break;
     case "reported":
-      yield on("ends", outcomeEvent(what === "execute" ? "success" : "reported"), (_next, own) => endProcess(own));
+      yield on("ends", endOf(what, physics), (_next, own) => endProcess(own));
       return;
   }
   yield* ofDeath(from, worker, on);
+}
+
+function endOf(what: "execute" | "report", { transaction }: Physics): Event {
+  if (what === "report") return outcomeEvent("reported");
+  return transaction === undefined ? outcomeEvent("success") : { is: "recorded" };
+}
+
+/** Nothing is locked yet. A claim that is over already shows. */
+function* ofBeginning(from: Situation, worker: WorkerState, on: On, of: Of): Generator<Branch> {
+  if (worker.owns && from.row === "running") {
+    yield of("begins its transaction", (_next, own) => void Object.assign(own, { stage: "transacting" }));
+  } else {
+    yield on("finds its claim over", { is: "permit_refused" }, (_next, own) => endProcess(own));
+  }
+}
+
+function* ofTransaction(from: Situation, worker: WorkerState, on: On, of: Of, physics: Physics): Generator<Branch> {
+  const rules = physics.transaction;
+  if (rules === undefined) return;
+  const commits = (next: Situation) => transact(next, worker.owns, rules);
+  if (commits(copyOf(from))) {
+    yield of("commits", (next, own) => {
+      commits(next);
+      own.stage = "written";
+    });
+  } else {
+    yield on("is refused by its claim", { is: "permit_refused" }, (next, own) => {
+      commits(next);
+      endProcess(own);
+    });
+  }
+  yield on("commits, and nothing says so", { is: "permit_refused" }, (next, own) => {
+    commits(next);
+    endProcess(own);
+  });
 }
 
 function* ofLook(from: Situation, what: "execute" | "report", on: On, of: Of, physics: Physics): Generator<Branch> {

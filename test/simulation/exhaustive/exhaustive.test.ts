@@ -29,6 +29,28 @@ test("a message that comes before its attempt was sent breaks no rule", () => {
   assert.ok(situations > 10_000, `${situations} situations`);
 });
 
+const transaction = { locksFence: true, holdsEvent: true, holdsSettlement: true };
+
+describe("where one transaction writes the terminal event and settles the row", () => {
+  test("no situation breaks a rule, and each has a way to an end", () => {
+    const { situations, broken } = explore(advance, { ...physics, budget: 2, transaction });
+    assert.equal(broken, null, way(broken));
+    assert.ok(situations > 10_000, `${situations} situations`);
+  });
+
+  const rules: readonly (readonly [keyof typeof transaction, string])[] = [
+    ["locksFence", "two terminal events"],
+    ["holdsEvent", "two terminal events"],
+    ["holdsSettlement", "deleted before it is settled"],
+  ];
+  for (const [rule, breaks] of rules) {
+    test(`a transaction without the rule ${rule} breaks the rule "${breaks}"`, () => {
+      const { broken } = explore(advance, { ...physics, transaction: { ...transaction, [rule]: false } });
+      assert.equal(broken?.rule, breaks, way(broken));
+    });
+  }
+});
+
 describe("without one of the rules there is a counterexample", () => {
   const twoEvents = ["readsLog", "asksPermit", "keepsDeadline", "fences"] as const;
   for (const rule of twoEvents) {

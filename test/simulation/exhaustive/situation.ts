@@ -18,9 +18,22 @@ export interface Physics {
   readonly keepsDeadline: boolean;
   readonly fences: boolean;
   readonly requiresOpen: boolean;
+  /** Absent: a permit is asked for. */
+  readonly transaction?: Transaction;
 }
 
-export type Stage = "none" | "looking" | "running" | "asking" | "permitted" | "written" | "reported";
+/**
+ * The ledger lives in Dagster's database, and one transaction writes a step's terminal event and
+ * settles its row. Its rules, to be broken.
+ */
+export interface Transaction {
+  /** The claim must hold when it commits. Otherwise it was enough that it held at the beginning. */
+  readonly locksFence: boolean;
+  readonly holdsEvent: boolean;
+  readonly holdsSettlement: boolean;
+}
+
+export type Stage = "none" | "looking" | "running" | "asking" | "permitted" | "transacting" | "written" | "reported";
 
 export interface WorkerState {
   /** Null: idle. */
@@ -35,6 +48,10 @@ export interface WorkerState {
   spent: boolean;
   /** A write that a dead process left on its way into the database. */
   ghost: boolean;
+  /**
+   * A COMMIT that a dead recorder left on its way: of the latest claim, or of one before it.
+   */
+  commit: "none" | "current" | "stale";
 }
 
 export interface Situation {
@@ -60,6 +77,7 @@ export function beginning(sent: boolean): Situation {
     stage: "none",
     spent: false,
     ghost: false,
+    commit: "none",
   });
   return {
     sent,
@@ -103,9 +121,13 @@ export function claimAnswer(from: Situation, { budget }: Physics): Event {
   return { is: "granted", hold: HOLD, starts: Math.min(budget + 1, from.starts + 1), budget, sameBody: true };
 }
 
-export function claim(next: Situation, own: WorkerState, { budget }: Physics): void {
+export function claim(next: Situation, own: WorkerState, { budget, transaction }: Physics): void {
   if (next.leased || next.row === "settled" || next.row === "dead") return;
-  for (const other of next.workers) other.owns = false;
+  for (const other of next.workers) {
+    other.owns = false;
+    // Under the rules it changes nothing any more.
+    if (other.commit === "current") other.commit = areKept(transaction) ? "none" : "stale";
+  }
   const starts = Math.min(budget + 1, next.starts + 1);
   Object.assign(next, { row: "running", leased: true, starts });
   Object.assign(own, { owns: true, spent: false });
@@ -153,7 +175,24 @@ export function commitOwn(next: Situation, own: WorkerState): void {
 
 export function dieProcess(_next: Situation, own: WorkerState): void {
   if (own.stage === "permitted") own.ghost = true;
+  if (own.stage === "transacting") own.commit = own.owns ? "current" : "stale";
   own.stage = "none";
+}
+
+function areKept(rules: Transaction | undefined): boolean {
+  return rules === undefined || Object.values(rules).every(Boolean);
+}
+
+/**
+ * The transaction of a step commits, and answers whether it wrote. `isCurrent`: its fence is the
+ * row's.
+ */
+export function transact(next: Situation, isCurrent: boolean, rules: Transaction): boolean {
+  const holds = isCurrent && next.row === "running";
+  const writes = holds || !rules.locksFence;
+  if (writes || !rules.holdsEvent) next.events = Math.min(2, next.events + 1);
+  if (writes && rules.holdsSettlement) Object.assign(next, { row: "settled", leased: false });
+  return writes;
 }
 
 export function endProcess(own: WorkerState): void {

@@ -72,7 +72,11 @@ export class MemoryLedger implements Ledger {
 
   async renew(holds: readonly Hold[], leaseMs: number): Promise<readonly boolean[]> {
     this.#open();
-    return holds.map((hold) => this.#update(hold, () => ({ leaseExpiresAtMs: this.#clock.wallMs() + leaseMs })));
+    return holds.map((hold) => {
+      if (this.#update(hold, () => ({ leaseExpiresAtMs: this.#clock.wallMs() + leaseMs }))) return true;
+      const row = this.#rows.get(hold.key);
+      return row?.fence === hold.fence && row.settledAtMs !== null;
+    });
   }
 
   async permit(hold: Hold, leaseMs: number): Promise<"granted" | "refused"> {
@@ -93,6 +97,13 @@ export class MemoryLedger implements Ledger {
     const row = this.#rows.get(hold.key);
     const same = row?.fence === hold.fence && row.outcome !== null && encodeOutcome(row.outcome) === text;
     return same ? "recorded" : "stale";
+  }
+
+  /** Settles a row that no permit was granted for, as a recorder does in its transaction. */
+  settleUnpermitted(hold: Hold, result: ExecutionResult): boolean {
+    if (this.#held(hold)?.state !== "running") return false;
+    void this.settle(hold, result);
+    return true;
   }
 
   async abandon(hold: Hold, options: AbandonOptions): Promise<"abandoned" | "stale"> {

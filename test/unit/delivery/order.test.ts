@@ -6,6 +6,7 @@ import type { Permit } from "../../../core/runner/port.ts";
 import {
   cannotInitialize,
   fails,
+  result,
   runIsOver,
   type Script,
   type ScriptedStep,
@@ -13,7 +14,7 @@ import {
   wantsRetry,
 } from "../../support/ports/scripted-steps.ts";
 import { bodyFor, message } from "../../support/sqs/messages.ts";
-import { bench } from "./setup.ts";
+import { bench, leaseMs } from "./setup.ts";
 
 const ends: readonly (readonly [string, Script, string, string, string])[] = [
   ["a success", succeeds, "STEP_SUCCESS", "success", "completed"],
@@ -69,6 +70,29 @@ describe("a step that ended", () => {
       assert.deepEqual(outcomes, { ...noOutcomes(), [state]: 1 });
     });
   }
+
+  test("a step whose row was settled with its event is acked, without a permit or another write", async (t) => {
+    const { clock, runner, begin, finish, deeds, ledger, outcomes, logged } = bench(t, {}, { ledgerSchema: "taskiq" });
+    runner.scripts.set("load", async ({ write }) => {
+      write("STEP_SUCCESS");
+      await ledger.settle({ key: "run-1:load", fence: 1 }, result("success"));
+      // Its hooks take longer than a lease, which is renewed all the same.
+      await clock.sleep(2 * leaseMs);
+      return { kind: "ended", result: result("success"), wrote: true, settled: true };
+    });
+    assert.equal(await finish(begin()), "acked");
+    assert.deepEqual(runner.orders[0]?.ledger, { schema: "taskiq", fence: 1 });
+    const written = deeds().filter((line) => !line.startsWith("renew"));
+    assert.deepEqual(written.slice(3), ["event run-1:load STEP_SUCCESS", "settle run-1:load success", "ack m1#1"]);
+    assert.deepEqual(outcomes, { ...noOutcomes(), success: 1 });
+    assert.deepEqual(logged.of("lease.lost"), []);
+  });
+
+  test("a step whose ledger is elsewhere is ordered without its claim", async (t) => {
+    const { runner, deliver } = bench(t);
+    await deliver();
+    assert.equal(runner.orders[0] !== undefined && "ledger" in runner.orders[0], false);
+  });
 
   test("a step of a run that is over is settled, without a permit or an event", async (t) => {
     const { runner, deliver, deeds } = bench(t);

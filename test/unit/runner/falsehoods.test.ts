@@ -11,11 +11,11 @@ const result = { state: "success", output: null, error: null, ...times } as cons
 
 describe("what a process claims", () => {
   type Claim = readonly [order: Order, kind: Outcome["kind"], state: string, permitted: boolean];
-  const of = ([order, kind, state, permitted]: Claim) =>
+  const of = ([order, kind, state, permitted]: Claim, settled?: boolean, maySettle = false) =>
     falsehoodIn(
-      { kind, result: { ...result, state }, error, standings: [], scope: "step" } as Outcome,
+      { kind, result: { ...result, state }, error, standings: [], scope: "step", settled } as Outcome,
       order,
-      permitted,
+      { permitted, maySettle },
     );
   const possible: readonly Claim[] = [
     ["run", "success", "success", true],
@@ -54,6 +54,15 @@ describe("what a process claims", () => {
       assert.equal(of([order, kind, state, permitted]), falsehood);
     });
   }
+
+  test("an end is settled with its event only where the order names the ledger's row and no permit was asked for", () => {
+    const says = "success that is settled already";
+    assert.equal(of(["run", "success", "success", false], true, true), null);
+    assert.equal(of(["run", "success", "success", false], true, false), says);
+    assert.equal(of(["run", "success", "success", true], true, true), says);
+    assert.equal(of(["run", "success", "success", false], false, true), "success without a permit");
+    assert.equal(of(["run", "run_over", "run_over", false], true, true), "run_over that is settled already");
+  });
 
   test("a claim that cannot be true is a fault of the step", () => {
     const heard = { onStarted: assert.ok, onPermit: assert.ok, onCapture: assert.ok };

@@ -47,6 +47,12 @@ const wrote = (["success", "failure", "up_for_retry", "resource_init_failure", "
     ending: { kind: "ended", result, wrote: true },
   }),
 );
+const settled: Row = {
+  what: "success, settled with its event",
+  outcome: { kind: "success", result, settled: true },
+  end: exited,
+  ending: { kind: "ended", result, wrote: true, settled: true },
+};
 const stood = (["already_recorded", "run_over"] as const).map(
   (kind): Row => ({
     what: kind,
@@ -66,6 +72,7 @@ const faults = (["step", "location", "instance"] as const).map(
 
 const rows: readonly Row[] = [
   ...wrote,
+  settled,
   ...stood,
   ...faults,
   { what: "a refused permit", outcome: { kind: "permit_refused" }, end: exited, ending: { kind: "permit_refused" } },

@@ -96,6 +96,11 @@ def test_the_host_goes_on_whatever_a_process_sends():
             assert frame["type"] in {"outcome", "ask", "capture"}
 
 
+def test_a_process_cannot_say_that_its_claim_is_settled():
+    said = b'{"type":"outcome","outcome":{"kind":"success","settled":true}}'
+    assert [frame["outcome"] for frame in Scene().frames_from(said)] == [{"kind": "success"}]
+
+
 @pytest.mark.parametrize("outcome", ['{"kind":1e400}', f'{{"kind":{nested(990)}}}'])
 def test_an_outcome_that_cannot_be_forwarded_is_dropped(
     outcome: str, capfd: pytest.CaptureFixture[str]

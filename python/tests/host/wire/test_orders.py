@@ -11,6 +11,7 @@ from orders import report_order, run_order
 
 from dagster_taskiq.host.wire.limits import Limits
 from dagster_taskiq.host.wire.orders import (
+    ClaimBesideDagster,
     LookOrder,
     NoticeOrder,
     ProbeOrder,
@@ -57,6 +58,17 @@ def test_a_run_order_has_the_values_of_its_frame():
     assert order.attempt == StepId(run_id, "mesurer[été]", 0)
     assert (order.delivery.taken_over_from, order.delivery.starts) == ("worker-0", 2)
     assert order.limits == Limits(timeout=900.0, output=1 << 30)
+
+
+def test_a_run_order_has_the_claim_that_its_host_may_settle():
+    order = order_from(GOLDEN["run-beside-dagster"])
+    assert isinstance(order, RunOrder)
+    assert (order.ledger, order.settles) == (ClaimBesideDagster(schema="taskiq", fence=3), True)
+    elsewhere = order_from(GOLDEN["run"])
+    assert elsewhere is not None
+    assert not elsewhere.settles
+    with pytest.raises(WireError, match="fence: expected a whole number from 1 on, got 0"):
+        order_from({**RUN, "ledger": {"schema": "taskiq", "fence": 0}})
 
 
 @pytest.mark.parametrize(

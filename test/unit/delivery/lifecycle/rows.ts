@@ -134,6 +134,7 @@ const executing = (["executing", "executing for the last time"] as const).flatMa
   const starts = from === "executing" ? 2 : 3;
   return [
     ...opEnds.map((state): Row => [from, nameOf(state), ...settle(state)]),
+    [from, "recorded", ...ackIt],
     [from, "unknown run", ...abandon("short", starts, true, null)],
     [from, "unknown run, spent", ...abandon("short", starts, true, null, unknownWhy)],
     [from, "permit refused", ...lost],

@@ -18,7 +18,7 @@ from dagster_taskiq.host.base.recorder_seat import RecorderSeat
 from dagster_taskiq.host.child.exit_hooks import forget_hooks
 from dagster_taskiq.host.location.handover import RECORDER
 from dagster_taskiq.host.location.location_host import be_location_host
-from dagster_taskiq.host.recorder.mode import records_for_steps
+from dagster_taskiq.host.recorder.mode import records_for_steps, settles_for_steps
 from dagster_taskiq.host.recorder.process import be_recorder
 from dagster_taskiq.host.supervise.fork import Forked, fork_process
 from dagster_taskiq.host.supervise.guard import Guard
@@ -68,6 +68,7 @@ class Base(Supervisor):
         self._stopping = False
         self._records = records_for_steps(instance)
         """Whether the recorder reads and writes for steps, or only looks at their runs."""
+        self._settles = settles_for_steps(instance)
         self._recorder = RecorderSeat(self._selector, self._fork_recorder)
         self._dispatch = Dispatch(self, locations, self._selector, self._recorder)
         self._hosting = self._dispatch.hosting
@@ -99,6 +100,8 @@ class Base(Supervisor):
             self._dispatch.steer(given, steering)
 
     def _take(self, frame: Frame, until: float) -> None:
+        if not self._settles and "ledger" in frame:
+            frame = {**frame, "ledger": None}
         try:
             order = order_from(frame)
         except WireError as error:

@@ -108,6 +108,15 @@ class Summary:
         self._outputs: dict[str, None] = {}
         self._assets: dict[str, None] = {}
 
+    def with_all(self, entries: Iterable[EventLogEntry]) -> Summary:
+        """Return what it would be with these entries, too."""
+        summary = Summary()
+        summary._first_at, summary._began_at = self._first_at, self._began_at
+        summary._outputs, summary._assets = dict(self._outputs), dict(self._assets)
+        for entry in entries:
+            summary.add(entry)
+        return summary
+
     def add(self, entry: EventLogEntry) -> None:
         """Take in an event of the attempt; others than those of `COUNTED` do not count."""
         kind = entry.dagster_event_type

@@ -21,3 +21,8 @@ def records_for_steps(instance: DagsterInstance) -> bool:
         # Other drivers cannot send several statements in one message.
         return all(engine.dialect.driver == "psycopg2" for engine in engines)
     return kind == "sqlite"
+
+
+def settles_for_steps(instance: DagsterInstance) -> bool:
+    """Return whether the recorder can settle rows of a ledger in the database of the events."""
+    return records_for_steps(instance) and kind_of_storage(instance) == "postgres"

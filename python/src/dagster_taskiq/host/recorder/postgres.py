@@ -28,7 +28,14 @@ from dagster_taskiq.dagster_internals.recorder import (
 )
 from dagster_taskiq.host.recorder.commits import find_fate
 from dagster_taskiq.host.recorder.events import COLUMNS, RecordedEvent
-from dagster_taskiq.host.recorder.store import ConnectionLost, Lapsed, NoConnection, Part
+from dagster_taskiq.host.recorder.settlement import STALE, Settlement, statement_for
+from dagster_taskiq.host.recorder.store import (
+    ConnectionLost,
+    Lapsed,
+    NoConnection,
+    Part,
+    Stale,
+)
 from dagster_taskiq.host.system.boot_time import boot_time
 from dagster_taskiq.host.wire.errors import causes_of
 from dagster_taskiq.notifications import CHANNEL
@@ -41,7 +48,7 @@ T = TypeVar("T")
 # Shorter than the alarm that ends a recorder that hangs. The last one frees the rows that a
 # recorder has locked which stands still in the middle of a transaction.
 _BEGIN = """
-BEGIN;
+BEGIN ISOLATION LEVEL READ COMMITTED;
 SET LOCAL statement_timeout = '30s';
 SET LOCAL lock_timeout = '20s';
 SET LOCAL idle_in_transaction_session_timeout = '30s';
@@ -49,10 +56,11 @@ SELECT clock_timestamp(), txid_current(), pg_backend_pid()
 """
 _LAPSED = "the deadline of the step has passed"
 # The server compares, so that a recorder may stand still for any time before this line is sent.
-_COMMIT_BEFORE = """
+_REQUIRE_BEFORE = """
 SELECT CAST(CASE WHEN clock_timestamp() < '{moment}' THEN '0' ELSE '{lapsed}' END AS integer);
-COMMIT
 """
+# With a settled claim the worker deletes the message: the server must not forget what it commits.
+_DURABLY = "SET LOCAL synchronous_commit = on;"
 _ROWS_TOGETHER = 500
 
 
@@ -116,7 +124,8 @@ class Postgres:
         except BaseException:
             self._roll_back()
             raise
-        self._commit(connection, begun, min(part.deadline for part in parts))
+        settlements = [part.settlement for part in parts if part.settlement is not None]
+        self._commit(connection, begun, min(part.deadline for part in parts), settlements)
         self._notify(events, ids)
 
     def _store_assets(self, events: Sequence[RecordedEvent], ids: Sequence[int]) -> None:
@@ -133,21 +142,35 @@ class Postgres:
             if event.kind in ASSET_CHECK_EVENTS:
                 self._log.store_asset_check_event(entry, number)
 
-    def _commit(self, connection: Any, begun: Begun, deadline: float) -> None:
-        commit = "COMMIT"
+    def _commit(
+        self, connection: Any, begun: Begun, deadline: float, settlements: Sequence[Settlement]
+    ) -> None:
+        """Commit, if the deadline has not passed and the claims hold, and settle those.
+
+        All of it is one message: no row of the ledger is locked while this process stands still.
+        """
+        before: str = ""
+        parameters: tuple[str, ...] = ()
+        if settlements:
+            before, parameters = statement_for(settlements)
+            before = _DURABLY + before
         if deadline < math.inf:
             if boot_time() >= deadline:
                 self._roll_back()
                 raise Lapsed
-            commit = _COMMIT_BEFORE.format(moment=begun.moment_of(deadline), lapsed=_LAPSED)
+            moment = begun.moment_of(deadline)
+            before = _REQUIRE_BEFORE.format(moment=moment, lapsed=_LAPSED) + before
         try:
-            connection.exec_driver_sql(commit)
+            connection.exec_driver_sql(f"{before}COMMIT", parameters or None)
         except DBAPIError as error:
             if not _is_disconnect(error):
                 self._roll_back()
                 # Not in the whole text, which has the statement in it.
-                if _LAPSED in str(error.orig):
+                reason = str(error.orig)
+                if _LAPSED in reason:
                     raise Lapsed from error
+                if STALE in reason:
+                    raise Stale from error
                 raise
             self._drop()
             find_fate(self._events, begun.number, begun.backend, error)

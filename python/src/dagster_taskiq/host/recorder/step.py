@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from dagster_taskiq.host.record.attempt_log import Summary
 from dagster_taskiq.host.recorder.events import RecordedEvent, UnreadableEvent, read_event
-from dagster_taskiq.host.recorder.store import Ended, InDoubt, Lapsed, Part, is_of_data
+from dagster_taskiq.host.recorder.settlement import settlement_of
+from dagster_taskiq.host.recorder.store import Ended, InDoubt, Lapsed, Part, Stale, is_of_data
 from dagster_taskiq.host.wire.errors import error_from, error_info
 from dagster_taskiq.host.wire.outcomes import Outcome, fault, outcome
 from dagster_taskiq.host.wire.terms import prolonged
@@ -89,11 +90,15 @@ class RecordedStep:
     def part(self) -> Part:
         """Return what can be written now: its events in order, the terminal one last."""
         events = list(islice(self._waiting, _ROWS_TOGETHER))
-        deadline = self._plain_deadline if self._deadline is None else self._deadline
-        is_whole = len(events) == len(self._waiting)
-        if self._deadline is not None and self._terminal is not None and is_whole:
-            events.append(self._terminal)
-        return Part(self.order.id, self.order.attempt, events, deadline)
+        if self._deadline is None or self._terminal is None or len(events) < len(self._waiting):
+            deadline = self._deadline
+            if deadline is None or self.order.settles:
+                deadline = self._plain_deadline
+            return Part(self.order.id, self.order.attempt, events, deadline)
+        events.append(self._terminal)
+        summary = self._summary.with_all(event.entry for event in events)
+        settlement = settlement_of(self.order, summary.result(self._terminal.entry))
+        return Part(self.order.id, self.order.attempt, events, self._deadline, settlement)
 
     # What happens to it
 
@@ -127,13 +132,17 @@ class RecordedStep:
         self.reports.append({"type": "ask", "id": self.order.id, "event": name})
 
     def permit(self, within_ms: float | None) -> None:
-        """Take in the answer. `None` means that the permit is refused."""
+        """Take in the answer. `None` means that the permit is refused.
+
+        A claim that is settled with the terminal event needs no deadline.
+        """
         if self._closed or self._terminal is None or self._asked_at is None:
             return
         if within_ms is None:
             self._give_up("PermitRefused", "the worker refused the permit")
         elif self._deadline is None:
-            self._deadline = self._asked_at + within_ms / 1000
+            until = math.inf if self.order.settles else self._asked_at + within_ms / 1000
+            self._deadline = until
 
     def gone(self) -> None:
         """Note that its process has ended. No permit is waited for any more."""
@@ -147,6 +156,8 @@ class RecordedStep:
             self._take_off(part)
         elif isinstance(verdict, Ended):
             self.refuse(verdict.outcome)
+        elif isinstance(verdict, Stale):
+            self._give_up("ClaimStale", "the claim was over before the event was written")
         elif isinstance(verdict, Lapsed):
             # Without a permit it waits for the renewal of the lease, or for the end of its process.
             if self._deadline is not None:
@@ -218,7 +229,8 @@ class RecordedStep:
     def _stand(self, event: RecordedEvent) -> None:
         self._terminal, self._deadline, self._ended = None, None, True
         result = self._summary.result(event.entry)
-        self._report(outcome(result["state"], result, result["error"]))
+        end = outcome(result["state"], result, result["error"])
+        self._report({**end, "settled": True} if self.order.settles else end)
         self.answers.append({"type": "ended"})
 
     def _answer_flush(self) -> None:

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 from sqlalchemy.exc import DataError
 
 from dagster_taskiq.host.recorder.events import RecordedEvent
+from dagster_taskiq.host.recorder.settlement import Settlement
 from dagster_taskiq.host.wire.errors import causes_of
 from dagster_taskiq.host.wire.orders import StepId
 from dagster_taskiq.host.wire.outcomes import Outcome
@@ -28,13 +29,20 @@ class Part:
     """COMMIT must be sent before this moment of boot time.
 
     That is when the permit for its terminal event lapses. Without one it is shortly before the
-    lease of the attempt ends, because another worker may end the attempt from then on.
+    lease of the attempt ends, because another worker may end the attempt from then on. A claim
+    that is settled in the same transaction has none.
     """
+    settlement: Settlement | None = None
+    """How the claim ends with its terminal event. `None`: that is for the worker to settle."""
 
     @property
     def ends(self) -> bool:
         """Whether the terminal event is among the events."""
         return bool(self.events) and self.events[-1].is_terminal
+
+
+class Stale(Exception):
+    """The ledger's row is not this claim's any more. Nothing was written."""
 
 
 class Lapsed(Exception):

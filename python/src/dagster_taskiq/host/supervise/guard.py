@@ -47,8 +47,12 @@ class Rest:
 class Guard:
     """Decides when a process must end, and with which outcome. Time is an argument."""
 
-    def __init__(self, process: Forked, limits: Limits, now: float) -> None:
+    def __init__(
+        self, process: Forked, limits: Limits, now: float, *, settles: bool = False
+    ) -> None:
         self.process = process
+        self.settles = settles
+        """Whether the recorder settles the claim itself, and needs no permit of the worker's."""
         self._usage = Usage(process.pid, limits, now)
         self._limits = limits
         self._ladder: KillLadder | None = None

@@ -110,8 +110,12 @@ class Inbox:
         return paths if len(paths) == len(_STREAMS) else None
 
     def _note_outcome(self, guard: Guard, outcome: Outcome) -> None:
-        """Keep the outcome. The process of a recorded step may only send faults."""
+        """Keep the outcome. The process of a recorded step may only send faults.
+
+        Only the recorder settles claims.
+        """
         process = guard.process
+        outcome = {name: value for name, value in outcome.items() if name != "settled"}
         if process.recorder is None or (outcome.get("kind") == "fault" and process.outcome is None):
             guard.note_outcome(outcome, boot_time())
 
@@ -120,9 +124,18 @@ class Inbox:
         process = guard.process
         asked = process.ask()
         if asked == 1 and guard.asks(event):
-            self._upstream.post({"type": "ask", "id": process.id})
+            self._pass_on_question(guard)
         elif asked <= 2 and not process.asking:
             process.answer(Permit(process.id, None))
+
+    def _pass_on_question(self, guard: Guard) -> None:
+        process = guard.process
+        if guard.settles:
+            # The claim decides, in the database. A recorder that saw none would find the time over.
+            guard.answered(boot_time())
+            process.answer(Permit(process.id, 0))
+        else:
+            self._upstream.post({"type": "ask", "id": process.id})
 
     def _warn_once(self, guard: Guard, text: str) -> None:
         """Log what is wrong with the first wrong frame of a process."""

@@ -134,7 +134,8 @@ class Supervisor(Loop):
     def _follow(self, process: Forked, order: Order, until: float) -> None:
         if process.recorder is not None:
             self._recycler.begin(order)
-        guard = Guard(process, order.limits, boot_time())
+        settles = order.settles and process.recorder is not None
+        guard = Guard(process, order.limits, boot_time(), settles=settles)
         guard.prolong(until)
         self._guards.add(guard)
         self._watch(process.channel, partial(self._read_process, guard))

@@ -42,6 +42,18 @@ class Delivery:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClaimBesideDagster:
+    """The worker's claim of a step, in a ledger that lives in Dagster's own database.
+
+    The recorder may settle its row with the terminal event, if the claim still holds.
+    """
+
+    schema: str
+    """Holds the ledger's tables."""
+    fence: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Order:
     id: str
     """The worker's name for this piece of work."""
@@ -53,6 +65,11 @@ class _Order:
     def step(self) -> tuple[str, str] | None:
         """Run id and step key of the step that it runs. `None` means that it runs none."""
         return None
+
+    @property
+    def settles(self) -> bool:
+        """Whether its claim decides on its terminal event, and no permit of the worker's."""
+        return False
 
     @property
     def needs_code_of(self) -> str | None:
@@ -71,6 +88,8 @@ class RunOrder(_Order):
 
     envelope: Envelope
     delivery: Delivery
+    ledger: ClaimBesideDagster | None = None
+    """`None`: the ledger is elsewhere, so that a permit is asked for."""
     unforkable: bool = False
     """Whether the import of its code left behind what a fork would break."""
     broken: ErrorInfo | None = None
@@ -86,6 +105,11 @@ class RunOrder(_Order):
     def step(self) -> tuple[str, str]:
         """See `_Order`."""
         return self.envelope.run_id, self.envelope.step_key
+
+    @property
+    def settles(self) -> bool:
+        """See `_Order`."""
+        return self.ledger is not None
 
     @property
     def needs_code_of(self) -> str | None:
@@ -167,6 +191,7 @@ def _run(frame: Frame) -> RunOrder:
         limits=Limits.from_fields(_object(frame, "limits") if frame.get("limits") else {}),
         envelope=Envelope.from_dict(_object(frame, "envelope")),
         delivery=_delivery(frame),
+        ledger=_claim(_object(frame, "ledger")) if frame.get("ledger") is not None else None,
     )
 
 
@@ -225,6 +250,13 @@ def _delivery(frame: Frame) -> Delivery:
         starts=count_field(fields, "starts"),
         taken_over_from=text_field(fields, "taken_over_from"),
     )
+
+
+def _claim(fields: Fields) -> ClaimBesideDagster:
+    fence = fields.get("fence")
+    holds = isinstance(fence, int) and not isinstance(fence, bool) and fence >= 1
+    require(fields, "fence", "a whole number from 1 on", holds)
+    return ClaimBesideDagster(schema=_text(fields, "schema"), fence=int(fence or 0))
 
 
 def _attempt(fields: Fields) -> StepId:
