@@ -12,7 +12,7 @@ const UNWRAPPED = /^\s*(?:\/\/|\*)(?: ?(?:\||@|#|\S+$)|\s\s)/;
 const root = fileURLToPath(new URL("..", import.meta.url));
 const files = globSync("{core,cli,test,bench,dev,deploy}/**/*.{ts,mjs}", {
   cwd: root,
-  exclude: (path) => path.endsWith("node_modules"),
+  exclude: (path) => /node_modules$|^deploy.dist$/.test(path),
 });
 
 /** Counts the lines that hold more than a comment. */
