@@ -343,11 +343,13 @@ def test_a_recorder_that_dies_ends_a_later_step_and_its_process(
 
 
 def test_a_change_of_the_code_ends_the_processes_that_wait(start_worker, create_run, tmp_path):
-    module = tmp_path / "changing.py"
+    module = tmp_path / "changing_recycled.py"
     module.write_text((CODE / "recycled_jobs.py").read_text())
-    worker = start_worker("-m", "changing", "-d", str(tmp_path), "--steps-per-process", "3")
+    worker = start_worker(
+        "-m", "changing_recycled", "-d", str(tmp_path), "--steps-per-process", "3"
+    )
     worker.await_frame("ready")
-    recon = job_at("changing", "several", tmp_path)
+    recon = job_at("changing_recycled", "several", tmp_path)
     fails = create_run("several", ops={"a": {"config": {"do": "failure"}}}, recon=recon)
     run = create_run("several", recon=recon)
     began = [Steps(worker, each).start("a") for each in (fails, run)]
