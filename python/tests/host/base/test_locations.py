@@ -134,6 +134,7 @@ def test_each_change_of_a_location_is_reported_once(
         mine = [f for f in frames if f["name"] == location.stem]
         return [f["error"] and f["error"]["class"] for f in mine]
 
+    worker.await_frame("ready")
     assert changes() == []  # `ready` has said so
     location.write_text(WHOLE)
     assert eventually(lambda: outcome()["kind"] == "success")
