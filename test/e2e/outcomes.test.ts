@@ -5,11 +5,10 @@ import { readFileSync } from "node:fs";
 import { after, afterEach, before, describe, test } from "node:test";
 import { freePort } from "../../cli/dev/ports.ts";
 import { queueNameOf } from "../../core/queue/queue-place.ts";
-import type { ExecutionResult } from "../../core/step/step.ts";
 import { eventually } from "../support/eventually.ts";
 import { recordedOnce } from "../support/ledger/recorded-once.ts";
 import { Deployment } from "../support/taskiq/deployment.ts";
-import type { WorkerProcess } from "../support/taskiq/worker-process.ts";
+import type { LogRecord, WorkerProcess } from "../support/taskiq/worker-process.ts";
 
 describe("a run", () => {
   let deployment: Deployment;
@@ -128,7 +127,7 @@ describe("a run", () => {
     const rows = deployment.ledger(runId);
     assert.equal(rows.length, 50);
     assert.ok(rows.every(({ state, fence, starts }) => state === "completed" && fence === 1 && starts === 1));
-    const atOnce = mostAtOnce(rows.map(({ outcome }) => outcome));
+    const atOnce = mostAtOnce(worker.log.filter(({ run_id }) => run_id === runId));
     assert.ok(atOnce > 1 && atOnce <= 4, `${atOnce} ran at once`);
   });
 
@@ -193,12 +192,14 @@ describe("a run", () => {
 });
 
 /** How many of them ran at the same time, at most. */
-function mostAtOnce(outcomes: readonly (ExecutionResult | null)[]): number {
-  const spans = outcomes.filter((outcome) => outcome !== null);
-  const counts = spans.map(({ started_at }) =>
-    spans.filter((one) => one.started_at <= started_at && started_at < one.completed_at),
-  );
-  return Math.max(...counts.map(({ length }) => length));
+function mostAtOnce(log: readonly LogRecord[]): number {
+  let [running, most] = [0, 0];
+  for (const { event } of log) {
+    if (event === "step.claimed") running += 1;
+    if (event === "step.ended") running -= 1;
+    most = Math.max(most, running);
+  }
+  return most;
 }
 
 /** The attempts that left a line, in order. */
