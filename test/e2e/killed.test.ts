@@ -33,6 +33,8 @@ describe("a worker killed", () => {
       const runId = await dagster.launch("half_done", config);
       const { pid: hookPid } = await announced(recorded.started);
       const { pid: firstPid } = await announced(unfinished.started);
+      // The recorder writes it a moment after the step has begun.
+      await eventually("its start is in the log", async () => (await starts(runId, "wait")) === 1);
       assert.deepEqual(statesOf(runId), { succeed_at_once: "permitted", wait: "running" });
       const below = first.processes().map(({ pid }) => pid);
       assert.ok(
