@@ -70,4 +70,9 @@ export const corpus: readonly Known[] = [
     cause:
       "a recorder that stood still wrote events behind the end of their attempt (python/tests/host/recorder/test_cut_off.py)",
   },
+  {
+    seed: 3_000_028_375,
+    rule: "untold",
+    cause: "a claim that was answered when its lease was over had no line in the log",
+  },
 ];

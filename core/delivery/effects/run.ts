@@ -15,7 +15,7 @@ export async function execute(scene: Scene, { hold, envelope }: EffectOf<"execut
   const { delivery, ports, policy, stopping } = scene;
   // The claim may have been asked for before the stop and answered after it.
   if (stopping.quiet.aborted) return { is: "interrupted" };
-  if (isOver(delivery)) return { is: "lease_lost" };
+  if (isOver(delivery)) return startsNothing(delivery);
   delivery.began = true;
   ports.protection?.begin();
   const { lease: term } = delivery;
@@ -34,7 +34,7 @@ export async function execute(scene: Scene, { hold, envelope }: EffectOf<"execut
 
 export async function report(scene: Scene, { hold, step, why }: EffectOf<"report">): Promise<EventIn<"reporting">> {
   const { delivery, ports, policy } = scene;
-  if (isOver(delivery)) return { is: "lease_lost" };
+  if (isOver(delivery)) return startsNothing(delivery);
   const onFault = delivery.decoded.kind === "step" ? delivery.decoded.envelope.onFault : null;
   // An operator who fails a step has already decided against a retry, and against leaving it open.
   const final = why.reason === "failed_by_operator";
@@ -60,6 +60,13 @@ export async function report(scene: Scene, { hold, step, why }: EffectOf<"report
  */
 function isOver({ lease }: Delivery): boolean {
   return lease.leftMs() === 0;
+}
+
+function startsNothing(delivery: Delivery): { readonly is: "lease_lost" } {
+  const message = "lease lost: the ledger's answer came when the lease was over; nothing was started";
+  // Otherwise the lease's keeper has said so.
+  if (!delivery.lease.lost.aborted) delivery.log("error", "lease.lost", message);
+  return { is: "lease_lost" };
 }
 
 /**

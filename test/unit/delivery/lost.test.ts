@@ -35,13 +35,17 @@ describe("a lost lease", () => {
     );
   });
 
-  test("a lease lost before the step or its report started starts nothing", async (t) => {
-    const { begin, finish, clock, ledger, runner, deeds } = bench(t, { maxStarts: 1 });
+  test("a lease lost before the step or its report started starts nothing, and the log says so once", async (t) => {
+    const { begin, finish, clock, ledger, logged, runner, deeds } = bench(t, { maxStarts: 1 });
     // The claim's answer takes longer than the lease it grants.
     ledger.before = async (method) => (method === "claim" ? await clock.sleep(leaseMs) : undefined);
     assert.equal(await finish(begin()), "lost");
     assert.equal(await finish(begin(message("m1", { receiveCount: 2 }))), "lost");
     assert.deepEqual([runner.orders, runner.reports], [[], []]);
+    assert.deepEqual(
+      logged.of("lease.lost").map(({ receiveCount }) => receiveCount),
+      [1, 2],
+    );
     assert.equal(
       deeds().some((line) => /^(settle|bury|ack)/.test(line)),
       false,
