@@ -146,42 +146,58 @@ def run_again(instance: DagsterInstance, run: Any) -> None:
     recorder.close()
 
 
+class Rivals:
+    """Two recorders with a step of the same attempt each; the first stands still at a statement."""
+
+    def __init__(self, instance: DagsterInstance, run: Any, number: int) -> None:
+        self.instance = instance
+        self.run = run
+        self.breakage = Breakage(number, signal.SIGSTOP)
+        self.frozen = RecorderDouble(instance, self.breakage.prepare)
+        self.other = RecorderDouble(instance)
+        self.second = self.other.begin(order_of(run, "second"))
+        self.second.flush()
+        self.first = self.frozen.begin(order_of(run, "first"))
+
+    def end_second_while_first_is_frozen(self, seconds: float) -> None:
+        time.sleep(seconds)
+        self.second.end(succeeded(self.run))
+        self.other.grant()
+        # One that stands still in its transaction keeps the other waiting.
+        if not is_locked(self.instance, self.run):
+            assert answer_of(self.second) == "ended"
+        self.frozen.signal(signal.SIGCONT)
+
+    def close(self) -> None:
+        self.other.close()
+        self.frozen.close()
+
+
 def test_a_recorder_frozen_past_its_deadline_and_another_write_one_terminal_event(
     instance, new_run
 ):
     for number in range(1, MOST_STATEMENTS):
         run = new_run()
-        breakage = Breakage(number, signal.SIGSTOP)
-        frozen, other = RecorderDouble(instance, breakage.prepare), RecorderDouble(instance)
-        second = other.begin(order_of(run, "second"))
-        second.flush()
-        first = frozen.begin(order_of(run, "first"))
+        rivals = Rivals(instance, run, number)
+        first, second, frozen = rivals.first, rivals.second, rivals.frozen
         send_all(first, run)
         asked = frozen.link.expect("ask")
-        breakage.arm()
+        rivals.breakage.arm()
         frozen.link.send("permit", id=asked["id"], granted=True, within_ms=PERMIT_MS)
         is_frozen = wait_until_frozen_or_answered(first)
+        if is_frozen:
+            rivals.end_second_while_first_is_frozen(PERMIT_MS / 1000)
+            answers = {answer_of(first), answer_of(second)}
+            assert answers == {"ended", "refused"}, number
+            first.gone()
+            second.gone()
+            assert terminal_events(instance, run) == ["STEP_SUCCESS"], number
+            assert texts_stored_twice(instance, run) == [], number
+        rivals.close()
         if not is_frozen:
             break
-        time.sleep(PERMIT_MS / 1000)
-        second.end(succeeded(run))
-        other.grant()
-        # One that stands still in its transaction keeps the other waiting.
-        if not is_locked(instance, run):
-            assert answer_of(second) == "ended", number
-        frozen.signal(signal.SIGCONT)
-        answers = {answer_of(first), answer_of(second)}
-        assert answers == {"ended", "refused"}, number
-        first.gone()
-        second.gone()
-        assert terminal_events(instance, run) == ["STEP_SUCCESS"], number
-        assert texts_stored_twice(instance, run) == [], number
-        other.close()
-        frozen.close()
     else:
         pytest.fail(f"a terminal event takes more than {MOST_STATEMENTS} statements")
-    other.close()
-    frozen.close()
     assert number > 4
 
 
@@ -190,31 +206,21 @@ def test_a_recorder_frozen_past_its_lease_writes_nothing_behind_the_end_of_the_a
 ):
     for number in range(1, MOST_STATEMENTS):
         run = new_run()
-        breakage = Breakage(number, signal.SIGSTOP)
-        frozen, other = RecorderDouble(instance, breakage.prepare), RecorderDouble(instance)
-        second = other.begin(order_of(run, "second"))
-        second.flush()
-        first = frozen.begin(order_of(run, "first"))
+        rivals = Rivals(instance, run, number)
+        first = rivals.first
         first.flush()
-        breakage.arm()
-        frozen.let_lapse(first, within=1)
+        rivals.breakage.arm()
+        rivals.frozen.let_lapse(first, within=1)
         first.event(started(run))
         first.event(materialized(run))
         first.peer.send("flush")
         is_frozen = wait_until_frozen_or_answered(first)
         if is_frozen:
-            time.sleep(1.2)
-            second.end(succeeded(run))
-            other.grant()
-            # One that stands still in its transaction keeps the other waiting.
-            if not is_locked(instance, run):
-                assert answer_of(second) == "ended", number
-            frozen.signal(signal.SIGCONT)
-            assert answer_of(second) == "ended", number
+            rivals.end_second_while_first_is_frozen(1.2)
+            assert answer_of(rivals.second) == "ended", number
             first.gone()
             assert found(instance, run)[-1] == "STEP_SUCCESS", number
-        other.close()
-        frozen.close()
+        rivals.close()
         if not is_frozen:
             break
     else:
