@@ -84,8 +84,8 @@ def _lack_of(job: ReconstructableJob, step_key: str) -> str | None:
     return None
 
 
-def built_job(instance: DagsterInstance, run: DagsterRun) -> BuiltJob | None:
-    """Build the run's job and whole plan. `None` means that Dagster must do it for each step."""
+def build_for_later_steps(instance: DagsterInstance, run: DagsterRun) -> BuiltJob | None:
+    """Build the run's job and whole plan. `None`: Dagster must do it for each step."""
     if run.has_repository_load_data:
         return None
     try:

@@ -18,7 +18,12 @@ from dagster_taskiq.host.record.start import Start, claim_of, decide_start
 from dagster_taskiq.host.wire.errors import causes_of, error_info
 from dagster_taskiq.host.wire.outcomes import MachineryFault, Outcome, fault
 from dagster_taskiq.host.work.compute_logs import capture_into_files
-from dagster_taskiq.host.work.execution import built_job, execute, load_job, require_step
+from dagster_taskiq.host.work.execution import (
+    build_for_later_steps,
+    execute,
+    load_job,
+    require_step,
+)
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -99,8 +104,10 @@ def _prepare_and_execute(
     try:
         load_job(instance, run, order.broken)
         require_step(instance, run, envelope.step_key)
-        if inherited.builds_job and (built := built_job(instance, run)) is not None:
-            built.be_used()
+        if inherited.builds_job:
+            built = build_for_later_steps(instance, run)
+            if built is not None:
+                built.be_used()
     except BaseException as error:
         _note_fault(instance, run, envelope, error)
         raise
