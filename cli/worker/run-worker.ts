@@ -192,10 +192,18 @@ function statusOf(life: Life, { worker, ports, steps }: Wired): StatusOptions | 
     document: (health) => {
       const snapshot = worker.snapshot();
       const facts = {
-        ...{ worker: config.workerId, version, pid: io.machine.pid() },
-        ...{ nowMs: clock.wallMs(), uptimeMs: clock.monoMs() - beganMs, started: life.started },
-        ...{ running: steps.running(), ended: steps.ended(), series: steps.series() },
-        ...{ host: ports.runner.versions(), advice: ports.runner.advice(), intake: worker.intakeState() },
+        worker: config.workerId,
+        version,
+        pid: io.machine.pid(),
+        nowMs: clock.wallMs(),
+        uptimeMs: clock.monoMs() - beganMs,
+        started: life.started,
+        running: steps.running(),
+        ended: steps.ended(),
+        series: steps.series(),
+        host: ports.runner.versions(),
+        advice: ports.runner.advice(),
+        intake: worker.intakeState(),
         snapshot: { ...snapshot, stopping: stop.quiet.aborted || snapshot.stopping },
       };
       return statusDocument(facts, health);

@@ -9,14 +9,14 @@ import { STATUS_DOCUMENT, STATUS_PAGE, type StatusOptions, statusReply } from ".
 export interface HealthServerOptions extends ServerPlace {
   readonly worker: string;
   readonly clock: Pick<Clock, "monoMs">;
-  /**
-   * Asked at every request; must not wait for anything. `queues` and `advice` are for the reader of
-   * the answer.
-   */
   /** The status page. `null` means that there is none. */
   readonly status: StatusOptions | null;
   /** All metrics in the text format of Prometheus. */
   readonly metrics: () => Promise<string>;
+  /**
+   * Asked at every request; must not wait for anything. `queues` and `advice` are for the reader of
+   * the answer.
+   */
   facts(): WorkerFacts & { readonly queues?: readonly object[]; readonly advice?: readonly string[] };
 }
 

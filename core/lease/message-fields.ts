@@ -2,7 +2,7 @@
 // lines by the same fields. Pure.
 import type { Message } from "../queue/port.ts";
 import { type Decoded, decode } from "../step/envelope.ts";
-import { idempotencyKey, type StepId, stepIdOf } from "../step/step.ts";
+import { type StepId, stepFields, stepIdOf } from "../step/step.ts";
 
 export interface MessageFields extends Partial<StepId> {
   readonly key?: string;
@@ -16,9 +16,10 @@ export interface MessageFields extends Partial<StepId> {
 export function messageFields(message: Message, step: StepId | null, job: string | null): MessageFields {
   const { id: messageId, receiveCount, groupId, deduplicationId } = message;
   return {
-    ...(step === null ? {} : { key: idempotencyKey(step), ...step }),
+    ...(step === null ? {} : stepFields(step)),
     ...(job === null ? {} : { job }),
-    ...{ messageId, receiveCount },
+    messageId,
+    receiveCount,
     // A standard queue's group is a tenant. A FIFO queue's repeats the key, or stands in the step's
     // tags.
     ...(groupId === null || deduplicationId !== null ? {} : { group: groupId }),

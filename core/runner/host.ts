@@ -6,7 +6,7 @@ import { describeError } from "../faults.ts";
 import type { Observe } from "../observe.ts";
 import { onAbort } from "../on-abort.ts";
 import { killGroup, killMarked, requireSignals, signalGroup } from "../process-group.ts";
-import { idempotencyKey, type StepId } from "../step/step.ts";
+import { type StepId, stepFields } from "../step/step.ts";
 import { HostProcess, type HostSettings } from "./host-process.ts";
 import { killWork } from "./kill-work.ts";
 import { CodeLocations } from "./locations.ts";
@@ -217,9 +217,8 @@ export class HostRunner implements Runner {
 
   #logStarted(step: StepId | null, pid: number): void {
     if (step === null) return;
-    const { runId, stepKey, attempt } = step;
-    const about = { key: idempotencyKey(step), runId, stepKey, attempt, pid };
-    this.#ports.observe({ event: "step.started", level: "debug", message: `runs in process ${pid}`, ...about });
+    const message = `runs in process ${pid}`;
+    this.#ports.observe({ event: "step.started", level: "debug", message, ...stepFields(step), pid });
   }
 
   /**

@@ -1,6 +1,6 @@
 // Which lines of a step's output become observations, and at which level.
 import type { Observe } from "../observe.ts";
-import { idempotencyKey, type StepId } from "../step/step.ts";
+import { type StepId, stepFields } from "../step/step.ts";
 import type { OnLine } from "./output.ts";
 import type { StepOutput } from "./port.ts";
 import { Severity } from "./severity.ts";
@@ -16,8 +16,7 @@ export function outputHearer(
 ): OnLine | null {
   if (stepOutput === "off") return null;
   const severities = { stdout: new Severity(), stderr: new Severity() };
-  const { runId, stepKey, attempt } = step;
-  const about = { key: idempotencyKey(step), runId, stepKey, attempt, ...(job === null ? {} : { job }) };
+  const about = { ...stepFields(step), ...(job === null ? {} : { job }) };
   return (stream, message) => {
     const level = severities[stream].of(message);
     if (stepOutput === "errors" && (level === "debug" || level === "info")) return;

@@ -155,8 +155,15 @@ export class RecentSteps {
     const waitedMs = seen.queuedMs;
     const claimedMs = this.#clock.monoMs();
     const step = {
-      ...{ runId, stepKey, attempt, job, queue: queueNameOf(queue ?? this.#only), starts },
-      ...{ claimedAtMs: this.#clock.wallMs(), waitedMs, pid: null },
+      runId,
+      stepKey,
+      attempt,
+      job,
+      queue: queueNameOf(queue ?? this.#only),
+      starts,
+      claimedAtMs: this.#clock.wallMs(),
+      waitedMs,
+      pid: null,
     };
     this.#claimed.set(idOf(seen), { key, step, claimedMs, state: null, ranMs: null, why: null, requeued: false });
     if (starts === 1 && receiveCount === 1 && waitedMs !== null) this.#series.waited(claimedMs, waitedMs);

@@ -31,6 +31,11 @@ export function idempotencyKey(step: StepId): string {
   return step.attempt === 0 ? base : `${base}:${step.attempt}`;
 }
 
+/** What each log line about an attempt carries. */
+export function stepFields(step: StepId): StepId & { readonly key: string } {
+  return { key: idempotencyKey(step), ...stepIdOf(step) };
+}
+
 export interface ErrorInfo {
   /** Bare class name. */
   readonly class: string;
