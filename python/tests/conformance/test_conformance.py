@@ -32,12 +32,13 @@ class Sides:
     """Every way of running the cases, each done once, all at a time."""
 
     def __init__(self, make_home: Callable[[str], Path]) -> None:
-        self._make_home = make_home
+        # pytest may choose its folder anew for each thread that asks first, so one thread asks.
+        reference, sqlite, postgres = map(make_home, ("reference", "sqlite", "postgres"))
         pool = ThreadPoolExecutor(3)
-        self._reference = pool.submit(self._run_reference)
+        self._reference = pool.submit(run_under_multiprocess, configured(reference, _YAML))
         self._queue: dict[str, Future[Any]] = {
-            "sqlite": pool.submit(self._run_sqlite),
-            "postgres": pool.submit(self._run_postgres),
+            "sqlite": pool.submit(run_through_queue, configured(sqlite, _YAML)),
+            "postgres": pool.submit(self._run_postgres, postgres),
         }
         pool.shutdown(wait=False)
 
@@ -47,21 +48,16 @@ class Sides:
     def queue(self, storage: str, name: str) -> Left:
         return self._queue[storage].result()[name]
 
-    def _run_reference(self) -> dict[str, Left]:
-        return run_under_multiprocess(self._home("reference", _YAML))
-
-    def _run_sqlite(self) -> Any:
-        return run_through_queue(self._home("sqlite", _YAML))
-
-    def _run_postgres(self) -> Any:
+    @staticmethod
+    def _run_postgres(home: Path) -> Any:
         # Its own server: the cases run before any fixture of one test could start it.
         with postgres_server() as url:
-            return run_through_queue(self._home("postgres", _YAML + dagster_yaml(url)))
+            return run_through_queue(configured(home, _YAML + dagster_yaml(url)))
 
-    def _home(self, name: str, yaml: str) -> Path:
-        home = self._make_home(name)
-        (home / "dagster.yaml").write_text(yaml)
-        return home
+
+def configured(home: Path, yaml: str) -> Path:
+    (home / "dagster.yaml").write_text(yaml)
+    return home
 
 
 @pytest.fixture(scope="session")
