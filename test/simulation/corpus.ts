@@ -75,4 +75,9 @@ export const corpus: readonly Known[] = [
     rule: "untold",
     cause: "a claim that was answered when its lease was over had no line in the log",
   },
+  {
+    seed: 3_000_042_516,
+    rule: "started_settled",
+    cause: "the referee did not know that a report may find its own claim settled by the COMMIT of a dead host",
+  },
 ];

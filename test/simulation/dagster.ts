@@ -95,7 +95,7 @@ export function readAttempt(log: readonly LogEntry[], attempt: number): AttemptL
 }
 
 /** How a terminal event ends its attempt. */
-export function stateOf({ kind }: LogEntry): keyof typeof terminalEvents {
+export function stateOf({ kind }: Pick<LogEntry, "kind">): keyof typeof terminalEvents {
   const state = states.get(kind);
   if (state === undefined) throw new Error(`${kind} is no terminal event`);
   return state;

@@ -4,7 +4,7 @@ import type { Hold } from "../../core/ledger/port.ts";
 import type { Outcome } from "../../core/runner/frames.ts";
 import type { ExecutionResult } from "../../core/step/step.ts";
 import type { MemoryLedger } from "../support/ports/memory-ledger.ts";
-import type { Dagster, EventKind, TerminalKind } from "./dagster.ts";
+import { type Dagster, type EventKind, readAttempt, resultAt, stateOf, type TerminalKind } from "./dagster.ts";
 import type { RecorderLifePorts } from "./recorder-life.ts";
 import type { Referee } from "./referee.ts";
 import type { HostRules, StepProcess } from "./step-process.ts";
@@ -33,8 +33,6 @@ export interface RecordedStep {
 export interface TerminalEnd {
   readonly kind: TerminalKind;
   readonly outcome: Outcome;
-  /** As the outcome has it. */
-  readonly result: ExecutionResult;
   /** Continues the process, whose terminal event stands. */
   readonly stands: () => void;
 }
@@ -58,19 +56,28 @@ const LATER_MS = 500;
 export function storePart({ step: { process }, plain, end }: Part, ports: RecorderPorts, isAlive: boolean): boolean {
   const { referee, rules } = ports;
   const { claim } = process;
-  const holds = end === null || claim === null || settle(claim, end.result, ports);
+  const result = end === null ? null : resultWith(end, process, ports);
+  const holds = result === null || claim === null || settle(claim, result, ports);
   if (!holds && rules.transactsEvent) return false;
   for (const kind of plain) {
     referee.stores(process.step, process.name, kind);
     if (isAlive) referee.storesPlain(process.step, process.name, kind);
     process.record(kind);
   }
-  if (end === null) return holds;
+  if (end === null || result === null) return holds;
   referee.stores(process.step, process.name, end.kind);
   referee.writing(process.step, end.kind, process.name);
   process.record(end.kind);
-  if (claim !== null && holds && rules.transactsSettlement) referee.settled(claim, end.result);
+  if (claim !== null && holds && rules.transactsSettlement) referee.settled(claim, result);
   return holds;
+}
+
+/** What a reader of the log makes of the attempt once this end stands in it. */
+function resultWith({ kind }: TerminalEnd, { step }: StepProcess, { dagster, clock }: RecorderPorts): ExecutionResult {
+  const { entries } = readAttempt(dagster.log(step), step.attempt);
+  const nowMs = clock.wallMs();
+  const start = entries.find((entry) => entry.kind === "STEP_START");
+  return resultAt(stateOf({ kind }), start?.atMs ?? nowMs, nowMs);
 }
 
 function settle(claim: Hold, result: ExecutionResult, { clock, ledger, rules }: RecorderPorts): boolean {

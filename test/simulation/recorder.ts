@@ -76,8 +76,7 @@ export class Recorder {
   /** Resolves when the terminal event stands. Otherwise the process ends. */
   async end(process: StepProcess, kind: TerminalKind, outcome: RecordedOutcome): Promise<void> {
     const { promise, resolve: stands } = Promise.withResolvers<void>();
-    const { result } = outcome;
-    const end = { kind, outcome: { ...outcome, settled: process.claim !== null }, result, stands };
+    const end = { kind, outcome: { ...outcome, settled: process.claim !== null }, stands };
     if (this.alive) void this.#ask(this.#stepOf(process), end);
     else process.exit();
     await promise;

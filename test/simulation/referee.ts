@@ -40,6 +40,7 @@ export interface Violation {
 
 /** A step process, or a report's, as far as rules are concerned. */
 export interface Running {
+  readonly what: "run" | "report";
   readonly key: string;
   readonly fence: number;
   readonly worker: string;
@@ -50,6 +51,8 @@ export interface Running {
 export class Referee {
   violation: Violation | null = null;
   readonly settledAs = new Map<string, ExecutionResult>();
+  /** The fence under which a key was settled last. */
+  readonly #settledBy = new Map<string, number>();
   /** Messages with a copy in the dead letter queue. */
   readonly copied = new Set<string>();
   /**
@@ -103,8 +106,13 @@ export class Referee {
     if (fence !== latest) this.fail("stale_fence", key, `${what} under fence ${fence}, the latest is ${latest}`);
   }
 
+  /**
+   * A report reads the log first. It may find there that the COMMIT of a dead host has
+   * settled its own claim.
+   */
   started(process: Running, messageId: string): void {
-    if (this.settledAs.has(process.key)) {
+    const looksAfterItsOwn = process.what === "report" && this.#settledBy.get(process.key) === process.fence;
+    if (this.settledAs.has(process.key) && !looksAfterItsOwn) {
       this.fail("started_settled", process.key, `settled as ${this.settledAs.get(process.key)?.state}`);
     }
     const message = this.#producer.messageOf(messageId);
@@ -168,6 +176,7 @@ export class Referee {
       this.fail("settled_twice", key, `${earlier.state}, and then ${outcome.state}`);
     }
     this.settledAs.set(key, outcome);
+    this.#settledBy.set(key, hold.fence);
     if (outcome.state === "parked") this.#parked.add(key.split(":").slice(0, 2).join(":"));
     const why = this.#contradiction(key, outcome);
     if (why !== null) this.fail("settled_without_event", key, `settled as ${outcome.state}: ${why}`);

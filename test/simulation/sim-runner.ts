@@ -182,7 +182,7 @@ export class SimRunner implements Runner {
   }
 
   async #perform(
-    what: string,
+    what: Running["what"],
     step: StepId,
     { delivery: { messageId }, term }: StepOrder | ReportOrder,
     ask: AskPermit,
@@ -197,7 +197,7 @@ export class SimRunner implements Runner {
     const key = idempotencyKey(step);
     const name = nextProcess();
     const process = new StepProcess(name, key, step, ask, { ...this.#ports, loseHost: () => this.loseHost() });
-    const running = this.#running(process, fenceOf(key));
+    const running = this.#running(what, process, fenceOf(key));
     trace.note(life.name, `${what}s ${name}`, key);
     this.#processes.add(process);
     referee.running.add(running);
@@ -218,7 +218,11 @@ export class SimRunner implements Runner {
   }
 
   /** Only steps have a recorder: reports write by themselves. */
-  async #live(what: string, process: StepProcess, live: (process: StepProcess) => Promise<void>): Promise<void> {
+  async #live(
+    what: Running["what"],
+    process: StepProcess,
+    live: (process: StepProcess) => Promise<void>,
+  ): Promise<void> {
     if (what === "run" && this.#ports.records) {
       this.#ports.clock.schedule(PATIENCE_MS, () => this.#giveBack(process));
       process.recorder = await this.#answering();
@@ -269,11 +273,11 @@ export class SimRunner implements Runner {
     });
   }
 
-  #running(process: StepProcess, fence: number): Running {
+  #running(what: Running["what"], process: StepProcess, fence: number): Running {
     const { life, clock, rules } = this.#ports;
     const workerIsAwake = () => !life.dead && !life.stalled && clock.monoMs() - life.wokeAtMs > NEGLECT_MS;
     const neglected = () => (rules.endsWithTerm && process.watched) || workerIsAwake();
-    return { key: process.key, fence, worker: life.name, neglected };
+    return { what, key: process.key, fence, worker: life.name, neglected };
   }
 }
 

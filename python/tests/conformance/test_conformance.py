@@ -32,7 +32,7 @@ class Sides:
     """Every way of running the cases, each done once, all at a time."""
 
     def __init__(self, make_home: Callable[[str], Path]) -> None:
-        # pytest may choose its folder anew for each thread that asks first, so one thread asks.
+        # Threads that ask pytest for its first folder at the same time may get two, so one asks.
         reference, sqlite, postgres = map(make_home, ("reference", "sqlite", "postgres"))
         pool = ThreadPoolExecutor(3)
         self._reference = pool.submit(run_under_multiprocess, configured(reference, _YAML))
