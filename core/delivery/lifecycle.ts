@@ -37,6 +37,7 @@
 // | executing  | rerun refused                           | reporting             | report |
 // | executing  | interrupted                             | abandoning            | abandon, start given back |
 // | reporting  | ended                                   | settling              | settle; what stood in the log already is acked, what we reported is buried |
+// | reporting  | reported, and settled with its terminal event | burying            | bury |
 // | reporting  | not open                                | abandoning            | abandon, start given back; bury: nothing is ended that the run did not send |
 // | reporting  | unknown run                             | abandoning            | abandon, start given back; then as of another instance |
 // | reporting  | host fault, unavailable, ledger unreachable, interrupted | abandoning | abandon |
@@ -231,6 +232,8 @@ function fromReporting(state: StateAt<"reporting">, event: EventIn<"reporting">)
   switch (event.is) {
     case "ended":
       return settle(hold, event.outcome, staysDead(event.outcome, why) ? why : null);
+    case "recorded":
+      return bury(why);
     case "not_open":
       return abandonToBury(hold, starts, why.reason === "malformed" ? why : event.why);
     case "unknown_run":

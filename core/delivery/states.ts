@@ -138,6 +138,7 @@ export const happens = {
   ],
   reporting: [
     "ended",
+    "recorded",
     "not_open",
     "unknown_run",
     "permit_refused",

@@ -25,7 +25,7 @@ const answers: Readonly<Partial<Record<Outcome["kind"], readonly Order[]>>> = {
 
 /** How an attempt ends in Dagster's event log. */
 const recorded: ReadonlySet<string> = new Set(["success", "failure", "up_for_retry", "resource_init_failure"]);
-/** None of those is written without a permit. */
+/** None of those is written without a permit, unless the claim is settled with it. */
 const underPermit: ReadonlySet<string> = new Set([...recorded, "reported"]);
 
 /** Kinds that say the state which their result has. */
@@ -44,7 +44,7 @@ export function falsehoodIn(outcome: Outcome, order: Order, { permitted, maySett
   const { kind } = outcome;
   const settled = "settled" in outcome && outcome.settled === true;
   // A permit takes the row out of the one state in which the step host may settle it.
-  if (settled && (!maySettle || permitted || !recorded.has(kind))) return `${kind} that is settled already`;
+  if (settled && (!maySettle || permitted || !underPermit.has(kind))) return `${kind} that is settled already`;
   if (!(answers[kind] ?? ofSteps).includes(order)) return `${kind} does not answer a ${order}`;
   if (underPermit.has(kind) && !permitted && !settled) return `${kind} without a permit`;
   if (kind === "not_open" && permitted) return `${kind} with a permit`;

@@ -127,6 +127,8 @@ export type WorkerFrame =
       readonly message: string;
       readonly delivery: WireNote;
       readonly within_ms: number | null;
+      /** As of a run. */
+      readonly ledger: WireClaim | null;
     }
   | {
       readonly type: "notice";

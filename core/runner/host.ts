@@ -202,7 +202,7 @@ export class HostRunner implements Runner {
         if (hear !== null && following.length === 0) following.push(followOutput(files, hear, this.#ports.clock));
       },
     };
-    const work = new Work(frame.type, listener, frame.type === "run" && frame.ledger !== null);
+    const work = new Work(frame.type, listener, "ledger" in frame && frame.ledger !== null);
     this.#work.set(id, work);
     const disarm = onAbort(signal, () => void killWork(host, id, work, this.#ports.clock));
     const settleDown = term?.onRenewed(() => host.send(renewFrame(id, term)));

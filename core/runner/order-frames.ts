@@ -1,8 +1,8 @@
 // The frames that carry an order to the step host. Pure.
 import { toWire } from "../step/envelope.ts";
 import type { StepId } from "../step/step.ts";
-import type { WireLimits, WireNote, WorkerFrame } from "./frames.ts";
-import type { DeliveryNote, Limits, Notice, Permit, ReportOrder, StepOrder, Term } from "./port.ts";
+import type { WireClaim, WireLimits, WireNote, WorkerFrame } from "./frames.ts";
+import type { ClaimBesideDagster, DeliveryNote, Limits, Notice, Permit, ReportOrder, StepOrder, Term } from "./port.ts";
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
@@ -13,14 +13,14 @@ export type NewFrame = DistributiveOmit<
 >;
 
 export function runFrame(order: StepOrder): NewFrame {
-  const { envelope, delivery, limits, term, ledger } = order;
+  const { envelope, delivery, limits, term } = order;
   return {
     type: "run",
     envelope: toWire(envelope),
     delivery: wireNote(delivery),
     limits: wireLimits(limits),
     within_ms: withinMs(term),
-    ledger: ledger === undefined ? null : { schema: ledger.schema, fence: ledger.fence },
+    ledger: wireClaim(order.ledger),
   };
 }
 
@@ -36,6 +36,7 @@ export function reportFrame(order: ReportOrder): NewFrame {
     message: order.message,
     delivery: wireNote(order.delivery),
     within_ms: withinMs(order.term),
+    ledger: wireClaim(order.ledger),
   };
 }
 
@@ -58,6 +59,10 @@ export function lookFrame(attempts: readonly StepId[]): NewFrame {
 
 export function permitFrame(id: string, permit: Permit): WorkerFrame {
   return { type: "permit", id, granted: permit.granted, within_ms: permit.granted ? permit.withinMs : null };
+}
+
+function wireClaim(claim: ClaimBesideDagster | undefined): WireClaim | null {
+  return claim === undefined ? null : { schema: claim.schema, fence: claim.fence };
 }
 
 /** JSON knows no infinity. */

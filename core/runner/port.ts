@@ -81,6 +81,8 @@ export interface ReportOrder {
   readonly message: string;
   readonly delivery: DeliveryNote;
   readonly term: Term;
+  /** Absent: as for a step. */
+  readonly ledger?: ClaimBesideDagster;
 }
 
 /** One engine event in the run's log. */

@@ -112,16 +112,22 @@ test("each end is settled with its event, so no permit is asked for and no other
   t.after(() => deployment.close());
   writeFileSync(join(deployment.home, "dagster.yaml"), config);
   const healthPort = await freePort();
-  await deployment.startWorker({ flags: ["--concurrency", "4", "--health-port", String(healthPort)] });
+  const flags = ["--concurrency", "4", "--max-starts", "1", "--health-port", String(healthPort)];
+  await deployment.startWorker({ flags });
   const { dagster } = deployment;
   const runIds = [await dagster.launch("weather_report"), await dagster.launch("one_failure")];
-  assert.deepEqual(await Promise.all(runIds.map((runId) => dagster.finished(runId))), ["SUCCESS", "FAILURE"]);
+  const givenUp = await dagster.launch("exits_hard");
+  const ended = [...runIds, givenUp].map((runId) => dagster.finished(runId));
+  assert.deepEqual(await Promise.all(ended), ["SUCCESS", "FAILURE", "FAILURE"]);
   await deployment.queueEmpty();
-  for (const runId of runIds) {
+  for (const runId of [...runIds, givenUp]) {
     const rows = await admin`SELECT step_key, outcome ->> 'state' AS state, permit_token, lease_expires_at
       FROM taskiq.taskiq_idempotency_records WHERE run_id = ${runId}`;
     const ends = (await dagster.terminalEvents(runId)).map(({ step, type }) => `${step} ${type}`);
-    const settled = rows.map((row) => `${row["step_key"]} STEP_${String(row["state"]).toUpperCase()}`);
+    const settled = rows.map(
+      ({ step_key: step, state }) =>
+        `${step} ${state === "reported" ? "STEP_FAILURE" : `STEP_${String(state).toUpperCase()}`}`,
+    );
     assert.deepEqual(settled.toSorted(), ends.toSorted());
     assert.ok(rows.every((row) => row["permit_token"] === null && row["lease_expires_at"] === null));
   }
@@ -131,8 +137,8 @@ test("each end is settled with its event, so no permit is asked for and no other
   ];
   assert.deepEqual(
     asked.map(([, operation, count]) => `${operation} ${count}`),
-    ["claim 12"],
+    ["claim 13"],
   );
   assert.match(metrics, /^taskiq_steps_total\{.*outcome="failure"\} 1$/m);
-  assert.match(metrics, /^taskiq_step_overhead_seconds_count\{part="settle"\} 12$/m);
+  assert.match(metrics, /^taskiq_step_overhead_seconds_count\{part="settle"\} 13$/m);
 });

@@ -73,11 +73,15 @@ export function storePart({ step: { process }, plain, end }: Part, ports: Record
 }
 
 /** What a reader of the log makes of the attempt once this end stands in it. */
-function resultWith({ kind }: TerminalEnd, { step }: StepProcess, { dagster, clock }: RecorderPorts): ExecutionResult {
+function resultWith(
+  { kind, outcome }: TerminalEnd,
+  { step }: StepProcess,
+  { dagster, clock }: RecorderPorts,
+): ExecutionResult {
   const { entries } = readAttempt(dagster.log(step), step.attempt);
   const nowMs = clock.wallMs();
   const start = entries.find((entry) => entry.kind === "STEP_START");
-  return resultAt(stateOf({ kind }), start?.atMs ?? nowMs, nowMs);
+  return resultAt(outcome.kind === "reported" ? "reported" : stateOf({ kind }), start?.atMs ?? nowMs, nowMs);
 }
 
 function settle(claim: Hold, result: ExecutionResult, { clock, ledger, rules }: RecorderPorts): boolean {

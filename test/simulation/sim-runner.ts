@@ -82,7 +82,6 @@ export class SimRunner implements Runner {
 
   async execute(order: StepOrder, ask: AskPermit, signal: AbortSignal): Promise<Ending> {
     return await this.#perform("run", order.envelope, order, ask, signal, async (process) => {
-      if (order.ledger && this.#ports.records) process.claim = { key: process.key, fence: order.ledger.fence };
       const { timeoutMs } = order.limits;
       if (timeoutMs !== null) this.#ports.clock.schedule(timeoutMs, () => process.endFor("timed_out"));
       await runStep(process, order, this.#ports);
@@ -184,7 +183,7 @@ export class SimRunner implements Runner {
   async #perform(
     what: Running["what"],
     step: StepId,
-    { delivery: { messageId }, term }: StepOrder | ReportOrder,
+    { delivery: { messageId }, term, ledger }: StepOrder | ReportOrder,
     ask: AskPermit,
     signal: AbortSignal,
     live: (process: StepProcess) => Promise<void>,
@@ -197,6 +196,7 @@ export class SimRunner implements Runner {
     const key = idempotencyKey(step);
     const name = nextProcess();
     const process = new StepProcess(name, key, step, ask, { ...this.#ports, loseHost: () => this.loseHost() });
+    if (ledger && this.#ports.records) process.claim = { key, fence: ledger.fence };
     const running = this.#running(what, process, fenceOf(key));
     trace.note(life.name, `${what}s ${name}`, key);
     this.#processes.add(process);
@@ -217,13 +217,13 @@ export class SimRunner implements Runner {
     return endingOf({ pid: 1, outcome: process.outcome, open: process.open }, end, signal.aborted);
   }
 
-  /** Only steps have a recorder: reports write by themselves. */
+  /** A report has a recorder only if that settles its claim. Otherwise it writes by itself. */
   async #live(
     what: Running["what"],
     process: StepProcess,
     live: (process: StepProcess) => Promise<void>,
   ): Promise<void> {
-    if (what === "run" && this.#ports.records) {
+    if (this.#ports.records && (what === "run" || process.claim !== null)) {
       this.#ports.clock.schedule(PATIENCE_MS, () => this.#giveBack(process));
       process.recorder = await this.#answering();
       await process.pause(0);

@@ -81,6 +81,10 @@ export async function reportStep(
     return process.report({ kind: "run_over", result: process.result("run_over") });
   if (!isOpen(process, ports)) return process.report(notOpen);
   if (park) return process.report({ kind: "parked", result: process.result("parked") });
+  if (process.recorder !== null) {
+    if (!process.recorder.alive) return process.report(recorderLost);
+    process.recorder.begin(process);
+  }
   const kind = retryIn === null ? "STEP_FAILURE" : "STEP_UP_FOR_RETRY";
   await process.writeTerminal(kind, { kind: "reported", result: process.result("reported") });
 }

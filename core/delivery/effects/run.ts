@@ -1,6 +1,7 @@
 // Running a step or reporting its end, in a process of its own, under a permit.
 
 import { shortened } from "../../formats/shortened.ts";
+import type { Hold } from "../../ledger/port.ts";
 import type { Ending } from "../../runner/port.ts";
 import type { ExecutionResult } from "../../step/step.ts";
 import type { Delivery } from "../delivery.ts";
@@ -18,14 +19,12 @@ export async function execute(scene: Scene, { hold, envelope }: EffectOf<"execut
   if (isOver(delivery)) return startsNothing(delivery);
   delivery.began = true;
   ports.protection?.begin();
-  const { lease: term } = delivery;
-  const { ledgerSchema: schema } = ports;
   const order = {
     envelope,
     delivery: delivery.note(ports.worker),
     limits: policy.limits,
-    term,
-    ...(schema != null && { ledger: { schema, fence: hold.fence } }),
+    term: delivery.lease,
+    ...claimBesideDagster(scene, hold),
   };
   const ending = await ports.runner.execute(order, permitFor(scene, hold), killSignal(scene));
   const event = eventOf(scene, envelope.runId, ending);
@@ -47,11 +46,20 @@ export async function report(scene: Scene, { hold, step, why }: EffectOf<"report
     message: why.detail,
     delivery: delivery.note(ports.worker),
     term: delivery.lease,
+    ...claimBesideDagster(scene, hold),
   };
   const ending = await ports.runner.report(order, permitFor(scene, hold), killSignal(scene));
   const event = eventOf(scene, step.runId, ending);
+  if (ending.kind === "ended" && ending.settled) return noteRecorded(scene, ending.result);
   // Only a step can be refused a rerun. A process that answers a report so has not reported.
   return event.is === "rerun_refused" ? { is: "host_fault", why: event.why, permitted: delivery.permitted } : event;
+}
+
+/**
+ * The step host settles the claim with the terminal event if the ledger is in Dagster's database.
+ */
+function claimBesideDagster({ ports: { ledgerSchema: schema } }: Scene, { fence }: Hold) {
+  return schema == null ? {} : { ledger: { schema, fence } };
 }
 
 /**

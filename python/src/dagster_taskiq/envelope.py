@@ -76,9 +76,8 @@ class Envelope:
 
     @property
     def idempotency_key(self) -> str:
-        """Name the attempt in the ledger; attempt 0 bears no suffix, as with older producers."""
-        key = f"{self.run_id}:{self.step_key}"
-        return key if self.retry_count == 0 else f"{key}:{self.retry_count}"
+        """Name the attempt in the ledger."""
+        return idempotency_key(self.run_id, self.step_key, self.retry_count)
 
     @property
     def group_id(self) -> str:
@@ -122,6 +121,12 @@ class Envelope:
             tags=texts_field(fields, "tags"),
             **{name: _optional(fields, name) for name in _OPTIONAL},
         )
+
+
+def idempotency_key(run_id: str, step_key: str, attempt: int) -> str:
+    """Name an attempt in the ledger; attempt 0 bears no suffix, as with older producers."""
+    key = f"{run_id}:{step_key}"
+    return key if attempt == 0 else f"{key}:{attempt}"
 
 
 def sqs_group_id(text: str) -> str:

@@ -67,7 +67,7 @@ function* ofWorker(from: Situation, i: 0 | 1, make: Make, advance: Advance, phys
   const { transaction } = physics;
   if (worker.commit !== "none" && transaction !== undefined) {
     yield of("a COMMIT left behind arrives", (next, own) => {
-      transact(next, worker.commit === "current", transaction);
+      transact(next, worker.commit === "current", worker.commits, transaction);
       own.commit = "none";
     });
     yield of("a COMMIT left behind is lost", (_next, own) => void Object.assign(own, { commit: "none" }));
@@ -83,6 +83,7 @@ function* ofWorker(from: Situation, i: 0 | 1, make: Make, advance: Advance, phys
   yield* ofEffect(from, worker, worker.life.effect, on, of, physics);
 }
 
+type Work = "execute" | "report";
 type On = (label: string, event: Event, change?: (next: Situation, worker: WorkerState) => void) => Branch;
 type Of = (label: string, change: (next: Situation, worker: WorkerState) => void) => Branch;
 
@@ -134,7 +135,7 @@ function* ofEffect(from: Situation, worker: WorkerState, effect: Effect, on: On,
 function* ofProcess(
   from: Situation,
   worker: WorkerState,
-  what: "execute" | "report",
+  what: Work,
   on: On,
   of: Of,
   physics: Physics,
@@ -148,7 +149,7 @@ function* ofProcess(
       yield* ofLook(from, what, on, of, physics);
       break;
     case "running":
-      if (what === "execute" && physics.transaction !== undefined) yield* ofBeginning(from, worker, on, of);
+      if (physics.transaction !== undefined) yield* ofBeginning(from, worker, what, on, of);
       else yield of("asks", (_next, own) => void Object.assign(own, { stage: "asking" }));
       break;
     case "transacting":
@@ -170,15 +171,16 @@ function* ofProcess(
   yield* ofDeath(from, worker, on);
 }
 
-function endOf(what: "execute" | "report", { transaction }: Physics): Event {
-  if (what === "report") return outcomeEvent("reported");
-  return transaction === undefined ? outcomeEvent("success") : { is: "recorded" };
+function endOf(what: Work, { transaction }: Physics): Event {
+  if (transaction !== undefined) return { is: "recorded" };
+  return outcomeEvent(what === "report" ? "reported" : "success");
 }
 
 /** Nothing is locked yet. A claim that is over already shows. */
-function* ofBeginning(from: Situation, worker: WorkerState, on: On, of: Of): Generator<Branch> {
+function* ofBeginning(from: Situation, worker: WorkerState, what: Work, on: On, of: Of): Generator<Branch> {
+  const commits = what === "report" ? "dead" : "settled";
   if (worker.owns && from.row === "running") {
-    yield of("begins its transaction", (_next, own) => void Object.assign(own, { stage: "transacting" }));
+    yield of("begins its transaction", (_next, own) => void Object.assign(own, { stage: "transacting", commits }));
   } else {
     yield on("finds its claim over", { is: "permit_refused" }, (_next, own) => endProcess(own));
   }
@@ -187,7 +189,7 @@ function* ofBeginning(from: Situation, worker: WorkerState, on: On, of: Of): Gen
 function* ofTransaction(from: Situation, worker: WorkerState, on: On, of: Of, physics: Physics): Generator<Branch> {
   const rules = physics.transaction;
   if (rules === undefined) return;
-  const commits = (next: Situation) => transact(next, worker.owns, rules);
+  const commits = (next: Situation) => transact(next, worker.owns, worker.commits, rules);
   if (commits(copyOf(from))) {
     yield of("commits", (next, own) => {
       commits(next);
@@ -205,7 +207,7 @@ function* ofTransaction(from: Situation, worker: WorkerState, on: On, of: Of, ph
   });
 }
 
-function* ofLook(from: Situation, what: "execute" | "report", on: On, of: Of, physics: Physics): Generator<Branch> {
+function* ofLook(from: Situation, what: Work, on: On, of: Of, physics: Physics): Generator<Branch> {
   const leave = (_next: Situation, own: WorkerState) => endProcess(own);
   if (from.events > 0 && physics.readsLog) yield on("finds it over", outcomeEvent("success"), leave);
   else if (from.sent || !physics.requiresOpen)

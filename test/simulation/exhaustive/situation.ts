@@ -23,8 +23,8 @@ export interface Physics {
 }
 
 /**
- * The ledger lives in Dagster's database, and one transaction writes a step's terminal event and
- * settles its row. Its rules, to be broken.
+ * The ledger lives in Dagster's database, and one transaction writes the terminal event of a step
+ * or a report, and settles its row. Its rules, to be broken.
  */
 export interface Transaction {
   /** The claim must hold when it commits. Otherwise it was enough that it held at the beginning. */
@@ -52,6 +52,8 @@ export interface WorkerState {
    * A COMMIT that a dead recorder left on its way: of the latest claim, or of one before it.
    */
   commit: "none" | "current" | "stale";
+  /** What its transaction makes of the row: of a step that ended, or of a report. */
+  commits: "settled" | "dead";
 }
 
 export interface Situation {
@@ -78,6 +80,7 @@ export function beginning(sent: boolean): Situation {
     spent: false,
     ghost: false,
     commit: "none",
+    commits: "settled",
   });
   return {
     sent,
@@ -184,14 +187,19 @@ function areKept(rules: Transaction | undefined): boolean {
 }
 
 /**
- * The transaction of a step commits, and answers whether it wrote. `isCurrent`: its fence is the
- * row's.
+ * The transaction of a step or a report commits, and answers whether it wrote. `isCurrent`: its
+ * fence is the row's.
  */
-export function transact(next: Situation, isCurrent: boolean, rules: Transaction): boolean {
+export function transact(
+  next: Situation,
+  isCurrent: boolean,
+  row: WorkerState["commits"],
+  rules: Transaction,
+): boolean {
   const holds = isCurrent && next.row === "running";
   const writes = holds || !rules.locksFence;
   if (writes || !rules.holdsEvent) next.events = Math.min(2, next.events + 1);
-  if (writes && rules.holdsSettlement) Object.assign(next, { row: "settled", leased: false });
+  if (writes && rules.holdsSettlement) Object.assign(next, { row, leased: false });
   return writes;
 }
 

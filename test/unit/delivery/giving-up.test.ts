@@ -2,6 +2,7 @@
 // letter queue, and only then deleted.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { noOutcomes } from "../../../core/delivery/outcome-counts.ts";
 import { crashes, diesAfterWriting, refusesRerun, result } from "../../support/ports/scripted-steps.ts";
 import { bodyFor, message } from "../../support/sqs/messages.ts";
 import { type Bench, bench, leaseMs } from "./setup.ts";
@@ -48,6 +49,22 @@ describe("a step whose process dies", () => {
       worker: "worker-a",
     });
     assert.match(made.queue.buried[0]?.reason.fingerprint ?? "", /^[0-9a-f]{12}$/);
+  });
+
+  test("a report whose row was settled with its event is buried and acked, without a permit or another write", async (t) => {
+    const made = bench(t, {}, { ledgerSchema: "taskiq" });
+    await crashTwice(made);
+    made.journal.length = 0;
+    made.runner.onReport = async ({ write }) => {
+      write("STEP_FAILURE");
+      await made.ledger.settle({ key: "run-1:load", fence: 3 }, result("reported"));
+      return { kind: "ended", result: result("reported"), wrote: true, settled: true };
+    };
+    assert.equal(await made.deliver(message("m1", { receiveCount: 3 })), "buried");
+    assert.deepEqual(made.runner.reports[0]?.ledger, { schema: "taskiq", fence: 3 });
+    const written = reported.filter((deed) => !deed.startsWith("permit"));
+    assert.deepEqual(made.deeds().slice(3), ["report run-1:load step_fault", ...written]);
+    assert.deepEqual(made.outcomes, { ...noOutcomes(), reported: 1 });
   });
 
   test("a step whose process dies at its last start is reported with the retry that its policy still has", async (t) => {

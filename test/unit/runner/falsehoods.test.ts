@@ -61,6 +61,8 @@ describe("what a process claims", () => {
     assert.equal(of(["run", "success", "success", false], true, false), says);
     assert.equal(of(["run", "success", "success", true], true, true), says);
     assert.equal(of(["run", "success", "success", false], false, true), "success without a permit");
+    assert.equal(of(["report", "reported", "reported", false], true, true), null);
+    assert.equal(of(["report", "parked", "parked", false], true, true), "parked that is settled already");
     assert.equal(of(["run", "run_over", "run_over", false], true, true), "run_over that is settled already");
   });
 

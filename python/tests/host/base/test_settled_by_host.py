@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 from dagster import DagsterInstance
 from ledger_double import SCHEMA, Ledger
-from orders import job_at, run_order, terminal_events
+from orders import job_at, report_order, run_order, terminal_events
 from worker_double import CODE, LOCATION, WorkerDouble, eventually
 
 from postgres import dagster_yaml
@@ -71,6 +71,22 @@ def test_a_step_is_settled_with_its_end_and_the_worker_is_asked_for_nothing(
     row = ledger.row(f"{run.run_id}:greet")
     assert (row["state"], row["outcome"]) == ("completed", outcome["result"])
     assert terminal_events(ours, run) == ["STEP_SUCCESS"]
+
+
+def test_a_report_is_written_and_settled_without_a_process_of_its_own(
+    host, ledger, ours, create_run
+):
+    run = create_run("greet", instance=ours)
+    hold: Any = ledger.claim(f"{run.run_id}:greet")
+    place = {"schema": SCHEMA, "fence": hold["fence"]}
+    order = host.start("report", **report_order(run, "greet", ledger=place))
+    frames = host.finish(order)
+    assert [frame["type"] for frame in frames] == ["outcome", "exited"]
+    outcome = frames[0]["outcome"]
+    assert (outcome["kind"], outcome["settled"]) == ("reported", True)
+    row = ledger.row(f"{run.run_id}:greet")
+    assert (row["state"], row["outcome"]) == ("dead", outcome["result"])
+    assert terminal_events(ours, run) == ["STEP_FAILURE"]
 
 
 def test_each_step_of_a_recycled_process_is_settled_under_its_own_claim(

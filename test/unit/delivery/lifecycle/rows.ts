@@ -180,6 +180,7 @@ const reporting = (Object.keys(given) as (keyof typeof given)[]).flatMap((from):
   const down: Cause = { detail: "the ledger is down", error: null };
   return [
     ...opEnds.map((state): Row => [from, nameOf(state), ...settle(state, buried.includes(state) ? why : null)]),
+    [from, "recorded", ...bury(why)],
     [from, "unknown run", ...unknown[from][0]],
     [from, "unknown run, spent", ...unknown[from][1]],
     [from, "permit refused", ...lost],

@@ -1,4 +1,4 @@
-"""Assignments: orders that need a location host, held or handed over."""
+"""Assignments: orders that need the recorder or a location host, held or handed over."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from dagster_taskiq.host.wire.errors import error_info
-from dagster_taskiq.host.wire.orders import ProbeOrder, RunOrder
+from dagster_taskiq.host.wire.orders import ProbeOrder, ReportOrder, RunOrder
 from dagster_taskiq.host.wire.outcomes import Outcome, fault
 from dagster_taskiq.host.wire.terms import prolonged
 
@@ -24,7 +24,7 @@ class Assignment:
 
     def __init__(
         self,
-        order: RunOrder | ProbeOrder,
+        order: RunOrder | ReportOrder | ProbeOrder,
         run_id: str,
         until: float,
         now: float,

@@ -27,7 +27,7 @@ from dagster_taskiq.host.supervise.supervisor import Supervisor
 from dagster_taskiq.host.system.boot_time import boot_time
 from dagster_taskiq.host.wire.errors import error_from, warn
 from dagster_taskiq.host.wire.frames import LONGEST_LINE
-from dagster_taskiq.host.wire.orders import Order, ProbeOrder, RunOrder, order_from
+from dagster_taskiq.host.wire.orders import Order, ProbeOrder, ReportOrder, RunOrder, order_from
 from dagster_taskiq.host.wire.outcomes import Outcome, fault
 from dagster_taskiq.host.wire.steering import steering_from
 from dagster_taskiq.host.wire.terms import term_end
@@ -107,8 +107,10 @@ class Base(Supervisor):
         except WireError as error:
             self._refuse(frame["id"], fault("step", error_from(error)))
             return
-        if isinstance(order, RunOrder) and self._records:
-            self._dispatch.assign(order, order.envelope.run_id, until, needs_admission=True)
+        if (isinstance(order, RunOrder) and self._records) or (
+            isinstance(order, ReportOrder) and order.settles
+        ):
+            self._dispatch.assign(order, order.attempt.run_id, until, needs_admission=True)
         elif isinstance(order, RunOrder | ProbeOrder) and order.needs_code_of is not None:
             self._dispatch.assign(order, order.needs_code_of, until, needs_admission=False)
         elif order is not None:

@@ -12,7 +12,7 @@ from dagster_taskiq.host.base.hosting import Hosting
 from dagster_taskiq.host.base.known_runs import KnownRuns
 from dagster_taskiq.host.supervise.guard import EXPIRED
 from dagster_taskiq.host.system.boot_time import boot_time
-from dagster_taskiq.host.wire.orders import Order, ProbeOrder, RunOrder
+from dagster_taskiq.host.wire.orders import Order, ProbeOrder, ReportOrder, RunOrder
 from dagster_taskiq.host.wire.outcomes import Outcome, fault
 from dagster_taskiq.host.wire.steering import Kill, Renewal, Steering
 
@@ -57,13 +57,21 @@ class Dispatch:
         return self._assigned.get(order_id)
 
     def assign(
-        self, order: RunOrder | ProbeOrder, run_id: str, until: float, *, needs_admission: bool
+        self,
+        order: RunOrder | ReportOrder | ProbeOrder,
+        run_id: str,
+        until: float,
+        *,
+        needs_admission: bool,
     ) -> None:
-        """Take an order; with `needs_admission` the recorder must let it run first."""
+        """Take an order.
+
+        With `needs_admission` the recorder must let it run first. It carries out a report itself.
+        """
         given = Assignment(order, run_id, until, boot_time(), needs_admission=needs_admission)
         self._assigned[order.id] = given
         if needs_admission:
-            self.known_runs.may_run(order)
+            self.known_runs.ask_about(order)
         else:
             self._find_code(given)
 
@@ -148,7 +156,7 @@ class Dispatch:
         elif given.admission is not None:
             self.hosting.give_up(given)
             given.look_again()
-            self.known_runs.may_run(given.order)
+            self.known_runs.ask_about(given.order)
 
     # The loop
 

@@ -12,6 +12,7 @@ from dagster_taskiq.host.code.sources import RunCode
 from dagster_taskiq.host.system.boot_time import boot_time
 from dagster_taskiq.host.wire.admissions import Admission
 from dagster_taskiq.host.wire.frames import ErrorInfo, Frame
+from dagster_taskiq.host.wire.orders import ReportOrder
 from dagster_taskiq.recently_used import RecentlyUsed
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ class KnownRuns:
     - `located` gets each run that was to be located, with its code. The code is None for a run that
       is unknown or over, and for one that the recorder could not read. Then there is an error.
     - `over` gets the runs that are over, true for those that were canceled.
-    - `stood` gets each attempt that was asked about, with the leave to run it or with its outcome.
+    - `stood` gets each attempt that was asked about or reported, with the leave to run it or with
+      its outcome.
     - `started` is called when there is another recorder.
     """
 
@@ -71,9 +73,10 @@ class KnownRuns:
         self.serve()
         return None
 
-    def may_run(self, order: Order) -> None:
-        """Have the recorder find out whether the attempt may run."""
-        question = {"type": "stand", "id": order.id, "order": order.as_sent}
+    def ask_about(self, order: Order) -> None:
+        """Have the recorder find out whether the attempt may run, or end the one of a report."""
+        kind = "report" if isinstance(order, ReportOrder) else "stand"
+        question = {"type": kind, "id": order.id, "order": order.as_sent}
         self._attempts[order.id] = question
         if self._seat.process is None:
             self.serve()

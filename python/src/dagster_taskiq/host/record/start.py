@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dagster import DagsterEvent, DagsterEventType, EventLogEntry
+from dagster import DagsterEvent, DagsterEventType
 
 from dagster_taskiq.dagster_internals.shared import EngineEventData
 from dagster_taskiq.host.record.attempt_log import AttemptLog
+from dagster_taskiq.host.record.log_entry import log_entry
 from dagster_taskiq.host.record.pool_slots import free_slot
 from dagster_taskiq.host.record.standing import (
     Standing,
@@ -23,7 +23,7 @@ from dagster_taskiq.host.wire.errors import error_info
 from dagster_taskiq.host.wire.outcomes import MachineryFault, NotOpen, Outcome, outcome
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance, DagsterRun
+    from dagster import DagsterInstance, DagsterRun, EventLogEntry
 
     from dagster_taskiq.dagster_internals.shared import KnownExecutionState
     from dagster_taskiq.envelope import Envelope
@@ -84,16 +84,7 @@ def claim_of(job_name: str, order: RunOrder) -> EventLogEntry:
         event_specific_data=EngineEventData(metadata=metadata),
         step_key=envelope.step_key,
     )
-    return EventLogEntry(
-        error_info=None,
-        level=logging.INFO,
-        user_message="",
-        run_id=envelope.run_id,
-        timestamp=time.time(),
-        step_key=envelope.step_key,
-        job_name=job_name,
-        dagster_event=event,
-    )
+    return log_entry(envelope.run_id, event, logging.INFO)
 
 
 def _rerun_refused(log: AttemptLog, envelope: Envelope) -> Outcome | None:

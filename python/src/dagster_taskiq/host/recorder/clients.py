@@ -14,7 +14,7 @@ from dagster_taskiq.host.system.boot_time import boot_time
 from dagster_taskiq.host.wire.channel import Channel
 from dagster_taskiq.host.wire.errors import error_from, warn
 from dagster_taskiq.host.wire.frames import Broken, Frame
-from dagster_taskiq.host.wire.orders import RunOrder, order_from
+from dagster_taskiq.host.wire.orders import RunOrder, handed_on
 from dagster_taskiq.host.wire.outcomes import fault
 from dagster_taskiq.host.wire.steering import Permit
 from dagster_taskiq.host.wire.terms import term_of
@@ -110,7 +110,7 @@ class Clients:
     def _take(self, link: Channel, frame: Frame, descriptor: int) -> None:
         channel = Channel(socket.socket(fileno=descriptor), longest=_LONGEST_EVENT)
         try:
-            order = run_order_of(frame)
+            order = handed_on(frame, RunOrder)
             client = Client(self._begin(order, term_of(frame.get("until"))), channel, link)
         except Exception as error:  # noqa: BLE001 - of one step: the others go on
             outcome = fault("instance", error_from(error))
@@ -166,14 +166,6 @@ class Clients:
         with contextlib.suppress(OSError):
             for frame in frames:
                 channel.post(frame)
-
-
-def run_order_of(frame: Frame) -> RunOrder:
-    """Return the order to run a step that a frame hands on. Raises WireError or TypeError."""
-    order = order_from(frame["order"])
-    if not isinstance(order, RunOrder):
-        raise TypeError(f"expected an order to run a step, got one of {frame['order']['type']}")
-    return order
 
 
 def _taken(frames: list[Frame]) -> list[Frame]:

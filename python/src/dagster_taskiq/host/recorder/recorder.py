@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, NoReturn
 from dagster_taskiq.dagster_internals.host import serialize_value
 from dagster_taskiq.host.record.standing import outcome_if_not_open
 from dagster_taskiq.host.record.start import claim_of
-from dagster_taskiq.host.recorder.clients import Clients, run_order_of
+from dagster_taskiq.host.recorder.clients import Clients
 from dagster_taskiq.host.recorder.events import RecordedEvent
 from dagster_taskiq.host.recorder.outage import Outage
 from dagster_taskiq.host.recorder.questions import Questions
+from dagster_taskiq.host.recorder.reports import report
 from dagster_taskiq.host.recorder.runs import RunRecords
 from dagster_taskiq.host.recorder.sources import Sources
 from dagster_taskiq.host.recorder.standings import Standings
@@ -25,7 +26,7 @@ from dagster_taskiq.host.recorder.writer import write_parts
 from dagster_taskiq.host.system.boot_time import boot_time
 from dagster_taskiq.host.wire.errors import error_from, warn
 from dagster_taskiq.host.wire.frames import Broken, Frame
-from dagster_taskiq.host.wire.orders import RunOrder
+from dagster_taskiq.host.wire.orders import ReportOrder, RunOrder, handed_on
 from dagster_taskiq.host.wire.outcomes import fault
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Recorder:
         self._sources = Sources()
         self._clients = Clients(self._sources, self._begin)
         self._stands: list[RunOrder] = []
+        self._reports: list[ReportOrder] = []
         self._outage = Outage()
         self._used_at: float | None = None
 
@@ -64,6 +66,7 @@ class Recorder:
         while True:
             self._sources.wait(self._patience())
             self._say_which_may_run()
+            self._report()
             self._ask_for_permits()
             self._write_what_is_due()
             self._clients.send()
@@ -86,28 +89,36 @@ class Recorder:
                 warn(f"not a frame: {frame.line}")
             elif frame["type"] == "link":
                 self._clients.link(self._base.take_descriptor())
-            elif frame["type"] == "stand":
-                self._take_stand(frame)
+            elif frame["type"] in ("stand", "report"):
+                self._take_order(frame)
             elif frame["type"] == "look":
                 for answer in self._questions.answer(frame):
                     self._base.post(answer)
                 self._base.post(self._questions.next())
                 self._used_at = boot_time()
 
-    def _take_stand(self, frame: Frame) -> None:
+    def _take_order(self, frame: Frame) -> None:
         try:
-            order = run_order_of(frame)
+            if frame["type"] == "stand":
+                self._stands.append(handed_on(frame, RunOrder))
+            else:
+                self._reports.append(handed_on(frame, ReportOrder))
         except Exception as error:  # noqa: BLE001 - the answer reports every error
             outcome = fault("step", error_from(error))
             self._base.post({"type": "stands", "id": frame["id"], "outcome": outcome})
-        else:
-            self._stands.append(order)
 
     def _say_which_may_run(self) -> None:
         if self._stands:
             orders, self._stands = self._stands, []
             for answer in self._store.read(lambda: self._standings.stand(orders)):
                 self._base.post(answer)
+            self._used_at = boot_time()
+
+    def _report(self) -> None:
+        reports, self._reports = self._reports, []
+        for order in reports:
+            outcome = report(order, self._instance, self._store)
+            self._base.post({"type": "stands", "id": order.id, "outcome": outcome})
             self._used_at = boot_time()
 
     # Steps

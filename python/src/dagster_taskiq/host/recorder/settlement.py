@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dagster_taskiq.host.wire.frames import ExecutionResult, State
-    from dagster_taskiq.host.wire.orders import RunOrder
+    from dagster_taskiq.host.wire.orders import ReportOrder, RunOrder
 
 STALE = "the claim of the step is stale"
 """What the server says if a row is not running under the fence that it should be."""
@@ -26,6 +26,7 @@ _ROW_STATES: dict[State, str] = {
     "failure": "failed",
     "up_for_retry": "failed",
     "resource_init_failure": "failed",
+    "reported": "dead",
 }
 _NOW = "date_trunc('milliseconds', clock_timestamp())"
 # Rows are locked in the order of their keys, as every statement of the ledger does. A claim that
@@ -60,11 +61,11 @@ class Settlement:
     """JSON."""
 
 
-def settlement_of(order: RunOrder, result: ExecutionResult) -> Settlement | None:
+def settlement_of(order: RunOrder | ReportOrder, result: ExecutionResult) -> Settlement | None:
     """Return how the claim of the order ends. `None`: its ledger is elsewhere."""
     if (claim := order.ledger) is None:
         return None
-    state, key = _ROW_STATES[result["state"]], order.envelope.idempotency_key
+    state, key = _ROW_STATES[result["state"]], order.attempt.idempotency_key
     return Settlement(claim.schema, key, claim.fence, state, outcome_text(result))
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from dagster_taskiq.envelope import Envelope
+from dagster_taskiq.envelope import Envelope, idempotency_key
 from dagster_taskiq.host.wire.frames import ErrorInfo, Frame
 from dagster_taskiq.host.wire.limits import Limits
 from dagster_taskiq.wire_fields import Fields, count_field, is_number, require, text_field
@@ -27,6 +27,11 @@ class StepId:
     run_id: str
     step_key: str
     attempt: int
+
+    @property
+    def idempotency_key(self) -> str:
+        """Its name in the ledger."""
+        return idempotency_key(self.run_id, self.step_key, self.attempt)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +65,8 @@ class _Order:
     as_sent: Frame
     """The worker's frame, only to be handed on."""
     limits: Limits = _UNLIMITED
+    ledger: ClaimBesideDagster | None = None
+    """`None`: the ledger is elsewhere, so that a permit is asked for."""
 
     @property
     def step(self) -> tuple[str, str] | None:
@@ -69,7 +76,7 @@ class _Order:
     @property
     def settles(self) -> bool:
         """Whether its claim decides on its terminal event, and no permit of the worker's."""
-        return False
+        return self.ledger is not None
 
     @property
     def needs_code_of(self) -> str | None:
@@ -88,8 +95,6 @@ class RunOrder(_Order):
 
     envelope: Envelope
     delivery: Delivery
-    ledger: ClaimBesideDagster | None = None
-    """`None`: the ledger is elsewhere, so that a permit is asked for."""
     unforkable: bool = False
     """Whether the import of its code left behind what a fork would break."""
     broken: ErrorInfo | None = None
@@ -105,11 +110,6 @@ class RunOrder(_Order):
     def step(self) -> tuple[str, str]:
         """See `_Order`."""
         return self.envelope.run_id, self.envelope.step_key
-
-    @property
-    def settles(self) -> bool:
-        """See `_Order`."""
-        return self.ledger is not None
 
     @property
     def needs_code_of(self) -> str | None:
@@ -173,6 +173,7 @@ class LookOrder(_Order):
 
 
 Order = RunOrder | ReportOrder | NoticeOrder | ProbeOrder | LookOrder
+_OrderT = TypeVar("_OrderT", bound=Order)
 
 
 def order_from(frame: Frame) -> Order | None:
@@ -184,6 +185,14 @@ def order_from(frame: Frame) -> Order | None:
     return None if decode is None else decode(frame)
 
 
+def handed_on(frame: Frame, kind: type[_OrderT]) -> _OrderT:
+    """Return the order of this kind that a frame hands on. Raises WireError or TypeError."""
+    order = order_from(frame["order"])
+    if not isinstance(order, kind):
+        raise TypeError(f"expected a {kind.__name__}, got an order to {frame['order']['type']}")
+    return order
+
+
 def _run(frame: Frame) -> RunOrder:
     return RunOrder(
         id=_text(frame, "id"),
@@ -191,7 +200,7 @@ def _run(frame: Frame) -> RunOrder:
         limits=Limits.from_fields(_object(frame, "limits") if frame.get("limits") else {}),
         envelope=Envelope.from_dict(_object(frame, "envelope")),
         delivery=_delivery(frame),
-        ledger=_claim(_object(frame, "ledger")) if frame.get("ledger") is not None else None,
+        ledger=_claim(frame),
     )
 
 
@@ -205,6 +214,7 @@ def _report(frame: Frame) -> ReportOrder:
         reason=_text(frame, "reason"),
         message=_text(frame, "message"),
         delivery=_delivery(frame),
+        ledger=_claim(frame),
     )
 
 
@@ -252,7 +262,10 @@ def _delivery(frame: Frame) -> Delivery:
     )
 
 
-def _claim(fields: Fields) -> ClaimBesideDagster:
+def _claim(frame: Frame) -> ClaimBesideDagster | None:
+    if frame.get("ledger") is None:
+        return None
+    fields = _object(frame, "ledger")
     fence = fields.get("fence")
     holds = isinstance(fence, int) and not isinstance(fence, bool) and fence >= 1
     require(fields, "fence", "a whole number from 1 on", holds)

@@ -32,7 +32,23 @@ _LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ER
 
 
 def report_step(order: ReportOrder, instance: DagsterInstance, channel: Channel) -> Outcome:
-    """End an attempt that the machinery could not run: retry, failure, or left open (`park`)."""
+    """End an attempt that the machinery could not run, under a permit."""
+    event = end_of_attempt(order, instance)
+    if not isinstance(event, DagsterEvent):
+        return event
+    step = order.attempt
+    gate = Gate(instance, step, channel, reported)
+    with reaching_storage():
+        instance.report_dagster_event(event, step.run_id, log_level=logging.ERROR)
+    return gate.written or outcome("permit_refused")
+
+
+def end_of_attempt(order: ReportOrder, instance: DagsterInstance) -> DagsterEvent | Outcome:
+    """Return the event that ends it: retry, or failure. Writes nothing.
+
+    Return the outcome of an attempt that is over, not open, or left open (`park`). Raises
+    MachineryFault.
+    """
     step = order.attempt
     standing = look_up(instance, step)
     over = already_over(instance, standing, step)
@@ -45,12 +61,7 @@ def report_step(order: ReportOrder, instance: DagsterInstance, channel: Channel)
     error = error_info(_class_of(order.reason), order.message)
     if order.park:
         return outcome("parked", ended_now("parked", error=error), error)
-    gate = Gate(instance, step, channel, _reported)
-    with reaching_storage():
-        instance.report_dagster_event(
-            _terminal_event(order, standing.run), step.run_id, log_level=logging.ERROR
-        )
-    return gate.written or outcome("permit_refused")
+    return _terminal_event(order, standing.run)
 
 
 def write_notice(order: NoticeOrder, instance: DagsterInstance) -> Outcome:
@@ -99,7 +110,8 @@ def _sentence(order: ReportOrder) -> str:
     )
 
 
-def _reported(log: AttemptLog) -> Outcome:
+def reported(log: AttemptLog) -> Outcome:
+    """Describe what ended the attempt."""
     written = result_of(log)
     return outcome("reported", {**written, "state": "reported"}, written["error"])
 
