@@ -34,6 +34,11 @@ export class Dagster {
   readonly #listeners: Listener[] = [];
   /** Its database does not answer step processes. */
   down = false;
+  /**
+   * How often another server has taken over its database. A transaction on its way may have taken
+   * effect by then, and its answer is lost.
+   */
+  failovers = 0;
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;

@@ -199,21 +199,25 @@ export class Recorder {
   }
 
   async #commit(parts: readonly Part[], fault: ProcessFault | null): Promise<void> {
-    const { clock, dice } = this.#ports;
+    const { clock, dagster, dice } = this.#ports;
+    const { failovers } = dagster;
+    const isCut = () => dagster.failovers > failovers;
     const name = `${this.#name} at ${clock.monoMs()}`;
     const isQuick = fault === null && dice.roll(`${name} at once`) < 0.7;
     const commitMs = isQuick ? 0 : dice.between(`${name} in`, 1, WRITE_BOUND_MS - 1);
     // A database commits for a client that is gone, and its answer may be lost.
-    const stands = (fault !== "recorder_dies" && fault !== "commit_in_doubt") || dice.roll(`${name} stands`) < 0.7;
+    const isSure = fault !== "recorder_dies" && fault !== "commit_in_doubt";
+    let stands = true;
     const written = new Set<Part>();
     clock.schedule(commitMs, () => {
+      stands = (isSure && !isCut()) || dice.roll(`${name} stands`) < 0.7;
       if (stands) for (const part of parts) if (storePart(part, this.#ports, this.alive)) written.add(part);
     });
     if (fault === "recorder_dies") this.die();
     await new Promise<void>((resolve) => void clock.schedule(commitMs, resolve));
     await this.#life.awake();
     if (!this.alive) return;
-    const isInDoubt = fault === "commit_in_doubt" && dice.roll(`${name} stays in doubt`) < 0.3;
+    const isInDoubt = (fault === "commit_in_doubt" || isCut()) && dice.roll(`${name} stays in doubt`) < 0.3;
     for (const part of parts) {
       if (isInDoubt) this.#giveUp(part);
       else if (written.has(part)) this.#written(part);

@@ -48,6 +48,7 @@ export interface Incident {
     | "stop"
     | "ledger_down"
     | "dagster_down"
+    | "fails_over"
     | "queue_down"
     | "host_dies"
     | "deliver_again";
@@ -129,6 +130,7 @@ function planIncidents(
     ["stop", 30_000],
     ["ledger_down", 2 * leaseMs],
     ["dagster_down", 60_000],
+    ["fails_over", 60_000],
     ["queue_down", 60_000],
     ["host_dies", 0],
     ["deliver_again", 0],

@@ -26,15 +26,17 @@ test("a seed always makes the same world, and another seed makes another", async
 test("a broken rule is found, and its story has only the few faults and messages that break it", async () => {
   const rules = { ...hostRules, readsLog: false };
   const { found } = await simulate({ fromSeed: 20, deliveries: 5_000, rules });
-  assert.equal(found?.violation.rule, "written_after_end");
+  const rule = found?.violation.rule;
+  // Whichever of the two a world meets first.
+  assert.ok(found !== null && (rule === "written_after_end" || rule === "second_terminal_event"));
   const world = await liveThrough(found.seed, undefined, rules);
-  const shrunk = await shrink(found.seed, found.violation.rule, rules);
+  const shrunk = await shrink(found.seed, rule, rules);
   const { report, selection } = shrunk;
-  assert.equal(report.violation?.rule, "written_after_end");
+  assert.equal(report.violation?.rule, rule);
   assert.ok(report.struck.length <= 5, `needs ${report.struck.length} of ${world.struck.length} faults`);
   assert.ok((selection.work?.size ?? 99) <= 2, `needs ${selection.work?.size} runs`);
   const story = storyOf(shrunk);
-  assert.match(story, new RegExp(`^seed ${found.seed}: written_after_end: `));
+  assert.match(story, new RegExp(`^seed ${found.seed}: ${rule}: `));
   assert.match(story, new RegExp(`npm run simulate -- --deliveries 1 --seed ${found.seed}`));
   assert.match(story, /writes STEP_/);
 });

@@ -161,7 +161,7 @@ function noteMoved({ deadLetters, referee, trace, producer }: World): void {
 
 function happen(
   incident: Incident,
-  { faults, trace, fleet, dagster, clock, source }: World,
+  { scenario, faults, trace, fleet, dagster, clock, source }: World,
   down: { ledger: boolean; queue: boolean },
 ) {
   const { id, kind, place, forMs } = incident;
@@ -191,6 +191,12 @@ function happen(
     case "dagster_down":
       return forAWhile((isDown) => {
         dagster.down = isDown;
+      });
+    case "fails_over":
+      dagster.failovers += 1;
+      return forAWhile((isDown) => {
+        dagster.down = isDown;
+        if (scenario.oneDatabase) down.ledger = isDown;
       });
     case "deliver_again": {
       const inFlight = source.settings.fifo ? undefined : source.inspect().find(({ state }) => state === "in_flight");
