@@ -1,5 +1,7 @@
 // One chaos run from its start to the line of figures; what it leaves behind when something was
 // wrong.
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { Chaos } from "../../test/chaos/chaos.ts";
 import { keepEvidence } from "../../test/chaos/evidence.ts";
 import type { ChaosPlan } from "../../test/chaos/plan.ts";
@@ -13,6 +15,7 @@ export async function runChaos(plan: ChaosPlan): Promise<number> {
     acts.push(line);
     process.stdout.write(`  ${line}\n`);
   });
+  const warden = startWarden(chaos.scene.deployment.home);
   try {
     const wrong = await verdict(chaos);
     if (wrong.length === 0) return 0;
@@ -22,7 +25,14 @@ export async function runChaos(plan: ChaosPlan): Promise<number> {
     return 1;
   } finally {
     await chaos.close();
+    warden.stdin.end();
   }
+}
+
+/** It ends what is left of the run, however the run ends. */
+function startWarden(home: string) {
+  const program = fileURLToPath(new URL("warden.ts", import.meta.url));
+  return spawn(process.execPath, [program, home], { detached: true, stdio: ["pipe", "ignore", "inherit"] });
 }
 
 async function verdict(chaos: Chaos): Promise<readonly string[]> {

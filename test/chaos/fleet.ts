@@ -30,6 +30,8 @@ export class Fleet {
   /** Ends of workers that no act asked for. */
   readonly oddEnds: string[] = [];
   readonly workers: WorkerProcess[] = [];
+  /** When workers died, in Unix milliseconds, by their ids. */
+  readonly deaths = new Map<string, number>();
   readonly #deployment: Deployment;
   readonly #settings: FleetSettings;
   readonly #members: Member[] = [];
@@ -104,6 +106,7 @@ export class Fleet {
   #keepAlive(member: Member, life: number): void {
     const { worker } = member;
     void worker.exited.then(({ code, signal }) => {
+      this.deaths.set(member.id, Date.now());
       if (this.#closing) return;
       const neverStarted = code === UNREACHABLE && worker.count("worker.started") === 0;
       if (code !== 0 && signal !== "SIGKILL" && !neverStarted) {
