@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 from pathlib import Path
 
@@ -103,6 +104,7 @@ def test_a_step_tagged_spawn_needs_an_interpreter_and_no_location_host():
         ({"envelope": None}, "envelope: expected an object, got None"),
         ({"delivery": {"worker": 7}}, "worker: expected a string, got 7"),
         ({"limits": {"timeout_ms": "soon"}}, "timeout_ms: expected a number or null, got 'soon'"),
+        ({"within_ms": "1s"}, "within_ms: expected a number of milliseconds or null, got '1s'"),
         ({"type": "look"}, "attempts: expected a list of objects, got nothing"),
         ({"type": "probe", "run_id": []}, r"run_id: expected a string or null, got \[\]"),
         ({"type": "report", "run_id": "r", "step_key": "s"}, "attempt: expected a whole number"),
@@ -116,7 +118,8 @@ def test_an_order_with_a_wrong_field_names_the_field_the_expectation_and_the_val
 def test_steering_keeps_its_meaning_from_frame_to_frame():
     killed, granted = GOLDEN["kill"], GOLDEN["permit"]
     assert steering_from(killed, 7.0) == Kill("w1", signal.SIGKILL)
-    assert steering_from(GOLDEN["renew"], 7.0) == Renewal("w1", 7.0)
+    assert steering_from({**GOLDEN["renew"], "within_ms": 500}, 7.0) == Renewal("w1", 7.5)
+    assert steering_from({**GOLDEN["renew"], "within_ms": None}, 7.0) == Renewal("w1", math.inf)
     assert steering_from(granted, 7.0) == Permit("w1", 20_000)
     for frame in (killed, granted, GOLDEN["permit-refused"]):
         steering = steering_from(frame, 7.0)

@@ -30,7 +30,6 @@ from dagster_taskiq.host.wire.frames import LONGEST_LINE
 from dagster_taskiq.host.wire.orders import Order, ProbeOrder, ReportOrder, RunOrder, order_from
 from dagster_taskiq.host.wire.outcomes import Outcome, fault
 from dagster_taskiq.host.wire.steering import steering_from
-from dagster_taskiq.host.wire.terms import term_end
 from dagster_taskiq.host.work.inheritance import NOTHING, LiveWith
 from dagster_taskiq.wire_fields import WireError
 
@@ -88,18 +87,17 @@ class Base(Supervisor):
         if not isinstance(frame.get("id"), str):
             warn(f"frame of type {frame['type']!r} without an id")
             return
-        until = term_end(frame, sent_after)
         guard, given = self._guards.get(frame["id"]), self._dispatch.get(frame["id"])
         if guard is None and given is None:
-            self._take(frame, until)
-        elif (steering := steering_from(frame, until)) is None:
+            self._take(frame, sent_after)
+        elif (steering := steering_from(frame, sent_after)) is None:
             return
         elif guard is not None:
             self._steer(guard, steering)
         elif given is not None:
             self._dispatch.steer(given, steering)
 
-    def _take(self, frame: Frame, until: float) -> None:
+    def _take(self, frame: Frame, sent_after: float) -> None:
         if not self._settles and "ledger" in frame:
             frame = {**frame, "ledger": None}
         try:
@@ -107,13 +105,16 @@ class Base(Supervisor):
         except WireError as error:
             self._refuse(frame["id"], fault("step", error_from(error)))
             return
+        if order is None:
+            return
+        until = sent_after + order.within
         if (isinstance(order, RunOrder) and self._records) or (
             isinstance(order, ReportOrder) and order.settles
         ):
             self._dispatch.assign(order, order.attempt.run_id, until, needs_admission=True)
         elif isinstance(order, RunOrder | ProbeOrder) and order.needs_code_of is not None:
             self._dispatch.assign(order, order.needs_code_of, until, needs_admission=False)
-        elif order is not None:
+        else:
             self._fork(order, until)
 
     # What the base does for its assignments and location hosts; see `OwnForks` and `Desk`

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from dagster_taskiq.dagster_internals.shared import KnownExecutionState
     from dagster_taskiq.envelope import Envelope
-    from dagster_taskiq.host.wire.orders import RunOrder, StepId
+    from dagster_taskiq.host.wire.orders import Delivery, StepId
 
 # "fail": refuse to run an attempt again once its user code has begun.
 _ON_WORKER_LOST = "taskiq/on_worker_lost"
@@ -41,12 +41,14 @@ class Start:
     state: KnownExecutionState
 
 
-def decide_start(instance: DagsterInstance, order: RunOrder, standing: Standing) -> Start | Outcome:
+def decide_start(
+    instance: DagsterInstance, step: StepId, envelope: Envelope, standing: Standing
+) -> Start | Outcome:
     """Return what the step needs to run, or the outcome of an attempt that may not.
 
     Raises MachineryFault.
     """
-    envelope, step, run = order.envelope, order.attempt, standing.run
+    run = standing.run
     over = already_over(instance, standing, step)
     if over is not None and over["kind"] in ("run_over", "unknown_run"):
         _settle_without_running(instance, run, step, over)
@@ -63,9 +65,8 @@ def decide_start(instance: DagsterInstance, order: RunOrder, standing: Standing)
     return Start(run, state)
 
 
-def claim_of(job_name: str, order: RunOrder) -> EventLogEntry:
+def claim_of(job_name: str, step: StepId, delivery: Delivery) -> EventLogEntry:
     """Return the event that says which worker starts the attempt."""
-    envelope, delivery = order.envelope, order.delivery
     lost = delivery.taken_over_from
     text = f"Claimed by worker {delivery.worker}: start {delivery.starts}"
     text += f", taken over from worker {lost}, whose lease ended." if lost else "."
@@ -73,7 +74,7 @@ def claim_of(job_name: str, order: RunOrder) -> EventLogEntry:
         "worker": delivery.worker,
         "message_id": delivery.message_id,
         "receive_count": delivery.receive_count,
-        "attempt": envelope.retry_count,
+        "attempt": step.attempt,
         "starts": delivery.starts,
         **({"taken_over_from": lost} if lost else {}),
     }
@@ -82,9 +83,9 @@ def claim_of(job_name: str, order: RunOrder) -> EventLogEntry:
         job_name=job_name,
         message=text,
         event_specific_data=EngineEventData(metadata=metadata),
-        step_key=envelope.step_key,
+        step_key=step.step_key,
     )
-    return log_entry(envelope.run_id, event, logging.INFO)
+    return log_entry(step.run_id, event, logging.INFO)
 
 
 def _rerun_refused(log: AttemptLog, envelope: Envelope) -> Outcome | None:

@@ -58,7 +58,7 @@ class Clients:
 
     def runs(self) -> set[str]:
         """Return the runs of the steps."""
-        return {step.order.attempt.run_id for step in self}
+        return {step.attempt.run_id for step in self}
 
     def link(self, descriptor: int) -> None:
         """Serve the supervisor at the other end of the socket."""
@@ -74,7 +74,7 @@ class Clients:
             self._post(client.link, _taken(client.step.reports))
             self._sources.arm(client.channel, reads=self._may_read(client))
             if client.step.is_done(boot_time()):
-                self._post(client.link, [{"type": "done", "id": client.step.order.id}])
+                self._post(client.link, [{"type": "done", "id": client.step.id}])
                 self._forget(client)
         for link in self._links:
             self._sources.arm(link, reads=True)
@@ -147,9 +147,9 @@ class Clients:
         for frame in frames:
             if not isinstance(frame, Broken):
                 step.take_in(frame, now)
-            elif step.order.id not in self._warned:
-                self._warned.add(step.order.id)
-                key = step.order.attempt.step_key
+            elif step.id not in self._warned:
+                self._warned.add(step.id)
+                key = step.attempt.step_key
                 warn(f"step {key}: not a frame, later ones are not reported: {frame.line}")
 
     def _may_read(self, client: Client) -> bool:
@@ -158,8 +158,8 @@ class Clients:
     def _forget(self, client: Client) -> None:
         self._sources.remove(client.channel)
         client.channel.close()
-        self._warned.discard(client.step.order.id)
-        del self._clients[client.step.order.id]
+        self._warned.discard(client.step.id)
+        del self._clients[client.step.id]
 
     def _post(self, channel: Channel, frames: Iterable[Frame]) -> None:
         # The other end is gone: it reads no answer, and its events are written.

@@ -126,10 +126,10 @@ class Recorder:
     def _begin(self, order: RunOrder, until: float) -> RecordedStep:
         run_id = order.attempt.run_id
         job_name = self._store.read(lambda: self._records.job_name_of(run_id))
-        claim = claim_of(job_name, order)
+        claim = claim_of(job_name, order.attempt, order.delivery)
         self._used_at = boot_time()
         event = RecordedEvent(claim, serialize_value(claim))
-        return RecordedStep(order, event, self._used_at, until)
+        return RecordedStep(order.id, order.attempt, order.ledger, event, self._used_at, until)
 
     def _ask_for_permits(self) -> None:
         now = boot_time()
@@ -139,7 +139,7 @@ class Recorder:
             self._ask_for_permit(step, now)
 
     def _ask_for_permit(self, step: RecordedStep, now: float) -> None:
-        attempt = step.order.attempt
+        attempt = step.attempt
         try:
             over = self._store.read(lambda: outcome_if_not_open(self._instance, attempt))
         except Exception as error:  # noqa: BLE001 - storages raise what they like

@@ -44,7 +44,7 @@ def _write(order: ReportOrder, event: DagsterEvent, store: Store) -> Outcome:
     entry = log_entry(order.attempt.run_id, event, logging.ERROR)
     end = reported(AttemptLog([entry], entry))
     events = [RecordedEvent(entry, serialize_value(entry))]
-    settlement = settlement_of(order, end["result"])
+    settlement = settlement_of(order.ledger, order.attempt, end["result"])
     part = Part(order.id, order.attempt, events, math.inf, settlement)
     verdict = write_parts(store, [part])[order.id]
     return {**end, "settled": True} if verdict is None else _unwritten(verdict)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dagster_taskiq.host.wire.frames import ExecutionResult, State
-    from dagster_taskiq.host.wire.orders import ReportOrder, RunOrder
+    from dagster_taskiq.host.wire.orders import ClaimBesideDagster, StepId
 
 STALE = "the claim of the step is stale"
 """What the server says if a row is not running under the fence that it should be."""
@@ -61,11 +61,13 @@ class Settlement:
     """JSON."""
 
 
-def settlement_of(order: RunOrder | ReportOrder, result: ExecutionResult) -> Settlement | None:
-    """Return how the claim of the order ends. `None`: its ledger is elsewhere."""
-    if (claim := order.ledger) is None:
+def settlement_of(
+    claim: ClaimBesideDagster | None, attempt: StepId, result: ExecutionResult
+) -> Settlement | None:
+    """Return how the claim of the attempt ends. `None`: its ledger is elsewhere."""
+    if claim is None:
         return None
-    state, key = _ROW_STATES[result["state"]], order.attempt.idempotency_key
+    state, key = _ROW_STATES[result["state"]], attempt.idempotency_key
     return Settlement(claim.schema, key, claim.fence, state, outcome_text(result))
 
 

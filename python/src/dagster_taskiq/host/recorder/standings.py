@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dagster_taskiq.dagster_internals.host import serialize_value
-from dagster_taskiq.host.record.standing import look_up, reaching_storage
+from dagster_taskiq.host.record.standing import Standing, look_up, reaching_storage
 from dagster_taskiq.host.record.start import Start, decide_start
 from dagster_taskiq.host.recorder.runs import KnownRun, RunRecords
 from dagster_taskiq.host.wire.errors import error_from
@@ -60,10 +60,13 @@ class Standings:
 
     def _decide(self, order: RunOrder, known: KnownRun | None) -> Start | Outcome:
         if known is None or known.plan is None:
-            return decide_start(self._instance, order, look_up(self._instance, order.attempt))
+            return self._start(order, look_up(self._instance, order.attempt))
         plans = {str(known.run.execution_plan_snapshot_id): known.plan}
         standing = look_up(self._instance, order.attempt, plans, known.run)
-        return decide_start(self._instance, order, standing)
+        return self._start(order, standing)
+
+    def _start(self, order: RunOrder, standing: Standing) -> Start | Outcome:
+        return decide_start(self._instance, order.attempt, order.envelope, standing)
 
 
 def _refusal(order: RunOrder, outcome: Outcome | None) -> Mapping[str, object]:

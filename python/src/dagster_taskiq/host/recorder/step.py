@@ -19,7 +19,7 @@ from dagster_taskiq.host.wire.terms import prolonged
 if TYPE_CHECKING:
     from dagster_taskiq.host.recorder.writer import Verdict
     from dagster_taskiq.host.wire.frames import Frame
-    from dagster_taskiq.host.wire.orders import RunOrder
+    from dagster_taskiq.host.wire.orders import ClaimBesideDagster, StepId
 
 WRITTEN_WITHIN = 0.05
 """Seconds within which a plain event is written."""
@@ -34,10 +34,21 @@ class RecordedStep:
     """Decides what to write and what to answer. `answers` and `reports` are for the caller to send.
 
     Times are boot time. `until` is when the lease of the attempt ends, unless it is renewed.
+    `ledger` holds the claim that is settled with its terminal event. `began` is its first event.
     """
 
-    def __init__(self, order: RunOrder, claim: RecordedEvent, now: float, until: float) -> None:
-        self.order = order
+    def __init__(
+        self,
+        order_id: str,
+        attempt: StepId,
+        ledger: ClaimBesideDagster | None,
+        began: RecordedEvent,
+        now: float,
+        until: float,
+    ) -> None:
+        self.id = order_id
+        self.attempt = attempt
+        self._ledger = ledger
         self._until = until
         self.answers: list[Frame] = []
         """Frames for the step process."""
@@ -56,7 +67,7 @@ class RecordedStep:
         self._ended = False
         self._closed = False
         self._gone = False
-        self._keep(claim, now)
+        self._keep(began, now)
 
     # What it may be asked
 
@@ -92,13 +103,13 @@ class RecordedStep:
         events = list(islice(self._waiting, _ROWS_TOGETHER))
         if self._deadline is None or self._terminal is None or len(events) < len(self._waiting):
             deadline = self._deadline
-            if deadline is None or self.order.settles:
+            if deadline is None or self._settles:
                 deadline = self._plain_deadline
-            return Part(self.order.id, self.order.attempt, events, deadline)
+            return Part(self.id, self.attempt, events, deadline)
         events.append(self._terminal)
         summary = self._summary.with_all(event.entry for event in events)
-        settlement = settlement_of(self.order, summary.result(self._terminal.entry))
-        return Part(self.order.id, self.order.attempt, events, self._deadline, settlement)
+        settlement = settlement_of(self._ledger, self.attempt, summary.result(self._terminal.entry))
+        return Part(self.id, self.attempt, events, self._deadline, settlement)
 
     # What happens to it
 
@@ -129,7 +140,7 @@ class RecordedStep:
         kind = None if self._terminal is None else self._terminal.kind
         self._asked_at = now
         name = None if kind is None else kind.value
-        self.reports.append({"type": "ask", "id": self.order.id, "event": name})
+        self.reports.append({"type": "ask", "id": self.id, "event": name})
 
     def permit(self, within_ms: float | None) -> None:
         """Take in the answer. `None` means that the permit is refused.
@@ -141,7 +152,7 @@ class RecordedStep:
         if within_ms is None:
             self._give_up("PermitRefused", "the worker refused the permit")
         elif self._deadline is None:
-            until = math.inf if self.order.settles else self._asked_at + within_ms / 1000
+            until = math.inf if self._settles else self._asked_at + within_ms / 1000
             self._deadline = until
 
     def gone(self) -> None:
@@ -180,6 +191,10 @@ class RecordedStep:
     # Inside
 
     @property
+    def _settles(self) -> bool:
+        return self._ledger is not None
+
+    @property
     def _plain_deadline(self) -> float:
         """When COMMIT of events without a terminal one must be sent.
 
@@ -189,7 +204,7 @@ class RecordedStep:
         return math.inf if self._ended else self._until - WRITE_BOUND
 
     def _read(self, frame: Frame, *, terminal: bool) -> RecordedEvent:
-        step = self.order.attempt
+        step = self.attempt
         event = read_event(frame.get("event"), step.run_id, step.step_key)
         if event.is_terminal is not terminal:
             raise UnreadableEvent(f"a frame of type {frame['type']} must not carry {event.kind}")
@@ -230,7 +245,7 @@ class RecordedStep:
         self._terminal, self._deadline, self._ended = None, None, True
         result = self._summary.result(event.entry)
         end = outcome(result["state"], result, result["error"])
-        self._report({**end, "settled": True} if self.order.settles else end)
+        self._report({**end, "settled": True} if self._settles else end)
         self.answers.append({"type": "ended"})
 
     def _answer_flush(self) -> None:
@@ -250,7 +265,7 @@ class RecordedStep:
         self.answers.append(answer)
 
     def _report(self, end: Outcome) -> None:
-        self.reports.append({"type": "outcome", "id": self.order.id, "outcome": end})
+        self.reports.append({"type": "outcome", "id": self.id, "outcome": end})
 
     def _drop_waiting(self) -> None:
         self._waiting.clear()

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from dagster_taskiq.envelope import Envelope, idempotency_key
 from dagster_taskiq.host.wire.frames import ErrorInfo, Frame
 from dagster_taskiq.host.wire.limits import Limits
+from dagster_taskiq.host.wire.terms import term_of_ms
 from dagster_taskiq.wire_fields import Fields, count_field, is_number, require, text_field
 
 _ISOLATION = "taskiq/isolation"
@@ -64,6 +65,8 @@ class _Order:
     """The worker's name for this piece of work."""
     as_sent: Frame
     """The worker's frame, only to be handed on."""
+    within: float
+    """For how many seconds from its sending its process may live, unless that is renewed."""
     limits: Limits = _UNLIMITED
     ledger: ClaimBesideDagster | None = None
     """`None`: the ledger is elsewhere, so that a permit is asked for."""
@@ -197,6 +200,7 @@ def _run(frame: Frame) -> RunOrder:
     return RunOrder(
         id=_text(frame, "id"),
         as_sent=frame,
+        within=_within(frame),
         limits=Limits.from_fields(_object(frame, "limits") if frame.get("limits") else {}),
         envelope=Envelope.from_dict(_object(frame, "envelope")),
         delivery=_delivery(frame),
@@ -208,6 +212,7 @@ def _report(frame: Frame) -> ReportOrder:
     return ReportOrder(
         id=_text(frame, "id"),
         as_sent=frame,
+        within=_within(frame),
         attempt=_attempt(frame),
         retry_in=_seconds(frame, "retry_in"),
         park=frame.get("park") is True,
@@ -222,6 +227,7 @@ def _notice(frame: Frame) -> NoticeOrder:
     return NoticeOrder(
         id=_text(frame, "id"),
         as_sent=frame,
+        within=_within(frame),
         run_id=_text(frame, "run_id"),
         step_key=_text(frame, "step_key"),
         message=_text(frame, "message"),
@@ -231,7 +237,8 @@ def _notice(frame: Frame) -> NoticeOrder:
 
 
 def _probe(frame: Frame) -> ProbeOrder:
-    return ProbeOrder(id=_text(frame, "id"), as_sent=frame, run_id=text_field(frame, "run_id"))
+    run_id = text_field(frame, "run_id")
+    return ProbeOrder(id=_text(frame, "id"), as_sent=frame, within=_within(frame), run_id=run_id)
 
 
 def _look(frame: Frame) -> LookOrder:
@@ -239,7 +246,7 @@ def _look(frame: Frame) -> LookOrder:
     holds = isinstance(attempts, list) and all(isinstance(each, Mapping) for each in attempts)
     require(frame, "attempts", "a list of objects", holds)
     found = [_attempt(each) for each in frame["attempts"]]
-    return LookOrder(id=_text(frame, "id"), as_sent=frame, attempts=found)
+    return LookOrder(id=_text(frame, "id"), as_sent=frame, within=_within(frame), attempts=found)
 
 
 _DECODERS: Mapping[str, Callable[[Frame], Order]] = {
@@ -275,6 +282,13 @@ def _claim(frame: Frame) -> ClaimBesideDagster | None:
 def _attempt(fields: Fields) -> StepId:
     run_id, step_key = _text(fields, "run_id"), _text(fields, "step_key")
     return StepId(run_id, step_key, count_field(fields, "attempt"))
+
+
+def _within(frame: Frame) -> float:
+    value = frame.get("within_ms")
+    holds = value is None or is_number(value)
+    require(frame, "within_ms", "a number of milliseconds or null", holds)
+    return term_of_ms(value)
 
 
 def _object(fields: Fields, name: str) -> Mapping[str, Any]:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 
-from dagster_taskiq.host.wire.frames import Frame
 
-
-def term_end(frame: Frame, since: float) -> float:
-    """Return until when a worker's frame lets its process live; `within_ms` counts from `since`."""
-    within_ms = frame.get("within_ms")
-    return math.inf if within_ms is None else since + within_ms / 1000
+def term_of_ms(within_ms: float | None) -> float:
+    """Return for how many seconds a worker lets a process live. `None` means without end."""
+    return math.inf if within_ms is None else within_ms / 1000
 
 
 def prolonged(term: float, until: float) -> float:

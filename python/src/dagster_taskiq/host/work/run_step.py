@@ -47,13 +47,13 @@ def run_step(
     Raises MachineryFault and what Dagster raises.
     """
     envelope, step = order.envelope, order.attempt
-    decided = decide_start(instance, order, look_up(instance, step, inherited.plans))
+    decided = decide_start(instance, step, envelope, look_up(instance, step, inherited.plans))
     if not isinstance(decided, Start):
         return decided
     gate = Gate(instance, step, channel, reports_events=order.limits.silence is not None)
     try:
         with reaching_storage():
-            instance.handle_new_event(claim_of(decided.run.job_name, order))
+            instance.handle_new_event(claim_of(decided.run.job_name, step, order.delivery))
         _prepare_and_execute(instance, decided, order, channel, inherited)
     except MachineryFault:
         raise
