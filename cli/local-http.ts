@@ -2,6 +2,8 @@
 // load than a health check may last, and a proxy setting could lead it, and the token that it
 // sends, to another machine.
 import { connect } from "node:net";
+import { systemClock } from "../core/clock.ts";
+import { onAbort } from "../core/on-abort.ts";
 
 export interface LocalRequest {
   readonly host: string;
@@ -30,12 +32,13 @@ export function askLocal(request: LocalRequest): Promise<LocalAnswer> {
   const { host, port, timeoutMs } = request;
   return new Promise((resolve) => {
     const socket = connect({ host, port });
+    const limit = systemClock.deadline(timeoutMs);
     const finish = (answer: LocalAnswer) => {
-      clearTimeout(timer);
+      limit.clear();
       socket.destroy();
       resolve(answer);
     };
-    const timer = setTimeout(() => finish({ kind: "timed_out" }), timeoutMs);
+    onAbort(limit.signal, () => finish({ kind: "timed_out" }));
     let text = "";
     socket.setEncoding("utf8");
     socket.on("connect", () => socket.write(requestText(request)));

@@ -3,6 +3,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
+import { systemClock } from "../../core/clock.ts";
+import { onAbort } from "../../core/on-abort.ts";
 import { signalGroup } from "../../core/process-group.ts";
 
 export interface ProgramOptions {
@@ -58,14 +60,12 @@ export class Program {
    */
   async stop(hurrying: AbortSignal): Promise<void> {
     if (!this.#running) return;
-    const kill = () => this.#killGroup();
-    const timer = setTimeout(kill, this.#options.graceMs);
-    hurrying.addEventListener("abort", kill);
-    if (hurrying.aborted) kill();
+    const grace = systemClock.deadline(this.#options.graceMs, [hurrying]);
+    const undo = onAbort(grace.signal, () => this.#killGroup());
     this.#child.kill(this.#options.stopSignal);
     await this.ended;
-    clearTimeout(timer);
-    hurrying.removeEventListener("abort", kill);
+    undo();
+    grace.clear();
   }
 
   #follow(): Promise<string> {

@@ -1,5 +1,6 @@
 // Finds out, before anything starts, what is installed in the Python that runs the user's code.
 import * as v from "valibot";
+import { systemClock } from "../../core/clock.ts";
 import { Fault } from "../../core/faults.ts";
 import type { Env } from "../options/resolve.ts";
 import { Program } from "./program.ts";
@@ -47,9 +48,9 @@ async function ask(python: string, env: Env): Promise<v.InferOutput<typeof answe
     stopSignal: "SIGTERM",
     graceMs: 0,
   });
-  const late = setTimeout(() => void program.stop(AbortSignal.abort()), ANSWER_MS);
+  const { inTime } = await systemClock.within(ANSWER_MS, program.closed);
+  if (!inTime) await program.stop(AbortSignal.abort());
   const how = await program.closed;
-  clearTimeout(late);
   const read = v.safeParse(answer, lines.stdout.join("\n"));
   if (read.success) return read.output;
   throw new Fault("TQ_CONFIG", `the Python ${python} cannot be used: ${lines.stderr.at(-1) ?? how}`, {

@@ -34,6 +34,7 @@ const pages: Readonly<Record<string, keyof Health>> = { "/livez": "live", "/read
 /** Rejects with a `Fault` (`TQ_HEALTH_SERVER`) when it cannot listen. */
 export async function startHealthServer(options: HealthServerOptions): Promise<JsonServer> {
   const history = new History(options);
+  // The machine's own timer, because it measures whether the event loop turns.
   const ticker = setInterval(() => history.tick(), TICK_MS);
   ticker.unref();
   try {

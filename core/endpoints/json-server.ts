@@ -93,7 +93,8 @@ export async function startJsonServer(
 
 /**
  * Ends connections that stay too long, and the oldest one when there are too many, so that a client
- * with many idle connections cannot shut out the others.
+ * with many idle connections cannot shut out the others. The timer is the machine's, because the
+ * connections are.
  */
 function boundConnections(): (socket: Socket) => void {
   const open = new Set<Socket>();

@@ -3,15 +3,15 @@
 import { Fault } from "../../faults.ts";
 import type { LedgerSchema, Migration } from "../schema.ts";
 import { LACKS_PRIVILEGE } from "./faults.ts";
-import { records } from "./migrations/0001-records.ts";
-import { locks } from "./migrations/0002-locks.ts";
-import { replays } from "./migrations/0003-replays.ts";
-import { bodies } from "./migrations/0004-bodies.ts";
-import { pending } from "./migrations/0005-pending.ts";
-import { quiet } from "./migrations/0006-quiet.ts";
-import { deduplication } from "./migrations/0007-deduplication.ts";
-import { burialKey } from "./migrations/0008-burial-key.ts";
-import { cutReceives } from "./migrations/0009-cut-receives.ts";
+import { RECORDS } from "./migrations/0001-records.ts";
+import { LOCKS } from "./migrations/0002-locks.ts";
+import { REPLAYS } from "./migrations/0003-replays.ts";
+import { BODIES } from "./migrations/0004-bodies.ts";
+import { PENDING } from "./migrations/0005-pending.ts";
+import { QUIET } from "./migrations/0006-quiet.ts";
+import { DEDUPLICATION } from "./migrations/0007-deduplication.ts";
+import { BURIAL_KEY } from "./migrations/0008-burial-key.ts";
+import { CUT_RECEIVES } from "./migrations/0009-cut-receives.ts";
 import { nameOf, type PostgresTarget } from "./open.ts";
 import type { PostgresPool } from "./pool.ts";
 
@@ -20,15 +20,15 @@ import type { PostgresPool } from "./pool.ts";
  * this one while a deploy lasts.
  */
 const texts: readonly (readonly [name: string, sql: string])[] = [
-  ["records", records],
-  ["locks", locks],
-  ["replays", replays],
-  ["bodies", bodies],
-  ["pending", pending],
-  ["quiet", quiet],
-  ["deduplication", deduplication],
-  ["burial_key", burialKey],
-  ["cut_receives", cutReceives],
+  ["records", RECORDS],
+  ["locks", LOCKS],
+  ["replays", REPLAYS],
+  ["bodies", BODIES],
+  ["pending", PENDING],
+  ["quiet", QUIET],
+  ["deduplication", DEDUPLICATION],
+  ["burial_key", BURIAL_KEY],
+  ["cut_receives", CUT_RECEIVES],
 ];
 
 export const SCHEMA_VERSION = texts.length;
@@ -41,9 +41,9 @@ export const SERVES_FROM = 1;
 
 /** Any number that no other program uses: "taskiq" in ASCII. */
 const LOCK_KEY = 0x7461_736b_6971n;
-const table = "taskiq_ledger_schema";
+const TABLE = "taskiq_ledger_schema";
 
-const createVersions = `CREATE TABLE IF NOT EXISTS ${table} (
+const CREATE_VERSIONS = `CREATE TABLE IF NOT EXISTS ${TABLE} (
   version     integer     NOT NULL PRIMARY KEY,
   serves_from integer     NOT NULL,
   applied_at  timestamptz NOT NULL
@@ -52,8 +52,8 @@ const createVersions = `CREATE TABLE IF NOT EXISTS ${table} (
 /** Each migration records itself, so that an operator can run the SQL alone. */
 const migrations: readonly Migration[] = texts.map(([name, sql], index) => {
   const version = index + 1;
-  const record = `INSERT INTO ${table} (version, serves_from, applied_at) VALUES (${version}, ${SERVES_FROM}, clock_timestamp());`;
-  return { version, name, sql: [createVersions, sql.trim(), record].join("\n") };
+  const record = `INSERT INTO ${TABLE} (version, serves_from, applied_at) VALUES (${version}, ${SERVES_FROM}, clock_timestamp());`;
+  return { version, name, sql: [CREATE_VERSIONS, sql.trim(), record].join("\n") };
 });
 
 /**
@@ -140,10 +140,10 @@ async function read(query: Query): Promise<Found> {
   const [setting] = await query("SELECT pg_catalog.current_setting('server_encoding') AS encoding");
   const encoding = setting?.["encoding"];
   const tables = await query(`SELECT relname FROM pg_catalog.pg_class
-    WHERE relname IN ('${table}', 'taskiq_idempotency_records') AND pg_catalog.pg_table_is_visible(oid)`);
+    WHERE relname IN ('${TABLE}', 'taskiq_idempotency_records') AND pg_catalog.pg_table_is_visible(oid)`);
   const names = tables.map((row) => row["relname"]);
-  if (!names.includes(table)) return { encoding, version: names.length > 0 ? Number.NaN : 0, servesFrom: 0 };
-  const [newest] = await query(`SELECT version, serves_from FROM ${table} ORDER BY version DESC LIMIT 1`);
+  if (!names.includes(TABLE)) return { encoding, version: names.length > 0 ? Number.NaN : 0, servesFrom: 0 };
+  const [newest] = await query(`SELECT version, serves_from FROM ${TABLE} ORDER BY version DESC LIMIT 1`);
   return { encoding, version: Number(newest?.["version"] ?? 0), servesFrom: Number(newest?.["serves_from"] ?? 0) };
 }
 

@@ -5,11 +5,11 @@ import { claimable } from "../claimable.ts";
 import type { BegunReplay, LedgerRow, Reopening, ReopenRequest, Replay, ReplayPlan } from "../port.ts";
 import { readBegunReplay, readReopening, readReplay } from "../rows.ts";
 
-const columns = `letter_id AS letterId, queue_url AS queueUrl, subject, number, act, state, sent_id AS sentId, who, why,
+const COLUMNS = `letter_id AS letterId, queue_url AS queueUrl, subject, number, act, state, sent_id AS sentId, who, why,
   planned_at AS plannedAtMs, updated_at AS updatedAtMs`;
 
 export function findReplay(db: DatabaseSync, letterId: string): Replay | null {
-  const found = reading(db, `SELECT ${columns} FROM taskiq_replays WHERE letter_id = ?`).get(letterId);
+  const found = reading(db, `SELECT ${COLUMNS} FROM taskiq_replays WHERE letter_id = ?`).get(letterId);
   return found === undefined ? null : readReplay(found);
 }
 
@@ -25,7 +25,7 @@ export function planReplay(db: DatabaseSync, plan: ReplayPlan, deduplicationId: 
      SELECT :letterId, :queueUrl, :subject, 1 + count(*), :act, 'planned', :who, :why, :now, :now, :deduplicationId
      FROM taskiq_replays WHERE subject = :subject
      ON CONFLICT (letter_id) DO UPDATE SET deduplication_id = coalesce(deduplication_id, excluded.deduplication_id)
-     RETURNING ${columns}, deduplication_id AS deduplicationId`,
+     RETURNING ${COLUMNS}, deduplication_id AS deduplicationId`,
   ).get({ letterId, queueUrl, subject, act, who, why, now, deduplicationId });
   return readBegunReplay(begun ?? {});
 }

@@ -7,9 +7,9 @@ import type { SqliteRecordPorts } from "./transaction.ts";
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 
-const requestColumns = `worker, queue, who, why, asked_at AS askedAtMs, until_at AS untilMs, lifted_by AS liftedBy,
+const REQUEST_COLUMNS = `worker, queue, who, why, asked_at AS askedAtMs, until_at AS untilMs, lifted_by AS liftedBy,
   lifted_at AS liftedAtMs`;
-const inForce = "lifted_at IS NULL AND (until_at IS NULL OR until_at > :now)";
+const IN_FORCE = "lifted_at IS NULL AND (until_at IS NULL OR until_at > :now)";
 
 const sql = {
   forget:
@@ -18,10 +18,10 @@ const sql = {
     VALUES (:worker, :queue, :who, :why, :now, :until)
     ON CONFLICT (worker, queue) DO UPDATE SET who = excluded.who, why = excluded.why, asked_at = excluded.asked_at,
       until_at = excluded.until_at, lifted_by = NULL, lifted_at = NULL
-    RETURNING ${requestColumns}`,
+    RETURNING ${REQUEST_COLUMNS}`,
   lift: `UPDATE taskiq_quiet_requests SET lifted_by = :who, lifted_at = :now
-    WHERE worker = :worker AND queue = :queue AND ${inForce}`,
-  requests: `SELECT ${requestColumns} FROM taskiq_quiet_requests WHERE ${inForce} OR lifted_at > :now - ${10 * MINUTE_MS}
+    WHERE worker = :worker AND queue = :queue AND ${IN_FORCE}`,
+  requests: `SELECT ${REQUEST_COLUMNS} FROM taskiq_quiet_requests WHERE ${IN_FORCE} OR lifted_at > :now - ${10 * MINUTE_MS}
     ORDER BY lifted_at IS NOT NULL, asked_at, worker, queue`,
   clear: `DELETE FROM taskiq_quiet_workers WHERE worker = :worker OR reported_at < :now - ${DAY_MS}`,
   report: `INSERT INTO taskiq_quiet_workers (worker, queue, busy, idle, reported_at) VALUES (:worker, :queue, :busy, :idle, :now)`,

@@ -9,7 +9,7 @@ import { inTransaction } from "./transaction.ts";
  * A published migration is never edited. Times are Unix milliseconds. `lease_expires_at` of a
  * pending row is the instant before which it must not be claimed (null: none).
  */
-const records = `CREATE TABLE taskiq_idempotency_records (
+const RECORDS = `CREATE TABLE taskiq_idempotency_records (
     idempotency_key  TEXT    NOT NULL PRIMARY KEY,
     run_id           TEXT    NOT NULL,
     step_key         TEXT    NOT NULL,
@@ -33,7 +33,7 @@ const records = `CREATE TABLE taskiq_idempotency_records (
   CREATE INDEX taskiq_idempotency_records_by_state ON taskiq_idempotency_records (state, idempotency_key);
   CREATE INDEX taskiq_idempotency_records_settled ON taskiq_idempotency_records (settled_at) WHERE settled_at IS NOT NULL;`;
 
-const locks = `CREATE TABLE taskiq_ledger_locks (
+const LOCKS = `CREATE TABLE taskiq_ledger_locks (
     name       TEXT    NOT NULL PRIMARY KEY,
     owner      TEXT    NOT NULL,
     expires_at INTEGER NOT NULL
@@ -43,7 +43,7 @@ const locks = `CREATE TABLE taskiq_ledger_locks (
  * What operators did with dead letters, and which attempts they reopened; and from now on, the
  * oldest schema whose workers a newer one still serves.
  */
-const replays = `CREATE TABLE taskiq_replays (
+const REPLAYS = `CREATE TABLE taskiq_replays (
     letter_id  TEXT    NOT NULL PRIMARY KEY,
     queue_url  TEXT    NOT NULL,
     subject    TEXT    NOT NULL,
@@ -71,15 +71,15 @@ const replays = `CREATE TABLE taskiq_replays (
   ALTER TABLE taskiq_ledger_schema ADD COLUMN serves_from INTEGER NOT NULL DEFAULT 1;`;
 
 /** Whether `payload_digest` is of a body whose attempt a process found open. */
-const bodies =
+const BODIES =
   "ALTER TABLE taskiq_idempotency_records ADD COLUMN body_bound INTEGER NOT NULL DEFAULT 0 CHECK (body_bound IN (0, 1));";
 
 /** For pruning. Renewals change no column of it. */
-const pending =
+const PENDING =
   "CREATE INDEX taskiq_idempotency_records_pending ON taskiq_idempotency_records (received_at) WHERE state = 'pending';";
 
 /** Which workers are to take no new steps, and how far quiet workers are. */
-const quiet = `CREATE TABLE taskiq_quiet_requests (
+const QUIET = `CREATE TABLE taskiq_quiet_requests (
     worker    TEXT    NOT NULL,
     queue     TEXT    NOT NULL,
     who       TEXT    NOT NULL,
@@ -104,17 +104,17 @@ const quiet = `CREATE TABLE taskiq_quiet_requests (
  * The random id under which a FIFO queue takes a dead letter's copy. A row that an earlier version
  * wrote has none until it is planned again.
  */
-const deduplication = "ALTER TABLE taskiq_replays ADD COLUMN deduplication_id TEXT;";
+const DEDUPLICATION = "ALTER TABLE taskiq_replays ADD COLUMN deduplication_id TEXT;";
 
 /**
  * A secret of this ledger, from which the deduplication ids of buried messages are made. It stands
  * in the row of the first schema.
  */
-const burialKey = `ALTER TABLE taskiq_ledger_schema ADD COLUMN burial_key TEXT;
+const BURIAL_KEY = `ALTER TABLE taskiq_ledger_schema ADD COLUMN burial_key TEXT;
   UPDATE taskiq_ledger_schema SET burial_key = lower(hex(randomblob(32))) WHERE version = 1;`;
 
 /** The receives that stopping workers cut, until another worker has repeated them. */
-const cutReceives = `CREATE TABLE taskiq_cut_receives (
+const CUT_RECEIVES = `CREATE TABLE taskiq_cut_receives (
     attempt_id  TEXT    NOT NULL PRIMARY KEY,
     queue_url   TEXT    NOT NULL,
     messages    INTEGER NOT NULL CHECK (messages >= 1),
@@ -123,15 +123,15 @@ const cutReceives = `CREATE TABLE taskiq_cut_receives (
   ) STRICT;`;
 
 export const migrations: readonly Migration[] = [
-  { version: 1, name: "records", sql: records },
-  { version: 2, name: "locks", sql: locks },
-  { version: 3, name: "replays", sql: replays },
-  { version: 4, name: "bodies", sql: bodies },
-  { version: 5, name: "pending", sql: pending },
-  { version: 6, name: "quiet", sql: quiet },
-  { version: 7, name: "deduplication", sql: deduplication },
-  { version: 8, name: "burial_key", sql: burialKey },
-  { version: 9, name: "cut_receives", sql: cutReceives },
+  { version: 1, name: "records", sql: RECORDS },
+  { version: 2, name: "locks", sql: LOCKS },
+  { version: 3, name: "replays", sql: REPLAYS },
+  { version: 4, name: "bodies", sql: BODIES },
+  { version: 5, name: "pending", sql: PENDING },
+  { version: 6, name: "quiet", sql: QUIET },
+  { version: 7, name: "deduplication", sql: DEDUPLICATION },
+  { version: 8, name: "burial_key", sql: BURIAL_KEY },
+  { version: 9, name: "cut_receives", sql: CUT_RECEIVES },
 ];
 
 /**

@@ -1,49 +1,49 @@
 // Every statement of the SQLite ledger, prepared once per connection.
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 
-const table = "taskiq_idempotency_records";
-const held = "idempotency_key = :key AND fence = :fence AND state IN ('running', 'permitted')";
+const TABLE = "taskiq_idempotency_records";
+const HELD = "idempotency_key = :key AND fence = :fence AND state IN ('running', 'permitted')";
 
 /**
  * `+state` keeps the planner off the index by state, where the key or the run narrows far better.
  */
 const sql = {
-  find: `SELECT * FROM ${table} WHERE idempotency_key = ?`,
-  insert: `INSERT INTO ${table} (idempotency_key, run_id, step_key, attempt, state, fence, owner, lease_expires_at, starts,
+  find: `SELECT * FROM ${TABLE} WHERE idempotency_key = ?`,
+  insert: `INSERT INTO ${TABLE} (idempotency_key, run_id, step_key, attempt, state, fence, owner, lease_expires_at, starts,
       payload_digest, message_id, received_at, updated_at)
     VALUES (:key, :runId, :stepKey, :attempt, 'running', 1, :owner, :leaseUntil, 1, :digest, :messageId, :receivedAt, :now)`,
-  takeOver: `UPDATE ${table} SET state = 'running', fence = :fence, owner = :owner, lease_expires_at = :leaseUntil,
+  takeOver: `UPDATE ${TABLE} SET state = 'running', fence = :fence, owner = :owner, lease_expires_at = :leaseUntil,
       starts = starts + 1, payload_digest = :digest, message_id = :messageId, received_at = :receivedAt, updated_at = :now
     WHERE idempotency_key = :key`,
-  renew: `UPDATE ${table} SET lease_expires_at = iif(settled_at IS NULL, :leaseUntil, NULL),
+  renew: `UPDATE ${TABLE} SET lease_expires_at = iif(settled_at IS NULL, :leaseUntil, NULL),
       updated_at = iif(settled_at IS NULL, :now, updated_at) FROM json_each(:holds) AS hold
     WHERE idempotency_key = hold.value ->> 0 AND fence = hold.value ->> 1 AND +state <> 'pending'
     RETURNING idempotency_key, fence`,
-  permit: `UPDATE ${table} SET state = 'permitted', lease_expires_at = :leaseUntil, updated_at = :now
+  permit: `UPDATE ${TABLE} SET state = 'permitted', lease_expires_at = :leaseUntil, updated_at = :now
     WHERE idempotency_key = :key AND fence = :fence AND state = 'running'`,
-  settle: `UPDATE ${table} SET state = :state, outcome = :outcome, lease_expires_at = NULL, updated_at = :now, settled_at = :now
-    WHERE ${held}`,
-  settledAs: `SELECT 1 FROM ${table}
+  settle: `UPDATE ${TABLE} SET state = :state, outcome = :outcome, lease_expires_at = NULL, updated_at = :now, settled_at = :now
+    WHERE ${HELD}`,
+  settledAs: `SELECT 1 FROM ${TABLE}
     WHERE idempotency_key = :key AND fence = :fence AND settled_at IS NOT NULL AND outcome = :outcome`,
-  abandon: `UPDATE ${table} SET lease_expires_at = iif(state = 'permitted', :permittedUntil, NULL), state = 'pending',
+  abandon: `UPDATE ${TABLE} SET lease_expires_at = iif(state = 'permitted', :permittedUntil, NULL), state = 'pending',
       starts = max(0, starts - :givenBack), payload_digest = iif(:forgets AND NOT body_bound, '', payload_digest),
       body_bound = body_bound OR (:binds AND payload_digest <> ''), updated_at = :now
-    WHERE ${held}`,
-  abandonedAs: `SELECT 1 FROM ${table} WHERE idempotency_key = :key AND fence = :fence AND state = 'pending'`,
-  list: `SELECT * FROM ${table} WHERE idempotency_key > :after ORDER BY idempotency_key LIMIT :limit`,
-  listOfRun: `SELECT * FROM ${table} WHERE run_id = :runId AND idempotency_key > :after ORDER BY idempotency_key LIMIT :limit`,
-  listInStates: `SELECT * FROM ${table} WHERE state IN (SELECT value FROM json_each(:states)) AND idempotency_key > :after
+    WHERE ${HELD}`,
+  abandonedAs: `SELECT 1 FROM ${TABLE} WHERE idempotency_key = :key AND fence = :fence AND state = 'pending'`,
+  list: `SELECT * FROM ${TABLE} WHERE idempotency_key > :after ORDER BY idempotency_key LIMIT :limit`,
+  listOfRun: `SELECT * FROM ${TABLE} WHERE run_id = :runId AND idempotency_key > :after ORDER BY idempotency_key LIMIT :limit`,
+  listInStates: `SELECT * FROM ${TABLE} WHERE state IN (SELECT value FROM json_each(:states)) AND idempotency_key > :after
     ORDER BY idempotency_key LIMIT :limit`,
-  listOfRunInStates: `SELECT * FROM ${table}
+  listOfRunInStates: `SELECT * FROM ${TABLE}
     WHERE run_id = :runId AND +state IN (SELECT value FROM json_each(:states)) AND idempotency_key > :after
     ORDER BY idempotency_key LIMIT :limit`,
   lock: `INSERT INTO taskiq_ledger_locks (name, owner, expires_at) VALUES (:name, :owner, :leaseUntil)
     ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, expires_at = excluded.expires_at
     WHERE taskiq_ledger_locks.owner = excluded.owner OR taskiq_ledger_locks.expires_at <= :now`,
-  prune: `DELETE FROM ${table} WHERE idempotency_key IN (
-    SELECT * FROM (SELECT idempotency_key FROM ${table} WHERE settled_at < :before ORDER BY settled_at LIMIT :limit)
+  prune: `DELETE FROM ${TABLE} WHERE idempotency_key IN (
+    SELECT * FROM (SELECT idempotency_key FROM ${TABLE} WHERE settled_at < :before ORDER BY settled_at LIMIT :limit)
     UNION ALL
-    SELECT * FROM (SELECT idempotency_key FROM ${table} WHERE state = 'pending' AND received_at < :before AND updated_at < :before
+    SELECT * FROM (SELECT idempotency_key FROM ${TABLE} WHERE state = 'pending' AND received_at < :before AND updated_at < :before
       ORDER BY received_at LIMIT :limit)
     LIMIT :limit)`,
   burialKey: "SELECT burial_key FROM taskiq_ledger_schema WHERE version = 1",

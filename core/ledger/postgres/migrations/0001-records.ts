@@ -4,7 +4,7 @@
 // Keys are compared by their bytes (COLLATE "C"). The database's own order may call two different
 // texts equal, and changes with its libraries. `outcome` is json, because jsonb cannot hold the NUL
 // that a traceback may have. The two tokens make it safe to repeat a write whose answer was lost.
-export const records = `
+export const RECORDS = `
 CREATE TABLE taskiq_idempotency_records (
   idempotency_key  text COLLATE "C" NOT NULL PRIMARY KEY,
   run_id           text COLLATE "C" NOT NULL,

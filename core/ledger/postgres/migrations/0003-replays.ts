@@ -1,6 +1,6 @@
 // What operators did with dead letters, and which attempts they reopened. Only added to: workers
 // need neither table.
-export const replays = `
+export const REPLAYS = `
 CREATE TABLE taskiq_replays (
   letter_id  text COLLATE "C" NOT NULL PRIMARY KEY,
   queue_url  text        NOT NULL,

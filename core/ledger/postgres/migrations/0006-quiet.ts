@@ -1,6 +1,6 @@
 // Which workers are to take no new steps, and how far quiet workers are. Workers of an earlier
 // schema know neither table, and are not made quiet.
-export const quiet = `
+export const QUIET = `
 CREATE TABLE taskiq_quiet_requests (
   worker    text COLLATE "C" NOT NULL,
   queue     text COLLATE "C" NOT NULL,
