@@ -4,7 +4,7 @@
  * The oldest supported one and the last of each minor version since; README.md and
  * python/pyproject.toml name the first, too.
  */
-const VERSIONS = ["1.10.21", "1.11.16", "1.12.22"];
+export const VERSIONS = ["1.10.21", "1.11.16", "1.12.22"];
 
 export type Chosen =
   | { readonly kind: "chosen"; readonly versions: readonly string[]; readonly paths: readonly string[] }

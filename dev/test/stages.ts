@@ -1,8 +1,10 @@
 // The stages of `npm test`, in the order that finds a mistake soonest, and then the longest first.
 import { audit } from "./audit.ts";
 import { type Check, command } from "./command.ts";
+import { VERSIONS } from "./dagster-versions.ts";
 import { deployTests } from "./deploy-tests.ts";
 import { nodeTests } from "./node-tests.ts";
+import { onDagster } from "./on-dagster.ts";
 import { pytest } from "./pytest.ts";
 import { otherRuntimes, prepareRuntimes, testsOn } from "./runtime-tests.ts";
 import type { Startable } from "./side-by-side.ts";
@@ -127,6 +129,13 @@ export const stages: readonly Stage[] = [
     needs: [],
     run: pytest(["python/tests", "--ignore=python/tests/host"]),
   },
+  ...VERSIONS.map((version) => ({
+    name: `dagster-${version}`,
+    what: "Dagster's private names and the step host on another version of Dagster",
+    quick: false,
+    needs: [],
+    run: onDagster(version),
+  })),
   {
     name: "integration",
     what: "SQS over HTTP, Dagster and child processes, all real",

@@ -1,8 +1,8 @@
 """The only door to the private modules of Dagster, which Dagster does not promise to keep.
 
 `shared`, `producer`, `host` and `recorder` import names. `patches` and `recorder` change Dagster's
-behaviour while it runs. A test imports all of them on each supported version (`npm run
-test:dagster`). Another one checks that no other file of this package imports a private module of
+behaviour while it runs. A test imports all of them on each supported version, in stages of
+`npm test`. Another one checks that no other file of this package imports a private module of
 Dagster.
 """
 

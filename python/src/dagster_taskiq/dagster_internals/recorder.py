@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from dagster._core.events import (
@@ -20,12 +21,16 @@ from dagster._core.storage.event_log import (
     SqliteEventLogStorage,
 )
 from dagster._core.storage.runs import SqliteRunStorage, SqlRunStorage
-from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from dagster import DagsterInstance
+
+# Dagster has it since 1.13, and waited before as long as Python's driver does by itself.
+SQLITE_BUSY_TIMEOUT_SECONDS: float = getattr(
+    import_module("dagster._core.storage.sqlite"), "SQLITE_BUSY_TIMEOUT_SECONDS", 5.0
+)
 
 Connect = Callable[..., "AbstractContextManager[Any]"]
 
