@@ -80,4 +80,9 @@ export const corpus: readonly Known[] = [
     rule: "started_settled",
     cause: "the referee did not know that a report may find its own claim settled by the COMMIT of a dead host",
   },
+  {
+    seed: 3_000_129_347,
+    rule: "hang",
+    cause: "a worker that had ended died once more, and its place got two others, one of which no deploy replaced",
+  },
 ];

@@ -103,7 +103,10 @@ export class Fleet {
       .then(() => this.#leave(place, employed, "ends"));
   }
 
-  #leave(place: number, { life }: Employed, how: string): void {
+  /** A worker that has ended may die of a call that is still on its way. It leaves once. */
+  #leave(place: number, employed: Employed, how: string): void {
+    if (this.#places[place] !== employed) return;
+    const { life } = employed;
     const { trace, clock, dice } = this.#ports;
     trace.note(life.name, `the worker ${how}`);
     this.#places[place] = null;
