@@ -2,6 +2,7 @@
 // host name says nothing there.
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4.html
 import * as v from "valibot";
+import { systemClock } from "../../core/clock.ts";
 import { answerText } from "../../core/formats/answer-text.ts";
 import { parseJson } from "../../core/formats/json.ts";
 import type { Env } from "../options/resolve.ts";
@@ -31,11 +32,14 @@ export async function ecsLaunchType(env: Env): Promise<string | null> {
 async function ecsTask(env: Env): Promise<v.InferOutput<typeof Task> | null> {
   const endpoint = env["ECS_CONTAINER_METADATA_URI_V4"];
   if (endpoint === undefined || endpoint === "") return null;
+  const limit = systemClock.deadline(ANSWER_MS);
   try {
-    const answer = await fetch(`${endpoint}/task`, { signal: AbortSignal.timeout(ANSWER_MS), redirect: "error" });
+    const answer = await fetch(`${endpoint}/task`, { signal: limit.signal, redirect: "error" });
     return v.parse(Task, parseJson(await answerText(answer)));
   } catch {
     return null;
+  } finally {
+    limit.clear();
   }
 }
 

@@ -9,7 +9,8 @@ export const LONGEST_VISIBILITY_MS = 43_200_000;
 export const LONGEST_DELAY_MS = 900_000;
 const MOST_ATTRIBUTES = 10;
 
-// #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF, else InvalidMessageContents (service model: SendMessage).
+// #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF, else
+// InvalidMessageContents (service model: SendMessage).
 const REFUSED_CHARACTER = /[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/u;
 
 // Group, deduplication and attempt ids: 1 to 128 alphanumeric or punctuation characters (service

@@ -22,7 +22,7 @@ from dagster_taskiq.host.wire.terms import term_of
 if TYPE_CHECKING:
     from dagster_taskiq.host.recorder.sources import Sources
 
-# What a step process may send in one line: an event with its metadata.
+# The longest line of a step process, in bytes. It holds an event with its metadata.
 _LONGEST_EVENT = 64 * 1024 * 1024
 
 
@@ -38,7 +38,7 @@ class Client:
 class Clients:
     """Reads and answers their sockets.
 
-    `begin` makes the step of an order whose lease ends at that moment, or raises.
+    `begin` returns the step of an order. It gets the end of the lease, and may raise.
     """
 
     def __init__(self, sources: Sources, begin: Callable[[RunOrder, float], RecordedStep]) -> None:
@@ -122,7 +122,7 @@ class Clients:
         self._sources.add(channel, partial(self._read_step, client))
 
     def _lose(self, link: Channel) -> None:
-        """Write what the processes of a supervisor have sent which is gone, and end them."""
+        """Read what the processes of a lost supervisor have sent, and count them as ended."""
         for client in [each for each in self._clients.values() if each.link is link]:
             self._drain(client)
             client.step.gone()

@@ -25,7 +25,7 @@ class Database(Protocol):
 def find_fate(database: Database, number: int, backend: int, why: Exception) -> None:
     """Return if the transaction is committed. Raises ConnectionLost if it is not, or InDoubt.
 
-    A transaction in progress may have its COMMIT on the way: its backend is ended first.
+    The COMMIT of a transaction in progress may be on its way. So its backend is ended first.
     """
     until = boot_time() + _PATIENCE_SECONDS
     last: Exception = why

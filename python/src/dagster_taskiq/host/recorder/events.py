@@ -27,7 +27,7 @@ COLUMNS = (
     "asset_key",
     "partition",
 )
-"""Of Dagster's table of events, in the order of `RecordedEvent.row`."""
+"""The columns of Dagster's table of events, in the order of `RecordedEvent.row`."""
 
 
 class UnreadableEvent(ValueError):
@@ -54,12 +54,12 @@ class RecordedEvent:
 
     @property
     def is_of_asset(self) -> bool:
-        """Whether rows about an asset or a check go with it."""
+        """Whether Dagster stores rows about an asset or a check with it."""
         return self.kind in ASSET_EVENTS or self.kind in ASSET_CHECK_EVENTS
 
     @property
     def row(self) -> Mapping[str, Any]:
-        """What Dagster's own storages store of the event; a test compares them."""
+        """The row that Dagster's own storages write for the event. A test compares the two."""
         entry, event = self.entry, self.entry.dagster_event
         asset_key = None if event is None else event.asset_key
         return {

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def records_for_steps(instance: DagsterInstance) -> bool:
-    """Return whether it does: on PostgreSQL and SQLite, as Dagster's own classes store there.
+    """Return whether it does, which is so on PostgreSQL and SQLite with Dagster's own classes.
 
     With any other storage each step process writes its events itself. Touches no database.
     """

@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Shorter than the alarm that ends a recorder that hangs. The last one frees the rows that a
-# recorder has locked which stands still in the middle of a transaction.
+# Shorter than the alarm that ends a recorder that hangs. The last timeout frees the rows that a
+# recorder locked before it stood still in the middle of its transaction.
 _BEGIN = """
 BEGIN ISOLATION LEVEL READ COMMITTED;
 SET LOCAL statement_timeout = '30s';
@@ -66,7 +66,7 @@ _ROWS_TOGETHER = 500
 
 @dataclass(frozen=True)
 class Begun:
-    """A transaction: when its server began it, in boot time and its own, and what it is called."""
+    """A transaction: its start by boot time and by the server's clock, its number, its backend."""
 
     at: float
     moment: datetime
@@ -74,7 +74,7 @@ class Begun:
     backend: int
 
     def moment_of(self, deadline: float) -> str:
-        """Return the deadline by the server's clock; early by the time that the answer took."""
+        """Return the deadline by the server's clock. It is early by the time that BEGIN took."""
         return (self.moment + timedelta(seconds=deadline - self.at)).isoformat()
 
 
@@ -206,14 +206,14 @@ class Postgres:
 
 
 class Kept:
-    """One connection that stays open, and is lent to Dagster's methods."""
+    """Keeps one connection open, and lends it to Dagster's methods."""
 
     def __init__(self, engine: Any) -> None:
         self._engine = engine
         self._connection: Any = None
 
     def open(self) -> Any:
-        """Return it; connect if there is none. Raises NoConnection."""
+        """Return the connection, a new one if there is none. Raises NoConnection."""
         if self._connection is None:
             try:
                 self._connection = self._engine.connect()
@@ -224,17 +224,17 @@ class Kept:
         return self._connection
 
     def drop_if_lost(self) -> None:
-        """Drop it if it turned out to be closed. Inside a transaction that would split it."""
+        """Drop a connection that turned out to be closed. Call this outside transactions only."""
         if self._connection is not None and self._connection.invalidated:
             self.drop()
 
     @contextmanager
     def lend(self) -> Iterator[Any]:
-        """Give it for a block that does not close it."""
+        """Lend the connection for a block. The connection stays open after the block."""
         yield self.open()
 
     def drop(self) -> None:
-        """Close it; the next use opens another."""
+        """Close the connection. The next use opens another."""
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(Exception):

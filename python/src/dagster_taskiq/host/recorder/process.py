@@ -32,7 +32,7 @@ def be_recorder(
     host_pid: int,
     lifeline: Lifeline,
 ) -> NoReturn:
-    """Be that process; `delay` is how many seconds to wait before the first use of a database."""
+    """Run the recorder in this process, then exit. It first waits `delay` seconds."""
     try:
         become_child(host_pid, lifeline)
         linux.name_process("taskiq-recorder")

@@ -1,7 +1,7 @@
 """The recorder's loop: reads sockets, writes to the storage what is due, and answers.
 
-The storage is read and written between two looks at the sockets. A slow one holds the step
-processes back.
+The recorder reads and writes the storage between two looks at the sockets. A slow storage holds
+the step processes back.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from dagster_taskiq.host.recorder.store import Store
     from dagster_taskiq.host.wire.channel import Channel
 
-# What waits of all steps together is written at once when it is so much.
+# When so many characters of events wait, of all steps together, they are written at once.
 _MUCH = 1024 * 1024
 # Connections that serve no step are closed after this time.
 _IDLE_SECONDS = 10.0
@@ -59,7 +59,7 @@ class Recorder:
         self._used_at: float | None = None
 
     def serve(self) -> NoReturn:
-        """Go on until the base is gone. Raises EOFError or OSError then."""
+        """Serve until the base is gone. Raises EOFError or OSError then."""
         self._base.expect_descriptors()
         self._sources.add(self._base, self._read_base)
         self._base.post(self._questions.next())

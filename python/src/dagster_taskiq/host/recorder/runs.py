@@ -1,4 +1,4 @@
-"""What the recorder has read of runs: it never changes, but for a run's status and tags."""
+"""Keeps what the recorder has read of runs. Only a run's status and tags can change later."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
 
 _CANCELED = [DagsterRunStatus.CANCELING, DagsterRunStatus.CANCELED]
-# Of run records and plans; what is forgotten is read again.
+# How many runs are kept. The recorder reads a forgotten one again.
 _MOST_KNOWN = 200
 
 

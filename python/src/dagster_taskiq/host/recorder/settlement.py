@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dagster_taskiq.host.wire.orders import ClaimBesideDagster, StepId
 
 STALE = "the claim of the step is stale"
-"""What the server says if a row is not running under the fence that it should be."""
+"""The text in the server's error if a row is not running under the expected fence."""
 
 # As `settledState` in core/step/step.ts has them.
 _ROW_STATES: dict[State, str] = {
@@ -113,7 +113,7 @@ def _text(value: object) -> str:
 
 
 def _number(value: float) -> str:
-    """Write a number as JavaScript does, which knows no 1.0 and other exponents than Python."""
+    """Write a number as JavaScript does: 1.0 as 1, and exponents in its own form."""
     if value == int(value):
         return str(int(value))
     if abs(value) >= 1e-6:

@@ -1,4 +1,4 @@
-"""The channels that the recorder waits for, each with what to do when it can be read."""
+"""The channels that the recorder waits for, each with the reaction to what arrives there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dagster_taskiq.host.wire.channel import Channel
 
 
 class Sources:
-    """A selector. What a channel has not sent yet it sends as soon as there is room."""
+    """A selector. It sends what a channel has kept as soon as the socket has room."""
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
@@ -22,7 +22,7 @@ class Sources:
         self._selector.register(channel, selectors.EVENT_READ)
 
     def remove(self, channel: Channel) -> None:
-        """Wait for it no longer. Does nothing for one that is not waited for."""
+        """Stop waiting for the channel, if it is waited for at all."""
         if self._reactions.pop(channel, None) is not None:
             with contextlib.suppress(KeyError):
                 self._selector.unregister(channel)
@@ -53,6 +53,6 @@ class Sources:
                 try:
                     channel.flush()
                 except OSError:
-                    mask |= selectors.EVENT_READ  # which finds the end, and no longer waits for it
+                    mask |= selectors.EVENT_READ  # the reaction finds the end and removes it
             if mask & selectors.EVENT_READ:
                 self._reactions[channel]()

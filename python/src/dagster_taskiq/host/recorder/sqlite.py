@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Dagster's names of the databases beside those of runs.
+# Dagster's names of the two databases that are not of one run.
 _INDEX = "index"
 _RUNS = "runs"
 
@@ -52,7 +52,7 @@ class Sqlite:
         )
         self._open: dict[str, Any] = {}
         self._begun: list[str] = []
-        # By identity: what the index has of a transaction whose other half failed.
+        # By identity, the events that the index has of transactions whose other half failed.
         self._indexed: dict[int, RecordedEvent] = {}
         connect_by(self._log, self._runs, self._lend, self._lend_runs)
         find_tables_once(self._log)
@@ -100,9 +100,10 @@ class Sqlite:
             self._begun = []
 
     def _require_open(self, parts: Sequence[Part]) -> None:
-        """Look under the lock, which a recorder that stood still may have kept past its deadline.
+        """Look at each attempt that ends, under the lock. Raises Ended.
 
-        What that one has committed since the permit was asked for is seen here.
+        Another recorder may have stood still with the lock past its deadline, and committed since
+        the permit was asked for. This look finds what it committed.
         """
         for part in parts:
             if not part.ends:
@@ -126,7 +127,7 @@ class Sqlite:
 
     def _begin(self, name: str) -> None:
         if name not in self._begun:
-            # Not later, when a second writer could only be refused.
+            # IMMEDIATE waits for the lock now. Later, SQLite could only refuse a second writer.
             self._shard(name).exec_driver_sql("BEGIN IMMEDIATE")
             self._begun.append(name)
 

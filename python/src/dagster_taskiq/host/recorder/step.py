@@ -25,7 +25,7 @@ WRITTEN_WITHIN = 0.05
 """Seconds within which a plain event is written."""
 WRITE_BOUND = 5.0
 """Seconds that COMMIT may take at the server, as `WRITE_BOUND_MS` in cli/wiring/ledger.ts says."""
-# What waits to be written. A process that sends more is held back: its socket is not read.
+# So much may wait to be written. The recorder does not read the socket of a step that has more.
 _MOST_WAITING = 4 * 1024 * 1024
 _ROWS_TOGETHER = 2000
 
@@ -56,7 +56,7 @@ class RecordedStep:
         """Frames for its supervisor."""
         self._waiting: deque[RecordedEvent] = deque()
         self.waiting_bytes = 0
-        """Of the events that wait to be written."""
+        """The length of the events that wait to be written."""
         self._due_at = math.inf
         self._events_read = 0
         self._summary = Summary()
@@ -90,7 +90,7 @@ class RecordedStep:
         return self._deadline is not None or (bool(self._waiting) and now < self._plain_deadline)
 
     def due_at(self, now: float) -> float:
-        """When it must be written."""
+        """When its events must be written."""
         if self.wants_look:
             return -math.inf
         if not self.has_work(now):
@@ -162,7 +162,7 @@ class RecordedStep:
             self._terminal = None
 
     def written(self, part: Part, verdict: Verdict) -> None:
-        """Take in what became of a part. What has no connection may be tried again."""
+        """Take in what became of a part. The caller keeps back a part that it will write again."""
         if verdict is None:
             self._take_off(part)
         elif isinstance(verdict, Ended):

@@ -84,10 +84,10 @@ class Store(Protocol):
         """
 
     def read(self, work: Callable[[], T]) -> T:
-        """Do what reads by Dagster's methods; again, if a connection turns out to be closed."""
+        """Do work that reads by Dagster's methods. Repeat it if a connection proves closed."""
 
     def together(self, parts: Sequence[Part]) -> Sequence[Sequence[Part]]:
         """Return the parts in groups that one transaction can hold."""
 
     def let_go(self, live: Collection[str]) -> None:
-        """Close what serves none of these runs."""
+        """Close the connections that serve none of these runs."""

@@ -32,7 +32,7 @@ def _write_group(store: Store, group: Sequence[Part]) -> Mapping[str, Verdict]:
         verdict = _try(store, group)
     if len(group) == 1 or verdict is None or isinstance(verdict, NoConnection | InDoubt):
         return {part.step: verdict for part in group}
-    # The data of one step is refused, or its deadline has passed: the others are written.
+    # The storage refuses the data of one step, or its deadline has passed. The others are written.
     return {part.step: _try_alone(store, part) for part in group}
 
 
