@@ -64,13 +64,20 @@ async function waitingRun(): Promise<string> {
 
 async function bury({ url, deadLetterUrl }: QueuePair, runOf: (i: number) => string, state: ExecutionState) {
   const ledger = await openSqliteLedger({
-    ...{ clock: systemClock, writeBoundMs: 5_000, path: join(home, "taskiq.sqlite") },
+    clock: systemClock,
+    writeBoundMs: 5_000,
+    path: join(home, "taskiq.sqlite"),
   });
   for (let i = 0; i < count; i += 1) {
     const step = { runId: runOf(i), stepKey: `load_${i}`, attempt: 0 };
     const claim = await ledger.claim({
-      ...{ key: idempotencyKey(step), step, owner: "worker", leaseMs: 60_000 },
-      ...{ messageId: "m", payloadDigest: "d", receivedAtMs: Date.now() },
+      key: idempotencyKey(step),
+      step,
+      owner: "worker",
+      leaseMs: 60_000,
+      messageId: "m",
+      payloadDigest: "d",
+      receivedAtMs: Date.now(),
     });
     if (claim.kind === "granted") {
       await ledger.settle({ key: idempotencyKey(step), fence: claim.fence }, result(state));
@@ -78,8 +85,10 @@ async function bury({ url, deadLetterUrl }: QueuePair, runOf: (i: number) => str
     const body = bodyFor(step.stepKey, { run_id: step.runId });
     const reason = { reason: "crash_loop", detail: "SIGKILL", errorClass: null, fingerprint: null };
     const { attributes } = deadLetterAttributes({
-      ...{ message: message(`m${i}`, { body }), reason: { ...reason, starts: 3, worker: "worker" } },
-      ...{ sourceUrl: url, buriedAtMs: Date.now() },
+      message: message(`m${i}`, { body }),
+      reason: { ...reason, starts: 3, worker: "worker" },
+      sourceUrl: url,
+      buriedAtMs: Date.now(),
     });
     await sendMessage(sqs, deadLetterUrl, { body, attributes, groupId: `g${i}`, deduplicationId: `d${i}` });
   }
@@ -88,9 +97,15 @@ async function bury({ url, deadLetterUrl }: QueuePair, runOf: (i: number) => str
 
 async function show(title: string, { url }: QueuePair, args: readonly string[]): Promise<void> {
   const env = {
-    ...{ PATH: process.env["PATH"] ?? "", HOME: home, DAGSTER_HOME: home, TASKIQ_PYTHON: PYTHON },
-    ...{ TASKIQ_QUEUE_URL: url, AWS_ENDPOINT_URL_SQS: sqs.endpoint, AWS_REGION: LOCAL_REGION },
-    ...{ AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId, AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey },
+    PATH: process.env["PATH"] ?? "",
+    HOME: home,
+    DAGSTER_HOME: home,
+    TASKIQ_PYTHON: PYTHON,
+    TASKIQ_QUEUE_URL: url,
+    AWS_ENDPOINT_URL_SQS: sqs.endpoint,
+    AWS_REGION: LOCAL_REGION,
+    AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
   };
   const [began, asked] = [performance.now(), server.requests.length];
   const child = spawn(process.execPath, [bundle, ...args], { stdio: ["ignore", "pipe", "inherit"], env });

@@ -19,8 +19,16 @@ const MS_PER_TICK = 10;
 
 /** A worker's that is well, whatever the time. */
 const facts = () => ({
-  ...{ started: true, stopping: false, waitMs: 1_000, closedBecause: null, broken: null, busy: 0, slots: 1 },
-  ...{ pollingSinceMs: null, lastTurnAtMs: systemClock.monoMs(), readyWithinMs: null },
+  started: true,
+  stopping: false,
+  waitMs: 1_000,
+  closedBecause: null,
+  broken: null,
+  busy: 0,
+  slots: 1,
+  pollingSinceMs: null,
+  lastTurnAtMs: systemClock.monoMs(),
+  readyWithinMs: null,
 });
 const place = { host: "127.0.0.1", port: 0, observe: () => undefined };
 let aheadMs = 0;

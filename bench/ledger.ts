@@ -27,8 +27,12 @@ const [workers, slots, stepMs, seconds] = [values.workers, values.slots, values.
 ];
 
 const result: ExecutionResult = {
-  ...{ state: "success", output: { outputs: ["result"], assets: [] }, error: null },
-  ...{ started_at: 1, completed_at: 2, execution_time_seconds: 1 },
+  state: "success",
+  output: { outputs: ["result"], assets: [] },
+  error: null,
+  started_at: 1,
+  completed_at: 2,
+  execution_time_seconds: 1,
 };
 
 const server = await startPostgres();
@@ -86,8 +90,13 @@ async function work(ledger: Ledger, name: string, stepsMs: number, until: number
     const key = `${name}_${i}`;
     const asked = performance.now();
     const claim = await ledger.claim({
-      ...{ key, step: { runId: name, stepKey: String(i), attempt: 0 }, owner: name, leaseMs: 60_000 },
-      ...{ messageId: "m", payloadDigest: "d", receivedAtMs: Date.now() },
+      key,
+      step: { runId: name, stepKey: String(i), attempt: 0 },
+      owner: name,
+      leaseMs: 60_000,
+      messageId: "m",
+      payloadDigest: "d",
+      receivedAtMs: Date.now(),
     });
     claims.push(performance.now() - asked);
     if (claim.kind !== "granted") throw new Error(`${key} is ${claim.kind}`);

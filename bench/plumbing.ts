@@ -53,8 +53,14 @@ async function measure(contender: Job["contender"], name: string, ledger: string
   const { url } = await createQueues(local, `bench-${name}`, { fifo: values.fifo });
   await fill(url, name);
   const job: Job = {
-    ...{ contender, endpoint, queueUrl: url, warmUp, count, concurrency: Number(values.slots) },
-    ...{ ledger, profile: values.profile },
+    contender,
+    endpoint,
+    queueUrl: url,
+    warmUp,
+    count,
+    concurrency: Number(values.slots),
+    ledger,
+    profile: values.profile,
   };
   const child = fork(path("plumbing/contender.ts"), { execArgv: [] });
   child.send(job);

@@ -31,7 +31,9 @@ export async function startCelery(instance: Instance, python: string, redis: Red
   await ready(worker);
   const runWorker = new RunWorker(python, instance.env());
   return {
-    ...{ executor: "celery", runWorker, config: { execution: { config: { broker: url, backend: url } } } },
+    executor: "celery",
+    runWorker,
+    config: { execution: { config: { broker: url, backend: url } } },
     cpu: () => ({ "Celery worker": totalCpu(worker.pid ?? 0), Redis: totalCpu(server.pid ?? 0) }),
     stop: async () => {
       await runWorker.stop();

@@ -49,6 +49,9 @@ function waitRows(pairs: readonly Pair[]): readonly Row[] {
 }
 
 const noRecycling: Row = {
-  ...{ section, name: "chain of 40 × fib(10), recycled: time per step" },
-  ...{ value: "this taskiq has no --steps-per-process", ratio: null, goal: null },
+  section,
+  name: "chain of 40 × fib(10), recycled: time per step",
+  value: "this taskiq has no --steps-per-process",
+  ratio: null,
+  goal: null,
 };

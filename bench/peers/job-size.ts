@@ -52,7 +52,9 @@ async function bySize(bench: Bench, contender: Contender): Promise<MeasuredRun[]
 
 function pointsOf(contender: string, measured: readonly (readonly MeasuredRun[])[]): Point[] {
   return measured.map((runs, i) => ({
-    ...{ plot: "job size", contender, x: sizes[i]?.size ?? 0 },
+    plot: "job size",
+    contender,
+    x: sizes[i]?.size ?? 0,
     y: mean(runs.map(({ cpu, steps }) => sumOf(cpu) / steps)),
   }));
 }

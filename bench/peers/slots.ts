@@ -52,12 +52,18 @@ function rowsOf(memory: number, connections: number): readonly Row[] {
   const section = "slots";
   return [
     {
-      ...{ section, name: "private memory of a running step that does nothing", ratio: null },
-      ...{ value: `${memory.toFixed(1)} MiB`, goal: valueGoal(memory, 15, "MiB") },
+      section,
+      name: "private memory of a running step that does nothing",
+      ratio: null,
+      value: `${memory.toFixed(1)} MiB`,
+      goal: valueGoal(memory, 15, "MiB"),
     },
     {
-      ...{ section, name: `connections to Dagster's database at ${SLOTS} slots, at most`, ratio: null },
-      ...{ value: String(connections), goal: valueGoal(connections, 3, "") },
+      section,
+      name: `connections to Dagster's database at ${SLOTS} slots, at most`,
+      ratio: null,
+      value: String(connections),
+      goal: valueGoal(connections, 3, ""),
     },
   ];
 }

@@ -11,8 +11,13 @@ export async function startSqsConsumer(job: Job, ended: (messages: number) => vo
   const sqs = new SQSClient({ endpoint: job.endpoint, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS });
   const started = Array.from({ length: consumers }, () => {
     const consumer = Consumer.create({
-      ...{ queueUrl: job.queueUrl, sqs, batchSize: 10, waitTimeSeconds: 1, visibilityTimeout: 60 },
-      ...{ pollingWaitTimeMs: 0, suppressFifoWarning: true },
+      queueUrl: job.queueUrl,
+      sqs,
+      batchSize: 10,
+      waitTimeSeconds: 1,
+      visibilityTimeout: 60,
+      pollingWaitTimeMs: 0,
+      suppressFifoWarning: true,
       handleMessageBatch: async (messages) => {
         handled += messages.length;
         return messages;

@@ -17,8 +17,13 @@ const time = { clock: systemClock, chance: Math.random };
 export async function startTaskiq(job: Job, ended: () => void): Promise<() => Promise<void>> {
   const { endpoint, queueUrl, concurrency } = job;
   const queue = openSqsQueue({
-    ...{ queue: { url: queueUrl }, deadLetter: null, observe: () => undefined, clock: systemClock },
-    ...{ endpoint, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS },
+    queue: { url: queueUrl },
+    deadLetter: null,
+    observe: () => undefined,
+    clock: systemClock,
+    endpoint,
+    region: LOCAL_REGION,
+    credentials: LOCAL_CREDENTIALS,
   });
   const ledger = await openLedger(job.ledger ?? "");
   const observe = ({ event }: { readonly event: string }) => {

@@ -100,7 +100,11 @@ async function buried(t: TestContext, make: MakeQueue, fifo: boolean): Promise<B
   assert.ok(letters !== null);
   const letter = await receiveOne(letters);
   const copy: Buried["copy"] = (deduplicationId, changes = {}) => ({
-    ...{ letter, body: letter.body, groupId: message.groupId, deduplicationId, ...changes },
+    letter,
+    body: letter.body,
+    groupId: message.groupId,
+    deduplicationId,
+    ...changes,
   });
   return { ...made, letters, letter, copy };
 }

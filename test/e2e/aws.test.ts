@@ -32,9 +32,15 @@ test("a worker runs steps behind a proxy and outlives a silent source of credent
   const worker = new WorkerProcess({
     args: ["run", "--grace", "1s", "--wait-time", "1s", "--allow-local-ledger", "--python", join(home, "python")],
     env: {
-      ...{ PATH: process.env["PATH"] ?? "", HOME: home, DAGSTER_HOME: home, TASKIQ_STATE_DIR: join(home, "state") },
-      ...{ TASKIQ_QUEUE_URL: `https://${HOST}/000000000000/${pair.name}`, TASKIQ_WORKER_HEALTH_PORT: String(port) },
-      ...{ HTTPS_PROXY: proxy.url, AWS_CA_BUNDLE: join(home, "authority.pem"), AWS_REGION: "us-east-1" },
+      PATH: process.env["PATH"] ?? "",
+      HOME: home,
+      DAGSTER_HOME: home,
+      TASKIQ_STATE_DIR: join(home, "state"),
+      TASKIQ_QUEUE_URL: `https://${HOST}/000000000000/${pair.name}`,
+      TASKIQ_WORKER_HEALTH_PORT: String(port),
+      HTTPS_PROXY: proxy.url,
+      AWS_CA_BUNDLE: join(home, "authority.pem"),
+      AWS_REGION: "us-east-1",
       AWS_CONTAINER_CREDENTIALS_FULL_URI: source.url,
     },
   });

@@ -144,7 +144,9 @@ describe("taskiq doctor", () => {
       what: "no credentials, and a Dagster that is not supported",
       make: () => ({
         env: {
-          ...{ AWS_ACCESS_KEY_ID: "", AWS_SECRET_ACCESS_KEY: "", AWS_EC2_METADATA_DISABLED: "true" },
+          AWS_ACCESS_KEY_ID: "",
+          AWS_SECRET_ACCESS_KEY: "",
+          AWS_EC2_METADATA_DISABLED: "true",
           PYTHONPATH: fixture("old_dagster"),
         },
       }),

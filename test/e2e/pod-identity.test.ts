@@ -20,9 +20,15 @@ async function pod(t: TestContext) {
   const token = join(home, "eks-pod-identity-token");
   const worker = () => {
     const env = {
-      ...{ PATH: process.env["PATH"] ?? "", HOME: home, DAGSTER_HOME: home, TASKIQ_PYTHON: join(home, "python") },
-      ...{ TASKIQ_QUEUE_URL: pair.url, AWS_ENDPOINT_URL_SQS: server.endpoint, AWS_REGION: LOCAL_REGION },
-      ...{ AWS_CONTAINER_CREDENTIALS_FULL_URI: agent.url, AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: token },
+      PATH: process.env["PATH"] ?? "",
+      HOME: home,
+      DAGSTER_HOME: home,
+      TASKIQ_PYTHON: join(home, "python"),
+      TASKIQ_QUEUE_URL: pair.url,
+      AWS_ENDPOINT_URL_SQS: server.endpoint,
+      AWS_REGION: LOCAL_REGION,
+      AWS_CONTAINER_CREDENTIALS_FULL_URI: agent.url,
+      AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: token,
     };
     const args = ["run", "--wait-time", "1s", "--health-port", "0", "--state-dir", join(home, "state")];
     const made = new WorkerProcess({ args, env });

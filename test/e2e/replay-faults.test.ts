@@ -11,7 +11,10 @@ const MINUTE_MS = 60_000;
 const EACH_TRY = 10;
 
 const entries = (positions: readonly number[], code: string, senderFault: boolean): ServerFault => ({
-  ...{ kind: "entries", positions, code, senderFault },
+  kind: "entries",
+  positions,
+  code,
+  senderFault,
 });
 
 const endsOf = (printed: readonly PrintedLetter[]) => printed.map(({ step_key, end }) => `${step_key} ${end}`).sort();

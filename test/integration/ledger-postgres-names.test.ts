@@ -31,8 +31,14 @@ test("twenty messages with names that no index row holds are buried, and a good 
   const worker = new Worker(
     { queues: [{ queue, name: "steps", weight: null, most: null }], ledger, runner, ...common },
     {
-      ...{ worker: "worker-a", concurrency: 4, leaseMs: 60_000, waitMs: 1_000 },
-      ...{ policy: defaultPolicy, sweepMs: null, quietMs: null, pruneMs: null },
+      worker: "worker-a",
+      concurrency: 4,
+      leaseMs: 60_000,
+      waitMs: 1_000,
+      policy: defaultPolicy,
+      sweepMs: null,
+      quietMs: null,
+      pruneMs: null,
     },
   );
   const running = worker.run();

@@ -57,7 +57,9 @@ test("a replay that was planned before schema 7 gets an id for its copy when it 
   const { path, open } = await ledgerFile(t);
   const old = await open();
   const plan = {
-    ...{ letterId: "l", queueUrl: "u", subject: "run-1:load" },
+    letterId: "l",
+    queueUrl: "u",
+    subject: "run-1:load",
     act: "replay",
     who: "a",
     why: "b",

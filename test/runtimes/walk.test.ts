@@ -32,14 +32,24 @@ async function openSite(t: TestContext) {
   const ledger = await startTlsFront(t, target);
   const port = await freePort();
   const env = {
-    ...{ PATH: process.env["PATH"] ?? "", HOME: home, DAGSTER_HOME: home, TASKIQ_STATE_DIR: join(home, "state") },
-    ...{ TASKIQ_PYTHON: join(home, "python"), TASKIQ_WORKER_HEALTH_PORT: String(port), TASKIQ_LOG_FORMAT: "json" },
-    ...{ TASKIQ_WAIT_TIME: "1s", TASKIQ_VISIBILITY_TIMEOUT: "10s", TASKIQ_SWEEP_INTERVAL: "off" },
-    ...{ NODE_EXTRA_CA_CERTS: join(home, "authority.pem"), DENO_CERT: join(home, "authority.pem") },
-    ...{ TASKIQ_LEDGER_URL: ledgerUrl({ ...target, port: ledger.port }, join(home, "authority.pem")) },
-    ...{ TASKIQ_QUEUE_URL: `https://localhost:${queues.port}/000000000000/${pair.name}` },
-    ...{ AWS_ENDPOINT_URL_SQS: `https://localhost:${queues.port}`, AWS_REGION: LOCAL_REGION },
-    ...{ AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId, AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey },
+    PATH: process.env["PATH"] ?? "",
+    HOME: home,
+    DAGSTER_HOME: home,
+    TASKIQ_STATE_DIR: join(home, "state"),
+    TASKIQ_PYTHON: join(home, "python"),
+    TASKIQ_WORKER_HEALTH_PORT: String(port),
+    TASKIQ_LOG_FORMAT: "json",
+    TASKIQ_WAIT_TIME: "1s",
+    TASKIQ_VISIBILITY_TIMEOUT: "10s",
+    TASKIQ_SWEEP_INTERVAL: "off",
+    NODE_EXTRA_CA_CERTS: join(home, "authority.pem"),
+    DENO_CERT: join(home, "authority.pem"),
+    TASKIQ_LEDGER_URL: ledgerUrl({ ...target, port: ledger.port }, join(home, "authority.pem")),
+    TASKIQ_QUEUE_URL: `https://localhost:${queues.port}/000000000000/${pair.name}`,
+    AWS_ENDPOINT_URL_SQS: `https://localhost:${queues.port}`,
+    AWS_REGION: LOCAL_REGION,
+    AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
   };
   const started: WorkerProcess[] = [];
   t.after(async () => {

@@ -154,7 +154,15 @@ function messageOf(view: MessageView): Message {
   if (receive === null || firstReceivedAtMs === null) throw new Error(`message ${id} was handed out without a receive`);
   const { receipt } = receive;
   return {
-    ...{ id, receipt, body, groupId, deduplicationId, receiveCount, sentAtMs, firstReceivedAtMs, attributes },
+    id,
+    receipt,
+    body,
+    groupId,
+    deduplicationId,
+    receiveCount,
+    sentAtMs,
+    firstReceivedAtMs,
+    attributes,
     ...movedFrom,
   };
 }

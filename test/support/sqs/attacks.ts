@@ -29,8 +29,16 @@ const about =
   (fields: Fields = {}) =>
   (victims: Victims) =>
     JSON.stringify({
-      ...{ version: 1, run_id: runOf(victims), step_key: stepKey, op_name: null, retry_count: 0 },
-      ...{ known_state: null, retry_mode: "deferred", on_fault: null, enqueued_at: null, tags: {} },
+      version: 1,
+      run_id: runOf(victims),
+      step_key: stepKey,
+      op_name: null,
+      retry_count: 0,
+      known_state: null,
+      retry_mode: "deferred",
+      on_fault: null,
+      enqueued_at: null,
+      tags: {},
       ...fields,
     });
 
@@ -42,8 +50,13 @@ const taskIq = (rest: Fields) => JSON.stringify({ task_id: "t", task_name: "exec
 const everyFile = ({ trap }: Victims): Fields => ({
   known_state: JSON.stringify({ __class__: "KnownExecutionState", dynamic_mappings: { split: { result: [trap] } } }),
   job_origin: { repository_origin: { code_pointer: { python_file: trap }, entry_point: [trap] } },
-  ...{ python_file: trap, module_name: "evil", entry_point: [trap], instance_ref: { base_dir: trap } },
-  ...{ op_config: { file: trap }, inputs: { number: trap }, env: { PYTHONSTARTUP: trap } },
+  python_file: trap,
+  module_name: "evil",
+  entry_point: [trap],
+  instance_ref: { base_dir: trap },
+  op_config: { file: trap },
+  inputs: { number: trap },
+  env: { PYTHONSTARTUP: trap },
 });
 
 const notOpen: readonly Attack[] = [

@@ -24,14 +24,29 @@ export const claimed: ClaimedStep = {
 /** The facts of a quiet afternoon, and what a test changes in them. */
 export function statusFacts(changed: Partial<StatusFacts> = {}): StatusFacts {
   const snapshot = {
-    ...{ busy: 1, slots: 4, stopping: false, quiet: null, underWay: 1, idle: false, received: 12 },
-    ...{ ended: { acked: 11, buried: 0, released: 0, lost: 0 }, outcomes: { ...noOutcomes(), success: 11 } },
-    ...{ closedBecause: null, broken: null, pollingSinceMs: null, lastTurnAtMs: 0 },
+    busy: 1,
+    slots: 4,
+    stopping: false,
+    quiet: null,
+    underWay: 1,
+    idle: false,
+    received: 12,
+    ended: { acked: 11, buried: 0, released: 0, lost: 0 },
+    outcomes: { ...noOutcomes(), success: 11 },
+    closedBecause: null,
+    broken: null,
+    pollingSinceMs: null,
+    lastTurnAtMs: 0,
     queues: [],
   };
   const queue = { name: "steps.fifo", busy: 1, most: 4, received: 12, receiving: true, failing: null, quiet: [] };
   return {
-    ...{ worker: "worker-1", version: "0.1.0", pid: 7, nowMs: NOW_MS, uptimeMs: 3_600_000, started: true },
+    worker: "worker-1",
+    version: "0.1.0",
+    pid: 7,
+    nowMs: NOW_MS,
+    uptimeMs: 3_600_000,
+    started: true,
     snapshot,
     intake: { outages: [], queues: [queue] },
     running: [{ ...claimed, runningMs: 83_000 }],
@@ -49,7 +64,11 @@ export function statusFacts(changed: Partial<StatusFacts> = {}): StatusFacts {
  */
 export async function serveStatus(facts: () => StatusFacts, access: StatusAccess | null = "local") {
   return await startHealthServer({
-    ...{ host: "127.0.0.1", port: 0, worker: "worker-1", clock: systemClock, observe: () => undefined },
+    host: "127.0.0.1",
+    port: 0,
+    worker: "worker-1",
+    clock: systemClock,
+    observe: () => undefined,
     metrics: async () => "",
     status: access === null ? null : { access, document: (health) => statusDocument(facts(), health) },
     facts: () => {

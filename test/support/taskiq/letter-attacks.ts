@@ -43,7 +43,7 @@ export async function forgeLetters(scene: Scene): Promise<void> {
   const { deployment } = scene;
   const { dagster } = deployment;
   const [open, other] = [await dagster.createRun("one_success"), await dagster.createRun("one_success")];
-  const note = { ...{ reason: "not_open", detail: "\u001b[2J", error_class: null, fingerprint: null }, starts: 1 };
+  const note = { reason: "not_open", detail: "\u001b[2J", error_class: null, fingerprint: null, starts: 1 };
   const from = { worker: "w", source_queue: "https://elsewhere/steps.fifo", message_id: "m", group_id: null };
   const forgedNote = JSON.stringify({ ...note, ...from, first_received_at: 1, buried_at: 1 });
   const [ended, later] = [

@@ -97,8 +97,12 @@ export async function openDesk(
       ? await openSqliteLedger({ path, clock: systemClock, writeBoundMs: 5_000 })
       : await elsewhere.open();
   const queue = openSqsQueue({
-    ...{ queue: { url: pair.url }, deadLetter: null, observe: () => undefined },
-    ...{ region: LOCAL_REGION, endpoint: server.endpoint, credentials: LOCAL_CREDENTIALS },
+    queue: { url: pair.url },
+    deadLetter: null,
+    observe: () => undefined,
+    region: LOCAL_REGION,
+    endpoint: server.endpoint,
+    credentials: LOCAL_CREDENTIALS,
   });
   t.after(async () => {
     await Promise.all([queue.close(), elsewhere === undefined ? ledger.close() : undefined]);
@@ -108,8 +112,12 @@ export async function openDesk(
   });
   const [source, deadLetters] = [server.model.queue(pair.name), server.model.queue(pair.deadLetterName)];
   const env = {
-    ...{ PATH: process.env["PATH"] ?? "", HOME: home, DAGSTER_HOME: home, TASKIQ_PYTHON: join(home, "python") },
-    ...{ TASKIQ_QUEUE_URL: pair.url, ...awsVariables(server) },
+    PATH: process.env["PATH"] ?? "",
+    HOME: home,
+    DAGSTER_HOME: home,
+    TASKIQ_PYTHON: join(home, "python"),
+    TASKIQ_QUEUE_URL: pair.url,
+    ...awsVariables(server),
     ...(elsewhere === undefined ? {} : { TASKIQ_LEDGER_URL: elsewhere.url }),
   };
   const start: Desk["start"] = (args) => startCommand(args, env);

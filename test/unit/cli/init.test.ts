@@ -93,7 +93,11 @@ async function program(...argv: readonly string[]) {
     },
   });
   const io = {
-    ...{ stdout: new Captured(), stderr: new Captured(), env: {}, signals: new EventEmitter(), machine },
+    stdout: new Captured(),
+    stderr: new Captured(),
+    env: {},
+    signals: new EventEmitter(),
+    machine,
     runUnderInit: (name: string) => {
       asked.push(name);
       return "it stays PID 1";

@@ -22,8 +22,13 @@ async function askedAt(listener: RequestListener) {
 describe("a registry that", { concurrency: true }, () => {
   test("the audit fails with the name of a grave vulnerability", async () => {
     const advisory = {
-      ...{ id: 1, url: "https://advisories.example/1", title: "reads too much", severity: "high" },
-      ...{ vulnerable_versions: "<999.0.0", cwe: [], cvss: { score: 8, vectorString: null } },
+      id: 1,
+      url: "https://advisories.example/1",
+      title: "reads too much",
+      severity: "high",
+      vulnerable_versions: "<999.0.0",
+      cwe: [],
+      cvss: { score: 8, vectorString: null },
     };
     const verdict = await askedAt((request, response) => {
       if (request.method !== "POST") response.statusCode = 404;

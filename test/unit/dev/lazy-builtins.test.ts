@@ -7,7 +7,11 @@ import { lazyBuiltins } from "../../../dev/lazy-builtins.mjs";
 test("a module of Node's own is not imported at the top, one that this Node does not have included", async () => {
   const contents = 'import a from "node:tomorrow"; import b from "fs"; import c from "node:tls"; console.log(a, b, c);';
   const { outputFiles } = await build({
-    ...{ stdin: { contents, loader: "js" }, bundle: true, write: false, format: "esm", platform: "node" },
+    stdin: { contents, loader: "js" },
+    bundle: true,
+    write: false,
+    format: "esm",
+    platform: "node",
     plugins: [lazyBuiltins],
   });
   const text = outputFiles[0]?.text ?? "";

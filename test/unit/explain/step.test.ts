@@ -15,8 +15,14 @@ const nowMs = 1_790_000_000_000;
 const now = nowMs / 1_000;
 
 const run: RunRecord = {
-  ...{ id: "run-1", job: "nightly", status: "STARTED", executor: "taskiq" },
-  ...{ created_at: now - 600, started_at: now - 590, ended_at: null, resumed_by_monitoring: false },
+  id: "run-1",
+  job: "nightly",
+  status: "STARTED",
+  executor: "taskiq",
+  created_at: now - 600,
+  started_at: now - 590,
+  ended_at: null,
+  resumed_by_monitoring: false,
 };
 
 function step(key: string, rest: Partial<StepRecord> = {}): StepRecord {
@@ -28,9 +34,21 @@ const sent = step("load", { sent_at: now - 180, queue: "steps.fifo" });
 
 function row(state: LedgerRow["state"], rest: Partial<LedgerRow> = {}): LedgerRow {
   return {
-    ...{ key: "run-1:load", step: { runId: "run-1", stepKey: "load", attempt: 0 }, state, fence: 3, owner: "w-2" },
-    ...{ leaseExpiresAtMs: nowMs + 40_000, starts: 1, outcome: null, payloadDigest: "d", bodyBound: true },
-    ...{ messageId: "m", receivedAtMs: nowMs - 9_000, updatedAtMs: nowMs - 9_000, settledAtMs: null, ...rest },
+    key: "run-1:load",
+    step: { runId: "run-1", stepKey: "load", attempt: 0 },
+    state,
+    fence: 3,
+    owner: "w-2",
+    leaseExpiresAtMs: nowMs + 40_000,
+    starts: 1,
+    outcome: null,
+    payloadDigest: "d",
+    bodyBound: true,
+    messageId: "m",
+    receivedAtMs: nowMs - 9_000,
+    updatedAtMs: nowMs - 9_000,
+    settledAtMs: null,
+    ...rest,
   };
 }
 

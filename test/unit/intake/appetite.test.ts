@@ -5,7 +5,11 @@ import fc from "fast-check";
 import { appetite, type Load, PaceMeter } from "../../../core/intake/appetite.ts";
 
 const idle: Load = {
-  ...{ free: 4, waiting: 0, asked: 0, polls: 0, backlog: false },
+  free: 4,
+  waiting: 0,
+  asked: 0,
+  polls: 0,
+  backlog: false,
   pace: { perSecond: 0, takenMs: Number.POSITIVE_INFINITY },
 };
 const brisk = { perSecond: 80, takenMs: 50 };

@@ -80,7 +80,11 @@ for (const [name, call] of Object.entries(calls)) {
         Object.assign(reply, { answer, status });
         const queue = openSqsQueue({
           queue: named ? { name: "steps.fifo" } : { url: `${endpoint}/000000000000/steps.fifo` },
-          ...{ deadLetter: null, region: "eu-central-1", endpoint, random: () => 0, observe: () => undefined },
+          deadLetter: null,
+          region: "eu-central-1",
+          endpoint,
+          random: () => 0,
+          observe: () => undefined,
           clock: { ...systemClock, sleep: async () => undefined },
           credentials: { accessKeyId: "test", secretAccessKey: "test" },
         });

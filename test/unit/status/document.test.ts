@@ -25,11 +25,23 @@ test("the document has these fields", () => {
     advice: ["each step starts a fresh interpreter"],
   });
   const step = {
-    ...{ run_id: "8a3f5d0e-6b7c-4f0e-9b1d-2f4c1f0f9a11", step_key: "load_orders", attempt: 0, job: "nightly" },
-    ...{ queue: "steps.fifo", starts: 1, claimed_at_ms: NOW_MS - 83_000, waited_ms: 1_250, pid: 4_711 },
+    run_id: "8a3f5d0e-6b7c-4f0e-9b1d-2f4c1f0f9a11",
+    step_key: "load_orders",
+    attempt: 0,
+    job: "nightly",
+    queue: "steps.fifo",
+    starts: 1,
+    claimed_at_ms: NOW_MS - 83_000,
+    waited_ms: 1_250,
+    pid: 4_711,
   };
   assert.deepEqual(rest, {
-    ...{ worker: "worker-1", version: "0.1.0", pid: 7, now_ms: NOW_MS, uptime_ms: 3_600_000, stopping: false },
+    worker: "worker-1",
+    version: "0.1.0",
+    pid: 7,
+    now_ms: NOW_MS,
+    uptime_ms: 3_600_000,
+    stopping: false,
     health,
     dependencies: { ledger: { ok: false, why: "the ledger is down" }, instance: fine, host: fine, location: fine },
     step_host: { dagster: "1.13.27", dagster_taskiq: "0.1.0" },
@@ -39,7 +51,11 @@ test("the document has these fields", () => {
     recent: [{ ...step, outcome: "failure", ran_ms: 2_500, ended_at_ms: NOW_MS - 100, why: "ValueError: no such day" }],
     queues: [
       {
-        ...{ name: "steps.fifo", state: "quiet", why: null, slots: { total: 4, busy: 1 }, received: 12 },
+        name: "steps.fifo",
+        state: "quiet",
+        why: null,
+        slots: { total: 4, busy: 1 },
+        received: 12,
         quiet: [{ by: "ada@laptop", why: "a deploy", at_ms: NOW_MS - 5, until_ms: null }],
       },
     ],
@@ -47,8 +63,14 @@ test("the document has these fields", () => {
       received: 12,
       deliveries: { acked: 11, buried: 0, released: 0, lost: 0 },
       outcomes: {
-        ...{ success: 11, failure: 0, up_for_retry: 0, resource_init_failure: 0 },
-        ...{ run_over: 0, reported: 0, parked: 0, malformed: 0 },
+        success: 11,
+        failure: 0,
+        up_for_retry: 0,
+        resource_init_failure: 0,
+        run_over: 0,
+        reported: 0,
+        parked: 0,
+        malformed: 0,
       },
     },
   });

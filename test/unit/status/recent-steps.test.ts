@@ -37,8 +37,15 @@ test("a claimed step runs, with its process and since when, until its delivery i
   await clock.advance(3_000);
   observe(fork);
   const step = {
-    ...{ runId: "run-1", stepKey: "load", attempt: 0, job: null, queue: "steps.fifo", starts: 1 },
-    ...{ claimedAtMs, waitedMs: 1_500, pid: 4_711 },
+    runId: "run-1",
+    stepKey: "load",
+    attempt: 0,
+    job: null,
+    queue: "steps.fifo",
+    starts: 1,
+    claimedAtMs,
+    waitedMs: 1_500,
+    pid: 4_711,
   };
   assert.deepEqual(steps.running(), [{ ...step, runningMs: 3_000 }]);
   observe({ ...end, job: "nightly" }, settle);

@@ -10,7 +10,11 @@ import { bench, waitMs } from "./setup.ts";
 const second = 1_000;
 const about = (step: string) => message(step, { body: bodyFor(step) });
 const ask = (changes: Partial<QuietAsk>): QuietAsk => ({
-  ...{ worker: null, queue: null, who: "ada@laptop", why: "a deploy", forMs: null },
+  worker: null,
+  queue: null,
+  who: "ada@laptop",
+  why: "a deploy",
+  forMs: null,
   ...changes,
 });
 /** Longer than the longest pause between two looks. */

@@ -89,7 +89,11 @@ test("drain's summary says what was done and what is left", () => {
       run_over: 0,
       given_up: 0,
     },
-    ...{ buried: 0, given_back: 0, lost: 0, approximately_left: 3, approximately_in_flight: 1 },
+    buried: 0,
+    given_back: 0,
+    lost: 0,
+    approximately_left: 3,
+    approximately_in_flight: 1,
   });
 });
 

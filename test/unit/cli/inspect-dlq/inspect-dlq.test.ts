@@ -172,7 +172,9 @@ describe("one letter", () => {
       bodyBound: false,
       messageId: "m",
     },
-    ...{ receivedAtMs: 0, updatedAtMs: 0, settledAtMs: 0 },
+    receivedAtMs: 0,
+    updatedAtMs: 0,
+    settledAtMs: 0,
   };
 
   test("a letter is shown whole, with its traceback and its body", () => {

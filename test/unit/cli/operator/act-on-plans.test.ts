@@ -82,8 +82,15 @@ async function replay(wish: Partial<Pace>, ends: Readonly<Record<string, Paramet
   const [stdout, stderr, said] = [new Text(), new Text(), [] as string[]];
   const pace = { canary: null, wait: false, waitTimeoutMs: 60_000, perSecond: null, ...wish };
   const acting = actOn(plans, pace, {
-    ...{ config: { why: "test", json: true }, ports: world, ledger, held, quiet: never, who: "ops" },
-    ...{ letters: await world.letters(), io: { stdout, stderr, env: {} }, say: (text: string) => said.push(text) },
+    config: { why: "test", json: true },
+    ports: world,
+    ledger,
+    held,
+    quiet: never,
+    who: "ops",
+    letters: await world.letters(),
+    io: { stdout, stderr, env: {} },
+    say: (text: string) => said.push(text),
   } as unknown as Parameters<typeof actOn>[2]);
   let over = false;
   void acting.finally(() => {

@@ -19,8 +19,16 @@ const env = {
   AWS_SECRET_ACCESS_KEY: "key",
 };
 const opened: LedgerChoice = {
-  ...{ kind: "postgres", host: "db", port: 5432, user: "user", password: "hunter2", database: "ledger" },
-  ...{ sslMode: "prefer", caFile: null, passFile: null, pooler: false },
+  kind: "postgres",
+  host: "db",
+  port: 5432,
+  user: "user",
+  password: "hunter2",
+  database: "ledger",
+  sslMode: "prefer",
+  caFile: null,
+  passFile: null,
+  pooler: false,
 };
 
 function home(t: TestContext, config: string): string {

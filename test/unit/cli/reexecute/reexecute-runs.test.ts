@@ -80,7 +80,10 @@ describe("the re-execution of runs", () => {
     const again = await shown(true, true);
     assert.deepEqual([again.spent, launches()], [["m1", "m2"], 1]);
     assert.deepEqual(JSON.parse(again.lines[0] ?? ""), {
-      ...{ run_id: "failed", letters: ["m1", "m2"], kind: "already", reexecution: "again-3" },
+      run_id: "failed",
+      letters: ["m1", "m2"],
+      kind: "already",
+      reexecution: "again-3",
       words: "re-executed already as again-3 (QUEUED): if anything is left to do, re-execute that one",
     });
   });

@@ -60,7 +60,10 @@ describe("colours", () => {
   const said = (colour: boolean, format: "text" | "json") => {
     const stream = new Captured({ isTTY: true });
     createLogger({ stream, level: "info", format, worker: "w", colour }).observe({
-      ...{ event: "a.b", level: "warn", message: "look", x: 1 },
+      event: "a.b",
+      level: "warn",
+      message: "look",
+      x: 1,
     });
     return stream.lines[0] ?? "";
   };

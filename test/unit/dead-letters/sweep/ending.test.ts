@@ -12,7 +12,11 @@ const key = "run-1:load";
 const claimOf = (owner: string) => ({
   key,
   step: { runId: "run-1", stepKey: "load", attempt: 0 },
-  ...{ owner, leaseMs, messageId: "m", payloadDigest: "", receivedAtMs: 0 },
+  owner,
+  leaseMs,
+  messageId: "m",
+  payloadDigest: "",
+  receivedAtMs: 0,
 });
 
 for (const fifo of [true, false]) {

@@ -9,7 +9,12 @@ import { bodyFor, message } from "../../../support/sqs/messages.ts";
 import { bench, intervalMs } from "./setup.ts";
 
 const reason = {
-  ...{ reason: "crash_loop", detail: "SIGKILL", errorClass: null, fingerprint: null, starts: 3, worker: "worker-b" },
+  reason: "crash_loop",
+  detail: "SIGKILL",
+  errorClass: null,
+  fingerprint: null,
+  starts: 3,
+  worker: "worker-b",
 } as const;
 const burial = { message: message("m"), reason, sourceUrl: "https://queue.example/steps.fifo", buriedAtMs: 0 };
 const note = deadLetterAttributes(burial).attributes;

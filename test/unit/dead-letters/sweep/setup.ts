@@ -155,7 +155,10 @@ export function bench(t: TestContext, { fifo = true, dlqRedrives = false, envelo
       passes,
       circuit,
     },
-    ...{ moved, start, letters, rowOf },
+    moved,
+    start,
+    letters,
+    rowOf,
   };
 }
 

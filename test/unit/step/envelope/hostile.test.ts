@@ -62,7 +62,8 @@ describe("hostile bodies", () => {
     const long = "☂".repeat(100_000);
     const step = { runId: "run-1", stepKey: "load", attempt: 0 };
     assert.deepEqual(decode(body({ retry_mode: long })), {
-      ...{ kind: "malformed", step },
+      kind: "malformed",
+      step,
       detail: `retry_mode: Invalid type: Expected ("deferred" | "disabled") but received "${long.slice(0, 85)}…`,
     });
     const decoded = decode(body({ tags: { [long]: 1 } }));
