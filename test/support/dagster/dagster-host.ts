@@ -6,18 +6,19 @@ import { HostRunner } from "../../../core/runner/host.ts";
 import type { StepOrder } from "../../../core/runner/port.ts";
 import { Observations } from "../observations.ts";
 import type { Deployment } from "../taskiq/deployment.ts";
-import { markedProcesses } from "../taskiq/marked-processes.ts";
+import { type MarkedProcess, markedProcesses } from "../taskiq/marked-processes.ts";
 import { DEFINITIONS_PARENT, PYTHON } from "./dagster-sidecar.ts";
 import { stepOrder } from "./step-orders.ts";
 
 const HOST_START_MS = 120_000;
+const SPAWNED = "dagster_taskiq.host.spawned";
 
 export interface DagsterHost {
   readonly runner: HostRunner;
   readonly logged: Observations;
   /**
-   * How many processes of steps live below the host: its recorder and its location host are
-   * left out.
+   * How many processes of steps live below the host: its recorder, its location host and an
+   * interpreter that waits are left out.
    */
   readonly processes: () => number;
 }
@@ -34,8 +35,12 @@ export async function startDagsterHost(deployment: Deployment): Promise<DagsterH
   const runner = new HostRunner(settings, { clock: systemClock, observe: logged.observe, chance: Math.random });
   await runner.start();
   const own = ["taskiq-recorder", "taskiq-code"];
+  // An interpreter has this name from its order on.
+  const waits = ({ command, name }: MarkedProcess) => command.includes(SPAWNED) && name !== "taskiq-step";
   const below = () =>
-    markedProcesses(`E2E_HOST=${id}`).filter(({ parent, name }) => parent !== process.pid && !own.includes(name));
+    markedProcesses(`E2E_HOST=${id}`).filter(
+      (each) => each.parent !== process.pid && !own.includes(each.name) && !waits(each),
+    );
   return { runner, logged, processes: () => below().length };
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 import time
 from collections.abc import Mapping
@@ -11,14 +10,14 @@ from typing import TYPE_CHECKING
 from dagster_taskiq.dagster_internals.host import capture_interrupts
 from dagster_taskiq.host.child.leftovers import Leftovers
 from dagster_taskiq.host.code.late_code import files_imported_since
-from dagster_taskiq.host.wire.admissions import Admission, Recording
-from dagster_taskiq.host.wire.channel import Channel
+from dagster_taskiq.host.wire.admissions import Recording, recording_from
 from dagster_taskiq.host.wire.frames import Broken, Frame
-from dagster_taskiq.host.wire.orders import RunOrder, order_from
+from dagster_taskiq.host.wire.orders import RunOrder, handed_on
 from dagster_taskiq.host.wire.turns import IDLE, LEFT, NEXT
 
 if TYPE_CHECKING:
     from dagster_taskiq.host.supervise.live import Turns
+    from dagster_taskiq.host.wire.channel import Channel
     from dagster_taskiq.host.wire.limits import Limits
 
 
@@ -58,11 +57,10 @@ class LaterSteps:
         frame = self._await_frame()
         if frame["type"] != NEXT:
             return None
-        order = order_from(frame["order"])
-        assert isinstance(order, RunOrder)
-        recorder = Channel(socket.socket(fileno=self._channel.take_descriptor()))
+        order, recording = handed_on(frame, RunOrder), recording_from(frame, self._channel)
+        assert recording is not None
         self._turns.arrange()
-        return order, Recording(Admission.from_frame(frame["admission"]), recorder)
+        return order, recording
 
     def _await_frame(self) -> Frame:
         """Raises EOFError when the host is gone."""

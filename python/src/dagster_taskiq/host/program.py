@@ -102,10 +102,8 @@ def _import_dagster() -> None:
         require_supported_dagster()
         import dagster_taskiq.host.base.base
         import dagster_taskiq.host.step_process  # noqa: F401 - and with both all of Dagster
-        from dagster_taskiq.host.code.preload import preload
 
-        preload()
-        _rehearse()
+        prepare_for_steps()
     except UnsupportedDagsterError as error:
         raise Fatal("DAGSTER_VERSION", str(error)) from None
     except Exception as error:
@@ -114,9 +112,12 @@ def _import_dagster() -> None:
         gc.enable()
 
 
-def _rehearse() -> None:
+def prepare_for_steps() -> None:
+    """Do ahead what every step would do. Done before the instance is built, that fills caches."""
+    from dagster_taskiq.host.code.preload import preload
     from dagster_taskiq.host.code.rehearsal import rehearse
 
+    preload()
     try:
         rehearse()
     except Exception as error:  # noqa: BLE001 - steps build what they need themselves

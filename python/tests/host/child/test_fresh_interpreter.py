@@ -14,8 +14,6 @@ from orders import SUCCESS, events, job_at, run_order, terminal_events
 from processes import alive
 from worker_double import eventually, refuse
 
-from dagster_taskiq.host.wire.frames import encode
-
 SPAWN = {"tags": {"taskiq/isolation": "spawn"}}
 
 
@@ -82,10 +80,8 @@ def test_a_fresh_interpreter_is_interrupted_with_its_run_and_ends_with_its_host(
 
 def test_an_instance_that_cannot_be_opened_is_a_fault_before_any_work(tmp_path):
     ours, theirs = socket.socketpair()
-    order, lifeline = os.memfd_create("order"), os.memfd_create("lifeline")
-    os.write(order, encode({"type": "probe", "id": "w1", "run_id": None}))
-    os.lseek(order, 0, os.SEEK_SET)
-    fds = (theirs.fileno(), order, lifeline)
+    lifeline = os.memfd_create("lifeline")
+    fds = (theirs.fileno(), lifeline)
     command = [sys.executable, "-m", "dagster_taskiq.host.spawned", *map(str, (os.getpid(), *fds))]
     env = {**os.environ, "DAGSTER_HOME": str(tmp_path / "missing")}
     ended = subprocess.run(command, pass_fds=fds, env=env, check=False)

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, NoReturn
 
 from dagster_taskiq.host.base.dispatch import Dispatch
 from dagster_taskiq.host.base.greeting import Greeting
+from dagster_taskiq.host.base.interpreters import Interpreters
 from dagster_taskiq.host.base.locations import Location, Locations
 from dagster_taskiq.host.base.recorder_seat import RecorderSeat
 from dagster_taskiq.host.child.exit_hooks import forget_hooks
+from dagster_taskiq.host.child.fresh_interpreter import become_interpreter
 from dagster_taskiq.host.location.handover import RECORDER
 from dagster_taskiq.host.location.location_host import be_location_host
 from dagster_taskiq.host.recorder.mode import records_for_steps, settles_for_steps
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from dagster_taskiq.host.base.links import Link
+    from dagster_taskiq.host.supervise.live import Live
     from dagster_taskiq.host.wire.admissions import Admission
     from dagster_taskiq.host.wire.channel import Channel
     from dagster_taskiq.host.wire.frames import Frame
@@ -68,6 +71,7 @@ class Base(Supervisor):
         self._records = records_for_steps(instance)
         """Whether the recorder reads and writes for steps, or only looks at their runs."""
         self._settles = settles_for_steps(instance)
+        self._interpreters = Interpreters(self._fork_interpreter)
         self._recorder = RecorderSeat(self._selector, self._fork_recorder)
         self._dispatch = Dispatch(self, locations, self._selector, self._recorder)
         self._hosting = self._dispatch.hosting
@@ -185,6 +189,24 @@ class Base(Supervisor):
         self._let_go()
         be_recorder(channel, self._instance, delay, base_pid, self._lifeline)
 
+    # Interpreters
+
+    def _forked(
+        self, order: Order, until: float, live: Live, admission: Admission | None
+    ) -> Forked:
+        if order.needs_interpreter:
+            return self._interpreters.give(order, until, admission, self._recordings.link)
+        return super()._forked(order, until, live, admission)
+
+    def _fork_interpreter(self) -> Forked:
+        interpreter = fork_process("", partial(self._be_interpreter, os.getpid()))
+        self._reaper.spare(interpreter.pid)
+        return interpreter
+
+    def _be_interpreter(self, base_pid: int, channel: Channel) -> NoReturn:
+        self._let_go()
+        become_interpreter(channel, base_pid, self._lifeline)
+
     # What the loop asks of every supervisor
 
     def _watched(self) -> Iterable[Guard]:
@@ -192,7 +214,8 @@ class Base(Supervisor):
 
     def _channels(self) -> Iterable[Channel]:
         recorder = self._recorder.process
-        return chain(super()._channels(), [] if recorder is None else [recorder.channel])
+        others = [] if recorder is None else [recorder.channel]
+        return chain(super()._channels(), others, self._interpreters.channels())
 
     def _catch_up(self, guard: Guard) -> None:
         if (link := self._hosting.links.find(guard)) is None:
@@ -216,13 +239,16 @@ class Base(Supervisor):
 
     def _end_of_other(self, pid: int) -> None:
         self._dispatch.known_runs.lose(pid)
+        self._interpreters.lose(pid)
 
     def _wakes_at(self) -> float:
-        return min(self._dispatch.wakes_at(), self._greeting.wakes_at())
+        others = (self._greeting.wakes_at(), self._interpreters.wakes_at())
+        return min(self._dispatch.wakes_at(), *others)
 
     def _do_due(self, now: float, *, expire: bool) -> None:
         if not self._stopping:
             self._hosting.import_what_is_due(now)
+            self._interpreters.do_due(now)
         if (ready := self._greeting.due(now)) is not None:
             self.say(ready)
             self._hosting.report_changes()

@@ -18,7 +18,6 @@ from dagster_taskiq.host.supervise.live import ONE_TURN, Turns
 from dagster_taskiq.host.supervise.recordings import Sockets
 from dagster_taskiq.host.supervise.waiting import Kind, Waiting, WaitingProcesses
 from dagster_taskiq.host.system.boot_time import boot_time
-from dagster_taskiq.host.wire.channel import flush_watched
 from dagster_taskiq.host.wire.errors import warn
 from dagster_taskiq.host.wire.limits import Limits
 from dagster_taskiq.host.wire.orders import RunOrder
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from dagster_taskiq.host.supervise.fork import Forked
     from dagster_taskiq.host.supervise.recorder_link import RecorderLink
     from dagster_taskiq.host.wire.admissions import Admission
-    from dagster_taskiq.host.wire.channel import Channel
     from dagster_taskiq.host.wire.frames import Frame
     from dagster_taskiq.host.wire.orders import Order
 
@@ -65,7 +63,6 @@ class Recycler:
         self._kinds: dict[str, Kind] = {}
         self._waiting = WaitingProcesses()
         self._leaving: list[Guard] = []
-        self._unsent: list[Channel] = []
         self._reported: set[str] = set()
         self._is_closed = False
 
@@ -153,7 +150,6 @@ class Recycler:
             return False
         self._waiting.remove(waiting)
         self._unwatch(waiting.guard.process)
-        self._unsent.append(channel)
         return True
 
     # Processes without a step
@@ -183,12 +179,6 @@ class Recycler:
         """End those that have waited too long, or are too many while so many steps run."""
         for waiting in self._waiting.superfluous(running, now):
             self._leave(waiting)
-
-    def flush(self) -> None:
-        """Send what is left, as far as there is room. Called at every turn of the loop."""
-        for channel in self._unsent:
-            flush_watched(channel, self._selector)
-        self._unsent = [each for each in self._unsent if each.unsent and each.fileno() >= 0]
 
     def _leave(self, waiting: Waiting) -> None:
         """By way of its exit hooks. They have the time that a step has after its end."""

@@ -10,7 +10,6 @@ from itertools import chain
 from typing import TYPE_CHECKING, NoReturn
 
 from dagster_taskiq.host.child.exit import end_process
-from dagster_taskiq.host.child.fresh_interpreter import become_interpreter
 from dagster_taskiq.host.child.lifeline import Lifeline
 from dagster_taskiq.host.supervise.captured_files import compute_log_folder
 from dagster_taskiq.host.supervise.child_exits import how_it_ended
@@ -24,7 +23,7 @@ from dagster_taskiq.host.supervise.recordings import Recordings, Sockets
 from dagster_taskiq.host.supervise.recycler import Recycler, Recycling
 from dagster_taskiq.host.system.boot_time import boot_time
 from dagster_taskiq.host.wire.admissions import Admission, Recording
-from dagster_taskiq.host.wire.channel import Channel
+from dagster_taskiq.host.wire.channel import Channel, flush_watched
 from dagster_taskiq.host.wire.errors import error_from
 from dagster_taskiq.host.wire.frames import Frame
 from dagster_taskiq.host.wire.orders import Order
@@ -77,7 +76,9 @@ class Supervisor(Loop):
 
     def _flush(self) -> None:
         self._recordings.flush()
-        self._recycler.flush()
+        for guard in self._guards:
+            if guard.process.channel.unsent:
+                flush_watched(guard.process.channel, self._selector)
         self._recycler.do_due(len(self._guards), boot_time())
 
     # Its processes
@@ -176,8 +177,6 @@ class Supervisor(Loop):
     ) -> NoReturn:
         self._let_go()
         recording = None if record is None else record()
-        if order.needs_interpreter:
-            become_interpreter(order.as_sent, channel, host_pid, self._lifeline, recording)
         arrange = self._arrange_fork
         code = live(
             order,

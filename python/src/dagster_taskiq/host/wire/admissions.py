@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
 
+from dagster_taskiq.host.wire.channel import Channel
 from dagster_taskiq.host.wire.frames import Frame
-
-if TYPE_CHECKING:
-    from dagster_taskiq.host.wire.channel import Channel
 
 
 @dataclass(frozen=True)
@@ -39,3 +37,14 @@ class Recording:
 
     admission: Admission
     recorder: Channel
+
+
+def recording_from(frame: Frame, channel: Channel) -> Recording | None:
+    """Return the recording of the order that a frame hands on; it has come over the channel.
+
+    `None` means that the recorder does not record that order.
+    """
+    if frame["admission"] is None:
+        return None
+    recorder = Channel(socket.socket(fileno=channel.take_descriptor()))
+    return Recording(Admission.from_frame(frame["admission"]), recorder)
