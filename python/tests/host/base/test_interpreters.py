@@ -112,8 +112,8 @@ def test_an_interpreter_that_dies_while_it_waits_costs_no_step(spawns, host, is_
 
 
 WAYS_TO_END = {
-    "timed out": ({"limits": {"timeout_ms": 2_000, "grace_ms": 100}}, "timed_out"),
-    "its lease over": ({"within_ms": 2_000}, "expired"),
+    "timed out": ({"limits": {"timeout_ms": 4_000, "grace_ms": 100}}, "timed_out"),
+    "its lease over": ({"within_ms": 6_000}, "expired"),
     "killed": ({}, None),
     "canceled": ({}, "canceled"),
 }
