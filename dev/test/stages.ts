@@ -25,6 +25,8 @@ const mypy = [...python, "mypy", "--config-file", "python/pyproject.toml"] as co
 // these they must be named.
 const otherPython = ["--config", "python/pyproject.toml", "fixtures", "dev", "test", "cli"];
 
+const wholeHosts = ["python/tests/host/base", "python/tests/host/location"];
+
 export const stages: readonly Stage[] = [
   {
     name: "types",
@@ -113,7 +115,15 @@ export const stages: readonly Stage[] = [
     what: "the step host, with real processes and databases",
     quick: false,
     needs: [],
-    run: pytest(["python/tests/host"]),
+    run: pytest(["python/tests/host", ...wholeHosts.map((room) => `--ignore=${room}`)]),
+  },
+  {
+    // Apart, because one stage of both would end long after all others.
+    name: "python-whole-host",
+    what: "the step host as a whole, with code locations",
+    quick: false,
+    needs: [],
+    run: pytest(wholeHosts),
   },
   {
     name: "e2e",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import signal
 from pathlib import Path
 
@@ -118,8 +117,7 @@ def test_an_order_with_a_wrong_field_names_the_field_the_expectation_and_the_val
 def test_steering_keeps_its_meaning_from_frame_to_frame():
     killed, granted = GOLDEN["kill"], GOLDEN["permit"]
     assert steering_from(killed, 7.0) == Kill("w1", signal.SIGKILL)
-    assert steering_from({**GOLDEN["renew"], "within_ms": 500}, 7.0) == Renewal("w1", 7.5)
-    assert steering_from({**GOLDEN["renew"], "within_ms": None}, 7.0) == Renewal("w1", math.inf)
+    assert steering_from(GOLDEN["renew"], 7.0) == Renewal("w1", 7.0)
     assert steering_from(granted, 7.0) == Permit("w1", 20_000)
     for frame in (killed, granted, GOLDEN["permit-refused"]):
         steering = steering_from(frame, 7.0)

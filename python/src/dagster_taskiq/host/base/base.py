@@ -32,6 +32,7 @@ from dagster_taskiq.host.wire.frames import LONGEST_LINE
 from dagster_taskiq.host.wire.orders import Order, ProbeOrder, ReportOrder, RunOrder, order_from
 from dagster_taskiq.host.wire.outcomes import Outcome, fault
 from dagster_taskiq.host.wire.steering import steering_from
+from dagster_taskiq.host.wire.terms import term_of_ms
 from dagster_taskiq.host.work.inheritance import NOTHING, LiveWith
 from dagster_taskiq.wire_fields import WireError
 
@@ -94,9 +95,11 @@ class Base(Supervisor):
         guard, given = self._guards.get(frame["id"]), self._dispatch.get(frame["id"])
         if guard is None and given is None:
             self._take(frame, sent_after)
-        elif (steering := steering_from(frame, sent_after)) is None:
             return
-        elif guard is not None:
+        until = sent_after + term_of_ms(frame.get("within_ms"))
+        if (steering := steering_from(frame, until)) is None:
+            return
+        if guard is not None:
             self._steer(guard, steering)
         elif given is not None:
             self._dispatch.steer(given, steering)

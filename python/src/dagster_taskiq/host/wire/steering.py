@@ -6,7 +6,7 @@ import signal
 from dataclasses import dataclass
 
 from dagster_taskiq.host.wire.frames import Frame
-from dagster_taskiq.host.wire.terms import moment_of, term_of_ms
+from dagster_taskiq.host.wire.terms import moment_of
 
 _SIGNALS = {name: getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGKILL")}
 
@@ -58,13 +58,10 @@ class Permit:
 Steering = Kill | Renewal | Permit
 
 
-def steering_from(frame: Frame, sent_after: float) -> Steering | None:
-    """Decode a frame of the worker's that has an id. `None` means that it steers nothing.
-
-    The term of a renewal counts from `sent_after`, in boot time.
-    """
+def steering_from(frame: Frame, until: float) -> Steering | None:
+    """Decode a frame with an id and the term that it gives. `None` means that it steers nothing."""
     if frame["type"] == "kill":
         return Kill(frame["id"], _SIGNALS.get(str(frame.get("signal")), signal.SIGKILL))
     if frame["type"] == "renew":
-        return Renewal(frame["id"], sent_after + term_of_ms(frame.get("within_ms")))
+        return Renewal(frame["id"], until)
     return Permit.from_frame(frame) if frame["type"] == "permit" else None
