@@ -21,6 +21,12 @@ const CAP_MARGIN_MS = 60_000;
  * them.
  */
 const RETRY_MS = 1_000;
+/**
+ * What part of a lease passes between two renewals at most. SQS charges for each extension. The
+ * ledger is asked more often: then a lease outlives an outage of more than half its length.
+ */
+const EXTENSION_PART = 1 / 3;
+const RENEWAL_PART = 1 / 4;
 
 interface Ports {
   readonly queue: Pick<Queue, "extend">;
@@ -59,8 +65,8 @@ export class LeaseKeeper implements Keeper {
       return this.#extending;
     };
     this.#loops ??= Promise.all([
-      this.#keepProlonging(extend),
-      this.#keepProlonging(() => this.#renewLeases()),
+      this.#keepProlonging(EXTENSION_PART, extend),
+      this.#keepProlonging(RENEWAL_PART, () => this.#renewLeases()),
       this.#watchDeadlines(),
     ]);
     await this.#loops;
@@ -96,13 +102,13 @@ export class LeaseKeeper implements Keeper {
    * all went well. Each tick waits for the one before, so a slow call delays the next and never
    * overlaps it. Queue and ledger have a loop each, so that one that hangs costs the other nothing.
    */
-  async #keepProlonging(prolong: () => Promise<boolean>): Promise<void> {
+  async #keepProlonging(part: number, prolong: () => Promise<boolean>): Promise<void> {
     const { chance } = this.#ports;
     const stopped = this.#stopped.signal;
     let failed = false;
     while (!stopped.aborted) {
-      const third = this.settings.leaseMs / 3;
-      await this.clock.sleep(failed ? Math.min(RETRY_MS, third) : third * (0.8 + 0.2 * chance()), stopped);
+      const longestMs = this.settings.leaseMs * part;
+      await this.clock.sleep(failed ? Math.min(RETRY_MS, longestMs) : longestMs * (0.8 + 0.2 * chance()), stopped);
       if (stopped.aborted) return;
       failed = !(await prolong());
     }

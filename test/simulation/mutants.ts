@@ -67,6 +67,7 @@ export const mutants: readonly Mutant[] = [
       from: "askedAtMs - heardAtMs + ports.leaseMs / 2",
       to: "askedAtMs - heardAtMs + ports.leaseMs * 2",
     },
+    seed: 100_049,
   },
   {
     name: "an abandoned claim that was permitted has no write bound",
@@ -238,6 +239,7 @@ export const mutants: readonly Mutant[] = [
       from: "messages.length < PAGE.max || last === undefined",
       to: "messages.length > 0 || last === undefined",
     },
+    seed: 284,
   },
   {
     name: "a malformed message that SQS itself moved is left there",

@@ -26,8 +26,8 @@ describe("a step's order", () => {
       return await succeeds(step);
     });
     assert.equal(await finish(begin()), "acked");
-    // The first of them with the claim, the others every third of a lease, less chance.
-    assert.deepEqual(left, [55_000, 55_000, 55_000, 55_000]);
+    // The first of them with the claim, the others every quarter of a lease, less chance.
+    assert.deepEqual(left, [55_000, 55_000, 55_000, 55_000, 55_000]);
     assert.equal(runner.orders[0]?.term.leftMs(), 0, "nothing may live under a claim that is over");
   });
 });

@@ -59,7 +59,7 @@ describe("an event loop that is blocked for 2 s at a time", () => {
     const instants = [0, ...queue.extended.map(({ atMs }) => atMs)];
     const gaps = instants.slice(1).map((atMs, i) => atMs - (instants[i] ?? 0));
     assert.ok(gaps.length > 100 && Math.max(...gaps) < shortest - lateMs, `longest gap ${Math.max(...gaps)} ms`);
-    assert.equal(ledger.renewed.length, queue.extended.length);
+    assert.ok(ledger.renewed.length > queue.extended.length, `${ledger.renewed.length} renewals`);
     assert.equal(lease.lost.aborted, false);
   });
 });

@@ -15,6 +15,8 @@ import { bodyFor, message } from "../../support/sqs/messages.ts";
 
 export const leaseMs = 60_000;
 export const killMarginMs = 5_000;
+/** How long the adapter of Postgres waits for an answer, with this lease. */
+export const answerMs = 5_000;
 export const minute = 60_000;
 export const hour = 60 * minute;
 
@@ -25,7 +27,8 @@ interface Changes extends Partial<LeaseSettings> {
 }
 
 /**
- * A started keeper that ends with the test; `chance` 0 ticks every 16 s, just below 1 every 20 s.
+ * A started keeper that ends with the test. With `chance` 0 it extends visibility every 16 s and
+ * renews claims every 12 s; just below 1, every 20 s and every 15 s.
  */
 export function bench(t: TestContext, chance = 0, { through = (clock) => clock, ...settings }: Changes = {}) {
   const clock = new ManualClock();
