@@ -111,11 +111,25 @@ export const stages: readonly Stage[] = [
     run: command([...mypy, "python/src", "fixtures/definitions", "dev", "test/support", "cli"]),
   },
   {
+    name: "e2e",
+    what: "the bundle as users run it",
+    quick: false,
+    needs: ["build"],
+    run: nodeTests({ files: ["test/e2e/**/*.test.ts"], concurrency: 3, timeoutMs: 300_000 }),
+  },
+  {
     name: "python-host",
     what: "the step host, with real processes and databases",
     quick: false,
     needs: [],
     run: pytest(["python/tests/host", ...wholeHosts.map((room) => `--ignore=${room}`)]),
+  },
+  {
+    name: "python-tests",
+    what: "the rest of the Python package, and its conformance with Dagster",
+    quick: false,
+    needs: [],
+    run: pytest(["python/tests", "--ignore=python/tests/host"]),
   },
   {
     // Apart, because one stage of both would end long after all others.
@@ -125,27 +139,6 @@ export const stages: readonly Stage[] = [
     needs: [],
     run: pytest(wholeHosts),
   },
-  {
-    name: "e2e",
-    what: "the bundle as users run it",
-    quick: false,
-    needs: ["build"],
-    run: nodeTests({ files: ["test/e2e/**/*.test.ts"], concurrency: 3, timeoutMs: 300_000 }),
-  },
-  {
-    name: "python-tests",
-    what: "the rest of the Python package, and its conformance with Dagster",
-    quick: false,
-    needs: [],
-    run: pytest(["python/tests", "--ignore=python/tests/host"]),
-  },
-  ...VERSIONS.map((version) => ({
-    name: `dagster-${version}`,
-    what: "Dagster's private names and the step host on another version of Dagster",
-    quick: false,
-    needs: [],
-    run: onDagster(version),
-  })),
   {
     name: "integration",
     what: "SQS over HTTP, Dagster and child processes, all real",
@@ -175,5 +168,12 @@ export const stages: readonly Stage[] = [
     quick: false,
     needs: ["runtimes-build"],
     run: testsOn(name),
+  })),
+  ...VERSIONS.map((version) => ({
+    name: `dagster-${version}`,
+    what: "Dagster's private names and the step host on another version of Dagster",
+    quick: false,
+    needs: [],
+    run: onDagster(version),
   })),
 ];
