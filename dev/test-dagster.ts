@@ -5,9 +5,9 @@
 //   npm run test:dagster -- 1.10.21 1.12.22    some
 //   npm run test:dagster -- 1.10.21 python/tests/test_executor.py
 //
-// `npm test` runs a few files on each (`test/on-dagster.ts`), because all of them take too long. Of
-// the 490 seconds of CPU that the Python tests take, the conformance suite alone takes 200, and the
-// executor's 60.
+// `npm test` runs a few files on the oldest (`test/on-dagster.ts`), because all of them take too
+// long. Of the 490 seconds of CPU that the Python tests take, the conformance suite alone takes
+// 200, and the executor's 60.
 import { readFileSync } from "node:fs";
 import { chooseVersions, lockedVersion } from "./test/dagster-versions.ts";
 import { onDagster } from "./test/on-dagster.ts";

@@ -4,7 +4,8 @@
  * The oldest supported one and the last of each minor version since; README.md and
  * python/pyproject.toml name the first, too.
  */
-export const VERSIONS = ["1.10.21", "1.11.16", "1.12.22"];
+const VERSIONS = ["1.10.21", "1.11.16", "1.12.22"];
+export const [OLDEST = ""] = VERSIONS;
 
 export type Chosen =
   | { readonly kind: "chosen"; readonly versions: readonly string[]; readonly paths: readonly string[] }
