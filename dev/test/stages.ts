@@ -125,19 +125,19 @@ export const stages: readonly Stage[] = [
     run: pytest(["python/tests/host", ...wholeHosts.map((room) => `--ignore=${room}`)]),
   },
   {
-    name: "python-tests",
-    what: "the rest of the Python package, and its conformance with Dagster",
-    quick: false,
-    needs: [],
-    run: pytest(["python/tests", "--ignore=python/tests/host"]),
-  },
-  {
     // Apart, because one stage of both would end long after all others.
     name: "python-whole-host",
     what: "the step host as a whole, with code locations",
     quick: false,
     needs: [],
     run: pytest(wholeHosts),
+  },
+  {
+    name: "python-tests",
+    what: "the rest of the Python package, and its conformance with Dagster",
+    quick: false,
+    needs: [],
+    run: pytest(["python/tests", "--ignore=python/tests/host"]),
   },
   {
     name: "integration",
