@@ -11,6 +11,7 @@ import psycopg2
 import pytest
 from dagster import DagsterInstance, DagsterRun
 from database_proxy import DatabaseProxy
+from ledger_double import Ledger
 from recorder_double import RecorderDouble
 
 from postgres import dagster_yaml
@@ -71,6 +72,15 @@ def open_instance(request: pytest.FixtureRequest) -> Open:
 def instance(open_instance: Open) -> Iterator[DagsterInstance]:
     with open_instance("own") as instance:
         yield instance
+
+
+@pytest.fixture(scope="module")
+def ledger(instance: DagsterInstance, postgres_url: str) -> Iterator[Ledger]:
+    """Open the worker's own ledger in the database of an instance on PostgreSQL."""
+    path = urlsplit(instance.event_log_storage.postgres_url).path  # type: ignore[attr-defined]
+    ledger = Ledger(urlunsplit(urlsplit(postgres_url)._replace(path=path)))
+    yield ledger
+    ledger.close()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from ledger_double import SCHEMA, Ledger
@@ -28,14 +27,6 @@ SHORT_MS = 300
 def instance(open_postgres: Any, proxy: DatabaseProxy) -> Iterator[DagsterInstance]:
     with open_postgres("proxied") as instance:
         yield instance
-
-
-@pytest.fixture(scope="module")
-def ledger(instance: DagsterInstance, postgres_url: str) -> Iterator[Ledger]:
-    path = urlsplit(instance.event_log_storage.postgres_url).path  # type: ignore[attr-defined]
-    ledger = Ledger(urlunsplit(urlsplit(postgres_url)._replace(path=path)))
-    yield ledger
-    ledger.close()
 
 
 class Claimed:
