@@ -1,4 +1,4 @@
-// Running a step or reporting its end, in a process of its own, under a permit.
+// Running a step, or reporting its end, in the step host: under a permit, or with the claim's row.
 
 import { shortened } from "../../formats/shortened.ts";
 import type { Hold } from "../../ledger/port.ts";
@@ -27,8 +27,7 @@ export async function execute(scene: Scene, { hold, envelope }: EffectOf<"execut
     ...claimBesideDagster(scene, hold),
   };
   const ending = await ports.runner.execute(order, permitFor(scene, hold), killSignal(scene));
-  const event = eventOf(scene, envelope.runId, ending);
-  return ending.kind === "ended" && ending.settled ? noteRecorded(scene, ending.result) : event;
+  return eventOf(scene, envelope.runId, ending);
 }
 
 export async function report(scene: Scene, { hold, step, why }: EffectOf<"report">): Promise<EventIn<"reporting">> {
@@ -50,7 +49,6 @@ export async function report(scene: Scene, { hold, step, why }: EffectOf<"report
   };
   const ending = await ports.runner.report(order, permitFor(scene, hold), killSignal(scene));
   const event = eventOf(scene, step.runId, ending);
-  if (ending.kind === "ended" && ending.settled) return noteRecorded(scene, ending.result);
   // Only a step can be refused a rerun. A process that answers a report so has not reported.
   return event.is === "rerun_refused" ? { is: "host_fault", why: event.why, permitted: delivery.permitted } : event;
 }
@@ -85,22 +83,19 @@ function killSignal({ delivery, stopping }: Scene): AbortSignal {
   return AbortSignal.any([delivery.lease.lost, stopping.kill]);
 }
 
-function eventOf(
-  { delivery }: Scene,
-  runId: string,
-  ending: Ending,
-): Exclude<EventIn<"executing">, { is: "recorded" }> {
+function eventOf(scene: Scene, runId: string, ending: Ending): EventIn<"executing"> {
+  const { delivery } = scene;
   delivery.job = ending.job ?? delivery.job;
   if (provesOpen(ending)) delivery.foundOpen = true;
   switch (ending.kind) {
     case "ended": {
-      const { result, wrote, cutShort } = ending;
+      const { result, wrote, settled, cutShort } = ending;
       logEnd(delivery, result, wrote);
       if (cutShort !== undefined) {
         const what = "hooks, teardown or exit hooks that still ran after the step's end were cut short";
         delivery.log("warn", "step.cut_short", `${what}: ${cutShort}`);
       }
-      return { is: "ended", outcome: result };
+      return settled ? noteRecorded(scene, result) : { is: "ended", outcome: result };
     }
     case "not_open": {
       const { error } = ending;
