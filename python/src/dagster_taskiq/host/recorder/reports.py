@@ -52,8 +52,7 @@ def _write(order: ReportOrder, event: DagsterEvent, store: Store) -> Outcome:
 
 def _unwritten(verdict: Exception) -> Outcome:
     if isinstance(verdict, Stale):
-        what = "the claim was over before the event was written"
-        return outcome("permit_refused", error=error_info("ClaimStale", what))
+        return outcome("permit_refused", error=error_info("ClaimStale", str(verdict)))
     if isinstance(verdict, InDoubt):
         return outcome("permit_refused", error=error_info("WriteInDoubt", str(verdict)))
     return fault("instance", error_from(verdict))

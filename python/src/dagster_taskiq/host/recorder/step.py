@@ -168,7 +168,7 @@ class RecordedStep:
         elif isinstance(verdict, Ended):
             self.refuse(verdict.outcome)
         elif isinstance(verdict, Stale):
-            self._give_up("ClaimStale", "the claim was over before the event was written")
+            self._give_up("ClaimStale", str(verdict))
         elif isinstance(verdict, Lapsed):
             # Without a permit it waits for the renewal of the lease, or for the end of its process.
             if self._deadline is not None:

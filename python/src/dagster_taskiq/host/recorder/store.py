@@ -44,6 +44,9 @@ class Part:
 class Stale(Exception):
     """The ledger's row is not this claim's any more. Nothing was written."""
 
+    def __init__(self) -> None:
+        super().__init__("the claim was over before the event was written")
+
 
 class Lapsed(Exception):
     """The deadline passed before COMMIT was sent. Nothing was written."""
